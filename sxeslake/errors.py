@@ -1,0 +1,148 @@
+"""The error tree: what went wrong, where, and what to do; one exit code per kind.
+
+    SxeslakeError                      1  unexpected
+    ├── UsageError                     2  the call's words are off
+    ├── NotFoundError                  3  no such thing
+    │   ├── SampleNotFoundError
+    │   ├── MemberNotFoundError
+    │   ├── ObjectNotFoundError           (storage: no object under that key)
+    │   └── LakeNotFoundError
+    ├── InputError                     4  unacceptable input; nothing was changed
+    │   ├── NotAnArchiveError
+    │   ├── DamagedArchiveError
+    │   ├── EncryptedArchiveError
+    │   ├── UnsupportedMethodError
+    │   ├── UnsafeNameError
+    │   ├── LimitExceededError
+    │   └── ReadOnlyError                 (a newer format version: read, never written)
+    ├── DamagedLakeError               5  the lake's own bytes are wrong
+    ├── StorageError                   6  storage unreachable or refused
+    │   ├── AccessDeniedError
+    │   └── UnreachableError
+    └── ConflictError                  7  exists already, or somebody else was first
+        ├── AlreadyExistsError
+        └── ObjectExistsError             (storage: the key is taken)
+"""
+
+from __future__ import annotations
+
+
+class SxeslakeError(Exception):
+    """An error for people: `where: what. hint`."""
+
+    exit_code = 1
+
+    def __init__(self, what: str, *, where: object = None, hint: str | None = None) -> None:
+        self.what = what
+        self.where = None if where is None else str(where)
+        self.hint = hint
+        super().__init__(what)
+
+    def __str__(self) -> str:
+        text = f"{self.where}: {self.what}" if self.where else self.what
+        return f"{text} {self.hint}" if self.hint else text
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuild, (type(self), self.what, self.where, self.hint)
+
+
+def _rebuild(
+    kind: type[SxeslakeError], what: str, where: str | None, hint: str | None
+) -> SxeslakeError:
+    return kind(what, where=where, hint=hint)
+
+
+class UsageError(SxeslakeError):
+    """The call's words are off."""
+
+    exit_code = 2
+
+
+class NotFoundError(SxeslakeError):
+    """No such thing."""
+
+    exit_code = 3
+
+
+class SampleNotFoundError(NotFoundError):
+    """No sample or version of that name."""
+
+
+class MemberNotFoundError(NotFoundError):
+    """The archive has no member of that path."""
+
+
+class ObjectNotFoundError(NotFoundError):
+    """Storage has no object under that key."""
+
+
+class LakeNotFoundError(NotFoundError):
+    """There is no lake at that address."""
+
+
+class InputError(SxeslakeError):
+    """Unacceptable input; nothing was changed."""
+
+    exit_code = 4
+
+
+class NotAnArchiveError(InputError):
+    """The file is neither zip nor 7z."""
+
+
+class DamagedArchiveError(InputError):
+    """Truncated, a wrong CRC, or a structure that does not hold together."""
+
+
+class EncryptedArchiveError(InputError):
+    """The archive asks for a password."""
+
+
+class UnsupportedMethodError(InputError):
+    """A compression method nobody here can decode."""
+
+
+class UnsafeNameError(InputError):
+    """A member name that could leave its folder, or two names that fall together."""
+
+
+class LimitExceededError(InputError):
+    """More members, bytes or expansion than the limits allow."""
+
+
+class ReadOnlyError(InputError):
+    """A newer format version: it can be read, never written."""
+
+
+class DamagedLakeError(SxeslakeError):
+    """The lake's own bytes are wrong."""
+
+    exit_code = 5
+
+
+class StorageError(SxeslakeError):
+    """Storage is unreachable or refused."""
+
+    exit_code = 6
+
+
+class AccessDeniedError(StorageError):
+    """Storage refused: a permission is missing."""
+
+
+class UnreachableError(StorageError):
+    """Storage did not answer, also after retries."""
+
+
+class ConflictError(SxeslakeError):
+    """Exists already, or somebody else was first."""
+
+    exit_code = 7
+
+
+class AlreadyExistsError(ConflictError):
+    """The target is there already."""
+
+
+class ObjectExistsError(ConflictError):
+    """Storage holds an object under that key already."""

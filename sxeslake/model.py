@@ -1,0 +1,86 @@
+"""The words every floor shares: Member, Source, Limits. Frozen, slotted, no behaviour beyond themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, Protocol
+
+Digest = bytes
+"""A BLAKE3-256 digest: 32 bytes."""
+
+MemberKind = Literal["file", "directory"]
+ContainerKind = Literal["zip", "7z", "folder"]
+ArchiveKind = Literal["sxes", "generic"]
+
+KIB = 1024
+MIB = 1024 * KIB
+GIB = 1024 * MIB
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One entry of an archive: `data/<uuid>/qlw.data`, a file of 32,760 bytes.
+
+    `path` uses `/`, no leading or trailing slash. `modified_ns` is UTC in nanoseconds since 1970, None where
+    the container does not know it. `dos_time` keeps the zip's own local wall clock (date << 16 | time), which
+    has no time zone. `attributes` is the 7z form: Windows attributes in the low 15 bits, bit 15 says that
+    the high 16 bits are a Unix mode. `raw_name` keeps the bytes of a zip name that is not UTF-8.
+    """
+
+    path: str
+    kind: MemberKind
+    size: int = 0
+    modified_ns: int | None = None
+    attributes: int | None = None
+    crc32: int | None = None
+    dos_time: int | None = None
+    raw_name: bytes | None = None
+
+
+class Piece(NamedTuple):
+    """A run of one member's bytes: member index, offset in the member, data."""
+
+    index: int
+    offset: int
+    data: bytes
+
+
+Job = Callable[[], list[Piece]]
+"""Decodes some pieces; jobs may run in any thread, their results are taken in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What an archive may hold before it counts as a bomb; adjustable by option."""
+
+    members: int = 5_000_000
+    raw_bytes: int = 1024 * GIB
+    ratio: int = 1000  # of raw bytes to archive bytes; deflate's own limit is 1032
+    ratio_floor_bytes: int = 256 * MIB  # below this many raw bytes no ratio is a bomb
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where an archive came from: recorded with every version."""
+
+    path: str
+    host: str
+    name: str
+    container: ContainerKind
+    size: int
+    modified_ns: int
+    sha256: str
+
+
+class Progress(Protocol):
+    """What long work reports to; every method may be called from the coordinating thread only."""
+
+    def start(self, task: str, total_bytes: int | None) -> None:
+        """Begin a task, `ingest map.plzip`, of so many bytes if known."""
+
+    def advance(self, done_bytes: int) -> None:
+        """Say that so many more bytes are done."""
+
+    def finish(self) -> None:
+        """End the task."""
