@@ -39,9 +39,9 @@ class Member:
 
 
 class Piece(NamedTuple):
-    """A run of one member's bytes: member index, offset in the member, data."""
+    """A run of one member's bytes: place of the member in `Container.members`, offset in the member, data."""
 
-    index: int
+    member: int
     offset: int
     data: bytes
 

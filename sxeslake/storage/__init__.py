@@ -1,0 +1,14 @@
+"""Storage: the only floor that talks to a disk or an object store. Everything above sees a `Store`.
+
+Importing this package is light; fsspec and the S3 client load when a URL needs them.
+"""
+
+from __future__ import annotations
+
+from .address import redact
+from .interface import Counters, Data, ObjectInfo, Store
+from .opening import open_store
+from .probe import ProbeReport, probe
+from .throttle import ThrottledStore
+
+__all__ = ["Counters", "Data", "ObjectInfo", "ProbeReport", "Store", "ThrottledStore", "open_store", "probe", "redact"]

@@ -1,0 +1,121 @@
+"""Raw deflate and CRC-32, by ISA-L where it is installed, else by zlib: one place that knows which."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from typing import Protocol
+
+try:  # isal has no wheel for Windows on Arm
+    from isal import igzip_lib, isal_zlib
+except ImportError:  # the same calls of zlib stand in, a little slower
+    HAVE_ISAL = False
+else:
+    HAVE_ISAL = True
+
+RAW = -15  # window bits: 32 KiB, neither header nor trailer
+ISAL_LEVELS = range(1, 4)  # of ours; 4 to 9 are zlib's
+
+
+class Compressor(Protocol):
+    """What `compressor` makes: zlib's compress object."""
+
+    def compress(self, data: bytes, /) -> bytes:
+        """Take more raw bytes; gives what is ready."""
+
+    def flush(self, mode: int = ..., /) -> bytes:
+        """End a block or the stream; gives what is left."""
+
+
+class Decompressor(Protocol):
+    """What `decompressor` makes: bz2's decompress object, whose output can be bounded."""
+
+    @property
+    def eof(self) -> bool:
+        """Whether the stream has said that it ends."""
+
+    @property
+    def needs_input(self) -> bool:
+        """Whether nothing more comes without more input."""
+
+    def decompress(self, data: bytes, max_length: int = ...) -> bytes:
+        """At most `max_length` raw bytes of what was given so far."""
+
+
+class DeflateError(Exception):
+    """The bytes are no deflate stream; the reader turns it into an error that names the member."""
+
+
+class _ZlibDecompressor:
+    """zlib's decompress object with the face of bz2's."""
+
+    def __init__(self) -> None:
+        self._inner = zlib.decompressobj(RAW)
+
+    @property
+    def eof(self) -> bool:
+        return self._inner.eof
+
+    @property
+    def needs_input(self) -> bool:
+        return not self._inner.eof and not self._inner.unconsumed_tail
+
+    def decompress(self, data: bytes, max_length: int = -1) -> bytes:
+        return self._inner.decompress(self._inner.unconsumed_tail + data, max(0, max_length))
+
+
+def decompressor() -> Decompressor:
+    """A bounded raw inflater; it raises what `INFLATE_ERRORS` lists."""
+    if HAVE_ISAL:
+        return igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_DEFLATE)
+    return _ZlibDecompressor()
+
+
+INFLATE_ERRORS: tuple[type[Exception], ...] = (zlib.error, isal_zlib.IsalError) if HAVE_ISAL else (zlib.error,)
+
+
+def encoder_name(level: int) -> str:
+    """Which encoder `deflate` uses at a level, `isal-1` or `zlib-6`: equal names on equal input, equal bytes."""
+    return f"isal-{level}" if HAVE_ISAL and level in ISAL_LEVELS else f"zlib-{_zlib_level(level)}"
+
+
+def _zlib_level(level: int) -> int:
+    return 1 if level in ISAL_LEVELS else level  # where isal is missing, its levels mean "fast"
+
+
+def deflate(data: bytes, level: int) -> bytes:
+    """One raw deflate stream; levels 1 to 3 are ISA-L's, 4 to 9 zlib's."""
+    if HAVE_ISAL and level in ISAL_LEVELS:
+        return isal_zlib.compress(data, level, RAW)
+    packer = zlib.compressobj(_zlib_level(level), zlib.DEFLATED, RAW)
+    return packer.compress(data) + packer.flush()
+
+
+def deflate_block(data: bytes, level: int, *, last: bool) -> bytes:
+    """A stretch of a longer stream that ends on a byte, so that stretches made in several threads can be joined."""
+    packer: Compressor
+    if HAVE_ISAL and level in ISAL_LEVELS:
+        packer = isal_zlib.compressobj(level, isal_zlib.DEFLATED, RAW)
+        return packer.compress(data) + packer.flush(isal_zlib.Z_FINISH if last else isal_zlib.Z_FULL_FLUSH)
+    packer = zlib.compressobj(_zlib_level(level), zlib.DEFLATED, RAW)
+    return packer.compress(data) + packer.flush(zlib.Z_FINISH if last else zlib.Z_FULL_FLUSH)
+
+
+def inflate(data: bytes, size: int) -> bytes:
+    """Exactly `size` raw bytes, or DeflateError: never more memory than that, whatever the stream says."""
+    try:
+        worker = decompressor()
+        raw = worker.decompress(data, size + 1)
+        # ISA-L stops where its output buffer is full, also when only the end mark is left
+        if not worker.eof and len(raw) <= size:
+            raw += worker.decompress(b"", size + 1 - len(raw))
+    except INFLATE_ERRORS as error:
+        raise DeflateError(str(error)) from error
+    if len(raw) > size:
+        raise DeflateError(f"it holds more than the {size:,} bytes that are declared")
+    if len(raw) < size or not worker.eof:
+        raise DeflateError(f"it ends after {len(raw):,} of {size:,} bytes")
+    return raw
+
+
+crc32: Callable[..., int] = isal_zlib.crc32 if HAVE_ISAL else zlib.crc32

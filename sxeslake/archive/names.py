@@ -1,0 +1,188 @@
+"""Which member names are safe, which fall together, and how Windows can hold the others."""
+
+from __future__ import annotations
+
+import re
+import stat
+import unicodedata
+from array import array
+from collections.abc import Callable, Iterable, Sequence
+
+from sxeslake.errors import LimitExceededError, UnsafeNameError
+from sxeslake.model import Limits, Member
+
+MAX_PATH_BYTES = 4096  # what Linux can open; also bounds the work a hostile name costs
+UNIX_ATTRIBUTES = 0x8000  # bit 15 of 7z attributes: the high 16 bits are a Unix mode
+WINDOWS_REPARSE = 0x400
+
+# One search tells nearly all names from those that need a closer look.
+_SUSPECT = re.compile(r"^$|^/|/$|//|\\|\0|^[A-Za-z]:|(?:^|/)\.{1,2}(?:/|$)")
+_DRIVE = re.compile(r"[A-Za-z]:")
+_SEPARATORS = re.compile(r"[/\\]")
+
+Named = Iterable[tuple[str, bool]]
+"""Paths, and whether each is a directory."""
+
+
+def normal_path(name: str) -> str:
+    """A container's name as a member path: `./a//b/` → `a/b`; `./` → `.`; an absolute name stays absolute."""
+    if not _SUSPECT.search(name):
+        return name
+    parts = [part for part in name.split("/") if part not in ("", ".")]
+    path = "/".join(parts)
+    if name.startswith("/"):
+        return "/" + path
+    return path or ("." if name.strip("/") == "." else "")
+
+
+def unsafe_reason(path: str, *, is_directory: bool = False) -> str | None:
+    """Why a path may not be used, `is absolute`; None where it may."""
+    if path.isascii() and len(path) <= MAX_PATH_BYTES and not _SUSPECT.search(path):
+        return None
+    try:
+        if len(path.encode()) > MAX_PATH_BYTES:
+            return f"is longer than {MAX_PATH_BYTES:,} bytes"
+    except UnicodeEncodeError:
+        return "is no valid text"
+    parts = _SEPARATORS.split(path)
+    reasons = (
+        (not path, "is empty"),
+        ("\0" in path, "holds a NUL character"),
+        (path[:1] in ("/", "\\"), "is absolute"),
+        (_DRIVE.match(path) is not None, "begins with a drive letter"),
+        (".." in parts, "climbs out of its folder with .."),
+        (path != "." and ("." in parts or "" in parts), "holds an empty step or a lone dot"),
+        (path == "." and not is_directory, "is a lone dot"),
+    )
+    return next((reason for holds, reason in reasons if holds), None)
+
+
+def special_reason(attributes: int | None) -> str | None:
+    """Why a member is neither file nor folder, `is a symbolic link`; None where it is one."""
+    if not attributes:
+        return None
+    mode = attributes >> 16 if attributes & UNIX_ATTRIBUTES else 0
+    if stat.S_ISLNK(mode) or attributes & WINDOWS_REPARSE:
+        return "is a symbolic link"
+    if stat.S_IFMT(mode) not in (0, stat.S_IFREG, stat.S_IFDIR):
+        return "is a device, a pipe or a socket"
+    return None
+
+
+def collision_key(path: str) -> str:
+    """Two paths with one key cannot stand side by side: NFC, `/` for every separator."""
+    if path.isascii():
+        return path if "\\" not in path else path.replace("\\", "/")
+    return unicodedata.normalize("NFC", path.replace("\\", "/"))
+
+
+def check_names(names: Callable[[], Named], *, where: object = None) -> None:
+    """Refuse unsafe names, and names that collide: twice the same, or a file that is also a folder.
+
+    `names` is called a second time only where hashes collide; 8 bytes a name are held, not the names.
+    """
+    files, folders = array("q"), array("q")
+    parents: set[int] = set()
+    for path, is_directory in names():
+        if reason := unsafe_reason(path, is_directory=is_directory):
+            raise UnsafeNameError(f"the name {path!r} {reason}", where=where)
+        key = collision_key(path)
+        (folders if is_directory else files).append(hash(key))
+        _note_parents(key, parents)
+    suspects = _repeated(files, folders) | (parents.intersection(files))
+    if suspects:
+        _name_the_collision(names, suspects, where)
+
+
+def _note_parents(key: str, parents: set[int]) -> None:
+    end = key.rfind("/")
+    while end > 0:
+        folder = hash(key[:end])
+        if folder in parents:
+            return
+        parents.add(folder)
+        end = key.rfind("/", 0, end)
+
+
+def _repeated(files: array[int], folders: array[int]) -> set[int]:
+    ordered = array("q", sorted(files + folders))
+    return {first for first, second in zip(ordered, ordered[1:], strict=False) if first == second}
+
+
+def _name_the_collision(names: Callable[[], Named], suspects: set[int], where: object) -> None:
+    seen: dict[str, str] = {}  # key → the name that took it first
+    for path, _ in names():
+        key = collision_key(path)
+        if hash(key) in suspects:
+            if key in seen:
+                raise UnsafeNameError(f"two members fall together: {seen[key]!r} and {path!r}", where=where)
+            seen[key] = path
+    files = {collision_key(path) for path, is_directory in names() if not is_directory} & seen.keys()
+    for path, _ in names():
+        key = collision_key(path)
+        while key := key.rpartition("/")[0]:
+            if key in files:
+                raise UnsafeNameError(f"{seen[key]!r} is a file and also the folder of {path!r}", where=where)
+
+
+def check_members(members: Sequence[Member], *, where: object = None) -> None:
+    """`check_names`, and no links, devices or pipes."""
+    for member in members:
+        if reason := special_reason(member.attributes):
+            raise UnsafeNameError(f"{member.path!r} {reason}", where=where)
+    check_names(lambda: ((member.path, member.kind == "directory") for member in members), where=where)
+
+
+def check_limits(limits: Limits, *, members: int, raw_bytes: int, archive_bytes: int, where: object = None) -> None:
+    """Refuse what counts as a bomb: more members, raw bytes or expansion than `limits` allow."""
+    hint = "Raise the limit if you trust the archive."
+    if members > limits.members:
+        raise LimitExceededError(
+            f"{members:,} members, more than the {limits.members:,} allowed", where=where, hint=hint
+        )
+    if raw_bytes > limits.raw_bytes:
+        raise LimitExceededError(
+            f"{raw_bytes:,} bytes when unpacked, more than the {limits.raw_bytes:,} allowed", where=where, hint=hint
+        )
+    if raw_bytes > limits.ratio_floor_bytes and raw_bytes > limits.ratio * max(1, archive_bytes):
+        raise LimitExceededError(
+            f"{archive_bytes:,} bytes unpack to {raw_bytes:,}, more than {limits.ratio:,} times as much",
+            where=where,
+            hint=hint,
+        )
+
+
+# Windows
+
+_RESERVED = re.compile(r"(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$) *(?:\.|$)", re.IGNORECASE)
+_FORBIDDEN = re.compile(r'[<>:"|?*\\\x00-\x1f\x7f]|%(?=[0-9A-Fa-f]{2})|[. ]$')
+_ESCAPES = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
+
+
+def percent(text: str) -> str:
+    """`:` → `%3A`."""
+    return "".join(f"%{byte:02X}" for byte in text.encode())
+
+
+def windows_escape(path: str) -> str:
+    """A path Windows can hold: `a:b/con.txt/c.` → `a%3Ab/%63on.txt/c%2E`; most paths come back as they are."""
+    return "/".join(_escape_step(step) for step in path.split("/"))
+
+
+def _escape_step(step: str) -> str:
+    if step == ".":
+        return step
+    held = _FORBIDDEN.sub(lambda found: percent(found[0]), step)
+    return percent(held[0]) + held[1:] if _RESERVED.match(held) else held
+
+
+def windows_unescape(path: str) -> str:
+    """The path that `windows_escape` was given."""
+    return _ESCAPES.sub(_unescape_run, path)
+
+
+def _unescape_run(found: re.Match[str]) -> str:
+    try:
+        return bytes.fromhex(found[0].replace("%", "")).decode()
+    except UnicodeDecodeError:
+        return found[0]  # not one of ours

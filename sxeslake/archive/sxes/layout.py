@@ -1,0 +1,58 @@
+"""Where things lie in an sxes group: every member path of the format is made and taken apart here."""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+METADATA: Final = "metadata.json"
+DATA: Final = "data"
+IMAGES: Final = "images"
+BACKGROUNDS: Final = "backgrounds"
+CONDITIONS: Final = "conditions"
+RAW_CONDITIONS: Final = "rawConditions"
+INFO: Final = "info.json"
+STATE: Final = "state.json"
+TYPE_SUFFIX: Final = ".data"
+
+SharedKind = Literal["backgrounds", "conditions", "rawConditions"]
+ItemRoot = Literal["data", "images"]
+
+WRITTEN_VERSION: Final = "0.1.0"
+"""The version that a new group states, as the format's converter does."""
+
+_KNOWN_VERSION = (0, 1)
+
+
+def item_folder(root: ItemRoot, uuid: str) -> str:
+    """`data/<uuid>/`, `images/<uuid>/`."""
+    return f"{root}/{uuid}/"
+
+
+def type_path(uuid: str, data_type: str) -> str:
+    """`data/<uuid>/xes.data`."""
+    return f"{DATA}/{uuid}/{data_type}{TYPE_SUFFIX}"
+
+
+def shared_path(kind: SharedKind, digest: str) -> str:
+    """`conditions/<sha256>.json`; backgrounds have no suffix."""
+    return f"{kind}/{digest}" if kind == BACKGROUNDS else f"{kind}/{digest}.json"
+
+
+def shared_candidates(kind: SharedKind, digest: str) -> tuple[str, str]:
+    """The paths a shared file may have: the right one, then the one that a bug in older writers made."""
+    return (f"{kind}/{digest}", f"{kind}/{digest}.json")[:: 1 if kind == BACKGROUNDS else -1]  # type: ignore[return-value]
+
+
+def shared_digest(path: str) -> str:
+    """`conditions/88128d38….json` → `88128d38…`."""
+    return path.rpartition("/")[2].removesuffix(".json")
+
+
+def is_newer(version: str | None) -> bool:
+    """Whether a stated version is beyond 0.1.x, or nothing we can compare."""
+    if version is None:
+        return False
+    parts = version.split(".")
+    if not all(part.isascii() and part.isdigit() and len(part) < 10 for part in parts):
+        return True
+    return tuple(int(part) for part in parts)[:2] > _KNOWN_VERSION

@@ -1,0 +1,61 @@
+"""Every conversion between the clocks of containers: Unix nanoseconds, FILETIME, DOS date and time."""
+
+from __future__ import annotations
+
+import calendar
+import time
+
+FILETIME_OF_1970 = 116_444_736_000_000_000  # 100 ns steps between 1601 and 1970
+DOS_EPOCH = 0x0021_0000  # 1980-01-01 00:00:00, the smallest wall clock a zip can say
+DOS_LAST = 0xFF9F_BF7D  # 2107-12-31 23:59:58
+
+
+def filetime_of_ns(modified_ns: int) -> int | None:
+    """`1_700_000_000_000_000_000 → 133_444_736_000_000_000`; None outside what 64 bits since 1601 hold."""
+    filetime = modified_ns // 100 + FILETIME_OF_1970
+    return filetime if 0 < filetime < 1 << 63 else None
+
+
+def ns_of_filetime(filetime: int) -> int | None:
+    """Unix nanoseconds; None for 0, which means "not known"."""
+    return (filetime - FILETIME_OF_1970) * 100 if filetime else None
+
+
+def dos_of_ns(modified_ns: int) -> int:
+    """The DOS wall clock in UTC, cut to even seconds, held to 1980–2107."""
+    try:
+        year, month, day, hour, minute, second = time.gmtime(modified_ns // 1_000_000_000)[:6]
+    except (OverflowError, ValueError, OSError):  # beyond the platform's calendar
+        return DOS_EPOCH if modified_ns < 0 else DOS_LAST
+    if not 1980 <= year <= 2107:
+        return DOS_EPOCH if year < 1980 else DOS_LAST
+    return (year - 1980) << 25 | month << 21 | day << 16 | hour << 11 | minute << 5 | second // 2
+
+
+def dos_fields(dos_time: int) -> tuple[int, int, int, int, int, int]:
+    """`(year, month, day, hour, minute, second)` as written; a day or month may be 0 in careless archives."""
+    date, clock = dos_time >> 16, dos_time & 0xFFFF
+    return (
+        1980 + (date >> 9),
+        date >> 5 & 15,
+        date & 31,
+        clock >> 11,
+        clock >> 5 & 63,
+        (clock & 31) * 2,
+    )
+
+
+def ns_of_dos(dos_time: int) -> int:
+    """Unix nanoseconds of a DOS wall clock read as UTC: the same on every machine."""
+    year, month, day, hour, minute, second = dos_fields(dos_time)
+    return calendar.timegm((year, max(1, min(month, 12)), max(1, day), hour, minute, second)) * 1_000_000_000
+
+
+def local_ns_of_dos(dos_time: int) -> int:
+    """Unix nanoseconds of a DOS wall clock read in this machine's time zone, as unzip does."""
+    year, month, day, hour, minute, second = dos_fields(dos_time)
+    moment = (year, max(1, min(month, 12)), max(1, day), hour, minute, second, 0, 0, -1)
+    try:
+        return int(time.mktime(moment)) * 1_000_000_000
+    except (OverflowError, ValueError):  # a platform whose local calendar is shorter than DOS's
+        return ns_of_dos(dos_time)

@@ -1,0 +1,70 @@
+"""`lake.json`: what a lake is, written once when it is made."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from sxeslake.errors import DamagedLakeError, ReadOnlyError
+from sxeslake.model import MIB
+
+FORMAT = 1
+CHUNK_BYTES = 4 * MIB  # a larger member is several blobs: bounds the memory of every reader and writer
+MAX_LAKEFILE_BYTES = 64 * 1024
+KNOWN_FEATURES: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class LakeFile:
+    """The parameters of one lake: its identity, format number and chunk rule."""
+
+    lake_id: str
+    created: str
+    format: int = FORMAT
+    chunk_bytes: int = CHUNK_BYTES
+    features: tuple[str, ...] = ()
+
+    def dump(self) -> bytes:
+        """The bytes of `lake.json`."""
+        return json.dumps(
+            {
+                "format": self.format,
+                "lake": self.lake_id,
+                "created": self.created,
+                "hash": "blake3-256",
+                "chunks": {"rule": "fixed", "bytes": self.chunk_bytes},
+                "features": list(self.features),
+            },
+            indent=2,
+        ).encode()
+
+    @classmethod
+    def load(cls, data: bytes, *, where: str) -> LakeFile:
+        """Read `lake.json`; what this software cannot understand is refused here."""
+        try:
+            if len(data) > MAX_LAKEFILE_BYTES:
+                raise ValueError("it is too large")
+            raw = json.loads(data)
+            chunks, features = raw["chunks"], tuple(str(feature) for feature in raw["features"])
+            found = cls(str(raw["lake"]), str(raw["created"]), int(raw["format"]), int(chunks["bytes"]), features)
+            if chunks["rule"] != "fixed" or raw["hash"] != "blake3-256" or not 4096 <= found.chunk_bytes <= 64 * MIB:
+                raise ValueError("its hash or chunk rule is unknown")
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise DamagedLakeError(f"lake.json cannot be read: {error}.", where=where) from error
+        unknown = set(features) - KNOWN_FEATURES
+        if unknown:
+            raise ReadOnlyError(
+                f"this lake uses features unknown to this version: {', '.join(sorted(unknown))}.",
+                where=where,
+                hint="Install a newer sxeslake.",
+            )
+        return found
+
+    def check_writable(self, where: str) -> None:
+        """Refuse to write into a lake of a newer format: reading is tried, writing could break it."""
+        if self.format > FORMAT:
+            raise ReadOnlyError(
+                f"this lake has format {self.format}, this version writes format {FORMAT}.",
+                where=where,
+                hint="Install a newer sxeslake to write; reading goes on as far as it can.",
+            )

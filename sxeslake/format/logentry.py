@@ -1,0 +1,244 @@
+"""A log entry: one commit. JSON whose first field is the BLAKE3 of everything behind it.
+
+    {"blake3":"<64 hexadecimal digits>","format":1,"number":12,"previous":"<hash of entry 11>",…}
+
+The hash is taken over the bytes from offset `HASHED_FROM` to the end: nothing has to be brought into a canonical
+form to prove it. Lists that would make an entry longer than `MAX_ENTRY_BYTES` go to a body object that is uploaded
+first and named by the hash of its bytes; it holds the transaction's uuid, and so no name is ever used twice.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from blake3 import blake3
+
+from sxeslake.errors import DamagedLakeError, ReadOnlyError
+from sxeslake.format.keys import check_digest, check_id
+from sxeslake.format.lakefile import FORMAT
+from sxeslake.model import MIB
+
+MAX_ENTRY_BYTES = 1 * MIB
+MAX_BODY_BYTES = 256 * MIB
+_PREFIX = b'{"blake3":"'
+HASHED_FROM = len(_PREFIX) + 64
+
+
+@dataclass(frozen=True, slots=True)
+class PackAdded:
+    """A pack that a commit adds."""
+
+    id: str
+    kind: str  # "json" or "array"
+    bytes: int
+    footer_bytes: int
+    blobs: int
+    raw_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestAdded:
+    """A manifest that a commit adds; the hashes are what partial and whole reads are proved by."""
+
+    id: str
+    bytes: int
+    footer_bytes: int
+    blake3: str
+    footer_blake3: str
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveAdded:
+    """An archive version that a commit adds; `needs` are the ids of the packs that hold its blobs."""
+
+    sample: str
+    version: int
+    manifest: str
+    first_group: int
+    groups: int
+    rows: int
+    content_id: str
+    layout_id: str
+    kind: str
+    members: int
+    bytes_source: int
+    bytes_raw: int
+    blobs: int
+    blobs_new: int
+    bytes_stored: int
+    source: Mapping[str, Any]
+    analyses: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+    comment: str = ""  # the container's own comment, in hexadecimal
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What one commit did."""
+
+    number: int
+    previous: str | None
+    transaction: str
+    time: str
+    who: str
+    host: str
+    tool: str
+    message: str | None = None
+    packs: tuple[PackAdded, ...] = ()
+    manifests: tuple[ManifestAdded, ...] = ()
+    archives: tuple[ArchiveAdded, ...] = ()
+    forgotten: tuple[tuple[str, int], ...] = ()
+    restored: tuple[tuple[str, int], ...] = ()
+    collected: tuple[tuple[str, int], ...] = ()
+    condemned_packs: tuple[str, ...] = ()
+    condemned_manifests: tuple[str, ...] = ()
+    replaced: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # condemned pack → packs that took its blobs
+    tags: tuple[Mapping[str, Any], ...] = ()  # {"sample","version","tag","action"}; holds likewise
+    annotations: tuple[Mapping[str, Any], ...] = ()
+    format: int = FORMAT
+
+    def referenced(self) -> tuple[set[str], set[str]]:
+        """Every pack and every manifest that this entry needs to be alive."""
+        packs = {pack.id for pack in self.packs} | {pack for archive in self.archives for pack in archive.needs}
+        packs |= {pack for replacements in self.replaced.values() for pack in replacements}
+        return packs, {manifest.id for manifest in self.manifests} | {archive.manifest for archive in self.archives}
+
+
+_LONG = ("packs", "archives", "condemned_packs", "condemned_manifests", "collected", "forgotten", "annotations")
+
+
+def dump(entry: Entry) -> tuple[bytes, tuple[str, bytes] | None]:
+    """The entry's bytes, and its body (hash, bytes) where the entry alone would be too long."""
+    values = {key: value for key, value in _plain(entry).items() if value not in (None, [], {})}
+    data = _sealed(values)
+    if len(data) <= MAX_ENTRY_BYTES:
+        return data, None
+    long = {key: values.pop(key) for key in _LONG if key in values}
+    body = json.dumps({"transaction": entry.transaction, **long}, separators=(",", ":"), ensure_ascii=False).encode()
+    digest = blake3(body).hexdigest()
+    return _sealed({**values, "body": {"blake3": digest, "bytes": len(body)}}), (digest, body)
+
+
+def _plain(entry: Entry) -> dict[str, Any]:
+    values = {item.name: getattr(entry, item.name) for item in fields(entry)}
+    packs = sorted({pack for archive in entry.archives for pack in archive.needs})
+    number = {pack: index for index, pack in enumerate(packs)}
+    values["pack_ids"] = packs
+    values["packs"] = [asdict(pack) for pack in entry.packs]
+    values["manifests"] = [asdict(manifest) for manifest in entry.manifests]
+    values["archives"] = [
+        {**asdict(archive), "needs": [number[pack] for pack in archive.needs]} for archive in entry.archives
+    ]
+    for key in ("forgotten", "restored", "collected", "condemned_packs", "condemned_manifests", "tags", "annotations"):
+        values[key] = list(values[key])
+    values["replaced"] = {old: list(new) for old, new in entry.replaced.items()}
+    return values
+
+
+def _sealed(values: Mapping[str, Any]) -> bytes:
+    ordered = {"format": values["format"], **values}
+    rest = b'",' + json.dumps(ordered, separators=(",", ":"), ensure_ascii=False).encode()[1:]
+    return _PREFIX + blake3(rest).hexdigest().encode() + rest
+
+
+def digest_of(data: bytes, *, where: str) -> str:
+    """The entry's own hash, after it has been proved."""
+    digest = data[len(_PREFIX) : HASHED_FROM].decode("ascii", "replace")
+    if not data.startswith(_PREFIX) or blake3(data[HASHED_FROM:]).hexdigest() != digest:
+        raise DamagedLakeError("a log entry does not agree with its hash.", where=where)
+    return digest
+
+
+def body_of(data: bytes, *, where: str) -> tuple[str, int] | None:
+    """Hash and length of the entry's body object, if it has one."""
+    try:
+        raw = json.loads(data)
+        if "body" not in raw:
+            return None
+        digest, size = check_digest(raw["body"]["blake3"]), int(raw["body"]["bytes"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise DamagedLakeError(f"a log entry cannot be read: {error}.", where=where) from error
+    if not 0 <= size <= MAX_BODY_BYTES:
+        raise DamagedLakeError(f"a log entry claims a body of {size} bytes.", where=where)
+    return digest, size
+
+
+def load(data: bytes, body: bytes | None = None, *, where: str) -> Entry:
+    """Read an entry; hostile values are refused here, unknown fields are passed over."""
+    own = digest_of(data, where=where)
+    try:
+        raw = json.loads(data)
+        if int(raw["format"]) > FORMAT:
+            raise ReadOnlyError(
+                f"this log entry has format {raw['format']}.", where=where, hint="Install a newer sxeslake."
+            )
+        if body is not None:
+            if blake3(body).hexdigest() != raw["body"]["blake3"]:
+                raise DamagedLakeError("the body of a log entry does not agree with its hash.", where=where)
+            inner = json.loads(body)
+            if inner.pop("transaction") != raw["transaction"]:
+                raise DamagedLakeError("the body of a log entry belongs to another transaction.", where=where)
+            raw.update(inner)
+        return _entry(raw)
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
+        raise DamagedLakeError(f"log entry {own[:12]} cannot be read: {error}.", where=where) from error
+
+
+def _entry(raw: Mapping[str, Any]) -> Entry:
+    pack_ids = [check_id(pack) for pack in raw.get("pack_ids", ())]
+    archives = []
+    for item in raw.get("archives", ()):
+        known = _known(ArchiveAdded, item)
+        known["needs"] = tuple(pack_ids[index] for index in item.get("needs", ()))
+        known["analyses"], known["warnings"] = tuple(item.get("analyses", ())), tuple(item.get("warnings", ()))
+        check_id(known["manifest"])
+        archives.append(ArchiveAdded(**known))
+    previous = raw.get("previous")
+    return Entry(
+        number=int(raw["number"]),
+        previous=None if previous is None else check_digest(previous),
+        transaction=str(raw["transaction"]),
+        time=str(raw["time"]),
+        who=str(raw["who"]),
+        host=str(raw["host"]),
+        tool=str(raw["tool"]),
+        message=raw.get("message"),
+        packs=tuple(PackAdded(**_known(PackAdded, item)) for item in raw.get("packs", ()) if check_id(item["id"])),
+        manifests=tuple(
+            ManifestAdded(**_known(ManifestAdded, item)) for item in raw.get("manifests", ()) if check_id(item["id"])
+        ),
+        archives=tuple(archives),
+        forgotten=_versions(raw, "forgotten"),
+        restored=_versions(raw, "restored"),
+        collected=_versions(raw, "collected"),
+        condemned_packs=tuple(check_id(pack) for pack in raw.get("condemned_packs", ())),
+        condemned_manifests=tuple(check_id(manifest) for manifest in raw.get("condemned_manifests", ())),
+        replaced={
+            check_id(old): tuple(check_id(pack) for pack in new) for old, new in raw.get("replaced", {}).items()
+        },
+        tags=tuple(raw.get("tags", ())),
+        annotations=tuple(raw.get("annotations", ())),
+        format=int(raw["format"]),
+    )
+
+
+def _versions(raw: Mapping[str, Any], key: str) -> tuple[tuple[str, int], ...]:
+    return tuple((str(sample), int(version)) for sample, version in raw.get(key, ()))
+
+
+def _known(kind: type[Any], item: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of `item` that this version knows, of the types that it expects."""
+    plain = {"str": str, "int": int}
+    known = {}
+    for spec in fields(kind):
+        if spec.name in item:
+            value = item[spec.name]
+            wanted = plain.get(str(spec.type))
+            if wanted is not None and (type(value) is not wanted or (isinstance(value, int) and value < 0)):
+                raise ValueError(f"{spec.name} is {value!r}")
+            known[spec.name] = value
+    return known

@@ -1,0 +1,308 @@
+"""A manifest: the member tables of the archives of one commit, as Parquet.
+
+Rows of an archive are sorted by the UTF-8 bytes of their path and stand in row groups of their own, of at most
+`ROW_GROUP` rows: one member of 100,000 positions is found with the footer and one row group. Columns:
+
+    path           string
+    ordinal        uint32   place in the archive
+    directory      bool
+    size           uint64   bytes
+    modified_ns    int64?   UTC since 1970
+    attributes     uint32?  see `model.Member`
+    dos_time       uint32?
+    raw_name       binary?
+    crc32          uint32?
+    blake3         fixed[32]  of the whole member; 32 zero bytes for a folder
+    pack           uint16?  index into the file's `packs` (key-value metadata `sxeslake`); with the next three columns
+    frame_offset   uint32?  the location hint of a member that is one blob
+    frame_length   uint32?
+    blob_offset    uint32?
+    chunks         binary?  a larger member: 56 bytes a blob: BLAKE3, then u32 size, pack, frame offset, frame length,
+                            blob offset and one u32 of zero
+
+An empty file has no blob and no hint. Hints may be stale after a repack; the blob index answers then.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import struct
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, cast
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from sxeslake.errors import DamagedLakeError
+from sxeslake.format.keys import check_id
+from sxeslake.model import Digest, Member
+
+ROW_GROUP = 8192
+MAX_PACKS = 65_535  # of one manifest: `pack` is a u16
+CHUNK = struct.Struct("<32sIIIIII")
+NO_DIGEST = bytes(32)
+_META_KEY = b"sxeslake"
+
+SCHEMA = pa.schema(
+    [
+        pa.field("path", pa.string(), nullable=False),
+        pa.field("ordinal", pa.uint32(), nullable=False),
+        pa.field("directory", pa.bool_(), nullable=False),
+        pa.field("size", pa.uint64(), nullable=False),
+        pa.field("modified_ns", pa.int64()),
+        pa.field("attributes", pa.uint32()),
+        pa.field("dos_time", pa.uint32()),
+        pa.field("raw_name", pa.binary()),
+        pa.field("crc32", pa.uint32()),
+        pa.field("blake3", pa.binary(32), nullable=False),
+        pa.field("pack", pa.uint16()),
+        pa.field("frame_offset", pa.uint32()),
+        pa.field("frame_length", pa.uint32()),
+        pa.field("blob_offset", pa.uint32()),
+        pa.field("chunks", pa.binary()),
+    ]
+)
+
+
+class Hint(NamedTuple):
+    """Where a blob stood when the manifest was written."""
+
+    pack: str
+    frame_offset: int
+    frame_length: int
+    blob_offset: int
+
+
+class Blob(NamedTuple):
+    """One blob of a member: its address, size and hint."""
+
+    digest: Digest
+    size: int
+    hint: Hint | None
+
+
+class Row(NamedTuple):
+    """A member as a manifest knows it."""
+
+    member: Member
+    ordinal: int
+    digest: Digest
+    blobs: tuple[Blob, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RowRange:
+    """The part of a manifest that is one archive."""
+
+    first_group: int
+    groups: int
+    rows: int
+
+
+class ManifestBuilder:
+    """Collects the member tables of a commit, one archive at a time, and makes the object of them."""
+
+    def __init__(self) -> None:
+        self._packs: dict[str, int] = {}
+        self._buffer = io.BytesIO()
+        self._writer: pq.ParquetWriter | None = None
+        self._groups = 0
+        self.rows = 0
+
+    def pack_index(self, pack_id: str) -> int:
+        """The number under which rows name a pack."""
+        return self._packs.setdefault(pack_id, len(self._packs))
+
+    def add(self, table: pa.Table) -> RowRange:
+        """Append one archive's rows: `SCHEMA`, sorted by path."""
+        if self._writer is None:
+            self._writer = _writer(self._buffer)
+        first = self._groups
+        for start in range(0, table.num_rows, ROW_GROUP):
+            self._writer.write_table(table.slice(start, ROW_GROUP), row_group_size=ROW_GROUP)
+            self._groups += 1
+        self.rows += table.num_rows
+        return RowRange(first, self._groups - first, table.num_rows)
+
+    def finish(self) -> bytes:
+        """The object's bytes."""
+        if self._writer is None:
+            self._writer = _writer(self._buffer)
+        self._writer.add_key_value_metadata({_META_KEY: json.dumps({"packs": list(self._packs)}).encode()})
+        self._writer.close()
+        return self._buffer.getvalue()
+
+
+def _writer(buffer: io.BytesIO) -> pq.ParquetWriter:
+    few_values = ["directory", "attributes", "pack"]
+    return pq.ParquetWriter(
+        buffer,
+        SCHEMA,
+        compression="zstd",
+        compression_level=6,
+        use_dictionary=few_values,
+        column_encoding={
+            "path": "DELTA_BYTE_ARRAY",
+            "ordinal": "DELTA_BINARY_PACKED",
+            "size": "DELTA_BINARY_PACKED",
+            "modified_ns": "DELTA_BINARY_PACKED",
+            "dos_time": "DELTA_BINARY_PACKED",
+            "frame_offset": "DELTA_BINARY_PACKED",
+            "frame_length": "DELTA_BINARY_PACKED",
+            "blob_offset": "DELTA_BINARY_PACKED",
+        },
+        write_statistics=["path"],
+        write_page_checksum=True,
+        store_schema=False,
+    )
+
+
+def footer_bytes(data: bytes) -> int:
+    """Bytes from the start of the Parquet footer to the end of the object."""
+    return int(struct.unpack("<I", data[-8:-4])[0]) + 8
+
+
+class SparseFile(io.RawIOBase):
+    """A file of which only some runs of bytes are at hand; reading elsewhere is an error."""
+
+    def __init__(self, size: int, runs: Sequence[tuple[int, bytes]]) -> None:
+        self._size, self._runs, self._at = size, sorted(runs), 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        self._at = offset + (0, self._at, self._size)[whence]
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+    def read(self, size: int = -1) -> bytes:
+        end = self._size if size < 0 else min(self._at + size, self._size)
+        for start, data in self._runs:
+            if start <= self._at and end <= start + len(data):
+                piece = data[self._at - start : end - start]
+                self._at = end
+                return piece
+        raise DamagedLakeError(f"bytes {self._at}–{end} of a manifest were asked for but not fetched.")
+
+
+class Manifest:
+    """A manifest's footer, and the plan of what to fetch for the rows that are wanted."""
+
+    def __init__(self, manifest_id: str, size: int, footer: bytes) -> None:
+        self.manifest_id, self._size, self._footer = manifest_id, size, footer
+        self._footer_run = (size - len(footer), footer)
+        with _as_damage(manifest_id):
+            self._meta = pq.read_metadata(SparseFile(size, [self._footer_run]))
+            raw = cast("dict[bytes, bytes]", self._meta.metadata or {})
+            self.packs = [check_id(pack) for pack in json.loads(raw[_META_KEY])["packs"]]
+            names = set(self._meta.schema.to_arrow_schema().names)
+        if not names >= set(SCHEMA.names):
+            raise DamagedLakeError("a manifest lacks columns.", where=manifest_id)
+
+    def group_bytes(self, group: int) -> tuple[int, int]:
+        """Where a row group's bytes begin and end."""
+        with _as_damage(self.manifest_id):
+            columns = [self._meta.row_group(group).column(i) for i in range(self._meta.num_columns)]
+            starts = [min(filter(None, (c.dictionary_page_offset, c.data_page_offset))) for c in columns]
+            start = min(starts)
+            end = max(s + c.total_compressed_size for s, c in zip(starts, columns, strict=True))
+        if not 0 <= start <= end <= self._size:
+            raise DamagedLakeError("a manifest's row groups lie outside of it.", where=self.manifest_id)
+        return start, end
+
+    def bounds(self, group: int) -> tuple[str, str]:
+        """The first and the last path of a row group."""
+        with _as_damage(self.manifest_id):
+            statistics = self._meta.row_group(group).column(0).statistics
+            return str(statistics.min), str(statistics.max)
+
+    def groups_with(self, where: RowRange, first: str, last: str) -> list[int]:
+        """The row groups of an archive that can hold paths from `first` to `last`, both included."""
+        low, high = first.encode(), last.encode()
+        found = []
+        for group in range(where.first_group, where.first_group + where.groups):
+            start, end = self.bounds(group)
+            if start.encode() <= high and low <= end.encode():
+                found.append(group)
+        return found
+
+    def table(self, groups: Sequence[int], runs: Sequence[tuple[int, bytes]]) -> pa.Table:
+        """The rows of some row groups, of which `runs` holds the bytes."""
+        if not groups:
+            return SCHEMA.empty_table()
+        with _as_damage(self.manifest_id):
+            if max(groups) >= self._meta.num_row_groups:
+                raise DamagedLakeError("a manifest has fewer rows than its log entry says.", where=self.manifest_id)
+            file = pq.ParquetFile(
+                SparseFile(self._size, [*runs, self._footer_run]), page_checksum_verification=True, pre_buffer=False
+            )
+            return file.read_row_groups(list(groups), columns=SCHEMA.names, use_threads=False)
+
+    def rows(self, table: pa.Table, *, by_path: bool = True) -> Iterator[Row]:
+        """Rows as objects, by path or in archive order; for tables of any length, built on demand."""
+        order = None if by_path else np.argsort(table["ordinal"].to_numpy(), kind="stable")
+        step = ROW_GROUP
+        for start in range(0, table.num_rows, step):
+            part = table.slice(start, step) if order is None else table.take(pa.array(order[start : start + step]))
+            columns = {name: part[name].to_pylist() for name in SCHEMA.names}
+            for values in zip(*columns.values(), strict=True):
+                yield self._row(*values)
+
+    def _row(self, path: str, ordinal: int, directory: bool, size: int, modified_ns: int | None,
+             attributes: int | None, dos_time: int | None, raw_name: bytes | None, crc32: int | None,
+             digest: bytes, pack: int | None, frame_offset: int, frame_length: int, blob_offset: int,
+             chunks: bytes | None) -> Row:  # fmt: skip
+        kind = cast("Any", "directory" if directory else "file")
+        member = Member(path, kind, size, modified_ns, attributes, crc32, dos_time, raw_name)
+        if directory or size == 0:
+            blobs: tuple[Blob, ...] = ()
+        elif chunks is not None:
+            blobs = self._chunks(chunks)
+        else:
+            hint = None if pack is None else Hint(self._pack(pack), frame_offset, frame_length, blob_offset)
+            blobs = (Blob(digest, size, hint),)
+        if sum(blob.size for blob in blobs) != (0 if directory else size):
+            raise DamagedLakeError(f"the blobs of {path} do not add up to its size.", where=self.manifest_id)
+        return Row(member, ordinal, digest, blobs)
+
+    def _chunks(self, packed: bytes) -> tuple[Blob, ...]:
+        if len(packed) % CHUNK.size:
+            raise DamagedLakeError("a manifest's list of chunks is cut short.", where=self.manifest_id)
+        return tuple(
+            Blob(digest, size, Hint(self._pack(pack), offset, length, inner))
+            for digest, size, pack, offset, length, inner, _ in CHUNK.iter_unpack(packed)
+        )
+
+    def _pack(self, number: int) -> str:
+        if number >= len(self.packs):
+            raise DamagedLakeError("a manifest names a pack that it does not list.", where=self.manifest_id)
+        return self.packs[number]
+
+
+class _as_damage:  # noqa: N801 — reads as a word in a `with`
+    """What Parquet cannot read is damage, whatever the library raises."""
+
+    def __init__(self, manifest_id: str) -> None:
+        self._where = manifest_id
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, (pa.ArrowException, OSError, ValueError, KeyError, TypeError, AttributeError)):
+            raise DamagedLakeError(f"a manifest cannot be read: {error}.", where=self._where) from error
+
+
+def digest_column(digests: npt.NDArray[np.uint8]) -> pa.Array:
+    """n × 32 bytes as a Parquet column, without a Python object a row."""
+    return pa.FixedSizeBinaryArray.from_buffers(pa.binary(32), len(digests), [None, pa.py_buffer(digests.tobytes())])

@@ -1,0 +1,110 @@
+"""Bandwidth limits, up and down, around any store."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+from .interface import Data, ObjectInfo, Store, byte_count
+
+
+class RateLimit:
+    """So many bytes a second on average, shared by all threads: each waits until its bytes fit."""
+
+    def __init__(
+        self,
+        bytes_per_s: float,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._bytes_per_s = bytes_per_s
+        self._clock = clock
+        self._sleep = sleep
+        self._lock = threading.Lock()
+        self._free_at = clock()
+
+    def spend(self, count: int) -> None:
+        """Take a turn of `count` bytes, and wait to its end."""
+        with self._lock:
+            now = self._clock()
+            self._free_at = max(self._free_at, now) + count / self._bytes_per_s
+            wait = self._free_at - now
+        if wait > 0:
+            self._sleep(wait)
+
+
+class ThrottledStore:
+    """A store whose traffic keeps to limits; None is no limit. Reads pay after, when their size is known."""
+
+    def __init__(self, store: Store, *, up: RateLimit | None = None, down: RateLimit | None = None) -> None:
+        self._store = store
+        self._up = up
+        self._down = down
+        self.url = store.url
+        self.counters = store.counters
+
+    def __repr__(self) -> str:
+        return f"ThrottledStore({self._store!r})"
+
+    def get(self, key: str) -> bytes:
+        """The whole object."""
+        return self._received(self._store.get(key))
+
+    def get_range(self, key: str, start: int, end: int) -> bytes:
+        """Exactly `end - start` bytes."""
+        return self._received(self._store.get_range(key, start, end))
+
+    def get_ranges(self, ranges: Sequence[tuple[str, int, int]]) -> list[bytes]:
+        """Many ranges, in the order asked."""
+        bodies = self._store.get_ranges(ranges)
+        self._pay_down(sum(len(body) for body in bodies))
+        return bodies
+
+    def get_tail(self, key: str, size: int) -> tuple[bytes, int]:
+        """The last bytes and the whole size."""
+        tail, whole = self._store.get_tail(key, size)
+        return self._received(tail), whole
+
+    def create(self, key: str, data: Data) -> None:
+        """Put unless the key is taken."""
+        self._pay_up(data)
+        self._store.create(key, data)
+
+    def replace(self, key: str, data: Data) -> None:
+        """Put whether or not the key is taken."""
+        self._pay_up(data)
+        self._store.replace(key, data)
+
+    def size(self, key: str) -> int | None:
+        """The object's size, None where there is none."""
+        return self._store.size(key)
+
+    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+        """Objects whose key starts with `prefix`."""
+        return self._store.list(prefix)
+
+    def delete(self, keys: Sequence[str]) -> None:
+        """Delete objects."""
+        self._store.delete(keys)
+
+    def sweep(self, older_than_s: float) -> int:
+        """Remove what crashed writers left."""
+        return self._store.sweep(older_than_s)
+
+    def close(self) -> None:
+        """Close the store beneath."""
+        self._store.close()
+
+    def _received(self, data: bytes) -> bytes:
+        self._pay_down(len(data))
+        return data
+
+    def _pay_down(self, count: int) -> None:
+        if self._down is not None:
+            self._down.spend(count)
+
+    def _pay_up(self, data: Data) -> None:
+        if self._up is not None:
+            self._up.spend(byte_count(data))

@@ -1,0 +1,134 @@
+"""Reading blobs: ranged, concurrent, and each proved by its hash before anybody sees it."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from blake3 import blake3
+
+from sxeslake import codecs
+from sxeslake.errors import DamagedLakeError, ObjectNotFoundError
+from sxeslake.format import frame, keys
+from sxeslake.format.manifest import Blob, Hint
+from sxeslake.model import MIB, Digest
+from sxeslake.storage import Store
+
+FrameKey = tuple[str, int, int]  # pack, offset, length
+Locate = Callable[[Sequence[Digest]], dict[Digest, Blob]]
+
+MAX_FRAME_BYTES = 80 * MIB  # stored; a frame decodes to at most 64 MiB, and a manifest can claim anything
+_CACHE_BYTES = 64 * MIB
+
+
+class BlobReader:
+    """Fetches, decodes and proves blobs; shared frames are decoded once and kept for a while."""
+
+    def __init__(self, store: Store, locate: Locate, threads: int) -> None:
+        self._store, self._locate = store, locate
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="decode")
+        self._cache: OrderedDict[FrameKey, bytes] = OrderedDict()
+        self._cached_bytes = 0
+        self._lock = threading.Lock()
+
+    def close(self) -> None:
+        """Stop the threads."""
+        self._pool.shutdown(cancel_futures=True)
+
+    def fetch(self, blobs: Sequence[Blob]) -> list[bytes]:
+        """The bytes of some blobs, in order; DamagedLakeError rather than a wrong byte.
+
+        A stale hint (its pack was rewritten, or the bytes there are damaged and another copy lives) is looked up anew.
+        """
+        found = self._read(blobs)
+        lost = [blob for blob, data in zip(blobs, found, strict=True) if data is None]
+        if lost:
+            elsewhere = self._locate([blob.digest for blob in lost])
+            again = [elsewhere.get(blob.digest, blob) for blob in lost]
+            mended = dict(zip((blob.digest for blob in lost), self._read(again), strict=True))
+            found = [mended[blob.digest] if data is None else data for blob, data in zip(blobs, found, strict=True)]
+        for blob, data in zip(blobs, found, strict=True):
+            if data is None:
+                where = keys.pack_key(blob.hint.pack) if blob.hint else "no pack"
+                raise DamagedLakeError(f"blob {blob.digest.hex()} is missing or damaged.", where=where)
+        return [data for data in found if data is not None]
+
+    def _read(self, blobs: Sequence[Blob]) -> list[bytes | None]:
+        needed = {_frame_of(blob.hint) for blob in blobs if blob.hint is not None and _sane(blob.hint)}
+        frames = self._frames(needed)
+
+        def proved(blob: Blob) -> bytes | None:
+            raw = frames.get(_frame_of(blob.hint)) if blob.hint is not None else None
+            if raw is None or blob.hint is None:
+                return None
+            start = blob.hint.blob_offset
+            data = raw if start == 0 and blob.size == len(raw) else raw[start : start + blob.size]
+            return data if blake3(data).digest() == blob.digest else None
+
+        return list(self._pool.map(proved, blobs)) if len(blobs) > 1 else [proved(blob) for blob in blobs]
+
+    def _frames(self, needed: set[FrameKey]) -> dict[FrameKey, bytes | None]:
+        frames: dict[FrameKey, bytes | None] = {}
+        with self._lock:
+            for key in needed & self._cache.keys():
+                self._cache.move_to_end(key)
+                frames[key] = self._cache[key]
+        fetch = sorted(needed - frames.keys())
+        bodies = self._bodies(fetch)
+        for key, raw in zip(fetch, self._pool.map(_decoded, fetch, bodies), strict=True):
+            frames[key] = raw
+            if raw is not None:
+                self._keep(key, raw)
+        return frames
+
+    def _bodies(self, wanted: Sequence[FrameKey]) -> list[bytes | None]:
+        ranges = [(keys.pack_key(pack), offset, offset + length) for pack, offset, length in wanted]
+        try:
+            return list(self._store.get_ranges(ranges))
+        except (ObjectNotFoundError, DamagedLakeError):  # one of them is gone or short: find out which
+            return [self._body(*item) for item in ranges]
+
+    def _body(self, key: str, start: int, end: int) -> bytes | None:
+        try:
+            return self._store.get_range(key, start, end)
+        except (ObjectNotFoundError, DamagedLakeError):
+            return None
+
+    def _keep(self, key: FrameKey, raw: bytes) -> None:
+        if len(raw) > MIB:  # one large blob: nobody else will ask for its frame
+            return
+        with self._lock:
+            self._cached_bytes += len(raw) - len(self._cache.pop(key, b""))
+            self._cache[key] = raw
+            while self._cached_bytes > _CACHE_BYTES:
+                self._cached_bytes -= len(self._cache.popitem(last=False)[1])
+
+
+def _frame_of(hint: Hint) -> FrameKey:
+    return hint.pack, hint.frame_offset, hint.frame_length
+
+
+def _sane(hint: Hint) -> bool:
+    return frame.HEADER.size < hint.frame_length <= MAX_FRAME_BYTES
+
+
+def _decoded(key: FrameKey, body: bytes | None) -> bytes | None:
+    if body is None:
+        return None
+    try:
+        return decode_frame(body, where=keys.pack_key(key[0]))
+    except DamagedLakeError:
+        return None
+
+
+def decode_frame(body: bytes | memoryview, *, where: str) -> bytes:
+    """The raw bytes of a frame: all its blobs, one after the other."""
+    found = frame.unseal(body, where=where)
+    return codecs.decode(found.pipeline, found.payload, found.raw_bytes)
+
+
+def total_size(blobs: Iterable[Blob]) -> int:
+    """Raw bytes of some blobs."""
+    return sum(blob.size for blob in blobs)

@@ -1,0 +1,194 @@
+"""The blob index: which blobs the lake holds, and where. Sorted segments in files, memory-mapped, merged as they pile up.
+
+A segment is three runs of one file: the first 8 bytes of each digest as a sorted native u64 (what is searched), the
+other 24 bytes, and five u32: pack ordinal, frame offset, frame length, blob offset, size. 52 bytes a blob; never a
+Python dict of the lake. Derived from pack footers; a missed blob is only stored twice, never lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from sxeslake.format.keys import new_id
+from sxeslake.format.manifest import Blob, Hint
+from sxeslake.format.pack import Footer
+from sxeslake.model import Digest
+from sxeslake.vault.state import State
+
+_MERGE_AT = 12  # segments: more of them make every look-up slower, fewer make every commit dearer
+_MAGIC = b"SXIDX001"
+_SLICE = 1 << 20  # rows moved at once in a merge
+
+U8 = npt.NDArray[np.uint8]
+U32 = npt.NDArray[np.uint32]
+U64 = npt.NDArray[np.uint64]
+
+
+class Rows(NamedTuple):
+    """Blobs and where they stand: digests (n × 32) and places (n × 5), see above."""
+
+    digests: U8
+    places: U32
+
+
+def rows_of(footer: Footer, ordinal: int) -> Rows:
+    """A pack's footer as index rows."""
+    offsets, lengths, inner = footer.locations()
+    packs = np.full(len(offsets), ordinal, np.uint32)
+    return Rows(footer.digests, np.column_stack((packs, offsets, lengths, inner, footer.sizes)).astype(np.uint32))
+
+
+def _keys(digests: U8) -> U64:
+    return np.ascontiguousarray(digests[:, :8]).view(">u8").ravel().astype(np.uint64)
+
+
+class Segment:
+    """One sorted file of the index."""
+
+    def __init__(self, path: Path) -> None:
+        data = np.memmap(path, np.uint8, mode="r")
+        count = int(data[8:16].view(np.uint64)[0]) if len(data) >= 16 else -1
+        if bytes(data[:8]) != _MAGIC or len(data) != 16 + 52 * count:
+            raise ValueError(f"{path} is no segment")
+        self.path, self.rows = path, count
+        self.keys: U64 = data[16 : 16 + 8 * count].view(np.uint64)
+        self.rest: U8 = data[16 + 8 * count : 16 + 32 * count].reshape(count, 24)
+        self.places: U32 = data[16 + 32 * count :].view(np.uint32).reshape(count, 5)
+
+    def find(self, wanted: U8) -> tuple[npt.NDArray[np.intp], U32]:
+        """Of n digests (n × 32): indexes of those that are here, and their places; one digest can be found often."""
+        keys = _keys(wanted)
+        first = np.searchsorted(self.keys, keys, "left")
+        last = np.searchsorted(self.keys, keys, "right")
+        counts = last - first
+        asked = np.repeat(np.arange(len(wanted)), counts)
+        if not len(asked):
+            return asked, np.empty((0, 5), np.uint32)
+        ends = np.cumsum(counts)
+        at = np.arange(len(asked)) - np.repeat(ends - counts, counts) + np.repeat(first, counts)
+        same = (self.rest[at] == wanted[asked, 8:]).all(axis=1)
+        return asked[same], np.asarray(self.places[at[same]])
+
+
+def write_segment(path: Path, parts: Sequence[Rows | Segment]) -> int:
+    """Write parts as one sorted segment; moves a bounded number of rows at once."""
+    keys = np.concatenate([part.keys if isinstance(part, Segment) else _keys(part.digests) for part in parts])
+    order = np.argsort(keys, kind="stable")
+    starts = np.cumsum([0, *(len(part.places) for part in parts)])
+    temporary = path.with_name(f".tmp-{path.name}")
+    with temporary.open("wb") as file:
+        file.write(_MAGIC + np.uint64(len(keys)).tobytes())
+        for start in range(0, len(keys), _SLICE):
+            file.write(keys[order[start : start + _SLICE]].tobytes())
+        for column in ("rest", "places"):
+            for start in range(0, len(keys), _SLICE):
+                file.write(_gather(parts, starts, order[start : start + _SLICE], column).tobytes())
+    temporary.replace(path)
+    return len(keys)
+
+
+def _gather(
+    parts: Sequence[Rows | Segment], starts: npt.NDArray[np.int64], rows: npt.NDArray[np.intp], column: str
+) -> npt.NDArray[np.uint8] | U32:
+    which = np.searchsorted(starts, rows, "right") - 1
+    width, kind = (24, np.uint8) if column == "rest" else (5, np.uint32)
+    out = np.empty((len(rows), width), kind)
+    for number, part in enumerate(parts):
+        mine = which == number
+        if column == "places":
+            source = part.places
+        else:
+            source = part.rest if isinstance(part, Segment) else part.digests[:, 8:]
+        out[mine] = source[rows[mine] - starts[number]]
+    return out
+
+
+class BlobIndex:
+    """Look-up and upkeep of the local index of one lake; shared by processes through the state's database."""
+
+    def __init__(self, folder: Path, state: State) -> None:
+        self._folder, self._state = folder, state
+        folder.mkdir(parents=True, exist_ok=True)
+        self._segments: dict[str, Segment] = {}
+        self._packs: dict[int, str] = {}
+
+    def _reload(self) -> list[Segment]:
+        files = {file for (file,) in self._state.select("SELECT file FROM segments")}
+        for gone in set(self._segments) - files:
+            del self._segments[gone]
+        for file in files - set(self._segments):
+            try:
+                self._segments[file] = Segment(self._folder / file)
+            except (OSError, ValueError):  # a damaged or vanished cache file: its packs are indexed anew
+                self._drop(file)
+        if len(self._packs) != self._state.select("SELECT count(*) FROM indexed")[0][0]:
+            self._packs = dict(self._state.select("SELECT ordinal, pack FROM indexed"))
+        return list(self._segments.values())
+
+    def _drop(self, file: str) -> None:
+        with self._state.transaction() as db:
+            db.execute("DELETE FROM segments WHERE file = ?", (file,))
+            db.execute("DELETE FROM indexed WHERE file = ?", (file,))
+
+    def missing(self, pack_ids: Iterable[str]) -> list[str]:
+        """Those packs whose blobs are not in the index yet."""
+        self._reload()
+        known = set(self._packs.values())
+        return [pack for pack in pack_ids if pack not in known]
+
+    def add(self, footers: Sequence[Footer]) -> None:
+        """Index the blobs of some packs."""
+        fresh = [footer for footer in footers if footer.pack_id in set(self.missing([f.pack_id for f in footers]))]
+        if not fresh:
+            return
+        file = f"{new_id()}.seg"
+        with self._state.transaction() as db:
+            first = (db.execute("SELECT max(ordinal) FROM indexed").fetchone()[0] or 0) + 1
+            rows = [rows_of(footer, first + number) for number, footer in enumerate(fresh)]
+            count = write_segment(self._folder / file, rows)
+            db.execute("INSERT INTO segments VALUES (?, ?)", (file, count))
+            packs = [(first + number, footer.pack_id, file) for number, footer in enumerate(fresh)]
+            db.executemany("INSERT OR REPLACE INTO indexed VALUES (?, ?, ?)", packs)
+        self._merge()
+
+    def _merge(self) -> None:
+        """Merge the smaller segments into one when there are too many: each row moves a few times in its life."""
+        segments = sorted(self._reload(), key=lambda segment: segment.rows)
+        if len(segments) < _MERGE_AT:
+            return
+        small = segments[: _MERGE_AT - 2]
+        while len(small) < len(segments) and segments[len(small)].rows <= 2 * sum(s.rows for s in small):
+            small.append(segments[len(small)])
+        file = f"{new_id()}.seg"
+        old = [segment.path.name for segment in small]
+        with self._state.transaction() as db:
+            marks = ",".join("?" * len(old))
+            present = db.execute(f"SELECT count(*) FROM segments WHERE file IN ({marks})", old).fetchone()[0]
+            if present != len(old):  # another process merged them just now
+                return
+            count = write_segment(self._folder / file, small)
+            db.execute(f"DELETE FROM segments WHERE file IN ({marks})", old)
+            db.execute("INSERT INTO segments VALUES (?, ?)", (file, count))
+            db.execute(f"UPDATE indexed SET file = ? WHERE file IN ({marks})", (file, *old))
+        self._reload()
+        for name in old:
+            (self._folder / name).unlink(missing_ok=True)
+
+    def find(self, digests: Sequence[Digest], *, live: frozenset[str] | set[str] | None = None) -> dict[Digest, Blob]:
+        """Where some blobs stand, of those that the lake holds; in packs of `live` only, where that is given."""
+        if not digests:
+            return {}
+        wanted = np.frombuffer(b"".join(digests), np.uint8).reshape(-1, 32)
+        found: dict[Digest, Blob] = {}
+        for segment in self._reload():
+            asked, places = segment.find(wanted)
+            for number, (ordinal, offset, length, inner, size) in zip(asked.tolist(), places.tolist(), strict=True):
+                pack = self._packs.get(ordinal)
+                if pack is not None and (live is None or pack in live):
+                    found[digests[number]] = Blob(digests[number], size, Hint(pack, offset, length, inner))
+        return found

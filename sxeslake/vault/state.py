@@ -1,0 +1,269 @@
+"""The log, folded: which samples, packs and manifests are alive at the head. A cache in SQLite, never the truth.
+
+A local database keeps opening, listing and committing flat in the number of archives; it is thrown away whenever the
+log in the bucket says otherwise. Any number of processes share it.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from sxeslake.errors import DamagedLakeError
+from sxeslake.format.logentry import ArchiveAdded, Entry, ManifestAdded, PackAdded
+
+_LAYOUT = 1  # of this database; another number and it is built anew
+_TABLES = """
+CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS entries (
+  number INTEGER PRIMARY KEY, digest TEXT NOT NULL, time TEXT NOT NULL, data BLOB NOT NULL, body BLOB);
+CREATE TABLE IF NOT EXISTS versions (
+  sample TEXT NOT NULL, version INTEGER NOT NULL, number INTEGER NOT NULL, status TEXT NOT NULL,
+  content_id TEXT NOT NULL, layout_id TEXT NOT NULL, sha256 TEXT, path TEXT, host TEXT, record TEXT NOT NULL,
+  PRIMARY KEY (sample, version)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS versions_content ON versions (content_id);
+CREATE INDEX IF NOT EXISTS versions_sha256 ON versions (sha256);
+CREATE TABLE IF NOT EXISTS packs (
+  id TEXT PRIMARY KEY, number INTEGER NOT NULL, condemned INTEGER, record TEXT) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS manifests (
+  id TEXT PRIMARY KEY, number INTEGER NOT NULL, condemned INTEGER, record TEXT) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS tags (
+  sample TEXT NOT NULL, tag TEXT NOT NULL, version INTEGER NOT NULL, record TEXT NOT NULL,
+  PRIMARY KEY (sample, tag)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS segments (file TEXT PRIMARY KEY, rows INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS indexed (ordinal INTEGER PRIMARY KEY, pack TEXT NOT NULL UNIQUE, file TEXT NOT NULL);
+"""
+
+
+class Head(NamedTuple):
+    """The newest commit: its number and hash; number 0 is the empty log."""
+
+    number: int
+    digest: str | None
+
+
+class LogRecord(NamedTuple):
+    """An entry with the bytes it was read from."""
+
+    entry: Entry
+    digest: str
+    data: bytes
+    body: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One version of a sample, as the log has it."""
+
+    number: int
+    time: str
+    status: str  # "live", "forgotten" or "collected"
+    archive: ArchiveAdded
+
+    @property
+    def sample(self) -> str:
+        """The name under which it lives."""
+        return self.archive.sample
+
+    @property
+    def version(self) -> int:
+        """Its number, from 1."""
+        return self.archive.version
+
+    @property
+    def name(self) -> str:
+        """`ti-grains@2`."""
+        return f"{self.archive.sample}@{self.archive.version}"
+
+
+class State:
+    """The folded log in a database file."""
+
+    def __init__(self, path: Path) -> None:
+        self._lock = threading.RLock()
+        self._db = sqlite3.connect(path, timeout=60, isolation_level=None, check_same_thread=False)
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute("PRAGMA synchronous=OFF")  # a cache: after a power cut it is checked, and built anew
+        with self.transaction():
+            if self._meta("layout") != str(_LAYOUT):
+                self._reset()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        with self._lock:
+            self._db.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """All or nothing, alone among threads and processes."""
+        with self._lock:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+            self._db.execute("COMMIT")
+
+    def select(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
+        """Rows of a query."""
+        with self._lock:
+            return self._db.execute(sql, values).fetchall()
+
+    def _meta(self, key: str) -> str | None:
+        self._db.execute("CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)")
+        rows = self.select("SELECT value FROM meta WHERE key = ?", (key,))
+        return rows[0][0] if rows else None
+
+    def _reset(self) -> None:
+        for (table,) in self.select("SELECT name FROM sqlite_master WHERE type = 'table'"):
+            self._db.execute(f"DROP TABLE {table}")
+        for statement in _TABLES.split(";"):
+            self._db.execute(statement)
+        self._db.execute("INSERT INTO meta VALUES ('layout', ?)", (str(_LAYOUT),))
+
+    def forget_everything(self) -> None:
+        """Start again from an empty log: the bucket's log is not the one that was folded."""
+        with self.transaction():
+            self._reset()
+
+    # --- folding -------------------------------------------------------------------------------------------------
+
+    def head(self) -> Head:
+        """The newest entry that has been folded."""
+        rows = self.select("SELECT number, digest FROM entries ORDER BY number DESC LIMIT 1")
+        return Head(*rows[0]) if rows else Head(0, None)
+
+    def apply(self, records: Sequence[LogRecord]) -> None:
+        """Fold entries onto the head; those that are folded already are passed over."""
+        with self.transaction() as db:
+            for record in records:
+                head = self.head()
+                if record.entry.number <= head.number:
+                    continue
+                if record.entry.number != head.number + 1 or record.entry.previous != head.digest:
+                    raise DamagedLakeError(
+                        f"log entry {record.entry.number} does not follow entry {head.number}.",
+                        hint="Run `sxeslake verify`.",
+                    )
+                try:
+                    _fold(db, record)
+                except sqlite3.IntegrityError as error:
+                    raise DamagedLakeError(
+                        f"log entry {record.entry.number} adds what exists already: {error}."
+                    ) from error
+
+    # --- asking --------------------------------------------------------------------------------------------------
+
+    def versions(self, where: str = "status = 'live'", values: Sequence[Any] = ()) -> list[Version]:
+        """Versions by a condition on the columns of `versions`, in order of name and number."""
+        sql = (
+            "SELECT v.number, e.time, v.status, v.record FROM versions v JOIN entries e USING (number) "
+            f"WHERE {where} ORDER BY v.sample, v.version"
+        )
+        return [Version(number, time, status, _archive(record)) for number, time, status, record in
+                self.select(sql, values)]  # fmt: skip
+
+    def samples(self) -> list[str]:
+        """Names that have a live version."""
+        return [name for (name,) in self.select("SELECT DISTINCT sample FROM versions WHERE status = 'live'")]
+
+    def next_version(self, sample: str) -> int:
+        """The number that the next version of a sample gets; numbers are never used twice."""
+        rows = self.select("SELECT max(version) FROM versions WHERE sample = ?", (sample,))
+        return (rows[0][0] or 0) + 1
+
+    def tag(self, sample: str, tag: str) -> int | None:
+        """The version that a tag names."""
+        rows = self.select("SELECT version FROM tags WHERE sample = ? AND tag = ?", (sample, tag))
+        return rows[0][0] if rows else None
+
+    def packs(self) -> dict[str, PackAdded]:
+        """The packs that are alive."""
+        rows = self.select("SELECT record FROM packs WHERE condemned IS NULL")
+        return {pack.id: pack for pack in (PackAdded(**json.loads(record)) for (record,) in rows)}
+
+    def manifests(self) -> dict[str, ManifestAdded]:
+        """The manifests that are alive."""
+        rows = self.select("SELECT record FROM manifests WHERE condemned IS NULL")
+        return {item.id: item for item in (ManifestAdded(**json.loads(record)) for (record,) in rows)}
+
+    def manifest(self, manifest_id: str) -> ManifestAdded:
+        """One manifest that is alive."""
+        rows = self.select("SELECT record FROM manifests WHERE id = ? AND condemned IS NULL", (manifest_id,))
+        if not rows:
+            raise DamagedLakeError(f"the log names a manifest that it never added: {manifest_id}.")
+        return ManifestAdded(**json.loads(rows[0][0]))
+
+    def live_packs(self, pack_ids: Sequence[str]) -> set[str]:
+        """Those of some packs that are alive."""
+        return self._among("packs", "condemned IS NULL", pack_ids)
+
+    def condemned(self, table: str, ids: Sequence[str]) -> set[str]:
+        """Those of some `packs` or `manifests` that were ever condemned: dead for ever."""
+        return self._among(table, "condemned IS NOT NULL", ids)
+
+    def _among(self, table: str, condition: str, ids: Sequence[str]) -> set[str]:
+        found: set[str] = set()
+        for start in range(0, len(ids), 500):
+            part = list(ids[start : start + 500])
+            marks = ",".join("?" * len(part))
+            found |= {row[0] for row in self.select(f"SELECT id FROM {table} WHERE {condition} AND id IN ({marks})", part)}
+        return found
+
+    def log(self, after: int = 0) -> Iterator[tuple[int, str, bytes, bytes | None]]:
+        """Entries behind a number: number, hash, bytes, body."""
+        for row in self.select("SELECT number, digest, data, body FROM entries WHERE number > ? ORDER BY number", (after,)):
+            yield row
+
+
+def _archive(record: str) -> ArchiveAdded:
+    raw = json.loads(record)
+    for key in ("analyses", "warnings", "needs"):
+        raw[key] = tuple(raw[key])
+    return ArchiveAdded(**raw)
+
+
+def _fold(db: sqlite3.Connection, record: LogRecord) -> None:
+    entry = record.entry
+    number = entry.number
+    db.execute(
+        "INSERT INTO entries VALUES (?, ?, ?, ?, ?)", (number, record.digest, entry.time, record.data, record.body)
+    )
+    for pack in entry.packs:
+        db.execute("INSERT INTO packs VALUES (?, ?, NULL, ?)", (pack.id, number, json.dumps(asdict(pack))))
+    for manifest in entry.manifests:
+        db.execute("INSERT INTO manifests VALUES (?, ?, NULL, ?)", (manifest.id, number, json.dumps(asdict(manifest))))
+    db.executemany("INSERT INTO versions VALUES (?, ?, ?, 'live', ?, ?, ?, ?, ?, ?)", map(_version_row(number), entry.archives))
+    for status, names in (("forgotten", entry.forgotten), ("live", entry.restored), ("collected", entry.collected)):
+        db.executemany(
+            "UPDATE versions SET status = ? WHERE sample = ? AND version = ? AND status <> 'collected'",
+            [(status, sample, version) for sample, version in names],
+        )
+    for table, ids in (("packs", entry.condemned_packs), ("manifests", entry.condemned_manifests)):
+        # Orphans are condemned too: ids that no entry ever added.
+        db.executemany(
+            f"INSERT INTO {table} VALUES (?, ?, ?, NULL) ON CONFLICT (id) DO UPDATE SET condemned = excluded.condemned",
+            [(item, number, number) for item in ids],
+        )
+    for tag in entry.tags:
+        if tag.get("action") == "remove":
+            db.execute("DELETE FROM tags WHERE sample = ? AND tag = ?", (tag["sample"], tag["tag"]))
+        else:
+            values = (tag["sample"], tag["tag"], tag["version"], json.dumps(dict(tag)))
+            db.execute("INSERT OR REPLACE INTO tags VALUES (?, ?, ?, ?)", values)
+
+
+def _version_row(number: int) -> Callable[[ArchiveAdded], tuple[Any, ...]]:
+    def row(archive: ArchiveAdded) -> tuple[Any, ...]:
+        source, ids = archive.source, (archive.content_id, archive.layout_id)
+        origin = (source.get("sha256"), source.get("path"), source.get("host"))
+        return archive.sample, archive.version, number, *ids, *origin, json.dumps(asdict(archive))
+
+    return row
