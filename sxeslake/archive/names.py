@@ -7,6 +7,7 @@ import stat
 import unicodedata
 from array import array
 from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
 
 from sxeslake.errors import LimitExceededError, UnsafeNameError
 from sxeslake.model import Limits, Member
@@ -15,8 +16,6 @@ MAX_PATH_BYTES = 4096  # what Linux can open; also bounds the work a hostile nam
 UNIX_ATTRIBUTES = 0x8000  # bit 15 of 7z attributes: the high 16 bits are a Unix mode
 WINDOWS_REPARSE = 0x400
 
-# One search tells nearly all names from those that need a closer look.
-_SUSPECT = re.compile(r"^$|^/|/$|//|\\|\0|^[A-Za-z]:|(?:^|/)\.{1,2}(?:/|$)")
 _DRIVE = re.compile(r"[A-Za-z]:")
 _SEPARATORS = re.compile(r"[/\\]")
 
@@ -24,9 +23,24 @@ Named = Iterable[tuple[str, bool]]
 """Paths, and whether each is a directory."""
 
 
+def is_plain(name: str) -> bool:
+    """Whether a name needs no closer look, `data/5/info.json`: string searches, ten times as fast as a pattern."""
+    return (
+        name.isascii()
+        and 0 < len(name) <= MAX_PATH_BYTES
+        and name[0] not in "./"
+        and name[-1] != "/"
+        and "/." not in name
+        and "//" not in name
+        and "\\" not in name
+        and ":" not in name
+        and "\0" not in name
+    )
+
+
 def normal_path(name: str) -> str:
     """A container's name as a member path: `./a//b/` → `a/b`; `./` → `.`; an absolute name stays absolute."""
-    if not _SUSPECT.search(name):
+    if is_plain(name):
         return name
     parts = [part for part in name.split("/") if part not in ("", ".")]
     path = "/".join(parts)
@@ -37,7 +51,7 @@ def normal_path(name: str) -> str:
 
 def unsafe_reason(path: str, *, is_directory: bool = False) -> str | None:
     """Why a path may not be used, `is absolute`; None where it may."""
-    if path.isascii() and len(path) <= MAX_PATH_BYTES and not _SUSPECT.search(path):
+    if is_plain(path):
         return None
     try:
         if len(path.encode()) > MAX_PATH_BYTES:
@@ -83,12 +97,16 @@ def check_names(names: Callable[[], Named], *, where: object = None) -> None:
     """
     files, folders = array("q"), array("q")
     parents: set[int] = set()
+    last_parent = ""
     for path, is_directory in names():
         if reason := unsafe_reason(path, is_directory=is_directory):
             raise UnsafeNameError(f"the name {path!r} {reason}", where=where)
         key = collision_key(path)
         (folders if is_directory else files).append(hash(key))
-        _note_parents(key, parents)
+        parent = key[: max(0, key.rfind("/"))]
+        if parent != last_parent:
+            _note_parents(key, parents)
+            last_parent = parent
     suspects = _repeated(files, folders) | (parents.intersection(files))
     if suspects:
         _name_the_collision(names, suspects, where)
@@ -106,7 +124,7 @@ def _note_parents(key: str, parents: set[int]) -> None:
 
 def _repeated(files: array[int], folders: array[int]) -> set[int]:
     ordered = array("q", sorted(files + folders))
-    return {first for first, second in zip(ordered, ordered[1:], strict=False) if first == second}
+    return {first for first, second in pairwise(ordered) if first == second}
 
 
 def _name_the_collision(names: Callable[[], Named], suspects: set[int], where: object) -> None:
@@ -166,14 +184,15 @@ def percent(text: str) -> str:
 
 def windows_escape(path: str) -> str:
     """A path Windows can hold: `a:b/con.txt/c.` → `a%3Ab/%63on.txt/c%2E`; most paths come back as they are."""
-    return "/".join(_escape_step(step) for step in path.split("/"))
+    return "/".join(escape_step(step) for step in path.split("/"))
 
 
-def _escape_step(step: str) -> str:
+def escape_step(step: str, lead: int = 0) -> str:
+    """One step of a path; the first `lead` characters are escaped whatever they are."""
     if step == ".":
         return step
-    held = _FORBIDDEN.sub(lambda found: percent(found[0]), step)
-    return percent(held[0]) + held[1:] if _RESERVED.match(held) else held
+    lead = lead or (1 if _RESERVED.match(step) else 0)
+    return percent(step[:lead]) + _FORBIDDEN.sub(lambda found: percent(found[0]), step[lead:])
 
 
 def windows_unescape(path: str) -> str:

@@ -9,9 +9,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Generic, ParamSpec, Self, TypeVar
 
+from sxeslake.model import MIB
+
 Result = TypeVar("Result")
 Parameters = ParamSpec("Parameters")
 
+CHUNK_BYTES = 4 * MIB  # what one job decodes; larger members come in pieces of this size
 IN_FLIGHT_PER_THREAD = 2  # one running, one waiting: a thread that ends finds work, and memory stays small
 
 

@@ -207,9 +207,7 @@ def read_info(value: object) -> InfoFields:
 def read_state(value: object) -> StateFields:
     """A `state.json`."""
     probe, beam = at(value, "probe"), at(value, "probe", "beam")
-    currents_na = {
-        name: na_from_a(number(at(probe, "current", name))) for name in ("target", "pre", "average", "post")
-    }
+    currents_na = {name: na_from_a(number(at(probe, "current", name))) for name in ("target", "pre", "average", "post")}
     current_na, source = _probe_current(currents_na)
     temperature = at(value, "ccd", "temperature")
     pre_c, post_c = number(at(temperature, "pre")), number(at(temperature, "post"))

@@ -60,7 +60,8 @@ def local_time(value: object) -> datetime | None:
     if match is None:
         return None
     try:
-        return datetime(*(int(part or 0) for part in match.groups()))  # type: ignore[arg-type]  # noqa: DTZ001 - naive on purpose: the archive knows no zone
+        year, month, day, hour, minute, second = (int(part or 0) for part in match.groups())
+        return datetime(year, month, day, hour, minute, second)
     except ValueError:
         return None
 

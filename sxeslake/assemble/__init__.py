@@ -1,0 +1,1 @@
+"""Assemble: versions of the lake back into archives, folders and members."""

@@ -18,12 +18,12 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from sxeslake.catalog.near import did_you_mean
+from sxeslake.catalog.near import did_you_mean, nearest
 from sxeslake.catalog.sandbox_child import MEMORY_EXIT
 from sxeslake.errors import DamagedLakeError, SxeslakeError, UsageError
 from sxeslake.model import GIB, MIB
@@ -72,21 +72,16 @@ class Answer:
 
         self._child = child
         self.truncated = False
-        try:
-            self._reader = pa.ipc.open_stream(pa.PythonFile(io.BufferedReader(child.frames, MIB), mode="r"))
-        except pa.ArrowInvalid:
-            child.finish()
-            raise SxeslakeError("the query's child process sent no result.") from None
-        except BaseException:
-            child.kill()
-            raise
+        file = pa.PythonFile(io.BufferedReader(child.frames, MIB), mode="r")
+        self._reader = self._read(lambda: pa.ipc.open_stream(file))
         self.schema = self._reader.schema
 
     @property
     def batches(self) -> Iterator[Any]:
         """The record batches, to be read once; the child ends with them."""
         try:
-            yield from self._reader
+            while (batch := self._read(lambda: next(self._reader, None))) is not None:
+                yield batch
             self.truncated = self._child.finish()
         finally:
             self._child.kill()
@@ -94,6 +89,20 @@ class Answer:
     def close(self) -> None:
         """End the child if it still works."""
         self._child.kill()
+
+    def _read(self, step: Callable[[], Any]) -> Any:
+        """One step of reading; a stream that breaks off raises what the child said or how it died."""
+        try:
+            return step()
+        except (OSError, ValueError) as error:  # Arrow's errors are of these kinds
+            try:
+                self._child.finish()
+            finally:
+                self._child.kill()
+            raise SxeslakeError(f"the query's child process sent a broken result: {error}") from error
+        except BaseException:
+            self._child.kill()
+            raise
 
 
 class _Child:
@@ -225,7 +234,11 @@ def _import_paths() -> list[str]:
 
 def _environment() -> dict[str, str]:
     """Only what an interpreter needs to start: no credentials can be read from what is not there."""
-    needed = ("SYSTEMROOT", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PATH") if os.name == "nt" else ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
+    needed = (
+        ("SYSTEMROOT", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PATH")
+        if os.name == "nt"
+        else ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
+    )
     kept = {name: os.environ[name] for name in needed if name in os.environ}
     # glibc reserves 64 MiB of address space for each arena, which the limit would count as the query's.
     return kept | {"MALLOC_ARENA_MAX": "2"}
@@ -243,10 +256,13 @@ def _sql_error(report: Mapping[str, Any], limits: SandboxLimits) -> SxeslakeErro
     match report["kind"]:
         case "refused":
             return UsageError(f"this SQL was not run: {message}")
+        case "result":
+            return UsageError(message)
         case "memory":
             return _memory_error(limits)
         case "sql":
-            return UsageError(message, hint=_near_miss(message, report["names"]) or None)
+            near = _near_miss(message, report["names"])
+            return UsageError(f"{message}\n" if near else message, hint=near)
         case _:
             return DamagedLakeError(
                 f"the catalogue's local parts cannot be opened: {message}", hint="Try `sxeslake catalog rebuild`."
@@ -258,11 +274,14 @@ _UNKNOWN_NAME = re.compile(
 )
 
 
-def _near_miss(message: str, names: Sequence[str]) -> str:
-    """What was meant by the name that DuckDB did not find."""
+def _near_miss(message: str, names: Sequence[str]) -> str | None:
+    """What was meant by the name that DuckDB did not find, unless its own message says so already."""
     match = _UNKNOWN_NAME.search(message)
     word = next(filter(None, match.groups()), None) if match else None
-    return did_you_mean(word, names) if word else ""
+    near = nearest(word, names) if word else []
+    if not word or not near or any(f'"{name}"' in message for name in near):
+        return None
+    return did_you_mean(word, near)
 
 
 def _memory_error(limits: SandboxLimits) -> UsageError:

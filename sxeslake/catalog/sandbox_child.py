@@ -36,14 +36,18 @@ NODES = frozenset({"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "C
 """Query nodes that only read. Others of DuckDB 2 are INSERT_QUERY_NODE, DELETE_QUERY_NODE, COPY_QUERY_NODE …"""
 
 TABLE_FUNCTIONS = frozenset(
-    """duckdb_columns duckdb_functions duckdb_keywords duckdb_types generate_series histogram histogram_values
-    icu_calendar_names json_each json_tree pg_timezone_names pragma_table_info pragma_version range repeat repeat_row
-    summary unnest""".split()
-)
+    {
+        "duckdb_columns", "duckdb_functions", "duckdb_keywords", "duckdb_types", "generate_series", "histogram",
+        "histogram_values", "icu_calendar_names", "json_each", "json_tree", "pg_timezone_names", "pragma_table_info",
+        "pragma_version", "range", "repeat", "repeat_row", "summary", "unnest",
+    }
+)  # fmt: skip
 """Table functions that touch nothing but their arguments and the names of tables. All others are refused, also those
-that take SQL as text (`query`, `json_execute_serialized_sql`), which the walk over the syntax tree could not see into."""
+that take SQL as text (`query`, `json_execute_serialized_sql`): the walk over the syntax tree could not see into it."""
 
-REFUSED_FUNCTIONS = frozenset("getenv getvariable current_setting write_log nextval currval setval setseed sleep_ms".split())
+REFUSED_FUNCTIONS = frozenset(
+    {"getenv", "getvariable", "current_setting", "write_log", "nextval", "currval", "setval", "setseed", "sleep_ms"}
+)
 """Scalar functions that tell of the machine, write, or only waste time."""
 
 _EXPLAIN = re.compile(r"\s*EXPLAIN\b(?P<analyze>\s+ANALYZE\b)?(?P<options>\s*\([^()]*\))?", re.IGNORECASE)
@@ -51,6 +55,10 @@ _EXPLAIN = re.compile(r"\s*EXPLAIN\b(?P<analyze>\s+ANALYZE\b)?(?P<options>\s*\([
 
 class RefusedError(Exception):
     """The statement is not one that the sandbox runs."""
+
+
+class TooLargeError(Exception):
+    """The result is larger than its cap."""
 
 
 def main() -> None:
@@ -62,6 +70,8 @@ def main() -> None:
         _answer(request, out)
     except RefusedError as error:
         _frame(out, b"E", json.dumps({"kind": "refused", "message": str(error)}).encode())
+    except TooLargeError as error:
+        _frame(out, b"E", json.dumps({"kind": "result", "message": str(error)}).encode())
     except MemoryError:
         _frame(out, b"E", json.dumps({"kind": "memory", "message": "out of memory"}).encode())
     except Exception as error:  # whatever else happens is told to the parent, which knows whom to tell
@@ -81,7 +91,9 @@ def _answer(request: dict[str, Any], out: BinaryIO) -> None:
         phase = "sql"
         limit_process(request)
         statement = checked_statement(connection, request["sql"])
-        reader = connection.execute(statement, request["parameters"] or None).to_arrow_reader(BATCH_ROWS)
+        # A relation streams; the result of `execute` is whole in memory before its first batch.
+        relation = connection.sql(statement, params=request["parameters"] or None)
+        reader = relation.to_arrow_reader(BATCH_ROWS)
         rows, truncated = _send(reader, out, pa, request)
         _frame(out, b"D", json.dumps({"rows": rows, "truncated": truncated}).encode())
     except (duckdb.OutOfMemoryException, pa.ArrowMemoryError) as error:
@@ -137,7 +149,7 @@ def checked_statement(connection: Any, sql: str) -> str:
 
 def _syntax_tree(connection: Any, sql: str) -> dict[str, Any]:
     """DuckDB's own parse of `sql` as JSON."""
-    (text,) = connection.execute("SELECT json_serialize_sql($sql)", {"sql": sql}).fetchone()
+    ((text,),) = connection.execute("SELECT json_serialize_sql($sql)", {"sql": sql}).fetchall()
     tree: dict[str, Any] = json.loads(text)
     if tree.get("error") or len(tree.get("statements", ())) != 1:
         raise RefusedError(f"it cannot be checked: {tree.get('error_message', 'not one SELECT')}")
@@ -201,7 +213,7 @@ class _Frames(io.RawIOBase):
         view = memoryview(data).cast("B")
         self._left -= len(view)
         if self._left < 0:
-            raise RefusedError(f"the result is larger than {self._cap / 2**20:.0f} MiB; select fewer rows or columns.")
+            raise TooLargeError(f"the result is larger than {self._cap / 2**20:.0f} MiB; select fewer rows or columns.")
         _frame(self._out, b"A", view)
         return len(view)
 

@@ -258,7 +258,7 @@ POSITIONS: Final = Table(
         _text("crystal", "Analysing crystal, where stated.", "info.json crystal"),
         Column("order", "INTEGER", "Order of diffraction, where stated (quote the name in SQL: \"order\").", source="info.json order", conversion=_NUMBER),
         _number("exposure_s", "Exposure, where stated.", "s", "info.json exposure"),
-        _number("dwell_ms", "Dwell time, where stated.", "ms", "info.json dwell"),
+        _number("dwell_ms", "Dwell time, where stated.", "ms", "state.json dwellTime"),
         Column("types", "VARCHAR[]", "Data types: xes, qlw, sum …", source="data/<uuid>/<type>.data", conversion="sorted"),
         _count("bytes_raw", "Size of its data arrays.", "members"),
         _text("content_id", "Same measurement, whatever its UUID, comment or archive; null without data arrays.", "data/<uuid>/*.data, state.json", "BLAKE3 over type and BLAKE3 of each array, save date and stage x y z"),

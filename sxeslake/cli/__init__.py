@@ -1,0 +1,7 @@
+"""The command line: parse, call `Lake`, render. One file a command, one line in `root.SECTIONS`."""
+
+from __future__ import annotations
+
+from .run import main, run
+
+__all__ = ["main", "run"]

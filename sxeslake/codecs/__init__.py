@@ -1,6 +1,6 @@
 """Codecs: how the bytes of a frame are made small, exactly and reversibly."""
 
 from sxeslake.codecs.chooser import Chooser
-from sxeslake.codecs.pipeline import Pipeline, decode, encode
+from sxeslake.codecs.pipeline import RAW, Pipeline, decode, encode, encode_or_raw
 
-__all__ = ["Chooser", "Pipeline", "decode", "encode"]
+__all__ = ["RAW", "Chooser", "Pipeline", "decode", "encode", "encode_or_raw"]

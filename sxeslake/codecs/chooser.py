@@ -5,10 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Hashable, Sequence
 
-from sxeslake.codecs.pco import Pco
-from sxeslake.codecs.pipeline import Delta, Pipeline, encode
-from sxeslake.codecs.raw import Raw
-from sxeslake.codecs.zstd import Zstd
+from sxeslake.codecs.pipeline import Pipeline
+from sxeslake.codecs.trial import best_pipeline
 
 
 class Chooser:
@@ -19,23 +17,11 @@ class Chooser:
         self._chosen: dict[Hashable, Pipeline] = {}
 
     def choose(self, kind: Hashable, samples: Sequence[bytes]) -> Pipeline:
-        """The pipeline for that kind: of the trial on these samples, or of an earlier one."""
+        """The pipeline of that kind: found by trial on these samples, or, from the second call on, the same again."""
         chosen = self._chosen.get(kind)
-        if chosen is not None:
-            return chosen
-        with self._lock:
-            if kind not in self._chosen:
-                self._chosen[kind] = _trial(b"".join(samples))
-            return self._chosen[kind]
-
-
-def _trial(sample: bytes) -> Pipeline:
-    candidates = [
-        Pipeline(Raw()),
-        Pipeline(Zstd(3)),
-        Pipeline(Pco("u4", 8)),
-        Pipeline(Pco("f8", 8)),
-        Pipeline(Pco("u4", 8), delta=Delta(4, 2049)),
-        Pipeline(Pco("u4", 8), head=12, tail=12, delta=Delta(4, 2049)),
-    ]
-    return min(candidates, key=lambda pipeline: len(encode(pipeline, sample)))
+        if chosen is None:
+            # Two threads may try the same kind at once: the first to finish decides, nobody waits for another kind.
+            found = best_pipeline(samples)
+            with self._lock:
+                chosen = self._chosen.setdefault(kind, found)
+        return chosen

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Protocol, Self
 
-Buffer = bytes | memoryview
+Buffer = bytes | bytearray | memoryview
 """Contiguous bytes."""
 
 

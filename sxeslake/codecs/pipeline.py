@@ -1,34 +1,45 @@
 """How a frame's bytes are encoded: a pipeline, stated in full by a short ASCII descriptor in the frame.
 
-    descriptor = [ "head=" BYTES "|" ] [ "tail=" BYTES "|" ] [ "delta=" WIDTH "x" STRIDE "|" ] coder
+    descriptor = [ "head=" BYTES "|" ] [ "tail=" BYTES "|" ] 0*4( filter "|" ) coder
+    filter     = ( "delta=" | "transpose=" ) WIDTH "x" STRIDE      WIDTH 1, 2, 4 or 8
     coder      = "raw"
-               | "zstd:" LEVEL                       LEVEL 1–22
-               | "pco:" ELEMENT ":" LEVEL            ELEMENT u1 u2 u4 u8 i1 i2 i4 i8 f2 f4 f8, LEVEL 0–12
+               | "zstd:" LEVEL                                     LEVEL 1–22
+               | "pco:" ELEMENT ":" LEVEL [ ( ":d" ORDER | ":v" TAPS ) [ ":q" BITS ] [ ":c" CHUNKS ] ]
+                                 ELEMENT u1 u2 u4 u8 i1 i2 i4 i8 f2 f4 f8, LEVEL 0–12, ORDER 0–7, TAPS 1–8, CHUNKS 2–99,
+                                 BITS for f2, f4, f8 only, up to the 10, 23, 52 of the mantissa;
+                                 TAPS for elements of up to four bytes only
 
-Numbers are decimal without sign or leading zero. At most 64 bytes. Anything else is damage. Examples: `raw`, `zstd:3`,
-`head=12|tail=12|delta=4x2049|pco:u4:8`.
+Numbers are decimal, 1 or more unless said otherwise, without sign or leading zero, of at most nine digits; the whole is
+at most 128 bytes. Anything else is damage. Examples: `raw`, `zstd:19`, `pco:f8:7:d2:q29`,
+`head=12|tail=12|delta=4x1|transpose=4x2049|pco:i4:8:v1:c3`.
 
 Encoding, left to right:
 
 - `head=12`, `tail=12`: the first and last bytes, set apart. Data shorter than both together are all head.
-- `delta=4x2049`: the rest is taken as little-endian unsigned integers of WIDTH 1, 2, 4 or 8 bytes, and each element
-  from the STRIDE-th on becomes its difference, modulo 256^WIDTH, with the original element STRIDE before it (in an
-  image whose rows hold 2,049 numbers: the pixel above). Bytes after the last whole element stay.
-- the coder encodes what is left.
+- the filters, each over the whole of what is left, taken as little-endian unsigned integers of WIDTH bytes in rows of
+  STRIDE elements; bytes after the last whole element stay where they are. `delta`: each element from the STRIDE-th on
+  becomes its difference, modulo 256^WIDTH, with the original element STRIDE before it (in an image: the pixel above).
+  `transpose`: the whole rows are written column by column; a short last row stays where it is.
+- the coder: `zstd` one Zstandard frame with its content size; `pco` a standalone pco file of the elements, then the
+  bytes after the last whole element. LEVEL, ORDER, TAPS, BITS, CHUNKS tell how the writer set the coder; readers need
+  none of them.
 
-The payload is head, tail, coder's output. Its sizes follow from the descriptor and the raw size in the frame.
+The payload is the edges, head and tail behind each other, then the coder's output. Edges of more than 64 bytes are
+kept as their encoded length, a little-endian uint32, and a Zstandard frame with its content size. All other sizes
+follow from the descriptor and the raw size in the frame.
 """
 
 from __future__ import annotations
 
 import re
+import struct
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
 
 from sxeslake.codecs.coder import Buffer, Coder
+from sxeslake.codecs.filters import FILTERS, Filter
 from sxeslake.codecs.pco import Pco
 from sxeslake.codecs.raw import Raw
 from sxeslake.codecs.zstd import Zstd
@@ -39,42 +50,13 @@ CODERS: tuple[type[Coder], ...] = (Raw, Zstd, Pco)
 """Every codec there is; a new one is a file and a place here."""
 
 MAX_RAW_BYTES = 256 * MIB  # far above any frame written; refuses a damaged frame's absurd claim
-MAX_DESCRIPTOR = 64
-_NUMBER = r"(0|[1-9][0-9]{0,8})"
-_GRAMMAR = re.compile(
-    rf"(?:head={_NUMBER}\|)?(?:tail={_NUMBER}\|)?(?:delta=([1248])x{_NUMBER}\|)?([a-z]+)(?::([a-z0-9:]+))?", re.ASCII
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Delta:
-    """`4x2049`: differences of little-endian integers of `width` bytes, `stride` elements apart."""
-
-    width: int
-    stride: int
-
-    def encode(self, data: Buffer) -> Buffer:
-        """Element minus the element `stride` before it; the first ones stay."""
-        numbers = self._numbers(data)
-        out = np.frombuffer(bytearray(data), np.uint8)
-        np.subtract(numbers[self.stride :], numbers[: -self.stride], out=self._numbers(out.data)[self.stride :])
-        return out.data
-
-    def decode(self, data: Buffer) -> Buffer:
-        """Running sums down each column."""
-        out = np.frombuffer(bytearray(data), np.uint8)
-        numbers = self._numbers(out.data)
-        rows, odd = divmod(len(numbers), self.stride)
-        if rows == 0:
-            return out.data
-        whole = numbers[: rows * self.stride].reshape(rows, self.stride)
-        np.add.accumulate(whole, axis=0, out=whole)
-        if odd:
-            numbers[rows * self.stride :] += whole[-1, :odd]
-        return out.data
-
-    def _numbers(self, data: Buffer) -> npt.NDArray[np.unsignedinteger]:
-        return np.frombuffer(data, f"<u{self.width}", len(data) // self.width)
+MAX_DESCRIPTOR = 128
+MAX_FILTERS = 4
+PLAIN_EDGES = 64  # bytes of header and trailer up to which zstd would save nothing
+_NUMBER = r"([1-9][0-9]{0,8})"
+_EDGES = re.compile(rf"(?:head={_NUMBER}\|)?(?:tail={_NUMBER}\|)?", re.ASCII)
+_EDGE_LENGTH = struct.Struct("<I")
+_EDGE_CODER = Zstd(19)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,20 +64,15 @@ class Pipeline:
     """`head=12|tail=12|delta=4x2049|pco:u4:8`"""
 
     coder: Coder
+    filters: tuple[Filter, ...] = ()
     head: int = 0
     tail: int = 0
-    delta: Delta | None = None
 
     @property
     def descriptor(self) -> str:
         """The text that stands in the frame."""
-        stages = []
-        if self.head:
-            stages.append(f"head={self.head}")
-        if self.tail:
-            stages.append(f"tail={self.tail}")
-        if self.delta:
-            stages.append(f"delta={self.delta.width}x{self.delta.stride}")
+        stages = [f"{name}={size}" for name, size in (("head", self.head), ("tail", self.tail)) if size]
+        stages += [f"{stage.name}={stage.argument}" for stage in self.filters]
         argument = self.coder.argument
         return "|".join([*stages, f"{self.coder.name}:{argument}" if argument else self.coder.name])
 
@@ -104,22 +81,38 @@ class Pipeline:
         """The pipeline that a descriptor states; DamagedLakeError if it states none, or not in the one right way."""
         return _parse(descriptor)
 
-    def _edges(self, size: int) -> tuple[int, int]:
+    def edges(self, size: int) -> tuple[int, int]:
         """Head and tail bytes of data of that size."""
         return (self.head, self.tail) if size >= self.head + self.tail else (size, 0)
+
+
+RAW = Pipeline(Raw())
 
 
 def encode(pipeline: Pipeline, raw: Buffer) -> bytes:
     """The payload of a frame that holds `raw`, of any length."""
     view = memoryview(raw)
-    head, tail = pipeline._edges(len(view))
+    head, tail = pipeline.edges(len(view))
     body: Buffer = view[head : len(view) - tail]
-    if pipeline.delta:
-        body = pipeline.delta.encode(body)
+    if pipeline.filters:
+        octets = np.frombuffer(body, np.uint8)
+        for stage in pipeline.filters:
+            octets = stage.encode(octets)
+        body = octets.data
     encoded = pipeline.coder.encode(body)
     if not head and not tail:
         return encoded
-    return b"".join((view[:head], view[len(view) - tail :], encoded))
+    edges = b"".join((view[:head], view[len(view) - tail :]))
+    if len(edges) > PLAIN_EDGES:
+        edges = _EDGE_CODER.encode(edges)
+        return b"".join((_EDGE_LENGTH.pack(len(edges)), edges, encoded))
+    return edges + encoded
+
+
+def encode_or_raw(pipeline: Pipeline, raw: Buffer) -> tuple[Pipeline, bytes]:
+    """As `encode`, with the pipeline used: `raw` where the one asked for would not make these bytes smaller."""
+    payload = encode(pipeline, raw)
+    return (pipeline, payload) if len(payload) < len(raw) else (RAW, bytes(raw))
 
 
 def decode(pipeline: Pipeline | str, encoded: Buffer, raw_size: int) -> bytes:
@@ -128,30 +121,59 @@ def decode(pipeline: Pipeline | str, encoded: Buffer, raw_size: int) -> bytes:
         pipeline = _parse(pipeline)
     if not 0 <= raw_size <= MAX_RAW_BYTES:
         raise DamagedLakeError(f"A frame claims {raw_size:,} bytes.")
-    view = memoryview(encoded)
-    head, tail = pipeline._edges(raw_size)
-    if len(view) < head + tail:
-        raise DamagedLakeError(f"A payload of {len(view):,} bytes is too short for its header and trailer.")
-    body = pipeline.coder.decode(view[head + tail :], raw_size - head - tail)
-    if pipeline.delta:
-        body = pipeline.delta.decode(body)
-    if not head and not tail:
-        return bytes(body)
-    return b"".join((view[:head], body, view[head : head + tail]))
+    head, tail = pipeline.edges(raw_size)
+    edges, payload = _split(memoryview(encoded), head + tail)
+    body = pipeline.coder.decode(payload, raw_size - head - tail)
+    if pipeline.filters:
+        octets = np.frombuffer(body, np.uint8)
+        for stage in reversed(pipeline.filters):
+            octets = stage.decode(octets)
+        body = octets.data
+    return b"".join((edges[:head], body, edges[head:])) if head or tail else bytes(body)
+
+
+def _split(payload: memoryview, size: int) -> tuple[Buffer, memoryview]:
+    """A payload's edges of that size, decoded, and what the coder wrote."""
+    if size <= PLAIN_EDGES:
+        length, start = size, 0
+    else:
+        start = _EDGE_LENGTH.size
+        length = _EDGE_LENGTH.unpack_from(payload)[0] if len(payload) >= start else len(payload)
+    if len(payload) < start + length:
+        raise DamagedLakeError(f"A payload of {len(payload):,} bytes is too short for its header and trailer.")
+    edges = payload[start : start + length]
+    return (_EDGE_CODER.decode(edges, size) if start else edges), payload[start + length :]
 
 
 @lru_cache(maxsize=1024)
 def _parse(descriptor: str) -> Pipeline:
-    match = _GRAMMAR.fullmatch(descriptor) if len(descriptor) <= MAX_DESCRIPTOR else None
-    if match is not None:
-        head, tail, width, stride, name, argument = match.groups()
-        coder = next((coder for coder in CODERS if coder.name == name), None)
-        if coder is not None and stride != "0":
-            delta = Delta(int(width), int(stride)) if width else None
-            try:
-                pipeline = Pipeline(coder.parse(argument or ""), int(head or 0), int(tail or 0), delta)
-            except ValueError:
-                pipeline = None
-            if pipeline is not None and pipeline.descriptor == descriptor:
-                return pipeline
-    raise DamagedLakeError(f"No codec pipeline is called {descriptor[:MAX_DESCRIPTOR]!r}.")
+    """Read leniently, then hold the text against the one that the pipeline writes itself."""
+    try:
+        pipeline = _read(descriptor) if len(descriptor) <= MAX_DESCRIPTOR else None
+    except (ValueError, KeyError):
+        pipeline = None
+    if pipeline is None or pipeline.descriptor != descriptor:
+        raise DamagedLakeError(f"No codec pipeline is called {descriptor[:MAX_DESCRIPTOR]!r}.")
+    return pipeline
+
+
+def _read(descriptor: str) -> Pipeline:
+    """The pipeline of a descriptor; ValueError or KeyError where the grammar is left."""
+    edges = _EDGES.match(descriptor)
+    if edges is None:
+        raise ValueError(descriptor)
+    *stages, last = descriptor[edges.end() :].split("|")
+    if len(stages) > MAX_FILTERS:
+        raise ValueError(descriptor)
+    name, _, argument = last.partition(":")
+    return Pipeline(
+        {coder.name: coder for coder in CODERS}[name].parse(argument),
+        tuple(_read_filter(stage) for stage in stages),
+        *(int(size or 0) for size in edges.groups()),
+    )
+
+
+def _read_filter(stage: str) -> Filter:
+    """`delta=4x2049` → Delta(4, 2049)."""
+    name, _, argument = stage.partition("=")
+    return {stage.name: stage for stage in FILTERS}[name].parse(argument)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import ClassVar
 
 from sxeslake.codecs.coder import Buffer
 from sxeslake.errors import DamagedLakeError
 
 
+@dataclass(frozen=True, slots=True)
 class Raw:
     """`raw`: the payload is the data."""
 
     name: ClassVar[str] = "raw"
-    argument = ""
+    argument: ClassVar[str] = ""
 
     @classmethod
     def parse(cls, argument: str) -> Raw:

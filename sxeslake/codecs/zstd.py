@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import dataclass
 from typing import ClassVar
 
 import zstandard
@@ -14,13 +15,12 @@ LEVELS = range(1, 23)
 _contexts = threading.local()  # zstd contexts are costly to make and belong to one thread at a time
 
 
+@dataclass(frozen=True, slots=True)
 class Zstd:
     """`zstd:3`: Zstandard at a level; the level matters to the writer only."""
 
     name: ClassVar[str] = "zstd"
-
-    def __init__(self, level: int) -> None:
-        self.level = level
+    level: int
 
     @property
     def argument(self) -> str:

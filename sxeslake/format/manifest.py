@@ -167,7 +167,11 @@ def footer_bytes(data: bytes) -> int:
 
 
 class SparseFile(io.RawIOBase):
-    """A file of which only some runs of bytes are at hand; reading elsewhere is an error."""
+    """A file of which only some runs of bytes are at hand; zeros stand for the rest.
+
+    Parquet readers ask for more than they use (the last 64 KiB for a footer of one); what they then believe is proved
+    by page checksums, which zeros do not pass.
+    """
 
     def __init__(self, size: int, runs: Sequence[tuple[int, bytes]]) -> None:
         self._size, self._runs, self._at = size, sorted(runs), 0
@@ -187,12 +191,16 @@ class SparseFile(io.RawIOBase):
 
     def read(self, size: int = -1) -> bytes:
         end = self._size if size < 0 else min(self._at + size, self._size)
-        for start, data in self._runs:
-            if start <= self._at and end <= start + len(data):
-                piece = data[self._at - start : end - start]
-                self._at = end
-                return piece
-        raise DamagedLakeError(f"bytes {self._at}–{end} of a manifest were asked for but not fetched.")
+        start, self._at = self._at, max(self._at, end)
+        for first, data in self._runs:
+            if first <= start and end <= first + len(data):
+                return data[start - first : end - first]
+        piece = bytearray(max(0, end - start))
+        for first, data in self._runs:
+            low, high = max(first, start), min(first + len(data), end)
+            if low < high:
+                piece[low - start : high - start] = data[low - first : high - first]
+        return bytes(piece)
 
 
 class Manifest:

@@ -9,6 +9,17 @@ from .address import redact
 from .interface import Counters, Data, ObjectInfo, Store
 from .opening import open_store
 from .probe import ProbeReport, probe
-from .throttle import ThrottledStore
+from .throttle import RateLimit, ThrottledStore
 
-__all__ = ["Counters", "Data", "ObjectInfo", "ProbeReport", "Store", "ThrottledStore", "open_store", "probe", "redact"]
+__all__ = [
+    "Counters",
+    "Data",
+    "ObjectInfo",
+    "ProbeReport",
+    "RateLimit",
+    "Store",
+    "ThrottledStore",
+    "open_store",
+    "probe",
+    "redact",
+]

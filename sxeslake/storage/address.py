@@ -51,8 +51,8 @@ def parse(url: str) -> Address:
         raise UsageError(
             "an address has no ? or # part", where=redact(url), hint="Give such settings with --storage-option k=v."
         )
-    path = path.strip("/")
-    if scheme == "s3" and not path:
+    path = path.rstrip("/")
+    if scheme == "s3" and (not path or path.startswith("/")):
         raise UsageError("the address names no bucket", where=redact(url), hint="Write s3://bucket/prefix.")
     if any(segment in ("", ".", "..") for segment in path.split("/")) and path:
         raise UsageError("the address has an empty, . or .. part", where=redact(url))
@@ -64,9 +64,12 @@ def redact(url: str) -> str:
     match = _SCHEME.match(url)
     if match is None or match[1].lower() == "file":
         return url
-    head, _, query = match[2].partition("?") if "@" not in match[2].partition("?")[2] else (match[2], "", "")
-    userinfo, rest = _cut_userinfo(head)
-    return f"{match[1]}://{_HIDDEN + '@' if userinfo is not None else ''}{rest}{'?' + _HIDDEN if query else ''}"
+    userinfo, rest = _cut_userinfo(match[2])
+    if userinfo is None and match[1].lower() == "s3" and ":" in rest.partition("/")[0]:
+        return f"{match[1]}://{_HIDDEN}"
+    query = re.search(r"[?#]", rest)
+    shown = f"{rest[: query.end()]}{_HIDDEN}" if query else rest
+    return f"{match[1]}://{shown}" if userinfo is None else f"{match[1]}://{_HIDDEN}@{shown}"
 
 
 def check_key(key: str) -> str:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 class Slice(NamedTuple):
     """Where an asked range lies in a fetched one: index of the asked range, offset, length."""
 
-    index: int
+    asked: int
     offset: int
     length: int
 
@@ -53,8 +53,8 @@ def cut(fetches: Sequence[Fetch], bodies: Sequence[bytes], count: int) -> list[b
     results = [b""] * count
     for fetch, body in zip(fetches, bodies, strict=True):
         whole = len(body)
-        for index, offset, length in fetch.slices:
-            results[index] = body if length == whole else body[offset : offset + length]
+        for asked, offset, length in fetch.slices:
+            results[asked] = body if length == whole else body[offset : offset + length]
     return results
 
 

@@ -19,7 +19,7 @@ _RENAME_NOREPLACE = 1
 
 
 def publish(temporary: Path, target: Path) -> None:
-    """Give `temporary` the name `target`; `FileExistsError` if taken, `OSError` if this file system cannot promise it."""
+    """Give `temporary` the name `target`; `FileExistsError` if taken, `OSError` where this cannot be promised."""
     if sys.platform == "win32":
         os.rename(temporary, target)  # noqa: PTH104 - refuses a taken name on Windows, unlike Path.replace
         return

@@ -82,7 +82,7 @@ class Store(Protocol):
         """The last bytes, at most `size`, and the size of the whole object."""
 
     def create(self, key: str, data: Data) -> None:
-        """Put the object unless the key is taken: `ObjectExistsError`. Atomic and durable; one request, never multipart.
+        """Put the object unless the key is taken: `ObjectExistsError`. Atomic, durable, one request, never multipart.
 
         A reply can be lost where this process dies or gives up: whoever must know whether a key is theirs puts a
         nonce into the bytes and reads them back.

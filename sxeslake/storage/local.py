@@ -224,19 +224,18 @@ def _translated(path: Path, doing: str) -> Iterator[None]:
 
 def explain(error: OSError, path: Path, doing: str) -> SxeslakeError:
     """The error for people: what the system said about `doing` (`read`, `write`) this path, and what helps."""
-    if isinstance(error, FileExistsError):
-        return ObjectExistsError("exists already", where=path)
-    if isinstance(error, FileNotFoundError | IsADirectoryError) or (
-        isinstance(error, NotADirectoryError) and doing != "write"
+    writing = doing == "write"
+    linkless = "Use a folder on a file system with hard links (ext4, XFS, APFS, NTFS), or an S3 bucket."
+    absent = isinstance(error, FileNotFoundError | IsADirectoryError | NotADirectoryError) and not writing
+    for matches, kind, what, hint in (
+        (isinstance(error, FileExistsError), ObjectExistsError, "exists already", None),
+        (absent, ObjectNotFoundError, "there is no such object", None),
+        (error.errno == errno.EROFS, AccessDeniedError, "the file system is mounted read-only", None),
+        (error.errno in _FULL, StorageError, "the disk or quota is full", "Free some space and run the same again."),
+        (error.errno == errno.EACCES, AccessDeniedError, f"no permission to {doing} this", None),
+        (writing and error.errno in NO_LINKS, StorageError, "this file system cannot create without a race", linkless),
+        (isinstance(error, PermissionError), AccessDeniedError, f"no permission to {doing} this", None),
     ):
-        return ObjectNotFoundError("there is no such object", where=path)
-    if isinstance(error, PermissionError) and not (doing == "write" and error.errno == errno.EPERM):
-        return AccessDeniedError(f"no permission to {doing} this", where=path)
-    if error.errno == errno.EROFS:
-        return AccessDeniedError("the file system is mounted read-only", where=path)
-    if error.errno in _FULL:
-        return StorageError("the disk or quota is full", where=path, hint="Free some space and run the same again.")
-    if error.errno in NO_LINKS and doing == "write":
-        hint = "Use a folder on a file system with hard links (ext4, XFS, APFS, NTFS), or an S3 bucket."
-        return StorageError("this file system cannot create a file only if it is absent", where=path, hint=hint)
+        if matches:
+            return kind(what, where=path, hint=hint)
     return StorageError(f"cannot {doing} this: {error.strerror or error}", where=path)

@@ -1,4 +1,4 @@
-"""Does this store keep its word? Create twice, then let writers race: some stores pass the first and fail the second."""
+"""Does this store keep its word? Create twice, then let writers race: some stores pass the one and fail the other."""
 
 from __future__ import annotations
 

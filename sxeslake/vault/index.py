@@ -94,12 +94,14 @@ def write_segment(path: Path, parts: Sequence[Rows | Segment]) -> int:
 
 def _gather(
     parts: Sequence[Rows | Segment], starts: npt.NDArray[np.int64], rows: npt.NDArray[np.intp], column: str
-) -> npt.NDArray[np.uint8] | U32:
+) -> npt.NDArray[np.unsignedinteger]:
     which = np.searchsorted(starts, rows, "right") - 1
-    width, kind = (24, np.uint8) if column == "rest" else (5, np.uint32)
-    out = np.empty((len(rows), width), kind)
+    out: npt.NDArray[np.unsignedinteger] = (
+        np.empty((len(rows), 24), np.uint8) if column == "rest" else np.empty((len(rows), 5), np.uint32)
+    )
     for number, part in enumerate(parts):
         mine = which == number
+        source: npt.NDArray[np.unsignedinteger]
         if column == "places":
             source = part.places
         else:

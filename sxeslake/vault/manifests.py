@@ -45,7 +45,7 @@ class Manifests:
 
     def table(self, version: Version) -> pa.Table:
         """All rows of a version."""
-        where = rows_of(version)
+        where = self.range_of(version)
         return self.groups(version, range(where.first_group, where.first_group + where.groups))
 
     def groups(self, version: Version, groups: Sequence[int]) -> pa.Table:
@@ -59,9 +59,9 @@ class Manifests:
     def between(self, version: Version, first: str, last: str) -> pa.Table:
         """The row groups of a version that can hold paths from `first` to `last`, both included."""
         manifest = self.open(version.archive.manifest)
-        return self.groups(version, manifest.groups_with(rows_of(version), first, last))
+        return self.groups(version, manifest.groups_with(self.range_of(version), first, last))
 
-
-def rows_of(version: Version) -> RowRange:
-    """Where a version's rows stand in its manifest."""
-    return RowRange(version.archive.first_group, version.archive.groups, version.archive.rows)
+    @staticmethod
+    def range_of(version: Version) -> RowRange:
+        """Where a version's rows stand in its manifest."""
+        return RowRange(version.archive.first_group, version.archive.groups, version.archive.rows)

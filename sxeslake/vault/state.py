@@ -25,10 +25,10 @@ CREATE TABLE IF NOT EXISTS entries (
   number INTEGER PRIMARY KEY, digest TEXT NOT NULL, time TEXT NOT NULL, data BLOB NOT NULL, body BLOB);
 CREATE TABLE IF NOT EXISTS versions (
   sample TEXT NOT NULL, version INTEGER NOT NULL, number INTEGER NOT NULL, status TEXT NOT NULL,
-  content_id TEXT NOT NULL, layout_id TEXT NOT NULL, sha256 TEXT, path TEXT, host TEXT, record TEXT NOT NULL,
+  content_id TEXT NOT NULL, layout_id TEXT NOT NULL, sha256 TEXT, path TEXT, host TEXT, bytes INTEGER, record TEXT NOT NULL,
   PRIMARY KEY (sample, version)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS versions_content ON versions (content_id);
-CREATE INDEX IF NOT EXISTS versions_sha256 ON versions (sha256);
+CREATE INDEX IF NOT EXISTS versions_bytes ON versions (bytes, sha256);
 CREATE TABLE IF NOT EXISTS packs (
   id TEXT PRIMARY KEY, number INTEGER NOT NULL, condemned INTEGER, record TEXT) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS manifests (
@@ -240,7 +240,7 @@ def _fold(db: sqlite3.Connection, record: LogRecord) -> None:
         db.execute("INSERT INTO packs VALUES (?, ?, NULL, ?)", (pack.id, number, json.dumps(asdict(pack))))
     for manifest in entry.manifests:
         db.execute("INSERT INTO manifests VALUES (?, ?, NULL, ?)", (manifest.id, number, json.dumps(asdict(manifest))))
-    db.executemany("INSERT INTO versions VALUES (?, ?, ?, 'live', ?, ?, ?, ?, ?, ?)", map(_version_row(number), entry.archives))
+    db.executemany("INSERT INTO versions VALUES (?, ?, ?, 'live', ?, ?, ?, ?, ?, ?, ?)", map(_version_row(number), entry.archives))
     for status, names in (("forgotten", entry.forgotten), ("live", entry.restored), ("collected", entry.collected)):
         db.executemany(
             "UPDATE versions SET status = ? WHERE sample = ? AND version = ? AND status <> 'collected'",
@@ -263,7 +263,7 @@ def _fold(db: sqlite3.Connection, record: LogRecord) -> None:
 def _version_row(number: int) -> Callable[[ArchiveAdded], tuple[Any, ...]]:
     def row(archive: ArchiveAdded) -> tuple[Any, ...]:
         source, ids = archive.source, (archive.content_id, archive.layout_id)
-        origin = (source.get("sha256"), source.get("path"), source.get("host"))
+        origin = (source.get("sha256"), source.get("path"), source.get("host"), archive.bytes_source)
         return archive.sample, archive.version, number, *ids, *origin, json.dumps(asdict(archive))
 
     return row

@@ -17,6 +17,9 @@ TYPE_SUFFIX: Final = ".data"
 SharedKind = Literal["backgrounds", "conditions", "rawConditions"]
 ItemRoot = Literal["data", "images"]
 
+LIST_KEYS: Final[dict[ItemRoot, str]] = {"data": "positionUuids", "images": "imageUuids"}
+"""The key of an analysis that lists each kind of item."""
+
 WRITTEN_VERSION: Final = "0.1.0"
 """The version that a new group states, as the format's converter does."""
 

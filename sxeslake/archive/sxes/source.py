@@ -6,14 +6,13 @@ import time
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from tempfile import SpooledTemporaryFile
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from sxeslake.archive.container import Container
+from sxeslake.archive.sxes.spool import Spool, Spooled
 from sxeslake.errors import MemberNotFoundError
-from sxeslake.model import MIB, Member
+from sxeslake.model import Member
 
-_SPOOL_BYTES = 64 * MIB  # edits beyond this go to a temporary file, so that a new map needs no memory of its size
 _FILETIME_NS = 100  # what 7z and NTFS can keep
 
 
@@ -84,26 +83,28 @@ class _Borrowed(NamedTuple):
     path: str
 
 
-class _Spooled(NamedTuple):
-    """Content that was written here."""
-
-    offset: int
-    size: int
-
-
 class EditedSource:
     """A source with changes laid over it in memory; the source itself is never touched."""
 
-    def __init__(self, base: MemberSource | None, name: str) -> None:
+    def __init__(self, base: MemberSource | None, name: str, clock: int = 0) -> None:
         self.name = name
+        self._clock = self._epoch = clock
         self._base = base
-        self._spool: SpooledTemporaryFile[bytes] = SpooledTemporaryFile(max_size=_SPOOL_BYTES)
-        self._written: dict[str, _Borrowed | _Spooled] = {}
+        self._spool = Spool()
+        self._written: dict[str, _Borrowed | Spooled] = {}
         self._members: dict[str, Member] = {}
         self._folders: dict[str, set[str]] = {}
         self._removed: set[str] = set()
         self._stamps: dict[str, int] = {}
-        self._clock = 0
+
+    def successor(self, base: MemberSource) -> EditedSource:
+        """An unchanged view of what was written; what was read through this one counts as stale."""
+        self._clock += 1
+        return EditedSource(base, base.name, self._clock)
+
+    def rebase(self, base: MemberSource) -> None:
+        """Go on with the same changes over a base that was opened anew."""
+        self._base = base
 
     @property
     def changed(self) -> bool:
@@ -112,7 +113,7 @@ class EditedSource:
 
     def stamp(self, path: str) -> int:
         """A number that changes whenever the member does: what was read under another stamp is stale."""
-        return self._stamps.get(path, 0)
+        return self._stamps.get(path, self._epoch)
 
     def children(self, prefix: str) -> Sequence[Member]:
         """Members whose path starts with `prefix`, sorted by path."""
@@ -148,7 +149,7 @@ class EditedSource:
         by_source: dict[int, tuple[MemberSource, dict[str, str]]] = {}
         for path in dict.fromkeys(paths):
             content = self._written.get(path)
-            if isinstance(content, _Spooled):
+            if isinstance(content, Spooled):
                 yield path, self._content(content)
             elif content is not None:
                 by_source.setdefault(id(content.source), (content.source, {}))[1][content.path] = path
@@ -160,15 +161,19 @@ class EditedSource:
 
     def write(self, path: str, data: bytes) -> None:
         """Lay new content over a path."""
-        offset = self._spool.seek(0, 2)
-        self._spool.write(data)
         now_ns = time.time_ns() // _FILETIME_NS * _FILETIME_NS
-        self._put(Member(path, "file", len(data), modified_ns=now_ns), _Spooled(offset, len(data)))
+        self._put(Member(path, "file", len(data), modified_ns=now_ns), self._spool.put(data))
 
-    def borrow(self, path: str, source: MemberSource, member: Member) -> None:
-        """Lay another source's member over a path, unread; its time and attributes come along."""
+    def borrow(self, path: str, source: EditedSource, member: Member) -> None:
+        """Lay a member of an edited source over a path as it is now, unread; time and attributes come along."""
         copy = Member(path, "file", member.size, member.modified_ns, member.attributes, member.crc32, member.dos_time)
-        self._put(copy, _Borrowed(source, member.path))
+        content = source._written.get(member.path)
+        if isinstance(content, Spooled):
+            self._put(copy, self._spool.put(source._content(content)))
+        elif content is not None:
+            self._put(copy, content)
+        elif source._base is not None:
+            self._put(copy, _Borrowed(source._base, member.path))
 
     def remove(self, path: str) -> None:
         """Take one entry away."""
@@ -189,7 +194,7 @@ class EditedSource:
         """Let go of the temporary file; the base belongs to whoever opened it."""
         self._spool.close()
 
-    def _put(self, member: Member, content: _Borrowed | _Spooled) -> None:
+    def _put(self, member: Member, content: _Borrowed | Spooled) -> None:
         path = member.path
         self._written[path] = content
         self._members[path] = member
@@ -201,11 +206,10 @@ class EditedSource:
         self._clock += 1
         self._stamps[path] = self._clock
 
-    def _content(self, content: _Borrowed | _Spooled) -> bytes:
+    def _content(self, content: _Borrowed | Spooled) -> bytes:
         if isinstance(content, _Borrowed):
             return content.source.read(content.path)
-        self._spool.seek(content.offset)
-        return self._spool.read(content.size)
+        return self._spool.get(content)
 
     def _candidates(self, prefix: str) -> Sequence[str]:
         """Changed paths that may start with a prefix: one folder's where the prefix names one."""

@@ -1,0 +1,37 @@
+# Needs make and Python 3.11 or newer; the rest goes into .venv. Another Python: make test PYTHON=python3.13
+
+SHELL := /bin/sh
+VENV := .venv
+BIN := $(VENV)/bin
+export PYTHON
+
+.PHONY: help demo test lint bench clean
+
+help:
+	@echo "make demo    ingest a synthetic facility into a lake, pull an archive back, compare"
+	@echo "make test    all tests"
+	@echo "make lint    ruff, mypy, import contracts"
+	@echo "make bench   the benchmarks"
+	@echo "make clean   remove .venv and caches"
+
+demo: $(VENV)/ready-run
+	@$(BIN)/sxeslake demo
+
+test: $(VENV)/ready-test
+	$(BIN)/python -m pytest -n auto
+
+lint: $(VENV)/ready-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy sxeslake tests examples
+	$(BIN)/lint-imports
+
+bench: $(VENV)/ready-dev
+	$(BIN)/python -m pytest tests/bench -n 0 --benchmark-enable
+
+# Each stamp says what has been installed; a changed pyproject.toml makes it old.
+$(VENV)/ready-run $(VENV)/ready-test $(VENV)/ready-dev: $(VENV)/ready-%: pyproject.toml .ci/bootstrap
+	@.ci/bootstrap $*
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache dist build

@@ -1,0 +1,27 @@
+-- Positions whose probe current drifted
+--
+-- The probe current before and after the position differ by more than the drift allowed; worst first.
+--
+-- parameter: drift number [%] = 2: How much the current may change, of its value before.
+-- filters: positions
+SELECT
+    p.sample,
+    p.version,
+    p.analysis_name,
+    p.position_number,
+    p.position_uuid,
+    p.probe_current_pre_na,
+    p.probe_current_post_na,
+    p.probe_current_na,
+    p.probe_current_target_na,
+    100 * (p.probe_current_post_na - p.probe_current_pre_na) / p.probe_current_pre_na AS drift_percent,
+    p.accelerating_voltage_kv,
+    p.grating,
+    p.instrument,
+    p.acquired_local
+FROM positions AS p
+WHERE
+    p.probe_current_pre_na <> 0
+    AND abs(p.probe_current_post_na - p.probe_current_pre_na) > abs(p.probe_current_pre_na) * $drift / 100
+    AND /* filters: positions p */ true
+ORDER BY abs(drift_percent) DESC, p.sample, p.version, p.position_number;

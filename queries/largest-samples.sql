@@ -1,0 +1,19 @@
+-- Largest samples
+--
+-- By the bytes of their contents, all versions together.
+--
+-- parameter: top integer = 20: So many samples.
+SELECT
+    sample,
+    count(*) AS versions,
+    max(version) AS latest_version,
+    sum(bytes_raw)::BIGINT AS bytes_raw,
+    sum(bytes_source)::BIGINT AS bytes_source,
+    sum(bytes_stored)::BIGINT AS bytes_stored,
+    arg_max(members, version) AS members,
+    arg_max(positions, version) AS positions,
+    max(ingested_at) AS last_ingested_at
+FROM archives
+GROUP BY sample
+ORDER BY bytes_raw DESC NULLS LAST, sample
+LIMIT $top;

@@ -1,0 +1,66 @@
+-- Standards for a condition
+--
+-- Analyses of samples that somebody annotated with role=standard (the sample, the version or the analysis itself),
+-- under the condition that the filters give. Nearest in time to a date, if one is given, else newest first.
+--
+-- parameter: material text: Only standards annotated with this material.
+-- parameter: near date: Those first that were measured nearest to this date.
+-- filters: analyses
+WITH said AS (
+    SELECT *
+    FROM annotations
+    WHERE is_current AND value IS NOT NULL AND target IN ('sample', 'analysis')
+),
+
+standard AS (
+    SELECT DISTINCT a.archive_id, a.analysis_uuid
+    FROM analyses AS a
+    INNER JOIN said AS s
+        ON
+            s.sample = a.sample
+            AND (s.version IS NULL OR s.version = a.version)
+            AND (s.target = 'sample' OR s.target_uuid = a.analysis_uuid)
+    WHERE s.key = 'role' AND lower(s.value) = 'standard'
+),
+
+material AS (
+    SELECT
+        a.archive_id,
+        a.analysis_uuid,
+        -- What was said of the analysis counts more than what was said of its sample.
+        arg_max(s.value, (s.target = 'analysis', s.version IS NOT NULL, s.log_number, s.ordinal)) AS material
+    FROM analyses AS a
+    INNER JOIN standard USING (archive_id, analysis_uuid)
+    INNER JOIN said AS s
+        ON
+            s.sample = a.sample
+            AND (s.version IS NULL OR s.version = a.version)
+            AND (s.target = 'sample' OR s.target_uuid = a.analysis_uuid)
+    WHERE s.key = 'material'
+    GROUP BY a.archive_id, a.analysis_uuid
+)
+
+SELECT
+    a.sample,
+    a.version,
+    m.material,
+    a.analysis_uuid,
+    a.analysis_name,
+    a.kind,
+    a.positions,
+    a.accelerating_voltage_kv,
+    a.probe_current_na,
+    a.grating,
+    a.spectrometer,
+    a.instrument,
+    a.acquired_local
+FROM analyses AS a
+INNER JOIN standard USING (archive_id, analysis_uuid)
+LEFT JOIN material AS m USING (archive_id, analysis_uuid)
+WHERE ($material IS NULL OR lower(m.material) = lower($material)) AND /* filters: analyses a */ true
+ORDER BY
+    abs(epoch(a.acquired_local) - epoch($near::TIMESTAMP)) NULLS LAST,
+    a.acquired_local DESC NULLS LAST,
+    a.sample,
+    a.version,
+    a.analysis_number;

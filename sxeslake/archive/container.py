@@ -1,0 +1,123 @@
+"""What every container offers to those who read and write archives, and the doors to them by content."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Literal, Protocol, Self
+
+from sxeslake.archive.parallel import CHUNK_BYTES
+from sxeslake.errors import InputError, NotAnArchiveError, UsageError
+from sxeslake.model import ContainerKind, Job, Limits, Member
+
+DEFAULT_LEVEL = 1  # fast deflate: half the size at the speed of a disk
+
+SEVENZIP_MAGIC = b"7z\xbc\xaf\x27\x1c"
+ZIP_MAGICS = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08", b"PK00PK\x03\x04")
+ZIP_END = b"PK\x05\x06"
+ZIP_TAIL_BYTES = 22 + 0xFFFF  # the end record and the longest comment
+
+
+class Container(Protocol):
+    """An archive that can be read: a zip, a 7z or a folder. Also a context manager."""
+
+    @property
+    def kind(self) -> ContainerKind:
+        """`zip`, `7z` or `folder`."""
+
+    @property
+    def comment(self) -> bytes:
+        """The archive's own comment, as bytes."""
+
+    @property
+    def members(self) -> Sequence[Member]:
+        """All members in archive order; may be built on demand."""
+
+    def jobs(self, chunk_bytes: int = CHUNK_BYTES) -> Iterator[Job]:
+        """All file contents in archive order; each job decodes about `chunk_bytes`, in any thread.
+
+        A member larger than `chunk_bytes` comes as pieces cut at multiples of it; any other is one piece. Empty
+        files and folders give no piece. Sizes and CRC-32 are checked.
+        """
+
+    def read(self, index: int) -> bytes:
+        """The whole content of one member."""
+
+    def close(self) -> None:
+        """Let go of the file."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+class ArchiveWriter(Protocol):
+    """An archive that is being written."""
+
+    def add(self, member: Member, data: Iterable[bytes]) -> None:
+        """Append a member; `data` is consumed inside the call and must be `member.size` bytes."""
+
+    def close(self) -> None:
+        """Finish the archive; the file beneath stays open."""
+
+
+def sniff(path: Path) -> ContainerKind:
+    """What a path holds, by its content: `folder`, `7z`, `zip`, or NotAnArchiveError."""
+    if path.is_dir():
+        return "folder"
+    try:
+        with path.open("rb") as file:
+            head = file.read(8)
+            if head.startswith(SEVENZIP_MAGIC):
+                return "7z"
+            if head.startswith(ZIP_MAGICS):
+                return "zip"
+            size = file.seek(0, 2)
+            file.seek(max(0, size - ZIP_TAIL_BYTES))
+            tail = file.read(ZIP_TAIL_BYTES)
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", where=path) from error
+    if ZIP_END in tail:  # a self-extractor: a program, then a zip
+        return "zip"
+    raise NotAnArchiveError("empty file" if not size else "neither zip nor 7z, by its content", where=path)
+
+
+def open_container(path: Path, *, encoding: str | None = None, limits: Limits | None = None) -> Container:
+    """Open an archive or a folder, whichever `path` is; `encoding` is for zip names that are not UTF-8."""
+    limits = limits or Limits()
+    kind = sniff(path)
+    # each reader brings its own decoders: only the one that is needed is loaded
+    if kind == "folder":
+        from sxeslake.archive.folder import FolderReader  # noqa: PLC0415
+
+        return FolderReader(path, encoding=encoding, limits=limits)
+    if kind == "zip":
+        from sxeslake.archive.zip_reader import ZipReader  # noqa: PLC0415
+
+        return ZipReader(path, encoding=encoding, limits=limits)
+    from sxeslake.archive.sevenzip_reader import SevenZipReader  # noqa: PLC0415
+
+    return SevenZipReader(path, limits=limits)
+
+
+def create_writer(
+    out: BinaryIO,
+    container: Literal["zip", "7z"],
+    *,
+    level: int = DEFAULT_LEVEL,
+    threads: int | None = None,
+    comment: bytes = b"",
+) -> ArchiveWriter:
+    """A writer of either container over a seekable file: level 0 copies, 1–3 are fast, 9 is smallest."""
+    if not 0 <= level <= 9:
+        raise UsageError(f"level {level} is not one of 0 to 9")
+    if container == "zip":
+        from sxeslake.archive.zip_writer import ZipWriter  # noqa: PLC0415
+
+        return ZipWriter(out, level=level, threads=threads, comment=comment)
+    from sxeslake.archive.sevenzip_writer import SevenZipWriter  # noqa: PLC0415
+
+    return SevenZipWriter(out, level=level, threads=threads)

@@ -1,0 +1,48 @@
+"""A file that many threads read ranges from at once."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+from sxeslake.errors import InputError
+
+
+class RangedFile:
+    """Positioned reads; where the platform has no `pread`, a lock holds seek and read together."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            self._file = path.open("rb", buffering=0)
+            self.size = self._file.seek(0, os.SEEK_END)
+        except OSError as error:
+            raise InputError(f"cannot be read: {error.strerror}", where=path) from error
+        self._lock = threading.Lock()
+
+    def read(self, at: int, count: int) -> bytes:
+        """Up to `count` bytes from `at`: fewer only at the file's end."""
+        try:
+            first = self._read_once(at, count)
+            if len(first) == count or not first:
+                return first
+            parts = [first]
+            done = len(first)
+            while done < count and (part := self._read_once(at + done, count - done)):
+                parts.append(part)
+                done += len(part)
+            return b"".join(parts)
+        except (OSError, ValueError) as error:  # ValueError: closed by another thread
+            raise InputError(f"cannot be read: {error}", where=self.path) from error
+
+    def _read_once(self, at: int, count: int) -> bytes:
+        if hasattr(os, "pread"):
+            return os.pread(self._file.fileno(), count, at)
+        with self._lock:
+            self._file.seek(at)
+            return self._file.read(count) or b""
+
+    def close(self) -> None:
+        """Let go of the file; later reads are errors."""
+        self._file.close()

@@ -1,0 +1,165 @@
+"""From a file to the columns of its 7z header: signature, start header, encoded headers; bounded, then believed."""
+
+from __future__ import annotations
+
+import os
+import threading
+import zlib
+from pathlib import Path
+from typing import Final
+
+from sxeslake.archive.sevenzip_format import (
+    ENCODED_HEADER,
+    HEADER,
+    SIGNATURE,
+    SIGNATURE_HEADER_BYTES,
+    Cursor,
+    Files,
+    StartHeader,
+    Streams,
+    parse_start_header,
+)
+from sxeslake.archive.sevenzip_methods import ByteSource, check_supported, open_folder
+from sxeslake.archive.sevenzip_parser import parse_header, parse_streams
+from sxeslake.errors import DamagedArchiveError, InputError, LimitExceededError, NotAnArchiveError
+from sxeslake.model import GIB, MIB, Limits
+
+STUB_BYTES: Final = 2 * MIB  # a self-extracting program before the archive is smaller than this
+STUB_MAGICS: Final = (b"MZ", b"\x7fELF")
+MAX_HEADER_BYTES: Final = GIB  # some 8 million members
+HEADER_RATIO: Final = 200  # of a header to its packed form; names and times hardly reach 30
+HEADER_RATIO_FLOOR_BYTES: Final = 64 * MIB
+MAX_HEADER_DEPTH: Final = 4  # encoded headers within encoded headers
+
+
+class ArchiveFile:
+    """An open file that several threads read at offsets of their own."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file = path.open("rb", buffering=0)
+        self._lock = threading.Lock()
+        self.size = os.fstat(self._file.fileno()).st_size
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        """`size` bytes from `offset`, fewer only at the end of the file."""
+        parts: list[bytes] = []
+        while size > 0 and (part := self._read_some(offset, size)):
+            parts.append(part)
+            offset, size = offset + len(part), size - len(part)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def _read_some(self, offset: int, size: int) -> bytes:
+        if hasattr(os, "pread"):
+            return os.pread(self._file.fileno(), size, offset)
+        with self._lock:  # Windows has no pread
+            self._file.seek(offset)
+            return self._file.read(size)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+class PackedStream:
+    """One packed stream as a source: so many bytes from an offset."""
+
+    def __init__(self, file: ArchiveFile, offset: int, size: int) -> None:
+        self._file = file
+        self._offset = offset
+        self._left = size
+
+    def read(self, size: int, /) -> bytes:
+        """At most `size` bytes; none at the end of the stream."""
+        data = self._file.read_at(self._offset, min(size, self._left))
+        self._offset += len(data)
+        self._left -= len(data)
+        return data
+
+
+def read_exactly(source: ByteSource, size: int) -> bytes:
+    """`size` bytes, or DamagedArchiveError where the source ends before."""
+    parts: list[bytes] = []
+    left = size
+    while left and (part := source.read(left)):
+        parts.append(part)
+        left -= len(part)
+    if left:
+        raise DamagedArchiveError(f"the packed data ends {left:,} bytes early")
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def open_header(file: ArchiveFile, limits: Limits) -> tuple[int, Streams, Files]:
+    """Where packed streams are counted from, and the header's columns."""
+    base, start = _find_start(file)
+    body = base + SIGNATURE_HEADER_BYTES
+    if start.size == 0:
+        return body, Streams(), Files()
+    if body + start.offset + start.size > file.size:
+        raise DamagedArchiveError("the 7z archive is cut off: its header stands beyond its end", where=file.path)
+    if start.size > MAX_HEADER_BYTES:
+        raise LimitExceededError(f"a 7z header of {start.size:,} bytes", where=file.path)
+    data = file.read_at(body + start.offset, start.size)
+    if zlib.crc32(data) != start.crc:
+        raise DamagedArchiveError("the 7z header fails its CRC", where=file.path)
+    for _ in range(MAX_HEADER_DEPTH):
+        cursor = Cursor(data, file.path)
+        kind = cursor.number()
+        if kind == HEADER:
+            streams, files = parse_header(cursor, max_members=limits.members)
+            _check_extent(file, body, streams)
+            return body, streams, files
+        if kind != ENCODED_HEADER:
+            raise cursor.damaged(f"it begins with property {kind:#x}")
+        data = _decode_header(file, body, parse_streams(cursor))
+    raise DamagedArchiveError("7z headers are packed within one another without end", where=file.path)
+
+
+def _find_start(file: ArchiveFile) -> tuple[int, StartHeader]:
+    """The archive's first byte, also behind the program of a self-extracting archive."""
+    head = file.read_at(0, SIGNATURE_HEADER_BYTES)
+    if head.startswith(SIGNATURE):
+        return 0, parse_start_header(head, file.path)
+    if head.startswith(STUB_MAGICS):
+        stub = file.read_at(0, STUB_BYTES)
+        base = stub.find(SIGNATURE)
+        while base >= 0:
+            try:
+                return base, parse_start_header(file.read_at(base, SIGNATURE_HEADER_BYTES), file.path)
+            except InputError:  # the program's own copy of the signature
+                base = stub.find(SIGNATURE, base + 1)
+    raise NotAnArchiveError("this is no 7z archive", where=file.path)
+
+
+def _check_extent(file: ArchiveFile, body: int, streams: Streams) -> None:
+    if body + streams.pack_position + int(streams.pack_starts[-1]) > file.size:
+        raise DamagedArchiveError("the 7z archive is cut off: packed data stands beyond its end", where=file.path)
+
+
+def folder_source(file: ArchiveFile, body: int, streams: Streams, folder: int) -> tuple[ByteSource, list[int]]:
+    """The packed bytes of a folder, and the unpack sizes of its coders."""
+    first = int(streams.folder_pack_starts[folder])
+    offset = body + streams.pack_position + int(streams.pack_starts[first])
+    begin, end = streams.coder_starts[folder : folder + 2]
+    return PackedStream(file, offset, int(streams.pack_sizes[first])), streams.coder_sizes[begin:end].tolist()
+
+
+def _decode_header(file: ArchiveFile, body: int, streams: Streams) -> bytes:
+    """Unpack an encoded header; its size is believed only as far as its packed size allows."""
+    if len(streams.recipes) != 1:
+        raise DamagedArchiveError(f"an encoded 7z header of {len(streams.recipes)} folders", where=file.path)
+    _check_extent(file, body, streams)
+    try:
+        check_supported(streams.recipes[0])
+        source, sizes = folder_source(file, body, streams, 0)
+        packed = int(streams.pack_sizes[0])
+        most = min(MAX_HEADER_BYTES, max(HEADER_RATIO_FLOOR_BYTES, HEADER_RATIO * packed))
+        size = int(streams.folder_sizes[0])
+        if max(sizes) > most:
+            raise LimitExceededError(f"{packed:,} bytes of header unpack to {max(sizes):,}")
+        data = read_exactly(open_folder(streams.recipes[0], sizes, source), size)
+    except InputError as error:
+        raise type(error)(f"the 7z header: {error.what}", where=file.path, hint=error.hint) from error
+    if streams.folder_has_crc[0] and zlib.crc32(data) != int(streams.folder_crcs[0]):
+        raise DamagedArchiveError("the unpacked 7z header fails its CRC", where=file.path)
+    return data

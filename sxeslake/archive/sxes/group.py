@@ -1,0 +1,417 @@
+"""The sxes group: projects, analyses, positions, images and the files they share, from any source of members."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Self, TypeVar
+
+from sxeslake.archive.container import DEFAULT_LEVEL, open_container
+from sxeslake.archive.sxes import adding, layout, saving, transfer
+from sxeslake.archive.sxes.documents import Document, GroupWarning, dump, parse
+from sxeslake.archive.sxes.items import Item
+from sxeslake.archive.sxes.outline import Analysis, Entry, Items, Project
+from sxeslake.archive.sxes.position import Image, Position
+from sxeslake.archive.sxes.shared import Background, Condition, RawCondition
+from sxeslake.archive.sxes.shared_files import SharedFiles
+from sxeslake.archive.sxes.source import ContainerSource, EditedSource, MemberSource
+from sxeslake.archive.sxes_metadata import version_of
+from sxeslake.errors import (
+    AlreadyExistsError,
+    DamagedArchiveError,
+    InputError,
+    MemberNotFoundError,
+    ReadOnlyError,
+    UsageError,
+)
+from sxeslake.model import Limits
+
+EntryT = TypeVar("EntryT", bound=Entry)
+
+
+def open_group(
+    source: str | Path | MemberSource, *, encoding: str | None = None, limits: Limits | None = None
+) -> Group:
+    """Open a `.plzip`, a `.pl7z`, an unpacked folder, or any MemberSource. Reads `metadata.json`, nothing more.
+
+    `encoding` is for names and JSON that are not UTF-8 (`cp932`, `cp437`). Raises NotAnArchiveError,
+    DamagedArchiveError and their like for the container; InputError where it holds no `metadata.json`.
+    """
+    if not isinstance(source, str | Path):
+        return Group(source, name=source.name, encoding=encoding)
+    path = Path(source)
+    container = open_container(path, encoding=encoding, limits=limits)
+    try:
+        return Group(
+            ContainerSource(container, path.name),
+            name=path.name,
+            path=path,
+            encoding=encoding,
+            on_close=container.close,
+        )
+    except BaseException:
+        container.close()
+        raise
+
+
+def create_group(name: str = "new group") -> Group:
+    """An empty group in memory; `save` it as `.plzip`, `.pl7z` or a folder."""
+    return Group(None, name=name)
+
+
+class Group:
+    """An sxes group. Everything is read when touched; changes are held until `save`.
+
+    Attributes
+    ----------
+    name
+        What messages call it, usually the file's name.
+    encoding
+        Of JSON that is not UTF-8; None where none was given.
+    """
+
+    def __init__(
+        self,
+        source: MemberSource | None,
+        *,
+        name: str,
+        path: Path | None = None,
+        encoding: str | None = None,
+        on_close: Callable[[], None] | None = None,
+    ) -> None:
+        self.name = name
+        self.encoding = encoding
+        self.path = path
+        self._on_close = on_close
+        self._warnings: dict[GroupWarning, None] = {}
+        self._base = source
+        self.edited = EditedSource(source, name)
+        self._metadata = self._read_metadata(source)
+        self._fields = self._metadata.fields
+        self._touched = source is None
+        self.files = SharedFiles(self)
+        self._by_uuid: dict[str, Analysis] | None = None
+        self._owned: dict[str, dict[str, list[Analysis]]] = {}
+        self._uuids: dict[str, tuple[str, ...]] = {}
+
+    def __repr__(self) -> str:
+        return f"<Group {self.name}: {len(self.analyses)} analyses, {len(self.positions)} positions>"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # What it holds
+
+    @property
+    def version(self) -> str | None:
+        """The format version it states, `0.1.0`; None where it states none."""
+        return version_of(self._fields)
+
+    @property
+    def read_only(self) -> bool:
+        """Whether changes are refused, because the version is newer than this software."""
+        return layout.is_newer(self.version)
+
+    @property
+    def warnings(self) -> tuple[GroupWarning, ...]:
+        """What was found odd in the members read so far; `check` reads them all."""
+        return tuple(self._warnings)
+
+    @property
+    def metadata(self) -> Document:
+        """`metadata.json` as it is, changes included."""
+        return parse(layout.METADATA, self.source.read(layout.METADATA), self.encoding)
+
+    @property
+    def projects(self) -> tuple[Project, ...]:
+        """All projects, in file order."""
+        return tuple(Project(self, fields) for fields in self._entries("projects"))
+
+    @property
+    def analyses(self) -> tuple[Analysis, ...]:
+        """All analyses, in file order."""
+        return tuple(Analysis(self, fields) for fields in self._entries("analyses"))
+
+    @property
+    def positions(self) -> Items[Position]:
+        """All positions that an analysis lists, in the order listed."""
+        return Items(self, Position, self._listed(layout.DATA))
+
+    @property
+    def images(self) -> Items[Image]:
+        """All images that an analysis lists, in the order listed."""
+        return Items(self, Image, self._listed(layout.IMAGES))
+
+    @property
+    def unlisted_positions(self) -> Items[Position]:
+        """Positions whose folder is there but that no analysis lists. Lists the whole archive."""
+        return Items(self, Position, self._unlisted(layout.DATA))
+
+    @property
+    def unlisted_images(self) -> Items[Image]:
+        """Images whose folder is there but that no analysis lists."""
+        return Items(self, Image, self._unlisted(layout.IMAGES))
+
+    @property
+    def conditions(self) -> Mapping[str, Condition]:
+        """All conditions by id."""
+        self._settle()
+        return self.files.all(Condition)
+
+    @property
+    def raw_conditions(self) -> Mapping[str, RawCondition]:
+        """All raw conditions by id."""
+        self._settle()
+        return self.files.all(RawCondition)
+
+    @property
+    def backgrounds(self) -> Mapping[str, Background]:
+        """All backgrounds by id."""
+        self._settle()
+        return self.files.all(Background)
+
+    @property
+    def source(self) -> MemberSource:
+        """The group's members as they would be saved."""
+        self._settle()
+        return self.edited
+
+    def analysis(self, uuid: str) -> Analysis | None:
+        """The analysis of that uuid, if there."""
+        if self._by_uuid is None:
+            self._by_uuid = {analysis.uuid: analysis for analysis in reversed(self.analyses)}
+        return self._by_uuid.get(uuid)
+
+    def projects_of(self, analysis: Analysis) -> tuple[Project, ...]:
+        """The projects that list an analysis."""
+        return tuple(project for project in self.projects if analysis.uuid in project.listed(project.list_key))
+
+    def owner(self, root: layout.ItemRoot, uuid: str) -> Analysis | None:
+        """The first analysis that lists a position or an image."""
+        owners = self._owners(root).get(uuid)
+        return owners[0] if owners else None
+
+    def check(self) -> tuple[GroupWarning, ...]:
+        """Read every JSON member and every shared file; return all warnings."""
+        items: tuple[Iterable[Item], ...] = (
+            self.positions, self.images, self.unlisted_positions, self.unlisted_images
+        )  # fmt: skip
+        for items_of_a_kind in items:
+            for item in items_of_a_kind:
+                transfer.check_item(item)
+        documents = (*self.conditions.values(), *self.raw_conditions.values())
+        for shared in documents:
+            _ = shared.document
+        for background in self.backgrounds.values():
+            _ = background.raw
+        return self.warnings
+
+    # Changing it
+
+    def add_project(self, name: str, *, comment: str = "", operator: str = "", uuid: str | None = None) -> Project:
+        """Add a project without analyses."""
+        return adding.add_project(self, {"name": name, "comment": comment, "operator": operator}, uuid)
+
+    def add_condition(self, condition: Mapping[str, object] | bytes) -> str:
+        """Add a condition; returns its id."""
+        return self.files.add(Condition, condition)
+
+    def copy(
+        self, what: Project | Analysis | Item, into: Project | Analysis | None = None
+    ) -> Project | Analysis | Item:
+        """Copy a project, an analysis (into a project), a position or an image (into an analysis), from any group.
+
+        Conditions, raw conditions and backgrounds come along, shared by hash. Ids stay where they are free. Large
+        members are read when this group is saved: keep the other group open until then.
+        """
+        return transfer.copy(self, what, into)
+
+    def remove(self, what: Project | Analysis | Item) -> None:
+        """Remove a project, an analysis, a position or an image, with all that nothing else lists or needs."""
+        transfer.remove(self, what)
+
+    def save(
+        self,
+        path: str | Path | None = None,
+        *,
+        container: Literal["zip", "7z", "folder"] | None = None,
+        level: int = DEFAULT_LEVEL,
+        overwrite: bool = False,
+    ) -> Path:
+        """Write the group, whole or not at all; then read on from what was written.
+
+        Without `path`, over the file it came from. The container follows the suffix: `.plzip` `.zip` `.pl7z`
+        `.7z`; no suffix is a folder. Raises AlreadyExistsError, UsageError.
+        """
+        target = Path(path) if path is not None else self.path
+        if target is None:
+            raise UsageError("this group has no file yet", where=self.name, hint="Say save(path).")
+        own = self.path is not None and target.exists() and self.path.exists() and target.samefile(self.path)
+        kind = saving.container_of(target, container)
+        saving.refuse_existing(target, overwrite=overwrite or own)
+        comment = self._base.container.comment if isinstance(self._base, ContainerSource) else b""
+        with saving.written_beside(self.source, target, kind, level=level, comment=comment) as written:
+            if own:
+                self._close_base()  # Windows cannot replace an open file
+            try:
+                saving.put_in_place(written, target)
+            except OSError as error:
+                if own:
+                    self.edited.rebase(self._open_base(target))
+                raise AlreadyExistsError(f"cannot be replaced: {error.strerror}", where=target) from error
+        self._close_base()
+        old, self.path, self.name = self.edited, target, target.name
+        self.edited = old.successor(self._open_base(target))
+        old.close()
+        self.files = SharedFiles(self)
+        self.forget_outline()
+        return target
+
+    def close(self) -> None:
+        """Close the archive; unsaved changes are gone."""
+        self.edited.close()
+        self._close_base()
+
+    # What items, entries and transfers ask of it
+
+    def require_writable(self) -> None:
+        """Refuse a change to a group that this software would not write rightly."""
+        if self.read_only:
+            raise ReadOnlyError(
+                f"format version {self.version} is newer than {layout.WRITTEN_VERSION}",
+                where=self.name,
+                hint="It can be read and stored, not changed; a newer sxeslake may write it.",
+            )
+        if self._metadata.encoding is None or not isinstance(self._metadata.value, dict):
+            raise InputError(
+                f"{self._metadata.problem}; a change would lose its bytes", where=f"{self.name}: {layout.METADATA}"
+            )
+
+    def warn(self, path: str, problem: str) -> None:
+        """Remember something odd, once."""
+        self._warnings.setdefault(GroupWarning(path, problem))
+
+    def note(self, document: Document) -> Document:
+        """Remember a document's problem, if any."""
+        if document.problem:
+            self.warn(document.path, document.problem)
+        return document
+
+    def touch(self) -> None:
+        """Say that `metadata.json` has changed."""
+        self._touched = True
+
+    def append_project(self, fields: dict[str, object]) -> Project:
+        """Put a new entry among the projects."""
+        return self._append("projects", Project, fields)
+
+    def append_analysis(self, fields: dict[str, object]) -> Analysis:
+        """Put a new entry among the analyses."""
+        analysis = self._append("analyses", Analysis, fields)
+        self.forget_outline()
+        return analysis
+
+    def drop_entry(self, entry: Entry) -> None:
+        """Take an entry out of `metadata.json`."""
+        for key in ("projects", "analyses"):
+            entries = self._fields.get(key)
+            if isinstance(entries, list):
+                entries[:] = [fields for fields in entries if fields is not entry.fields]
+        self.touch()
+        self.forget_outline()
+
+    def enlist_item(self, analysis: Analysis, item: Item) -> None:
+        """List a new position or image in an analysis."""
+        owners = self._owners(item.root)
+        analysis.enlist(item.list_key, item.uuid)
+        owners.setdefault(item.uuid, []).append(analysis)
+        self._uuids.pop(item.root, None)
+
+    def forget_outline(self) -> None:
+        """Drop what was derived from the outline; it is derived anew when asked for."""
+        self._by_uuid = None
+        self._owned.clear()
+        self._uuids.clear()
+
+    def takes(self, uuid: str) -> bool:
+        """Whether an id is taken by anything in the group."""
+        return (
+            any(uuid in self._owners(root) for root in (layout.DATA, layout.IMAGES))
+            or any(entry.uuid == uuid for entry in (*self.projects, *self.analyses))
+            or any(self.edited.children(layout.item_folder(root, uuid)) for root in (layout.DATA, layout.IMAGES))
+        )
+
+    def _read_metadata(self, source: MemberSource | None) -> Document:
+        if source is None:
+            empty: dict[str, object] = {"version": layout.WRITTEN_VERSION, "projects": [], "analyses": []}
+            return Document(layout.METADATA, b"", empty, "utf-8")
+        try:
+            raw = source.read(layout.METADATA)
+        except MemberNotFoundError as error:
+            raise InputError(
+                "holds no metadata.json", where=self.name, hint="It is an archive, but not an sxes group."
+            ) from error
+        document = self.note(parse(layout.METADATA, raw, self.encoding))
+        for key in ("projects", "analyses"):
+            if not isinstance(document.fields.get(key, []), list):
+                self.warn(layout.METADATA, f"{key} is not a list")
+        if layout.is_newer(version_of(document.value)):
+            self.warn(layout.METADATA, f"format version {version_of(document.value)} is newer: opened read-only")
+        return document
+
+    def _entries(self, key: str) -> Iterable[dict[str, object]]:
+        entries = self._fields.get(key)
+        return [fields for fields in entries if isinstance(fields, dict)] if isinstance(entries, list) else ()
+
+    def _append(self, key: str, kind: type[EntryT], fields: dict[str, object]) -> EntryT:
+        self.require_writable()
+        entries = self._fields.setdefault(key, [])
+        if not isinstance(entries, list):
+            raise DamagedArchiveError(f"{key} is not a list", where=f"{self.name}: {layout.METADATA}")
+        entries.append(fields)
+        self.touch()
+        return kind(self, fields)
+
+    def _owners(self, root: layout.ItemRoot) -> dict[str, list[Analysis]]:
+        if root not in self._owned:
+            owned: dict[str, list[Analysis]] = {}
+            for analysis in self.analyses:
+                for uuid in analysis.listed(layout.LIST_KEYS[root]):
+                    owned.setdefault(uuid, []).append(analysis)
+            self._owned[root] = owned
+        return self._owned[root]
+
+    def _listed(self, root: layout.ItemRoot) -> tuple[str, ...]:
+        if root not in self._uuids:
+            self._uuids[root] = tuple(self._owners(root))
+        return self._uuids[root]
+
+    def _unlisted(self, root: layout.ItemRoot) -> tuple[str, ...]:
+        found = dict.fromkeys(
+            member.path.split("/", 2)[1] for member in self.edited.children(f"{root}/") if member.path.count("/") >= 2
+        )
+        return tuple(uuid for uuid in found if uuid not in self._owners(root))
+
+    def _settle(self) -> None:
+        """Bring the members up to date: prune what nothing needs, write `metadata.json` if it changed."""
+        self.files.prune()
+        if self._touched:
+            self.edited.write(layout.METADATA, dump(self._fields, self._metadata.encoding))
+            self._touched = False
+
+    def _open_base(self, path: Path) -> MemberSource:
+        container = open_container(path, encoding=self.encoding)
+        self._on_close = container.close
+        self._base = ContainerSource(container, path.name)
+        return self._base
+
+    def _close_base(self) -> None:
+        if self._on_close is not None:
+            self._on_close()
+            self._on_close = None

@@ -1,0 +1,249 @@
+"""Projects and analyses, the entries of `metadata.json`, and the lazy lists of what they name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Generic, TypeVar, overload
+
+from sxeslake.archive.sxes import adding
+from sxeslake.archive.sxes.items import Batch, Item
+from sxeslake.archive.sxes.position import Image, Position
+from sxeslake.archive.sxes_metadata import analysis_uuids_key, read_analysis, strings
+from sxeslake.errors import DamagedArchiveError
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    import numpy as np
+    from numpy.typing import ArrayLike, NDArray
+
+    from sxeslake.archive.sxes.group import Group
+
+_BATCH = 64  # positions read side by side: 9 MB of xes, few requests
+
+ItemT = TypeVar("ItemT", bound=Item)
+
+
+class Items(Sequence[ItemT], Generic[ItemT]):
+    """Positions or images by number, slice or uuid. Nothing is read until an item is touched; loops read ahead."""
+
+    def __init__(self, group: Group, kind: type[ItemT], uuids: Sequence[str]) -> None:
+        self._group = group
+        self._kind = kind
+        self.uuids = uuids
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} {self._kind.__name__.lower()}s>"
+
+    def __len__(self) -> int:
+        return len(self.uuids)
+
+    @overload
+    def __getitem__(self, key: int | str) -> ItemT: ...
+    @overload
+    def __getitem__(self, key: slice) -> Items[ItemT]: ...
+    def __getitem__(self, key: int | str | slice) -> ItemT | Items[ItemT]:
+        if isinstance(key, slice):
+            return Items(self._group, self._kind, self.uuids[key])
+        if isinstance(key, str):
+            if key not in self.uuids:
+                raise KeyError(key)
+            return self._kind(self._group, key)
+        return self._kind(self._group, self.uuids[key])
+
+    def __iter__(self) -> Iterator[ItemT]:
+        for start in range(0, len(self.uuids), _BATCH):
+            uuids = self.uuids[start : start + _BATCH]
+            batch = Batch(self._group, [self._kind.folder_of(uuid) for uuid in uuids])
+            for uuid in uuids:
+                yield self._kind(self._group, uuid, batch)
+
+    def __contains__(self, item: object) -> bool:
+        return (item.uuid if isinstance(item, Item) else item) in self.uuids
+
+
+class Entry:
+    """An entry of `metadata.json`, edited in place so that fields nobody knows stay."""
+
+    def __init__(self, group: Group, fields: dict[str, object]) -> None:
+        self.group = group
+        self.fields = fields
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.uuid} {self.name!r}>"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Entry) and self.fields is other.fields
+
+    def __hash__(self) -> int:
+        return id(self.fields)
+
+    @property
+    def uuid(self) -> str:
+        """The entry's id; empty where it has none."""
+        return self._text("uuid")
+
+    @property
+    def name(self) -> str:
+        """The name; settable."""
+        return self._text("name")
+
+    @name.setter
+    def name(self, value: str) -> None:
+        self.edit(name=value)
+
+    @property
+    def comment(self) -> str:
+        """The comment; settable."""
+        return self._text("comment")
+
+    @comment.setter
+    def comment(self, value: str) -> None:
+        self.edit(comment=value)
+
+    @property
+    def operator(self) -> str:
+        """The operator; settable."""
+        return self._text("operator")
+
+    @operator.setter
+    def operator(self, value: str) -> None:
+        self.edit(operator=value)
+
+    def edit(self, **changes: object) -> None:
+        """Set fields of the entry; all others stay."""
+        self.group.require_writable()
+        if any(key not in self.fields or self.fields[key] != value for key, value in changes.items()):
+            self.fields.update(changes)
+            self.group.touch()
+
+    def listed(self, key: str) -> tuple[str, ...]:
+        """The uuids under a key, each once."""
+        return strings(self.fields.get(key))
+
+    def enlist(self, key: str, uuid: str) -> None:
+        """Add a uuid under a key."""
+        self.group.require_writable()
+        uuids = self.fields.setdefault(key, [])
+        if not isinstance(uuids, list):
+            raise DamagedArchiveError(f"{key} of {self.uuid} is not a list", where=f"{self.group.name}: metadata.json")
+        uuids.append(uuid)
+        self.group.touch()
+
+    def delist(self, key: str, gone: set[str]) -> None:
+        """Take uuids out from under a key."""
+        uuids = self.fields.get(key)
+        if isinstance(uuids, list):
+            uuids[:] = [uuid for uuid in uuids if not (isinstance(uuid, str) and uuid in gone)]
+            self.group.touch()
+
+    def _text(self, key: str) -> str:
+        value = self.fields.get(key)
+        return value if isinstance(value, str) else ""
+
+
+class Project(Entry):
+    """A project: some analyses."""
+
+    @property
+    def analyses(self) -> tuple[Analysis, ...]:
+        """The analyses it lists that are there."""
+        return tuple(
+            analysis for uuid in self.listed(self.list_key) if (analysis := self.group.analysis(uuid)) is not None
+        )
+
+    @property
+    def list_key(self) -> str:
+        """`analysisUuids`, or `analyses` as older files have it."""
+        return analysis_uuids_key(self.fields)
+
+    def add_analysis(
+        self,
+        name: str = "",
+        *,
+        comment: str = "",
+        operator: str = "",
+        instrument: str = "",
+        acquired: datetime | str | None = None,
+        uuid: str | None = None,
+    ) -> Analysis:
+        """Add an empty analysis; `acquired` is local time, as the instrument's clock showed it."""
+        return adding.add_analysis(
+            self.group,
+            self,
+            {"name": name, "comment": comment, "operator": operator, "instrument": instrument},
+            acquired=acquired,
+            uuid=uuid,
+        )
+
+
+class Analysis(Entry):
+    """An analysis: positions measured together, and images."""
+
+    @property
+    def instrument(self) -> str:
+        """The instrument, `JXA-8530F`; settable."""
+        return self._text("instrument")
+
+    @instrument.setter
+    def instrument(self, value: str) -> None:
+        self.edit(instrument=value)
+
+    @property
+    def acquired_local(self) -> datetime | None:
+        """The acquisition date; it has no time zone."""
+        return read_analysis(self.fields).acquired_local
+
+    @property
+    def positions(self) -> Items[Position]:
+        """Its positions, in the order listed."""
+        return Items(self.group, Position, self.listed("positionUuids"))
+
+    @property
+    def images(self) -> Items[Image]:
+        """Its images, in the order listed."""
+        return Items(self.group, Image, self.listed("imageUuids"))
+
+    @property
+    def projects(self) -> tuple[Project, ...]:
+        """The projects that list it."""
+        return self.group.projects_of(self)
+
+    def add_position(
+        self,
+        *,
+        condition: Mapping[str, object] | bytes | str,
+        state: Mapping[str, object],
+        arrays: Mapping[str, ArrayLike] | None = None,
+        raw: Mapping[str, bytes] | None = None,
+        background: NDArray[np.integer] | bytes | str | None = None,
+        raw_condition: Mapping[str, object] | bytes | str | None = None,
+        comment: str = "",
+        operator: str = "",
+        uuid: str | None = None,
+    ) -> Position:
+        """Add a position. `arrays={"xes": …, "qlw": …}`; a condition is JSON, exact bytes, or an id of the group."""
+        info: dict[str, object] = {"comment": comment, "operator": operator}
+        position = adding.add_item(self, Position, info, state, condition, raw_condition, background, uuid)
+        for data_type, values in (arrays or {}).items():
+            position.set_array(data_type, values)
+        for data_type, data in (raw or {}).items():
+            position.set_raw(data_type, data)
+        return position
+
+    def add_image(
+        self,
+        picture: bytes,
+        image_type: str,
+        *,
+        condition: Mapping[str, object] | bytes | str,
+        state: Mapping[str, object] | None = None,
+        raw_condition: Mapping[str, object] | bytes | str | None = None,
+        comment: str = "",
+        uuid: str | None = None,
+    ) -> Image:
+        """Add a picture, `add_image(data, "bmp", condition=…)`."""
+        info: dict[str, object] = {"comment": comment, "imageType": image_type}
+        image = adding.add_item(self, Image, info, state or {}, condition, raw_condition, None, uuid)
+        image.write(f"image.{image_type}", picture)
+        return image

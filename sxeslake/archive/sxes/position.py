@@ -1,0 +1,179 @@
+"""Positions and images: the measured things of a group."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sxeslake.archive.sxes import adding, layout
+from sxeslake.archive.sxes.items import Item
+from sxeslake.archive.sxes.shared import Background
+from sxeslake.archive.sxes_metadata import ConditionFields
+from sxeslake.errors import DamagedArchiveError, InputError, MemberNotFoundError, UsageError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+
+class Position(Item):
+    """One measured position: its spectra, where and how they were taken."""
+
+    root = layout.DATA
+    _origin = "position"
+
+    @property
+    def operator(self) -> str:
+        """The operator of info.json itself; settable. See also `resolved_operator`."""
+        return self.info.operator or ""
+
+    @operator.setter
+    def operator(self, value: str) -> None:
+        self.edit_info(operator=value)
+
+    @property
+    def background(self) -> Background | None:
+        """The dark frame, if any."""
+        return self.group.files.named(Background, self.info.background_id, self.folder)
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        """Data types present: `("qlw", "sum", "xes")`."""
+        names = self.members
+        return tuple(name[: -len(layout.TYPE_SUFFIX)] for name in names if name.endswith(layout.TYPE_SUFFIX))
+
+    def raw(self, data_type: str) -> bytes:
+        """A data type's exact bytes. Raises MemberNotFoundError, naming the types there are."""
+        try:
+            return self.read(data_type + layout.TYPE_SUFFIX)
+        except MemberNotFoundError as error:
+            there = ", ".join(self.types) or "none"
+            raise MemberNotFoundError(
+                f"no data of type {data_type}", where=f"{self.group.name}: {self.folder}", hint=f"There are: {there}."
+            ) from error
+
+    def array(self, data_type: str, dtype: DTypeLike | None = None) -> NDArray[Any]:
+        """A data type as numpy, read-only: `xes` uint32 (17, 2049), `qlw` float64 (4095,), `sum` uint8 (2048,).
+
+        Any other type is uint8, or the `dtype` you say. Raises MemberNotFoundError, DamagedArchiveError.
+        """
+        import numpy as np  # noqa: PLC0415 - numpy costs start-up time: loaded when an array is asked for
+
+        from sxeslake.archive.sxes import arrays  # noqa: PLC0415 - as above
+
+        raw = self.raw(data_type)
+        where = f"{self.group.name}: {layout.type_path(self.uuid, data_type)}"
+        if dtype is None and data_type == "xes":
+            return arrays.xes_array(raw, self._condition_fields(), where)
+        if dtype is None and data_type == "qlw":
+            return arrays.qlw_array(raw, where)
+        try:
+            return np.frombuffer(raw, np.uint8 if dtype is None else dtype)
+        except ValueError as error:
+            raise DamagedArchiveError(f"{len(raw)} bytes are not a row of {np.dtype(dtype)}", where=where) from error
+
+    @property
+    def xes(self) -> NDArray[np.uint32]:
+        """The camera image as stored, uint32 (17, 2049): a sum of `accumulation` frames; see `signal`."""
+        return self.array("xes")
+
+    @property
+    def qlw(self) -> NDArray[np.float64]:
+        """The vendor's spectrum, float64 (4095,), linear in wavelength."""
+        return self.array("qlw")
+
+    @property
+    def sum(self) -> NDArray[np.uint8]:
+        """Low bytes of the column sums, uint8 (2048,). Useless as data; kept because it is stored."""
+        return self.array("sum")
+
+    @property
+    def signal(self) -> NDArray[np.uint32]:
+        """The part of xes that is signal, uint32 (16, 2048)."""
+        return self.xes[:-1, :-1]
+
+    @property
+    def saturated(self) -> NDArray[np.bool_]:
+        """Where the signal is at the camera's full scale in every frame, bool (16, 2048)."""
+        from sxeslake.archive.sxes import arrays  # noqa: PLC0415 - as above
+
+        return arrays.saturated(self.xes, self._accumulation())
+
+    @property
+    def background_corrected(self) -> NDArray[np.int64]:
+        """Signal minus `accumulation` × background, int64 (16, 2048), exact; noise makes some values negative."""
+        from sxeslake.archive.sxes import arrays  # noqa: PLC0415 - as above
+
+        background = self.background
+        if background is None:
+            raise InputError("no background is stored for this position", where=f"{self.group.name}: {self.folder}")
+        return arrays.background_corrected(self.xes, background.array, self._accumulation(), self.folder)
+
+    @property
+    def derived_wavelength_angstrom(self) -> NDArray[np.float64]:
+        """A wavelength axis for `qlw` in Å, derived, not stored; UsageError for settings that have none."""
+        from sxeslake.archive.sxes import arrays  # noqa: PLC0415 - as above
+
+        condition = self._condition_fields()
+        if condition is None:
+            raise InputError("no condition says how this was measured", where=f"{self.group.name}: {self.folder}")
+        return arrays.derived_wavelength_angstrom(condition)
+
+    def set_array(self, data_type: str, values: ArrayLike) -> None:
+        """Store an array as a data type, little-endian: `xes` as uint32, `qlw` as float64, others as they are."""
+        import numpy as np  # noqa: PLC0415 - as above
+
+        stored = {"xes": "<u4", "qlw": "<f8", "sum": "u1"}.get(data_type)
+        array = np.asarray(values)
+        dtype = np.dtype(stored) if stored else array.dtype.newbyteorder("<")
+        with np.errstate(invalid="ignore"):
+            converted = np.ascontiguousarray(array, dtype)
+        if not np.array_equal(converted, array, equal_nan=converted.dtype.kind == "f"):
+            raise UsageError(f"values of {data_type} do not fit {dtype.name}", where=self.folder)
+        self.set_raw(data_type, converted.tobytes())
+
+    def set_raw(self, data_type: str, data: bytes) -> None:
+        """Store bytes as a data type of any name."""
+        if "/" in data_type:
+            raise UsageError(f"not a data type: {data_type!r}", where=self.folder)
+        self.write(data_type + layout.TYPE_SUFFIX, data)
+
+    def remove_type(self, data_type: str) -> None:
+        """Take a data type away."""
+        self.raw(data_type)
+        self.group.require_writable()
+        self.group.edited.remove(layout.type_path(self.uuid, data_type))
+
+    def set_background(self, background: NDArray[np.integer] | bytes | str) -> None:
+        """Point to a background: a frame (17, 2049), a file's exact bytes, or the id of one that the group has."""
+        self.edit_info(backgroundUuid=adding.background_id(self.group, background))
+
+    def _condition_fields(self) -> ConditionFields | None:
+        condition = self.condition
+        return None if condition is None else condition.fields
+
+    def _accumulation(self) -> int:
+        fields = self._condition_fields()
+        if fields is None or not fields.accumulation or fields.accumulation < 1:
+            raise InputError(
+                "the condition does not say how many frames were summed", where=f"{self.group.name}: {self.folder}"
+            )
+        return fields.accumulation
+
+
+class Image(Item):
+    """A picture of the sample beside the spectra."""
+
+    root = layout.IMAGES
+    _origin = "image"
+
+    @property
+    def image_type(self) -> str:
+        """The picture's suffix, `bmp`: what info.json says, else what is in the folder."""
+        return self.info.image_type or next(
+            (name.rpartition(".")[2] for name in self.members if name.startswith("image.")), ""
+        )
+
+    @property
+    def picture(self) -> bytes:
+        """The picture file's exact bytes."""
+        return self.read(f"image.{self.image_type}")

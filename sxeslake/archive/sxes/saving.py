@@ -1,0 +1,110 @@
+"""Writing a group as a zip, a 7z or a folder: beside the target first, then in its place by one rename."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import pairwise
+from pathlib import Path
+
+from sxeslake.archive.container import create_writer
+from sxeslake.archive.names import check_members, windows_escape
+from sxeslake.archive.sxes.source import MemberSource
+from sxeslake.errors import AlreadyExistsError, UsageError
+from sxeslake.model import MIB, ContainerKind, Member
+
+CONTAINER_OF_SUFFIX: dict[str, ContainerKind] = {
+    ".plzip": "zip",
+    ".zip": "zip",
+    ".pl7z": "7z",
+    ".7z": "7z",
+    "": "folder",
+}
+_BATCH_BYTES = 16 * MIB  # read at once: few requests, little memory
+_BATCH_MEMBERS = 1024
+
+
+def container_of(target: Path, wanted: ContainerKind | None) -> ContainerKind:
+    """The container a path asks for: `map.pl7z` → 7z; what is `wanted` goes first."""
+    if wanted is not None:
+        return wanted
+    kind = "folder" if target.is_dir() else CONTAINER_OF_SUFFIX.get(target.suffix.lower())
+    if kind is None:
+        raise UsageError(f"unknown suffix {target.suffix}", where=target, hint="Use .plzip, .pl7z, or a folder.")
+    return kind
+
+
+def refuse_existing(target: Path, *, overwrite: bool) -> None:
+    """Refuse to write over something, unless told to; an empty folder is nothing."""
+    if overwrite or not target.exists() or (target.is_dir() and not any(target.iterdir())):
+        return
+    raise AlreadyExistsError("is there already", where=target, hint="Say overwrite=True to replace it.")
+
+
+@contextmanager
+def written_beside(
+    source: MemberSource, target: Path, kind: ContainerKind, *, level: int, comment: bytes
+) -> Iterator[Path]:
+    """The whole archive under a temporary name in the target's folder; gone again when the block fails."""
+    members = source.children("")
+    check_members(members, where=source.name)
+    beside = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent))
+    try:
+        written = beside / target.name
+        if kind == "folder":
+            _write_folder(source, members, written)
+        else:
+            with written.open("wb") as out:
+                writer = create_writer(out, kind, level=level, comment=comment)
+                for member, data in _contents(source, members):
+                    writer.add(member, [data] if data else [])
+                writer.close()
+                out.flush()
+                os.fsync(out.fileno())
+        yield written
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def put_in_place(written: Path, target: Path) -> None:
+    """Rename what was written to its place; an old folder steps aside first, and goes with the temporary one."""
+    if target.is_dir():
+        target.rename(written.parent / "old")
+    written.replace(target)
+
+
+def _contents(source: MemberSource, members: Sequence[Member]) -> Iterator[tuple[Member, bytes]]:
+    """All members in order with their bytes, read in batches; folders have none."""
+    for batch in _batches(members):
+        data = dict(source.read_many([member.path for member in batch if member.kind == "file"]))
+        for member in batch:
+            yield member, data.pop(member.path, b"") if member.kind == "directory" else data.pop(member.path)
+
+
+def _batches(members: Sequence[Member]) -> Iterator[Sequence[Member]]:
+    """Runs of members of some MiB together."""
+    cuts, size = [0], 0
+    for index, member in enumerate(members):
+        size += member.size
+        if size > _BATCH_BYTES or index - cuts[-1] >= _BATCH_MEMBERS:
+            cuts.append(index)
+            size = member.size
+    for first, last in pairwise([*cuts, len(members)]):
+        if first < last:
+            yield members[first:last]
+
+
+def _write_folder(source: MemberSource, members: Sequence[Member], folder: Path) -> None:
+    folder.mkdir()
+    for member, data in _contents(source, members):
+        path = folder / (windows_escape(member.path) if os.name == "nt" else member.path)
+        if member.kind == "directory":
+            path.mkdir(parents=True, exist_ok=True)
+            continue
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+        if member.modified_ns is not None:
+            os.utime(path, ns=(member.modified_ns, member.modified_ns))

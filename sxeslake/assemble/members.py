@@ -1,0 +1,58 @@
+"""The contents of a version's members, in order, with bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain, islice, tee
+from typing import NamedTuple
+
+from sxeslake.format.manifest import Blob, Row
+from sxeslake.model import MIB, Member
+from sxeslake.vault.blobs import BlobReader
+
+_WINDOW_BYTES = 16 * MIB  # raw, read at once; two windows are in memory: one is used, one is on its way
+_WINDOW_BLOBS = 4096
+
+
+class Content(NamedTuple):
+    """A member and its bytes, in parts; they are to be taken before the next member is asked for."""
+
+    member: Member
+    parts: Iterator[bytes]
+
+
+def contents(reader: BlobReader, rows: Iterable[Row]) -> Iterator[Content]:
+    """Every member with its bytes, in the order of `rows`."""
+    planned, wanted = tee(rows)
+    stream = read_ahead(reader, chain.from_iterable(row.blobs for row in planned))
+    for row in wanted:
+        parts = islice(stream, len(row.blobs))
+        yield Content(row.member, parts)
+        for _ in parts:  # whatever was not taken
+            pass
+
+
+def read_ahead(reader: BlobReader, blobs: Iterable[Blob]) -> Iterator[bytes]:
+    """The bytes of blobs, in order; one window is read while the one before is used."""
+    plans = windows(blobs)
+    with ThreadPoolExecutor(1, thread_name_prefix="fetch") as ahead:
+        coming = [ahead.submit(reader.fetch, plan) for plan in islice(plans, 1)]
+        while coming:
+            data = coming.pop().result()
+            coming += [ahead.submit(reader.fetch, plan) for plan in islice(plans, 1)]
+            yield from data
+
+
+def windows(blobs: Iterable[Blob]) -> Iterator[list[Blob]]:
+    """Runs of blobs that are read at once."""
+    window: list[Blob] = []
+    size = 0
+    for blob in blobs:
+        if window and (size + blob.size > _WINDOW_BYTES or len(window) >= _WINDOW_BLOBS):
+            yield window
+            window, size = [], 0
+        window.append(blob)
+        size += blob.size
+    if window:
+        yield window

@@ -1,0 +1,177 @@
+"""The one set of filters that `query`, `find`, `pull`, `export` and `plot` share: from words to values.
+
+    chosen = Filters.parse({"kv": "5", "grating": "JS300N"})
+    chosen.describe()              →  ["accelerating voltage 4.95..5.05 kV (5 ± 0.05 kV)", "grating JS300N"]
+    chosen.condition("positions")  →  SQL over the table's columns, with every value bound, never pasted
+
+Text is compared without regard to case; `*` and `?` are wildcards; several values of one filter are alternatives.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from sxeslake.catalog.conditions import Condition, Match, Over, compile_condition
+from sxeslake.catalog.filter_spec import ANY, BY_NAME, CURRENTS, FILTERS, KINDS, SETTINGS, Filter
+from sxeslake.catalog.near import did_you_mean
+from sxeslake.catalog.quantity import Range, Tolerance, parse_number, parse_range
+from sxeslake.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What was chosen: parsed values by filter name, in the order of FILTERS."""
+
+    values: Mapping[str, Any] = field(default_factory=dict)
+    match: Match = "all"
+    written: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, words: Mapping[str, object]) -> Filters:
+        """From words as written, `{"kv": "4.9..5.1", "match": "any"}`; None and empty values choose nothing."""
+        given = {_canonical(name): value for name, value in words.items() if value not in (None, "", (), [])}
+        match = str(given.pop("match", "all"))
+        if match not in ("all", "any"):
+            raise UsageError(
+                f'"{match}" is neither all nor any.', where="--match", hint=did_you_mean(match, ("all", "any"))
+            )
+        tolerances = _tolerances(given)
+        values: dict[str, Any] = {}
+        written: dict[str, str] = {}
+        for each in FILTERS:
+            if each.name in given and (value := _parse(each, given[each.name], tolerances)) is not None:
+                values[each.name] = value
+                written[each.name] = _described(each, given[each.name], value, tolerances)
+        return cls(values, "any" if match == "any" else "all", written)
+
+    def __bool__(self) -> bool:
+        return bool(self.values)
+
+    def describe(self) -> list[str]:
+        """What was understood, a line a filter."""
+        lines = [self.written[name] for name in self.values]
+        return [*lines, "an analysis counts when any of its positions fits"] if self.match == "any" and lines else lines
+
+    def condition(self, over: Over, alias: str | None = None) -> Condition:
+        """The condition on rows of `positions` or `analyses`, its columns qualified by `alias` (else the table)."""
+        return compile_condition(self.values, self.match, over, alias or over)
+
+
+def filter_words(words: Mapping[str, object]) -> dict[str, object]:
+    """The part of `words` that names filters and their settings."""
+    return {name: value for name, value in words.items() if _plain(name) in BY_NAME or _plain(name) in SETTINGS}
+
+
+def _plain(name: str) -> str:
+    return name.removeprefix("--").replace("-", "_")
+
+
+def _canonical(name: str) -> str:
+    plain = _plain(name)
+    if plain not in BY_NAME and plain not in SETTINGS:
+        raise UsageError(f'there is no filter "{name}".', hint=did_you_mean(plain, [*BY_NAME, *SETTINGS]))
+    return plain
+
+
+def _tolerances(given: dict[str, object]) -> dict[str, Tolerance]:
+    """The tolerance of each quantity, with those that were given; takes its words out of `given`."""
+    found = {each.name: each.tolerance for each in FILTERS if each.tolerance}
+    for word, names, percent in (("kv_tolerance", ("kv",), False), ("current_tolerance", CURRENTS, True)):
+        if word in given:
+            value = given.pop(word)
+            number = parse_number(_number_or_text(value), "%" if percent else "kV", f"--{word.replace('_', '-')}")
+            found |= dict.fromkeys(names, Tolerance(abs(number), percent))
+    return found
+
+
+def _number_or_text(value: object) -> str | float:
+    return value if isinstance(value, int | float) else str(value)
+
+
+def _parse(each: Filter, value: object, tolerances: Mapping[str, Tolerance]) -> Any:
+    if each.type == "range":
+        return parse_range(value, each.unit, each.option, tolerances.get(each.name))
+    return _PARSERS[each.type](value, each.option)
+
+
+def _alternatives(value: object) -> tuple[str, ...]:
+    values = value if isinstance(value, Sequence) and not isinstance(value, str) else (value,)
+    return tuple(str(each).strip() for each in values if str(each).strip())
+
+
+def _kinds(value: object, option: str) -> tuple[str, ...] | None:
+    """The kinds, None when one of the words is `any`."""
+    found = tuple(kind.casefold() for kind in _alternatives(value))
+    for kind in found:
+        if kind not in KINDS and kind != ANY:
+            raise UsageError(f'there is no kind "{kind}".', where=option, hint=did_you_mean(kind, (*KINDS, ANY)))
+    return None if ANY in found else found
+
+
+def _whole_number(value: object, option: str) -> int:
+    number = parse_number(_number_or_text(value), None, option)
+    if number != int(number) or number < 0:
+        raise UsageError(f"{value} is not a whole number.", where=option)
+    return int(number)
+
+
+_DATE = re.compile(r"(\d{4})(?:[-/](\d{1,2})(?:[-/](\d{1,2})(?:[ T](\d{1,2}):(\d{2})(?::(\d{2}))?)?)?)?")
+
+
+def _period(value: object, option: str) -> tuple[dt.datetime, dt.datetime]:
+    """Start and end of what a date names: `2018-04` is the whole month. The end is exclusive."""
+    if isinstance(value, dt.datetime):
+        return value.replace(tzinfo=None), value.replace(tzinfo=None) + dt.timedelta(microseconds=1)
+    text = value.isoformat() if isinstance(value, dt.date) else str(value).strip()
+    match = _DATE.fullmatch(text)
+    if match is None:
+        raise UsageError(
+            f'"{text}" is not a date.', where=option, hint="Write 2018, 2018-04, 2018-04-12 or 2018-04-12 14:30."
+        )
+    year, month, day, hour, minute, second = (None if part is None else int(part) for part in match.groups())
+    try:
+        start = dt.datetime(year or 0, month or 1, day or 1, hour or 0, minute or 0, second or 0)
+        if month is None:
+            return start, start.replace(year=start.year + 1)
+        if day is None:
+            return start, (start.replace(day=28) + dt.timedelta(days=4)).replace(day=1)
+    except ValueError as error:
+        raise UsageError(f'"{text}" is not a date: {error}.', where=option) from None
+    step = (
+        dt.timedelta(days=1) if hour is None else dt.timedelta(minutes=1) if second is None else dt.timedelta(seconds=1)
+    )
+    return start, start + step
+
+
+def parse_date(value: object, option: str) -> dt.datetime:
+    """The start of what a date names: `2018-04` → 2018-04-01 00:00."""
+    return _period(value, option)[0]
+
+
+def _described(each: Filter, written: object, value: Any, tolerances: Mapping[str, Tolerance]) -> str:
+    """`accelerating voltage 4.95..5.05 kV (5 ± 0.05 kV)`."""
+    if isinstance(value, Range):
+        text = f"{each.label} {value.describe(each.unit)}"
+        single = isinstance(written, int | float) or (
+            isinstance(written, str) and not re.search(r"\.\.|±|\+/?-", written)
+        )
+        if single and (tolerance := tolerances.get(each.name)):
+            return f"{text} ({written} ± {tolerance.value:g} {'%' if tolerance.percent else each.unit})"
+        return text
+    shown = " or ".join(value) if isinstance(value, tuple) and each.type != "words" else written
+    return f"{each.label} {' '.join(value) if each.type == 'words' else shown}"
+
+
+_PARSERS: Final[Mapping[str, Callable[[object, str], Any]]] = {
+    "integer": _whole_number,
+    "since": lambda value, option: _period(value, option)[0],
+    "until": lambda value, option: _period(value, option)[1],
+    "kind": _kinds,
+    "words": lambda value, _: tuple(word for text in _alternatives(value) for word in text.split()) or None,
+    "text": lambda value, _: _alternatives(value) or None,
+    "types": lambda value, _: _alternatives(value) or None,
+}

@@ -1,0 +1,163 @@
+"""The query library: one `.sql` file a question, read from the package, an editable checkout, and a user's own folder.
+
+    library = load([Path("my-queries")])
+    bound = library.get("positions-near").bind({"sample": "CuFeS2", "x": "12.5", "y": "-3", "kv": "5"})
+    connection.sql(bound.sql, params=bound.parameters)
+
+A file is plain SQL that any DuckDB shell runs once its parameters are set. Its leading comment declares the rest;
+`header.py` has the grammar. `/* filters: analyses a */ true` is where the shared filters go: conditions on the columns
+of `a`, an alias of `analyses`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sxeslake.catalog.filter_spec import BY_NAME, SETTINGS
+from sxeslake.catalog.filters import Filters, filter_words
+from sxeslake.catalog.header import FILTER_MARK, Parameter, Query, parse_query
+from sxeslake.catalog.near import did_you_mean
+from sxeslake.errors import InputError, NotFoundError, UsageError
+
+SUFFIX = ".sql"
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A query ready to run: SQL, the values it binds, and what was understood, for people."""
+
+    name: str
+    title: str
+    sql: str
+    parameters: Mapping[str, object]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Library:
+    """The queries by name."""
+
+    queries: Mapping[str, Query]
+
+    def __iter__(self) -> Iterator[Query]:
+        return iter(self.queries.values())
+
+    def get(self, name: str) -> Query:
+        """The query of that name; NotFoundError names the nearest."""
+        query = self.queries.get(name) or self.queries.get(name.replace("_", "-"))
+        if query is None:
+            hint = did_you_mean(name, self.queries) or "`sxeslake query` lists them."
+            raise NotFoundError(f'there is no query "{name}".', hint=hint)
+        return query
+
+    def bind(self, name: str, words: Mapping[str, object]) -> Bound:
+        """The query with parameters and filters taken from `words`."""
+        return bind(self.get(name), words)
+
+
+def load(folders: Sequence[Path] = ()) -> Library:
+    """The library: the product's own queries, then those of `folders`, which may replace them by name."""
+    queries = {query.name: query for query in _own_queries()}
+    for folder in folders:
+        if not folder.is_dir():
+            raise NotFoundError("there is no such folder of queries.", where=folder)
+        for path in sorted(folder.glob(f"*{SUFFIX}")):
+            query = parse_query(path.stem, _text(path), where=path)
+            queries[query.name] = query
+    return Library(dict(sorted(queries.items())))
+
+
+def _own_queries() -> list[Query]:
+    """From the wheel's `sxeslake/queries`, or a checkout's top-level `queries/`."""
+    shipped = Path(__file__).parents[1] / "queries"
+    folder = shipped if shipped.is_dir() else Path(__file__).parents[2] / "queries"
+    return [parse_query(path.stem, _text(path), where=path) for path in sorted(folder.glob(f"*{SUFFIX}"))]
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"this query is not UTF-8 text: {error.reason} at byte {error.start}.", where=path) from None
+    except OSError as error:
+        raise NotFoundError(f"this query cannot be read: {error.strerror}.", where=path) from None
+
+
+# From words to values.
+
+
+def bind(query: Query, words: Mapping[str, object]) -> Bound:
+    """Split `words` into the query's parameters and the shared filters; UsageError for any that is neither."""
+    given = {name.removeprefix("--").replace("-", "_"): value for name, value in words.items()}
+    own = {parameter.name: parameter for parameter in query.parameters}
+    filters = {name: value for name, value in filter_words(given).items() if name not in own} if query.over else {}
+    for name, value in given.items():
+        if name not in own and name not in filters and value is not None:
+            raise _unknown_word(query, name)
+    if query.one_of and all(given.get(name) in (None, "") for name in query.one_of):
+        options = " or ".join(f"--{name.replace('_', '-')}" for name in query.one_of)
+        raise UsageError(f'the query "{query.name}" needs {options}.', hint=query.help)
+    values: dict[str, object] = {}
+    notes: list[str] = []
+    for parameter in query.parameters:
+        values |= parameter.value(given.get(parameter.name), query.name)
+        if given.get(parameter.name) is not None:
+            notes.append(
+                f"{parameter.name} {_shown(given[parameter.name])}{f' {parameter.unit}' if parameter.unit else ''}"
+            )
+    chosen = Filters.parse({**query.defaults, **_given_only(filters)})
+    sql, bound = _with_filters(query, chosen)
+    values |= bound
+    if query.counts_filters:
+        values["filtered"] = bool(chosen)
+    return Bound(query.name, query.title, sql, values, (*notes, *_filter_notes(query, chosen, filters)))
+
+
+def _unknown_word(query: Query, name: str) -> UsageError:
+    known = [parameter.name for parameter in query.parameters]
+    if query.over:
+        known += [*BY_NAME, *SETTINGS]
+    elif name in BY_NAME:
+        return UsageError(
+            f'the query "{query.name}" takes no filters, and "{name}" is one.', hint=did_you_mean(name, known)
+        )
+    hint = did_you_mean(name, known) or (None if known else "It takes none.")
+    return UsageError(f'the query "{query.name}" has no parameter "{name}".', hint=hint)
+
+
+def _given_only(filters: Mapping[str, object]) -> dict[str, object]:
+    return {name: value for name, value in filters.items() if value not in (None, "", (), [])}
+
+
+def _filter_notes(query: Query, chosen: Filters, given: Mapping[str, Any]) -> list[str]:
+    """What the filters mean; those that the query brought itself say how to be rid of them."""
+    notes = chosen.describe()
+    own = [name for name in query.defaults if name in chosen.values and not _given_only(given).get(name)]
+    lifts = [f"the query's own choice; {BY_NAME[name].option} any lifts it" for name in own if name == "kind"]
+    return [*notes, *lifts]
+
+
+def _with_filters(query: Query, chosen: Filters) -> tuple[str, dict[str, object]]:
+    """The SQL with each filter mark replaced by the condition, and what that binds."""
+    values: dict[str, object] = {}
+
+    def condition(mark: re.Match[str]) -> str:
+        made = chosen.condition("analyses" if mark["over"].lower() == "analyses" else "positions", mark["alias"])
+        place = len(values)  # makes names unique among several marks of one query: $f1 → $f1_0
+        values.update({f"{name}_{place}": value for name, value in made.parameters.items()})
+        return "(" + re.sub(r"\$(f\d+)", rf"$\1_{place}", made.sql) + ")"
+
+    return FILTER_MARK.sub(condition, query.sql), values
+
+
+def _shown(value: object) -> str:
+    return ", ".join(str(each) for each in value) if isinstance(value, list | tuple) else str(value)
+
+
+def parameter_help(query: Query) -> list[tuple[str, Parameter]]:
+    """The options a query has beside the filters: `("--radius", Parameter(…))`."""
+    return [(f"--{parameter.name.replace('_', '-')}", parameter) for parameter in query.parameters]

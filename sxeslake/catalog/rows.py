@@ -1,0 +1,66 @@
+"""Columns of Python values → Arrow tables in the catalogue's own schema; a value that does not fit is null."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import pyarrow as pa
+
+from sxeslake.catalog.schema import Table
+
+
+@dataclass(frozen=True, slots=True)
+class Same:
+    """One value in every row."""
+
+    value: object
+
+
+ColumnValues: TypeAlias = Same | Sequence[Any]
+"""Python values, or an Arrow array (which is untyped here)."""
+
+
+def table_of(spec: Table, count: int, columns: Mapping[str, ColumnValues]) -> pa.Table:
+    """A table of `count` rows; columns that are not given are null."""
+    unknown = columns.keys() - {column.name for column in spec.stored}
+    if unknown:
+        raise KeyError(f"{spec.name} has no column {sorted(unknown)}")
+    arrays = [_array(columns.get(field.name, Same(None)), field.type, count) for field in spec.arrow]
+    return pa.Table.from_arrays(arrays, schema=spec.arrow)
+
+
+def table_of_rows(spec: Table, rows: Sequence[Mapping[str, Any]], shared: Mapping[str, object]) -> pa.Table:
+    """A table from few rows given as mappings, with values that all share."""
+    names = dict.fromkeys(name for row in rows for name in row)
+    columns: dict[str, ColumnValues] = {name: [row.get(name) for row in rows] for name in names}
+    return table_of(spec, len(rows), columns | {name: Same(value) for name, value in shared.items()})
+
+
+def _array(values: ColumnValues, kind: pa.DataType, count: int) -> pa.Array | pa.ChunkedArray:
+    if isinstance(values, Same):
+        return pa.repeat(_fitting(values.value, kind), count)
+    if isinstance(values, pa.Array | pa.ChunkedArray):
+        return values.cast(kind)
+    try:
+        return pa.array(values, kind)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError, UnicodeEncodeError):
+        return pa.array([_fitting(value, kind).as_py() for value in values], kind)
+
+
+def _fitting(value: object, kind: pa.DataType) -> pa.Scalar:
+    """The value as a scalar: lone surrogates of a text are replaced, what the type cannot hold is null."""
+    try:
+        return pa.scalar(_clean(value), kind)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
+        return pa.scalar(None, kind)
+
+
+def _clean(value: object) -> object:
+    """JSON may spell half a surrogate pair, `"\\ud800"`, which is no Unicode text."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode("utf-8")
+    if isinstance(value, list | tuple):
+        return [_clean(item) for item in value]
+    return value

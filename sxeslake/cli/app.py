@@ -1,0 +1,109 @@
+"""What the global options said, and how a command speaks: words to stderr, results to stdout."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import click
+
+from ..errors import LakeNotFoundError
+
+if TYPE_CHECKING:
+    # Types only: these modules load the heavy libraries, which `--help` must not.
+    from ..lake import Lake
+    from ..model import Progress
+
+
+@dataclass(slots=True)
+class App:
+    """One call of the command line."""
+
+    word: str | None = None  # the lake as the user wrote it: a URL, a folder, a name
+    storage_options: dict[str, str] = field(default_factory=dict)
+    as_json: bool = False
+    verbose: bool = False
+    quiet: bool = False
+
+    def say(self, text: str) -> None:
+        """Words for people, on stderr."""
+        if not self.quiet:
+            click.echo(text, err=True)
+
+    def complain(self, text: str) -> None:
+        """Words that also --quiet lets through: failures and warnings."""
+        click.echo(text, err=True)
+
+    def print(self, text: str = "") -> None:
+        """A line of the result, on stdout."""
+        click.echo(text)
+
+    def emit(self, document: object) -> None:
+        """The one JSON document, on stdout."""
+        import json  # noqa: PLC0415  (no command without --json needs it)
+
+        click.echo(json.dumps(document, indent=2, ensure_ascii=True))
+
+    def emit_rows(self, rows: Iterable[object]) -> None:
+        """A JSON list, a row a line, written as it comes: half a million members never stand in memory."""
+        import json  # noqa: PLC0415
+
+        opening = "[\n"
+        for row in rows:
+            sys.stdout.write(opening + json.dumps(row, ensure_ascii=True))
+            opening = ",\n"
+        sys.stdout.write("[]\n" if opening == "[\n" else "\n]\n")
+
+    def resolve(self) -> tuple[str, str]:
+        """The lake's URL and where it came from (`option`, `environment`, `name`, `default`)."""
+        from ..settings import resolve_lake  # noqa: PLC0415  (start-up time of --help)
+
+        return resolve_lake(self.word)
+
+    def all_storage_options(self) -> dict[str, str]:
+        """The settings kept with a named lake, then those of this call."""
+        from ..settings import storage_options  # noqa: PLC0415  (start-up time of --help)
+
+        return storage_options(self.word) | self.storage_options
+
+    def open_lake(self, *, create_default: bool = False) -> Lake:
+        """The lake of this call; names it where the user did not; makes the embedded one on first need."""
+        from ..lake import init, open  # noqa: A004, PLC0415  (start-up time of --help)
+
+        url, how = self.resolve()
+        try:
+            lake = open(url, storage_options=self.all_storage_options())
+        except LakeNotFoundError:
+            if how != "default":
+                raise
+            if not create_default:
+                raise LakeNotFoundError(
+                    "there is no lake yet.",
+                    where=url,
+                    hint="`sxeslake ingest FILE` makes one; --lake URL names another.",
+                ) from None
+            lake = init(url)
+        if self.word is None:
+            self.say(f"Lake: {lake.url} ({_WHY[how]})")
+        return lake
+
+    def progress(self) -> Progress | None:
+        """A progress bar where somebody watches stderr, else none."""
+        if self.quiet or not sys.stderr.isatty():
+            return None
+        from .progress import Bar  # noqa: PLC0415  (rich is slow to load)
+
+        return Bar()
+
+
+_WHY = {
+    "default": "the embedded lake; --lake URL names another",
+    "environment": "from SXESLAKE_LAKE",
+    "name": "chosen with `sxeslake use`; --lake URL names another",
+}
+
+
+pass_app = click.make_pass_decorator(App, ensure=True)
+"""Decorator: gives a command its `App` as first argument."""

@@ -1,0 +1,41 @@
+"""`cat`: one file of an archive."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from .app import App, pass_app
+from .options import LakeCommand
+from .refs import sample_argument
+
+
+@click.command("cat", cls=LakeCommand, example="sxeslake cat map metadata.json")
+@sample_argument
+@click.argument("member")
+@pass_app
+def command(app: App, ref: str, member: str) -> None:
+    """Write one file of an archive to stdout, byte for byte.
+
+    With --json the content stands in the document: as text where it is UTF-8, else as base64.
+    """
+    with app.open_lake() as lake:
+        if app.as_json:
+            app.emit({"sample": ref, "path": member} | _content(lake.read(ref, member)))
+            return
+        out = sys.stdout.buffer
+        for block in lake.stream(ref, member):
+            if sys.stdout.isatty() and b"\0" in block:
+                raise click.UsageError("this file is binary; send it somewhere: > FILE")
+            out.write(block)
+        out.flush()
+
+
+def _content(data: bytes) -> dict[str, object]:
+    try:
+        return {"size": len(data), "encoding": "utf-8", "data": data.decode()}
+    except UnicodeDecodeError:
+        from base64 import b64encode  # noqa: PLC0415  (start-up time)
+
+        return {"size": len(data), "encoding": "base64", "data": b64encode(data).decode("ascii")}

@@ -1,0 +1,73 @@
+"""`doctor`: will it work here?"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..errors import SxeslakeError, UsageError
+from .app import App, pass_app
+from .documents import document
+from .options import LakeCommand
+from .words import shown
+
+UNFIT = 6
+
+
+@click.command("doctor", cls=LakeCommand, example="sxeslake doctor --lake s3://epma-archive/lake")
+@pass_app
+def command(app: App) -> int:
+    """Check configuration, cache and lake, and say what to do where something is amiss.
+
+    Writes to the lake's storage what the check of create-only writes needs, and removes it again.
+    """
+    checks = [_configuration(), _cache()]
+    code = 0 if all(check["ok"] for check in checks) else UsageError.exit_code
+    try:
+        with app.open_lake() as lake:
+            found = [document(check, ("name", "ok", "detail", "hint")) for check in lake.doctor()]
+        checks += found
+        code = code or (0 if all(check["ok"] for check in found) else UNFIT)
+    except SxeslakeError as error:
+        checks.append({"name": "lake", "ok": False, "detail": str(error), "hint": error.hint})
+        code = error.exit_code
+    if app.as_json:
+        app.emit({"ok": code == 0, "checks": checks})
+        return code
+    for check in checks:
+        app.print(f"{'ok   ' if check['ok'] else 'WRONG'}  {check['name']:<16} {shown(check['detail'])}")
+        if not check["ok"] and check["hint"] and check["hint"] not in check["detail"]:
+            app.print(f"       {'':<16} {shown(check['hint'])}")
+    return code
+
+
+def _configuration() -> dict[str, Any]:
+    from .. import settings  # noqa: PLC0415  (start-up time of --help, here and below)
+
+    try:
+        names = ", ".join(settings.named_lakes()) or "none"
+    except SxeslakeError as error:
+        return {"name": "configuration", "ok": False, "detail": str(error), "hint": error.hint}
+    return {
+        "name": "configuration",
+        "ok": True,
+        "detail": f"{settings.config_dir()}; named lakes: {names}",
+        "hint": None,
+    }
+
+
+def _cache() -> dict[str, Any]:
+    from .. import settings  # noqa: PLC0415
+
+    folder = settings.cache_dir()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=".doctor-"):
+            pass
+    except OSError as error:
+        hint = f"Set {settings.CACHE_VARIABLE} to a folder that can be written."
+        return {"name": "cache", "ok": False, "detail": f"{folder}: {error.strerror}", "hint": hint}
+    return {"name": "cache", "ok": True, "detail": str(Path(folder)), "hint": None}

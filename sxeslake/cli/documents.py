@@ -1,0 +1,46 @@
+"""The JSON documents' keys: contracts that other programs read. New keys go to the end; none is renamed or dropped."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+INGEST = ("lake", "commit", "archives")
+INGESTED = (
+    "path", "sample", "version", "status", "error", "kind", "members",
+    "bytes_source", "bytes_raw", "blobs", "blobs_new", "bytes_stored",
+)  # fmt: skip
+AUDIT = ("path", "status", "archive", "size", "sha256")
+LS = ("sample", "version", "kind", "name", "members", "bytes_source", "bytes_raw", "ingested_at")
+PULL = ("sample", "version", "path", "container", "members", "bytes_raw", "bytes_written", "sha256")
+MEMBERS = ("path", "kind", "size", "modified", "blake3", "crc32")
+STATS = (
+    "samples", "archives", "members", "bytes_source", "bytes_raw", "blobs",
+    "bytes_unique_raw", "bytes_stored", "objects", "packs", "log_head",
+)  # fmt: skip
+VERIFY = ("ok", "checked", "problems")
+CHECKED = ("log_entries", "manifests", "packs", "blobs", "bytes")
+PROBLEM = ("kind", "object", "detail", "affects")
+
+
+def document(result: Any, keys: tuple[str, ...] = ()) -> dict[str, Any]:
+    """A typed result as JSON-able dictionary: the contract's keys first and in order, the others after them."""
+    fields = _plain(result)
+    assert isinstance(fields, dict)
+    missing = [key for key in keys if key not in fields]
+    assert not missing, f"{type(result).__name__} lacks {missing}"
+    return {key: fields[key] for key in keys} | fields
+
+
+def _plain(value: Any) -> Any:
+    """Dataclasses, tuples and paths as what JSON has."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [_plain(item) for item in value]
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    return str(value)

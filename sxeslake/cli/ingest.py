@@ -1,0 +1,141 @@
+"""`ingest`: archives into the lake."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from ..model import Limits
+from .app import App, pass_app
+from .documents import INGEST, INGESTED, document
+from .options import LakeCommand
+from .words import count, percent, shown, size
+
+if TYPE_CHECKING:
+    from ..lake import ArchiveReport, IngestReport
+
+FAILED = 4
+"""The exit code of a batch in which an archive was unacceptable."""
+
+_LIMITS = Limits()
+
+
+@click.command("ingest", cls=LakeCommand, example='sxeslake ingest map.plzip 2018/ --message "beam time 7"')
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.option("--sample", metavar="NAME", help="Store under this name, as a new version if there is one already.")
+@click.option("--tree", is_flag=True, help="Take each folder as one archive of all its files.")
+@click.option(
+    "--dry-run", is_flag=True, help="Report archives, duplicates, unrecognised files and bytes; store nothing."
+)
+@click.option("-m", "--message", metavar="TEXT", help="A word on this ingest, kept with every version.")
+@click.option(
+    "--jobs", type=click.IntRange(min=1), metavar="N", help="How many threads work.  [default: as many as processors]"
+)
+@click.option(
+    "--encoding", metavar="NAME", help="What old zip names are written in, such as cp932; their bytes are kept."
+)
+@click.option(
+    "--max-members",
+    type=click.IntRange(min=1),
+    default=_LIMITS.members,
+    show_default=True,
+    help="Limit a archive's members.",
+)
+@click.option(
+    "--max-bytes",
+    type=click.IntRange(min=1),
+    default=_LIMITS.raw_bytes,
+    show_default=True,
+    help="Limit its unpacked bytes.",
+)
+@click.option(
+    "--max-ratio", type=click.IntRange(min=1), default=_LIMITS.ratio, show_default=True, help="Limit its expansion."
+)
+@pass_app
+def command(
+    app: App,
+    paths: tuple[str, ...],
+    sample: str | None,
+    tree: bool,
+    dry_run: bool,
+    message: str | None,
+    jobs: int | None,
+    encoding: str | None,
+    max_members: int,
+    max_bytes: int,
+    max_ratio: int,
+) -> int:
+    """Store archives: files, folders that are searched for them, unpacked group folders.
+
+    Content that the lake has already is not stored again. A sample's name is the file's name without suffix, below
+    a searched folder its relative path. One archive that cannot be stored does not stop the others; the exit code
+    is then 4.
+    """
+    limits = Limits(
+        members=max_members, raw_bytes=max_bytes, ratio=max_ratio, ratio_floor_bytes=_LIMITS.ratio_floor_bytes
+    )
+    with app.open_lake(create_default=True) as lake:
+        report = lake.ingest(
+            paths,
+            sample=sample,
+            jobs=jobs,
+            tree=tree,
+            dry_run=dry_run,
+            encoding=encoding,
+            limits=limits,
+            message=message,
+            progress=app.progress(),
+        )
+    if app.as_json:
+        archives = [document(archive, INGESTED) for archive in report.archives]
+        app.emit(document(report, INGEST) | {"archives": archives, "dry_run": dry_run})
+    else:
+        _render(app, report, dry_run)
+    return FAILED if report.failed else 0
+
+
+def _render(app: App, report: IngestReport, dry_run: bool) -> None:
+    for archive in report.archives:
+        if archive.status == "failed":
+            app.complain(f"failed     {shown(archive.error)}")
+        else:
+            app.print(_line(app, archive, dry_run))
+        for warning in archive.warnings:
+            app.complain(f"warning    {shown(archive.path)}: {shown(warning)}")
+    for path in report.unrecognised:
+        app.say(f"skipped    {shown(path)}: not an archive")
+    if len(report.archives) != 1:
+        app.print(_summary(report, dry_run))
+
+
+def _line(app: App, archive: ArchiveReport, dry_run: bool) -> str:
+    """`stored     map@2   205 MB, 128 MB of it new (62 %)`."""
+    ref = f"{shown(archive.sample)}@{archive.version}"
+    if archive.status == "unchanged":
+        return f"unchanged  {ref}  {shown(archive.path)} is this version already"
+    verb = "would store" if dry_run else "stored    "
+    new = (
+        "nothing new"
+        if not archive.bytes_stored
+        else f"{size(archive.bytes_stored)} stored ({percent(archive.bytes_stored, archive.bytes_source)})"
+    )
+    notes = ""
+    if archive.renamed_from:
+        notes += f"; {shown(archive.renamed_from)} is another archive's name"
+    if archive.duplicate_of:
+        notes += f"; same content as {shown(archive.duplicate_of)}"
+    if app.verbose:
+        notes += f"; {count(archive.members, 'member')}, {archive.blobs_new:,} of {count(archive.blobs, 'blob')} new"
+    return f"{verb} {ref}  {size(archive.bytes_source)}, {new}{notes}"
+
+
+def _summary(report: IngestReport, dry_run: bool) -> str:
+    tally = {status: [a for a in report.archives if a.status == status] for status in ("added", "unchanged", "failed")}
+    before = sum(a.bytes_source for a in report.archives if a.status != "failed")
+    after = sum(a.bytes_stored for a in report.archives if a.status != "failed")
+    verb = "would be stored" if dry_run else "stored"
+    return (
+        f"{count(len(report.archives), 'archive')}: {len(tally['added'])} {verb}, {len(tally['unchanged'])} unchanged, "
+        f"{len(tally['failed'])} failed; {size(before)} of archives took {size(after)} ({percent(after, before)})"
+    )

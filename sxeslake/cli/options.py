@@ -1,0 +1,90 @@
+"""Options that every command takes, before its name or after, and the class that gives them to it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from .app import App
+
+GLOBAL_HEADING = "Everywhere"
+
+
+def global_options() -> list[click.Parameter]:
+    """Fresh copies of the options that stand before or after the command's name."""
+    return [
+        click.Option(
+            ["--lake"],
+            metavar="URL",
+            expose_value=False,
+            callback=_keep_lake,
+            help="The lake: a folder, a URL (s3://bucket/prefix) or a name from `sxeslake use`. "
+            "Else $SXESLAKE_LAKE, else the lake in use, else an embedded one.",
+        ),
+        click.Option(
+            ["--storage-option"],
+            metavar="NAME=VALUE",
+            multiple=True,
+            expose_value=False,
+            callback=_keep_storage_options,
+            help="A setting of the storage, such as endpoint_url or profile. Repeat for more.",
+        ),
+        _flag("--json", "as_json", "One JSON document on stdout; words and progress on stderr."),
+        _flag("-v/--verbose", "verbose", "Say more: blobs, packs, and where an error came from."),
+        _flag("-q/--quiet", "quiet", "Say nothing but results and errors."),
+    ]
+
+
+class LakeCommand(click.Command):
+    """A command with the global options, whose help ends with an example."""
+
+    def __init__(self, *args: Any, example: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.example = example
+        self.params.extend(global_options())
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        split_options(self, ctx, formatter)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Example"):
+            for line in self.example.splitlines():
+                formatter.write(f"{'':>{formatter.current_indent}}{line}\n")
+
+
+def split_options(command: click.Command, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    """Write the command's own options apart from the global ones."""
+    everywhere = {option.name for option in global_options()}
+    own: list[tuple[str, str]] = []
+    common: list[tuple[str, str]] = []
+    for param in command.get_params(ctx):
+        record = param.get_help_record(ctx)
+        if record is not None and isinstance(param, click.Option):
+            (common if param.name in everywhere or param.name == "help" else own).append(record)
+    for heading, records in (("Options", own), (GLOBAL_HEADING, common)):
+        if records:
+            with formatter.section(heading):
+                formatter.write_dl(records, col_max=26)
+
+
+def _flag(names: str, attribute: str, text: str) -> click.Option:
+    def keep(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+        if value:
+            setattr(ctx.ensure_object(App), attribute, True)
+
+    return click.Option([*names.split("/"), attribute], is_flag=True, expose_value=False, callback=keep, help=text)
+
+
+def _keep_lake(ctx: click.Context, _: click.Parameter, value: str | None) -> None:
+    if value:
+        ctx.ensure_object(App).word = value
+
+
+def _keep_storage_options(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> None:
+    """`profile=epma` → `profile`: `epma`. What cannot be read is never echoed: it may be a secret."""
+    for value in values:
+        key, equals, setting = value.partition("=")
+        if not equals or not key.strip():
+            raise click.BadParameter("write NAME=VALUE, such as endpoint_url=https://s3.example.org", ctx, param)
+        ctx.ensure_object(App).storage_options[key.strip()] = setting

@@ -1,0 +1,50 @@
+"""A progress bar on stderr, for a person who watches."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+
+from .words import shown
+
+
+class Bar:
+    """`model.Progress` by rich: a bar a task, gone when the task ends."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self._progress = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=24),
+            DownloadColumn(),
+            TransferSpeedColumn(),
+            TimeRemainingColumn(),
+            console=console or Console(stderr=True),
+            transient=True,
+        )
+        self._task: TaskID | None = None
+
+    def start(self, task: str, total_bytes: int | None) -> None:
+        """Begin a task, `ingest map.plzip`."""
+        self.finish()
+        self._task = self._progress.add_task(shown(task), total=total_bytes)
+        self._progress.start()
+
+    def advance(self, done_bytes: int) -> None:
+        """So many more bytes are done."""
+        if self._task is not None:
+            self._progress.advance(self._task, done_bytes)
+
+    def finish(self) -> None:
+        """End the task and give the line back to the terminal."""
+        if self._task is not None:
+            self._progress.stop()
+            self._progress.remove_task(self._task)
+            self._task = None

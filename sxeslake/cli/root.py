@@ -1,0 +1,98 @@
+"""The command `sxeslake`: what commands there are, each loaded when it is called."""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import os
+import sys
+from importlib import import_module
+from typing import Any
+
+import click
+
+from .options import global_options, split_options
+
+SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("Start", ("demo", "init", "use", "doctor")),
+    ("Put archives in", ("ingest", "audit")),
+    ("Look", ("ls", "show", "members", "cat", "stats")),
+    ("Take archives out", ("pull",)),
+    ("Keep it right", ("verify",)),
+    ("Shell", ("completion",)),
+)
+"""Every command under its heading. The command `show` is `command` in the module `cli/show.py`."""
+
+PIPE_CLOSED = 141
+"""What a shell reports of a program that wrote into a closed pipe, as in `sxeslake ls | head`."""
+
+
+class Root(click.Group):
+    """A group that imports a command's module when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [name for _, names in SECTIONS for name in names]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        module = import_module(f"{__package__}.{cmd_name.replace('-', '_')}")
+        command = module.command
+        assert isinstance(command, click.Command)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        known = self.list_commands(ctx)
+        if not ctx.resilient_parsing and args[0] not in known and not args[0].startswith("-"):
+            near = difflib.get_close_matches(args[0], known, n=2)
+            hint = f" Did you mean {' or '.join(near)}?" if near else ""
+            raise click.UsageError(f"There is no command {args[0]!r}.{hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        for heading, names in SECTIONS:
+            rows = [
+                (name, command.get_short_help_str(90)) for name in names if (command := self.get_command(ctx, name))
+            ]
+            with formatter.section(heading):
+                formatter.write_dl(rows, col_max=14)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        split_options(self, ctx, formatter)
+        self.format_commands(ctx, formatter)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            # click would leave with 1, which means "unexpected" here.
+            drop_output()
+            raise click.exceptions.Exit(PIPE_CLOSED) from None
+
+
+def drop_output() -> None:
+    """Nobody reads stdout any more: keep the interpreter from complaining when it flushes at the end."""
+    with contextlib.suppress(OSError):  # a stdout without a descriptor has nothing to flush
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+@click.group(
+    cls=Root,
+    invoke_without_command=True,
+    params=global_options(),
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="\b\nExample:\n  sxeslake ingest map.plzip\n  sxeslake ls\n  sxeslake pull map -o map.pl7z",
+)
+@click.version_option(package_name="sxeslake", message="sxeslake %(version)s")
+@click.pass_context
+def root(ctx: click.Context) -> None:
+    """A data lake for electron-microprobe archives: store once, ask, pull.
+
+    Archives (.plzip, .pl7z, any zip or 7z, folders) go into a bucket or a folder, where equal content is kept once;
+    every version comes back with every byte, name and time. `sxeslake COMMAND --help` says more and ends with an
+    example.
+    """
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())

@@ -1,0 +1,73 @@
+"""`use`: lakes by name."""
+
+from __future__ import annotations
+
+import click
+
+from .app import App, pass_app
+from .options import LakeCommand
+from .words import table
+
+
+@click.command(
+    "use",
+    cls=LakeCommand,
+    example="sxeslake use facility s3://epma-archive/lake --storage-option profile=epma\nsxeslake ls --lake facility",
+)
+@click.argument("name", required=False)
+@click.argument("url", required=False)
+@click.option("--embedded", is_flag=True, help="Go back to the embedded lake.")
+@click.option("--forget", is_flag=True, help="Drop the name; the lake itself is not touched.")
+@pass_app
+def command(app: App, name: str | None, url: str | None, embedded: bool, forget: bool) -> None:
+    """Give a lake a name and use it from now on.
+
+    NAME URL keeps the lake under a name in your configuration, with storage options but without secrets; NAME
+    alone goes over to a lake that has one; nothing lists them.
+    """
+    if embedded and (name or forget):
+        raise click.UsageError("--embedded stands alone.")
+    if forget and (name is None or url is not None):
+        raise click.UsageError("--forget needs a NAME and nothing else.")
+    _change(app, name, url, embedded=embedded, forget=forget)
+    if app.as_json:
+        _emit(app)
+    elif not name and not embedded:
+        _list(app)
+
+
+def _change(app: App, name: str | None, url: str | None, *, embedded: bool, forget: bool) -> None:
+    from .. import settings  # noqa: PLC0415  (start-up time of --help, here and below)
+
+    if embedded:
+        settings.set_default(None)
+        app.say(f"From now on: the embedded lake, {settings.default_lake_url()}.")
+    elif name and forget:
+        settings.forget_named_lake(name)
+        app.say(f"Forgot the name {name}; the lake is as it was.")
+    elif name:
+        if url:
+            settings.add_named_lake(name, url, app.storage_options)
+        settings.set_default(name)
+        known = settings.named_lakes()[name].url
+        app.say(f"From now on: {name}, {known}, unless --lake or {settings.LAKE_VARIABLE} says otherwise.")
+
+
+def _emit(app: App) -> None:
+    from .. import settings  # noqa: PLC0415
+
+    lakes = [
+        {"name": name, "url": lake.url, "storage_options": dict(lake.storage_options)}
+        for name, lake in settings.named_lakes().items()
+    ]
+    app.emit({"default": settings.default_name(), "embedded": settings.default_lake_url(), "lakes": lakes})
+
+
+def _list(app: App) -> None:
+    from .. import settings  # noqa: PLC0415
+
+    default = settings.default_name()
+    rows = [("*" if default == name else "", name, lake.url) for name, lake in settings.named_lakes().items()]
+    rows.append(("*" if default is None else "", "(embedded)", settings.default_lake_url()))
+    for line in table(("", "name", "lake"), rows):
+        app.print(line)

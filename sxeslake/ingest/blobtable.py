@@ -1,0 +1,85 @@
+"""The blobs that a run has met: each once, with a number, and where it stands."""
+
+from __future__ import annotations
+
+from array import array
+
+import numpy as np
+import numpy.typing as npt
+
+from sxeslake.format.manifest import Blob, Hint
+from sxeslake.model import Digest
+
+_NOWHERE = 2**32 - 1
+
+
+class BlobTable:
+    """Digest → number, and by number the place: columns, not objects, for a run meets millions."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[Digest, int] = {}
+        self._digests: list[Digest] = []
+        self._packs: dict[str, int] = {}
+        self._pack_ids: list[str] = []
+        self._pack, self._frame, self._length, self._inner = array("I"), array("I"), array("I"), array("I")
+        self.sizes = array("I")
+        self._stored = array("I")
+        self._new = array("b")
+
+    def __len__(self) -> int:
+        return len(self.sizes)
+
+    def number(self, digest: Digest) -> int | None:
+        """The number of a blob that was met before."""
+        return self._numbers.get(digest)
+
+    def _append(self, digest: Digest, size: int, *, new: bool) -> int:
+        number = self._numbers[digest] = len(self.sizes)
+        self._digests.append(digest)
+        for column in (self._pack, self._frame, self._length, self._inner):
+            column.append(_NOWHERE)
+        self.sizes.append(size)
+        self._stored.append(0)
+        self._new.append(new)
+        return number
+
+    def add_known(self, blob: Blob) -> int:
+        """A blob that the lake holds already."""
+        number = self._append(blob.digest, blob.size, new=False)
+        if blob.hint is not None:
+            self.place(number, blob.hint, 0)
+        return number
+
+    def add_new(self, digest: Digest, size: int) -> int:
+        """A blob that the lake lacks; `place` says later where it went."""
+        return self._append(digest, size, new=True)
+
+    def place(self, number: int, hint: Hint, stored: int) -> None:
+        """Say where a blob stands and what share of its frame it takes."""
+        pack = self._packs.get(hint.pack)
+        if pack is None:
+            pack = self._packs[hint.pack] = len(self._pack_ids)
+            self._pack_ids.append(hint.pack)
+        self._pack[number], self._frame[number] = pack, hint.frame_offset
+        self._length[number], self._inner[number] = hint.frame_length, hint.blob_offset
+        self._stored[number] = stored
+
+    def digest(self, number: int) -> Digest:
+        """A blob's address."""
+        return self._digests[number]
+
+    def fresh(self, numbers: range) -> tuple[int, int]:
+        """Of some blobs: how many the lake lacked, and the stored bytes that those take."""
+        new = np.frombuffer(self._new, np.int8)[numbers.start : numbers.stop] != 0
+        stored = np.frombuffer(self._stored, np.uint32)[numbers.start : numbers.stop]
+        return int(new.sum()), int(stored[new].sum(dtype=np.uint64))
+
+    def packs(self, numbers: npt.NDArray[np.int64]) -> set[str]:
+        """The packs in which some blobs stand."""
+        return {self._pack_ids[pack] for pack in np.unique(np.frombuffer(self._pack, np.uint32)[numbers]).tolist()}
+
+    def hint(self, number: int) -> Hint:
+        """Where a blob stands."""
+        return Hint(
+            self._pack_ids[self._pack[number]], self._frame[number], self._length[number], self._inner[number]
+        )

@@ -1,0 +1,104 @@
+"""From new blobs to frames: grouped by kind, encoded and proved in threads, placed in packs in order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from sxeslake import codecs
+from sxeslake.archive.parallel import OrderedPool
+from sxeslake.format import frame
+from sxeslake.format.manifest import Hint
+from sxeslake.ingest.kinds import ALONE_BYTES, FRAME_BYTES, Kind
+from sxeslake.model import MIB, Digest
+from sxeslake.vault.packing import Packer
+
+_PENDING_BYTES = 16 * MIB  # of groups that wait for company: a generic archive can have hundreds of kinds
+_MAX_GROUP = 4096  # blobs in a frame
+
+RAW = codecs.Pipeline.parse("raw")
+
+
+class NewBlob(NamedTuple):
+    """A blob that the lake lacks: its number in this run, address and bytes."""
+
+    number: int
+    digest: Digest
+    data: bytes
+
+
+@dataclass(slots=True)
+class _Group:
+    blobs: list[NewBlob] = field(default_factory=list)
+    size: int = 0
+
+
+class _Encoded(NamedTuple):
+    kind: Kind
+    blobs: Sequence[NewBlob]
+    frame: bytes
+
+
+Placed = Callable[[int, Hint, int], None]
+"""Told of each blob: its number, where it stands, and its share of the stored bytes."""
+
+
+class FrameMaker:
+    """Takes new blobs; tells `placed` where each of them stands in which pack."""
+
+    def __init__(self, packer: Packer, placed: Placed, threads: int) -> None:
+        self._packer, self._placed = packer, placed
+        self._chooser = codecs.Chooser()
+        self._groups: dict[Kind, _Group] = {}
+        self._waiting = 0
+        self._pool: OrderedPool[_Encoded] = OrderedPool(self._place, threads=threads)
+
+    def add(self, kind: Kind, blob: NewBlob) -> None:
+        """Take a blob; its frame is made when it is full."""
+        if len(blob.data) >= ALONE_BYTES:
+            self._pool.submit(self._encode, kind, [blob])
+            return
+        group = self._groups.setdefault(kind, _Group())
+        if group.size + len(blob.data) > FRAME_BYTES or len(group.blobs) >= _MAX_GROUP:
+            self._flush(kind)
+            group = self._groups.setdefault(kind, _Group())
+        group.blobs.append(blob)
+        group.size += len(blob.data)
+        self._waiting += len(blob.data)
+        if self._waiting > _PENDING_BYTES:
+            self._flush(max(self._groups, key=lambda other: self._groups[other].size))
+
+    def flush(self) -> None:
+        """Make frames of all that waits, and place them."""
+        for kind in list(self._groups):
+            self._flush(kind)
+        self._pool.drain()
+
+    def close(self) -> None:
+        """Stop the threads."""
+        self._pool.abort()
+
+    def _flush(self, kind: Kind) -> None:
+        group = self._groups.pop(kind)
+        self._waiting -= group.size
+        self._pool.submit(self._encode, kind, group.blobs)
+
+    def _encode(self, kind: Kind, blobs: Sequence[NewBlob]) -> _Encoded:
+        parts = [blob.data for blob in blobs]
+        pipeline = self._chooser.choose(kind, parts)
+        raw = parts[0] if len(parts) == 1 else b"".join(parts)
+        payload = codecs.encode(pipeline, raw)
+        # Proved before it is trusted: a codec that errs must never cost a spectrum.
+        if len(payload) >= len(raw) or codecs.decode(pipeline, payload, len(raw)) != raw:
+            pipeline, payload = RAW, raw
+        return _Encoded(kind, blobs, frame.seal(pipeline.descriptor, [len(part) for part in parts], payload))
+
+    def _place(self, encoded: _Encoded) -> None:
+        sizes = [len(blob.data) for blob in encoded.blobs]
+        digests = [blob.digest for blob in encoded.blobs]
+        hint = self._packer.place(encoded.kind.pack, encoded.frame, digests, sizes)
+        offset, raw = 0, sum(sizes)
+        for blob, size in zip(encoded.blobs, sizes, strict=True):
+            self._placed(blob.number, hint._replace(blob_offset=offset), len(encoded.frame) * size // raw)
+            offset += size

@@ -1,0 +1,38 @@
+"""Which blobs share frames and packs: like lies beside like."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+from sxeslake.model import KIB
+
+PackKind = Literal["json", "array"]
+
+ALONE_BYTES = 64 * KIB  # a blob of this size is a frame of its own
+FRAME_BYTES = 256 * KIB  # smaller ones share a frame up to this size: what reading one of them costs
+_TAIL_CHARS = 16
+
+
+class Kind(NamedTuple):
+    """`json`/`state.json`, `array`/`qlw.data`/32760: the pack, the likeness, the size where it is a likeness too."""
+
+    pack: PackKind
+    group: str
+    size: int
+
+
+def kind_of(path: str, size: int) -> Kind:
+    """`data/<uuid>/qlw.data` → the kind of all qlw spectra of that length; JSON goes to packs of its own."""
+    name = path.rpartition("/")[2]
+    stem, dot, suffix = name.rpartition(".")
+    if suffix.lower() == "json" and dot:
+        # `info.json` is alike in every position; a name made of a hash or a uuid says nothing but its suffix.
+        return Kind("json", name if len(stem) <= _TAIL_CHARS else ".json", 0)
+    if suffix == "data" and dot:
+        return Kind("array", name, size)
+    folder = path.partition("/")[0] if "/" in path else ""
+    if folder == "backgrounds":
+        return Kind("array", "backgrounds", size)
+    if size >= ALONE_BYTES:
+        return Kind("array", suffix.lower() if dot else "", size)
+    return Kind("array", suffix.lower()[:_TAIL_CHARS] if dot else "", 0)

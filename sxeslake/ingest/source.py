@@ -1,0 +1,62 @@
+"""Where an archive comes from: path, host, size, time, SHA-256."""
+
+from __future__ import annotations
+
+import hashlib
+import socket
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+from sxeslake.archive.container import Container, sniff
+from sxeslake.errors import InputError
+from sxeslake.model import MIB, ContainerKind, Source
+
+
+class Stamp(NamedTuple):
+    """What tells that a file was not touched: size and modification time."""
+
+    size: int
+    modified_ns: int
+
+
+def stamp(path: Path) -> Stamp:
+    """The file as it is now."""
+    found = path.stat()
+    return Stamp(0 if path.is_dir() else found.st_size, found.st_mtime_ns)
+
+
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256", _bufsize=4 * MIB).hexdigest()
+
+
+def later(pool: ThreadPoolExecutor, path: Path) -> Future[str | None]:
+    """The SHA-256, made while other work goes on; None for a folder."""
+    return pool.submit(lambda: None if path.is_dir() else sha256_of(path))
+
+
+def describe(path: Path, before: Stamp, container: Container, sha256: str | None) -> Source:
+    """The source of an archive that has been read; InputError where it changed meanwhile."""
+    if stamp(path) != before:
+        raise InputError(
+            "the file changed while it was read; nothing was stored.", where=path, hint="Ingest it again when it is whole."
+        )
+    size = sum(member.size for member in container.members) if container.kind == "folder" else before.size
+    return _source(path, container.kind, size, before, sha256)
+
+
+def describe_file(path: Path, before: Stamp, sha256: str) -> Source:
+    """The source of a file that is known by its SHA-256 alone."""
+    return _source(path, sniff(path), before.size, before, sha256)
+
+
+def this_host() -> str:
+    """The name of this machine."""
+    return socket.gethostname()
+
+
+def _source(path: Path, kind: ContainerKind, size: int, before: Stamp, sha256: str | None) -> Source:
+    whole = path.resolve()
+    return Source(str(whole), this_host(), whole.name, kind, size, before.modified_ns, sha256)

@@ -1,0 +1,279 @@
+"""The Python API: one lake, its archives, and the verbs that the command line has too."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from types import MappingProxyType, TracebackType
+from typing import TYPE_CHECKING, BinaryIO, Self
+
+from sxeslake import settings, views
+from sxeslake.errors import ConflictError, LakeNotFoundError, MemberNotFoundError, UsageError
+from sxeslake.format import keys
+from sxeslake.model import ContainerKind, Limits, Progress
+from sxeslake.storage import open_store, probe
+from sxeslake.vault import refs
+from sxeslake.vault.vault import Vault, create_lake
+from sxeslake.version import TOOL
+from sxeslake.views import MemberRow, SampleRow, VersionInfo
+
+if TYPE_CHECKING:
+    from sxeslake.archive.sxes.group import Group
+    from sxeslake.assemble.pull import PullReport
+    from sxeslake.assemble.source import VersionSource
+    from sxeslake.ingest.audit import AuditRow
+    from sxeslake.ingest.report import IngestReport
+    from sxeslake.upkeep.report import Check, Stats, VerifyReport
+    from sxeslake.vault.state import Version
+
+# The engines are imported by the verbs that need them: `ls` on a thin laptop must not wait for codecs.
+
+NO_OPTIONS: Mapping[str, str] = MappingProxyType({})
+_NO_LIMITS = Limits()
+
+PathLike = str | Path
+
+
+def open_lake(url: str | None = None, *, storage_options: Mapping[str, str] | None = None) -> Lake:
+    """Open a lake by URL or name; None means `SXESLAKE_LAKE`, else the embedded default lake.
+
+    `/folder`, `file://…`, `s3://bucket/prefix`, `memory://name`, or a name given by `sxeslake use`. Raises
+    LakeNotFoundError where there is no lake, StorageError where storage does not answer.
+    """
+    address, _ = settings.resolve_lake(url)
+    options = {**settings.storage_options(url), **(storage_options or {})}
+    store = open_store(address, options=options)
+    try:
+        return Lake(Vault(store, _cache(address)))
+    except BaseException:
+        store.close()
+        raise
+
+
+def init(url: str | None = None, *, storage_options: Mapping[str, str] | None = None) -> Lake:
+    """Make a lake, and open it. Raises AlreadyExistsError where one is, ConflictError on unfit storage."""
+    address, _ = settings.resolve_lake(url)
+    options = {**settings.storage_options(url), **(storage_options or {})}
+    store = open_store(address, options=options)
+    try:
+        if store.size(keys.LAKE) is None:
+            report = probe(store)
+            if not report.create_only:
+                raise ConflictError(
+                    f"this storage does not keep create-only writes apart: {report.detail}.",
+                    where=store.url,
+                    hint="Two writers could overwrite each other. Use AWS S3, SeaweedFS 4.48 or newer, Ceph, or a local folder.",
+                )
+        create_lake(store, {keys.FORMAT_TEXT: _format_text()})
+        return Lake(Vault(store, _cache(address)))
+    except BaseException:
+        store.close()
+        raise
+
+
+def _format_text() -> bytes:
+    return resources.files("sxeslake").joinpath("FORMAT.md").read_bytes()
+
+
+def _cache(address: str) -> Path | None:
+    return None if address.startswith("memory:") else settings.cache_dir() / "lakes"
+
+
+class Lake:
+    """A lake, open. Names are `sample`, `sample@2` or `sample@tag`; every verb follows the newest commit.
+
+        with sxeslake.open("s3://epma/lake") as lake:
+            lake.pull("ti-grains", "ti-grains.pl7z")
+            spectrum = lake["ti-grains"].positions[0].xes
+    """
+
+    def __init__(self, vault: Vault) -> None:
+        self._vault = vault
+
+    @property
+    def url(self) -> str:
+        """Its address, without secrets."""
+        return self._vault.store.url
+
+    def close(self) -> None:
+        """Let go of files, threads and connections."""
+        self._vault.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<Lake {self.url}, commit {self._vault.state.head().number}>"
+
+    def refresh(self) -> int:
+        """Fold what others have committed since this lake was opened; the number of the newest commit."""
+        return self._vault.sync().number
+
+    # --- in ------------------------------------------------------------------------------------------------------
+
+    def ingest(
+        self,
+        paths: PathLike | Iterable[PathLike],
+        *,
+        sample: str | None = None,
+        jobs: int | None = None,
+        tree: bool = False,
+        dry_run: bool = False,
+        encoding: str | None = None,
+        limits: Limits = _NO_LIMITS,
+        message: str | None = None,
+        progress: Progress | None = None,
+    ) -> IngestReport:
+        """Store archives: files, folders that are searched, unpacked groups; any folder as one archive with `tree`.
+
+        A failed archive does not stop the others: see `report.failed`. Raises NotFoundError for a path that does not
+        exist, StorageError where the lake cannot be written.
+        """
+        from sxeslake.ingest import engine
+
+        options = engine.Options(sample, jobs, dry_run, encoding, limits, message)
+        return engine.ingest(self._vault, _paths(paths), tree=tree, options=options, tool=TOOL, progress=progress)
+
+    def audit(self, paths: PathLike | Iterable[PathLike], *, progress: Progress | None = None) -> list[AuditRow]:
+        """Hold files against the lake: `stored`, `changed` or `absent`. Deletes nothing."""
+        from sxeslake.ingest.audit import audit
+
+        return audit(self._vault, _paths(paths), progress)
+
+    # --- what there is -------------------------------------------------------------------------------------------
+
+    def ls(self, pattern: str = "*", *, all_versions: bool = False) -> list[SampleRow]:
+        """The newest version of each sample whose name fits; all versions on request."""
+        rows = [version for version in self._vault.state.versions() if fnmatch.fnmatchcase(version.sample, pattern)]
+        if not all_versions:
+            rows = list({version.sample: version for version in rows}.values())
+        return [views.sample_row(version) for version in rows]
+
+    def resolve(self, patterns: Sequence[str], *, everything: bool = False) -> list[str]:
+        """Names and globs → `name@version`, each once. SampleNotFoundError, with near misses, for no match."""
+        return [version.name for version in refs.find_all(self._vault.state, patterns, everything=everything)]
+
+    def show(self, ref: str) -> VersionInfo:
+        """All that the log knows of a version."""
+        return views.version_info(self._vault.state, self._version(ref))
+
+    def members(self, ref: str) -> Iterator[MemberRow]:
+        """The members of a version, in archive order."""
+        return map(views.member_row, self._vault.rows(self._version(ref)))
+
+    def stats(self) -> Stats:
+        """The lake in figures."""
+        from sxeslake.upkeep.stats import stats
+
+        return stats(self._vault)
+
+    # --- out -----------------------------------------------------------------------------------------------------
+
+    def read(self, ref: str, member: str) -> bytes:
+        """One member of a version, proved by its hash. MemberNotFoundError where there is none."""
+        return b"".join(self.stream(ref, member))
+
+    def stream(self, ref: str, member: str) -> Iterator[bytes]:
+        """One member of a version, in parts of a few MiB at most."""
+        source = self._source(ref)
+        row = source.row(member)
+        if row is None or row.member.kind == "directory":
+            raise MemberNotFoundError(
+                f"no file {member!r} in it.", where=source.name, hint=f"`sxeslake members {source.name}` lists them."
+            )
+        return source.parts(row)
+
+    def pull(
+        self,
+        ref: str,
+        out: PathLike | None = None,
+        *,
+        container: ContainerKind | None = None,
+        level: int | None = None,
+        force: bool = False,
+        jobs: int | None = None,
+        progress: Progress | None = None,
+    ) -> PullReport:
+        """Write a version as `.plzip`, `.pl7z`, `.zip`, `.7z` or a folder (`out` ends in `/`); whole or not at all.
+
+        None for `out` is the source's own name in the current folder. Raises AlreadyExistsError unless `force`.
+        """
+        from sxeslake.assemble import pull
+
+        version = self._version(ref)
+        target = None if out is None else Path(out)
+        if container is None:
+            is_folder = out is not None and (str(out).endswith(("/", "\\")) or Path(out).is_dir())
+            container = "folder" if is_folder else pull.container_of(version, target)
+        if target is None:
+            target = Path(pull.file_name(version, container))
+        return pull.Pull(level, force, jobs, progress).to_path(self._vault, version, target, container)
+
+    def pull_to(
+        self,
+        ref: str,
+        stream: BinaryIO,
+        *,
+        container: ContainerKind | None = None,
+        level: int | None = None,
+        jobs: int | None = None,
+        progress: Progress | None = None,
+    ) -> PullReport:
+        """Write a version to a stream, such as standard output."""
+        from sxeslake.assemble import pull
+
+        version = self._version(ref)
+        kind = container or pull.container_of(version, None)
+        return pull.Pull(level, False, jobs, progress).to_stream(self._vault, version, stream, kind)
+
+    def file_name(self, ref: str, container: ContainerKind | None = None) -> str:
+        """The name that a pulled archive gets by default: the source's own, with the container's suffix."""
+        from sxeslake.assemble import pull
+
+        version = self._version(ref)
+        return pull.file_name(version, container or pull.container_of(version, None))
+
+    def open_group(self, ref: str) -> Group:
+        """A version as an sxes group: positions and spectra read straight from the bucket."""
+        from sxeslake.archive.sxes.group import open_group
+
+        return open_group(self._source(ref))
+
+    def __getitem__(self, ref: str) -> Group:
+        return self.open_group(ref)
+
+    # --- upkeep --------------------------------------------------------------------------------------------------
+
+    def verify(self, *, data: bool = False, progress: Progress | None = None) -> VerifyReport:
+        """Whether the lake holds what its log promises; with `data`, every byte is read and hashed."""
+        from sxeslake.upkeep.verify import Verifier
+
+        return Verifier(self._vault, data=data, progress=progress).run()
+
+    def doctor(self) -> list[Check]:
+        """Whether this machine can work with this lake."""
+        from sxeslake.upkeep.doctor import doctor
+
+        return doctor(self._vault)
+
+    def _version(self, ref: str) -> Version:
+        return refs.find(self._vault.state, ref)
+
+    def _source(self, ref: str) -> VersionSource:
+        from sxeslake.assemble.source import VersionSource
+
+        return VersionSource(self._vault, self._version(ref))
+
+
+def _paths(paths: PathLike | Iterable[PathLike]) -> list[Path]:
+    found = [Path(paths)] if isinstance(paths, str | Path) else [Path(path) for path in paths]
+    if not found:
+        raise UsageError("no path was given.")
+    return found

@@ -1,0 +1,212 @@
+"""The user's settings: where configuration, cache and data lie, and which lake a word means.
+
+`config.json`, written by `sxeslake use`:
+
+    {"default": "facility", "lakes": {"facility": {"url": "s3://bucket/lake", "storage_options": {"profile": "epma"}}}}
+
+No secret is ever kept in it: those come from the environment or from AWS profiles.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import re
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import platformdirs
+
+from .errors import NotFoundError, UsageError
+from .storage.address import parse, redact
+
+LAKE_VARIABLE = "SXESLAKE_LAKE"
+CACHE_VARIABLE = "SXESLAKE_CACHE"
+CONFIG_VARIABLE = "SXESLAKE_CONFIG"
+
+How = Literal["option", "environment", "name", "default"]
+"""Where the choice of a lake came from."""
+
+_APPLICATION = "sxeslake"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_SECRET = re.compile(r"secret|passw|token|credential|private|(^|_)(access_?)?key($|_id$)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class NamedLake:
+    """A lake of the user's configuration: its URL and the settings to reach it, without secrets."""
+
+    url: str
+    storage_options: Mapping[str, str] = field(default_factory=dict)
+
+
+def config_dir() -> Path:
+    """The folder of `config.json`: `~/.config/sxeslake`, or `SXESLAKE_CONFIG`."""
+    own = os.environ.get(CONFIG_VARIABLE)
+    return Path(own) if own else platformdirs.user_config_path(_APPLICATION, appauthor=False)
+
+
+def cache_dir() -> Path:
+    """The folder of what can be fetched again: `~/.cache/sxeslake`, or `SXESLAKE_CACHE`."""
+    own = os.environ.get(CACHE_VARIABLE)
+    return Path(own) if own else platformdirs.user_cache_path(_APPLICATION, appauthor=False)
+
+
+def data_dir() -> Path:
+    """The folder of what must be kept: `~/.local/share/sxeslake`."""
+    return platformdirs.user_data_path(_APPLICATION, appauthor=False)
+
+
+def default_lake_url() -> str:
+    """The embedded lake, which needs no set-up: `~/.local/share/sxeslake/lake`."""
+    return str(data_dir() / "lake")
+
+
+def named_lakes() -> dict[str, NamedLake]:
+    """The lakes of the user's configuration by name, sorted."""
+    lakes = _read().get("lakes", {})
+    try:
+        return {
+            name: NamedLake(str(lake["url"]), {str(k): str(v) for k, v in lake.get("storage_options", {}).items()})
+            for name, lake in sorted(lakes.items())
+        }
+    except (AttributeError, KeyError, TypeError) as error:
+        raise _unreadable() from error
+
+
+def default_name() -> str | None:
+    """The named lake in use, None for the embedded one."""
+    name = _read().get("default")
+    return None if name is None else str(name)
+
+
+def add_named_lake(name: str, url: str, storage_options: Mapping[str, str] | None = None) -> NamedLake:
+    """Keep a lake under a name; refuses whatever looks like a secret. A folder is kept as an absolute path."""
+    if not _NAME.fullmatch(name):
+        raise UsageError(
+            "a lake's name has letters, digits, dots, dashes and underscores only, 64 at most", where=repr(name)
+        )
+    if redact(url) != url:
+        raise UsageError(
+            "the URL holds a secret or a query, and the configuration keeps none",
+            where=redact(url),
+            hint="Give credentials by the AWS variables or a profile, and settings with --storage-option.",
+        )
+    options = dict(storage_options or {})
+    for key, value in options.items():
+        if is_secret(key) or redact(value) != value:
+            raise UsageError(
+                "looks like a secret, and the configuration keeps none",
+                where=f"storage option {key}",
+                hint="Give credentials by the AWS variables or a profile.",
+            )
+    lake = NamedLake(parse(url).public, options)
+    document = _read()
+    document.setdefault("lakes", {})[name] = {"url": lake.url, "storage_options": options}
+    _write(document)
+    return lake
+
+
+def set_default(name: str | None) -> None:
+    """Use the named lake where nothing else is said; None goes back to the embedded one."""
+    if name is not None and name not in named_lakes():
+        raise unknown_name(name)
+    document = _read()
+    document["default"] = name
+    _write(document)
+
+
+def forget_named_lake(name: str) -> None:
+    """Drop a name from the configuration; the lake itself is not touched."""
+    document = _read()
+    if name not in named_lakes():
+        raise unknown_name(name)
+    del document["lakes"][name]
+    if document.get("default") == name:
+        document["default"] = None
+    _write(document)
+
+
+def resolve_lake(word: str | None = None) -> tuple[str, How]:
+    """The URL that a word means, and where it came from.
+
+    `facility` → (`s3://bucket/prefix`, `name`) where the configuration knows it; a URL or a folder → itself;
+    None → `SXESLAKE_LAKE`, else the named lake in use, else the embedded lake.
+    """
+    lake, how = _choose(word)
+    return lake.url, how
+
+
+def storage_options(word: str | None = None) -> dict[str, str]:
+    """The settings kept for the lake that a word means; none for a plain URL."""
+    return dict(_choose(word)[0].storage_options)
+
+
+def is_secret(option: str) -> bool:
+    """Whether a storage option's value must not be shown: `secret_access_key`, `token`; not `profile`."""
+    return _SECRET.search(option) is not None
+
+
+def unknown_name(name: str) -> NotFoundError:
+    """The error for a name that the configuration does not have, with its near misses."""
+    known = list(named_lakes())
+    near = difflib.get_close_matches(name, known, n=3) or known[:5]
+    hint = f"There is: {', '.join(near)}." if near else f"Add one with: sxeslake use {name} URL."
+    return NotFoundError("no lake has that name", where=name, hint=hint)
+
+
+def _choose(word: str | None) -> tuple[NamedLake, How]:
+    how: How = "option"
+    if word is None:
+        word, how = os.environ.get(LAKE_VARIABLE) or None, "environment"
+    if word is None:
+        name = default_name()
+        if name is None:
+            return NamedLake(default_lake_url()), "default"
+        if name not in named_lakes():
+            raise unknown_name(name)
+        return named_lakes()[name], "name"
+    # A word that could be a name is one only when it is known; a folder of that name is written `./facility`.
+    if _NAME.fullmatch(word) and word in (lakes := named_lakes()):
+        return lakes[word], "name" if how == "option" else how
+    return NamedLake(word), how
+
+
+def _path() -> Path:
+    return config_dir() / "config.json"
+
+
+def _read() -> dict[str, Any]:
+    """The configuration as a document; empty where there is none yet."""
+    try:
+        document = json.loads(_path().read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise _unreadable() from error
+    if not isinstance(document, dict) or not isinstance(document.get("lakes", {}), dict):
+        raise _unreadable()
+    return document
+
+
+def _write(document: Mapping[str, object]) -> None:
+    """Replace the file in one step, so that a reader never sees half of it."""
+    path = _path()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".config-", suffix=".json")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            json.dump(document, stream, indent=2, ensure_ascii=False)
+            stream.write("\n")
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def _unreadable() -> UsageError:
+    return UsageError("cannot be read as settings", where=_path(), hint="Mend the file, or remove it to start anew.")

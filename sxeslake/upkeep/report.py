@@ -1,0 +1,62 @@
+"""What upkeep tells."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something wrong: what kind, in which object, in words, and which archives it touches."""
+
+    kind: str
+    object: str
+    detail: str
+    affects: list[str]
+
+
+@dataclass(slots=True)
+class Checked:
+    """How much was looked at."""
+
+    log_entries: int = 0
+    manifests: int = 0
+    packs: int = 0
+    blobs: int = 0
+    bytes: int = 0
+
+
+@dataclass(slots=True)
+class VerifyReport:
+    """Whether a lake holds what it promises."""
+
+    ok: bool = True
+    checked: Checked = field(default_factory=Checked)
+    problems: list[Problem] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """A lake in figures."""
+
+    samples: int
+    archives: int
+    members: int
+    bytes_source: int
+    bytes_raw: int
+    blobs: int
+    bytes_unique_raw: int
+    bytes_stored: int
+    objects: int
+    packs: int
+    log_head: int
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that `doctor` looked at."""
+
+    name: str
+    ok: bool
+    detail: str
+    hint: str | None = None

@@ -1,0 +1,102 @@
+"""The commit: create the next log entry unless it exists, and if it does, look again.
+
+Before every PUT, the first and each retry, every id that the entry refers to is held against all that was ever
+condemned, and our own new objects are asked for: a collector may have taken them for orphans while we were asleep.
+"""
+
+from __future__ import annotations
+
+import getpass
+import platform
+import random
+import socket
+import time
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from sxeslake.errors import ConflictError, DeadObjectsError, ObjectExistsError
+from sxeslake.format import keys, logentry
+from sxeslake.format.logentry import Entry
+from sxeslake.model import MIB
+from sxeslake.storage import Store
+from sxeslake.vault import log
+from sxeslake.vault.state import Head, LogRecord, State
+
+_ATTEMPTS = 200  # each lost race means that somebody else has won one
+_BACK_OFF_S = 0.01
+_LIMIT = logentry.MAX_BODY_BYTES // MIB
+
+
+def blank_entry(tool: str, message: str | None = None) -> Entry:
+    """An entry with who, when and where filled in, and a transaction of its own."""
+    return Entry(0, None, str(uuid.uuid4()), utc_now(), who(), socket.gethostname(), tool, message)
+
+
+def utc_now() -> str:
+    """`2026-11-23T02:34:57Z`."""
+    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def who() -> str:
+    """The name of the person at the keyboard, as far as the system knows it."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        return f"unknown user on {platform.system()}"
+
+
+def commit(store: Store, state: State, build: Callable[[Head], Entry | None]) -> LogRecord | None:
+    """Bring the entry that `build` makes for a head into the log, and fold it; None where `build` has nothing to say.
+
+    `build` is called again after each lost race, with the state at the new head, and must keep its transaction uuid.
+    """
+    for attempt in range(_ATTEMPTS):
+        head = state.head()
+        entry = build(head)
+        if entry is None:
+            return None
+        _check_alive(store, state, entry)
+        record = _record(store, entry)
+        try:
+            store.create(keys.log_key(entry.number), record.data)
+        except ObjectExistsError:
+            there = log.read_entry(store, entry.number)
+            if there.entry.transaction == entry.transaction:  # our own PUT, whose reply was lost
+                record = there
+            else:
+                log.sync(store, state)
+                time.sleep(random.uniform(0, _BACK_OFF_S * min(attempt, 20)))  # noqa: S311 — spreads writers, no secret
+                continue
+        state.apply([record])
+        return record
+    raise ConflictError(f"{_ATTEMPTS} other commits came first.", hint="Run the command again.")
+
+
+def _record(store: Store, entry: Entry) -> LogRecord:
+    data, body = logentry.dump(entry)
+    if body is None:
+        return LogRecord(entry, logentry.digest_of(data, where="entry"), data, None)
+    digest, content = body
+    if len(content) > logentry.MAX_BODY_BYTES:
+        raise ConflictError(f"this commit's list is longer than {_LIMIT} MiB.", hint="Commit fewer archives at once.")
+    try:
+        store.create(keys.body_key(digest), content)
+    except ObjectExistsError:  # the same bytes, from an attempt before
+        pass
+    return LogRecord(entry, logentry.digest_of(data, where="entry"), data, content)
+
+
+def _check_alive(store: Store, state: State, entry: Entry) -> None:
+    packs, manifests = entry.referenced()
+    dead_packs = state.condemned("packs", sorted(packs))
+    dead_manifests = state.condemned("manifests", sorted(manifests))
+    own_packs, own_manifests = {pack.id for pack in entry.packs}, {item.id for item in entry.manifests}
+    dead_packs |= packs - own_packs - state.live_packs(sorted(packs - own_packs))
+    dead_packs |= {pack for pack in own_packs if store.size(keys.pack_key(pack)) is None}
+    dead_manifests |= {item for item in own_manifests if store.size(keys.manifest_key(item)) is None}
+    if dead_packs or dead_manifests:
+        raise DeadObjectsError(
+            f"{len(dead_packs)} packs and {len(dead_manifests)} manifests of this commit were collected meanwhile.",
+            hint="Run the command again.",
+        )

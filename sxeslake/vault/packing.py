@@ -1,0 +1,97 @@
+"""Writing packs: frames in, sealed packs in the bucket out, at most a few packs in memory."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from sxeslake.format import keys, pack
+from sxeslake.format.logentry import PackAdded
+from sxeslake.format.manifest import Hint
+from sxeslake.model import MIB, Digest
+from sxeslake.storage import Store
+
+TARGET_BYTES = 32 * MIB  # few enough requests for a facility, small enough to retry and to hold in memory
+_UPLOADS = 2  # packs on their way at once
+
+
+@dataclass(slots=True)
+class _Open:
+    """A pack that still takes frames."""
+
+    pack_id: str
+    parts: list[bytes]
+    size: int
+    digests: list[Digest] = field(default_factory=list)
+    sizes: list[int] = field(default_factory=list)
+    frame_lengths: list[int] = field(default_factory=list)
+    frame_blobs: list[int] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A pack that has reached the bucket, and its footer."""
+
+    record: PackAdded
+    footer: pack.Footer
+
+
+class Packer:
+    """Fills packs with frames, one open pack a kind (`json`, `array`), and uploads the full ones in the background."""
+
+    def __init__(self, store: Store, target_bytes: int = TARGET_BYTES) -> None:
+        self._store, self._target = store, target_bytes
+        self._open: dict[str, _Open] = {}
+        self._uploads: deque[Future[Written]] = deque()
+        self._pool = ThreadPoolExecutor(_UPLOADS, thread_name_prefix="upload")
+        self.written: list[Written] = []
+
+    def place(self, kind: str, frame: bytes, digests: Sequence[Digest], sizes: Sequence[int]) -> Hint:
+        """Append a frame; says where it stands (`blob_offset` is that of the first blob: 0)."""
+        current = self._open.get(kind)
+        if current is not None and (
+            current.size + len(frame) > self._target or len(current.digests) + len(digests) > pack.MAX_BLOBS
+        ):
+            self._seal(kind)
+            current = None
+        if current is None:
+            pack_id = keys.new_id()
+            head = pack.header(pack_id)
+            current = self._open[kind] = _Open(pack_id, [head], len(head))
+        hint = Hint(current.pack_id, current.size, len(frame), 0)
+        current.parts.append(frame)
+        current.size += len(frame)
+        current.digests += digests
+        current.sizes += sizes
+        current.frame_lengths.append(len(frame))
+        current.frame_blobs.append(len(digests))
+        return hint
+
+    def finish(self) -> list[Written]:
+        """Seal what is open, wait for every upload, and say which packs there are now."""
+        for kind in sorted(self._open):
+            self._seal(kind)
+        while self._uploads:
+            self.written.append(self._uploads.popleft().result())
+        return self.written
+
+    def close(self) -> None:
+        """Stop; what is not finished is left as an orphan that the collector finds."""
+        self._pool.shutdown(cancel_futures=True)
+
+    def _seal(self, kind: str) -> None:
+        current = self._open.pop(kind)
+        while len(self._uploads) >= _UPLOADS:
+            self.written.append(self._uploads.popleft().result())
+        self._uploads.append(self._pool.submit(self._upload, kind, current))
+
+    def _upload(self, kind: str, full: _Open) -> Written:
+        tail = pack.footer(full.pack_id, full.digests, full.frame_lengths, full.frame_blobs, full.sizes)
+        self._store.create(keys.pack_key(full.pack_id), [*full.parts, tail])
+        footer = pack.load_footer(full.pack_id, tail, where=keys.pack_key(full.pack_id))
+        size, raw = full.size + len(tail), int(np.sum(full.sizes, dtype=np.uint64))
+        return Written(PackAdded(full.pack_id, kind, size, len(tail), len(full.digests), raw), footer)

@@ -1,0 +1,77 @@
+"""How people name what they want: `ti-grains`, `ti-grains@2`, `ti-grains@paper-2026`, `2018/*`."""
+
+from __future__ import annotations
+
+import difflib
+import fnmatch
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sxeslake.errors import SampleNotFoundError, UsageError
+from sxeslake.vault.state import State, Version
+
+_GLOB = re.compile(r"[*?\[]")
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """A name, and what stands behind its `@`."""
+
+    sample: str
+    version: str | None
+
+
+def parse(text: str) -> Ref:
+    """`ti-grains@2` → `Ref("ti-grains", "2")`."""
+    sample, at, version = text.rpartition("@")
+    if not at:
+        return Ref(text, None)
+    if not sample or not version:
+        raise UsageError(f"{text!r} is no name.", hint="Write `NAME`, `NAME@2` or `NAME@tag`.")
+    return Ref(sample, version)
+
+
+def find(state: State, text: str) -> Version:
+    """The version that a name means: the newest, or the one behind the `@`."""
+    ref = parse(text)
+    live = state.versions("status = 'live' AND v.sample = ?", (ref.sample,))
+    if not live:
+        raise _unknown(state, ref.sample)
+    if ref.version is None:
+        return live[-1]
+    number = int(ref.version) if ref.version.isascii() and ref.version.isdigit() else state.tag(ref.sample, ref.version)
+    for version in live:
+        if version.version == number:
+            return version
+    there = ", ".join(str(version.version) for version in live)
+    raise SampleNotFoundError(f"{ref.sample} has no version {ref.version}.", hint=f"There is {there}.")
+
+
+def find_all(state: State, texts: Sequence[str], *, everything: bool = False) -> list[Version]:
+    """The versions that names and globs mean, each once, in order."""
+    wanted = ["*", *texts] if everything else list(texts)
+    found: dict[str, Version] = {}
+    for text in wanted:
+        if not _GLOB.search(text) or state.versions("v.sample = ?", (text,)):
+            matches = [find(state, text)]
+        else:
+            matches = _matching(state, text)
+            if not matches and not everything:
+                raise SampleNotFoundError(f"no archive is called like {text!r}.", hint="`sxeslake ls` shows all names.")
+        found.update((match.name, match) for match in matches)
+    return list(found.values())
+
+
+def _matching(state: State, pattern: str) -> list[Version]:
+    newest: dict[str, Version] = {}
+    for version in state.versions():
+        if fnmatch.fnmatchcase(version.sample, pattern):
+            newest[version.sample] = version
+    return list(newest.values())
+
+
+def _unknown(state: State, sample: str) -> SampleNotFoundError:
+    near = difflib.get_close_matches(sample, state.samples(), n=3, cutoff=0.5)
+    hint = f"Did you mean {' or '.join(near)}?" if near else "`sxeslake ls` shows all names."
+    return SampleNotFoundError(f"no archive is called {sample!r}.", hint=hint)

@@ -1,0 +1,164 @@
+"""One lake, open: its bucket, its folded log, its manifests, blobs and blob index."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from uuid import uuid4
+
+from blake3 import blake3
+
+from sxeslake.errors import (
+    AlreadyExistsError,
+    DamagedLakeError,
+    LakeNotFoundError,
+    ObjectExistsError,
+    ObjectNotFoundError,
+)
+from sxeslake.format import keys, pack
+from sxeslake.format.lakefile import LakeFile
+from sxeslake.format.logentry import Entry, PackAdded
+from sxeslake.format.manifest import Blob, Row
+from sxeslake.model import Digest
+from sxeslake.storage import Store
+from sxeslake.vault import log
+from sxeslake.vault.blobs import BlobReader
+from sxeslake.vault.commit import commit, utc_now
+from sxeslake.vault.index import BlobIndex
+from sxeslake.vault.manifests import Manifests
+from sxeslake.vault.state import Head, LogRecord, State, Version
+
+_FOOTER_READERS = 16
+_FOOTERS_AT_ONCE = 64  # at most 2 MiB each: bounds the memory of building the index
+
+
+def create_lake(store: Store, texts: dict[str, bytes]) -> LakeFile:
+    """Write `lake.json`, and beside it the texts that explain the format; AlreadyExistsError where a lake is."""
+    made = LakeFile(uuid4().hex, utc_now())
+    try:
+        store.create(keys.LAKE, made.dump())
+    except ObjectExistsError as error:
+        raise AlreadyExistsError("there is a lake already.", where=store.url) from error
+    for key, text in texts.items():
+        with suppress(ObjectExistsError):
+            store.create(key, text)
+    return made
+
+
+class Vault:
+    """The content-addressed truth of one lake."""
+
+    def __init__(self, store: Store, cache: Path | None, *, threads: int | None = None) -> None:
+        self.store = store
+        self.threads = threads or os.cpu_count() or 1
+        try:
+            self.file = LakeFile.load(store.get(keys.LAKE), where=store.url)
+        except ObjectNotFoundError as error:
+            raise LakeNotFoundError(
+                "there is no lake here.", where=store.url, hint="Make one with `sxeslake init`, or check the address."
+            ) from error
+        self._temporary: TemporaryDirectory[str] | None = None
+        self.folder = self._cache_folder(cache)
+        self.state = State(self.folder / "state.sqlite")
+        self.index = BlobIndex(self.folder / "index", self.state)
+        self.manifests = Manifests(store, self.state)
+        self.blobs = BlobReader(store, self._relocate, self.threads)
+        self._sync_lock = threading.Lock()
+        self.sync()
+
+    def _cache_folder(self, cache: Path | None) -> Path:
+        """A folder of this lake at this address; a temporary one where the cache cannot be written."""
+        if cache is not None:
+            # The address too: two copies of a lake's folder have one lake id and can part ways.
+            folder = cache / blake3(f"{self.file.lake_id} {self.store.url}".encode()).hexdigest()[:24]
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                probe = folder / f".probe-{uuid4().hex}"
+                probe.touch()
+                probe.unlink()
+            except OSError:
+                pass
+            else:
+                return folder
+        self._temporary = TemporaryDirectory(prefix="sxeslake-", ignore_cleanup_errors=True)
+        return Path(self._temporary.name)
+
+    def close(self) -> None:
+        """Let go of threads, files and connections."""
+        self.blobs.close()
+        self.state.close()
+        self.store.close()
+        if self._temporary is not None:
+            self._temporary.cleanup()
+
+    # --- the log -------------------------------------------------------------------------------------------------
+
+    def sync(self) -> Head:
+        """Fold what others have committed meanwhile."""
+        with self._sync_lock:
+            log.sync(self.store, self.state)
+        return self.state.head()
+
+    def commit(self, build: Callable[[Head], Entry | None]) -> LogRecord | None:
+        """Bring an entry into the log; see `commit.commit`."""
+        self.file.check_writable(self.store.url)
+        return commit(self.store, self.state, build)
+
+    # --- members and blobs ---------------------------------------------------------------------------------------
+
+    def rows(self, version: Version, *, by_path: bool = False) -> Iterator[Row]:
+        """The members of a version, in archive order or by path."""
+        manifest = self.manifests.open(version.archive.manifest)
+        return manifest.rows(self.manifests.table(version), by_path=by_path)
+
+    def rows_between(self, version: Version, first: str, last: str) -> Iterator[Row]:
+        """The members of a version whose path lies from `first` to `last`, by path; reads only what can hold them."""
+        manifest = self.manifests.open(version.archive.manifest)
+        for row in manifest.rows(self.manifests.between(version, first, last)):
+            if first.encode() <= row.member.path.encode() <= last.encode():
+                yield row
+
+    def _relocate(self, digests: Sequence[Digest]) -> dict[Digest, Blob]:
+        """Other places of blobs whose hint led nowhere: the head may have moved on, a pack been rewritten."""
+        self.sync()
+        self.sync_index()
+        return self.index.find(digests, live=set(self.state.packs()))
+
+    # --- the blob index ------------------------------------------------------------------------------------------
+
+    def sync_index(self) -> None:
+        """Index the packs that are alive and not indexed yet, from their footers."""
+        live = self.state.packs()
+        missing = self.index.missing(live)
+        with ThreadPoolExecutor(_FOOTER_READERS) as readers:
+            for start in range(0, len(missing), _FOOTERS_AT_ONCE):
+                part = [live[pack_id] for pack_id in missing[start : start + _FOOTERS_AT_ONCE]]
+                self.index.add([footer for footer in readers.map(self._footer_if_whole, part) if footer is not None])
+
+    def _footer_if_whole(self, record: PackAdded) -> pack.Footer | None:
+        """A footer, or None where it is missing or damaged: its blobs are stored again, `verify` names it."""
+        try:
+            return self.footer(record)
+        except (ObjectNotFoundError, DamagedLakeError):
+            return None
+
+    def footer(self, record: PackAdded) -> pack.Footer:
+        """What a pack holds, read from its tail."""
+        key = keys.pack_key(record.id)
+        start = record.bytes - record.footer_bytes
+        data = self.store.get_range(key, start, record.bytes)
+        if pack.footer_start(data, record.bytes, where=key) != start:
+            raise DamagedLakeError("a pack's footer is not where the log says.", where=key)
+        return pack.load_footer(record.id, data, where=key)
+
+    def find(self, digests: Sequence[Digest]) -> dict[Digest, Blob]:
+        """Where some blobs stand, of those that the lake holds in packs alive at the folded head."""
+        found = self.index.find(digests)
+        live = self.state.live_packs(sorted({blob.hint.pack for blob in found.values() if blob.hint}))
+        return {digest: blob for digest, blob in found.items() if blob.hint and blob.hint.pack in live}
+

@@ -1,0 +1,150 @@
+"""What a lake tells about its archives: plain rows, made of what the log and the manifests know."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sxeslake.archive.times import dos_fields
+from sxeslake.format import logentry
+from sxeslake.format.manifest import Row
+from sxeslake.model import MemberKind
+from sxeslake.vault.state import State, Version
+
+
+@dataclass(frozen=True, slots=True)
+class SampleRow:
+    """A line of `ls`."""
+
+    sample: str
+    version: int
+    kind: str
+    name: str
+    members: int
+    bytes_source: int
+    bytes_raw: int
+    ingested_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourceInfo:
+    """Where a version came from."""
+
+    path: str
+    host: str
+    name: str
+    container: str
+    size: int
+    modified: str | None
+    sha256: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class VersionInfo:
+    """All that the log knows of a version."""
+
+    sample: str
+    version: int
+    kind: str
+    name: str
+    container: str
+    members: int
+    bytes_source: int
+    bytes_raw: int
+    blobs: int
+    blobs_new: int
+    bytes_stored: int
+    content_id: str
+    ingested_at: str
+    who: str
+    host: str
+    tool: str
+    message: str | None
+    source: SourceInfo
+    versions: list[int]
+    tags: list[str]
+    analyses: list[str]
+    warnings: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class MemberRow:
+    """A line of `members`."""
+
+    path: str
+    kind: MemberKind
+    size: int
+    modified: str | None
+    blake3: str | None
+    crc32: str | None
+
+
+def sample_row(version: Version) -> SampleRow:
+    """A version as a line of `ls`."""
+    archive = version.archive
+    return SampleRow(
+        archive.sample, archive.version, archive.kind, str(archive.source.get("name", "")), archive.members,
+        archive.bytes_source, archive.bytes_raw, version.time,
+    )  # fmt: skip
+
+
+def version_info(state: State, version: Version) -> VersionInfo:
+    """A version, whole."""
+    archive = version.archive
+    ((data, body),) = state.select("SELECT data, body FROM entries WHERE number = ?", (version.number,))
+    entry = logentry.load(data, body, where=f"log entry {version.number}")
+    tags = state.select("SELECT tag FROM tags WHERE sample = ? AND version = ?", (archive.sample, archive.version))
+    return VersionInfo(
+        sample=archive.sample,
+        version=archive.version,
+        kind=archive.kind,
+        name=str(archive.source.get("name", "")),
+        container=str(archive.source.get("container", "")),
+        members=archive.members,
+        bytes_source=archive.bytes_source,
+        bytes_raw=archive.bytes_raw,
+        blobs=archive.blobs,
+        blobs_new=archive.blobs_new,
+        bytes_stored=archive.bytes_stored,
+        content_id=archive.content_id,
+        ingested_at=version.time,
+        who=entry.who,
+        host=entry.host,
+        tool=entry.tool,
+        message=entry.message,
+        source=source_info(archive.source),
+        versions=[other.version for other in state.versions("status = 'live' AND v.sample = ?", (archive.sample,))],
+        tags=[tag for (tag,) in tags],
+        analyses=list(archive.analyses),
+        warnings=list(archive.warnings),
+    )
+
+
+def source_info(source: Mapping[str, Any]) -> SourceInfo:
+    """The source as the log has it, its time for people."""
+    words = [str(source.get(key, "")) for key in ("path", "host", "name", "container")]
+    return SourceInfo(*words, int(source.get("size", 0)), iso(source.get("modified_ns")), source.get("sha256"))
+
+
+def member_row(row: Row) -> MemberRow:
+    """A member as a line of `members`; a time without zone is the zip's own local clock."""
+    member, is_file = row.member, row.member.kind == "file"
+    modified = iso(member.modified_ns)
+    if modified is None and member.dos_time is not None:
+        modified = "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}".format(*dos_fields(member.dos_time))
+    crc32 = f"{member.crc32:08x}" if is_file and member.crc32 is not None else None
+    return MemberRow(member.path, member.kind, member.size, modified, row.digest.hex() if is_file else None, crc32)
+
+
+def iso(modified_ns: int | None) -> str | None:
+    """1523541474000000000 → `2018-04-12T13:57:54Z`; fractions as far as there are any."""
+    if modified_ns is None:
+        return None
+    seconds, fraction = divmod(modified_ns, 1_000_000_000)
+    try:
+        text = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    except (OverflowError, ValueError, OSError):  # a clock that no calendar holds
+        return None
+    return text + (f".{fraction:09d}".rstrip("0") if fraction else "") + "Z"

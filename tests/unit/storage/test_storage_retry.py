@@ -1,0 +1,95 @@
+"""The retry policy: how often, how long, and when to give up."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from sxeslake.storage.retry import RetryPolicy, Trouble, retried, retried_async
+
+POLICY = RetryPolicy(
+    busy_attempts=4, stalled_attempts=2, unreachable_attempts=9, unreachable_budget_s=10, first_s=1, cap_s=3
+)
+
+
+def test_waits_double_up_to_the_cap_and_then_end() -> None:
+    assert [POLICY.wait("busy", attempt, 0, 1.0) for attempt in (1, 2, 3, 4)] == [1, 2, 3, None]
+
+
+def test_jitter_takes_up_to_half() -> None:
+    assert POLICY.wait("busy", 1, 0, 0.0) == 0.5
+    assert POLICY.wait("busy", 1, 0, 0.5) == 0.75
+
+
+@pytest.mark.parametrize(("trouble", "attempts"), [("final", 1), ("stalled", 2), ("busy", 4)])
+def test_each_trouble_has_its_own_patience(trouble: Trouble, attempts: int) -> None:
+    assert POLICY.wait(trouble, attempts, 0, 0) is None
+    assert attempts == 1 or POLICY.wait(trouble, attempts - 1, 0, 0) is not None
+
+
+def test_the_unreachable_are_given_up_when_the_time_is_over() -> None:
+    assert POLICY.wait("unreachable", 1, 8.0, 1.0) == 1
+    assert POLICY.wait("unreachable", 1, 9.5, 1.0) is None
+    assert POLICY.wait("busy", 1, 1e6, 1.0) == 1
+
+
+def test_the_default_ends_within_20_s_of_an_unreachable_endpoint() -> None:
+    policy, connect_timeout_s, elapsed = RetryPolicy(), 4.0, 0.0
+    for attempt in range(1, 100):
+        elapsed += connect_timeout_s
+        wait = policy.wait("unreachable", attempt, elapsed, 1.0)
+        if wait is None:
+            break
+        elapsed += wait
+    assert elapsed <= 20
+
+
+class Flaky:
+    """Fails so often, then gives 7."""
+
+    def __init__(self, failures: int) -> None:
+        self.failures = failures
+        self.calls = 0
+
+    def __call__(self) -> int:
+        self.calls += 1
+        if self.calls <= self.failures:
+            raise ValueError(f"failure {self.calls}")
+        return 7
+
+    async def later(self) -> int:
+        return self()
+
+
+def run_blocking(flaky: Flaky, classify: Callable[[Exception], Trouble], slept: list[float]) -> int:
+    return retried(flaky, classify, POLICY, sleep=slept.append, clock=lambda: 0.0, chance=lambda: 1.0)
+
+
+def run_async(flaky: Flaky, classify: Callable[[Exception], Trouble], slept: list[float]) -> int:
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    return asyncio.run(retried_async(flaky.later, classify, POLICY, sleep=sleep, clock=lambda: 0.0, chance=lambda: 1.0))
+
+
+@pytest.mark.parametrize("run", [run_blocking, run_async])
+class TestBoth:
+    Run = Callable[[Flaky, Callable[[Exception], Trouble], list[float]], int]
+
+    def test_it_tries_until_it_succeeds(self, run: Run) -> None:
+        slept: list[float] = []
+        assert run(Flaky(3), lambda error: "busy", slept) == 7
+        assert slept == [1, 2, 3]
+
+    def test_the_last_error_comes_through(self, run: Run) -> None:
+        flaky = Flaky(100)
+        with pytest.raises(ValueError, match="failure 4"):
+            run(flaky, lambda error: "busy", [])
+        assert flaky.calls == 4
+
+    def test_a_final_error_is_not_tried_again(self, run: Run) -> None:
+        flaky = Flaky(100)
+        with pytest.raises(ValueError, match="failure 1"):
+            run(flaky, lambda error: "final", [])
