@@ -13,20 +13,20 @@ SELECT
     a.kind_inferred,
     a.positions,
     a.accelerating_voltage_kv,
-    a.accelerating_voltage_min_kv,
-    a.accelerating_voltage_max_kv,
     a.probe_current_na,
-    a.probe_current_min_na,
-    a.probe_current_max_na,
     a.grating,
     a.spectrometer,
     a.instrument,
-    a.accumulation,
+    a.acquired_local,
+    a.acquired_at,
     a.operator,
     a.project,
     a.comment,
-    a.acquired_local,
-    a.acquired_at
+    a.accumulation,
+    a.accelerating_voltage_min_kv,
+    a.accelerating_voltage_max_kv,
+    a.probe_current_min_na,
+    a.probe_current_max_na
 FROM analyses AS a
 WHERE /* filters: analyses a */ true
 ORDER BY a.acquired_local DESC NULLS LAST, a.sample, a.version, a.analysis_number;

@@ -21,8 +21,8 @@ from typing import Any, Literal
 
 import platformdirs
 
-from .errors import NotFoundError, UsageError
-from .storage.address import parse, redact
+from sxeslake.errors import NotFoundError, UsageError
+from sxeslake.storage.address import parse, redact
 
 LAKE_VARIABLE = "SXESLAKE_LAKE"
 CACHE_VARIABLE = "SXESLAKE_CACHE"

@@ -205,15 +205,14 @@ class _Ppmd(Stage):
         self._padding = PPMD_PADDING_BYTES
 
     def _decode(self, size: int) -> bytes:
-        while not self._decoder.eof:
+        while True:  # its `eof` says that the input is used up, not that the output is out
             fed = b""
             if self._decoder.needs_input and not (fed := self.source.read(FEED_BYTES)):
                 if not self._padding:
                     return b""
                 self._padding, fed = self._padding - 1, b"\x00"
-            if data := self._decoder.decode(fed, size):
-                return bytes(data)
-        return b""
+            if (data := bytes(self._decoder.decode(fed, size))) or not fed:
+                return data
 
 
 class _Deflate(_Push):
@@ -239,6 +238,9 @@ class _Buffered(Stage):
             if not fed:
                 return b""
             self._surplus = memoryview(self._step(fed))
+        return self._kept(size)
+
+    def _kept(self, size: int) -> bytes:
         data, self._surplus = bytes(self._surplus[:size]), self._surplus[size:]
         return data
 
@@ -269,8 +271,18 @@ class _Branch(_Buffered):
 
         super().__init__(source, size)
         self._decoder = getattr(bcj, decoder)(size)
+        self._unfed = size
+        self._held = b""  # the last bytes in, of which the decoder may not have given some
+
+    def _decode(self, size: int) -> bytes:
+        data = super()._decode(size)
+        if not data and not self._unfed and self._left < 16:  # pybcj's IA64 keeps the bytes after the last bundle
+            return self._held[-self._left :][:size]
+        return data
 
     def _step(self, fed: bytes) -> bytes:
+        self._unfed -= len(fed)
+        self._held = (self._held + fed)[-16:]
         return bytes(self._decoder.decode(fed))
 
 
@@ -309,34 +321,34 @@ class _Zstd(Stage):
         return self._reader.read(size)
 
 
-class _Brotli(Stage):
+class _Brotli(_Buffered):
+    """Its bound is loose (a call may give some times as much), so that there is a surplus to keep."""
+
     name = "Brotli"
 
     def __init__(self, source: ByteSource, size: int) -> None:
         super().__init__(source, size)
         try:
-            import brotli  # noqa: PLC0415 - optional
+            import brotli  # type: ignore[import-untyped]  # noqa: PLC0415 - optional
         except ImportError as error:
             raise UnsupportedMethodError("Brotli needs a package that is absent", hint="pip install brotli") from error
         self.errors = (brotli.error, ValueError)
         self._decoder = brotli.Decompressor()
-        self._first = True
+        self._first = self._drained = True
         if not hasattr(self._decoder, "can_accept_more_data"):
-            raise UnsupportedMethodError(
-                "this brotli package cannot bound its output", hint="pip install 'brotli>=1.2'"
-            )
+            raise UnsupportedMethodError("this brotli package cannot bound its output", hint="pip install 'brotli>=1.2'")
 
     def _decode(self, size: int) -> bytes:
-        while not self._decoder.is_finished():
+        while not self._surplus and not self._decoder.is_finished():
             fed = b""
-            if self._decoder.can_accept_more_data() and not (fed := self.source.read(FEED_BYTES)):
+            if self._drained and self._decoder.can_accept_more_data() and not (fed := self.source.read(FEED_BYTES)):
                 return b""
             if self._first and fed.startswith(BROTLI_MT_MAGIC):
                 raise UnsupportedMethodError("Brotli in the frames of 7-Zip-zstd is not supported")
             self._first = False
-            if data := self._decoder.process(fed, output_buffer_limit=size):
-                return bytes(data)
-        return b""
+            self._surplus = memoryview(self._decoder.process(fed, output_buffer_limit=self.feed_bytes))
+            self._drained = not self._surplus  # it says it takes more also while it still has something to give
+        return self._kept(size)
 
 
 PLAIN_STAGES: Final[dict[bytes, Callable[[ByteSource, int], Stage]]] = {

@@ -187,12 +187,13 @@ class _Optics:
         image += light
         image += self._dark
         np.clip(np.rint(image, out=image), 0, self._full, out=image)
-        return image.astype("<u4")
+        counts: NDArray[np.uint32] = image.astype("<u4")
+        return counts
 
     def qlw(self, xes: NDArray[np.uint32]) -> bytes:
         """The corrected spectrum as the vendor would store it: float64 of float32 precision."""
         totals = arrays.signal(xes).sum(axis=0, dtype=np.float64) - self._dark_totals
-        spectrum = np.interp(self._columns, np.arange(totals.size), totals)
+        spectrum: NDArray[np.float64] = np.interp(self._columns, np.arange(totals.size), totals)
         return spectrum.astype(np.float32).astype("<f8").tobytes()
 
 
@@ -202,7 +203,7 @@ def _offset(rng: np.random.Generator) -> Floats:
     frame = _OFFSET_COUNTS + _OFFSET_PER_ROW * rows + 8 * np.sin(columns / 700) + 10 * np.exp(-columns / 40)
     frame = frame + rng.normal(0, _PATTERN_COUNTS, frame.shape)
     frame[:, 0] -= 110  # the first column is darker
-    return frame.astype(np.float32)
+    return np.asarray(frame, np.float32)
 
 
 def _phase(rng: np.random.Generator) -> Floats:
@@ -219,7 +220,7 @@ def _phase(rng: np.random.Generator) -> Floats:
     return (light * (1 + 0.35 * np.exp(-(((rows - 8) / 5) ** 2)))).astype(np.float32)
 
 
-_RAW_CONDITION: Final = {"dataCondition": {}, "mapCondition": {}, "mapRawCondition": {}}
+_RAW_CONDITION: Final[dict[str, object]] = {"dataCondition": {}, "mapCondition": {}, "mapRawCondition": {}}
 
 
 def _condition(plan: MapPlan) -> dict[str, object]:

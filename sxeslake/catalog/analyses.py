@@ -143,7 +143,7 @@ def _layout_columns(layout: Layout) -> dict[str, Any]:
     row: dict[str, Any] = {"kind": layout.kind, "kind_inferred": True}
     lattice = layout.lattice
     if lattice is not None:
-        rounded: Callable[[float], float] = lambda value: round(value, 4)  # noqa: E731 - 0.1 nm; the fit is no better
+        rounded: Callable[[float], float] = lambda value: round(value, 4) + 0.0  # noqa: E731 - 0.1 nm; the fit is no better
         row |= {
             "lattice_nx": lattice.nx,
             "lattice_ny": lattice.ny,

@@ -180,16 +180,20 @@ def _write_xlsx(out: BinaryIO, schema: Any, batches: Iterable[Any]) -> int:
             made.font = Font(bold=True)
         return made
 
-    sheet.append([cell(name, bold=True) for name in schema.names])
     rows = 0
-    for batch in batches:
-        rows += batch.num_rows
-        if rows > XLSX_ROWS:
-            raise UsageError(
-                f"an Excel sheet holds {XLSX_ROWS:,} rows, and there are more.", hint="Write csv or parquet."
-            )
-        for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
-            sheet.append([cell(value) for value in row])
+    try:
+        sheet.append([cell(name, bold=True) for name in schema.names])
+        for batch in batches:
+            rows += batch.num_rows
+            if rows > XLSX_ROWS:
+                raise UsageError(
+                    f"an Excel sheet holds {XLSX_ROWS:,} rows; there are more.", hint="Write csv or parquet."
+                )
+            for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+                sheet.append([cell(value) for value in row])
+    except BaseException:
+        sheet.close()  # else openpyxl's own temporary file stays half open
+        raise
     book.save(out)
     return rows
 

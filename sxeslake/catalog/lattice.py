@@ -165,7 +165,7 @@ def _refined(
     if spread.min() >= 1:
         design = np.column_stack([np.ones(len(whole)), whole])
         both, _, rank, _ = np.linalg.lstsq(design, places, rcond=None)
-        return (both[0], both[1:]) if rank == 3 else (origin, basis)
+        return (np.asarray(both[0]), np.asarray(both[1:])) if rank == 3 else (origin, basis)
     if spread.max() < 2:  # one pair tells the direction worse than all pairs together did
         return origin, basis
     row = int(np.argmax(spread))
@@ -210,6 +210,6 @@ def _oriented(
     """Columns run along the axis nearest to stage x: a rotation from −45° to 45°."""
     x = int(np.argmax(np.abs(basis[:, 0]) / steps))
     along = basis[x] if basis[x, 0] >= 0 else -basis[x]
-    rotation = math.degrees(math.atan2(along[1], along[0]))
+    rotation = math.degrees(math.atan2(along[1], along[0])) + 0.0  # −0° is 0°
     y = 1 - x
     return Lattice(int(shape[x]), int(shape[y]), float(steps[x]), float(steps[y]), rotation, holes)

@@ -106,9 +106,7 @@ def bind(query: Query, words: Mapping[str, object]) -> Bound:
     for parameter in query.parameters:
         values |= parameter.value(given.get(parameter.name), query.name)
         if given.get(parameter.name) is not None:
-            notes.append(
-                f"{parameter.name} {_shown(given[parameter.name])}{f' {parameter.unit}' if parameter.unit else ''}"
-            )
+            notes.append(f"{parameter.name} {_shown(given[parameter.name], parameter.unit)}")
     chosen = Filters.parse({**query.defaults, **_given_only(filters)})
     sql, bound = _with_filters(query, chosen)
     values |= bound
@@ -154,8 +152,10 @@ def _with_filters(query: Query, chosen: Filters) -> tuple[str, dict[str, object]
     return FILTER_MARK.sub(condition, query.sql), values
 
 
-def _shown(value: object) -> str:
-    return ", ".join(str(each) for each in value) if isinstance(value, list | tuple) else str(value)
+def _shown(value: object, unit: str | None) -> str:
+    """A value as given; a bare number with its unit: `0.1 mm`."""
+    bare = isinstance(value, int | float) or (isinstance(value, str) and re.fullmatch(r"[-+.\deE]+", value))
+    return f"{value} {unit}" if unit and bare else str(value)
 
 
 def parameter_help(query: Query) -> list[tuple[str, Parameter]]:

@@ -14,11 +14,14 @@ def nearest(word: str, known: Iterable[str], *, limit: int = 3) -> list[str]:
     """The known words most like `word`: alike as a whole, or sharing its parts (`kv` → `accelerating_voltage_kv`)."""
     by_fold = {_fold(name): name for name in known}
     wanted = _fold(word)
-    found = difflib.get_close_matches(wanted, by_fold, n=limit, cutoff=0.65)
-    parts = set(wanted.split("_"))
-    found += sorted((name for name in by_fold if parts <= set(name.split("_"))), key=len)
-    if len(wanted) >= 3:
-        found += sorted((name for name in by_fold if wanted in name), key=len)
+    # A slip of the finger has one obvious answer; only when there is none, look further.
+    found = difflib.get_close_matches(wanted, by_fold, n=limit, cutoff=0.85)
+    if not found:
+        found = difflib.get_close_matches(wanted, by_fold, n=limit, cutoff=0.65)
+        parts = set(wanted.split("_"))
+        found += sorted((name for name in by_fold if parts <= set(name.split("_"))), key=len)
+        if len(wanted) >= 3:
+            found += sorted((name for name in by_fold if wanted in name), key=len)
     return [by_fold[name] for name in dict.fromkeys(found)][:limit]
 
 

@@ -8,25 +8,31 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Final
 
 from sxeslake.catalog.near import did_you_mean
 from sxeslake.errors import UsageError
 
-# (quantity, how many of the quantity's base unit)
-_UNITS: Final[dict[str, tuple[str, float]]] = {
-    "V": ("voltage", 1.0), "kV": ("voltage", 1e3),
-    "A": ("current", 1.0), "mA": ("current", 1e-3), "µA": ("current", 1e-6), "uA": ("current", 1e-6),
-    "nA": ("current", 1e-9), "pA": ("current", 1e-12),
-    "m": ("length", 1.0), "mm": ("length", 1e-3), "µm": ("length", 1e-6), "um": ("length", 1e-6),
-    "nm": ("length", 1e-9),
-    "h": ("time", 3600.0), "min": ("time", 60.0), "s": ("time", 1.0), "ms": ("time", 1e-3),
-    "eV": ("energy", 1.0), "keV": ("energy", 1e3),
-    "B": ("size", 1.0), "KiB": ("size", 1024.0), "MiB": ("size", 1024.0**2), "GiB": ("size", 1024.0**3),
-    "°": ("angle", 1.0), "deg": ("angle", 1.0),
-    "°C": ("temperature", 1.0), "C": ("temperature", 1.0),
-    "%": ("share", 1.0),
-    "count": ("count", 1.0), "frames": ("frames", 1.0),
+
+def _in(quantity: str, factor: str) -> tuple[str, Decimal]:
+    return quantity, Decimal(factor)
+
+
+# Quantity, and how many of its base unit; decimal, so that 300 µm are exactly 0.3 mm.
+_UNITS: Final[dict[str, tuple[str, Decimal]]] = {
+    "V": _in("voltage", "1"), "kV": _in("voltage", "1e3"),
+    "A": _in("current", "1"), "mA": _in("current", "1e-3"), "µA": _in("current", "1e-6"), "uA": _in("current", "1e-6"),
+    "nA": _in("current", "1e-9"), "pA": _in("current", "1e-12"),
+    "m": _in("length", "1"), "mm": _in("length", "1e-3"), "µm": _in("length", "1e-6"), "um": _in("length", "1e-6"),
+    "nm": _in("length", "1e-9"),
+    "h": _in("time", "3600"), "min": _in("time", "60"), "s": _in("time", "1"), "ms": _in("time", "1e-3"),
+    "eV": _in("energy", "1"), "keV": _in("energy", "1e3"),
+    "B": _in("size", "1"), "KiB": _in("size", "1024"), "MiB": _in("size", "1048576"), "GiB": _in("size", "1073741824"),
+    "°": _in("angle", "1"), "deg": _in("angle", "1"),
+    "°C": _in("temperature", "1"), "C": _in("temperature", "1"),
+    "%": _in("share", "1"),
+    "count": _in("count", "1"), "frames": _in("frames", "1"),
 }  # fmt: skip
 
 _NUMBER = re.compile(
@@ -34,7 +40,7 @@ _NUMBER = re.compile(
 )
 _TOLERANCE = re.compile(r"±|\+/?-")
 _GRAIN: Final = 1e-9
-"""Relative slack of a bound: 1.1e-7 A is 110.00000000000001 nA, and `100..110` means to have it."""
+"""Relative slack of a bound: 9.01e-8 A × 1e9 is 90.10000000000001 nA, and `..90.1` means to have it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +150,7 @@ def _ordered(low: float | None, high: float | None, what: str) -> Range:
 
 def _split(text: str, what: str) -> tuple[float, str | None]:
     """`5 kV` → (5.0, "kV")."""
-    match = _NUMBER.match(text)
+    match = _NUMBER.match(text.replace("\u03bc", "\u00b5"))  # the Greek letter for the micro sign
     if match is None:
         if re.fullmatch(r"\s*[-+]?\d+,\d+\s*\w*\s*", text):
             raise UsageError(
@@ -177,11 +183,10 @@ def _convert(number: float, written: str | None, unit: str | None, what: str) ->
         )
     if known[0] != quantity:
         raise UsageError(f'"{written}" is a unit of {known[0]}, and this is a {quantity} in {unit}.', where=what)
-    # One division, of factors whose ratio is a power of ten: 5000 V is exactly 5 kV.
-    return number * (known[1] / factor) if known[1] >= factor else number / (factor / known[1])
+    return float(Decimal(repr(number)) * known[1] / factor)
 
 
-def _unit_of_any_case(written: str, unit: str | None) -> tuple[str, float] | None:
+def _unit_of_any_case(written: str, unit: str | None) -> tuple[str, Decimal] | None:
     """`kv` → kV where only one unit of the column's quantity is written so."""
     if unit is None:
         return None

@@ -7,6 +7,7 @@ import marshal
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from json.scanner import make_scanner
 from typing import NamedTuple
 
 from sxeslake.archive.sxes import layout
@@ -112,7 +113,7 @@ def read_documents(documents: Iterable[Document], *, sxes: bool) -> Contents:
     return contents
 
 
-_scan = json.JSONDecoder().scan_once
+_scan = make_scanner(json.JSONDecoder())  # type: ignore[arg-type]  # its stub wants itself
 
 
 def parse(path: str, data: bytes) -> tuple[str | None, object, str | None]:

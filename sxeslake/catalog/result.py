@@ -12,16 +12,19 @@ from __future__ import annotations
 import datetime as dt
 import html
 import itertools
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 from sxeslake.catalog.export import FORMATS, format_of, open_target, writer_for
 from sxeslake.catalog.near import did_you_mean
 from sxeslake.errors import UsageError
 
 if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions, RenderResult
     from rich.table import Table as RichTable
+    from rich.text import Text
 
 SHOWN_ROWS = 50
 """Rows that a representation shows; the rest is counted."""
@@ -130,20 +133,37 @@ class Result:
     def __repr__(self) -> str:
         return f"<Result {self.title!r}: {len(self)} rows × {len(self.columns)} columns>"
 
-    def __rich__(self) -> RichTable:
-        return self.table()
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        yield from self.renderables(width=options.max_width)
 
-    def table(self, max_rows: int | None = SHOWN_ROWS) -> RichTable:
-        """A rich table of the first rows; the caption counts the others and says how the question was understood."""
+    def renderables(self, max_rows: int | None = SHOWN_ROWS, width: int | None = None) -> Iterator[RichTable | Text]:
+        """For rich: title, first rows and the columns that fit, what is not shown, how the question was understood."""
+        from rich.text import Text  # noqa: PLC0415 - only for people
+
+        rows = [[shown(value, short=width is not None) for value in row] for row in self._first(max_rows)]
+        filled = [n for n in range(len(self.columns)) if not rows or any(row[n] for row in rows)]
+        fitting = filled if width is None else _fitting(self.columns, rows, filled, width)
+        if self.title:
+            yield Text(self.title, style="bold")
+        yield self._rich_table(rows, fitting)
+        for line in self._caption(max_rows):
+            yield Text(line)
+        for words, hidden in (("no room for", filled), ("empty", range(len(self.columns)))):
+            names = [self.columns[n] for n in hidden if n not in (fitting if hidden is filled else filled)]
+            if names:
+                yield Text(f"{words}: {', '.join(names)}", style="dim")
+
+    def _rich_table(self, rows: list[list[str]], columns: list[int]) -> RichTable:
         from rich.table import Table  # noqa: PLC0415 - only for people
         from rich.text import Text  # noqa: PLC0415 - as above
 
-        made = Table(title=Text(self.title) if self.title else None, caption=Text("\n".join(self._caption(max_rows))))
-        made.caption_justify = "left"
-        for column in self.schema:
-            made.add_column(Text(column.name), justify="right" if _is_number(column.type) else "left", overflow="fold")
-        for row in self._first(max_rows):
-            made.add_row(*(Text(shown(value)) for value in row))
+        made = Table()
+        for n in columns:
+            field = self.schema.field(n)
+            side: Literal["left", "right"] = "right" if _is_number(field.type) else "left"
+            made.add_column(Text("\n".join(_header_lines(field.name))), justify=side, overflow="fold")
+        for row in rows:
+            made.add_row(*(Text(row[n]) for n in columns))
         return made
 
     def _repr_html_(self) -> str:
@@ -175,7 +195,7 @@ class Result:
 
         console = Console(width=_TEXT_WIDTH, color_system=None, force_terminal=False)
         with console.capture() as captured:
-            console.print(self.table(max_rows=None))
+            console.print(*self.renderables(max_rows=None), sep="\n")
         with open_target(target) as out:
             out.write(captured.get().encode())
         return len(self)
@@ -200,8 +220,37 @@ _TEXT_WIDTH = 240
 """Width of a table written to a file; on a terminal the console knows better."""
 
 
-def shown(value: Any) -> str:
-    """A value in a table for people: short numbers, no control characters (comments come from anywhere)."""
+_UUID = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
+_HEADER_WIDTH = 14
+
+
+def _header_lines(name: str) -> list[str]:
+    """`accelerating_voltage_kv` → `accelerating_`, `voltage_kv`: names are long, and values short."""
+    lines = [""]
+    for part in re.findall(r"[^_]*_?", name):
+        if lines[-1] and len(lines[-1]) + len(part) > _HEADER_WIDTH:
+            lines.append("")
+        lines[-1] += part
+    return lines
+
+
+def _fitting(names: Sequence[str], rows: Sequence[Sequence[str]], columns: list[int], width: int) -> list[int]:
+    """The columns from the left that a console of `width` has room for, one at least."""
+    fitting: list[int] = []
+    used = 1
+    for n in columns:
+        used += 3 + max(len(text) for text in (*_header_lines(names[n]), *(row[n] for row in rows)))
+        if fitting and used > width:
+            break
+        fitting.append(n)
+    return fitting
+
+
+def shown(value: Any, *, short: bool = False) -> str:
+    """A value in a table for people: few digits, no control characters (comments come from anywhere).
+
+    `short` also cuts a UUID to its first eight digits.
+    """
     if value is None:
         return ""
     if isinstance(value, float):
@@ -210,7 +259,8 @@ def shown(value: Any) -> str:
         return value.strftime("%Y-%m-%d %H:%M:%S")
     if isinstance(value, list | tuple):
         return ", ".join(shown(each) for each in value)
-    return "".join(sign if sign.isprintable() else " " for sign in str(value))
+    text = "".join(sign if sign.isprintable() else " " for sign in str(value))
+    return f"{text[:8]}…" if short and _UUID.fullmatch(text) else text
 
 
 def _is_number(kind: Any) -> bool:

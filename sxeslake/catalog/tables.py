@@ -1,6 +1,6 @@
 """The catalogue's tables, column by column.
 
-Views made from them: `position_documents` (positions with `info_json` and `state_json`), `sessions` and the macro
+Made from them: the view `position_documents` (positions with `info_json` and `state_json`) and the macro
 `sessions_by(hours)`; see `views.py`.
 """
 

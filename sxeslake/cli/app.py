@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import LakeNotFoundError
+from sxeslake.errors import LakeNotFoundError
 
 if TYPE_CHECKING:
     # Types only: these modules load the heavy libraries, which `--help` must not.
-    from ..lake import Lake
-    from ..model import Progress
+    from sxeslake.lake import Lake
+    from sxeslake.model import Progress
 
 
 @dataclass(slots=True)
@@ -58,23 +58,17 @@ class App:
 
     def resolve(self) -> tuple[str, str]:
         """The lake's URL and where it came from (`option`, `environment`, `name`, `default`)."""
-        from ..settings import resolve_lake  # noqa: PLC0415  (start-up time of --help)
+        from sxeslake.settings import resolve_lake  # noqa: PLC0415  (start-up time of --help)
 
         return resolve_lake(self.word)
 
-    def all_storage_options(self) -> dict[str, str]:
-        """The settings kept with a named lake, then those of this call."""
-        from ..settings import storage_options  # noqa: PLC0415  (start-up time of --help)
-
-        return storage_options(self.word) | self.storage_options
-
     def open_lake(self, *, create_default: bool = False) -> Lake:
         """The lake of this call; names it where the user did not; makes the embedded one on first need."""
-        from ..lake import init, open  # noqa: A004, PLC0415  (start-up time of --help)
+        from sxeslake.lake import init, open_lake  # noqa: PLC0415  (start-up time of --help)
 
         url, how = self.resolve()
         try:
-            lake = open(url, storage_options=self.all_storage_options())
+            lake = open_lake(self.word, storage_options=self.storage_options)
         except LakeNotFoundError:
             if how != "default":
                 raise
@@ -93,7 +87,7 @@ class App:
         """A progress bar where somebody watches stderr, else none."""
         if self.quiet or not sys.stderr.isatty():
             return None
-        from .progress import Bar  # noqa: PLC0415  (rich is slow to load)
+        from sxeslake.cli.progress import Bar  # noqa: PLC0415  (rich is slow to load)
 
         return Bar()
 

@@ -7,9 +7,9 @@ import io
 
 import click
 
-from .app import App, pass_app
-from .documents import AUDIT, document
-from .options import LakeCommand
+from sxeslake.cli.app import App, pass_app
+from sxeslake.cli.documents import AUDIT, document
+from sxeslake.cli.options import LakeCommand
 
 
 @click.command("audit", cls=LakeCommand, example="sxeslake audit 2018/ > audit.csv")

@@ -6,9 +6,9 @@ import sys
 
 import click
 
-from .app import App, pass_app
-from .options import LakeCommand
-from .refs import sample_argument
+from sxeslake.cli.app import App, pass_app
+from sxeslake.cli.options import LakeCommand
+from sxeslake.cli.refs import sample_argument
 
 
 @click.command("cat", cls=LakeCommand, example="sxeslake cat map metadata.json")

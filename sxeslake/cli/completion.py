@@ -8,8 +8,8 @@ from pathlib import PurePath
 import click
 from click.shell_completion import get_completion_class
 
-from .app import App, pass_app
-from .options import LakeCommand
+from sxeslake.cli.app import App, pass_app
+from sxeslake.cli.options import LakeCommand
 
 _INSTALL = {
     "bash": 'eval "$(sxeslake completion bash)"  # in ~/.bashrc',

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
 from typing import Any
 
 import click
 
-from ..errors import SxeslakeError, UsageError
-from .app import App, pass_app
-from .documents import document
-from .options import LakeCommand
-from .words import shown
+from sxeslake.cli.app import App, pass_app
+from sxeslake.cli.documents import document
+from sxeslake.cli.options import LakeCommand
+from sxeslake.cli.words import shown
+from sxeslake.errors import SxeslakeError, UsageError
 
 UNFIT = 6
 
@@ -20,11 +18,11 @@ UNFIT = 6
 @click.command("doctor", cls=LakeCommand, example="sxeslake doctor --lake s3://epma-archive/lake")
 @pass_app
 def command(app: App) -> int:
-    """Check configuration, cache and lake, and say what to do where something is amiss.
+    """Check software, configuration and lake, and say what to do where something is amiss.
 
     Writes to the lake's storage what the check of create-only writes needs, and removes it again.
     """
-    checks = [_configuration(), _cache()]
+    checks = [_configuration()]
     code = 0 if all(check["ok"] for check in checks) else UsageError.exit_code
     try:
         with app.open_lake() as lake:
@@ -39,13 +37,13 @@ def command(app: App) -> int:
         return code
     for check in checks:
         app.print(f"{'ok   ' if check['ok'] else 'WRONG'}  {check['name']:<16} {shown(check['detail'])}")
-        if not check["ok"] and check["hint"] and check["hint"] not in check["detail"]:
+        if check["hint"] and check["hint"] not in check["detail"]:
             app.print(f"       {'':<16} {shown(check['hint'])}")
     return code
 
 
 def _configuration() -> dict[str, Any]:
-    from .. import settings  # noqa: PLC0415  (start-up time of --help, here and below)
+    from sxeslake import settings  # noqa: PLC0415  (start-up time of --help)
 
     try:
         names = ", ".join(settings.named_lakes()) or "none"
@@ -57,17 +55,3 @@ def _configuration() -> dict[str, Any]:
         "detail": f"{settings.config_dir()}; named lakes: {names}",
         "hint": None,
     }
-
-
-def _cache() -> dict[str, Any]:
-    from .. import settings  # noqa: PLC0415
-
-    folder = settings.cache_dir()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=folder, prefix=".doctor-"):
-            pass
-    except OSError as error:
-        hint = f"Set {settings.CACHE_VARIABLE} to a folder that can be written."
-        return {"name": "cache", "ok": False, "detail": f"{folder}: {error.strerror}", "hint": hint}
-    return {"name": "cache", "ok": True, "detail": str(Path(folder)), "hint": None}

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..model import Limits
-from .app import App, pass_app
-from .documents import INGEST, INGESTED, document
-from .options import LakeCommand
-from .words import count, percent, shown, size
+from sxeslake.cli.app import App, pass_app
+from sxeslake.cli.documents import INGEST, INGESTED, document
+from sxeslake.cli.options import LakeCommand
+from sxeslake.cli.words import count, percent, shown, size
+from sxeslake.model import Limits
 
 if TYPE_CHECKING:
-    from ..lake import ArchiveReport, IngestReport
+    from sxeslake.ingest.report import ArchiveReport, IngestReport
 
 FAILED = 4
 """The exit code of a batch in which an archive was unacceptable."""
@@ -40,7 +40,7 @@ _LIMITS = Limits()
     type=click.IntRange(min=1),
     default=_LIMITS.members,
     show_default=True,
-    help="Limit a archive's members.",
+    help="Limit an archive's members.",
 )
 @click.option(
     "--max-bytes",
@@ -89,7 +89,7 @@ def command(
         )
     if app.as_json:
         archives = [document(archive, INGESTED) for archive in report.archives]
-        app.emit(document(report, INGEST) | {"archives": archives, "dry_run": dry_run})
+        app.emit(document(report, INGEST) | {"archives": archives})
     else:
         _render(app, report, dry_run)
     return FAILED if report.failed else 0

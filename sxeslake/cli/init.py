@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from .app import App, pass_app
-from .options import LakeCommand
+from sxeslake.cli.app import App, pass_app
+from sxeslake.cli.options import LakeCommand
 
 
 @click.command(
@@ -21,10 +21,10 @@ def command(app: App, url: str | None) -> None:
     The storage is probed first: it must be able to create an object only where there is none, also when two
     writers race. The embedded lake needs no `init`.
     """
-    from ..lake import init  # noqa: PLC0415  (start-up time of --help)
+    from sxeslake.lake import init  # noqa: PLC0415  (start-up time of --help)
 
     app.word = url or app.word
-    with init(app.resolve()[0], storage_options=app.all_storage_options()) as lake:
+    with init(app.word, storage_options=app.storage_options) as lake:
         if app.as_json:
             app.emit({"lake": lake.url, "created": True})
         else:

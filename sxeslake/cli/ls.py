@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
-from .app import App, pass_app
-from .documents import LS, document
-from .options import LakeCommand
-from .words import size, table
+from sxeslake.cli.app import App, pass_app
+from sxeslake.cli.documents import LS, document
+from sxeslake.cli.options import LakeCommand
+from sxeslake.cli.words import size, table
 
 
 @click.command("ls", cls=LakeCommand, example='sxeslake ls "2018/*"')

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import click
 
-from .app import App, pass_app
-from .documents import MEMBERS, document
-from .options import LakeCommand
-from .refs import sample_argument
-from .words import shown
+from sxeslake.cli.app import App, pass_app
+from sxeslake.cli.documents import MEMBERS, document
+from sxeslake.cli.options import LakeCommand
+from sxeslake.cli.refs import sample_argument
+from sxeslake.cli.words import shown
 
 
 @click.command("members", cls=LakeCommand, example="sxeslake members map@2 --json")

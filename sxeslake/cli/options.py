@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from .app import App
+from sxeslake.cli.app import App
 
 GLOBAL_HEADING = "Everywhere"
 

@@ -13,7 +13,7 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from .words import shown
+from sxeslake.cli.words import shown
 
 
 class Bar:

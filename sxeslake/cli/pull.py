@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import SxeslakeError
-from ..model import ContainerKind
-from .app import App, pass_app
-from .destinations import STDOUT, Target, Wanted, container_of, one, several
-from .documents import PULL, document
-from .options import LakeCommand
-from .refs import samples_argument
-from .words import count, shown, size
+from sxeslake.cli.app import App, pass_app
+from sxeslake.cli.destinations import STDOUT, Wanted, below, is_folder
+from sxeslake.cli.documents import PULL, document
+from sxeslake.cli.options import LakeCommand
+from sxeslake.cli.refs import samples_argument
+from sxeslake.cli.words import count, shown, size
+from sxeslake.errors import SxeslakeError
+from sxeslake.model import ContainerKind
 
 if TYPE_CHECKING:
-    from ..lake import Lake, PullReport
+    from collections.abc import Callable
+
+    from sxeslake.assemble.pull import PullReport
+    from sxeslake.lake import Lake
 
 
 @click.command(
@@ -28,19 +32,15 @@ if TYPE_CHECKING:
 @samples_argument
 @click.option("-o", "--out", metavar="OUT", help="A file (.pl7z .7z .plzip .zip), a folder (OUT/) or - for stdout.")
 @click.option("--all", "every", is_flag=True, help="Every sample's newest version.")
-@click.option(
-    "--as-source", is_flag=True, help="Recreate the folders, names and containers that archives came with, below OUT."
-)
+@click.option("--as-source", is_flag=True, help="Recreate folders, names and containers as they came, below OUT.")
 @click.option(
     "--container",
     type=click.Choice(["zip", "7z", "folder"]),
     help="Where the suffix does not say it.  [default: as it came]",
 )
-@click.option("--level", type=click.IntRange(0, 9), help="0 copies, low is fast, high is small.")
+@click.option("--level", type=click.IntRange(0, 9), help="0 copies, 1 is fast, 9 is small.  [default: 1]")
 @click.option("--force", is_flag=True, help="Replace what is there.")
-@click.option(
-    "--jobs", type=click.IntRange(min=1), metavar="N", help="How many threads work.  [default: as many as processors]"
-)
+@click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="Threads.  [default: as many as processors]")
 @pass_app
 def command(
     app: App,
@@ -61,69 +61,73 @@ def command(
     """
     if not refs and not every:
         raise click.UsageError("name a sample, or say --all.")
-    many = every or as_source or len(refs) > 1 or any(c in ref for ref in refs for c in "*?[")
+    many = every or as_source or len(refs) > 1 or any(letter in refs[0] for letter in "*?[")
     if out == STDOUT:
-        if many or app.as_json or container == "folder":
-            raise click.UsageError("stdout takes one archive as zip or 7z, and no --json beside it.")
-        if sys.stdout.isatty():
-            raise click.UsageError("an archive is binary; send it somewhere: > FILE")
+        _check_stdout(app, many=many)
     with app.open_lake() as lake:
-        wanted = [_wanted(lake, ref) for ref in lake.resolve(refs, all=every)]
+        found = lake.resolve(refs, everything=every)
         if out == STDOUT:
-            _to_stdout(app, lake, wanted[0], container, level)
+            report = lake.pull_to(found[0], sys.stdout.buffer, container=container, level=level, jobs=jobs)
+            app.say(_line(report))
             return 0
-        targets = several(wanted, out, container, as_source=as_source) if many else [one(wanted[0], out, container)]
-        return _pull(app, lake, targets, many=many, level=level, force=force, jobs=jobs)
+
+        def pull(ref: str, target: str | Path | None) -> PullReport:
+            return lake.pull(
+                ref, target, container=container, level=level, force=force, jobs=jobs, progress=app.progress()
+            )
+
+        if many:
+            wanted = [Wanted(ref, lake.file_name(ref, container)) for ref in found]
+            return _pull_each(app, pull, wanted, below(out, wanted, as_source=as_source))
+        report = pull(found[0], _place(lake, found[0], out, container))
+    _tell(app, report)
+    if app.as_json:
+        app.emit(document(report, PULL))
+    return 0
 
 
-def _wanted(lake: Lake, ref: str) -> Wanted:
-    info = lake.show(ref)
-    return Wanted(ref, info.sample, info.version, info.kind, info.source.name, info.source.container)
+def _check_stdout(app: App, *, many: bool) -> None:
+    if many or app.as_json:
+        raise click.UsageError("stdout takes one archive, and no --json beside it.")
+    if sys.stdout.isatty():
+        raise click.UsageError("an archive is binary; send it somewhere: > FILE")
 
 
-def _to_stdout(app: App, lake: Lake, wanted: Wanted, container: ContainerKind | None, level: int | None) -> None:
-    source = wanted.source_container
-    chosen = container or (source if source != "folder" else container_of(wanted.source_name) or "zip")
-    report = lake.pull_to(wanted.ref, sys.stdout.buffer, container=chosen, level=level)
-    sys.stdout.buffer.flush()
-    app.say(_line(report))
+def _place(lake: Lake, ref: str, out: str | None, container: ContainerKind | None) -> str | Path | None:
+    """What `-o` means for one archive: only a zip or 7z asked for by --container goes below a folder."""
+    if out is not None and container in ("zip", "7z") and is_folder(out):
+        return Path(out) / lake.file_name(ref, container)
+    return out
 
 
-def _pull(
-    app: App, lake: Lake, targets: list[Target], *, many: bool, level: int | None, force: bool, jobs: int | None
-) -> int:
-    """Pull each; one that fails does not stop the others, and its exit code is the command's."""
+def _pull_each(app: App, pull: Callable[[str, Path], PullReport], wanted: list[Wanted], targets: list[Path]) -> int:
+    """Pull several; one that fails does not stop the others, and the first one's exit code is the command's."""
     documents: list[dict[str, Any]] = []
     code = 0
-    for target in targets:
+    for item, target in zip(wanted, targets, strict=True):
         try:
-            report = lake.pull(
-                target.ref,
-                target.path,
-                container=target.container,
-                level=level,
-                force=force,
-                jobs=jobs,
-                progress=app.progress(),
-            )
+            report = pull(item.ref, target)
         except SxeslakeError as error:
-            if not many:
-                raise
-            app.complain(f"failed     {shown(target.ref)}: {shown(error)}")
-            documents.append({"sample": target.ref, "path": str(target.path), "error": str(error)})
+            app.complain(f"failed     {shown(item.ref)}: {shown(error)}")
+            documents.append(
+                {"sample": item.sample, "version": int(item.version), "path": str(target), "error": str(error)}
+            )
             code = code or error.exit_code
         else:
+            _tell(app, report)
             documents.append(document(report, PULL))
-            if not app.as_json:
-                app.print(_line(report))
-            for before, after in report.renamed:
-                app.say(f"renamed    {shown(before)} is {shown(after)} on disk: Windows cannot hold the name")
     if app.as_json:
-        app.emit(documents if many else documents[0])
+        app.emit(documents)
     return code
 
 
+def _tell(app: App, report: PullReport) -> None:
+    if not app.as_json:
+        app.print(_line(report))
+    for before, after in report.renamed:
+        app.say(f"renamed    {shown(before)} is {shown(after)} on disk")
+
+
 def _line(report: PullReport) -> str:
-    where = f" → {shown(report.path)}" if report.path else ""
     extent = f"{count(report.members, 'entry', 'entries')}, {size(report.bytes_written)}"
-    return f"pulled     {shown(report.sample)}@{report.version}{where}  {extent}"
+    return f"pulled     {shown(report.sample)}@{report.version} → {shown(report.path)}  {extent}"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 from click.shell_completion import CompletionItem
 
-from ..errors import SxeslakeError
-from .app import App
+from sxeslake.cli.app import App
+from sxeslake.errors import SxeslakeError
 
 
 def complete_sample(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import difflib
-import os
-import sys
 from importlib import import_module
-from typing import Any
 
 import click
 
-from .options import global_options, split_options
+from sxeslake.cli.options import global_options, split_options
+from sxeslake.version import __version__
 
 SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Start", ("demo", "init", "use", "doctor")),
@@ -22,9 +19,6 @@ SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Shell", ("completion",)),
 )
 """Every command under its heading. The command `show` is `command` in the module `cli/show.py`."""
-
-PIPE_CLOSED = 141
-"""What a shell reports of a program that wrote into a closed pipe, as in `sxeslake ls | head`."""
 
 
 class Root(click.Group):
@@ -63,20 +57,6 @@ class Root(click.Group):
         split_options(self, ctx, formatter)
         self.format_commands(ctx, formatter)
 
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except BrokenPipeError:
-            # click would leave with 1, which means "unexpected" here.
-            drop_output()
-            raise click.exceptions.Exit(PIPE_CLOSED) from None
-
-
-def drop_output() -> None:
-    """Nobody reads stdout any more: keep the interpreter from complaining when it flushes at the end."""
-    with contextlib.suppress(OSError):  # a stdout without a descriptor has nothing to flush
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
 
 @click.group(
     cls=Root,
@@ -85,7 +65,7 @@ def drop_output() -> None:
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="\b\nExample:\n  sxeslake ingest map.plzip\n  sxeslake ls\n  sxeslake pull map -o map.pl7z",
 )
-@click.version_option(package_name="sxeslake", message="sxeslake %(version)s")
+@click.version_option(__version__, message="sxeslake %(version)s")
 @click.pass_context
 def root(ctx: click.Context) -> None:
     """A data lake for electron-microprobe archives: store once, ask, pull.

@@ -17,13 +17,18 @@ from typing import NoReturn, TextIO
 
 import click
 
-from ..errors import SxeslakeError
-from .app import App
-from .root import PIPE_CLOSED, drop_output, root
+from sxeslake.cli.app import App
+from sxeslake.cli.root import root
+from sxeslake.errors import SxeslakeError
+
+PROGRAM = "sxeslake"
+COMPLETION_VARIABLE = "_SXESLAKE_COMPLETE"
 
 UNEXPECTED = 1
 USAGE = 2
 INTERRUPTED = 130
+PIPE_CLOSED = 141
+"""What a shell reports of a program that wrote into a closed pipe, as in `sxeslake ls | head`."""
 
 _USERINFO = re.compile(r"(?<=://)[^/@\s]+(?::[^@\s]*)?@")
 _SECRET_VARIABLES = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
@@ -46,22 +51,37 @@ def run(args: Sequence[str]) -> int:
     app = App()
     app.as_json = "--json" in args  # known before parsing, so that also a usage error is a document
     try:
-        outcome = root.main(args=list(args), prog_name="sxeslake", standalone_mode=False, obj=app)
+        if COMPLETION_VARIABLE in os.environ:  # the shell asks for completions: click answers, and leaves
+            root.main(args=list(args), prog_name=PROGRAM, complete_var=COMPLETION_VARIABLE)
+        with root.make_context(PROGRAM, list(args), obj=app) as context:
+            outcome = root.invoke(context)
         sys.stdout.flush()
+    except click.exceptions.Exit as leaving:
+        return leaving.exit_code
     except (click.Abort, KeyboardInterrupt):
         return _fail(app, "Interrupted", "Interrupted.", INTERRUPTED)
     except BrokenPipeError:
-        drop_output()
-        return PIPE_CLOSED
-    except click.ClickException as error:
-        return _usage(app, error)
-    except SxeslakeError as error:
-        return _fail(app, type(error).__name__, str(error), error.exit_code)
-    except Exception as error:
-        words = f"Unexpected {type(error).__name__}: {error}" if str(error) else f"Unexpected {type(error).__name__}."
-        hint = "" if app.verbose else " (-v shows where it came from)"
-        return _fail(app, type(error).__name__, words + hint, UNEXPECTED)
+        return _pipe_closed()
+    except Exception as error:  # the last line of defence: whatever it is becomes one line and an exit code
+        return _failed(app, error)
     return outcome if isinstance(outcome, int) else 0
+
+
+def _failed(app: App, error: Exception) -> int:
+    if isinstance(error, click.ClickException):
+        return _usage(app, error)
+    kind = type(error).__name__
+    if isinstance(error, SxeslakeError):
+        return _fail(app, kind, str(error), error.exit_code)
+    hint = "" if app.verbose else " (-v shows where it came from)"
+    return _fail(app, kind, f"Unexpected {kind}{f': {error}' if str(error) else '.'}{hint}", UNEXPECTED)
+
+
+def _pipe_closed() -> int:
+    """Nobody reads stdout any more: keep the interpreter from complaining when it flushes at the end."""
+    with contextlib.suppress(OSError):  # a stdout without a descriptor has nothing to flush
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    return PIPE_CLOSED
 
 
 def _usage(app: App, error: click.ClickException) -> int:
@@ -99,6 +119,6 @@ def scrub(text: str, app: App) -> str:
 
 
 def _hides(option: str) -> bool:
-    from ..settings import is_secret  # noqa: PLC0415  (only an error needs it; start-up time of --help)
+    from sxeslake.settings import is_secret  # noqa: PLC0415  (only an error needs it; start-up time of --help)
 
     return is_secret(option)

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .app import App, pass_app
-from .documents import document
-from .options import LakeCommand
-from .refs import sample_argument
-from .words import count, shown, size
+from sxeslake.cli.app import App, pass_app
+from sxeslake.cli.documents import document
+from sxeslake.cli.options import LakeCommand
+from sxeslake.cli.refs import sample_argument
+from sxeslake.cli.words import count, shown, size
 
 if TYPE_CHECKING:
-    from ..lake import VersionInfo
+    from sxeslake.views import VersionInfo
 
 
 @click.command("show", cls=LakeCommand, example="sxeslake show map@2")
@@ -39,7 +39,7 @@ def _facts(info: VersionInfo, *, verbose: bool) -> list[tuple[str, str]]:
     facts = [
         ("archive", f"{info.sample}@{info.version}, {info.kind}, {info.container}"),
         ("from", f"{source.path} on {source.host}, {size(info.bytes_source)}"),
-        ("SHA-256", source.sha256),
+        ("SHA-256", source.sha256 or ""),
         ("contents", f"{count(info.members, 'entry', 'entries')}, {size(info.bytes_raw)} unpacked"),
         (
             "stored",

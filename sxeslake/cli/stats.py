@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
-from .app import App, pass_app
-from .documents import STATS, document
-from .options import LakeCommand
-from .words import count, percent, size
+from sxeslake.cli.app import App, pass_app
+from sxeslake.cli.documents import STATS, document
+from sxeslake.cli.options import LakeCommand
+from sxeslake.cli.words import count, percent, size
 
 
 @click.command("stats", cls=LakeCommand, example="sxeslake stats")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
-from .app import App, pass_app
-from .options import LakeCommand
-from .words import table
+from sxeslake.cli.app import App, pass_app
+from sxeslake.cli.options import LakeCommand
+from sxeslake.cli.words import table
 
 
 @click.command(
@@ -37,7 +37,7 @@ def command(app: App, name: str | None, url: str | None, embedded: bool, forget:
 
 
 def _change(app: App, name: str | None, url: str | None, *, embedded: bool, forget: bool) -> None:
-    from .. import settings  # noqa: PLC0415  (start-up time of --help, here and below)
+    from sxeslake import settings  # noqa: PLC0415  (start-up time of --help, here and below)
 
     if embedded:
         settings.set_default(None)
@@ -54,7 +54,7 @@ def _change(app: App, name: str | None, url: str | None, *, embedded: bool, forg
 
 
 def _emit(app: App) -> None:
-    from .. import settings  # noqa: PLC0415
+    from sxeslake import settings  # noqa: PLC0415
 
     lakes = [
         {"name": name, "url": lake.url, "storage_options": dict(lake.storage_options)}
@@ -64,7 +64,7 @@ def _emit(app: App) -> None:
 
 
 def _list(app: App) -> None:
-    from .. import settings  # noqa: PLC0415
+    from sxeslake import settings  # noqa: PLC0415
 
     default = settings.default_name()
     rows = [("*" if default == name else "", name, lake.url) for name, lake in settings.named_lakes().items()]

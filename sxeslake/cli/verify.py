@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
-from .app import App, pass_app
-from .documents import CHECKED, PROBLEM, VERIFY, document
-from .options import LakeCommand
-from .words import count, shown, size
+from sxeslake.cli.app import App, pass_app
+from sxeslake.cli.documents import CHECKED, PROBLEM, VERIFY, document
+from sxeslake.cli.options import LakeCommand
+from sxeslake.cli.words import count, shown, size
 
 DAMAGED = 5
 

@@ -41,15 +41,25 @@ class LakeFile:
     @classmethod
     def load(cls, data: bytes, *, where: str) -> LakeFile:
         """Read `lake.json`; what this software cannot understand is refused here."""
+        newer = False
         try:
             if len(data) > MAX_LAKEFILE_BYTES:
                 raise ValueError("it is too large")
             raw = json.loads(data)
+            newer = isinstance(raw["format"], int) and raw["format"] > FORMAT
             chunks, features = raw["chunks"], tuple(str(feature) for feature in raw["features"])
             found = cls(str(raw["lake"]), str(raw["created"]), int(raw["format"]), int(chunks["bytes"]), features)
             if chunks["rule"] != "fixed" or raw["hash"] != "blake3-256" or not 4096 <= found.chunk_bytes <= 64 * MIB:
                 raise ValueError("its hash or chunk rule is unknown")
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            if found.format < 1:
+                raise ValueError(f"format {found.format}")
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+            if newer:
+                raise ReadOnlyError(
+                    f"this lake has format {raw['format']}, which this version cannot read.",
+                    where=where,
+                    hint="Install a newer sxeslake.",
+                ) from error
             raise DamagedLakeError(f"lake.json cannot be read: {error}.", where=where) from error
         unknown = set(features) - KNOWN_FEATURES
         if unknown:

@@ -16,13 +16,14 @@ from typing import Any
 
 from blake3 import blake3
 
-from sxeslake.errors import DamagedLakeError, ReadOnlyError
+from sxeslake.errors import DamagedLakeError, InputError, ReadOnlyError
 from sxeslake.format.keys import check_digest, check_id
 from sxeslake.format.lakefile import FORMAT
 from sxeslake.model import MIB
 
 MAX_ENTRY_BYTES = 1 * MIB
 MAX_BODY_BYTES = 256 * MIB
+_TOO_MUCH = 2**63
 _PREFIX = b'{"blake3":"'
 HASHED_FROM = len(_PREFIX) + 64
 
@@ -108,7 +109,10 @@ class Entry:
         return packs, {manifest.id for manifest in self.manifests} | {archive.manifest for archive in self.archives}
 
 
-_LONG = ("packs", "archives", "condemned_packs", "condemned_manifests", "collected", "forgotten", "annotations")
+_LONG = (
+    "pack_ids", "packs", "manifests", "archives", "forgotten", "restored", "collected", "condemned_packs",
+    "condemned_manifests", "replaced", "tags", "annotations",
+)  # fmt: skip
 
 
 def dump(entry: Entry) -> tuple[bytes, tuple[str, bytes] | None]:
@@ -120,7 +124,10 @@ def dump(entry: Entry) -> tuple[bytes, tuple[str, bytes] | None]:
     long = {key: values.pop(key) for key in _LONG if key in values}
     body = json.dumps({"transaction": entry.transaction, **long}, separators=(",", ":"), ensure_ascii=False).encode()
     digest = blake3(body).hexdigest()
-    return _sealed({**values, "body": {"blake3": digest, "bytes": len(body)}}), (digest, body)
+    data = _sealed({**values, "body": {"blake3": digest, "bytes": len(body)}})
+    if len(data) > MAX_ENTRY_BYTES:
+        raise InputError("the message of this commit is longer than a log entry may be.", hint="Say it in fewer words.")
+    return data, (digest, body)
 
 
 def _plain(entry: Entry) -> dict[str, Any]:
@@ -169,23 +176,35 @@ def body_of(data: bytes, *, where: str) -> tuple[str, int] | None:
 
 def load(data: bytes, body: bytes | None = None, *, where: str) -> Entry:
     """Read an entry; hostile values are refused here, unknown fields are passed over."""
+    if len(data) > MAX_ENTRY_BYTES:
+        raise DamagedLakeError("a log entry is longer than entries may be.", where=where)
     own = digest_of(data, where=where)
     try:
-        raw = json.loads(data)
+        raw = _json(data)
         if int(raw["format"]) > FORMAT:
             raise ReadOnlyError(
                 f"this log entry has format {raw['format']}.", where=where, hint="Install a newer sxeslake."
             )
-        if body is not None:
+        if "body" in raw or body is not None:
+            if body is None:
+                raise DamagedLakeError("the body of a log entry is missing.", where=where)
             if blake3(body).hexdigest() != raw["body"]["blake3"]:
                 raise DamagedLakeError("the body of a log entry does not agree with its hash.", where=where)
-            inner = json.loads(body)
+            inner = _json(body)
             if inner.pop("transaction") != raw["transaction"]:
                 raise DamagedLakeError("the body of a log entry belongs to another transaction.", where=where)
-            raw.update(inner)
+            raw.update({key: inner[key] for key in _LONG if key in inner})  # never the number or the hash before
         return _entry(raw)
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, RecursionError) as error:
         raise DamagedLakeError(f"log entry {own[:12]} cannot be read: {error}.", where=where) from error
+
+
+def _json(data: bytes) -> Any:
+    """JSON whose strings are text: a lone surrogate, which JSON can escape, is in no database and no file name."""
+    raw = json.loads(data)
+    if b"\\u" in data:
+        json.dumps(raw, ensure_ascii=False).encode()
+    return raw
 
 
 def _entry(raw: Mapping[str, Any]) -> Entry:
@@ -194,23 +213,23 @@ def _entry(raw: Mapping[str, Any]) -> Entry:
     for item in raw.get("archives", ()):
         known = _known(ArchiveAdded, item)
         known["needs"] = tuple(pack_ids[index] for index in item.get("needs", ()))
-        known["analyses"], known["warnings"] = tuple(item.get("analyses", ())), tuple(item.get("warnings", ()))
+        known["analyses"], known["warnings"] = _words(item, "analyses"), _words(item, "warnings")
+        known["source"] = _source(known["source"])
         check_id(known["manifest"])
+        bytes.fromhex(known.get("comment", ""))
         archives.append(ArchiveAdded(**known))
     previous = raw.get("previous")
     return Entry(
-        number=int(raw["number"]),
+        number=_count(raw["number"]),
         previous=None if previous is None else check_digest(previous),
         transaction=str(raw["transaction"]),
         time=str(raw["time"]),
         who=str(raw["who"]),
         host=str(raw["host"]),
         tool=str(raw["tool"]),
-        message=raw.get("message"),
-        packs=tuple(PackAdded(**_known(PackAdded, item)) for item in raw.get("packs", ()) if check_id(item["id"])),
-        manifests=tuple(
-            ManifestAdded(**_known(ManifestAdded, item)) for item in raw.get("manifests", ()) if check_id(item["id"])
-        ),
+        message=None if raw.get("message") is None else str(raw["message"]),
+        packs=tuple(PackAdded(**_object(PackAdded, item)) for item in raw.get("packs", ())),
+        manifests=tuple(ManifestAdded(**_object(ManifestAdded, item)) for item in raw.get("manifests", ())),
         archives=tuple(archives),
         forgotten=_versions(raw, "forgotten"),
         restored=_versions(raw, "restored"),
@@ -220,14 +239,54 @@ def _entry(raw: Mapping[str, Any]) -> Entry:
         replaced={
             check_id(old): tuple(check_id(pack) for pack in new) for old, new in raw.get("replaced", {}).items()
         },
-        tags=tuple(raw.get("tags", ())),
-        annotations=tuple(raw.get("annotations", ())),
+        tags=tuple(_tag(tag) for tag in raw.get("tags", ())),
+        annotations=tuple(dict(annotation) for annotation in raw.get("annotations", ())),
         format=int(raw["format"]),
     )
 
 
 def _versions(raw: Mapping[str, Any], key: str) -> tuple[tuple[str, int], ...]:
-    return tuple((str(sample), int(version)) for sample, version in raw.get(key, ()))
+    return tuple((str(sample), _count(version)) for sample, version in raw.get(key, ()))
+
+
+def _count(value: Any) -> int:
+    """`value`, if it is a number from 0 on that a database holds."""
+    if type(value) is not int or not 0 <= value < _TOO_MUCH:
+        raise ValueError(f"{value!r} is no number")
+    return value
+
+
+def _words(item: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    return tuple(str(word) for word in item.get(key, ()))
+
+
+def _source(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Where an archive came from; fields that are unknown here are kept as they are."""
+    known = dict(raw)
+    for key in ("path", "host", "name", "container", "sha256"):
+        if not isinstance(known.get(key), str | None):
+            raise ValueError(f"the source's {key} is {known[key]!r}")
+    for key in ("size", "modified_ns"):
+        if type(known.get(key, 0)) is not int:
+            raise ValueError(f"the source's {key} is {known[key]!r}")
+    return known
+
+
+def _tag(raw: Mapping[str, Any]) -> dict[str, Any]:
+    known = dict(raw)
+    known["sample"], known["tag"] = str(known["sample"]), str(known["tag"])
+    if known.get("action") != "remove":
+        known["version"] = _count(known["version"])
+    return known
+
+
+def _object(kind: type[Any], item: Mapping[str, Any]) -> dict[str, Any]:
+    """The record of a pack or a manifest; its footer is a part of it."""
+    known = _known(kind, item)
+    check_id(known["id"])
+    if not 0 < known["footer_bytes"] <= known["bytes"]:
+        raise ValueError(f"a footer of {known['footer_bytes']} bytes in an object of {known['bytes']}")
+    return known
 
 
 def _known(kind: type[Any], item: Mapping[str, Any]) -> dict[str, Any]:
@@ -238,7 +297,9 @@ def _known(kind: type[Any], item: Mapping[str, Any]) -> dict[str, Any]:
         if spec.name in item:
             value = item[spec.name]
             wanted = plain.get(str(spec.type))
-            if wanted is not None and (type(value) is not wanted or (isinstance(value, int) and value < 0)):
+            if wanted is not None and type(value) is not wanted:
                 raise ValueError(f"{spec.name} is {value!r}")
+            if wanted is int:
+                _count(value)
             known[spec.name] = value
     return known

@@ -28,7 +28,7 @@ from __future__ import annotations
 import io
 import json
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, cast
 
@@ -111,22 +111,20 @@ class ManifestBuilder:
         self._buffer = io.BytesIO()
         self._writer: pq.ParquetWriter | None = None
         self._groups = 0
-        self.rows = 0
 
     def pack_index(self, pack_id: str) -> int:
         """The number under which rows name a pack."""
         return self._packs.setdefault(pack_id, len(self._packs))
 
-    def add(self, table: pa.Table) -> RowRange:
-        """Append one archive's rows: `SCHEMA`, sorted by path."""
+    def add(self, tables: Iterable[pa.Table]) -> RowRange:
+        """Append one archive's rows: tables of `SCHEMA`, a row group each, sorted by path."""
         if self._writer is None:
             self._writer = _writer(self._buffer)
-        first = self._groups
-        for start in range(0, table.num_rows, ROW_GROUP):
-            self._writer.write_table(table.slice(start, ROW_GROUP), row_group_size=ROW_GROUP)
-            self._groups += 1
-        self.rows += table.num_rows
-        return RowRange(first, self._groups - first, table.num_rows)
+        first, rows = self._groups, 0
+        for table in tables:
+            self._writer.write_table(table, row_group_size=ROW_GROUP)
+            self._groups, rows = self._groups + 1, rows + table.num_rows
+        return RowRange(first, self._groups - first, rows)
 
     def finish(self) -> bytes:
         """The object's bytes."""
@@ -213,9 +211,9 @@ class Manifest:
             self._meta = pq.read_metadata(SparseFile(size, [self._footer_run]))
             raw = cast("dict[bytes, bytes]", self._meta.metadata or {})
             self.packs = [check_id(pack) for pack in json.loads(raw[_META_KEY])["packs"]]
-            names = set(self._meta.schema.to_arrow_schema().names)
-        if not names >= set(SCHEMA.names):
-            raise DamagedLakeError("a manifest lacks columns.", where=manifest_id)
+            fields = list(self._meta.schema.to_arrow_schema())
+        if fields[: len(SCHEMA)] != list(SCHEMA):  # columns behind them are a later version's
+            raise DamagedLakeError("a manifest's columns are not those of the format.", where=manifest_id)
 
     def group_bytes(self, group: int) -> tuple[int, int]:
         """Where a row group's bytes begin and end."""
@@ -262,14 +260,15 @@ class Manifest:
         step = ROW_GROUP
         for start in range(0, table.num_rows, step):
             part = table.slice(start, step) if order is None else table.take(pa.array(order[start : start + step]))
-            columns = {name: part[name].to_pylist() for name in SCHEMA.names}
+            with _as_damage(self.manifest_id):  # a path that is no UTF-8
+                columns = {name: part[name].to_pylist() for name in SCHEMA.names}
             for values in zip(*columns.values(), strict=True):
                 yield self._row(*values)
 
     def _row(self, path: str, ordinal: int, directory: bool, size: int, modified_ns: int | None,
              attributes: int | None, dos_time: int | None, raw_name: bytes | None, crc32: int | None,
-             digest: bytes, pack: int | None, frame_offset: int, frame_length: int, blob_offset: int,
-             chunks: bytes | None) -> Row:  # fmt: skip
+             digest: bytes, pack: int | None, frame_offset: int | None, frame_length: int | None,
+             blob_offset: int | None, chunks: bytes | None) -> Row:  # fmt: skip
         kind = cast("Any", "directory" if directory else "file")
         member = Member(path, kind, size, modified_ns, attributes, crc32, dos_time, raw_name)
         if directory or size == 0:
@@ -277,7 +276,9 @@ class Manifest:
         elif chunks is not None:
             blobs = self._chunks(chunks)
         else:
-            hint = None if pack is None else Hint(self._pack(pack), frame_offset, frame_length, blob_offset)
+            hint = None
+            if pack is not None and frame_offset is not None and frame_length is not None and blob_offset is not None:
+                hint = Hint(self._pack(pack), frame_offset, frame_length, blob_offset)
             blobs = (Blob(digest, size, hint),)
         if sum(blob.size for blob in blobs) != (0 if directory else size):
             raise DamagedLakeError(f"the blobs of {path} do not add up to its size.", where=self.manifest_id)

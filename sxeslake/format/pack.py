@@ -112,7 +112,8 @@ def load_footer(pack_id: str, data: bytes, *, where: str) -> Footer:
         columns = np.frombuffer(zstandard.decompress(table, max_output_size=4 * (2 * frames + blobs)), "<u4")
         lengths, counts, sizes = columns[:frames], columns[frames : 2 * frames], columns[2 * frames :]
         ends = np.cumsum(lengths, dtype=np.uint64) + HEADER_BYTES
-        if int(counts.sum(dtype=np.uint64)) != blobs or (frames and int(ends[-1]) != start) or start >= 2**32:
+        end = int(ends[-1]) if frames else HEADER_BYTES
+        if int(counts.sum(dtype=np.uint64)) != blobs or not counts.all() or end != start or start >= 2**32:
             raise ValueError("frames and blobs do not add up")
     except (ValueError, zstandard.ZstdError) as error:
         raise DamagedLakeError(f"a pack's footer cannot be read: {error}.", where=where) from error

@@ -18,13 +18,18 @@ from sxeslake.errors import DamagedArchiveError
 from sxeslake.format import identity
 from sxeslake.format.manifest import NO_DIGEST, Blob
 from sxeslake.ingest.blobtable import BlobTable
+from sxeslake.ingest.columns import MemberColumns
 from sxeslake.ingest.frames import FrameMaker, NewBlob
 from sxeslake.ingest.kinds import kind_of
 from sxeslake.ingest.metadata import MAX_JSON_BYTES, METADATA, MetadataReader
-from sxeslake.model import Digest, Job, Member
+from sxeslake.model import Digest, Job
 
 EMPTY = blake3(b"").digest()
 _LOOK_UP = 4096  # digests asked of the index at once
+
+
+def _silent(_: int) -> None:
+    """Nobody watches."""
 
 
 class Hashed(NamedTuple):
@@ -41,7 +46,7 @@ class Hashed(NamedTuple):
 class Absorbed:
     """An archive as numbers: for each member its digest, CRC-32 and the blobs that it is made of."""
 
-    members: Sequence[Member]
+    members: MemberColumns
     digests: bytearray  # 32 bytes a member
     crcs: array[int]
     first_blob: array[int]  # the number of the only blob; -1: none, see `chunks`
@@ -51,6 +56,7 @@ class Absorbed:
     metadata: MetadataReader = field(default_factory=MetadataReader)
     comment: bytes = b""
     layout_id: str = ""
+    raw_bytes: int = 0
 
     def digest(self, member: int) -> Digest:
         """The BLAKE3 of a member."""
@@ -58,7 +64,7 @@ class Absorbed:
 
     def order(self) -> list[int]:
         """Members by the UTF-8 bytes of their paths."""
-        paths = [member.path.encode() for member in self.members]
+        paths = [path.encode() for path in self.members.paths]
         return sorted(range(len(paths)), key=paths.__getitem__)
 
     def content_id(self, order: Sequence[int]) -> str:
@@ -70,11 +76,6 @@ class Absorbed:
         chunks = np.fromiter((number for numbers in self.chunks.values() for number in numbers), np.int64)
         found = np.unique(np.concatenate((np.frombuffer(self.first_blob, np.int64), chunks)))
         return found[found >= 0]
-
-    @property
-    def raw_bytes(self) -> int:
-        """All members, unpacked."""
-        return sum(member.size for member in self.members)
 
 
 class Absorber:
@@ -93,15 +94,18 @@ class Absorber:
         self._table, self._find, self._frames = table, find, frames
         self._chunk_bytes, self._threads, self._encoding = chunk_bytes, threads, encoding
 
-    def absorb(self, container: Container, advance: Callable[[int], None]) -> Absorbed:
-        """Read an archive whole; InputError leaves the run as it was but for blobs that nobody refers to."""
-        members = container.members
+    def absorb(
+        self, container: Container, start: Callable[[int], None] = _silent, advance: Callable[[int], None] = _silent
+    ) -> Absorbed:
+        """Read an archive whole, telling its raw bytes at the start and on the way; InputError leaves the run as it was but for blobs that nobody refers to."""
+        members = MemberColumns(container.members)
         count = len(members)
         taken = Absorbed(members, bytearray(32 * count), array("I", [0]) * count, array("q", [-1]) * count)
         taken.comment, taken.metadata = container.comment, MetadataReader(self._encoding)
-        taken.layout_id = identity.layout_id(members)
-        for number, member in enumerate(members):
-            if member.kind == "file" and member.size == 0:
+        taken.layout_id, taken.raw_bytes = identity.layout_id(members), sum(members.sizes)
+        start(taken.raw_bytes)
+        for number, size in enumerate(members.sizes):
+            if size == 0 and not members.is_directory(number):
                 taken.digests[32 * number : 32 * number + 32] = EMPTY
         large, first_number = _Large(taken), len(self._table)
         results = in_order(
@@ -109,8 +113,8 @@ class Absorber:
         )
         try:
             for pieces in results:
-                for start in range(0, len(pieces), _LOOK_UP):
-                    self._take(taken, large, pieces[start : start + _LOOK_UP])
+                for at in range(0, len(pieces), _LOOK_UP):
+                    self._take(taken, large, pieces[at : at + _LOOK_UP])
                 advance(sum(len(piece.data) for piece in pieces))
         finally:
             results.close()
@@ -123,19 +127,19 @@ class Absorber:
         unknown = list({piece.digest for piece in pieces if self._table.number(piece.digest) is None})
         known = self._find(unknown) if unknown else {}
         for piece in pieces:
-            member = taken.members[piece.member]
-            number = self._number(taken, piece, member, known)
-            if piece.offset == 0 and len(piece.data) == member.size:
+            path = taken.members.paths[piece.member]
+            number = self._number(taken, piece, path, known)
+            if piece.offset == 0 and len(piece.data) == taken.members.sizes[piece.member]:
                 taken.digests[32 * piece.member : 32 * piece.member + 32] = piece.digest
                 taken.crcs[piece.member] = piece.crc32
                 taken.first_blob[piece.member] = number
-                taken.metadata.look(member.path, piece.data)
+                taken.metadata.look(path, piece.data)
             else:
                 large.add(piece, number)
 
-    def _number(self, taken: Absorbed, piece: Hashed, member: Member, known: dict[Digest, Blob]) -> int:
+    def _number(self, taken: Absorbed, piece: Hashed, path: str, known: dict[Digest, Blob]) -> int:
         number = self._table.number(piece.digest)
-        if (number is not None or piece.digest in known) and _is_measured(member, piece.data):
+        if (number is not None or piece.digest in known) and _is_measured(path, piece.data):
             taken.arrays_met.add(piece.digest)
         if number is not None:
             return number
@@ -143,7 +147,7 @@ class Absorber:
             return self._table.add_known(known[piece.digest])
         number = self._table.add_new(piece.digest, len(piece.data))
         if self._frames is not None:
-            kind = kind_of(member.path, len(piece.data))
+            kind = kind_of(path, len(piece.data))
             self._frames.add(kind, NewBlob(number, piece.digest, piece.data))
         return number
 
@@ -161,10 +165,11 @@ class _Large:
         if piece.member != self._member:
             self.finish()
             self._member, self._hasher, self._crc, self._size = piece.member, blake3(), 0, 0
-            member = self._taken.members[piece.member]
-            self._text = [] if member.path == METADATA and member.size <= MAX_JSON_BYTES else None
+            members = self._taken.members
+            is_metadata = members.paths[piece.member] == METADATA
+            self._text = [] if is_metadata and members.sizes[piece.member] <= MAX_JSON_BYTES else None
         if piece.offset != self._size:
-            raise DamagedArchiveError(f"{self._taken.members[piece.member].path} came in the wrong order.")
+            raise DamagedArchiveError(f"{self._taken.members.paths[piece.member]} came in the wrong order.")
         self._hasher.update(piece.data)
         self._crc = zlib.crc32(piece.data, self._crc)
         self._size += len(piece.data)
@@ -192,25 +197,18 @@ def _hashing(job: Job) -> Callable[[], list[Hashed]]:
 
 
 def _check_whole(taken: Absorbed) -> None:
-    for number, member in enumerate(taken.members):
-        if member.kind == "file" and taken.digest(number) == NO_DIGEST:
-            raise DamagedArchiveError(f"the content of {member.path} is missing.")
+    for number, path in enumerate(taken.members.paths):
+        if taken.digest(number) == NO_DIGEST and not taken.members.is_directory(number):
+            raise DamagedArchiveError(f"the content of {path} is missing.")
 
 
-def _is_measured(member: Member, data: bytes) -> bool:
+def _is_measured(path: str, data: bytes) -> bool:
     """Whether it is an array that two archives share by descent only: not one value throughout."""
-    return member.path.startswith("data/") and member.path.endswith(".data") and bool(data.strip(data[:1]))
+    return path.startswith("data/") and path.endswith(".data") and bool(data.strip(data[:1]))
 
 
 def data_digests(taken: Absorbed) -> Iterator[Digest]:
     """The addresses of an archive's arrays: `data/<uuid>/<type>.data`."""
-    for number, member in enumerate(taken.members):
-        if member.size and member.path.startswith("data/") and member.path.endswith(".data"):
+    for number, path in enumerate(taken.members.paths):
+        if path.startswith("data/") and path.endswith(".data"):
             yield taken.digest(number)
-
-
-def crc_of(taken: Absorbed, number: int) -> int | None:
-    """A member's CRC-32; None for a folder."""
-    member = taken.members[number]
-    return None if member.kind == "directory" else taken.crcs[number]
-

@@ -73,7 +73,7 @@ def _equal_content(vault: Vault, path: Path) -> Sequence[Version]:
     )
     try:
         with open_container(path) as container:
-            absorbed = absorber.absorb(container, lambda _: None)
+            absorbed = absorber.absorb(container)
     except InputError:
         return []
     wanted = (absorbed.content_id(absorbed.order()), absorbed.layout_id)

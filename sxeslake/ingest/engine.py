@@ -22,7 +22,7 @@ from sxeslake.ingest.blobtable import BlobTable
 from sxeslake.ingest.finding import Candidate
 from sxeslake.ingest.frames import FrameMaker
 from sxeslake.ingest.report import ArchiveReport, IngestReport
-from sxeslake.ingest.tables import rows_of
+from sxeslake.ingest.tables import tables_of
 from sxeslake.model import GIB, Limits, Progress, Source
 from sxeslake.vault.commit import blank_entry
 from sxeslake.vault.packing import Packer, Written
@@ -180,9 +180,8 @@ class _Batch:
         before = sources.stamp(path)
         sha256 = sources.later(side, path)
         with open_container(path, encoding=self._options.encoding, limits=self._options.limits) as container:
-            self._start(path, sum(member.size for member in container.members))
-            absorbed = self._absorber.absorb(container, self._advance)
-            source = sources.describe(path, before, container, sha256.result())
+            absorbed = self._absorber.absorb(container, lambda total: self._start(path, total), self._advance)
+            source = sources.describe(path, before, container.kind, absorbed.raw_bytes, sha256.result())
         order = absorbed.order()
         report.kind = "sxes" if absorbed.metadata.is_group else "generic"
         report.members, report.bytes_source, report.bytes_raw = len(absorbed.members), source.size, absorbed.raw_bytes
@@ -231,7 +230,7 @@ class _Batch:
     def _manifest(self, added: Sequence[_Taken]) -> ManifestAdded:
         builder = ManifestBuilder()
         for taken in added:
-            taken.rows = builder.add(rows_of(taken.absorbed, taken.order, self._blobs, builder))
+            taken.rows = builder.add(tables_of(taken.absorbed, taken.order, self._blobs, builder))
         data = builder.finish()
         footer = footer_bytes(data)
         manifest_id = keys.new_id()

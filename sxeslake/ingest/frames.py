@@ -17,9 +17,6 @@ from sxeslake.vault.packing import Packer
 _PENDING_BYTES = 16 * MIB  # of groups that wait for company: a generic archive can have hundreds of kinds
 _MAX_GROUP = 4096  # blobs in a frame
 
-RAW = codecs.Pipeline.parse("raw")
-
-
 class NewBlob(NamedTuple):
     """A blob that the lake lacks: its number in this run, address and bytes."""
 
@@ -88,10 +85,10 @@ class FrameMaker:
         parts = [blob.data for blob in blobs]
         pipeline = self._chooser.choose(kind, parts)
         raw = parts[0] if len(parts) == 1 else b"".join(parts)
-        payload = codecs.encode(pipeline, raw)
+        pipeline, payload = codecs.encode_or_raw(pipeline, raw)
         # Proved before it is trusted: a codec that errs must never cost a spectrum.
-        if len(payload) >= len(raw) or codecs.decode(pipeline, payload, len(raw)) != raw:
-            pipeline, payload = RAW, raw
+        if codecs.decode(pipeline, payload, len(raw)) != raw:
+            pipeline, payload = codecs.RAW, raw
         return _Encoded(kind, blobs, frame.seal(pipeline.descriptor, [len(part) for part in parts], payload))
 
     def _place(self, encoded: _Encoded) -> None:

@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-from sxeslake.archive.container import Container, sniff
+from sxeslake.archive.container import sniff
 from sxeslake.errors import InputError
 from sxeslake.model import MIB, ContainerKind, Source
 
@@ -37,14 +37,13 @@ def later(pool: ThreadPoolExecutor, path: Path) -> Future[str | None]:
     return pool.submit(lambda: None if path.is_dir() else sha256_of(path))
 
 
-def describe(path: Path, before: Stamp, container: Container, sha256: str | None) -> Source:
+def describe(path: Path, before: Stamp, kind: ContainerKind, raw_bytes: int, sha256: str | None) -> Source:
     """The source of an archive that has been read; InputError where it changed meanwhile."""
     if stamp(path) != before:
         raise InputError(
             "the file changed while it was read; nothing was stored.", where=path, hint="Ingest it again when it is whole."
         )
-    size = sum(member.size for member in container.members) if container.kind == "folder" else before.size
-    return _source(path, container.kind, size, before, sha256)
+    return _source(path, kind, raw_bytes if kind == "folder" else before.size, before, sha256)
 
 
 def describe_file(path: Path, before: Stamp, sha256: str) -> Source:

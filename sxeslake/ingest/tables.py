@@ -2,37 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from sxeslake.format.manifest import CHUNK, SCHEMA, ManifestBuilder, digest_column
-from sxeslake.ingest.absorb import Absorbed, crc_of
+from sxeslake.format.manifest import CHUNK, ROW_GROUP, SCHEMA, ManifestBuilder, digest_column
+from sxeslake.ingest.absorb import Absorbed
 from sxeslake.ingest.blobtable import BlobTable
 
 
-def rows_of(taken: Absorbed, order: Sequence[int], table: BlobTable, manifest: ManifestBuilder) -> pa.Table:
-    """The member table of one archive, sorted by path, with a hint for every blob."""
-    members = [taken.members[number] for number in order]
-    places = [_place(taken, number, table, manifest) for number in order]
-    digests = np.frombuffer(taken.digests, np.uint8).reshape(-1, 32)[list(order)]
+def tables_of(
+    taken: Absorbed, order: Sequence[int], table: BlobTable, manifest: ManifestBuilder
+) -> Iterator[pa.Table]:
+    """The member table of one archive, sorted by path, a row group at a time, with a hint for every blob."""
+    for start in range(0, len(order), ROW_GROUP):
+        yield _rows(taken, order[start : start + ROW_GROUP], table, manifest)
+
+
+def _rows(taken: Absorbed, numbers: Sequence[int], table: BlobTable, manifest: ManifestBuilder) -> pa.Table:
+    members = [taken.members[number] for number in numbers]
+    places = [_place(taken, number, table, manifest) for number in numbers]
+    is_folder = [member.kind == "directory" for member in members]
     columns: dict[str, Any] = {
         "path": [member.path for member in members],
-        "ordinal": pa.array(np.asarray(order, np.uint32)),
-        "directory": [member.kind == "directory" for member in members],
+        "ordinal": pa.array(np.asarray(numbers, np.uint32)),
+        "directory": is_folder,
         "size": [member.size for member in members],
         "modified_ns": [member.modified_ns for member in members],
         "attributes": [member.attributes for member in members],
         "dos_time": [member.dos_time for member in members],
         "raw_name": [member.raw_name for member in members],
-        "crc32": [crc_of(taken, number) for number in order],
-        "blake3": digest_column(digests),
+        "crc32": [None if folder else taken.crcs[number] for number, folder in zip(numbers, is_folder, strict=True)],
+        "blake3": digest_column(np.frombuffer(taken.digests, np.uint8).reshape(-1, 32)[list(numbers)]),
+        "chunks": [_chunks(taken.chunks.get(number), table, manifest) for number in numbers],
     }
     for at, name in enumerate(("pack", "frame_offset", "frame_length", "blob_offset")):
         columns[name] = [place[at] for place in places]
-    columns["chunks"] = [_chunks(taken.chunks.get(number), table, manifest) for number in order]
     arrays = [pa.array(columns[field.name], field.type) for field in SCHEMA]
     return pa.Table.from_arrays(arrays, schema=SCHEMA)
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from urllib.parse import unquote, urlsplit
-from urllib.request import url2pathname
+from urllib.parse import unquote
 
 from ..errors import StorageError, UsageError
 
@@ -112,12 +111,12 @@ def _cut_userinfo(rest: str) -> tuple[str | None, str]:
 
 
 def _file_path(url: str) -> str:
-    """`file:///a%20b` → `/a b`; `file:///C:/x` → `C:\\x` on Windows."""
-    split = urlsplit(url)
-    if split.netloc not in ("", "localhost"):
-        # `file://C:/x` and `file://relative` are common slips; a host part has no other meaning here.
-        return str(Path(url2pathname(split.netloc + split.path)).absolute())
-    return str(Path(url2pathname(split.path)).absolute())
+    """`file:///a%20b` → `/a b`; `file:///C:/x` → `C:/x`; `file://a/b`, a common slip, is the relative `a/b`."""
+    path = unquote(url.partition("://")[2])
+    path = path.removeprefix("localhost") if path.startswith("localhost/") else path
+    if _WINDOWS_PATH.match(path[1:]):
+        return path[1:]
+    return str(Path(path).absolute())
 
 
 def join(root: str, key: str) -> str:

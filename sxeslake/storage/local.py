@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import secrets
+import stat
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -102,9 +103,10 @@ class LocalStore:
         self.counters.add("HEAD")
         try:
             with _translated(path, "look at"):
-                return path.stat().st_size if not path.is_dir() else None
+                status = path.stat()
         except ObjectNotFoundError:
             return None
+        return None if stat.S_ISDIR(status.st_mode) else status.st_size
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         """Objects whose key starts with `prefix`, folder by folder."""

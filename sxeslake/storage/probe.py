@@ -39,6 +39,7 @@ def probe(store: Store, *, rounds: int = 4, writers: int = 4) -> ProbeReport:
 
 def _judge(store: Store, fresh_key: Callable[[], str], rounds: int, writers: int) -> ProbeReport:
     key = fresh_key()
+    store.delete([key])  # who may not clean up gets the error now, before anything is written
     if not _try_create(store, key, b"first"):
         return ProbeReport(False, 0, "a new object was refused as if it existed")
     second = _try_create(store, key, b"second")

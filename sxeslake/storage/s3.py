@@ -35,6 +35,8 @@ MAX_FETCH = 8 * 1024 * 1024
 CONCURRENCY = 24
 """Requests in flight for one call; the pool of connections bounds all calls together."""
 CLOSING_S = 5
+READ = "s3:GetObject and s3:ListBucket"
+"""Without the second, S3 answers 403 to a request for an absent object."""
 NONCE = "put-nonce"
 """Object metadata, `x-amz-meta-put-nonce`: tells a writer whether an object is from its own request."""
 
@@ -182,7 +184,7 @@ class S3Store:
             _, _, total = str(reply.get("ContentRange", "")).rpartition("/")
             return body, int(total) if total.isdigit() else announced
 
-        return await self._request(key, "s3:GetObject", operation)
+        return await self._request(key, READ, operation)
 
     async def _get_exactly(self, key: str, start: int, end: int) -> bytes:
         body, _ = await self._get(key, f"{start}-{end - 1}")
@@ -231,7 +233,7 @@ class S3Store:
             return bool(reply.get("Metadata", {}).get(NONCE) == nonce)
 
         try:
-            return await self._request(key, "s3:GetObject", operation)
+            return await self._request(key, READ, operation)
         except (ObjectNotFoundError, AccessDeniedError):
             return False
 
@@ -245,7 +247,7 @@ class S3Store:
                     return None
                 raise
 
-        return await self._request(key, "s3:GetObject and s3:ListBucket", operation)
+        return await self._request(key, READ, operation)
 
     async def _list_page(self, prefix: str, token: str | None) -> dict[str, Any]:
         async def operation(client: Any) -> dict[str, Any]:

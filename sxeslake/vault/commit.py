@@ -15,7 +15,7 @@ import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from sxeslake.errors import ConflictError, DeadObjectsError, ObjectExistsError
+from sxeslake.errors import ConflictError, DeadObjectsError, ObjectExistsError, ObjectNotFoundError, UnreachableError
 from sxeslake.format import keys, logentry
 from sxeslake.format.logentry import Entry
 from sxeslake.model import MIB
@@ -60,8 +60,10 @@ def commit(store: Store, state: State, build: Callable[[Head], Entry | None]) ->
         record = _record(store, entry)
         try:
             store.create(keys.log_key(entry.number), record.data)
-        except ObjectExistsError:
-            there = log.read_entry(store, entry.number)
+        except (ObjectExistsError, UnreachableError):
+            there = _entry_there(store, entry.number)
+            if there is None:  # it never arrived
+                raise
             if there.entry.transaction == entry.transaction:  # our own PUT, whose reply was lost
                 record = there
             else:
@@ -71,6 +73,13 @@ def commit(store: Store, state: State, build: Callable[[Head], Entry | None]) ->
         state.apply([record])
         return record
     raise ConflictError(f"{_ATTEMPTS} other commits came first.", hint="Run the command again.")
+
+
+def _entry_there(store: Store, number: int) -> LogRecord | None:
+    try:
+        return log.read_entry(store, number)
+    except ObjectNotFoundError:
+        return None
 
 
 def _record(store: Store, entry: Entry) -> LogRecord:

@@ -56,9 +56,14 @@ def sync(store: Store, state: State) -> None:
 
 
 def _agrees(store: Store, number: int, digest: str | None) -> bool:
-    """Whether the bucket's entry is the one that was folded: a lake can be restored from a backup."""
+    """Whether the bucket's entry is the one that was folded: a lake can be restored from a backup.
+
+    A damaged entry is: what was folded was proved then, so reading goes on, and `verify` names the damage.
+    """
     key = keys.log_key(number)
     try:
         return logentry.digest_of(store.get(key), where=key) == digest
     except ObjectNotFoundError:
         return False
+    except DamagedLakeError:
+        return True

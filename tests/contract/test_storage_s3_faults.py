@@ -19,6 +19,7 @@ from sxeslake.errors import (
     SxeslakeError,
     UnreachableError,
 )
+from sxeslake.storage import Counters
 from sxeslake.storage.address import parse
 from sxeslake.storage.retry import RetryPolicy
 from sxeslake.storage.s3 import S3Store
@@ -40,6 +41,7 @@ class ScriptedS3:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            wbufsize = -1  # one packet a reply: header and body apart wait for an acknowledgement
 
             def log_message(self, *arguments: object) -> None:
                 """Quiet."""
@@ -142,11 +144,17 @@ def opened(endpoint: str, *, policy: RetryPolicy = QUICK, read_timeout_s: float 
     return S3Store(address, settings_from(address, options), policy, read_timeout_s=read_timeout_s)
 
 
-@pytest.fixture
-def store(server: ScriptedS3) -> Iterator[S3Store]:
-    store = opened(server.endpoint)
+@pytest.fixture(scope="module")
+def connected(running_server: ScriptedS3) -> Iterator[S3Store]:
+    store = opened(running_server.endpoint)
     yield store
     store.close()
+
+
+@pytest.fixture
+def store(connected: S3Store) -> S3Store:
+    connected.counters = Counters()
+    return connected
 
 
 @pytest.mark.parametrize(

@@ -105,6 +105,9 @@ def test_the_ingester_adds_and_never_deletes(as_identity: Callable[[str], Store]
     with pytest.raises(AccessDeniedError, match=r"s3://lake/main/log/1: .*s3:DeleteObject"):
         ingester.delete(["log/1"])
     assert ingester.size("log/2") is None
+    with pytest.raises(AccessDeniedError, match="s3:DeleteObject"):
+        probe(ingester)
+    assert list(ingester.list("probe/")) == [], "what could not be cleaned up was not written"
 
 
 def test_the_reader_reads_and_nothing_else(as_identity: Callable[[str], Store]) -> None:

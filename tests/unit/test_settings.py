@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import pytest
@@ -148,4 +147,4 @@ def test_the_file_is_json_with_other_keys_kept(own_folders: Path) -> None:
     settings.add_named_lake("facility", "s3://bucket/lake")
     document = json.loads(path.read_text())
     assert document["instruments"] == {"JXA-8530F": {"time_zone": "Europe/Paris"}}
-    assert os.listdir(path.parent) == ["config.json"]
+    assert [file.name for file in path.parent.iterdir()] == ["config.json"]

@@ -16,6 +16,7 @@ from sxeslake.errors import DamagedArchiveError, UsageError
 
 XES_ROWS: Final = 17  # 16 rows of signal and one of about one frame
 XES_COLUMNS: Final = 2049  # 2,048 columns of signal and one of about one frame
+XES_BYTES: Final = XES_ROWS * XES_COLUMNS * 4
 FULL_SCALE: Final = 65_535  # one frame of a 16-bit camera
 _BACKGROUND_HEADER_BYTES: Final = 12
 _BACKGROUND_TRAILER_BYTES: Final = 12

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
+
+from sxeslake.errors import UsageError
 
 _BROKEN: Final = (ValueError, RecursionError)  # RecursionError: nesting beyond the interpreter's stack
 
@@ -39,6 +42,16 @@ class Document:
     def fields(self) -> dict[str, object]:
         """The value if it is an object, else empty."""
         return self.value if isinstance(self.value, dict) else {}
+
+
+def check_encoding(encoding: str | None) -> str | None:
+    """The encoding, if there is one of that name."""
+    if encoding is not None:
+        try:
+            codecs.lookup(encoding)
+        except LookupError as error:
+            raise UsageError(f"unknown encoding {encoding}", hint="Try cp932, cp437 or latin-1.") from error
+    return encoding
 
 
 def parse(path: str, raw: bytes, encoding: str | None = None) -> Document:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self, TypeVar
+from typing import Literal, Self, TypeVar, cast
 
 from sxeslake.archive.container import DEFAULT_LEVEL, open_container
 from sxeslake.archive.sxes import adding, layout, saving, transfer
-from sxeslake.archive.sxes.documents import Document, GroupWarning, dump, parse
+from sxeslake.archive.sxes.documents import Document, GroupWarning, check_encoding, dump, parse
 from sxeslake.archive.sxes.items import Item
 from sxeslake.archive.sxes.outline import Analysis, Entry, Items, Project
 from sxeslake.archive.sxes.position import Image, Position
@@ -18,7 +18,6 @@ from sxeslake.archive.sxes.shared_files import SharedFiles
 from sxeslake.archive.sxes.source import ContainerSource, EditedSource, MemberSource
 from sxeslake.archive.sxes_metadata import version_of
 from sxeslake.errors import (
-    AlreadyExistsError,
     DamagedArchiveError,
     InputError,
     MemberNotFoundError,
@@ -28,6 +27,7 @@ from sxeslake.errors import (
 from sxeslake.model import Limits
 
 EntryT = TypeVar("EntryT", bound=Entry)
+CopyT = TypeVar("CopyT", bound=Project | Analysis | Item)
 
 
 def open_group(
@@ -81,7 +81,7 @@ class Group:
         on_close: Callable[[], None] | None = None,
     ) -> None:
         self.name = name
-        self.encoding = encoding
+        self.encoding = check_encoding(encoding)
         self.path = path
         self._on_close = on_close
         self._warnings: dict[GroupWarning, None] = {}
@@ -222,15 +222,13 @@ class Group:
         """Add a condition; returns its id."""
         return self.files.add(Condition, condition)
 
-    def copy(
-        self, what: Project | Analysis | Item, into: Project | Analysis | None = None
-    ) -> Project | Analysis | Item:
+    def copy(self, what: CopyT, into: Project | Analysis | None = None) -> CopyT:
         """Copy a project, an analysis (into a project), a position or an image (into an analysis), from any group.
 
         Conditions, raw conditions and backgrounds come along, shared by hash. Ids stay where they are free. Large
         members are read when this group is saved: keep the other group open until then.
         """
-        return transfer.copy(self, what, into)
+        return cast(CopyT, transfer.copy(self, what, into))
 
     def remove(self, what: Project | Analysis | Item) -> None:
         """Remove a project, an analysis, a position or an image, with all that nothing else lists or needs."""
@@ -247,7 +245,7 @@ class Group:
         """Write the group, whole or not at all; then read on from what was written.
 
         Without `path`, over the file it came from. The container follows the suffix: `.plzip` `.zip` `.pl7z`
-        `.7z`; no suffix is a folder. Raises AlreadyExistsError, UsageError.
+        `.7z`; no suffix is a folder. Raises AlreadyExistsError, UsageError, StorageError.
         """
         target = Path(path) if path is not None else self.path
         if target is None:
@@ -261,10 +259,10 @@ class Group:
                 self._close_base()  # Windows cannot replace an open file
             try:
                 saving.put_in_place(written, target)
-            except OSError as error:
+            except OSError:
                 if own:
                     self.edited.rebase(self._open_base(target))
-                raise AlreadyExistsError(f"cannot be replaced: {error.strerror}", where=target) from error
+                raise
         self._close_base()
         old, self.path, self.name = self.edited, target, target.name
         self.edited = old.successor(self._open_base(target))
@@ -343,7 +341,8 @@ class Group:
         """Whether an id is taken by anything in the group."""
         return (
             any(uuid in self._owners(root) for root in (layout.DATA, layout.IMAGES))
-            or any(entry.uuid == uuid for entry in (*self.projects, *self.analyses))
+            or self.analysis(uuid) is not None
+            or any(project.uuid == uuid for project in self.projects)
             or any(self.edited.children(layout.item_folder(root, uuid)) for root in (layout.DATA, layout.IMAGES))
         )
 

@@ -63,7 +63,8 @@ class Position(Item):
         raw = self.raw(data_type)
         where = f"{self.group.name}: {layout.type_path(self.uuid, data_type)}"
         if dtype is None and data_type == "xes":
-            return arrays.xes_array(raw, self._condition_fields(), where)
+            usual = len(raw) == arrays.XES_BYTES  # then no condition needs to be read to know the shape
+            return arrays.xes_array(raw, None if usual else self._condition_fields(), where)
         if dtype is None and data_type == "qlw":
             return arrays.qlw_array(raw, where)
         try:

@@ -7,13 +7,12 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import pairwise
 from pathlib import Path
 
 from sxeslake.archive.container import create_writer
 from sxeslake.archive.names import check_members, windows_escape
 from sxeslake.archive.sxes.source import MemberSource
-from sxeslake.errors import AlreadyExistsError, UsageError
+from sxeslake.errors import AlreadyExistsError, StorageError, UsageError
 from sxeslake.model import MIB, ContainerKind, Member
 
 CONTAINER_OF_SUFFIX: dict[str, ContainerKind] = {
@@ -51,7 +50,10 @@ def written_beside(
     """The whole archive under a temporary name in the target's folder; gone again when the block fails."""
     members = source.children("")
     check_members(members, where=source.name)
-    beside = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent))
+    try:
+        beside = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent))
+    except OSError as error:
+        raise StorageError(f"cannot be written there: {error.strerror}", where=target) from error
     try:
         written = beside / target.name
         if kind == "folder":
@@ -65,6 +67,8 @@ def written_beside(
                 out.flush()
                 os.fsync(out.fileno())
         yield written
+    except OSError as error:
+        raise StorageError(f"cannot be written: {error.strerror}", where=target) from error
     finally:
         shutil.rmtree(beside, ignore_errors=True)
 
@@ -78,23 +82,25 @@ def put_in_place(written: Path, target: Path) -> None:
 
 def _contents(source: MemberSource, members: Sequence[Member]) -> Iterator[tuple[Member, bytes]]:
     """All members in order with their bytes, read in batches; folders have none."""
-    for batch in _batches(members):
+    for batch in batches(members):
         data = dict(source.read_many([member.path for member in batch if member.kind == "file"]))
         for member in batch:
-            yield member, data.pop(member.path, b"") if member.kind == "directory" else data.pop(member.path)
+            found = data.pop(member.path, None) if member.kind == "file" else b""
+            yield member, source.read(member.path) if found is None else found  # read says why it is not there
 
 
-def _batches(members: Sequence[Member]) -> Iterator[Sequence[Member]]:
-    """Runs of members of some MiB together."""
-    cuts, size = [0], 0
+def batches(
+    members: Sequence[Member], most_bytes: int = _BATCH_BYTES, most_members: int = _BATCH_MEMBERS
+) -> Iterator[Sequence[Member]]:
+    """Runs of members of some MiB together; a member larger than that stands alone."""
+    start = size = 0
     for index, member in enumerate(members):
+        if index > start and (size + member.size > most_bytes or index - start == most_members):
+            yield members[start:index]
+            start, size = index, 0
         size += member.size
-        if size > _BATCH_BYTES or index - cuts[-1] >= _BATCH_MEMBERS:
-            cuts.append(index)
-            size = member.size
-    for first, last in pairwise([*cuts, len(members)]):
-        if first < last:
-            yield members[first:last]
+    if start < len(members):
+        yield members[start:]
 
 
 def _write_folder(source: MemberSource, members: Sequence[Member], folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""A place for bytes that wait to be saved: memory, then a temporary file, so that a new map needs no memory of its size."""
+"""A place for bytes that wait to be saved: memory, then a temporary file, so that a new map needs little memory."""
 
 from __future__ import annotations
 

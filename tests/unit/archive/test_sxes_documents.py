@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from sxeslake.archive.sxes import layout
-from sxeslake.archive.sxes.documents import dump, parse
+from sxeslake.archive.sxes.documents import check_encoding, dump, parse
+from sxeslake.errors import UsageError
 
 
 def test_utf8_with_and_without_mark() -> None:
@@ -34,6 +35,12 @@ def test_legacy_text_without_a_hint_is_said_and_not_writable() -> None:
 def test_text_that_an_encoding_lacks_is_escaped() -> None:
     assert dump({"a": "µソ\ud800"}, "cp437") == b'{"a":"\\u00b5\\u30bd\\ud800"}'
     assert dump({"a": "\ud800"}) == b'{"a":"\\ud800"}'
+
+
+def test_an_encoding_must_exist() -> None:
+    assert check_encoding("cp932") == "cp932"
+    with pytest.raises(UsageError, match="unknown encoding cp93"):
+        check_encoding("cp93")
 
 
 @pytest.mark.parametrize(

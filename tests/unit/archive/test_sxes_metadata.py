@@ -59,7 +59,8 @@ def test_nonsense_gives_none_everywhere(nonsense: object) -> None:
     for reader in (read.read_state, read.read_condition, read.read_info, read.read_project, read.read_analysis):
         record = reader(nonsense)
         assert all(getattr(record, field.name) in (None, ()) for field in fields(record))
-    assert read.read_projects(nonsense) == read.read_analyses(nonsense) == ()
+    assert read.read_projects(nonsense) == ()
+    assert read.read_analyses(nonsense) == ()
 
 
 def test_rows_and_columns_undo_the_swapped_names() -> None:

@@ -1,4 +1,4 @@
-"""Where pulled archives go."""
+"""Where several pulled archives go."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from sxeslake.cli.destinations import Target, Wanted, container_of, one, several
+from sxeslake.cli.destinations import Wanted, archive_suffix, below, is_folder
 from sxeslake.errors import UsageError
-from sxeslake.model import ContainerKind
 
-MAP = Wanted("2018/map@2", "2018/map", 2, "sxes", "map.plzip", "zip")
-OLD = Wanted("2018/map@1", "2018/map", 1, "sxes", "map.plzip", "zip")
-NOTES = Wanted("notes@1", "notes", 1, "generic", "Notes.7z", "7z")
-TREE = Wanted("run@1", "run", 1, "generic", "run", "folder")
+MAP = Wanted("2018/map@2", "Map 1.plzip")
+OLD = Wanted("2018/map@1", "Map 1.plzip")
+NOTES = Wanted("notes@1", "Notes.7z")
+TREE = Wanted("run@1", "run.d")
 
 
 @pytest.fixture(autouse=True)
@@ -22,85 +21,55 @@ def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "container"),
-    [("x.pl7z", "7z"), ("x.7Z", "7z"), ("a/x.plzip", "zip"), ("x.zip", "zip"), ("x", None), ("x.gz", None)],
+    ("name", "suffix"),
+    [("x.pl7z", ".pl7z"), ("x.7Z", ".7Z"), ("a/x.plzip", ".plzip"), ("x", ""), ("x.gz", "")],
 )
-def test_the_suffix_says_the_container(name: str, container: str | None) -> None:
-    assert container_of(name) == container
+def test_an_archives_suffix(name: str, suffix: str) -> None:
+    assert archive_suffix(name) == suffix
 
 
-@pytest.mark.parametrize(
-    ("wanted", "out", "container", "path", "becomes"),
-    [
-        (MAP, None, None, "map.plzip", "zip"),
-        (MAP, None, "7z", "map.pl7z", "7z"),
-        (MAP, None, "folder", "map", "folder"),
-        (NOTES, None, "zip", "Notes.zip", "zip"),
-        (TREE, None, None, "run", "folder"),
-        (TREE, None, "zip", "run.zip", "zip"),
-        (MAP, "x.pl7z", None, "x.pl7z", "7z"),
-        (MAP, "x.plzip", None, "x.plzip", "zip"),
-        (MAP, "x/", None, "x", "folder"),
-        (MAP, "x/", "folder", "x", "folder"),
-        (MAP, "x/", "7z", "x/map.pl7z", "7z"),
-        (MAP, "x.zip/", None, "x.zip", "folder"),
-        (MAP, "x.pl7z", "zip", "x.pl7z", "zip"),
-        (MAP, "x", None, "x", "zip"),
-        (TREE, "x", None, "x", "folder"),
-    ],
-)
-def test_one_archive(
-    wanted: Wanted, out: str | None, container: ContainerKind | None, path: str, becomes: ContainerKind
-) -> None:
-    assert one(wanted, out, container) == Target(wanted.ref, Path(path), becomes)
-
-
-def test_an_existing_folder_is_a_folder_without_the_slash() -> None:
+def test_a_folder_ends_in_a_slash_or_is_there() -> None:
     Path("there").mkdir()
-    assert one(MAP, "there", None) == Target(MAP.ref, Path("there"), "folder")
+    assert is_folder("x/")
+    assert is_folder(".")
+    assert is_folder("there")
+    assert not is_folder("x")
 
 
-def test_several_go_under_their_samples_names() -> None:
-    targets = several([MAP, NOTES, TREE], "out/", None, as_source=False)
-    assert [(str(t.path), t.container) for t in targets] == [
-        ("out/2018/map.plzip", "zip"),
-        ("out/notes.7z", "7z"),
-        ("out/run", "folder"),
-    ]
+@pytest.mark.parametrize("out", ["out/", "out"])
+def test_several_go_under_their_samples_names(out: str) -> None:
+    paths = below(out, [MAP, NOTES, TREE], as_source=False)
+    assert paths == [Path("out/2018/map.plzip"), Path("out/notes.7z"), Path("out/run")]
 
 
 def test_as_source_goes_under_the_names_they_came_with() -> None:
-    targets = several([MAP, NOTES, TREE], "out", None, as_source=True)
-    assert [(str(t.path), t.container) for t in targets] == [
-        ("out/2018/map.plzip", "zip"),
-        ("out/Notes.7z", "7z"),
-        ("out/run", "folder"),
-    ]
+    paths = below("out", [MAP, NOTES, TREE], as_source=True)
+    assert paths == [Path("out/2018/Map 1.plzip"), Path("out/Notes.7z"), Path("out/run.d")]
 
 
-def test_several_in_another_container_change_their_suffix() -> None:
-    targets = several([MAP, NOTES, TREE], None, "7z", as_source=False)
-    assert [str(t.path) for t in targets] == ["2018/map.pl7z", "notes.7z", "run.7z"]
+def test_without_a_folder_they_go_here() -> None:
+    assert below(None, [MAP, NOTES], as_source=False) == [Path("2018/map.plzip"), Path("notes.7z")]
 
 
-def test_versions_of_one_sample_stay_apart() -> None:
-    targets = several([OLD, MAP, NOTES], "out/", None, as_source=False)
-    assert [t.path.name for t in targets] == ["map@1.plzip", "map@2.plzip", "notes.7z"]
+@pytest.mark.parametrize("as_source", [False, True])
+def test_versions_of_one_sample_stay_apart(as_source: bool) -> None:
+    names = [path.name for path in below("out/", [OLD, MAP, NOTES], as_source=as_source)]
+    stem = "Map 1" if as_source else "map"
+    assert names[:2] == [f"{stem}@1.plzip", f"{stem}@2.plzip"]
+    assert "@" not in names[2]
 
 
 def test_names_that_differ_by_case_only_stay_apart() -> None:
-    upper = Wanted("NOTES@3", "NOTES", 3, "generic", "NOTES.7z", "7z")
-    targets = several([NOTES, upper], "out/", None, as_source=False)
-    assert [t.path.name for t in targets] == ["notes@1.7z", "NOTES@3.7z"]
+    upper = Wanted("NOTES@3", "x.7z")
+    assert [path.name for path in below(None, [NOTES, upper], as_source=False)] == ["notes@1.7z", "NOTES@3.7z"]
 
 
 def test_several_do_not_go_into_one_file() -> None:
     with pytest.raises(UsageError, match=r"x\.pl7z: several archives do not go into one file.*-o x/"):
-        several([MAP, NOTES], "x.pl7z", None, as_source=False)
+        below("x.pl7z", [MAP, NOTES], as_source=False)
 
 
-@pytest.mark.parametrize("name", ["../x.zip", "/etc/x.zip", "a/../../x.zip"])
-def test_a_name_that_leaves_the_folder_is_refused(name: str) -> None:
-    wanted = Wanted("x@1", "x", 1, "generic", name, "zip")
+@pytest.mark.parametrize("sample", ["../x", "/etc/x", "a/../../x", "..\\x"])
+def test_a_name_that_leaves_the_folder_is_refused(sample: str) -> None:
     with pytest.raises(UsageError, match="does not stay"):
-        one(wanted, None, None)
+        below("out/", [Wanted(f"{sample}@1", "x.zip")], as_source=False)

@@ -29,6 +29,7 @@ POSIX = pytest.mark.skipif(os.name == "nt", reason="paths of this form mean some
         pytest.param("/data/lake", "file", "/data/lake", marks=POSIX),
         pytest.param("/data/a b#c?d@e", "file", "/data/a b#c?d@e", marks=POSIX),
         pytest.param("file:///data/a%20b", "file", "/data/a b", marks=POSIX),
+        ("file:///C:/x%20y", "file", "C:/x y"),
         pytest.param("file://localhost/data", "file", "/data", marks=POSIX),
     ],
 )

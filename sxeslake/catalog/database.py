@@ -1,0 +1,143 @@
+"""DuckDB in memory over the exact part files of one snapshot: quick to open, brings only the tables a query names."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from sxeslake.catalog.cache import Cache, Fetch
+from sxeslake.catalog.snapshot import Snapshot
+from sxeslake.catalog.tables import BY_NAME
+from sxeslake.catalog.views import further_views, literal, needed_tables, table_view
+from sxeslake.errors import DamagedLakeError, UsageError
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+_BATCH_ROWS: Final = 32_768
+_SETTINGS: Final = (
+    "SET TimeZone = 'UTC'",
+    "SET autoinstall_known_extensions = false",
+    "SET autoload_known_extensions = false",
+    "SET parquet_metadata_cache = true",  # parts never change: their footers need reading once
+    "SET python_enable_replacements = false",  # a name in a query is a table, never a variable of ours
+)
+
+
+class Database:
+    """The catalogue at one snapshot. Safe for many threads; each query has a cursor of its own.
+
+    `time_zones` maps instrument → IANA name (`"*"` for all others) and gives `acquired_at`.
+    """
+
+    def __init__(
+        self, snapshot: Snapshot, cache: Cache, fetch: Fetch, *, time_zones: Mapping[str, str] | None = None
+    ) -> None:
+        import duckdb  # noqa: PLC0415 - heavy; commands without a query never pay for it
+
+        self.snapshot = snapshot
+        self.bytes_fetched = 0
+        self._cache = cache
+        self._fetch = fetch
+        self._lock = threading.Lock()
+        self._made: set[str] = set()
+        self._connection = duckdb.connect(":memory:")
+        for setting in _SETTINGS:
+            self._connection.execute(setting)
+        self._time_zones = self._checked(time_zones or {})
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._connection.close()
+
+    def reader(self, sql: str, parameters: Mapping[str, object] | None = None) -> pa.RecordBatchReader:
+        """The answer to our own SQL, batch by batch; `$name` parameters are bound. Free SQL goes to the sandbox."""
+        with self._own_errors():
+            return self._relation(sql, parameters).to_arrow_reader(_BATCH_ROWS)
+
+    def table(self, sql: str, parameters: Mapping[str, object] | None = None) -> pa.Table:
+        """The whole answer as an Arrow table."""
+        with self._own_errors():
+            return self._relation(sql, parameters).to_arrow_table()
+
+    def scope(self, sql: str) -> tuple[list[str], list[Path]]:
+        """For the sandbox: the statements that make the views `sql` needs, and the exact files these read."""
+        names = self.tables_of(sql)
+        with self._lock:
+            self._bring(names)
+            here = [name for name in BY_NAME if name in names or self._is_here(name)]
+        statements = [self._view(name) for name in here] + further_views(here)
+        return statements, [self._cache.path(part) for part in self.snapshot.of(here)]
+
+    def tables_of(self, sql: str) -> set[str]:
+        """The tables that a query reads, also behind views; none where it cannot be parsed: running it will say why."""
+        import duckdb  # noqa: PLC0415 - as above
+
+        try:
+            names = self._connection.get_table_names(sql)
+        except duckdb.Error:
+            return set()
+        if "sessions_by" in sql.lower():  # a function to the parser
+            names = {*names, "sessions_by"}
+        return needed_tables(names)
+
+    def prepare(self, tables: Iterable[str]) -> None:
+        """Bring the parts of some tables and make their views; what is there already costs nothing."""
+        with self._lock:
+            new = set(tables) - self._made
+            if not new:
+                return
+            self._bring(new)
+            for name in new:
+                self._connection.execute(self._view(name))
+            self._made |= new
+            for statement in further_views(self._made):
+                self._connection.execute(statement)
+
+    def _relation(self, sql: str, parameters: Mapping[str, object] | None) -> duckdb.DuckDBPyRelation:
+        self.prepare(self.tables_of(sql))
+        return self._connection.cursor().sql(sql, params=dict(parameters) if parameters else None)
+
+    @contextmanager
+    def _own_errors(self) -> Iterator[None]:
+        """A part that was here and cannot be read is damage of the cache, with a way out."""
+        import duckdb  # noqa: PLC0415 - as above
+
+        try:
+            yield
+        except duckdb.IOException as error:
+            raise DamagedLakeError(
+                f"a part of the local catalogue cannot be read: {error}",
+                where=self._cache.folder,
+                hint="Run `sxeslake catalog rebuild`.",
+            ) from error
+
+    def _bring(self, tables: Iterable[str]) -> None:
+        self.bytes_fetched += self._cache.need(self.snapshot.of(tables), self._fetch)
+
+    def _is_here(self, table: str) -> bool:
+        return all(self._cache.has(part) for part in self.snapshot.of([table]))
+
+    def _view(self, name: str) -> str:
+        files = [self._cache.path(part) for part in self.snapshot.of([name])]
+        table = BY_NAME[name]
+        hidden: Iterable[int | str] = self.snapshot.hidden if table.retire == "archive_id" else self.snapshot.dead_packs
+        return table_view(table, files, hidden, self._time_zones)
+
+    def _checked(self, time_zones: Mapping[str, str]) -> Mapping[str, str]:
+        """Refuse a time zone that DuckDB does not know."""
+        for instrument, zone in time_zones.items():
+            known: Any = self._connection.execute(
+                f"SELECT count(*) FROM pg_timezone_names() WHERE name = {literal(zone)}"
+            ).fetchone()
+            if not known or not known[0]:
+                raise UsageError(
+                    f'there is no time zone "{zone}".',
+                    where=f"time zone of {instrument}",
+                    hint="Names look like Europe/Berlin or Asia/Tokyo.",
+                )
+        return dict(time_zones)

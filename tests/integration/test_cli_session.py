@@ -1,0 +1,347 @@
+"""The command line on a real lake: contracts of JSON and exit codes, and what people read."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sxeslake.archive.container import open_container
+from sxeslake.archive.synthetic import synthetic_facility
+from sxeslake.cli.run import run
+
+Call = Callable[..., "Answer"]
+
+INGEST_KEYS = (
+    "path, sample, version, status, error, kind, members, bytes_source, bytes_raw, blobs, blobs_new, bytes_stored"
+)
+LS_KEYS = "sample, version, kind, name, members, bytes_source, bytes_raw, ingested_at"
+PULL_KEYS = "sample, version, path, container, members, bytes_raw, bytes_written, sha256"
+MEMBER_KEYS = "path, kind, size, modified, blake3, crc32"
+STATS_KEYS = (
+    "samples, archives, members, bytes_source, bytes_raw, blobs, "
+    "bytes_unique_raw, bytes_stored, objects, packs, log_head"
+)
+
+
+class Answer:
+    """What a command left: exit code, stdout, stderr."""
+
+    def __init__(self, code: int, out: bytes, err: bytes) -> None:
+        self.code, self.bytes, self.err = code, out, err.decode()
+
+    @property
+    def out(self) -> str:
+        """Stdout as text."""
+        return self.bytes.decode()
+
+    @property
+    def document(self) -> Any:
+        """Stdout as the one JSON document that it must be."""
+        return json.loads(self.out)
+
+
+@pytest.fixture(scope="module")
+def facility(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    return synthetic_facility(tmp_path_factory.mktemp("facility"), nx=2, ny=2)
+
+
+@pytest.fixture
+def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes]) -> Call:
+    """Run a command line in an empty folder with an embedded lake of its own."""
+    monkeypatch.setenv("SXESLAKE_CONFIG", str(tmp_path / "settings"))
+    monkeypatch.setenv("SXESLAKE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.delenv("SXESLAKE_LAKE", raising=False)
+    work = tmp_path / "work"
+    work.mkdir()
+    monkeypatch.chdir(work)
+
+    def call(*arguments: object) -> Answer:
+        code = run([str(argument) for argument in arguments])
+        return Answer(code, *capsysbinary.readouterr())
+
+    return call
+
+
+@pytest.fixture
+def map_archive(facility: list[Path]) -> Path:
+    return next(path for path in facility if path.name == "chalcopyrite map.plzip")
+
+
+@pytest.fixture
+def filled(call: Call, map_archive: Path) -> Call:
+    """The same, with one archive stored as `map`."""
+    assert call("ingest", map_archive, "--sample", "map").code == 0
+    return call
+
+
+def contents(path: Path) -> list[tuple[str, bytes]]:
+    """Path and bytes of every file, sorted."""
+    with open_container(path) as archive:
+        return sorted((m.path, archive.read(i)) for i, m in enumerate(archive.members) if m.kind == "file")
+
+
+def test_ingest_makes_the_embedded_lake_and_names_it_on_stderr(call: Call, map_archive: Path, tmp_path: Path) -> None:
+    answer = call("ingest", map_archive)
+    assert answer.code == 0
+    assert answer.out.startswith("stored     chalcopyrite map@1")
+    assert str(tmp_path / "data") in answer.err
+    assert call("ingest", map_archive, "--quiet").err == ""
+
+
+def test_ingest_document(call: Call, map_archive: Path) -> None:
+    first = call("ingest", "--json", map_archive).document
+    assert list(first)[:3] == ["lake", "commit", "archives"]
+    assert first["commit"] == 1
+    (archive,) = first["archives"]
+    assert ", ".join(archive).startswith(INGEST_KEYS)
+    assert (archive["status"], archive["version"], archive["kind"], archive["error"]) == ("added", 1, "sxes", None)
+    again = call("ingest", map_archive, "--json").document
+    assert again["archives"][0]["status"] == "unchanged"
+    assert again["commit"] is None
+
+
+def test_one_failed_archive_does_not_stop_the_others(call: Call, map_archive: Path) -> None:
+    broken = Path("broken.zip")
+    broken.write_bytes(map_archive.read_bytes()[:5000])
+    answer = call("ingest", broken, map_archive, "--json")
+    assert answer.code == 4
+    assert [archive["status"] for archive in answer.document["archives"]] == ["failed", "added"]
+    assert "broken.zip" in answer.document["archives"][0]["error"]
+    words = call("ingest", broken, map_archive)
+    assert words.code == 4
+    assert "failed" in words.err
+    assert "broken.zip" in words.err
+    assert "1 unchanged, 1 failed" in words.out
+
+
+def test_dry_run_stores_nothing(call: Call, facility: list[Path]) -> None:
+    folder = facility[0].parents[1]
+    answer = call("ingest", folder, "--dry-run")
+    assert answer.code == 0
+    assert "would store" in answer.out
+    assert call("ls", "--json").document == []
+
+
+def test_a_folder_is_searched_and_summed_up(call: Call, facility: list[Path]) -> None:
+    answer = call("ingest", facility[0].parents[1], "-v")
+    assert f"{len(facility)} archives: " in answer.out
+    assert "blobs new" in answer.out
+    names = {row["sample"] for row in call("ls", "--json").document}
+    assert "backup/map copy 2" in names
+
+
+def test_ls(filled: Call) -> None:
+    (row,) = filled("ls", "--json").document
+    assert ", ".join(row).startswith(LS_KEYS)
+    assert (row["sample"], row["version"], row["name"]) == ("map", 1, "chalcopyrite map.plzip")
+    lines = filled("ls", "m*").out.splitlines()
+    assert lines[0].split()[:3] == ["sample", "version", "kind"]
+    assert lines[1].split()[:3] == ["map", "1", "sxes"]
+    assert filled("ls", "nothing*", "--json").document == []
+
+
+def test_show(filled: Call, map_archive: Path) -> None:
+    document = filled("show", "map@1", "--json").document
+    assert document["source"]["path"] == str(map_archive)
+    assert document["versions"] == [1]
+    words = filled("show", "map").out
+    assert str(map_archive) in words
+    assert document["source"]["sha256"] in words
+    assert "blobs" not in words
+    assert "blobs" in filled("show", "map", "-v").out
+
+
+def test_members_in_archive_order(filled: Call, map_archive: Path) -> None:
+    rows = filled("members", "map", "--json").document
+    assert ", ".join(rows[0]).startswith(MEMBER_KEYS)
+    with open_container(map_archive) as archive:
+        assert [row["path"] for row in rows] == [member.path for member in archive.members]
+        assert [int(row["crc32"], 16) for row in rows] == [member.crc32 for member in archive.members]
+    lines = filled("members", "map").out.splitlines()
+    assert lines[-1].endswith(rows[-1]["path"])
+    assert rows[-1]["blake3"] in filled("members", "map", "-v").out
+
+
+def test_cat(filled: Call, map_archive: Path) -> None:
+    with open_container(map_archive) as archive:
+        data = {member.path: archive.read(i) for i, member in enumerate(archive.members)}
+    spectrum = next(path for path in data if path.endswith("xes.data"))
+    assert filled("cat", "map", spectrum).bytes == data[spectrum]
+    assert filled("cat", "map", "metadata.json", "--json").document["data"].encode() == data["metadata.json"]
+    assert base64.b64decode(filled("cat", "map", spectrum, "--json").document["data"]) == data[spectrum]
+
+
+@pytest.mark.parametrize(("out", "container"), [("x.pl7z", "7z"), ("x.plzip", "zip"), ("x/", "folder")])
+def test_pull_one(filled: Call, map_archive: Path, out: str, container: str) -> None:
+    document = filled("pull", "map", "-o", out, "--json").document
+    assert ", ".join(document).startswith(PULL_KEYS)
+    assert document["container"] == container
+    assert contents(Path(out)) == contents(map_archive)
+    again = filled("pull", "map", "-o", out, "--json")
+    assert again.code == 7
+    assert again.document["error"]["exit_code"] == 7
+    assert filled("pull", "map", "-o", out, "--force", "--level", "0").code == 0
+
+
+def test_pull_to_the_sources_own_name(filled: Call, map_archive: Path) -> None:
+    assert filled("pull", "map").code == 0
+    assert contents(Path(map_archive.name)) == contents(map_archive)
+
+
+def test_pull_a_container_below_a_folder(filled: Call, map_archive: Path) -> None:
+    assert filled("pull", "map", "-o", "out/", "--container", "7z").code == 0
+    assert contents(Path("out/chalcopyrite map.pl7z")) == contents(map_archive)
+
+
+def test_pull_several_gives_a_list_and_a_file_each(call: Call, facility: list[Path]) -> None:
+    root = facility[0].parents[1]
+    call("ingest", root)
+    documents = call("pull", "--all", "-o", "out/", "--json").document
+    assert len(documents) == len(call("ls", "--json").document)
+    assert contents(Path("out/backup/map copy 2.plzip")) == contents(root / "backup/map copy 2.plzip")
+    assert isinstance(call("pull", "backup/*", "-o", "out2/", "--json").document, list)
+
+
+def test_pull_as_source_recreates_names_and_containers(call: Call, facility: list[Path]) -> None:
+    root = facility[0].parents[1]
+    call("ingest", root / "2020", root / "2021")
+    assert call("pull", "--all", "--as-source", "-o", "out").code == 0
+    for path in [*root.glob("2020/*"), *root.glob("2021/*")]:
+        assert contents(Path("out") / path.name) == contents(path)
+
+
+def test_a_pull_that_fails_does_not_stop_the_others(call: Call, facility: list[Path]) -> None:
+    call("ingest", facility[0].parents[1] / "2020", facility[0].parents[1] / "2021")
+    Path("out").mkdir()
+    Path("out/steel carbide.plzip").write_text("mine")
+    answer = call("pull", "--all", "-o", "out/", "--json")
+    assert answer.code == 7
+    assert sorted("error" in document for document in answer.document) == [False, True]
+    assert Path("out/steel carbide.plzip").read_text() == "mine"
+
+
+def test_pull_to_stdout(filled: Call, map_archive: Path) -> None:
+    answer = filled("pull", "map", "-o", "-")
+    assert answer.code == 0
+    names = zipfile.ZipFile(io.BytesIO(answer.bytes)).namelist()
+    assert sorted(names) == [path for path, _ in contents(map_archive)]
+    assert filled("pull", "map", "-o", "-", "--json").code == 2
+
+
+def test_unknown_names_are_answered_with_near_misses(filled: Call) -> None:
+    for arguments in (["show", "mpa"], ["pull", "mpa"], ["members", "mpa"], ["cat", "mpa", "x"], ["show", "map@9"]):
+        answer = filled(*arguments, "--json")
+        assert answer.code == 3
+        assert answer.document["error"]["kind"] == "SampleNotFoundError"
+    assert "Did you mean map?" in filled("show", "mpa").err
+    assert filled("cat", "map", "nothing").code == 3
+
+
+def test_audit_is_csv(filled: Call, map_archive: Path) -> None:
+    Path("absent.txt").write_text("x")
+    copied = Path("copy.plzip")
+    shutil.copy(map_archive, copied)
+    answer = filled("audit", ".")
+    rows = {row["path"]: row for row in csv.DictReader(io.StringIO(answer.out))}
+    assert list(rows["absent.txt"]) == ["path", "status", "archive", "size", "sha256"]
+    assert rows["absent.txt"]["status"] == "absent"
+    assert (rows["copy.plzip"]["status"], rows["copy.plzip"]["archive"]) == ("stored", "map@1")
+    assert [row["status"] for row in filled("audit", ".", "--json").document] == ["absent", "stored"]
+    assert copied.exists()
+
+
+def test_stats_and_verify(filled: Call) -> None:
+    stats = filled("stats", "--json").document
+    assert ", ".join(stats).startswith(STATS_KEYS)
+    assert (stats["samples"], stats["archives"], stats["log_head"]) == (1, 1, 1)
+    assert "1 archive" in filled("stats").out
+    report = filled("verify", "--data", "--json").document
+    assert list(report)[:3] == ["ok", "checked", "problems"]
+    assert list(report["checked"]) == ["log_entries", "manifests", "packs", "blobs", "bytes"]
+    assert report["ok"] is True
+    assert filled("verify").out.startswith("All is well")
+
+
+def test_damage_is_found_and_named(filled: Call, tmp_path: Path) -> None:
+    pack = max((tmp_path / "data").rglob("*.pack"), key=lambda path: path.stat().st_size)
+    data = bytearray(pack.read_bytes())
+    data[200] ^= 0xFF
+    pack.chmod(0o644)
+    pack.write_bytes(data)
+    answer = filled("verify", "--data", "--json")
+    assert answer.code == 5
+    assert answer.document["ok"] is False
+    assert list(answer.document["problems"][0])[:4] == ["kind", "object", "detail", "affects"]
+    assert any("map@1" in problem["affects"] for problem in answer.document["problems"])
+    words = filled("verify", "--data")
+    assert words.code == 5
+    assert "map@1" in words.err
+
+
+def test_init_use_and_doctor(call: Call, tmp_path: Path) -> None:
+    made = call("init", tmp_path / "facility", "--json")
+    assert made.code == 0
+    assert made.document["created"] is True
+    assert call("init", tmp_path / "facility").code == 7
+    assert call("use", "facility", tmp_path / "facility", "--json").document["default"] == "facility"
+    listed = call("ls")
+    assert listed.code == 0
+    assert str(tmp_path / "facility") in listed.err
+    assert call("use").out.splitlines()[1].split() == ["*", "facility", str(tmp_path / "facility")]
+    checks = call("doctor", "--json").document
+    assert checks["ok"] is True
+    assert {"configuration", "software", "cache"} <= {check["name"] for check in checks["checks"]}
+    assert call("use", "--embedded").code == 0
+    assert call("ls").code == 3
+    assert call("doctor").code == 3
+    assert call("use", "--forget", "facility", "--json").document["lakes"] == []
+    assert call("ls", "--lake", tmp_path / "facility").code == 0
+
+
+@pytest.mark.parametrize("arguments", [[], ["--json"]])
+def test_demo(call: Call, arguments: list[str]) -> None:
+    answer = call("demo", *arguments)
+    assert answer.code == 0
+    if arguments:
+        assert answer.document["equal"] is True
+        assert answer.document["bytes_stored"] < 0.4 * answer.document["bytes_source"]
+    else:
+        assert "every byte, name and time is equal" in answer.out
+        assert "Try next" in answer.out
+    assert call("ls").code == 3  # the embedded lake is not touched
+
+
+def test_demo_with_an_archive_of_ones_own(call: Call, map_archive: Path) -> None:
+    before = map_archive.read_bytes()
+    document = call("demo", "--archive", map_archive, "--keep", "kept", "--json").document
+    assert [archive["blobs_new"] > 0 for archive in document["archives"]] == [True, False]
+    assert map_archive.read_bytes() == before
+    assert call("ls", "--lake", "kept/lake").code == 0
+    assert call("demo", "--keep", "kept").code == 7
+    assert call("demo", "--archive", "absent.zip").code == 3
+
+
+def test_the_shell_completes_samples(filled: Call) -> None:
+    environment = os.environ | {
+        "_SXESLAKE_COMPLETE": "bash_complete",
+        "COMP_WORDS": "sxeslake show m",
+        "COMP_CWORD": "2",
+    }
+    answer = subprocess.run(
+        [sys.executable, "-m", "sxeslake"], env=environment, capture_output=True, text=True, check=False
+    )
+    assert answer.stdout == "plain,map\n"
+    assert answer.stderr == ""

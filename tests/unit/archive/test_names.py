@@ -1,0 +1,131 @@
+"""Safe names, colliding names, names for Windows."""
+
+from __future__ import annotations
+
+import stat
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sxeslake.archive import names
+from sxeslake.archive.names import check_limits, check_members, check_names, normal_path, windows_escape
+from sxeslake.errors import LimitExceededError, UnsafeNameError
+from sxeslake.model import Limits, Member
+
+
+@pytest.mark.parametrize("path", ["a", "data/x/xes.data", "ä/ö.json", "a b/.hidden", "a..b/c...", "…"])
+def test_ordinary_names_are_safe(path: str) -> None:
+    assert names.unsafe_reason(path) is None
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("", "empty"),
+        ("/etc/passwd", "absolute"),
+        ("\\windows", "absolute"),
+        ("C:/x", "drive letter"),
+        ("c:x", "drive letter"),
+        ("..", "climbs"),
+        ("a/../b", "climbs"),
+        ("a\\..\\b", "climbs"),
+        ("a/\0/b", "NUL"),
+        ("a//b", "empty step"),
+        ("a/./b", "lone dot"),
+        (".", "lone dot"),
+        ("x" * 5000, "longer"),
+        ("a\ud800", "no valid text"),
+    ],
+)
+def test_dangerous_names_are_refused_with_their_reason(path: str, reason: str) -> None:
+    found = names.unsafe_reason(path)
+    assert found is not None
+    assert reason in found
+    with pytest.raises(UnsafeNameError, match=reason):
+        check_names(lambda: [(path, False)], where="x.zip")
+
+
+def test_a_lone_dot_may_be_the_folder_itself() -> None:
+    check_names(lambda: [(".", True), ("a", False)])
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [
+        [("a", False), ("a", False)],
+        [("a", True), ("a", True)],
+        [("a", True), ("a", False)],
+        [("a/b", False), ("a", False)],
+        [("a/b/c/d", False), ("a/b", False)],
+        [("e\u0301", False), ("\u00e9", False)],
+        [("a\\b", False), ("a/b", False)],
+    ],
+)
+def test_names_that_fall_together_are_named(pair: list[tuple[str, bool]]) -> None:
+    crowd = [(f"x/{number}", False) for number in range(100)]
+    with pytest.raises(UnsafeNameError) as caught:
+        check_names(lambda: [*crowd[:50], pair[0], *crowd[50:], pair[1]])
+    assert all(repr(path) in str(caught.value) for path, _ in pair)
+
+
+def test_neighbours_do_not_fall_together() -> None:
+    check_names(lambda: [("a", True), ("a/b", False), ("ab", False), ("A", False), ("a.b", True)])
+
+
+@pytest.mark.parametrize(
+    ("attributes", "reason"),
+    [
+        ((stat.S_IFLNK | 0o777) << 16 | 0x8000, "symbolic link"),
+        (0x400, "symbolic link"),
+        ((stat.S_IFIFO | 0o644) << 16 | 0x8000, "pipe"),
+    ],
+)
+def test_links_and_devices_are_refused(attributes: int, reason: str) -> None:
+    with pytest.raises(UnsafeNameError, match=reason):
+        check_members([Member("x", "file", attributes=attributes)])
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [("./a//b/", "a/b"), ("./", "."), ("a/./b", "a/b"), ("/a", "/a"), ("a/b", "a/b"), ("../a", "../a")],
+)
+def test_normal_path_takes_away_what_says_nothing(name: str, path: str) -> None:
+    assert normal_path(name) == path
+
+
+def test_limits() -> None:
+    small = Limits(members=10, raw_bytes=1000, ratio=10, ratio_floor_bytes=100)
+    check_limits(small, members=10, raw_bytes=1000, archive_bytes=100)
+    for members, raw, packed in ((11, 0, 0), (1, 1001, 1000), (1, 1000, 99)):
+        with pytest.raises(LimitExceededError):
+            check_limits(small, members=members, raw_bytes=raw, archive_bytes=packed)
+
+
+@pytest.mark.parametrize(
+    ("path", "escaped"),
+    [
+        ("data/5/xes.data", "data/5/xes.data"),
+        ("a:b/con.txt/c.", "a%3Ab/%63on.txt/c%2E"),
+        ("NUL", "%4EUL"),
+        ("com1 .x", "%63om1 .x"),
+        ("50%", "50%"),
+        ("%41", "%2541"),
+        ("a\\b", "a%5Cb"),
+        ("x ", "x%20"),
+        ("console.txt", "console.txt"),
+    ],
+)
+def test_windows_escape(path: str, escaped: str) -> None:
+    assert windows_escape(path) == escaped
+    assert names.windows_unescape(escaped) == path
+
+
+@given(st.text(alphabet=st.sampled_from('%%23aAfFcon.: *"\\éß\x01x'), max_size=12).filter(lambda text: text != "."))
+def test_windows_escape_can_be_undone(step: str) -> None:
+    escaped = windows_escape(step)
+    assert names.windows_unescape(escaped) == step
+    assert not set('<>:"|?*\\\x01') & set(escaped)
+    assert not escaped.endswith((".", " "))
+    for lead in range(len(step) + 1):
+        assert names.windows_unescape(names.escape_step(step, lead)) == step

@@ -1,0 +1,164 @@
+"""The query library: the grammar of headers, where queries come from, and binding words to them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+import pytest
+
+from sxeslake.catalog import library
+from sxeslake.catalog.header import Query, parse_query
+from sxeslake.errors import InputError, NotFoundError, UsageError
+
+HEAD = """-- Things near a place.
+--
+-- Words of help,
+-- on two lines.
+--
+-- parameter: x number [mm] required: Stage x.
+-- parameter: radius number [mm] = 0.1: How far.
+-- parameter: since_when date = 2018-04: From when.
+-- parameter: name text = 'two words': A name.
+-- parameter: count integer: How many.
+-- parameter: strict flag = no: Whether.
+-- parameter: span range [kV] = 4..6: Which voltages.
+-- filters: positions
+-- default: kind = map
+"""
+BODY = """SELECT $x, $radius, $since_when, $name, $count, $strict, '$nothing' AS "$no" -- $neither
+FROM positions AS p WHERE v BETWEEN $span_low AND $span_high AND /* filters: positions p */ true;
+"""
+
+
+def parsed(text: str, name: str = "things-near") -> Query:
+    return parse_query(name, text, where="q.sql")
+
+
+def test_a_header_says_everything_about_a_query() -> None:
+    query = parsed(HEAD + BODY)
+    assert (query.title, query.help, query.over) == (
+        "Things near a place", "Words of help, on two lines.", "positions",
+    )  # fmt: skip
+    assert [(each.name, each.type, each.unit, each.default, each.required) for each in query.parameters] == [
+        ("x", "number", "mm", None, True),
+        ("radius", "number", "mm", "0.1", False),
+        ("since_when", "date", None, "2018-04", False),
+        ("name", "text", None, "two words", False),
+        ("count", "integer", None, None, False),
+        ("strict", "flag", None, "no", False),
+        ("span", "range", "kV", "4..6", False),
+    ]
+    assert query.defaults == {"kind": "map"}
+
+
+def test_words_become_bound_values() -> None:
+    bound = library.bind(parsed(HEAD + BODY), {"x": "5 µm", "--count": 3, "strict": True, "kv": "5"})
+    assert bound.parameters["x"] == 0.005
+    assert bound.parameters["radius"] == 0.1
+    assert bound.parameters["since_when"] == dt.datetime(2018, 4, 1)
+    assert bound.parameters["name"] == "two words"
+    assert (bound.parameters["count"], bound.parameters["strict"]) == (3, True)
+    assert bound.parameters["span_low"] == pytest.approx(4)
+    assert "accelerating_voltage_kv >= $f1_0" in bound.sql
+    assert bound.parameters["f1_0"] == pytest.approx(4.95)
+    assert bound.notes == (
+        "x 5 µm", "count 3", "strict True", "accelerating voltage 4.95..5.05 kV (5 ± 0.05 kV)", "kind map",
+        "the query's own choice; --kind any lifts it",
+    )  # fmt: skip
+
+
+def test_two_marks_do_not_share_parameter_names() -> None:
+    text = (
+        "-- Two\n-- filters: analyses\nSELECT 1 WHERE /* filters: analyses a */ true OR /* filters: positions */ true\n"
+    )
+    bound = library.bind(parsed(text), {"kv": "5.."})
+    assert sorted(bound.parameters) == ["f1_0", "f1_1"]
+    assert "a.accelerating_voltage_min_kv" in bound.sql
+    assert "positions.accelerating_voltage_kv" in bound.sql
+
+
+def test_a_query_knows_whether_anything_was_filtered() -> None:
+    query = parsed("-- T\n-- filters: analyses\nSELECT $filtered WHERE /* filters: analyses a */ true\n")
+    assert library.bind(query, {}).parameters == {"filtered": False}
+    assert library.bind(query, {"kv": "5.."}).parameters["filtered"] is True
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("SELECT 1", "line 1: the first line is a comment"),
+        ("", "line 1: the first line is a comment"),
+        ("-- T\n", "line 2: there is no SQL"),
+        ("-- T\n-- parameter: x number\nSELECT $x", "line 2: a parameter is written NAME TYPE"),
+        ("-- T\n-- parameter: x numbr: Help.\nSELECT $x", 'line 2: there is no type "numbr". Did you mean "number"'),
+        ("-- T\n-- parameter: x number [mmm]: Help.\nSELECT $x", 'line 2: there is no unit "mmm". Did you mean "mm"'),
+        ("-- T\n-- parameter: x number = a: Help.\nSELECT $x", 'line 2: "a" is neither a number'),
+        ("-- T\n-- parameter: x text: H.\n-- parameter: x text: H.\nSELECT $x", "line 3: .* declared twice"),
+        ("-- T\n-- parameters: x text: H.\nSELECT $x", 'line 2: there is no "parameters:". Did you mean "parameter"'),
+        ("-- T\n-- paramter: x text: H.\nSELECT $x", 'line 2: there is no "paramter:". Did you mean "parameter"'),
+        ("-- T\n-- filters: position\nSELECT 1", 'line 2: filters choose analyses or positions, not "position"'),
+        ("-- T\n-- filters: positions\nSELECT 1", r"/\* filters: positions \*/ true is missing"),
+        ("-- T\nSELECT 1 WHERE /* filters: positions */ true", "-- filters: positions is missing"),
+        ("-- T\n-- filters: positions\nSELECT 1 WHERE /* filters: images */ true", 'not "images"'),
+        ("-- T\n-- default: knd = map\nSELECT 1", 'line 2: there is no filter "knd". Did you mean "kind"'),
+        ("-- T\n-- default: kind = mapp\nSELECT 1", 'line 2: there is no kind "mapp"'),
+        ("-- T\n-- default: kind\nSELECT 1", "line 2: a default is written FILTER = VALUE"),
+        ("-- T\n-- require: a or b\nSELECT 1", 'line 2: the parameter "a" is not declared'),
+        ("-- T\n\nSELECT 1,\n $radus", r'line 4: the parameter "\$radus" is not declared'),
+        ("-- T\n-- parameter: x text: H.\nSELECT '$x'", 'the parameter "x" is declared, and the SQL does not use'),
+    ],
+)
+def test_a_mistake_is_named_by_file_and_line(text: str, message: str) -> None:
+    with pytest.raises(InputError, match=rf"q\.sql: .*{message}"):
+        parsed(text)
+
+
+@pytest.mark.parametrize("name", ["Upper", "two words", "under_score", "-x", ""])
+def test_a_file_name_is_a_name_on_the_command_line(name: str) -> None:
+    with pytest.raises(InputError, match=r"lower-case words"):
+        parsed("-- T\nSELECT 1\n", name)
+
+
+def test_a_folder_of_queries_joins_and_replaces(tmp_path: Path) -> None:
+    (tmp_path / "mine.sql").write_text("-- Mine\nSELECT 1\n")
+    (tmp_path / "by-operator.sql").write_text("\ufeff-- My operators\nSELECT 2;\n", encoding="utf-8")
+    (tmp_path / "notes.txt").write_text("no query")
+    found = library.load([tmp_path])
+    assert found.get("mine").title == "Mine"
+    assert found.get("by-operator").title == "My operators"
+    assert "maps-by-beam-condition" in found.queries
+    assert [query.name for query in found] == sorted(found.queries)
+
+
+def test_a_broken_query_of_a_folder_is_named(tmp_path: Path) -> None:
+    (tmp_path / "broken.sql").write_bytes(b"-- T\xff\nSELECT 1\n")
+    with pytest.raises(InputError, match=r"broken\.sql: this query is not UTF-8"):
+        library.load([tmp_path])
+    with pytest.raises(NotFoundError, match=r"no such folder"):
+        library.load([tmp_path / "absent"])
+
+
+def test_unknown_names_come_with_near_misses() -> None:
+    own = library.load()
+    with pytest.raises(NotFoundError, match=r'no query "map-by-condition".*Did you mean .*"maps-by-beam-condition"'):
+        own.get("map-by-condition")
+    assert own.get("by_operator").name == "by-operator"
+    with pytest.raises(UsageError, match=r'"drifting-current" has no parameter "drft". Did you mean "drift"'):
+        own.bind("drifting-current", {"drft": 3})
+    with pytest.raises(UsageError, match=r'no parameter "gratting". Did you mean "grating"'):
+        own.bind("maps-by-beam-condition", {"gratting": "JS300N"})
+    with pytest.raises(UsageError, match=r'"facility-dedup" takes no filters'):
+        own.bind("facility-dedup", {"kv": 5})
+    with pytest.raises(UsageError, match=r'no parameter "zzz". It takes none'):
+        own.bind("facility-dedup", {"zzz": 5})
+    with pytest.raises(UsageError, match=r"needs --x. Stage x"):
+        own.bind("positions-near", {"y": 1, "sample": "s"})
+    with pytest.raises(UsageError, match=r"--drift: .* unit of voltage, and this is a share in %"):
+        own.bind("drifting-current", {"drift": "3 kV"})
+
+
+def test_words_that_are_none_are_as_if_not_said() -> None:
+    bound = library.load().bind("maps-by-beam-condition", {"kv": None, "grating": (), "nonsense": None})
+    assert bound.notes == ("kind map", "the query's own choice; --kind any lifts it")
+    assert library.load().bind("maps-by-beam-condition", {"kind": "any"}).notes == ()
