@@ -124,8 +124,9 @@ def version_info(state: State, version: Version) -> VersionInfo:
 
 def source_info(source: Mapping[str, Any]) -> SourceInfo:
     """The source as the log has it, its time for people."""
-    words = [str(source.get(key, "")) for key in ("path", "host", "name", "container")]
-    return SourceInfo(*words, int(source.get("size", 0)), iso(source.get("modified_ns")), source.get("sha256"))
+    path, host, name, container = (str(source.get(key, "")) for key in ("path", "host", "name", "container"))
+    modified = iso(source.get("modified_ns"))
+    return SourceInfo(path, host, name, container, int(source.get("size", 0)), modified, source.get("sha256"))
 
 
 def member_row(row: Row) -> MemberRow:

@@ -28,6 +28,7 @@ SIGNATURE: Final = b"7z\xbc\xaf\x27\x1c"
 SIGNATURE_HEADER_BYTES: Final = 32
 WINDOWS_EPOCH_TICKS: Final = 116_444_736_000_000_000  # 1601 → 1970 in units of 100 ns
 DIRECTORY_ATTRIBUTE: Final = 0x10
+ARCHIVE_ATTRIBUTE: Final = 0x20  # what Windows gives every ordinary file
 
 MAX_CODERS: Final = 32  # in a folder; 7-Zip's own bound
 MAX_CODER_STREAMS: Final = 32

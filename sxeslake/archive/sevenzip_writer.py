@@ -13,6 +13,7 @@ import numpy as np
 from sxeslake.archive.deflate import crc32, deflate, deflate_block
 from sxeslake.archive.parallel import OrderedPool, in_order, usable_cpus
 from sxeslake.archive.sevenzip_format import (
+    ARCHIVE_ATTRIBUTE,
     DIRECTORY_ATTRIBUTE,
     SIGNATURE_HEADER_BYTES,
     Coder,
@@ -102,7 +103,7 @@ class _Table:
     modified: array[int] = field(default_factory=lambda: array("Q"))
     has_modified: bytearray = field(default_factory=bytearray)
     attributes: array[int] = field(default_factory=lambda: array("L"))
-    has_attributes: bytearray = field(default_factory=bytearray)
+    has_attributes: bool = False
 
     def add(self, member: Member) -> None:
         """One more row."""
@@ -118,12 +119,14 @@ class _Table:
         filetime = _filetime(member)
         self.modified.append(filetime or 0)
         self.has_modified.append(filetime is not None)
-        attributes = _attributes(member)
-        self.attributes.append(attributes or 0)
-        self.has_attributes.append(attributes is not None)
+        attributes = member.attributes
+        self.has_attributes = self.has_attributes or is_directory or attributes is not None
+        if is_directory:  # it always says so: some readers look nowhere else
+            attributes = (attributes or 0) | DIRECTORY_ATTRIBUTE
+        self.attributes.append(ARCHIVE_ATTRIBUTE if attributes is None else attributes)
 
     def files(self) -> Files:
-        """The rows as the serialiser takes them."""
+        """The rows as the serialiser takes them. Attributes go to all or none: libarchive cannot read a part of them."""
         return Files(
             count=len(self.name_ends),
             names=memoryview(self.names),
@@ -133,7 +136,7 @@ class _Table:
             modified=np.array(self.modified, np.uint64),
             has_modified=np.frombuffer(self.has_modified, np.bool_),
             attributes=np.array(self.attributes, np.uint32),
-            has_attributes=np.frombuffer(self.has_attributes, np.bool_),
+            has_attributes=np.full(len(self.name_ends), self.has_attributes),
         )
 
 
@@ -141,13 +144,6 @@ def _filetime(member: Member) -> int | None:
     if member.modified_ns is not None:
         return filetime_of_ns(member.modified_ns)
     return None if member.dos_time is None else filetime_of_ns(ns_of_dos(member.dos_time))
-
-
-def _attributes(member: Member) -> int | None:
-    """A directory always says so: some readers look nowhere else."""
-    if member.kind == "directory":
-        return (member.attributes or 0) | DIRECTORY_ATTRIBUTE
-    return member.attributes
 
 
 class SevenZipWriter:

@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _BATCH_ROWS: Final = 32_768
-_SETTINGS: Final = (
-    "SET TimeZone = 'UTC'",
-    "SET autoinstall_known_extensions = false",
-    "SET autoload_known_extensions = false",
-    "SET parquet_metadata_cache = true",  # parts never change: their footers need reading once
-    "SET python_enable_replacements = false",  # a name in a query is a table, never a variable of ours
+_SETTINGS: Final = (  # global: a setting of one connection does not reach its cursors
+    "SET GLOBAL TimeZone = 'UTC'",
+    "SET GLOBAL autoinstall_known_extensions = false",
+    "SET GLOBAL autoload_known_extensions = false",
+    "SET GLOBAL parquet_metadata_cache = true",  # parts never change: their footers need reading once
+    "SET GLOBAL python_enable_replacements = false",  # a name in a query is a table, never a variable of ours
 )
 
 

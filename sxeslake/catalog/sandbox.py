@@ -18,13 +18,14 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Final
 
 from sxeslake.catalog.near import did_you_mean, nearest
 from sxeslake.catalog.sandbox_child import MEMORY_EXIT
+from sxeslake.catalog.tables import TABLES
 from sxeslake.errors import DamagedLakeError, SxeslakeError, UsageError
 from sxeslake.model import GIB, MIB
 
@@ -261,7 +262,7 @@ def _sql_error(report: Mapping[str, Any], limits: SandboxLimits) -> SxeslakeErro
         case "memory":
             return _memory_error(limits)
         case "sql":
-            near = _near_miss(message, report["names"])
+            near = _near_miss(message, {*report["names"], *_CATALOGUE})
             return UsageError(f"{message}\n" if near else message, hint=near)
         case _:
             return DamagedLakeError(
@@ -274,7 +275,11 @@ _UNKNOWN_NAME = re.compile(
 )
 
 
-def _near_miss(message: str, names: Sequence[str]) -> str | None:
+_CATALOGUE: Final = frozenset(name for table in TABLES for name in (table.name, *(each.name for each in table.columns)))
+"""Every table and column: the child knows only those that the query's own names asked for."""
+
+
+def _near_miss(message: str, names: Collection[str]) -> str | None:
     """What was meant by the name that DuckDB did not find, unless its own message says so already."""
     match = _UNKNOWN_NAME.search(message)
     word = next(filter(None, match.groups()), None) if match else None

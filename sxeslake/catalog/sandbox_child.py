@@ -143,7 +143,8 @@ def checked_statement(connection: Any, sql: str) -> str:
         kind = inner[0].type.name if len(inner) == 1 else "several"
     if kind != "SELECT":
         raise RefusedError(f"{kind} is not allowed: free SQL reads the catalogue, with one SELECT (or EXPLAIN).")
-    check_tree(_syntax_tree(connection, sql))
+    tree = _syntax_tree(connection, sql)
+    check_tree(tree, TABLE_FUNCTIONS | _own_macros(connection, tree))
     return prefix + sql
 
 
@@ -156,15 +157,32 @@ def _syntax_tree(connection: Any, sql: str) -> dict[str, Any]:
     return tree
 
 
-def check_tree(tree: object) -> None:
-    """Refuse whatever in the syntax tree does more than read tables."""
+def _own_macros(connection: Any, tree: object) -> frozenset[str]:
+    """The table macros of the setup; asked for only where the query calls a table function that is not known."""
+    if _table_functions(tree) <= TABLE_FUNCTIONS:
+        return frozenset()
+    rows = connection.execute(
+        "SELECT function_name FROM duckdb_functions() WHERE function_type = 'table_macro' AND NOT internal"
+    ).fetchall()
+    return frozenset(str(name).lower() for (name,) in rows)
+
+
+def _table_functions(tree: object) -> set[str]:
+    return {_function_of(node) for node in _walk(tree) if node.get("type") == "TABLE_FUNCTION"}
+
+
+def _function_of(node: dict[str, Any]) -> str:
+    return str(node.get("function", {}).get("function_name", "")).lower()
+
+
+def check_tree(tree: object, allowed: frozenset[str] = TABLE_FUNCTIONS) -> None:
+    """Refuse whatever in the syntax tree does more than read tables and call `allowed` table functions."""
     for node in _walk(tree):
         kind = node.get("type")
         if "info_type" in node or (isinstance(kind, str) and kind.endswith("_NODE") and kind not in NODES):
             raise RefusedError(f"{str(node.get('info_type', kind)).split('_')[0]} inside a SELECT is not allowed.")
-        function = str(node.get("function", {}).get("function_name", "")) if kind == "TABLE_FUNCTION" else ""
-        if kind == "TABLE_FUNCTION" and function.lower() not in TABLE_FUNCTIONS:
-            raise RefusedError(f"the table function {function}() is not allowed: read the catalogue's tables by name.")
+        if kind == "TABLE_FUNCTION" and (name := _function_of(node)) not in allowed:
+            raise RefusedError(f"the table function {name}() is not allowed: read the catalogue's tables by name.")
         if str(node.get("function_name", "")).lower() in REFUSED_FUNCTIONS:
             raise RefusedError(f"the function {node['function_name']}() is not allowed.")
 

@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 SEED = 1
 
 _NEXT = """Try next:
-  sxeslake ingest PATH            your own archives, into the embedded lake
-  sxeslake ls                     what is in it
-  sxeslake pull NAME -o out.pl7z  one back, as 7z or zip
-  sxeslake demo --archive PATH    this, with an archive of yours; --keep DIR keeps what it makes"""
+  sxeslake ingest PATH              # your own archives, into the embedded lake
+  sxeslake ls                       # what is in it
+  sxeslake pull NAME -o out.pl7z    # one back, as 7z or zip
+  sxeslake demo --archive PATH      # this, with an archive of yours; --keep DIR keeps what it makes"""
 
 
 @click.command("demo", cls=LakeCommand, example="sxeslake demo\nsxeslake demo --archive map.plzip")

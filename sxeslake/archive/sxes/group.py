@@ -48,6 +48,7 @@ def open_group(
             name=path.name,
             path=path,
             encoding=encoding,
+            limits=limits,
             on_close=container.close,
         )
     except BaseException:
@@ -78,11 +79,13 @@ class Group:
         name: str,
         path: Path | None = None,
         encoding: str | None = None,
+        limits: Limits | None = None,
         on_close: Callable[[], None] | None = None,
     ) -> None:
         self.name = name
         self.encoding = check_encoding(encoding)
         self.path = path
+        self._limits = limits
         self._on_close = on_close
         self._warnings: dict[GroupWarning, None] = {}
         self._base = source
@@ -405,7 +408,7 @@ class Group:
             self._touched = False
 
     def _open_base(self, path: Path) -> MemberSource:
-        container = open_container(path, encoding=self.encoding)
+        container = open_container(path, encoding=self.encoding, limits=self._limits)
         self._on_close = container.close
         self._base = ContainerSource(container, path.name)
         return self._base

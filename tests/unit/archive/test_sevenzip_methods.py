@@ -64,13 +64,23 @@ CHAINS: dict[str, list[dict[str, Any]]] = {
 def sample(size: int = 200_000) -> bytes:
     """Half program-like bytes with calls and jumps in them, half noise: something for every filter."""
     rnd = random.Random(7)
-    words = [bytes((0xE8,)) + rnd.randbytes(2) + b"\x00\x00", b"\xeb\x00\x00\x10", b"\x48\x00\x12\x01", b"\x40\x00\x00\x99"]
+    words = [
+        bytes((0xE8,)) + rnd.randbytes(2) + b"\x00\x00",
+        b"\xeb\x00\x00\x10",
+        b"\x48\x00\x12\x01",
+        b"\x40\x00\x00\x99",
+    ]
     return b"".join(rnd.choice(words) for _ in range(size // 8)) + rnd.randbytes(size // 2)
 
 
 @pytest.mark.parametrize("chain", CHAINS.values(), ids=CHAINS)
 def test_every_method_py7zr_writes_is_read(chain: list[dict[str, Any]], tmp_path: Path) -> None:
-    contents = {"a/program.bin": sample(), "b.txt": b"grating JS300N\n" * 500, "c.bin": sample(3001), "d": sample(1000) * 3000}
+    contents = {
+        "a/program.bin": sample(),
+        "b.txt": b"grating JS300N\n" * 500,
+        "c.bin": sample(3001),
+        "d": sample(1000) * 3000,
+    }
     path = tmp_path / "x.7z"
     with py7zr.SevenZipFile(path, "w", filters=chain) as archive:
         for name, data in contents.items():

@@ -81,14 +81,20 @@ names = st.lists(
 
 @settings(max_examples=60, deadline=None)
 @given(level=st.sampled_from([0, 1, 3, 4]), count=st.integers(0, 12), data=st.data())
-def test_any_members_come_back(tmp_path_factory: pytest.TempPathFactory, level: int, count: int, data: st.DataObject) -> None:
+def test_any_members_come_back(
+    tmp_path_factory: pytest.TempPathFactory, level: int, count: int, data: st.DataObject
+) -> None:
     entries: list[Entry] = []
     for index in range(count):
         modified = data.draw(st.none() | st.integers(-(2**62), 2**62))
         modified = None if modified is None else modified // 100 * 100
         attributes = data.draw(st.none() | st.sampled_from([0, 0x20, 0x21, 0x81A4_8000]))
-        content = data.draw(st.binary(max_size=50) | st.integers(0, 200_000).map(lambda n: random.Random(n).randbytes(n)))
-        name = f"{index}-" + data.draw(st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="/\\:."), max_size=9))
+        content = data.draw(
+            st.binary(max_size=50) | st.integers(0, 200_000).map(lambda n: random.Random(n).randbytes(n))
+        )
+        name = f"{index}-" + data.draw(
+            st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="/\\:."), max_size=9)
+        )
         entries.append((Member(name, "file", len(content), modified, attributes), content))
     path = tmp_path_factory.mktemp("any") / "x.7z"
     path.write_bytes(write(entries, level=level))

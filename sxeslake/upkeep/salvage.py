@@ -1,0 +1,553 @@
+#!/usr/bin/env python3
+"""Read a sxeslake lake without sxeslake: one file, written from FORMAT.md, which stands beside it.
+
+    python salvage.py LAKE list
+    python salvage.py LAKE restore OUT [--zip] [--all] [NAME | NAME@VERSION …]
+
+LAKE is a folder: a local lake, or a copy of a bucket made with any tool. Needs Python 3.11 and
+`pip install blake3 numpy pcodec pyarrow zstandard`. What is damaged is named, what is left is restored;
+nothing is written into LAKE. Exit code 0: all is well, 1: something is damaged, 2: the call's words are off.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import struct
+import sys
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import zstandard
+from blake3 import blake3
+from pcodec import standalone
+
+FORMAT = 1
+MAX_RAW_BYTES = 64 << 20
+FRAME = struct.Struct("<4sIIII8s")
+CHUNK = struct.Struct("<32s6I")
+TAIL = struct.Struct("<IIIQ32s8s")
+ID = re.compile(r"[0-9a-f]{32}")
+STAGE = re.compile(r"(delta|transpose)=([1248])x([1-9][0-9]*)")
+
+
+class Damage(Exception):  # noqa: N818 — a finding, not a fault of this program
+    """Bytes that are not what they should be."""
+
+
+class Blob(NamedTuple):
+    """Where a blob is said to stand."""
+
+    digest: bytes
+    size: int
+    pack: str
+    frame: int
+    length: int
+    inner: int
+
+
+@dataclass
+class Version:
+    """An archive version, as the log has it."""
+
+    record: dict[str, Any]
+    state: str = "live"
+
+    @property
+    def name(self) -> str:
+        """`ti-grains@2`"""
+        return f"{self.record['sample']}@{self.record['version']}"
+
+
+# --- codecs ----------------------------------------------------------------------------------------------------------
+
+
+def unzstd(data: bytes, size: int) -> bytes:
+    """One Zstandard frame of a known content size."""
+    try:
+        if zstandard.frame_content_size(data) != size:
+            raise Damage("a Zstandard frame has another size than it should")
+        return zstandard.decompress(data, max_output_size=size)
+    except zstandard.ZstdError as error:
+        raise Damage(f"Zstandard: {error}") from error
+
+
+def decode(descriptor: str, payload: bytes, size: int) -> bytes:
+    """A payload back into `size` raw bytes: edges, coder, then the filters from the last to the first."""
+    *stages, coder = descriptor.split("|")
+    edges = {"head": 0, "tail": 0}
+    while stages and (match := re.fullmatch(r"(head|tail)=([1-9][0-9]*)", stages[0])):
+        edges[match[1]] = int(match[2])
+        del stages[0]
+    head, tail = (edges["head"], edges["tail"]) if size >= sum(edges.values()) else (size, 0)
+    if head + tail <= 64:
+        sides, rest = payload[: head + tail], payload[head + tail :]
+    else:
+        end = 4 + int.from_bytes(payload[:4], "little")
+        sides, rest = unzstd(payload[4:end], head + tail), payload[end:]
+    body = bytearray(uncode(coder, rest, size - head - tail))
+    for stage in reversed(stages):
+        match = STAGE.fullmatch(stage)
+        if match is None:
+            raise Damage(f"nothing is known of the filter {stage!r}")
+        unfilter(match[1], int(match[2]), int(match[3]), body)
+    return sides[:head] + bytes(body) + sides[head:]
+
+
+def uncode(coder: str, payload: bytes, size: int) -> bytes:
+    """What the last stage of a pipeline wrote: `raw`, `zstd:19`, `pco:i4:8:d0`."""
+    name, _, argument = coder.partition(":")
+    if name == "raw":
+        return payload
+    if name == "zstd":
+        return unzstd(payload, size)
+    if name != "pco":
+        raise Damage(f"nothing is known of the codec {name!r}")
+    element = argument.split(":")[0]
+    width = int(element[1:])
+    odd = size % width
+    numbers = np.empty(size // width, f"<{element}")
+    try:
+        progress = standalone.simple_decompress_into(payload[: len(payload) - odd], numbers)
+    except BaseException as error:  # a panic inside pcodec is no Exception
+        if isinstance(error, KeyboardInterrupt):
+            raise
+        raise Damage(f"pco: {error}") from error
+    if progress.n_processed != numbers.size:
+        raise Damage("pco: too few numbers")
+    return numbers.tobytes() + payload[len(payload) - odd :]
+
+
+def unfilter(name: str, width: int, stride: int, body: bytearray) -> None:
+    """Undo `delta` or `transpose` in place."""
+    numbers = np.frombuffer(body, f"<u{width}", len(body) // width)
+    whole = len(numbers) - len(numbers) % stride
+    if name == "transpose":
+        numbers[:whole] = numbers[:whole].reshape(stride, -1).T.ravel()
+        return
+    for start in range(stride, len(numbers), stride):
+        row = numbers[start : start + stride]
+        row += numbers[start - stride : start - stride + len(row)]
+
+
+# --- frames and packs ------------------------------------------------------------------------------------------------
+
+
+def frame_length(data: bytes, at: int) -> int | None:
+    """The length of the frame that starts here, if one can."""
+    if len(data) - at < FRAME.size:
+        return None
+    magic, head, payload, raw, blobs, _ = FRAME.unpack_from(data, at)
+    fits = magic == b"SXf1" and raw <= MAX_RAW_BYTES and 1 <= blobs <= 65_536
+    length = int(FRAME.size + head + payload)
+    return length if fits and at + length <= len(data) else None
+
+
+def open_frame(data: bytes) -> tuple[list[int], bytes]:
+    """The sizes of a frame's blobs, and all of them decoded."""
+    if frame_length(data, 0) != len(data):
+        raise Damage("no frame stands here")
+    _, head_bytes, _, raw_bytes, count, checksum = FRAME.unpack_from(data)
+    if blake3(data[4:20] + data[FRAME.size :]).digest(length=8) != checksum:
+        raise Damage("the frame's checksum is wrong")
+    head, payload = data[FRAME.size : FRAME.size + head_bytes], data[FRAME.size + head_bytes :]
+    name, form, table = head[1 : 1 + head[0]].decode("ascii"), head[1 + head[0]], head[2 + head[0] :]
+    sizes = [raw_bytes // count] * count
+    if form == 1:
+        sizes = np.frombuffer(unzstd(table, 4 * count), "<u4").tolist()
+    raw = decode(name, payload, raw_bytes)
+    if sum(sizes) != raw_bytes or len(raw) != raw_bytes:
+        raise Damage("the frame's sizes do not add up")
+    return sizes, raw
+
+
+def blobs_of(pack: str, data: bytes) -> Iterator[Blob]:
+    """The blobs of a pack by its footer; where that is lost or damaged, by scanning for frames."""
+    try:
+        yield from _by_footer(pack, data)
+    except Damage:
+        yield from _by_scan(pack, data)
+
+
+def _by_footer(pack: str, data: bytes) -> list[Blob]:
+    if len(data) < 24 + TAIL.size or data[:24] != b"SXPACK1\n" + bytes.fromhex(pack):
+        raise Damage("the pack's header is wrong")
+    frames, count, table_bytes, start, digest, magic = TAIL.unpack_from(data, len(data) - TAIL.size)
+    if magic != b"SXPKEND1" or start + 32 * count + table_bytes + TAIL.size != len(data):
+        raise Damage("the pack has no footer")
+    if blake3(data[:24] + data[start : len(data) - 40]).digest() != digest:
+        raise Damage("the pack's footer is damaged")
+    hashes, table = data[start : start + 32 * count], data[start + 32 * count : -TAIL.size]
+    numbers = np.frombuffer(unzstd(table, 4 * (2 * frames + count)), "<u4").tolist()
+    found, at, blob = [], 24, 0
+    for length, blobs in zip(numbers[:frames], numbers[frames : 2 * frames], strict=True):
+        inner = 0
+        for number in range(blob, blob + blobs):
+            size = numbers[2 * frames + number]
+            found.append(Blob(hashes[32 * number : 32 * number + 32], size, pack, at, length, inner))
+            inner += size
+        at, blob = at + length, blob + blobs
+    return found
+
+
+def _by_scan(pack: str, data: bytes) -> Iterator[Blob]:
+    at = data.find(b"SXf1")
+    while at >= 0:
+        length = frame_length(data, at) or 0
+        try:
+            sizes, raw = open_frame(data[at : at + length])
+        except Damage:
+            at = data.find(b"SXf1", at + 1)
+            continue
+        inner = 0
+        for size in sizes:
+            yield Blob(blake3(raw[inner : inner + size]).digest(), size, pack, at, length, inner)
+            inner += size
+        at = data.find(b"SXf1", at + length)
+
+
+# --- the lake --------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Lake:
+    """A lake in a folder; `damage` collects what was found wrong."""
+
+    root: Path
+    versions: dict[str, Version] = field(default_factory=dict)
+    manifests: dict[str, dict[str, Any]] = field(default_factory=dict)
+    damage: list[str] = field(default_factory=list)
+    _index: dict[bytes, Blob] | None = None
+    _frame: tuple[tuple[str, int, int], bytes] | None = None
+
+    def open(self) -> None:
+        """Check `lake.json` and fold the log."""
+        try:
+            parameters = json.loads((self.root / "lake.json").read_bytes())
+            if parameters["format"] > FORMAT or parameters["features"] or parameters["hash"] != "blake3-256":
+                self.note("lake.json", "a newer format; this reader does what it can")
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            self.note("lake.json", str(error))
+        previous, expected, is_whole = None, 1, True
+        for path in sorted((self.root / "log").glob("[0-9]*.json")):
+            entry, digest = self._entry(path)
+            if int(path.stem) != expected:
+                is_whole = False
+                self.note(f"log/{expected:020d}.json", "is missing")
+            elif entry is not None and previous is not None and entry.get("previous") != previous:
+                self.note(f"log/{path.name}", "does not follow the entry before")
+            expected, previous = int(path.stem) + 1, digest
+            if entry is not None:
+                self._fold(entry)
+            is_whole = is_whole and entry is not None
+        if not is_whole:
+            self._find_unlogged()
+
+    def note(self, where: str, what: str) -> None:
+        """Take note of damage."""
+        self.damage.append(f"{where}: {what}")
+
+    def _entry(self, path: Path) -> tuple[dict[str, Any] | None, str | None]:
+        """An entry; with a wrong hash too, if it can be read: what it says is proved by other hashes later."""
+        data = path.read_bytes()
+        digest: str | None = data[11:75].decode("ascii", "replace")
+        if not data.startswith(b'{"blake3":"') or blake3(data[75:]).hexdigest() != digest:
+            self.note(f"log/{path.name}", "its hash is wrong; it was read all the same")
+            digest = None
+        try:
+            entry = dict(json.loads(data))
+            if "body" in entry:
+                name = str(entry["body"]["blake3"])
+                body = (self.root / "log" / "body" / name[:2] / f"{name}.json").read_bytes()
+                if blake3(body).hexdigest() != name:
+                    self.note(f"log/body/{name}", "its hash is wrong; it was read all the same")
+                entry |= json.loads(body)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            self.note(f"log/{path.name}", f"cannot be read: {error}")
+            return None, digest
+        return entry, digest
+
+    def _fold(self, entry: dict[str, Any]) -> None:
+        for manifest in entry.get("manifests", ()):
+            self.manifests[manifest["id"]] = manifest
+        for record in entry.get("archives", ()):
+            version = Version(record)
+            self.versions[version.name] = version
+        for state, key in (("forgotten", "forgotten"), ("live", "restored"), ("collected", "collected")):
+            for sample, number in entry.get(key, ()):
+                if (found := self.versions.get(f"{sample}@{number}")) is not None:
+                    found.state = state
+
+    def _find_unlogged(self) -> None:
+        """Archives of manifests whose log entry is lost: they have no names, but all else."""
+        for path in sorted((self.root / "manifests").glob("*/*.parquet")):
+            if path.stem in self.manifests or not ID.fullmatch(path.stem):
+                continue
+            try:
+                file = pq.ParquetFile(pa.BufferReader(path.read_bytes()), page_checksum_verification=True)
+                found = _archives_in(file)
+            except (OSError, ValueError, pa.ArrowException) as error:
+                self.note(f"manifests/{path.parent.name}/{path.name}", f"cannot be read: {error}")
+                continue
+            for number, (first, groups, members, size) in enumerate(found, 1):
+                record = {"sample": f"lost-{path.stem[:8]}-{number}", "version": 1, "manifest": path.stem}
+                record |= {"first_group": first, "groups": groups, "members": members, "bytes_raw": size}
+                version = Version(record)
+                self.versions[version.name] = version
+                self.note(version.name, "its log entry is lost; found in a manifest")
+
+    def rows(self, version: Version) -> tuple[list[dict[str, Any]], list[str]]:
+        """The members of a version by path, and the packs that their hints name."""
+        record = version.record
+        name = str(record["manifest"])
+        if not ID.fullmatch(name):
+            raise Damage(f"{name!r} is no manifest id")
+        key = f"manifests/{name[:2]}/{name}.parquet"
+        try:
+            data = (self.root / key).read_bytes()
+            if name in self.manifests and blake3(data).hexdigest() != self.manifests[name].get("blake3"):
+                self.note(key, f"its hash is wrong; {version.name} needs it")
+            file = pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True)
+            packs = json.loads(file.schema_arrow.metadata[b"sxeslake"])["packs"]
+            groups = range(record["first_group"], record["first_group"] + record["groups"])
+            rows: list[dict[str, Any]] = file.read_row_groups(list(groups)).to_pylist() if groups else []
+        except (OSError, ValueError, KeyError, TypeError, IndexError, pa.ArrowException) as error:
+            raise Damage(f"{key}: {error}") from error
+        hasher = blake3(b"sxeslake content 1\n")
+        for row in rows:
+            path = row["path"].encode()
+            hasher.update((b"d" if row["directory"] else b"f") + struct.pack("<IQ", len(path), row["size"]))
+            hasher.update(path + row["blake3"])
+        if hasher.hexdigest() != record.get("content_id", hasher.hexdigest()):
+            self.note(key, f"its rows are not what {version.name} was")
+        return rows, packs
+
+    def content(self, row: dict[str, Any], packs: list[str]) -> Iterator[bytes]:
+        """A member's bytes, blob by blob, each proved by its hash."""
+        if row["directory"] or row["size"] == 0:
+            return
+        if row["chunks"] is None:
+            names = ("blake3", "size", "pack", "frame_offset", "frame_length", "blob_offset")
+            places = [tuple(row[name] for name in names)]
+        else:
+            places = [place[:6] for place in CHUNK.iter_unpack(row["chunks"])]
+        for digest, size, pack, *place in places:
+            known = pack is not None and pack < len(packs)
+            yield self.blob(digest, Blob(digest, size, packs[pack], *place) if known else None)
+
+    def blob(self, digest: bytes, hint: Blob | None) -> bytes:
+        """A blob from where the hint says, else from any pack that holds it."""
+        data = self._read(hint) if hint is not None else None
+        if data is None:
+            if self._index is None:
+                self._index = {blob.digest: blob for blob in self._all_blobs()}
+            found = self._index.get(digest)
+            data = None if found is None else self._read(found)
+        if data is None:
+            raise Damage(f"blob {digest.hex()} is lost")
+        return data
+
+    def _read(self, blob: Blob) -> bytes | None:
+        key = (blob.pack, blob.frame, blob.length)
+        if self._frame is None or self._frame[0] != key:
+            try:
+                with self._path(blob.pack).open("rb") as file:
+                    file.seek(blob.frame)
+                    self._frame = (key, open_frame(file.read(blob.length))[1])
+            except (OSError, Damage, ValueError, IndexError):
+                return None
+        data = self._frame[1][blob.inner : blob.inner + blob.size]
+        return data if blake3(data).digest() == blob.digest else None
+
+    def _path(self, pack: str) -> Path:
+        if not ID.fullmatch(pack):
+            raise Damage(f"{pack!r} is no pack id")
+        return self.root / "packs" / pack[:2] / f"{pack}.pack"
+
+    def _all_blobs(self) -> Iterator[Blob]:
+        for path in sorted((self.root / "packs").glob("*/*.pack")):
+            if ID.fullmatch(path.stem):
+                yield from blobs_of(path.stem, path.read_bytes())
+
+
+def _archives_in(file: pq.ParquetFile) -> list[tuple[int, int, int, int]]:
+    """First row group, row groups, members and bytes of each archive: its ordinals are 0, 1, 2 … in some order."""
+    found: list[tuple[int, int, int, int]] = []
+    first, ordinals, size = 0, np.empty(0, np.uint32), 0
+    for group in range(file.num_row_groups):
+        table = file.read_row_group(group, columns=["ordinal", "size"])
+        here = table["ordinal"].to_numpy()
+        if found and not len(ordinals) and here.min() == found[-1][2]:  # the one before goes on
+            first, _, members, size = found.pop()
+            ordinals = np.arange(members, dtype=np.uint32)
+        ordinals, size = np.concatenate((ordinals, here)), size + int(table["size"].to_numpy().sum())
+        if int(ordinals.max()) + 1 == len(ordinals):
+            found.append((first, group + 1 - first, len(ordinals), size))
+            first, ordinals, size = group + 1, np.empty(0, np.uint32), 0
+    return found
+
+
+# --- restoring -------------------------------------------------------------------------------------------------------
+
+
+def is_safe(path: str) -> bool:
+    """Whether a member may be written below a folder under this name."""
+    parts = re.split(r"[/\\]", path)
+    return not (set(parts) & {"", ".", ".."} or "\0" in path or re.match(r"[A-Za-z]:", path))
+
+
+def restore(lake: Lake, version: Version, out: Path, *, as_zip: bool) -> int:
+    """Write a version below `out`; says how many members could not be had. A damaged member is left out and named."""
+    rows, packs = lake.rows(version)
+    rows.sort(key=lambda row: row["ordinal"])
+    name = re.sub(r"[^\w.@ -]", "_", version.name)
+    target = out / (f"{name}.zip" if as_zip else name)
+    out.mkdir(parents=True, exist_ok=True)
+    lost = 0
+    archive = zipfile.ZipFile(target, "x", zipfile.ZIP_DEFLATED) if as_zip else None
+    if archive is None:
+        target.mkdir()
+    for row in rows:
+        try:
+            if not is_safe(row["path"]):
+                raise Damage("its name is not safe")
+            if archive is None:
+                _to_folder(lake, row, packs, target)
+            else:
+                _to_zip(lake, row, packs, archive)
+        except Damage as error:
+            lost += 1
+            lake.note(f"{version.name}: {row['path']}", str(error))
+    if archive is not None:
+        archive.close()
+    else:
+        for row in reversed(rows):  # a folder's time changes with every file that comes into it
+            if row["directory"] and is_safe(row["path"]):
+                _set_time(target / row["path"], row)
+    return lost
+
+
+def _to_folder(lake: Lake, row: dict[str, Any], packs: list[str], target: Path) -> None:
+    path = target / row["path"]
+    if row["directory"]:
+        path.mkdir(parents=True, exist_ok=True)
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with path.open("xb") as file:
+            _copy(lake, row, packs, file)
+    except Damage:
+        path.unlink()
+        raise
+    _set_time(path, row)
+
+
+def _to_zip(lake: Lake, row: dict[str, Any], packs: list[str], archive: zipfile.ZipFile) -> None:
+    entry = zipfile.ZipInfo(row["path"] + "/" * row["directory"], _wall_clock(row))
+    attributes = row["attributes"] or 0
+    entry.create_system = 3 if attributes & 0x8000 else 0
+    entry.external_attr = attributes & ~0x8000 if attributes & 0x8000 else attributes & 0x7FFF
+    entry.compress_type = zipfile.ZIP_DEFLATED
+    if row["directory"]:
+        archive.writestr(entry, b"")
+        return
+    blobs = list(lake.content(row, packs)) if row["size"] <= MAX_RAW_BYTES else None
+    if blobs is None:  # too large to hold: proved once before the zip sees a byte of it
+        _copy(lake, row, packs, None)
+    with archive.open(entry, "w", force_zip64=row["size"] >= 2**31) as file:
+        hasher = blake3()
+        for blob in blobs if blobs is not None else lake.content(row, packs):
+            hasher.update(blob)
+            file.write(blob)
+    if hasher.digest() != row["blake3"]:
+        raise Damage("its content is not what it was")
+
+
+def _copy(lake: Lake, row: dict[str, Any], packs: list[str], file: BinaryIO | None) -> None:
+    hasher, size = blake3(), 0
+    for blob in lake.content(row, packs):
+        hasher.update(blob)
+        size += len(blob)
+        if file is not None:
+            file.write(blob)
+    if hasher.digest() != row["blake3"] or size != row["size"]:
+        raise Damage("its content is not what it was")
+
+
+def _set_time(path: Path, row: dict[str, Any]) -> None:
+    ns = row["modified_ns"]
+    if ns is None and row["dos_time"] is not None:  # a zip's wall clock; its time zone is not known
+        ns = int(datetime(*_wall_clock(row)).timestamp()) * 10**9
+    if ns is not None:
+        os.utime(path, ns=(ns, ns))
+
+
+def _wall_clock(row: dict[str, Any]) -> tuple[int, int, int, int, int, int]:
+    dos = row["dos_time"]
+    try:
+        if dos is not None:
+            day = (dos >> 25) + 1980, dos >> 21 & 15, dos >> 16 & 31
+            moment = datetime(*day, dos >> 11 & 31, dos >> 5 & 63, min(59, (dos & 31) * 2))
+        else:
+            moment = datetime.fromtimestamp((row["modified_ns"] or 0) / 1e9, UTC)
+    except (ValueError, OverflowError, OSError):
+        return (1980, 1, 1, 0, 0, 0)
+    if not 1980 <= moment.year <= 2107:
+        return (1980, 1, 1, 0, 0, 0)
+    return (moment.year, moment.month, moment.day, moment.hour, moment.minute, moment.second)
+
+
+def chosen(lake: Lake, names: list[str], *, everything: bool) -> list[Version]:
+    """The versions that names mean; without names all that are live, with `--all` the forgotten ones too."""
+    states = ("live", "forgotten") if everything else ("live",)
+    there = [version for version in lake.versions.values() if version.state in states]
+    if names:
+        there = [v for v in there if v.name in names or v.record["sample"] in names]
+        missing = set(names) - {v.name for v in there} - {v.record["sample"] for v in there}
+        for name in sorted(missing):
+            lake.note(name, "there is no such archive")
+    return there
+
+
+def main() -> int:
+    """Do what the command line asks."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("lake", type=Path, metavar="LAKE")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("list", help="show what is in the lake")
+    doing = commands.add_parser("restore", help="write archives as folders, or as zip")
+    doing.add_argument("out", type=Path, metavar="OUT")
+    doing.add_argument("names", nargs="*", metavar="NAME")
+    doing.add_argument("--zip", action="store_true", help="write zip archives instead of folders")
+    doing.add_argument("--all", action="store_true", help="forgotten versions too, as far as they are there")
+    asked = parser.parse_args()
+    lake = Lake(asked.lake)
+    lake.open()
+    if asked.command == "list":
+        for version in lake.versions.values():
+            record = version.record
+            sys.stdout.write(f"{version.name}\t{version.state}\t{record['members']}\t{record['bytes_raw']}\n")
+    else:
+        for version in chosen(lake, asked.names, everything=asked.all):
+            try:
+                lost = restore(lake, version, asked.out, as_zip=asked.zip)
+            except (Damage, OSError) as error:
+                lake.note(version.name, str(error))
+                continue
+            sys.stdout.write(f"{version.name}\t{'whole' if not lost else f'{lost} members lost'}\n")
+    for line in lake.damage:
+        sys.stderr.write(f"{line}\n")
+    return 1 if lake.damage else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,107 @@
+"""What is shipped: the wheel's contents, and a README that says what the commands say."""
+
+from __future__ import annotations
+
+import doctest
+import re
+import shlex
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import click
+import pytest
+
+import sxeslake
+from sxeslake.cli.root import root
+
+CHECKOUT = Path(__file__).parents[2]
+README = CHECKOUT / "README.md"
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
+    """The wheel, built from the checkout."""
+    folder = tmp_path_factory.mktemp("wheel")
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)],
+        cwd=CHECKOUT,
+        check=True,
+        capture_output=True,
+    )
+    (path,) = folder.glob("*.whl")
+    return zipfile.ZipFile(path)
+
+
+def test_the_wheel_holds_the_package_whole(wheel: zipfile.ZipFile) -> None:
+    package = CHECKOUT / "sxeslake"
+    expected = {
+        path.relative_to(CHECKOUT).as_posix()
+        for path in package.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    queries = {f"sxeslake/queries/{path.name}" for path in (CHECKOUT / "queries").glob("*.sql")}
+    shipped = {name for name in wheel.namelist() if ".dist-info/" not in name}
+    assert shipped == expected | queries
+    assert {"sxeslake/py.typed", "sxeslake/FORMAT.md", "sxeslake/ARCHIVE.md"} <= shipped
+
+
+def test_the_wheel_names_its_command_version_and_licence(wheel: zipfile.ZipFile) -> None:
+    about = f"sxeslake-{sxeslake.__version__}.dist-info"
+    assert "sxeslake = sxeslake.cli:main" in wheel.read(f"{about}/entry_points.txt").decode()
+    metadata = wheel.read(f"{about}/METADATA").decode()
+    assert f"\nVersion: {sxeslake.__version__}\n" in metadata
+    assert "\nLicense-Expression: MIT\n" in metadata
+    assert f"{about}/licenses/LICENSE" in wheel.namelist()
+
+
+def test_the_readme_lists_every_command_in_its_own_words() -> None:
+    context = click.Context(root)
+    commands = {name: root.get_command(context, name) for name in root.list_commands(context)}
+    table = dict(re.findall(r"^\| `([a-z-]+)` \| (.+) \|$", README.read_text(encoding="utf-8"), re.MULTILINE))
+    assert table == {name: command.get_short_help_str(200) for name, command in commands.items() if command}
+
+
+def command_lines() -> list[str]:
+    """Every `sxeslake …` line of the README's blocks, and of the commands' own examples."""
+    blocks = re.findall(r"^```(?:sh)?\n(.*?)^```", README.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    lines = [line.removeprefix("$ ").strip() for block in blocks for line in block.splitlines()]
+    context = click.Context(root)
+    for name in root.list_commands(context):
+        lines += getattr(root.get_command(context, name), "example", "").splitlines()
+    return [line.partition("  #")[0].partition(" > ")[0] for line in lines if line.startswith("sxeslake ")]
+
+
+@pytest.mark.parametrize("line", command_lines())
+def test_every_command_line_shown_can_be_parsed(line: str) -> None:
+    words = shlex.split(line)[1:]
+    if words == ["--help"]:
+        return
+    context = click.Context(root, info_name="sxeslake")
+    command = root.get_command(context, words[0])
+    assert command is not None, line
+    command.make_context(words[0], words[1:], parent=context)
+
+
+def test_the_readmes_python_sessions_are_true(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SXESLAKE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("SXESLAKE_CONFIG", str(tmp_path / "config"))
+    result = doctest.testfile(str(README), module_relative=False, encoding="utf-8")
+    assert result.attempted > 20
+    assert result.failed == 0
+
+
+def test_links_of_the_documents_lead_somewhere() -> None:
+    folders = (CHECKOUT, CHECKOUT / "sxeslake", CHECKOUT / "infra")
+    for document in [path for folder in folders for path in folder.glob("*.md")]:
+        for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", document.read_text(encoding="utf-8")):
+            assert (document.parent / target).exists(), f"{document.name} → {target}"
+
+
+def test_the_public_face_is_sorted_and_there() -> None:
+    assert list(sxeslake.__all__) == sorted(sxeslake.__all__)
+    for name in sxeslake.__all__:
+        assert getattr(sxeslake, name) is not None
+    assert set(sxeslake.__all__) <= set(dir(sxeslake))
