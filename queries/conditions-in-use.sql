@@ -1,6 +1,6 @@
 -- Conditions in use
 --
--- Which beam and detector conditions occur, and how often. The current is the one that was asked for, to three
+-- Which beam and detector conditions occur together, and how often. The current is the one that was asked for, to two
 -- figures; beside it the range of what was measured.
 --
 -- filters: positions
@@ -8,7 +8,7 @@ SELECT
     p.accelerating_voltage_kv,
     CASE
         WHEN p.probe_current_target_na > 0
-        THEN round(p.probe_current_target_na, 2 - floor(log10(p.probe_current_target_na))::INTEGER)
+        THEN round(p.probe_current_target_na, 1 - floor(log10(p.probe_current_target_na))::INTEGER)
     END AS probe_current_target_na,
     p.grating,
     p.spectrometer,

@@ -49,13 +49,13 @@ SELECT
     t.sample,
     t.version,
     t.found_in,
-    t.path,
-    t.uuid,
     -- A long text is shown around the first word.
     CASE
         WHEN length(t.text) <= 200 THEN t.text
         ELSE substr(t.text, greatest(1, instr(lower(t.text), split_part(lower(trim($text)), ' ', 1)) - 80), 200)
-    END AS text
+    END AS text,
+    t.uuid,
+    t.path
 FROM texts AS t
 WHERE
     len(list_filter(string_split_regex(lower(trim($text)), '\s+'), lambda word: NOT contains(lower(t.text), word))) = 0

@@ -14,6 +14,12 @@ sys.path.insert(0, str(Path(__file__).parent))  # tests share the modules beside
 import seaweed
 
 
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test sees the caches of the person who runs it, nor those of another test."""
+    monkeypatch.setenv("SXESLAKE_CACHE", str(tmp_path_factory.mktemp("cache")))
+
+
 @pytest.fixture(scope="session")
 def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[seaweed.Seaweed]:
     """A real S3 server with the bucket `lake`, one a test process; skips where the server is not installed."""

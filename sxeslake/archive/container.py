@@ -68,6 +68,8 @@ def sniff(path: Path) -> ContainerKind:
     """What a path holds, by its content: `folder`, `7z`, `zip`, or NotAnArchiveError."""
     if path.is_dir():
         return "folder"
+    if path.exists() and not path.is_file():
+        raise NotAnArchiveError("neither a file nor a folder", where=path)  # a pipe would block
     try:
         with path.open("rb") as file:
             head = file.read(8)

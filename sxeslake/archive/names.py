@@ -99,9 +99,12 @@ def check_names(names: Callable[[], Named], *, where: object = None) -> None:
     parents: set[int] = set()
     last_parent = ""
     for path, is_directory in names():
-        if reason := unsafe_reason(path, is_directory=is_directory):
+        if is_plain(path):
+            key = path
+        elif reason := unsafe_reason(path, is_directory=is_directory):
             raise UnsafeNameError(f"the name {path!r} {reason}", where=where)
-        key = collision_key(path)
+        else:
+            key = collision_key(path)
         (folders if is_directory else files).append(hash(key))
         parent = key[: max(0, key.rfind("/"))]
         if parent != last_parent:

@@ -15,14 +15,14 @@ Result = TypeVar("Result")
 Parameters = ParamSpec("Parameters")
 
 CHUNK_BYTES = 4 * MIB  # what one job decodes; larger members come in pieces of this size
+MAX_THREADS = 16  # unless more are asked for: each holds some MiB, and disks are slower than these
 IN_FLIGHT_PER_THREAD = 2  # one running, one waiting: a thread that ends finds work, and memory stays small
 
 
 def usable_cpus() -> int:
-    """How many processors this process may use, at least 1."""
-    if hasattr(os, "sched_getaffinity"):
-        return max(1, len(os.sched_getaffinity(0)))
-    return max(1, os.cpu_count() or 1)
+    """How many threads are worth having: the processors this process may use, 1 to MAX_THREADS."""
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return min(max(1, count or 1), MAX_THREADS)
 
 
 class OrderedPool(Generic[Result]):

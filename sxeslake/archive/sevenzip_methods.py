@@ -336,7 +336,9 @@ class _Brotli(_Buffered):
         self._decoder = brotli.Decompressor()
         self._first = self._drained = True
         if not hasattr(self._decoder, "can_accept_more_data"):
-            raise UnsupportedMethodError("this brotli package cannot bound its output", hint="pip install 'brotli>=1.2'")
+            raise UnsupportedMethodError(
+                "this brotli package cannot bound its output", hint="pip install 'brotli>=1.2'"
+            )
 
     def _decode(self, size: int) -> bytes:
         while not self._surplus and not self._decoder.is_finished():

@@ -92,6 +92,14 @@ class _Folder:
     crcs: list[int] = field(default_factory=list)
 
 
+class _Encoded(NamedTuple):
+    """What a thread has made for a folder: packed bytes, and the CRC-32 of the members in them."""
+
+    folder: _Folder
+    data: bytes
+    crcs: list[int]
+
+
 @dataclass(slots=True)
 class _Table:
     """Columns of the members added so far."""
@@ -126,7 +134,7 @@ class _Table:
         self.attributes.append(ARCHIVE_ATTRIBUTE if attributes is None else attributes)
 
     def files(self) -> Files:
-        """The rows as the serialiser takes them. Attributes go to all or none: libarchive cannot read a part of them."""
+        """The rows as the serialiser takes them. Attributes go to all or none: libarchive reads no part of them."""
         return Files(
             count=len(self.name_ends),
             names=memoryview(self.names),
@@ -164,15 +172,16 @@ class SevenZipWriter:
         self._base = out.tell()
         self._method = _method(level, threads or usable_cpus())
         in_flight = self._method.threads + (1 if level > 3 else 2)
-        self._pool: OrderedPool[tuple[_Folder, bytes, list[int]]] = OrderedPool(
+        self._pool: OrderedPool[list[_Encoded]] = OrderedPool(
             self._take, threads=self._method.threads, in_flight=in_flight
         )
         self._table = _Table()
         self._folders: list[_Folder] = []
         self._sizes = array("q")
         self._counts = array("q")
-        self._block: list[bytes] = []
+        self._block: list[list[bytes]] = []  # runs of contents with no empty member between them
         self._block_bytes = 0
+        self._gap = False
         self._packed = 0
         out.write(bytes(SIGNATURE_HEADER_BYTES))
 
@@ -180,6 +189,7 @@ class SevenZipWriter:
         """Append a member; `data` is consumed inside the call and must be `member.size` bytes."""
         if member.kind == "directory" or not member.size:
             _content(member, data)
+            self._gap = True
         elif member.size > self._method.block_bytes:
             self._flush()
             self._add_large(member, data)
@@ -187,17 +197,28 @@ class SevenZipWriter:
             content = _content(member, data)
             if self._block_bytes + member.size > self._method.block_bytes:
                 self._flush()
-            self._block.append(content)
+            if self._gap or not self._block:
+                self._block.append([])
+                self._gap = False
+            self._block[-1].append(content)
             self._block_bytes += member.size
             self._sizes.append(member.size)
         self._table.add(member)
 
-    def _flush(self) -> None:
-        """Hand the block to the pool as a folder."""
-        if self._block:
-            folder = self._folder(self._block_bytes, self._block_bytes, len(self._block))
-            self._pool.submit(_encode_block, folder, self._block, self._method.encode)
-            self._block, self._block_bytes = [], 0
+    def _flush(self, *, closing: bool = False) -> None:
+        """Hand the block to the pool.
+
+        Each run is a folder of its own: py7zr loses members of a folder that an empty member interrupts, unless it
+        is the only folder.
+        """
+        runs = self._block
+        if closing and not self._folders:
+            runs = [[content for run in runs for content in run]] if runs else []
+        if runs:
+            sizes = [sum(map(len, run)) for run in runs]
+            folders = [self._folder(size, size, len(run)) for size, run in zip(sizes, runs, strict=True)]
+            self._pool.submit(_encode_block, folders, runs, self._method.encode)
+        self._block, self._block_bytes = [], 0
 
     def _folder(self, size: int, block: int, count: int) -> _Folder:
         folder = _Folder(self._method.recipe(block), size)
@@ -221,17 +242,17 @@ class SevenZipWriter:
             raise _wrong_size(member, done)
         folder.crcs.append(crc)
 
-    def _take(self, packed: tuple[_Folder, bytes, list[int]]) -> None:
+    def _take(self, encoded: list[_Encoded]) -> None:
         """Write what the pool has encoded."""
-        folder, data, crcs = packed
-        self._out.write(data)
-        folder.packed += len(data)
-        folder.crcs.extend(crcs)
-        self._packed += len(data)
+        for folder, data, crcs in encoded:
+            self._out.write(data)
+            folder.packed += len(data)
+            folder.crcs.extend(crcs)
+            self._packed += len(data)
 
     def close(self) -> None:
         """Write the header, then the first 32 bytes that make the file an archive; the file stays open."""
-        self._flush()
+        self._flush(closing=True)
         self._pool.close()
         header = serialise_header(self._streams(), self._table.files()) if self._table.name_ends else b""
         if len(header) > PLAIN_HEADER_BYTES:
@@ -315,14 +336,15 @@ def _blocks(data: Iterable[bytes], size: int) -> Iterator[bytes]:
 
 
 def _encode_block(
-    folder: _Folder, contents: list[bytes], encode: Callable[[bytes, bool], bytes]
-) -> tuple[_Folder, bytes, list[int]]:
-    """A folder in one go, and the CRC-32 of each member in it."""
-    return folder, encode(b"".join(contents), True), [crc32(content) for content in contents]
+    folders: list[_Folder], runs: list[list[bytes]], encode: Callable[[bytes, bool], bytes]
+) -> list[_Encoded]:
+    """Folders in one go, and the CRC-32 of each member in them."""
+    return [
+        _Encoded(folder, encode(b"".join(run), True), [crc32(content) for content in run])
+        for folder, run in zip(folders, runs, strict=True)
+    ]
 
 
-def _encode_part(
-    folder: _Folder, content: bytes, encode: Callable[[bytes, bool], bytes], last: bool
-) -> tuple[_Folder, bytes, list[int]]:
+def _encode_part(folder: _Folder, content: bytes, encode: Callable[[bytes, bool], bytes], last: bool) -> list[_Encoded]:
     """One block of a large member; its CRC-32 runs over all blocks and is made elsewhere."""
-    return folder, encode(content, last), []
+    return [_Encoded(folder, encode(content, last), [])]

@@ -15,7 +15,7 @@ from typing import BinaryIO, Literal, cast
 from sxeslake.archive.container import DEFAULT_LEVEL, ArchiveWriter, create_writer
 from sxeslake.archive.folder import FolderWriter
 from sxeslake.archive.names import check_names, special_reason
-from sxeslake.assemble.members import contents
+from sxeslake.vault.contents import contents
 from sxeslake.errors import AlreadyExistsError, InputError, StorageError, UnsafeNameError
 from sxeslake.model import MIB, ContainerKind, Progress
 from sxeslake.vault.state import Version
@@ -49,7 +49,8 @@ def container_of(version: Version, out: Path | None) -> ContainerKind:
 
 def file_name(version: Version, container: ContainerKind) -> str:
     """The source's own file name, with the suffix that fits the container."""
-    name = Path(str(version.archive.source.get("name") or version.sample)).name or "archive"
+    name = Path(str(version.archive.source.get("name") or version.sample)).name
+    name = "archive" if name in ("", "..") or "\0" in name else name
     if container == "folder" or _CONTAINERS.get(Path(name).suffix.lower()) == container:
         return name
     stem = Path(name).stem if Path(name).suffix.lower() in _CONTAINERS else name

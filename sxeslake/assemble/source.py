@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from sxeslake.assemble.members import read_ahead
+from sxeslake.vault.contents import read_ahead
 from sxeslake.errors import MemberNotFoundError
 from sxeslake.format.manifest import Row
 from sxeslake.model import Member

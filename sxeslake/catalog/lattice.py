@@ -31,8 +31,8 @@ SMALL: Final = 9
 LARGEST_SKEW_DEG: Final = 3.0
 """Rows and columns of a map meet at a right angle, within this."""
 
-_SAMPLES: Final = (16, 96)  # of so many places the neighbours are looked at, which costs n each …
-_SAMPLE_COST: Final = 2_000_000  # … so fewer where n is large
+_SAMPLES: Final = (16, 64)  # of so many places the neighbours are looked at, which costs n each …
+_SAMPLE_COST: Final = 100_000  # … so fewer where n is large
 _FIRST_REACH: Final = 3.5  # steps around the middle in which the first basis is exact enough to count by
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -51,19 +52,16 @@ class PositionRows:
 def arrays_of(members: pa.Table) -> dict[str, Arrays]:
     """Position UUID → its data arrays, from `data/<uuid>/<type>.data` in the member table."""
     paths = members["path"]
-    wanted = pc.and_(pc.starts_with(paths, "data/"), pc.ends_with(paths, _DATA_SUFFIX))
+    wanted = pc.match_like(paths, f"data/%/%{_DATA_SUFFIX}")
     found = members.select(["path", "size", "blake3"]).filter(wanted)
-    arrays: dict[str, Arrays] = {}
+    arrays: defaultdict[str, Arrays] = defaultdict(Arrays)
     rows = zip(found["path"].to_pylist(), found["size"].to_pylist(), found["blake3"].to_pylist(), strict=True)
     for path, size, digest in rows:
-        parts = path.split("/")
-        if len(parts) != 3:
-            continue
-        arrays_here = arrays.get(parts[1])
-        if arrays_here is None:
-            arrays_here = arrays[parts[1]] = Arrays()
-        arrays_here.digests.append((parts[2][: -len(_DATA_SUFFIX)], digest))
-        arrays_here.bytes_raw += size
+        _, uuid, name = path.split("/", 2)
+        if "/" not in name:
+            here = arrays[uuid]
+            here.digests.append((name[: -len(_DATA_SUFFIX)], digest))
+            here.bytes_raw += size
     for each in arrays.values():
         each.digests.sort()
     return arrays

@@ -61,7 +61,7 @@ class Contents:
 
     files: Files = field(default_factory=Files)
     metadata: object = None
-    metadata_problem: str | None = "metadata.json is missing or unreadable"
+    metadata_problem: str | None = "metadata.json: missing"
     infos: dict[str, Info] = field(default_factory=dict)
     states: dict[str, State] = field(default_factory=dict)
     image_infos: dict[str, Info] = field(default_factory=dict)
@@ -108,8 +108,9 @@ def read_documents(documents: Iterable[Document], *, sxes: bool) -> Contents:
             contents.problems[path] = problem
         if owner.kind is not None:
             _keep(contents, reader, path, owner, text_, value)
-    if contents.metadata is not None:
-        contents.metadata_problem = contents.problems.get(layout.METADATA)
+    if layout.METADATA in contents.texts:
+        problem = contents.problems.get(layout.METADATA)
+        contents.metadata_problem = problem and f"{layout.METADATA}: {problem}"
     return contents
 
 
@@ -194,7 +195,13 @@ class _StateReader:
             shared = read_state(state)
             if len(self._known) < _SHARED_STATES:
                 self._known[key] = shared
-        return State(local_time(saved), number(place[0]), number(place[1]), number(place[2]), shared)
+        x, y, z = place
+        return State(local_time(saved), _number(x), _number(y), _number(z), shared)
+
+
+def _number(value: object) -> float | None:
+    """`units.number`, with a short way for what a stage coordinate nearly always is: a finite float."""
+    return value if type(value) is float and value - value == 0 else number(value)
 
 
 _OFF = (None, None, None)

@@ -42,12 +42,14 @@ class Result:
         notes: Sequence[str] = (),
         limit: int | None = None,
         close: Callable[[], object] | None = None,
+        was_cut: Callable[[], bool] | None = None,
     ) -> None:
         self.title = title
         self.notes = tuple(notes)
         self.truncated = False
         self.schema = _unique_names(schema)
         self._close = close
+        self._was_cut = was_cut
         self._table: Any = None
         self._source: Iterator[Any] | None = self._cut(iter(batches), limit)
 
@@ -145,7 +147,7 @@ class Result:
         fitting = filled if width is None else _fitting(self.columns, rows, filled, width)
         if self.title:
             yield Text(self.title, style="bold")
-        yield self._rich_table(rows, fitting)
+        yield self._rich_table(rows, fitting, None if width is None else _CELL_WIDTH)
         for line in self._caption(max_rows):
             yield Text(line)
         for words, hidden in (("no room for", filled), ("empty", range(len(self.columns)))):
@@ -153,7 +155,7 @@ class Result:
             if names:
                 yield Text(f"{words}: {', '.join(names)}", style="dim")
 
-    def _rich_table(self, rows: list[list[str]], columns: list[int]) -> RichTable:
+    def _rich_table(self, rows: list[list[str]], columns: list[int], cell_width: int | None) -> RichTable:
         from rich.table import Table  # noqa: PLC0415 - only for people
         from rich.text import Text  # noqa: PLC0415 - as above
 
@@ -161,7 +163,8 @@ class Result:
         for n in columns:
             field = self.schema.field(n)
             side: Literal["left", "right"] = "right" if _is_number(field.type) else "left"
-            made.add_column(Text("\n".join(_header_lines(field.name))), justify=side, overflow="fold")
+            header = Text("\n".join(_header_lines(field.name)))
+            made.add_column(header, justify=side, overflow="fold", max_width=cell_width)
         for row in rows:
             made.add_row(*(Text(row[n]) for n in columns))
         return made
@@ -212,6 +215,7 @@ class Result:
                     return
                 left = None if left is None else left - batch.num_rows
                 yield batch.rename_columns(self.columns)
+            self.truncated = self._was_cut is not None and self._was_cut()
         finally:
             self.close()
 
@@ -222,6 +226,8 @@ _TEXT_WIDTH = 240
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
 _HEADER_WIDTH = 14
+_CELL_WIDTH = 48
+"""Longer text is folded where room is scarce."""
 
 
 def _header_lines(name: str) -> list[str]:
@@ -239,7 +245,7 @@ def _fitting(names: Sequence[str], rows: Sequence[Sequence[str]], columns: list[
     fitting: list[int] = []
     used = 1
     for n in columns:
-        used += 3 + max(len(text) for text in (*_header_lines(names[n]), *(row[n] for row in rows)))
+        used += 3 + min(_CELL_WIDTH, max(len(text) for text in (*_header_lines(names[n]), *(row[n] for row in rows))))
         if fitting and used > width:
             break
         fitting.append(n)

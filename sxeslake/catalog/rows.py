@@ -40,6 +40,8 @@ def table_of_rows(spec: Table, rows: Sequence[Mapping[str, Any]], shared: Mappin
 
 def _array(values: ColumnValues, kind: pa.DataType, count: int) -> pa.Array | pa.ChunkedArray:
     if isinstance(values, Same):
+        if values.value is None:
+            return pa.nulls(count, kind)
         return pa.repeat(_fitting(values.value, kind), count)
     if isinstance(values, pa.Array | pa.ChunkedArray):
         return values.cast(kind)

@@ -35,6 +35,7 @@ PATIENCE: Final = 4
 """… unless so many times more parts than usual have gathered: somebody who never publishes merges too."""
 CHECKPOINT_AHEAD: Final = 64
 """A checkpoint so many commits ahead of a local catalogue is taken instead of reading them."""
+_ENCODERS: Final = 4
 _AHEAD: Final = 2  # archives that are read while one is projected
 
 Loaded = tuple["pa.Table", list[Document]]
@@ -173,10 +174,14 @@ class _Writer:
         """Write what waits; all parts so far."""
         import pyarrow as pa  # noqa: PLC0415 - loaded long since, by whoever made the rows
 
-        for name, rows in self._waiting.items():
-            whole = pa.concat_tables(rows)
-            for start in range(0, whole.num_rows, PART_ROWS):
-                self._parts.append(self._cache.add(tables.BY_NAME[name], whole.slice(start, PART_ROWS)))
+        slices = [
+            (tables.BY_NAME[name], whole.slice(start, PART_ROWS))
+            for name, rows in self._waiting.items()
+            for whole in [pa.concat_tables(rows)]
+            for start in range(0, whole.num_rows, PART_ROWS)
+        ]
+        with ThreadPoolExecutor(_ENCODERS, "sxeslake-catalog") as pool:  # Parquet is written outside Python's lock
+            self._parts += pool.map(lambda item: self._cache.add(*item), slices)
         self._waiting, self._rows = {}, 0
         return self._parts
 

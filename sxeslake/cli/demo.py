@@ -117,7 +117,7 @@ def _show_savings(app: App, lake: Lake, taken: list[ArchiveReport], folder: Path
             size(item.bytes_source),
             size(item.bytes_stored),
             percent(item.bytes_stored, item.bytes_source),
-            f"{item.sample}@{item.version}" + (f", as {item.duplicate_of}" if item.duplicate_of else ""),
+            f"{item.sample}@{item.version}" + (f", same as {item.duplicate_of}" if item.duplicate_of else ""),
         )
         for item in taken
     ]

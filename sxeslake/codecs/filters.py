@@ -10,6 +10,8 @@ from typing import ClassVar, Protocol, Self
 import numpy as np
 import numpy.typing as npt
 
+from sxeslake.codecs.coder import Buffer
+
 Octets = npt.NDArray[np.uint8]
 
 _GRID = re.compile(r"([1248])x([1-9][0-9]{0,8})", re.ASCII)
@@ -114,6 +116,30 @@ class Transpose(Grid):
         whole = self._whole(numbers)
         self._numbers(out)[:whole].reshape(-1, self.stride)[...] = numbers[:whole].reshape(self.stride, -1).T
         return out
+
+
+class ColumnSums(Grid):
+    """`sums=4x2049`: bytes that follow from an image in front of them, as low bytes of its column sums."""
+
+    __slots__ = ()
+
+    def subtract(self, body: Buffer, tail: Buffer) -> bytes:
+        """The tail without what the body tells of it: zeros where it tells all."""
+        return self._changed(body, tail, np.subtract)
+
+    def add(self, body: Buffer, tail: Buffer) -> bytes:
+        """The reverse."""
+        return self._changed(body, tail, np.add)
+
+    def _changed(self, body: Buffer, tail: Buffer, operation: np.ufunc) -> bytes:
+        numbers = self._numbers(np.frombuffer(body, np.uint8))
+        rows = numbers[: self._whole(numbers)].reshape(-1, self.stride)
+        out = np.frombuffer(tail, np.uint8).copy()
+        count = min(len(out), self.stride)
+        # The low byte of a sum is the sum of the low bytes.
+        told = rows[:, :count].astype(np.uint8).sum(axis=0, dtype=np.uint8)
+        operation(out[:count], told, out=out[:count])
+        return out.tobytes()
 
 
 FILTERS: tuple[type[Filter], ...] = (Delta, Transpose)

@@ -1,6 +1,6 @@
 """How a frame's bytes are encoded: a pipeline, stated in full by a short ASCII descriptor in the frame.
 
-    descriptor = [ "head=" BYTES "|" ] [ "tail=" BYTES "|" ] 0*4( filter "|" ) coder
+    descriptor = [ "head=" BYTES "|" ] [ "tail=" BYTES "|" ] [ "sums=" WIDTH "x" STRIDE "|" ] 0*4( filter "|" ) coder
     filter     = ( "delta=" | "transpose=" ) WIDTH "x" STRIDE      WIDTH 1, 2, 4 or 8
     coder      = "raw"
                | "zstd:" LEVEL                                     LEVEL 1–22
@@ -16,6 +16,10 @@ at most 128 bytes. Anything else is damage. Examples: `raw`, `zstd:19`, `pco:f8:
 Encoding, left to right:
 
 - `head=12`, `tail=12`: the first and last bytes, set apart. Data shorter than both together are all head.
+- `sums=4x2049`: what stands between head and tail, taken as little-endian unsigned integers of WIDTH bytes in rows of
+  STRIDE elements, is summed down its columns; each byte of the tail becomes its difference, modulo 256, with the low
+  byte of the sum of its column (the whole rows count; bytes of the tail behind the last column stay). A `sum.data` that
+  follows its `xes.data` in one frame becomes zeros.
 - the filters, each over the whole of what is left, taken as little-endian unsigned integers of WIDTH bytes in rows of
   STRIDE elements; bytes after the last whole element stay where they are. `delta`: each element from the STRIDE-th on
   becomes its difference, modulo 256^WIDTH, with the original element STRIDE before it (in an image: the pixel above).
@@ -39,7 +43,7 @@ from functools import lru_cache
 import numpy as np
 
 from sxeslake.codecs.coder import Buffer, Coder
-from sxeslake.codecs.filters import FILTERS, Filter
+from sxeslake.codecs.filters import FILTERS, ColumnSums, Filter
 from sxeslake.codecs.pco import Pco
 from sxeslake.codecs.raw import Raw
 from sxeslake.codecs.zstd import Zstd
@@ -54,7 +58,7 @@ MAX_DESCRIPTOR = 128
 MAX_FILTERS = 4
 PLAIN_EDGES = 64  # bytes of header and trailer up to which zstd would save nothing
 _NUMBER = r"([1-9][0-9]{0,8})"
-_EDGES = re.compile(rf"(?:head={_NUMBER}\|)?(?:tail={_NUMBER}\|)?", re.ASCII)
+_EDGES = re.compile(rf"(?:head={_NUMBER}\|)?(?:tail={_NUMBER}\|)?(?:sums=([1248]x[1-9][0-9]{{0,8}})\|)?", re.ASCII)
 _EDGE_LENGTH = struct.Struct("<I")
 _EDGE_CODER = Zstd(19)
 
@@ -67,11 +71,13 @@ class Pipeline:
     filters: tuple[Filter, ...] = ()
     head: int = 0
     tail: int = 0
+    sums: ColumnSums | None = None
 
     @property
     def descriptor(self) -> str:
         """The text that stands in the frame."""
         stages = [f"{name}={size}" for name, size in (("head", self.head), ("tail", self.tail)) if size]
+        stages += [f"sums={self.sums.argument}"] if self.sums else []
         stages += [f"{stage.name}={stage.argument}" for stage in self.filters]
         argument = self.coder.argument
         return "|".join([*stages, f"{self.coder.name}:{argument}" if argument else self.coder.name])
@@ -102,7 +108,10 @@ def encode(pipeline: Pipeline, raw: Buffer) -> bytes:
     encoded = pipeline.coder.encode(body)
     if not head and not tail:
         return encoded
-    edges = b"".join((view[:head], view[len(view) - tail :]))
+    after: Buffer = view[len(view) - tail :]
+    if pipeline.sums is not None:
+        after = pipeline.sums.subtract(view[head : len(view) - tail], after)
+    edges = b"".join((view[:head], after))
     if len(edges) > PLAIN_EDGES:
         edges = _EDGE_CODER.encode(edges)
         return b"".join((_EDGE_LENGTH.pack(len(edges)), edges, encoded))
@@ -129,7 +138,10 @@ def decode(pipeline: Pipeline | str, encoded: Buffer, raw_size: int) -> bytes:
         for stage in reversed(pipeline.filters):
             octets = stage.decode(octets)
         body = octets.data
-    return b"".join((edges[:head], body, edges[head:])) if head or tail else bytes(body)
+    if not head and not tail:
+        return bytes(body)
+    after = edges[head:] if pipeline.sums is None else pipeline.sums.add(body, edges[head:])
+    return b"".join((edges[:head], body, after))
 
 
 def _split(payload: memoryview, size: int) -> tuple[Buffer, memoryview]:
@@ -166,10 +178,13 @@ def _read(descriptor: str) -> Pipeline:
     if len(stages) > MAX_FILTERS:
         raise ValueError(descriptor)
     name, _, argument = last.partition(":")
+    head, tail, sums = edges.groups()
     return Pipeline(
         {coder.name: coder for coder in CODERS}[name].parse(argument),
         tuple(_read_filter(stage) for stage in stages),
-        *(int(size or 0) for size in edges.groups()),
+        int(head or 0),
+        int(tail or 0),
+        ColumnSums.parse(sums) if sums else None,
     )
 
 

@@ -20,7 +20,6 @@ from sxeslake.format.manifest import NO_DIGEST, Blob
 from sxeslake.ingest.blobtable import BlobTable
 from sxeslake.ingest.columns import MemberColumns
 from sxeslake.ingest.frames import FrameMaker, NewBlob
-from sxeslake.ingest.kinds import kind_of
 from sxeslake.ingest.metadata import MAX_JSON_BYTES, METADATA, MetadataReader
 from sxeslake.model import Digest, Job
 
@@ -147,8 +146,7 @@ class Absorber:
             return self._table.add_known(known[piece.digest])
         number = self._table.add_new(piece.digest, len(piece.data))
         if self._frames is not None:
-            kind = kind_of(path, len(piece.data))
-            self._frames.add(kind, NewBlob(number, piece.digest, piece.data))
+            self._frames.add(path, NewBlob(number, piece.digest, piece.data))
         return number
 
 

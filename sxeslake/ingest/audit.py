@@ -61,8 +61,8 @@ def _state_of(
         equal = _equal_content(vault, path)
         if equal:
             return "stored", equal[-1]
-    host = sources.this_host()
-    known = vault.state.versions("status = 'live' AND v.path = ? AND v.host = ?", (str(path.resolve()), host))
+    origin = (sources.text_of(path.resolve()), sources.this_host())
+    known = vault.state.versions("status = 'live' AND v.path = ? AND v.host = ?", origin)
     return ("changed", known[-1]) if known else ("absent", None)
 
 

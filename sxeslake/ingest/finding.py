@@ -13,7 +13,7 @@ from sxeslake.ingest.metadata import METADATA
 
 SUFFIXES = (".plzip", ".pl7z", ".zip", ".7z")
 _MAX_NAME_CHARS = 512
-_UNFIT = re.compile(r"[\x00-\x1f\x7f@]")  # `@` parts a name from its version
+_UNFIT = re.compile(r"[\x00-\x1f\x7f@\ud800-\udfff]")  # `@` parts a name from its version; lone surrogates are no text
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from sxeslake import codecs
 from sxeslake.archive.parallel import OrderedPool
 from sxeslake.format import frame
 from sxeslake.format.manifest import Hint
-from sxeslake.ingest.kinds import ALONE_BYTES, FRAME_BYTES, Kind
+from sxeslake.ingest.kinds import ALONE_BYTES, FOLLOWS, FRAME_BYTES, Kind, kind_of
 from sxeslake.model import MIB, Digest
 from sxeslake.vault.packing import Packer
 
 _PENDING_BYTES = 16 * MIB  # of groups that wait for company: a generic archive can have hundreds of kinds
 _MAX_GROUP = 4096  # blobs in a frame
+_MAX_FOLLOWERS = 256  # in an archive in which like members lie beside like
 
 class NewBlob(NamedTuple):
     """A blob that the lake lacks: its number in this run, address and bytes."""
@@ -29,6 +30,14 @@ class NewBlob(NamedTuple):
 class _Group:
     blobs: list[NewBlob] = field(default_factory=list)
     size: int = 0
+
+
+class _Follower(NamedTuple):
+    """A blob that waits for the one that it follows from."""
+
+    path: str
+    name: str
+    blob: NewBlob
 
 
 class _Encoded(NamedTuple):
@@ -49,10 +58,30 @@ class FrameMaker:
         self._chooser = codecs.Chooser()
         self._groups: dict[Kind, _Group] = {}
         self._waiting = 0
+        self._followers: dict[str, _Follower] = {}
         self._pool: OrderedPool[_Encoded] = OrderedPool(self._place, threads=threads)
 
-    def add(self, kind: Kind, blob: NewBlob) -> None:
-        """Take a blob; its frame is made when it is full."""
+    def add(self, path: str, blob: NewBlob) -> None:
+        """Take the blob of a member; its frame is made when it is full."""
+        folder, _, name = path.rpartition("/")
+        if name in FOLLOWS and len(blob.data) < ALONE_BYTES:
+            self._followers[folder] = _Follower(path, name, blob)
+            if len(self._followers) > _MAX_FOLLOWERS:
+                self._release(next(iter(self._followers)))
+            return
+        follower = self._followers.get(folder)
+        if follower is not None and FOLLOWS[follower.name][0] == name:
+            del self._followers[folder]
+            self._pool.submit(self._encode, kind_of(path, len(blob.data)), [blob, follower.blob], follower.name)
+            return
+        self._add(kind_of(path, len(blob.data)), blob)
+
+    def _release(self, folder: str) -> None:
+        """The member that this one follows from is not new, or not there: on its own, then."""
+        follower = self._followers.pop(folder)
+        self._add(kind_of(follower.path, len(follower.blob.data)), follower.blob)
+
+    def _add(self, kind: Kind, blob: NewBlob) -> None:
         if len(blob.data) >= ALONE_BYTES:
             self._pool.submit(self._encode, kind, [blob])
             return
@@ -68,6 +97,8 @@ class FrameMaker:
 
     def flush(self) -> None:
         """Make frames of all that waits, and place them."""
+        for folder in list(self._followers):
+            self._release(folder)
         for kind in list(self._groups):
             self._flush(kind)
         self._pool.drain()
@@ -81,9 +112,14 @@ class FrameMaker:
         self._waiting -= group.size
         self._pool.submit(self._encode, kind, group.blobs)
 
-    def _encode(self, kind: Kind, blobs: Sequence[NewBlob]) -> _Encoded:
+    def _encode(self, kind: Kind, blobs: Sequence[NewBlob], follower: str | None = None) -> _Encoded:
         parts = [blob.data for blob in blobs]
-        pipeline = self._chooser.choose(kind, parts)
+        if follower is None:
+            pipeline = self._chooser.choose(kind, parts)
+        else:
+            _, width, stride = FOLLOWS[follower]
+            plain, sums = self._chooser.choose(kind, parts[:1]), codecs.ColumnSums(width, stride)
+            pipeline = replace(plain, tail=len(parts[1]), sums=sums) if not plain.tail else plain
         raw = parts[0] if len(parts) == 1 else b"".join(parts)
         pipeline, payload = codecs.encode_or_raw(pipeline, raw)
         # Proved before it is trusted: a codec that errs must never cost a spectrum.

@@ -13,6 +13,10 @@ FRAME_BYTES = 256 * KIB  # smaller ones share a frame up to this size: what read
 _TAIL_CHARS = 16
 
 
+FOLLOWS = {"sum.data": ("xes.data", 4, 2049)}
+"""Members that follow from another in the same folder, as low bytes of the column sums of its WIDTH x STRIDE rows."""
+
+
 class Kind(NamedTuple):
     """`json`/`state.json`, `array`/`qlw.data`/32760: the pack, the likeness, the size where it is a likeness too."""
 

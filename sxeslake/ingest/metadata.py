@@ -8,6 +8,7 @@ from typing import Any
 METADATA = "metadata.json"  # the member that makes an archive an sxes group
 MAX_JSON_BYTES = 64 * 1024 * 1024  # longer "JSON" is not looked into: metadata of 100,000 positions has 5 MB
 _MAX_ANALYSES = 4096  # uuids kept in the log
+_MAX_UUID_CHARS = 64
 _MAX_WARNINGS = 20  # named in the log; the rest is counted
 
 
@@ -56,4 +57,9 @@ def _analysis_uuids(metadata: Any) -> list[str]:
     if not isinstance(analyses, list):
         return []
     uuids = [item.get("uuid") for item in analyses if isinstance(item, dict)]
-    return [uuid for uuid in uuids if isinstance(uuid, str)][:_MAX_ANALYSES]
+    return [uuid for uuid in uuids if isinstance(uuid, str) and _tells_apart(uuid)][:_MAX_ANALYSES]
+
+
+def _tells_apart(uuid: str) -> bool:
+    """Whether it is a name that no other analysis has: neither empty nor all zeros, which archives share by chance."""
+    return uuid.isascii() and len(uuid) <= _MAX_UUID_CHARS and bool(uuid.strip("0- "))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import socket
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -56,6 +57,11 @@ def this_host() -> str:
     return socket.gethostname()
 
 
+def text_of(path: Path) -> str:
+    """A path as text: `\\xff` stands for a byte that is not UTF-8, which neither JSON nor a database can hold."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
 def _source(path: Path, kind: ContainerKind, size: int, before: Stamp, sha256: str | None) -> Source:
     whole = path.resolve()
-    return Source(str(whole), this_host(), whole.name, kind, size, before.modified_ns, sha256)
+    return Source(text_of(whole), this_host(), text_of(Path(whole.name)), kind, size, before.modified_ns, sha256)

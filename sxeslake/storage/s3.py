@@ -35,6 +35,8 @@ MAX_FETCH = 8 * 1024 * 1024
 CONCURRENCY = 24
 """Requests in flight for one call; the pool of connections bounds all calls together."""
 CLOSING_S = 5
+SLOWEST_BYTES_PER_S = 64 * 1024
+"""An upload slower than this is given up and tried again."""
 READ = "s3:GetObject and s3:ListBucket"
 """Without the second, S3 answers 403 to a request for an absent object."""
 NONCE = "put-nonce"
@@ -62,6 +64,7 @@ class S3Store:
         self._bucket, _, self._root = address.path.partition("/")
         self._settings = settings
         self._policy = policy
+        self._read_timeout_s = read_timeout_s
         arguments = settings.s3fs_arguments(read_timeout_s)
         self._fs = s3fs.S3FileSystem(**arguments, use_listings_cache=False, skip_instance_cache=True)
         self._endpoint = settings.endpoint_url or "the S3 endpoint"
@@ -210,7 +213,9 @@ class S3Store:
     async def _put(self, key: str, body: bytes, md5: str, **extra: object) -> None:
         async def operation(client: Any) -> None:
             self.counters.add("PUT", bytes_out=len(body))
-            await client.put_object(**self._target(key), Body=body, ContentMD5=md5, **extra)
+            sending = client.put_object(**self._target(key), Body=body, ContentMD5=md5, **extra)
+            # The client's own timeout begins after the upload: a server that takes no more would hold us for ever.
+            await asyncio.wait_for(sending, self._read_timeout_s + len(body) / SLOWEST_BYTES_PER_S)
 
         await self._request(key, "s3:PutObject", operation)
 

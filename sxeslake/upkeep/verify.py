@@ -33,7 +33,7 @@ class Verifier:
     def __init__(self, vault: Vault, *, data: bool, progress: Progress | None = None) -> None:
         self._vault, self._data, self._progress = vault, data, progress
         self.report = VerifyReport()
-        self._versions = vault.state.versions()
+        self._versions = vault.state.versions("status <> 'collected'")  # what is forgotten can still be restored
         self._missing: dict[str, set[bytes]] = defaultdict(set)  # pack → digests that cannot be had from it
 
     def run(self) -> VerifyReport:
@@ -154,10 +154,10 @@ class Verifier:
     # --- manifests -----------------------------------------------------------------------------------------------
 
     def _check_manifests(self, known: U64) -> None:
-        of_manifest: dict[str, list[Version]] = defaultdict(list)
-        for version in self._versions:
-            of_manifest[version.archive.manifest].append(version)
         live = self._vault.state.manifests()
+        of_manifest: dict[str, list[Version]] = {manifest_id: [] for manifest_id in live}
+        for version in self._versions:
+            of_manifest.setdefault(version.archive.manifest, []).append(version)
         for manifest_id, versions in of_manifest.items():
             self.report.checked.manifests += 1
             key, names = keys.manifest_key(manifest_id), [version.name for version in versions]

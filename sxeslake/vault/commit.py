@@ -30,7 +30,8 @@ _LIMIT = logentry.MAX_BODY_BYTES // MIB
 
 def blank_entry(tool: str, message: str | None = None) -> Entry:
     """An entry with who, when and where filled in, and a transaction of its own."""
-    return Entry(0, None, str(uuid.uuid4()), utc_now(), who(), socket.gethostname(), tool, message)
+    said = None if message is None else message.encode("utf-8", "backslashreplace").decode()  # a shell may pass any byte
+    return Entry(0, None, str(uuid.uuid4()), utc_now(), who(), socket.gethostname(), tool, said)
 
 
 def utc_now() -> str:

@@ -18,13 +18,13 @@ from typing import Any, NamedTuple
 from sxeslake.errors import DamagedLakeError
 from sxeslake.format.logentry import ArchiveAdded, Entry, ManifestAdded, PackAdded
 
-_LAYOUT = 1  # of this database; another number and it is built anew
+_LAYOUT = 2  # of this database; another number and it is built anew
 _TABLES = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS entries (
   number INTEGER PRIMARY KEY, digest TEXT NOT NULL, time TEXT NOT NULL, data BLOB NOT NULL, body BLOB);
 CREATE TABLE IF NOT EXISTS versions (
-  sample TEXT NOT NULL, version INTEGER NOT NULL, number INTEGER NOT NULL, status TEXT NOT NULL,
+  sample TEXT NOT NULL, version INTEGER NOT NULL, number INTEGER NOT NULL, place INTEGER NOT NULL, status TEXT NOT NULL,
   content_id TEXT NOT NULL, layout_id TEXT NOT NULL, sha256 TEXT, path TEXT, host TEXT, bytes INTEGER, record TEXT NOT NULL,
   PRIMARY KEY (sample, version)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS versions_content ON versions (content_id);
@@ -189,6 +189,13 @@ class State:
         rows = self.select("SELECT record FROM packs WHERE condemned IS NULL")
         return {pack.id: pack for pack in (PackAdded(**json.loads(record)) for (record,) in rows)}
 
+    def pack(self, pack_id: str) -> PackAdded:
+        """One pack that the log added."""
+        rows = self.select("SELECT record FROM packs WHERE id = ? AND record IS NOT NULL", (pack_id,))
+        if not rows:
+            raise DamagedLakeError(f"the log never added a pack {pack_id}.")
+        return PackAdded(**json.loads(rows[0][0]))
+
     def manifests(self) -> dict[str, ManifestAdded]:
         """The manifests that are alive."""
         rows = self.select("SELECT record FROM manifests WHERE condemned IS NULL")
@@ -240,7 +247,7 @@ def _fold(db: sqlite3.Connection, record: LogRecord) -> None:
         db.execute("INSERT INTO packs VALUES (?, ?, NULL, ?)", (pack.id, number, json.dumps(asdict(pack))))
     for manifest in entry.manifests:
         db.execute("INSERT INTO manifests VALUES (?, ?, NULL, ?)", (manifest.id, number, json.dumps(asdict(manifest))))
-    db.executemany("INSERT INTO versions VALUES (?, ?, ?, 'live', ?, ?, ?, ?, ?, ?, ?)", map(_version_row(number), entry.archives))
+    db.executemany("INSERT INTO versions VALUES (?, ?, ?, ?, 'live', ?, ?, ?, ?, ?, ?, ?)", map(_version_row(number), range(len(entry.archives)), entry.archives))
     for status, names in (("forgotten", entry.forgotten), ("live", entry.restored), ("collected", entry.collected)):
         db.executemany(
             "UPDATE versions SET status = ? WHERE sample = ? AND version = ? AND status <> 'collected'",
@@ -260,10 +267,10 @@ def _fold(db: sqlite3.Connection, record: LogRecord) -> None:
             db.execute("INSERT OR REPLACE INTO tags VALUES (?, ?, ?, ?)", values)
 
 
-def _version_row(number: int) -> Callable[[ArchiveAdded], tuple[Any, ...]]:
-    def row(archive: ArchiveAdded) -> tuple[Any, ...]:
+def _version_row(number: int) -> Callable[[int, ArchiveAdded], tuple[Any, ...]]:
+    def row(place: int, archive: ArchiveAdded) -> tuple[Any, ...]:
         source, ids = archive.source, (archive.content_id, archive.layout_id)
         origin = (source.get("sha256"), source.get("path"), source.get("host"), archive.bytes_source)
-        return archive.sample, archive.version, number, *ids, *origin, json.dumps(asdict(archive))
+        return archive.sample, archive.version, number, place, *ids, *origin, json.dumps(asdict(archive))
 
     return row

@@ -25,7 +25,7 @@ CONTENTS: dict[str, bytes | None] = {
     "data": None,
     "empty folder": None,
     "測定/ümlaut 炭素.json": b'{"comment":"C K"}' * 50,
-    "large.bin": random.Random(3).randbytes(1 << 16) * 160,  # 10 MiB: larger than any deflate block
+    "large.bin": random.Random(3).randbytes(1 << 16) * 96,  # 6 MiB: larger than any deflate block
     "tail": b"x",
 }
 WRITERS = [name for name in ("7zz", "7z", "7za", "7zr") if shutil.which(name)]
@@ -45,7 +45,9 @@ def run(*command: str | Path, cwd: Path | None = None) -> None:
 
 def tree(root: Path) -> dict[str, bytes | None]:
     """What stands below a folder: files' bytes, None for a folder."""
-    return {path.relative_to(root).as_posix(): path.read_bytes() if path.is_file() else None for path in root.rglob("*")}
+    return {
+        path.relative_to(root).as_posix(): path.read_bytes() if path.is_file() else None for path in root.rglob("*")
+    }
 
 
 def with_parents(contents: dict[str, bytes | None]) -> dict[str, bytes | None]:
@@ -91,8 +93,8 @@ def test_bsdtar_extracts_it(written: Path, tmp_path: Path) -> None:
 
 
 def test_py7zr_extracts_it(written: Path, tmp_path: Path) -> None:
-    with py7zr.SevenZipFile(written) as archive:
-        assert archive.testzip() is None
+    # given a file, it works in one thread; its threads leave files open, which is a warning, and that an error
+    with written.open("rb") as file, py7zr.SevenZipFile(file) as archive:
         archive.extractall(tmp_path)
     assert tree(tmp_path) == expected()
 

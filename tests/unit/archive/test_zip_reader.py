@@ -20,6 +20,7 @@ import zstandard
 
 from sxeslake.archive.container import open_container
 from sxeslake.archive.deflate import deflate
+from sxeslake.archive.parallel import in_order
 from sxeslake.archive.zip_reader import ZipReader
 from sxeslake.errors import (
     DamagedArchiveError,
@@ -395,6 +396,18 @@ def test_reading_after_close_is_our_error(opened: Opened) -> None:
     reader.close()
     with pytest.raises(InputError):
         reader.read(0)
+
+
+def test_jobs_run_in_many_threads_at_once(opened: Opened) -> None:
+    files = {f"{number}/x": NOISE[number:] + TEXT[: 7 * number] for number in range(500)}
+    reader = opened(_zip(files))
+    found: dict[str, bytes] = {}
+    for pieces in in_order(reader.jobs(4000), threads=8):
+        for member, offset, data in pieces:
+            name = reader.members[member].path
+            assert offset == len(found.get(name, b""))
+            found[name] = found.get(name, b"") + data
+    assert found == files
 
 
 def test_the_real_archive_equals_what_python_reads(real_archive: Path) -> None:

@@ -275,7 +275,7 @@ def test_a_narrow_console_shows_what_fits_and_names_the_rest() -> None:
     uuid = "0f9b1c5e-3c1d-4a58-9f0e-2b7d8e6a4c11"
     table = pa.table({"analysis_uuid": [uuid], "accelerating_voltage_kv": [5.0], "remark": ["x" * 30], "gain": [None]})
     made = Result.of_table(table, title="A title longer than the table that stands below it")
-    narrow = text_of(made, width=50)
+    narrow = text_of(made, width=40)
     assert "0f9b1c5e…" in narrow
     assert "voltage_kv" in narrow
     assert "no room for: remark" in narrow

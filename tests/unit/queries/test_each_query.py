@@ -95,10 +95,31 @@ def test_conditions_in_use(facility: Any) -> None:
 
 def test_conditions_with_nearly_equal_targets_are_one(empty_facility: Any) -> None:
     empty_facility.add_analysis(
-        1, "s", 1, "a", [{"probe_current_target_na": value, "types": []} for value in (100.0, 100.0000001, 0.0, None)]
+        1, "s", 1, "a", [{"probe_current_target_na": value, "types": []} for value in (100.0, 99.6, 0.0, None)]
     )
     rows = empty_facility.ask("conditions-in-use")
     assert sorted((row["probe_current_target_na"] or -1, row["positions"]) for row in rows) == [(-1, 2), (100.0, 2)]
+
+
+def test_condition_values(facility: Any) -> None:
+    rows = facility.ask("condition-values")
+    found = [(row["condition"], row["value"], row["positions"], row["archives"], row["samples"]) for row in rows]
+    assert found == [
+        ("accelerating_voltage_kv", "5.0", 9, 2, 1),
+        ("accelerating_voltage_kv", "15.0", 4, 2, 2),
+        ("accumulation", "10", 13, 3, 2),
+        ("grating", "JS300N", 9, 2, 1),
+        ("grating", "JS50XL", 3, 1, 1),
+        ("grating", None, 1, 1, 1),
+        ("instrument", "JXA-8530F", 10, 2, 1),
+        ("instrument", "JXA-8230", 3, 1, 1),
+        ("probe_current_target_na", "100.0", 10, 2, 1),
+        ("probe_current_target_na", "50.0", 3, 1, 1),
+        ("spectrometer", "XES300N", 13, 3, 2),
+    ]
+    assert {row["value"] for row in facility.ask("condition-values", kv=15) if row["condition"] == "grating"} == {
+        "JS50XL", None,
+    }  # fmt: skip
 
 
 def test_positions_near(facility: Any) -> None:

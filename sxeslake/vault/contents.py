@@ -1,4 +1,4 @@
-"""The contents of a version's members, in order, with bounded memory."""
+"""The contents of members, in order, with bounded memory: what is read ahead while something is used."""
 
 from __future__ import annotations
 

@@ -1,0 +1,46 @@
+"""Questions to results: queries of the library in this process, free SQL in the sandbox."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar
+
+from sxeslake.catalog.library import Bound
+from sxeslake.catalog.result import Result
+from sxeslake.catalog.sandbox import SandboxLimits, Scope, run_select
+from sxeslake.errors import UsageError
+
+Read = Callable[[str, Mapping[str, object]], Any]
+"""(SQL, values to bind) → an Arrow record batch reader."""
+
+_T = TypeVar("_T")
+
+
+def ask(read: Read, bound: Bound, *, limit: int | None = None) -> Result:
+    """The answer to a query of the library; its SQL is trusted, its values are bound."""
+    reader = _told(bound, lambda: read(bound.sql, bound.parameters))
+    return Result(reader.schema, _batches(bound, reader), title=bound.title, notes=bound.notes, limit=limit)
+
+
+def ask_freely(
+    sql: str, scope: Scope, *, parameters: Mapping[str, object] | None = None, limits: SandboxLimits | None = None
+) -> Result:
+    """The answer to anybody's SQL: one SELECT, in a child process that can read the catalogue and nothing else."""
+    answer = run_select(sql, scope, parameters=parameters, limits=limits)
+    return Result(answer.schema, answer.batches, close=answer.close, was_cut=lambda: answer.truncated)
+
+
+def _batches(bound: Bound, reader: Any) -> Iterator[Any]:
+    while (batch := _told(bound, lambda: next(reader, None))) is not None:
+        yield batch
+
+
+def _told(bound: Bound, step: Callable[[], _T]) -> _T:
+    """One step; what DuckDB has against a query, a user's own perhaps, is said with the query's name."""
+    import duckdb  # noqa: PLC0415 - loaded already, by whoever reads
+    import pyarrow as pa  # noqa: PLC0415 - as above
+
+    try:
+        return step()
+    except (duckdb.Error, pa.ArrowException) as error:
+        raise UsageError(str(error).strip(), where=f'query "{bound.name}"') from error
