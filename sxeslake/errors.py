@@ -1,28 +1,28 @@
 """The error tree: what went wrong, where, and what to do; one exit code per kind.
 
-    SxeslakeError                      1  unexpected
-    ├── UsageError                     2  the call's words are off
-    ├── NotFoundError                  3  no such thing
-    │   ├── SampleNotFoundError
-    │   ├── MemberNotFoundError
-    │   ├── ObjectNotFoundError           (storage: no object under that key)
-    │   └── LakeNotFoundError
-    ├── InputError                     4  unacceptable input; nothing was changed
-    │   ├── NotAnArchiveError
-    │   ├── DamagedArchiveError
-    │   ├── EncryptedArchiveError
-    │   ├── UnsupportedMethodError
-    │   ├── UnsafeNameError
-    │   ├── LimitExceededError
-    │   └── ReadOnlyError                 (a newer format version: read, never written)
-    ├── DamagedLakeError               5  the lake's own bytes are wrong
-    ├── StorageError                   6  storage unreachable or refused
-    │   ├── AccessDeniedError
-    │   └── UnreachableError
-    └── ConflictError                  7  exists already, or somebody else was first
-        ├── AlreadyExistsError
-        ├── ObjectExistsError             (storage: the key is taken)
-        └── DeadObjectsError              (what a commit refers to was collected meanwhile)
+SxeslakeError                      1  unexpected
+├── UsageError                     2  the call's words are off
+├── NotFoundError                  3  no such thing
+│   ├── SampleNotFoundError
+│   ├── MemberNotFoundError
+│   ├── ObjectNotFoundError           (storage: no object under that key)
+│   └── LakeNotFoundError
+├── InputError                     4  unacceptable input; nothing was changed
+│   ├── NotAnArchiveError
+│   ├── DamagedArchiveError
+│   ├── EncryptedArchiveError
+│   ├── UnsupportedMethodError
+│   ├── UnsafeNameError
+│   ├── LimitExceededError
+│   └── ReadOnlyError                 (a newer format version: read, never written)
+├── DamagedLakeError               5  the lake's own bytes are wrong
+├── StorageError                   6  storage unreachable or refused
+│   ├── AccessDeniedError
+│   └── UnreachableError
+└── ConflictError                  7  exists already, or somebody else was first
+    ├── AlreadyExistsError
+    ├── ObjectExistsError             (storage: the key is taken)
+    └── DeadObjectsError              (what a commit refers to was collected meanwhile)
 """
 
 from __future__ import annotations
@@ -49,9 +49,7 @@ class SxeslakeError(Exception):
         return _rebuild, (type(self), self.what, self.where, self.hint)
 
 
-def _rebuild(
-    kind: type[SxeslakeError], what: str, where: str | None, hint: str | None
-) -> SxeslakeError:
+def _rebuild(kind: type[SxeslakeError], what: str, where: str | None, hint: str | None) -> SxeslakeError:
     return kind(what, where=where, hint=hint)
 
 

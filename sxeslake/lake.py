@@ -10,7 +10,7 @@ from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, BinaryIO, Self
 
 from sxeslake import settings, views
-from sxeslake.errors import ConflictError, LakeNotFoundError, MemberNotFoundError, UsageError
+from sxeslake.errors import ConflictError, MemberNotFoundError, UsageError
 from sxeslake.format import keys
 from sxeslake.model import ContainerKind, Limits, Progress
 from sxeslake.storage import open_store, probe
@@ -64,7 +64,7 @@ def init(url: str | None = None, *, storage_options: Mapping[str, str] | None = 
                 raise ConflictError(
                     f"this storage does not keep create-only writes apart: {report.detail}.",
                     where=store.url,
-                    hint="Two writers could overwrite each other. Use AWS S3, SeaweedFS 4.48 or newer, Ceph, or a local folder.",
+                    hint="Two writers could overwrite each other. Use AWS S3, SeaweedFS ≥ 4.48, Ceph or a folder.",
                 )
         create_lake(store, {keys.FORMAT_TEXT: _format_text()})
         return Lake(Vault(store, _cache(address)))
@@ -84,9 +84,9 @@ def _cache(address: str) -> Path | None:
 class Lake:
     """A lake, open. Names are `sample`, `sample@2` or `sample@tag`; every verb follows the newest commit.
 
-        with sxeslake.open("s3://epma/lake") as lake:
-            lake.pull("ti-grains", "ti-grains.pl7z")
-            spectrum = lake["ti-grains"].positions[0].xes
+    with sxeslake.open("s3://epma/lake") as lake:
+        lake.pull("ti-grains", "ti-grains.pl7z")
+        spectrum = lake["ti-grains"].positions[0].xes
     """
 
     def __init__(self, vault: Vault) -> None:

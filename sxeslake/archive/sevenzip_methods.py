@@ -93,10 +93,10 @@ class Stage:
     def _guarded(self, size: int) -> bytes:
         try:
             return self._decode(size)
+        except self.errors as error:
+            raise DamagedArchiveError(f"the {self.name} data is damaged ({error or type(error).__name__})") from error
         except MemoryError as error:
             raise LimitExceededError(f"{self.name} asks for more memory than there is") from error
-        except self.errors as error:
-            raise DamagedArchiveError(f"the {self.name} data is damaged ({error})") from error
 
     def _decode(self, size: int) -> bytes:
         return self.source.read(size)
@@ -188,7 +188,8 @@ class _Bzip2(_Push):
 
 
 class _Ppmd(Stage):
-    name, errors = "PPMd", (ValueError, RuntimeError, EOFError, SystemError)
+    name = "PPMd"
+    errors = (ValueError, RuntimeError, EOFError, SystemError, MemoryError)  # pyppmd's MemoryError is damage, too
 
     def __init__(self, source: ByteSource, size: int, coder: Coder) -> None:
         import pyppmd  # noqa: PLC0415 - rarely needed

@@ -15,9 +15,9 @@ from typing import BinaryIO, Literal, cast
 from sxeslake.archive.container import DEFAULT_LEVEL, ArchiveWriter, create_writer
 from sxeslake.archive.folder import FolderWriter
 from sxeslake.archive.names import check_names, special_reason
-from sxeslake.vault.contents import contents
 from sxeslake.errors import AlreadyExistsError, InputError, StorageError, UnsafeNameError
 from sxeslake.model import MIB, ContainerKind, Progress
+from sxeslake.vault.contents import contents
 from sxeslake.vault.state import Version
 from sxeslake.vault.vault import Vault
 
@@ -135,7 +135,15 @@ class Pull:
                 renamed: list[tuple[str, str]]) -> PullReport:  # fmt: skip
         archive = version.archive
         return PullReport(
-            archive.sample, archive.version, path, container, archive.members, archive.bytes_raw, written, sha256, renamed
+            archive.sample,
+            archive.version,
+            path,
+            container,
+            archive.members,
+            archive.bytes_raw,
+            written,
+            sha256,
+            renamed,
         )
 
 

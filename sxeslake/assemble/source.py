@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from sxeslake.vault.contents import read_ahead
 from sxeslake.errors import MemberNotFoundError
 from sxeslake.format.manifest import Row
 from sxeslake.model import Member
+from sxeslake.vault.contents import read_ahead
 from sxeslake.vault.state import Version
 from sxeslake.vault.vault import Vault
 

@@ -96,10 +96,11 @@ def _answer(request: dict[str, Any], out: BinaryIO) -> None:
         reader = relation.to_arrow_reader(BATCH_ROWS)
         rows, truncated = _send(reader, out, pa, request)
         _frame(out, b"D", json.dumps({"rows": rows, "truncated": truncated}).encode())
-    except (duckdb.OutOfMemoryException, pa.ArrowMemoryError) as error:
-        _frame(out, b"E", json.dumps({"kind": "memory", "message": str(error)}).encode())
-    except (duckdb.Error, pa.ArrowException) as error:
-        report = {"kind": phase, "message": str(error), "names": _names(connection) if phase == "sql" else []}
+    except (duckdb.Error, pa.ArrowException, OSError) as error:  # DuckDB's errors in a stream come as OSError
+        message = str(error)
+        if isinstance(error, duckdb.OutOfMemoryException | pa.ArrowMemoryError) or message.startswith("Out of Memory"):
+            phase = "memory"
+        report = {"kind": phase, "message": message, "names": _names(connection) if phase == "sql" else []}
         _frame(out, b"E", json.dumps(report).encode())
 
 
@@ -243,10 +244,14 @@ def _frame(out: BinaryIO, kind: bytes, payload: bytes | memoryview) -> None:
 
 def _names(connection: Any) -> list[str]:
     """Every table and column there is: for the near misses of an error."""
-    rows = connection.execute(
-        "SELECT DISTINCT table_name FROM duckdb_columns() WHERE NOT internal "
-        "UNION SELECT DISTINCT column_name FROM duckdb_columns() WHERE NOT internal"
-    ).fetchall()
+    rows = (
+        connection.cursor()
+        .execute(
+            "SELECT DISTINCT table_name FROM duckdb_columns() WHERE NOT internal "
+            "UNION SELECT DISTINCT column_name FROM duckdb_columns() WHERE NOT internal"
+        )
+        .fetchall()
+    )
     return [str(name) for (name,) in rows]
 
 

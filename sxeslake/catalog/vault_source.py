@@ -48,7 +48,9 @@ class VaultSource:
         """What the log added after an entry; the hidden and the dead as they are now."""
         hidden = self._state.select("SELECT number, place FROM versions WHERE status <> 'live'")
         dead = self._state.select("SELECT id FROM packs WHERE condemned IS NOT NULL")
-        live = self._state.live_packs([pack for (pack,) in self._state.select("SELECT id FROM packs WHERE number > ?", (number,))])
+        live = self._state.live_packs(
+            [pack for (pack,) in self._state.select("SELECT id FROM packs WHERE number > ?", (number,))]
+        )
         versions: list[VersionHeader] = []
         packs: list[PackHeader] = []
         annotations: list[AnnotationEvent] = []
@@ -91,7 +93,9 @@ class VaultSource:
     def _archive_id_of(self, sample: str, version: int | None) -> int | None:
         if version is None:
             return None
-        rows = self._state.select("SELECT number, place FROM versions WHERE sample = ? AND version = ?", (sample, version))
+        rows = self._state.select(
+            "SELECT number, place FROM versions WHERE sample = ? AND version = ?", (sample, version)
+        )
         return _archive_id(*rows[0]) if rows else None
 
     def members(self, header: VersionHeader) -> pa.Table:

@@ -195,6 +195,8 @@ def load(data: bytes, body: bytes | None = None, *, where: str) -> Entry:
                 raise DamagedLakeError("the body of a log entry belongs to another transaction.", where=where)
             raw.update({key: inner[key] for key in _LONG if key in inner})  # never the number or the hash before
         return _entry(raw)
+    except DamagedLakeError as error:  # an id that is none
+        raise DamagedLakeError(error.what, where=where, hint=error.hint) from error
     except (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, RecursionError) as error:
         raise DamagedLakeError(f"log entry {own[:12]} cannot be read: {error}.", where=where) from error
 
@@ -236,9 +238,7 @@ def _entry(raw: Mapping[str, Any]) -> Entry:
         collected=_versions(raw, "collected"),
         condemned_packs=tuple(check_id(pack) for pack in raw.get("condemned_packs", ())),
         condemned_manifests=tuple(check_id(manifest) for manifest in raw.get("condemned_manifests", ())),
-        replaced={
-            check_id(old): tuple(check_id(pack) for pack in new) for old, new in raw.get("replaced", {}).items()
-        },
+        replaced={check_id(old): tuple(check_id(pack) for pack in new) for old, new in raw.get("replaced", {}).items()},
         tags=tuple(_tag(tag) for tag in raw.get("tags", ())),
         annotations=tuple(dict(annotation) for annotation in raw.get("annotations", ())),
         format=int(raw["format"]),

@@ -308,7 +308,9 @@ class _as_damage:  # noqa: N801 — reads as a word in a `with`
         return None
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, (pa.ArrowException, OSError, ValueError, KeyError, TypeError, AttributeError)):
+        if isinstance(
+            error, (pa.ArrowException, OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError)
+        ):
             raise DamagedLakeError(f"a manifest cannot be read: {error}.", where=self._where) from error
 
 

@@ -96,10 +96,14 @@ class Absorber:
     def absorb(
         self, container: Container, start: Callable[[int], None] = _silent, advance: Callable[[int], None] = _silent
     ) -> Absorbed:
-        """Read an archive whole, telling its raw bytes at the start and on the way; InputError leaves the run as it was but for blobs that nobody refers to."""
+        """Read an archive whole, telling its raw bytes at the start and on the way.
+
+        InputError leaves the run as it was, but for blobs that nobody refers to.
+        """
         members = MemberColumns(container.members)
         count = len(members)
-        taken = Absorbed(members, bytearray(32 * count), array("I", [0]) * count, array("q", [-1]) * count)
+        crcs, first_blob = array("I", [0]) * count, array("q", [-1]) * count
+        taken = Absorbed(members, bytearray(32 * count), crcs, first_blob)
         taken.comment, taken.metadata = container.comment, MetadataReader(self._encoding)
         taken.layout_id, taken.raw_bytes = identity.layout_id(members), sum(members.sizes)
         start(taken.raw_bytes)
@@ -107,9 +111,7 @@ class Absorber:
             if size == 0 and not members.is_directory(number):
                 taken.digests[32 * number : 32 * number + 32] = EMPTY
         large, first_number = _Large(taken), len(self._table)
-        results = in_order(
-            (_hashing(job) for job in container.jobs(self._chunk_bytes)), threads=self._threads
-        )
+        results = in_order((_hashing(job) for job in container.jobs(self._chunk_bytes)), threads=self._threads)
         try:
             for pieces in results:
                 for at in range(0, len(pieces), _LOOK_UP):
@@ -187,9 +189,7 @@ class _Large:
 
 def _hashing(job: Job) -> Callable[[], list[Hashed]]:
     def run() -> list[Hashed]:
-        return [
-            Hashed(member, offset, data, blake3(data).digest(), zlib.crc32(data)) for member, offset, data in job()
-        ]
+        return [Hashed(member, offset, data, blake3(data).digest(), zlib.crc32(data)) for member, offset, data in job()]
 
     return run
 

@@ -68,9 +68,7 @@ def _state_of(
 
 def _equal_content(vault: Vault, path: Path) -> Sequence[Version]:
     """Versions that give back all of it: names, contents, times, attributes, order."""
-    absorber = Absorber(
-        BlobTable(), lambda _: {}, None, chunk_bytes=vault.file.chunk_bytes, threads=usable_cpus()
-    )
+    absorber = Absorber(BlobTable(), lambda _: {}, None, chunk_bytes=vault.file.chunk_bytes, threads=usable_cpus())
     try:
         with open_container(path) as container:
             absorbed = absorber.absorb(container)

@@ -80,6 +80,4 @@ class BlobTable:
 
     def hint(self, number: int) -> Hint:
         """Where a blob stands."""
-        return Hint(
-            self._pack_ids[self._pack[number]], self._frame[number], self._length[number], self._inner[number]
-        )
+        return Hint(self._pack_ids[self._pack[number]], self._frame[number], self._length[number], self._inner[number])

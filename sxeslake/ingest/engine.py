@@ -29,6 +29,7 @@ from sxeslake.vault.packing import Packer, Written
 from sxeslake.vault.state import Head, LogRecord, Version
 from sxeslake.vault.vault import Vault
 
+NO_LIMITS = Limits()  # of its own: the defaults
 _BATCH_ARCHIVES = 256  # an entry stays well below its limit of 1 MiB
 _BATCH_MEMBERS = 1_000_000  # bounds the memory of member tables
 _BATCH_BYTES = 8 * GIB  # raw and new: what an interruption can cost
@@ -43,7 +44,7 @@ class Options:
     jobs: int | None = None
     dry_run: bool = False
     encoding: str | None = None
-    limits: Limits = Limits()
+    limits: Limits = NO_LIMITS
     message: str | None = None
 
 
@@ -98,9 +99,7 @@ class Ingest:
 class _Batch:
     """Some archives that go into the log together."""
 
-    def __init__(
-        self, vault: Vault, options: Options, tool: str, threads: int, progress: Progress | None
-    ) -> None:
+    def __init__(self, vault: Vault, options: Options, tool: str, threads: int, progress: Progress | None) -> None:
         self._vault, self._options, self._threads, self._progress = vault, options, threads, progress
         self._blobs = BlobTable()
         self._packer = Packer(vault.store)
@@ -340,6 +339,8 @@ def ingest(
     if not found.archives and not options.dry_run:
         names = ", ".join(str(path) for path in paths)
         raise NotFoundError(
-            "no archive is in there.", where=names, hint="Looked for .plzip, .pl7z, .zip, .7z and unpacked groups; `--tree` takes any folder."
+            "no archive is in there.",
+            where=names,
+            hint="Looked for .plzip, .pl7z, .zip, .7z and unpacked groups; `--tree` takes any folder.",
         )
     return Ingest(vault, options, tool, progress).run(found.archives, found.unrecognised)

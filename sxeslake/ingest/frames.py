@@ -18,6 +18,7 @@ _PENDING_BYTES = 16 * MIB  # of groups that wait for company: a generic archive 
 _MAX_GROUP = 4096  # blobs in a frame
 _MAX_FOLLOWERS = 256  # in an archive in which like members lie beside like
 
+
 class NewBlob(NamedTuple):
     """A blob that the lake lacks: its number in this run, address and bytes."""
 

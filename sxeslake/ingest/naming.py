@@ -33,7 +33,9 @@ class Place:
     unchanged: bool
 
 
-def decide(newcomer: Newcomer, versions_of: Callable[[str], Sequence[Version]], next_version: Callable[[str], int]) -> Place:
+def decide(
+    newcomer: Newcomer, versions_of: Callable[[str], Sequence[Version]], next_version: Callable[[str], int]
+) -> Place:
     """The first of `test`, `test-2`, … that is free or that the archive continues."""
     for name in distinct_names(newcomer.wanted):
         versions = versions_of(name)

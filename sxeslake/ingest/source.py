@@ -42,7 +42,9 @@ def describe(path: Path, before: Stamp, kind: ContainerKind, raw_bytes: int, sha
     """The source of an archive that has been read; InputError where it changed meanwhile."""
     if stamp(path) != before:
         raise InputError(
-            "the file changed while it was read; nothing was stored.", where=path, hint="Ingest it again when it is whole."
+            "the file changed while it was read; nothing was stored.",
+            where=path,
+            hint="Ingest it again when it is whole.",
         )
     return _source(path, kind, raw_bytes if kind == "folder" else before.size, before, sha256)
 

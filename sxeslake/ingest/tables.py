@@ -13,9 +13,7 @@ from sxeslake.ingest.absorb import Absorbed
 from sxeslake.ingest.blobtable import BlobTable
 
 
-def tables_of(
-    taken: Absorbed, order: Sequence[int], table: BlobTable, manifest: ManifestBuilder
-) -> Iterator[pa.Table]:
+def tables_of(taken: Absorbed, order: Sequence[int], table: BlobTable, manifest: ManifestBuilder) -> Iterator[pa.Table]:
     """The member table of one archive, sorted by path, a row group at a time, with a hint for every blob."""
     for start in range(0, len(order), ROW_GROUP):
         yield _rows(taken, order[start : start + ROW_GROUP], table, manifest)
@@ -66,4 +64,3 @@ def _chunks(blobs: Sequence[int] | None, table: BlobTable, manifest: ManifestBui
         place = (manifest.pack_index(hint.pack), hint.frame_offset, hint.frame_length, hint.blob_offset)
         packed += CHUNK.pack(table.digest(blob), table.sizes[blob], *place, 0)
     return bytes(packed)
-

@@ -42,7 +42,11 @@ class Verifier:
         packs = list(self._vault.state.packs().values())
         self._start(packs)
         footers = self._check_packs(packs)
-        known = np.sort(np.concatenate([_keys(footer.digests) for footer in footers])) if footers else np.empty(0, np.uint64)
+        known = (
+            np.sort(np.concatenate([_keys(footer.digests) for footer in footers]))
+            if footers
+            else np.empty(0, np.uint64)
+        )
         self._check_manifests(known)
         self._name_affected()
         self.report.ok = not self.report.problems
@@ -74,7 +78,9 @@ class Verifier:
             if found is None:
                 self._problem("log", keys.log_key(number), reason, self._of_entry(number))
             elif found.entry.previous != previous or found.digest != folded[number]:
-                self._problem("log", keys.log_key(number), "the chain of the log is broken here.", self._of_entry(number))
+                self._problem(
+                    "log", keys.log_key(number), "the chain of the log is broken here.", self._of_entry(number)
+                )
             previous = folded[number]
 
     def _entry(self, number: int) -> tuple[LogRecord | None, str]:
@@ -90,7 +96,9 @@ class Verifier:
 
     def _check_packs(self, packs: Sequence[PackAdded]) -> list[pack.Footer]:
         footers = []
-        for record, footer in zip(packs, in_order((self._footer_job(record) for record in packs), threads=8), strict=True):
+        for record, footer in zip(
+            packs, in_order((self._footer_job(record) for record in packs), threads=8), strict=True
+        ):
             self.report.checked.packs += 1
             if isinstance(footer, SxeslakeError):
                 self._problem("pack", keys.pack_key(record.id), str(footer), self._needing(record.id))
@@ -246,9 +254,7 @@ def _runs(footer: pack.Footer) -> Iterator[tuple[int, int]]:
         yield first, len(footer.frame_lengths) - 1
 
 
-def _check_frame(
-    body: memoryview, footer: pack.Footer, here: slice, key: str
-) -> tuple[str, list[bytes]] | None:
+def _check_frame(body: memoryview, footer: pack.Footer, here: slice, key: str) -> tuple[str, list[bytes]] | None:
     """Decode a frame and hash its blobs: what is wrong, and with which."""
     wanted = [footer.digests[number].tobytes() for number in range(here.start, here.stop)]
     try:

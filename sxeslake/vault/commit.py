@@ -13,6 +13,7 @@ import socket
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from sxeslake.errors import ConflictError, DeadObjectsError, ObjectExistsError, ObjectNotFoundError, UnreachableError
@@ -30,7 +31,9 @@ _LIMIT = logentry.MAX_BODY_BYTES // MIB
 
 def blank_entry(tool: str, message: str | None = None) -> Entry:
     """An entry with who, when and where filled in, and a transaction of its own."""
-    said = None if message is None else message.encode("utf-8", "backslashreplace").decode()  # a shell may pass any byte
+    said = (
+        None if message is None else message.encode("utf-8", "backslashreplace").decode()
+    )  # a shell may pass any byte
     return Entry(0, None, str(uuid.uuid4()), utc_now(), who(), socket.gethostname(), tool, said)
 
 
@@ -69,7 +72,7 @@ def commit(store: Store, state: State, build: Callable[[Head], Entry | None]) ->
                 record = there
             else:
                 log.sync(store, state)
-                time.sleep(random.uniform(0, _BACK_OFF_S * min(attempt, 20)))  # noqa: S311 — spreads writers, no secret
+                time.sleep(random.uniform(0, _BACK_OFF_S * min(attempt, 20)))
                 continue
         state.apply([record])
         return record
@@ -90,10 +93,8 @@ def _record(store: Store, entry: Entry) -> LogRecord:
     digest, content = body
     if len(content) > logentry.MAX_BODY_BYTES:
         raise ConflictError(f"this commit's list is longer than {_LIMIT} MiB.", hint="Commit fewer archives at once.")
-    try:
+    with suppress(ObjectExistsError):  # the same bytes, from an attempt before
         store.create(keys.body_key(digest), content)
-    except ObjectExistsError:  # the same bytes, from an attempt before
-        pass
     return LogRecord(entry, logentry.digest_of(data, where="entry"), data, content)
 
 

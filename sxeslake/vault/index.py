@@ -1,4 +1,4 @@
-"""The blob index: which blobs the lake holds, and where. Sorted segments in files, memory-mapped, merged as they pile up.
+"""The blob index: which blobs the lake holds, and where. Sorted segments in files, mapped, merged as they pile up.
 
 A segment is three runs of one file: the first 8 bytes of each digest as a sorted native u64 (what is searched), the
 other 24 bytes, and five u32: pack ordinal, frame offset, frame length, blob offset, size. 52 bytes a blob; never a
@@ -101,12 +101,8 @@ def _gather(
     )
     for number, part in enumerate(parts):
         mine = which == number
-        source: npt.NDArray[np.unsignedinteger]
-        if column == "places":
-            source = part.places
-        else:
-            source = part.rest if isinstance(part, Segment) else part.digests[:, 8:]
-        out[mine] = source[rows[mine] - starts[number]]
+        rest = part.rest if isinstance(part, Segment) else part.digests[:, 8:]
+        out[mine] = (part.places if column == "places" else rest)[rows[mine] - starts[number]]
     return out
 
 

@@ -24,7 +24,8 @@ CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS entries (
   number INTEGER PRIMARY KEY, digest TEXT NOT NULL, time TEXT NOT NULL, data BLOB NOT NULL, body BLOB);
 CREATE TABLE IF NOT EXISTS versions (
-  sample TEXT NOT NULL, version INTEGER NOT NULL, number INTEGER NOT NULL, place INTEGER NOT NULL, status TEXT NOT NULL,
+  sample TEXT NOT NULL, version INTEGER NOT NULL, number INTEGER NOT NULL, place INTEGER NOT NULL,
+  status TEXT NOT NULL,
   content_id TEXT NOT NULL, layout_id TEXT NOT NULL, sha256 TEXT, path TEXT, host TEXT, bytes INTEGER, record TEXT NOT NULL,
   PRIMARY KEY (sample, version)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS versions_content ON versions (content_id);
@@ -221,13 +222,17 @@ class State:
         for start in range(0, len(ids), 500):
             part = list(ids[start : start + 500])
             marks = ",".join("?" * len(part))
-            found |= {row[0] for row in self.select(f"SELECT id FROM {table} WHERE {condition} AND id IN ({marks})", part)}
+            found |= {
+                row[0] for row in self.select(f"SELECT id FROM {table} WHERE {condition} AND id IN ({marks})", part)
+            }
         return found
 
     def log(self, after: int = 0) -> Iterator[tuple[int, str, bytes, bytes | None]]:
         """Entries behind a number: number, hash, bytes, body."""
-        for row in self.select("SELECT number, digest, data, body FROM entries WHERE number > ? ORDER BY number", (after,)):
-            yield row
+        sql = "SELECT number, digest, data, body FROM entries WHERE number > ? ORDER BY number LIMIT 256"
+        while rows := self.select(sql, (after,)):
+            yield from rows
+            after = rows[-1][0]
 
 
 def _archive(record: str) -> ArchiveAdded:
@@ -247,7 +252,10 @@ def _fold(db: sqlite3.Connection, record: LogRecord) -> None:
         db.execute("INSERT INTO packs VALUES (?, ?, NULL, ?)", (pack.id, number, json.dumps(asdict(pack))))
     for manifest in entry.manifests:
         db.execute("INSERT INTO manifests VALUES (?, ?, NULL, ?)", (manifest.id, number, json.dumps(asdict(manifest))))
-    db.executemany("INSERT INTO versions VALUES (?, ?, ?, ?, 'live', ?, ?, ?, ?, ?, ?, ?)", map(_version_row(number), range(len(entry.archives)), entry.archives))
+    db.executemany(
+        "INSERT INTO versions VALUES (?, ?, ?, ?, 'live', ?, ?, ?, ?, ?, ?, ?)",
+        map(_version_row(number), range(len(entry.archives)), entry.archives),
+    )
     for status, names in (("forgotten", entry.forgotten), ("live", entry.restored), ("collected", entry.collected)):
         db.executemany(
             "UPDATE versions SET status = ? WHERE sample = ? AND version = ? AND status <> 'collected'",

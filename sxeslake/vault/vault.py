@@ -161,4 +161,3 @@ class Vault:
         found = self.index.find(digests)
         live = self.state.live_packs(sorted({blob.hint.pack for blob in found.values() if blob.hint}))
         return {digest: blob for digest, blob in found.items() if blob.hint and blob.hint.pack in live}
-

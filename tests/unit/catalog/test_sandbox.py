@@ -286,6 +286,7 @@ def test_a_large_result_is_refused_at_its_cap(scope: Scope) -> None:
         ("SELECT * FROM analysis", r'analysis does not exist(.|\n)*Did you mean "analyses"'),
         ("SELECT p.probe_curent_na FROM positions p", r'(.|\n)*Did you mean "probe_current_na"'),
         ("SELECT sample::INTEGER FROM positions", "Conversion Error"),
+        ("SELECT CASE WHEN i > 90000 THEN 's'||i ELSE '1' END::INT FROM range(100000) t(i)", "Conversion Error"),
         ("SELECT * FROM positions WHERE", "Parser Error"),
     ],
 )

@@ -43,13 +43,15 @@ def folder(path: str, ordinal: int = 0) -> dict[str, Any]:
     return row(path, ordinal, directory=True, size=0, blake3=NO_DIGEST, **hintless)
 
 
-def table(rows: list[dict[str, Any]]) -> pa.Table:
-    return pa.Table.from_pylist(rows, schema=SCHEMA)
+def tables(rows: list[dict[str, Any]]) -> list[pa.Table]:
+    """A table a row group."""
+    parts = [rows[start : start + ROW_GROUP] for start in range(0, len(rows), ROW_GROUP)]
+    return [pa.Table.from_pylist(part, schema=SCHEMA) for part in parts]
 
 
 def built(*archives: list[dict[str, Any]]) -> tuple[bytes, list[RowRange]]:
     builder = ManifestBuilder()
-    ranges = [builder.add(table(rows)) for rows in archives]
+    ranges = [builder.add(tables(rows)) for rows in archives]
     for pack in PACKS:
         builder.pack_index(pack)
     return builder.finish(), ranges
@@ -196,11 +198,11 @@ def test_half_a_hint_is_no_hint() -> None:
 
 
 def test_a_path_that_is_no_text_is_damage() -> None:
-    rows = table([row("abc")])
+    (rows,) = tables([row("abc")])
     bad = pa.StringArray.from_buffers(1, pa.py_buffer(np.array([0, 3], "<i4")), pa.py_buffer(b"a\xffc"))
     builder = ManifestBuilder()
     builder.pack_index(PACKS[0])
-    where = builder.add(rows.set_column(0, SCHEMA.field(0), bad))
+    where = builder.add([rows.set_column(0, SCHEMA.field(0), bad)])
     with pytest.raises(DamagedLakeError):
         rows_of(builder.finish(), where)
 
