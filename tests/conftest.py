@@ -7,11 +7,16 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))  # tests share the modules beside this file: seaweed, faults
 
 import seaweed
+
+# No deadlines: first calls load libraries, and machines that test are busy.
+hypothesis.settings.register_profile("sxeslake", deadline=None)
+hypothesis.settings.load_profile("sxeslake")
 
 
 @pytest.fixture(autouse=True)

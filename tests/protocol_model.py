@@ -95,7 +95,7 @@ class Writer(NamedTuple):
 
     name: str
     wants: str
-    step: str = "look"  # look, upload, check, put, done, dead
+    step: str = "look"  # look, manifest or upload, check, put, done, dead
     base: int = 0
     pack: str = ""
     reuses: Ids = NONE
@@ -109,7 +109,6 @@ class Collector(NamedTuple):
     rounds: int
     step: str = "look"  # look, upload, check, put, delete, dead
     base: int = 0
-    planned_at: int = 0
     serial: int = 0
     condemns: Ids = NONE
     collects: Ids = NONE
@@ -252,12 +251,12 @@ class Model:
     def _writer(self, world: World, me: Writer) -> Iterator[tuple[str, Writer, World]]:
         if me.step == "look":
             yield from self._look(world, me)
+        elif me.step == "manifest":
+            yield "uploads its manifest", me._replace(step="check"), self._with(world, {self._manifest(me)})
         elif me.step == "upload":
             new = {me.pack, self._manifest(me)} - {""}
             sent = {Request("put", key) for key in new if is_pack(key)} if self.scene.late_puts else set()
-            yield "uploads", me._replace(step="check"), world._replace(
-                objects=world.objects | new, sent=world.sent | sent
-            )  # fmt: skip
+            yield "uploads", me._replace(step="check"), self._with(world._replace(sent=world.sent | sent), new)
             if sent:
                 yield "dies, its uploads on their way", me._replace(step="dead"), world._replace(sent=world.sent | sent)
         elif me.step == "check":
@@ -267,6 +266,9 @@ class Model:
                 yield self._begin_again(world, me)
         elif me.step == "put":
             yield from self._commit(world, me)
+
+    def _with(self, world: World, keys: set[str]) -> World:
+        return world._replace(objects=world.objects | keys)
 
     def _look(self, world: World, me: Writer) -> Iterator[tuple[str, Writer, World]]:
         base = len(world.log)
@@ -286,11 +288,7 @@ class Model:
             begun = world.objects | {request.key for request in world.sent if request.verb == "put"}
             for found in sorted(begun - now.alive - now.condemned):
                 if is_pack(found) and set(missing) <= set(holds(found)):
-                    yield f"looks at {base}, adopts {found}", at._replace(pack=found), self._with_manifest(world, me)
-
-    def _with_manifest(self, world: World, me: Writer) -> World:
-        """An adopted pack is there already; only the manifest is new."""
-        return world
+                    yield f"looks at {base}, adopts {found}", at._replace(step="manifest", pack=found), world
 
     def _manifest(self, me: Writer) -> str:
         return f"m.{me.name}.{me.attempt if self.rules.unique_ids else 0}"
@@ -392,7 +390,7 @@ class Model:
         collects = frozenset(name for name, (status, _) in now.versions.items() if status == "forgotten")
         base = len(world.log)
         step = "upload" if pack else "check"
-        return Collector(me.name, me.rounds, step, base, base, me.serial, frozenset(condemns), collects, named, pack)
+        return Collector(me.name, me.rounds, step, base, me.serial, frozenset(condemns), collects, named, pack)
 
     def _condemn(self, world: World, me: Collector) -> Iterator[tuple[str, Collector, World]]:
         name = f"{me.name}.{me.serial}"

@@ -37,7 +37,10 @@ class ArchiveFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._file = path.open("rb", buffering=0)
+        try:
+            self._file = path.open("rb", buffering=0)
+        except OSError as error:
+            raise InputError(f"cannot be read: {error.strerror}", where=path) from error
         self._lock = threading.Lock()
         self.size = os.fstat(self._file.fileno()).st_size
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -26,6 +27,29 @@ _SETTINGS: Final = (  # global: a setting of one connection does not reach its c
     "SET GLOBAL parquet_metadata_cache = true",  # parts never change: their footers need reading once
     "SET GLOBAL python_enable_replacements = false",  # a name in a query is a table, never a variable of ours
 )
+
+
+_EXPLAIN: Final = re.compile(r"\s*EXPLAIN\b(\s+ANALYZE\b)?(\s*\([^()]*\))?", re.IGNORECASE)
+
+
+def _plain(sql: str) -> str:
+    """The query behind an EXPLAIN, which the parser's JSON does not know."""
+    return _EXPLAIN.sub("", sql, count=1)
+
+
+def _names_in(tree: object) -> Iterator[str]:
+    """Names of tables and table functions in a syntax tree; without recursion, for it may be deep."""
+    waiting = [tree]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, dict):
+            if node.get("type") == "BASE_TABLE":
+                yield str(node.get("table_name"))
+            elif node.get("type") == "TABLE_FUNCTION":
+                yield str(node.get("function", {}).get("function_name"))
+            waiting.extend(node.values())
+        elif isinstance(node, list):
+            waiting.extend(node)
 
 
 class Database:
@@ -56,13 +80,11 @@ class Database:
 
     def reader(self, sql: str, parameters: Mapping[str, object] | None = None) -> pa.RecordBatchReader:
         """The answer to our own SQL, batch by batch; `$name` parameters are bound. Free SQL goes to the sandbox."""
-        with self._own_errors():
-            return self._relation(sql, parameters).to_arrow_reader(_BATCH_ROWS)
+        return self._relation(sql, parameters).to_arrow_reader(_BATCH_ROWS)
 
     def table(self, sql: str, parameters: Mapping[str, object] | None = None) -> pa.Table:
         """The whole answer as an Arrow table."""
-        with self._own_errors():
-            return self._relation(sql, parameters).to_arrow_table()
+        return self._relation(sql, parameters).to_arrow_table()
 
     def scope(self, sql: str) -> tuple[list[str], list[Path]]:
         """For the sandbox: the statements that make the views `sql` needs, and the exact files these read."""
@@ -74,16 +96,11 @@ class Database:
         return statements, [self._cache.path(part) for part in self.snapshot.of(here)]
 
     def tables_of(self, sql: str) -> set[str]:
-        """The tables that a query reads, also behind views; none where it cannot be parsed: running it will say why."""
-        import duckdb  # noqa: PLC0415 - as above
-
-        try:
-            names = self._connection.get_table_names(sql)
-        except duckdb.Error:
-            return set()
-        if "sessions_by" in sql.lower():  # a function to the parser
-            names = {*names, "sessions_by"}
-        return needed_tables(names)
+        """The tables that a query reads, also behind views and macros; parsed, not bound: views need not be there yet."""
+        ((text,),) = (
+            self._connection.cursor().execute("SELECT json_serialize_sql($sql)", {"sql": _plain(sql)}).fetchall()
+        )
+        return needed_tables(_names_in(json.loads(text)))
 
     def prepare(self, tables: Iterable[str]) -> None:
         """Bring the parts of some tables and make their views; what is there already costs nothing."""
@@ -93,7 +110,7 @@ class Database:
                 return
             self._bring(new)
             for name in new:
-                self._connection.execute(self._view(name))
+                self._make(name)
             self._made |= new
             for statement in further_views(self._made):
                 self._connection.execute(statement)
@@ -102,16 +119,15 @@ class Database:
         self.prepare(self.tables_of(sql))
         return self._connection.cursor().sql(sql, params=dict(parameters) if parameters else None)
 
-    @contextmanager
-    def _own_errors(self) -> Iterator[None]:
-        """A part that was here and cannot be read is damage of the cache, with a way out."""
+    def _make(self, name: str) -> None:
+        """Make a table's view; a file that is no Parquet is damage of the cache, with a way out."""
         import duckdb  # noqa: PLC0415 - as above
 
         try:
-            yield
-        except duckdb.IOException as error:
+            self._connection.execute(self._view(name))
+        except duckdb.Error as error:
             raise DamagedLakeError(
-                f"a part of the local catalogue cannot be read: {error}",
+                f"the local catalogue cannot be read: {error}",
                 where=self._cache.folder,
                 hint="Run `sxeslake catalog rebuild`.",
             ) from error

@@ -28,8 +28,10 @@ LEAST_FILLED: Final = 0.5
 LEAST_FILLED_SMALL: Final = 0.75
 SMALL: Final = 9
 """Fewer places than a 3 × 3 map fit many lattices: fewer holes are allowed there."""
-LARGEST_SKEW_DEG: Final = 3.0
-"""Rows and columns of a map meet at a right angle, within this."""
+LARGEST_SKEW: Final = math.sin(math.radians(3.0))
+"""Rows and columns of a map meet at a right angle, within this …"""
+ENDS_UM: Final = 0.5
+"""… and what the stage's smallest move makes of the angle of a short side."""
 
 _SAMPLES: Final = (16, 64)  # of so many places the neighbours are looked at, which costs n each …
 _SAMPLE_COST: Final = 100_000  # … so fewer where n is large
@@ -187,15 +189,16 @@ def _accepted(
     """The lattice, if every place fits, no two share a point, it is rectangular and filled enough."""
     steps = np.hypot(*basis.T)
     misfit = np.hypot(*(places - origin - whole @ basis).T)
-    skew = math.degrees(math.asin(min(1.0, abs(float(basis[0] @ basis[1])) / float(steps[0] * steps[1]))))
     shape = np.ptp(whole, axis=0) + 1
     cells = int(shape[0]) * int(shape[1])
+    skew = abs(float(basis[0] @ basis[1])) / float(steps[0] * steps[1])
+    sides_um = steps * np.maximum(shape - 1, 1)
     distinct = len(np.unique(whole[:, 0] * shape[1] + whole[:, 1]))
     least = LEAST_FILLED_SMALL if len(places) < SMALL else LEAST_FILLED
     if (
         min(steps) <= STAGE_NOISE_UM
         or float(misfit.max()) > _misfit_allowed_um(float(min(steps)))
-        or skew > LARGEST_SKEW_DEG
+        or skew > LARGEST_SKEW + ENDS_UM * float(np.sum(1 / sides_um))
         or min(shape) < 2
         or distinct != len(places)
         or distinct < least * cells

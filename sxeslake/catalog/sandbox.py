@@ -264,10 +264,14 @@ def _sql_error(report: Mapping[str, Any], limits: SandboxLimits) -> SxeslakeErro
         case "sql":
             near = _near_miss(message, {*report["names"], *_CATALOGUE})
             return UsageError(f"{message}\n" if near else message, hint=near)
-        case _:
+        case "setup":
             return DamagedLakeError(
                 f"the catalogue's local parts cannot be opened: {message}", hint="Try `sxeslake catalog rebuild`."
             )
+        case "limits":
+            return SxeslakeError(f"free SQL is not run, for it cannot be confined on this system: {message}")
+        case _:
+            return SxeslakeError(f"the query's child process failed: {message}")
 
 
 _UNKNOWN_NAME = re.compile(

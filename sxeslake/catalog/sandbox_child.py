@@ -75,7 +75,7 @@ def main() -> None:
     except MemoryError:
         _frame(out, b"E", json.dumps({"kind": "memory", "message": "out of memory"}).encode())
     except Exception as error:  # whatever else happens is told to the parent, which knows whom to tell
-        _frame(out, b"E", json.dumps({"kind": "setup", "message": f"{type(error).__name__}: {error}"}).encode())
+        _frame(out, b"E", json.dumps({"kind": "start", "message": f"{type(error).__name__}: {error}"}).encode())
     out.flush()
     os._exit(0)  # DuckDB's destructors have nothing to save, and take time
 
@@ -88,15 +88,21 @@ def _answer(request: dict[str, Any], out: BinaryIO) -> None:
     connection = duckdb.connect(":memory:", config={"threads": request["threads"]})
     try:
         _prepare(connection, request)
-        phase = "sql"
+        phase = "limits"
         limit_process(request)
+        phase = "sql"
         statement = checked_statement(connection, request["sql"])
         # A relation streams; the result of `execute` is whole in memory before its first batch.
         relation = connection.sql(statement, params=request["parameters"] or None)
         reader = relation.to_arrow_reader(BATCH_ROWS)
         rows, truncated = _send(reader, out, pa, request)
         _frame(out, b"D", json.dumps({"rows": rows, "truncated": truncated}).encode())
-    except (duckdb.Error, pa.ArrowException, OSError) as error:  # DuckDB's errors in a stream come as OSError
+    except (
+        duckdb.Error,
+        pa.ArrowException,
+        OSError,
+        ValueError,
+    ) as error:  # DuckDB's errors in a stream come as OSError
         message = str(error)
         if isinstance(error, duckdb.OutOfMemoryException | pa.ArrowMemoryError) or message.startswith("Out of Memory"):
             phase = "memory"
@@ -288,16 +294,19 @@ def _limit_by_rlimits(request: dict[str, Any]) -> None:
         return
     import resource  # noqa: PLC0415 - there is none on Windows
 
-    cpu_seconds = int(request["seconds"] * request["threads"]) + 2
-    resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))  # no regular file may grow; pipes may
+    def lower(kind: int, value: int) -> None:
+        _, hard = resource.getrlimit(kind)  # may be lower already, and cannot be raised
+        allowed = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        resource.setrlimit(kind, (allowed, allowed))
+
+    lower(resource.RLIMIT_CPU, int(request["seconds"] * request["threads"]) + 2)
+    lower(resource.RLIMIT_CORE, 0)
+    lower(resource.RLIMIT_FSIZE, 0)  # no regular file may grow; pipes may
     if sys.platform == "linux":
         # Address space already taken (libraries, thread stacks) is not the query's doing, so it comes on top.
         with open("/proc/self/statm", "rb") as statm:  # noqa: PTH123 - pathlib is not loaded for this
             taken = int(statm.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
-        ceiling = taken + request["memory_bytes"]
-        resource.setrlimit(resource.RLIMIT_AS, (ceiling, ceiling))
+        lower(resource.RLIMIT_AS, taken + request["memory_bytes"])
     else:
         ceiling = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _MAXRSS_UNIT + request["memory_bytes"]
         threading.Thread(target=_watch_resident_size, args=(ceiling,), daemon=True).start()

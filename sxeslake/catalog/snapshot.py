@@ -102,8 +102,8 @@ def load_snapshot(data: bytes, *, where: str) -> Snapshot | None:
             frozenset(map(int, values["hidden"])),
             frozenset(map(str, values["dead_packs"])),
         )
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise DamagedLakeError(f"the catalogue's list of parts cannot be read: {error!r}.", where=where) from error
+    except (DamagedLakeError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise DamagedLakeError(f"the catalogue's list of parts cannot be read: {error}.", where=where) from error
 
 
 def _part(item: Mapping[str, Any]) -> Part:

@@ -44,13 +44,15 @@ Loaded = tuple["pa.Table", list[Document]]
 def sync(source: CatalogSource, cache: Cache, store: Store) -> Snapshot:
     """Bring the catalogue in `cache` to the head of the log; `store` holds the checkpoints."""
     head = source.head()
-    start = _start(source, cache, store, head)
-    if start.head == head:
+    local = cache.load()
+    foreign = local is not None and not _belongs(source, local, head)
+    start = _start(source, store, head, None if foreign else local)
+    if local is not None and start is local and start.head == head:
         return start
     changes = source.changes_since(start.head.number)
     cache.need(start.of(["archives", "packs"]), store.get)  # small: what is there, and what may be hidden
     snapshot = compacted(cache, _extended(source, cache, start, changes))
-    cache.save(snapshot)
+    cache.save(snapshot, force=foreign)
     return snapshot
 
 
@@ -67,18 +69,14 @@ def checkpoint(store: Store, cache: Cache, snapshot: Snapshot) -> Published:
     return publish(store, cache, ready)
 
 
-def _start(source: CatalogSource, cache: Cache, store: Store, head: Head) -> Snapshot:
+def _start(source: CatalogSource, store: Store, head: Head, local: Snapshot | None) -> Snapshot:
     """The newest state that belongs to this log: the local one, a checkpoint, or nothing."""
-    local = cache.load()
-    if local is not None and not _belongs(source, local, head):
-        local = None
-    behind = head.number - (local.head.number if local else 0)
-    if behind == 0 or (local is not None and behind < CHECKPOINT_AHEAD):
+    known = local.head.number if local else 0
+    if head.number == known or (local is not None and head.number - known < CHECKPOINT_AHEAD):
         return local or Snapshot()
     published = newest(store, source.entry_hash, at_most=head.number)
-    if published is None or (local is not None and published.head.number - local.head.number < CHECKPOINT_AHEAD):
+    if published is None or (local is not None and published.head.number - known < CHECKPOINT_AHEAD):
         return local or Snapshot()
-    cache.save(published)
     return published
 
 

@@ -26,7 +26,8 @@ CREATE TABLE IF NOT EXISTS entries (
 CREATE TABLE IF NOT EXISTS versions (
   sample TEXT NOT NULL, version INTEGER NOT NULL, number INTEGER NOT NULL, place INTEGER NOT NULL,
   status TEXT NOT NULL,
-  content_id TEXT NOT NULL, layout_id TEXT NOT NULL, sha256 TEXT, path TEXT, host TEXT, bytes INTEGER, record TEXT NOT NULL,
+  content_id TEXT NOT NULL, layout_id TEXT NOT NULL,
+  sha256 TEXT, path TEXT, host TEXT, bytes INTEGER, record TEXT NOT NULL,
   PRIMARY KEY (sample, version)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS versions_content ON versions (content_id);
 CREATE INDEX IF NOT EXISTS versions_bytes ON versions (bytes, sha256);

@@ -69,7 +69,7 @@ def plain(row: Row) -> dict[str, Any]:
     }  # fmt: skip
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(ARCHIVES)
 def test_rows_come_back(archives: list[list[dict[str, Any]]]) -> None:
     data, ranges = built(archives)
@@ -84,7 +84,7 @@ def test_rows_come_back(archives: list[list[dict[str, Any]]]) -> None:
                 assert manifest.groups_with(where, row.member.path, row.member.path) == [where.first_group]
 
 
-@settings(max_examples=100)
+@settings(max_examples=50)
 @given(ARCHIVES, st.data())
 def test_a_flipped_byte_of_a_row_group_gives_no_other_rows(archives: list[list[dict[str, Any]]], draw: st.DataObject) -> None:
     data, ranges = built(archives)

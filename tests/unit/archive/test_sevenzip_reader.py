@@ -190,6 +190,11 @@ def test_what_is_no_archive_is_said(data: bytes, tmp_path: Path) -> None:
         SevenZipReader(path)
 
 
+def test_a_file_that_cannot_be_opened_is_said(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"absent\.7z: cannot be read"):
+        SevenZipReader(tmp_path / "absent.7z")
+
+
 def test_an_archive_cut_anywhere_is_damaged(tmp_path: Path) -> None:
     whole = written(CONTENTS)
     path = tmp_path / "x.7z"

@@ -125,7 +125,7 @@ def test_downloads_are_proved_and_what_is_here_is_not_fetched(tmp_path: Path) ->
         mine.need([other], lambda _: store[made.key])
     with pytest.raises(DamagedLakeError, match="is gone"):
         mine.need([replace(other, home=None)], store.__getitem__)
-    assert not [path for path in (tmp_path / "b").rglob(".*")], "no temporary files stay"
+    assert not list((tmp_path / "b").rglob(".*")), "no temporary files stay"
 
 
 def test_who_may_not_write_gets_a_temporary_cache(tmp_path: Path) -> None:

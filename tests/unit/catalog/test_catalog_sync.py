@@ -130,9 +130,7 @@ def test_blobs_of_dead_packs_are_hidden_at_once_and_dropped_when_merged(cache: C
     assert ask(count, snapshot, cache, store) == [{"n": 2 * (MERGE_WIDTH - 1), "packs": MERGE_WIDTH - 1}]
 
 
-def test_many_commits_leave_few_parts_and_the_same_rows_as_a_rebuild(
-    cache: Cache, cold: Cache, store: MemoryStore
-) -> None:
+def test_many_commits_leave_few_parts_and_the_rows_of_a_rebuild(cache: Cache, cold: Cache, store: MemoryStore) -> None:
     source = MemorySource()
     for number in range(30):
         source.commit({f"s{number:02d}": group({"a": state(number), "b": state(number, 9)}, seed=str(number))})
@@ -178,9 +176,7 @@ def test_publishing_costs_what_is_new_and_old_parts_are_named_where_they_lie(
     assert samples(sync(source, cold, store), cold, store)[0] == ("new", 1)
 
 
-def test_a_checkpoint_of_another_log_or_a_broken_one_is_passed_over(
-    cache: Cache, cold: Cache, store: MemoryStore
-) -> None:
+def test_checkpoints_broken_or_of_another_log_are_passed_over(cache: Cache, cold: Cache, store: MemoryStore) -> None:
     source = MemorySource()
     for number in range(3):
         source.commit({f"s{number}": group({"p": state()})})
@@ -219,9 +215,7 @@ def test_a_cache_of_another_log_is_not_believed(cache: Cache, store: MemoryStore
     assert saved.head == source.head(), "and it does not stay"
 
 
-def test_far_behind_a_checkpoint_is_taken_near_behind_the_log_is_read(
-    cache: Cache, cold: Cache, store: MemoryStore
-) -> None:
+def test_far_behind_a_checkpoint_is_taken_near_the_log_is_read(cache: Cache, cold: Cache, store: MemoryStore) -> None:
     source = MemorySource()
     source.commit({"first": group({"a": state()})})
     sync(source, cold, store)

@@ -324,6 +324,21 @@ def test_a_child_that_cannot_start_is_said(scope: Scope, monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize(
+    ("kind", "error", "message"),
+    [
+        ("limits", SxeslakeError, "cannot be confined on this system: why"),
+        ("start", SxeslakeError, "child process failed: why"),
+        ("setup", DamagedLakeError, "parts cannot be opened: why"),
+        ("refused", UsageError, "this SQL was not run: why"),
+    ],
+)
+def test_what_a_child_reports_is_told_apart(kind: str, error: type[SxeslakeError], message: str) -> None:
+    made = sandbox._sql_error({"kind": kind, "message": "why"}, QUICK)
+    assert type(made) is error
+    assert message in str(made)
+
+
+@pytest.mark.parametrize(
     ("status", "expired", "message"),
     [
         (-9, True, "longer than 20 s"),
