@@ -15,6 +15,7 @@ DEFAULT_LEVEL = 1  # fast deflate: half the size at the speed of a disk
 
 SEVENZIP_MAGIC = b"7z\xbc\xaf\x27\x1c"
 ZIP_MAGICS = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08", b"PK00PK\x03\x04")
+PROGRAM_MAGICS = (b"MZ", b"\x7fELF")
 ZIP_END = b"PK\x05\x06"
 ZIP_TAIL_BYTES = 22 + 0xFFFF  # the end record and the longest comment
 
@@ -29,6 +30,10 @@ class Container(Protocol):
     @property
     def comment(self) -> bytes:
         """The archive's own comment, as bytes."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know: bytes of the file that are in no member."""
 
     @property
     def members(self) -> Sequence[Member]:
@@ -84,6 +89,8 @@ def sniff(path: Path) -> ContainerKind:
         raise InputError(f"cannot be read: {error.strerror}", where=path) from error
     if ZIP_END in tail:  # a self-extractor: a program, then a zip
         return "zip"
+    if head.startswith(PROGRAM_MAGICS):
+        return "7z"  # a program, then a 7z perhaps: its reader looks for it
     raise NotAnArchiveError("empty file" if not size else "neither zip nor 7z, by its content", where=path)
 
 

@@ -31,6 +31,7 @@ class FolderReader:
 
     kind: ContainerKind = "folder"
     comment = b""
+    notes: tuple[str, ...] = ()
 
     def __init__(self, path: Path, *, encoding: str | None = None, limits: Limits | None = None) -> None:
         self.path = path

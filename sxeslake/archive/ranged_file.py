@@ -9,6 +9,13 @@ from pathlib import Path
 from sxeslake.errors import InputError
 
 
+def notes_on_stub(size: int) -> tuple[str, ...]:
+    """What to say of an archive that begins with something else."""
+    if not size:
+        return ()
+    return (f"{size:,} bytes in front of the archive (a self-extracting program?) are not among its members",)
+
+
 class RangedFile:
     """Positioned reads; where the platform has no `pread`, a lock holds seek and read together."""
 

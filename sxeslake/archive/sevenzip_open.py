@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import threading
 import zlib
-from pathlib import Path
 from typing import Final
 
+from sxeslake.archive.container import PROGRAM_MAGICS
+from sxeslake.archive.ranged_file import RangedFile
 from sxeslake.archive.sevenzip_format import (
     ENCODED_HEADER,
     HEADER,
@@ -25,56 +24,23 @@ from sxeslake.errors import DamagedArchiveError, InputError, LimitExceededError,
 from sxeslake.model import GIB, MIB, Limits
 
 STUB_BYTES: Final = 2 * MIB  # a self-extracting program before the archive is smaller than this
-STUB_MAGICS: Final = (b"MZ", b"\x7fELF")
 MAX_HEADER_BYTES: Final = GIB  # some 8 million members
 HEADER_RATIO: Final = 200  # of a header to its packed form; names and times hardly reach 30
 HEADER_RATIO_FLOOR_BYTES: Final = 64 * MIB
 MAX_HEADER_DEPTH: Final = 4  # encoded headers within encoded headers
 
 
-class ArchiveFile:
-    """An open file that several threads read at offsets of their own."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        try:
-            self._file = path.open("rb", buffering=0)
-        except OSError as error:
-            raise InputError(f"cannot be read: {error.strerror}", where=path) from error
-        self._lock = threading.Lock()
-        self.size = os.fstat(self._file.fileno()).st_size
-
-    def read_at(self, offset: int, size: int) -> bytes:
-        """`size` bytes from `offset`, fewer only at the end of the file."""
-        parts: list[bytes] = []
-        while size > 0 and (part := self._read_some(offset, size)):
-            parts.append(part)
-            offset, size = offset + len(part), size - len(part)
-        return parts[0] if len(parts) == 1 else b"".join(parts)
-
-    def _read_some(self, offset: int, size: int) -> bytes:
-        if hasattr(os, "pread"):
-            return os.pread(self._file.fileno(), size, offset)
-        with self._lock:  # Windows has no pread
-            self._file.seek(offset)
-            return self._file.read(size)
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
-
-
 class PackedStream:
     """One packed stream as a source: so many bytes from an offset."""
 
-    def __init__(self, file: ArchiveFile, offset: int, size: int) -> None:
+    def __init__(self, file: RangedFile, offset: int, size: int) -> None:
         self._file = file
         self._offset = offset
         self._left = size
 
     def read(self, size: int, /) -> bytes:
         """At most `size` bytes; none at the end of the stream."""
-        data = self._file.read_at(self._offset, min(size, self._left))
+        data = self._file.read(self._offset, min(size, self._left))
         self._offset += len(data)
         self._left -= len(data)
         return data
@@ -92,9 +58,9 @@ def read_exactly(source: ByteSource, size: int) -> bytes:
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-def open_header(file: ArchiveFile, limits: Limits) -> tuple[int, Streams, Files]:
+def open_header(file: RangedFile, limits: Limits) -> tuple[int, Streams, Files]:
     """Where packed streams are counted from, and the header's columns."""
-    base, start = _find_start(file)
+    base, start = find_start(file)
     body = base + SIGNATURE_HEADER_BYTES
     if start.size == 0:
         return body, Streams(), Files()
@@ -102,7 +68,7 @@ def open_header(file: ArchiveFile, limits: Limits) -> tuple[int, Streams, Files]
         raise DamagedArchiveError("the 7z archive is cut off: its header stands beyond its end", where=file.path)
     if start.size > MAX_HEADER_BYTES:
         raise LimitExceededError(f"a 7z header of {start.size:,} bytes", where=file.path)
-    data = file.read_at(body + start.offset, start.size)
+    data = file.read(body + start.offset, start.size)
     if zlib.crc32(data) != start.crc:
         raise DamagedArchiveError("the 7z header fails its CRC", where=file.path)
     for _ in range(MAX_HEADER_DEPTH):
@@ -118,28 +84,28 @@ def open_header(file: ArchiveFile, limits: Limits) -> tuple[int, Streams, Files]
     raise DamagedArchiveError("7z headers are packed within one another without end", where=file.path)
 
 
-def _find_start(file: ArchiveFile) -> tuple[int, StartHeader]:
+def find_start(file: RangedFile) -> tuple[int, StartHeader]:
     """The archive's first byte, also behind the program of a self-extracting archive."""
-    head = file.read_at(0, SIGNATURE_HEADER_BYTES)
+    head = file.read(0, SIGNATURE_HEADER_BYTES)
     if head.startswith(SIGNATURE):
         return 0, parse_start_header(head, file.path)
-    if head.startswith(STUB_MAGICS):
-        stub = file.read_at(0, STUB_BYTES)
+    if head.startswith(PROGRAM_MAGICS):
+        stub = file.read(0, STUB_BYTES)
         base = stub.find(SIGNATURE)
         while base >= 0:
             try:
-                return base, parse_start_header(file.read_at(base, SIGNATURE_HEADER_BYTES), file.path)
+                return base, parse_start_header(file.read(base, SIGNATURE_HEADER_BYTES), file.path)
             except InputError:  # the program's own copy of the signature
                 base = stub.find(SIGNATURE, base + 1)
     raise NotAnArchiveError("this is no 7z archive", where=file.path)
 
 
-def _check_extent(file: ArchiveFile, body: int, streams: Streams) -> None:
+def _check_extent(file: RangedFile, body: int, streams: Streams) -> None:
     if body + streams.pack_position + int(streams.pack_starts[-1]) > file.size:
         raise DamagedArchiveError("the 7z archive is cut off: packed data stands beyond its end", where=file.path)
 
 
-def folder_source(file: ArchiveFile, body: int, streams: Streams, folder: int) -> tuple[ByteSource, list[int]]:
+def folder_source(file: RangedFile, body: int, streams: Streams, folder: int) -> tuple[ByteSource, list[int]]:
     """The packed bytes of a folder, and the unpack sizes of its coders."""
     first = int(streams.folder_pack_starts[folder])
     offset = body + streams.pack_position + int(streams.pack_starts[first])
@@ -147,7 +113,7 @@ def folder_source(file: ArchiveFile, body: int, streams: Streams, folder: int) -
     return PackedStream(file, offset, int(streams.pack_sizes[first])), streams.coder_sizes[begin:end].tolist()
 
 
-def _decode_header(file: ArchiveFile, body: int, streams: Streams) -> bytes:
+def _decode_header(file: RangedFile, body: int, streams: Streams) -> bytes:
     """Unpack an encoded header; its size is believed only as far as its packed size allows."""
     if len(streams.recipes) != 1:
         raise DamagedArchiveError(f"an encoded 7z header of {len(streams.recipes)} folders", where=file.path)

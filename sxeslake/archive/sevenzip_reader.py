@@ -12,9 +12,11 @@ import numpy as np
 
 from sxeslake.archive.deflate import crc32
 from sxeslake.archive.names import check_limits, check_names
+from sxeslake.archive.ranged_file import RangedFile, notes_on_stub
+from sxeslake.archive.sevenzip_format import SIGNATURE_HEADER_BYTES
 from sxeslake.archive.sevenzip_members import SevenZipMembers
 from sxeslake.archive.sevenzip_methods import ByteSource, Stage, check_supported, open_folder
-from sxeslake.archive.sevenzip_open import ArchiveFile, folder_source, open_header, read_exactly
+from sxeslake.archive.sevenzip_open import folder_source, open_header, read_exactly
 from sxeslake.errors import DamagedArchiveError, InputError, UnsafeNameError
 from sxeslake.model import MIB, ContainerKind, Job, Limits, Piece
 
@@ -61,7 +63,7 @@ class SevenZipReader:
 
     def __init__(self, path: Path, *, limits: Limits | None = None) -> None:
         self.path = path
-        self._file = ArchiveFile(path)
+        self._file = RangedFile(path)
         try:
             self._body, self._streams, files = open_header(self._file, limits or Limits())
             self.members = SevenZipMembers(self._streams, files, path.stem)
@@ -69,6 +71,7 @@ class SevenZipReader:
         except BaseException:
             self._file.close()
             raise
+        self.notes = notes_on_stub(self._body - SIGNATURE_HEADER_BYTES)
         self._lock = threading.Lock()
         self._cached: tuple[int, _Unpacked] | None = None
         self._whole: tuple[int, bytes] | None = None

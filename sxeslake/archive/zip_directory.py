@@ -145,6 +145,7 @@ class Directory(Sequence[Member]):
         self._read_columns()
         self._widen()
         self._check_layout()
+        self.first_byte = min(int(self.offset.min()) if len(self) else self.place.start, self.place.start)
         self._check_contents(limits, file.size)
         self.is_folder: Column = np.zeros(len(self), dtype=bool)  # filled by the one pass over all names
         names.check_names(self._named, where=self._path)

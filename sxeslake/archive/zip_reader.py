@@ -13,7 +13,7 @@ import numpy as np
 from sxeslake.archive import zip_format
 from sxeslake.archive.deflate import crc32, inflate
 from sxeslake.archive.parallel import CHUNK_BYTES
-from sxeslake.archive.ranged_file import RangedFile
+from sxeslake.archive.ranged_file import RangedFile, notes_on_stub
 from sxeslake.archive.zip_decoders import check_method, open_stream
 from sxeslake.archive.zip_directory import Directory, Row
 from sxeslake.archive.zip_format import DEFLATE, LOCAL, STORE
@@ -47,6 +47,7 @@ class ZipReader:
             self._file.close()
             raise
         self.comment = self._directory.place.comment
+        self.notes = notes_on_stub(self._directory.first_byte)
 
     @property
     def members(self) -> Sequence[Member]:

@@ -96,7 +96,10 @@ class Database:
         return statements, [self._cache.path(part) for part in self.snapshot.of(here)]
 
     def tables_of(self, sql: str) -> set[str]:
-        """The tables that a query reads, also behind views and macros; parsed, not bound: views need not be there yet."""
+        """The tables that a query reads, also behind views and macros; none where it cannot be parsed.
+
+        Parsed, not bound: the views need not be there yet.
+        """
         ((text,),) = (
             self._connection.cursor().execute("SELECT json_serialize_sql($sql)", {"sql": _plain(sql)}).fetchall()
         )

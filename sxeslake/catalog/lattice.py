@@ -23,6 +23,8 @@ LARGEST_MISFIT_UM: Final = 2.0
 """A place may lie so far from its lattice point: the noise of two moves. Never a guess about coarse lattices."""
 LARGEST_MISFIT_STEP: Final = 0.2
 """… and by no more than this share of the step, or fine scattered points would pass for a lattice."""
+LARGEST_MISFIT_STEP_SMALL: Final = 0.07
+"""… and of fewer than `SMALL` places by no more than this: three scattered ones are soon nearly in line."""
 LEAST_FILLED: Final = 0.5
 """A map may have holes, but at least so many of its lattice points were measured."""
 LEAST_FILLED_SMALL: Final = 0.75
@@ -73,8 +75,9 @@ def layout_of(places_um: Places) -> Layout:
     return Layout("points")
 
 
-def _misfit_allowed_um(step_um: float) -> float:
-    return min(LARGEST_MISFIT_UM, LARGEST_MISFIT_STEP * step_um)
+def _misfit_allowed_um(step_um: float, count: int) -> float:
+    share = LARGEST_MISFIT_STEP_SMALL if count < SMALL else LARGEST_MISFIT_STEP
+    return min(LARGEST_MISFIT_UM, share * step_um)
 
 
 def _line(places: Places) -> Lattice | None:
@@ -86,7 +89,7 @@ def _line(places: Places) -> Lattice | None:
     number = np.arange(len(along)) - (len(along) - 1) / 2
     step = float(number @ along / (number @ number))
     misfit = max(float(np.max(np.abs(along - number * step))), float(np.max(np.abs(across))))
-    if step <= STAGE_NOISE_UM or misfit > _misfit_allowed_um(step):
+    if step <= STAGE_NOISE_UM or misfit > _misfit_allowed_um(step, len(along)):
         return None
     angle = math.degrees(math.atan2(direction[1], direction[0]))
     return Lattice(len(along), 1, step, 0.0, (angle + 90.0) % 180.0 - 90.0, 0)
@@ -197,7 +200,7 @@ def _accepted(
     least = LEAST_FILLED_SMALL if len(places) < SMALL else LEAST_FILLED
     if (
         min(steps) <= STAGE_NOISE_UM
-        or float(misfit.max()) > _misfit_allowed_um(float(min(steps)))
+        or float(misfit.max()) > _misfit_allowed_um(float(min(steps)), len(places))
         or skew > LARGEST_SKEW + ENDS_UM * float(np.sum(1 / sides_um))
         or min(shape) < 2
         or distinct != len(places)

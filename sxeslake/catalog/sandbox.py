@@ -254,24 +254,25 @@ def _pipe(stream: IO[bytes] | None) -> IO[bytes]:
 def _sql_error(report: Mapping[str, Any], limits: SandboxLimits) -> SxeslakeError:
     """The child's report as an error for people."""
     message = str(report["message"]).strip()
+    error: SxeslakeError
     match report["kind"]:
         case "refused":
-            return UsageError(f"this SQL was not run: {message}")
+            error = UsageError(f"this SQL was not run: {message}")
         case "result":
-            return UsageError(message)
+            error = UsageError(message)
         case "memory":
-            return _memory_error(limits)
+            error = _memory_error(limits)
         case "sql":
             near = _near_miss(message, {*report["names"], *_CATALOGUE})
-            return UsageError(f"{message}\n" if near else message, hint=near)
+            error = UsageError(f"{message}\n" if near else message, hint=near)
         case "setup":
-            return DamagedLakeError(
-                f"the catalogue's local parts cannot be opened: {message}", hint="Try `sxeslake catalog rebuild`."
-            )
+            hint = "Try `sxeslake catalog rebuild`."
+            error = DamagedLakeError(f"the catalogue's local parts cannot be opened: {message}", hint=hint)
         case "limits":
-            return SxeslakeError(f"free SQL is not run, for it cannot be confined on this system: {message}")
+            error = SxeslakeError(f"free SQL is not run, for it cannot be confined on this system: {message}")
         case _:
-            return SxeslakeError(f"the query's child process failed: {message}")
+            error = SxeslakeError(f"the query's child process failed: {message}")
+    return error
 
 
 _UNKNOWN_NAME = re.compile(

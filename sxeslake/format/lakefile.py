@@ -1,9 +1,11 @@
-"""`lake.json`: what a lake is, written once when it is made."""
+"""`lake.json`: what a lake is, written once when it is made. Its first field is the BLAKE3 of all behind it, as in log entries."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+
+from blake3 import blake3
 
 from sxeslake.errors import DamagedLakeError, ReadOnlyError
 from sxeslake.model import MIB
@@ -12,6 +14,22 @@ FORMAT = 1
 CHUNK_BYTES = 4 * MIB  # a larger member is several blobs: bounds the memory of every reader and writer
 MAX_LAKEFILE_BYTES = 64 * 1024
 KNOWN_FEATURES: frozenset[str] = frozenset()
+
+
+HASH_PREFIX = b'{"blake3":"'
+HASHED_FROM = len(HASH_PREFIX) + 64
+
+
+def sealed(document: bytes) -> bytes:
+    """A JSON object with the hash of its own bytes as first field: `{"blake3":"ab…",…}`."""
+    rest = b'",' + document[1:]
+    return HASH_PREFIX + blake3(rest).hexdigest().encode() + rest
+
+
+def is_proved(data: bytes) -> bool:
+    """Whether such an object agrees with its hash."""
+    digest = data[len(HASH_PREFIX) : HASHED_FROM]
+    return data.startswith(HASH_PREFIX) and blake3(data[HASHED_FROM:]).hexdigest().encode() == digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +44,9 @@ class LakeFile:
 
     def dump(self) -> bytes:
         """The bytes of `lake.json`."""
+        return sealed(self._plain())
+
+    def _plain(self) -> bytes:
         return json.dumps(
             {
                 "format": self.format,
@@ -45,6 +66,8 @@ class LakeFile:
         try:
             if len(data) > MAX_LAKEFILE_BYTES:
                 raise ValueError("it is too large")
+            if data.startswith(HASH_PREFIX) and not is_proved(data):
+                raise ValueError("it does not agree with its hash")
             raw = json.loads(data)
             newer = isinstance(raw["format"], int) and raw["format"] > FORMAT
             chunks, features = raw["chunks"], tuple(str(feature) for feature in raw["features"])
@@ -69,6 +92,10 @@ class LakeFile:
                 hint="Install a newer sxeslake.",
             )
         return found
+
+    def wrote(self, data: bytes) -> bool:
+        """Whether these bytes are proved to say this: by their hash, or, without one, by being just as we wrote them then."""
+        return is_proved(data) if data.startswith(HASH_PREFIX) else data == self._plain()
 
     def check_writable(self, where: str) -> None:
         """Refuse to write into a lake of a newer format: reading is tried, writing could break it."""

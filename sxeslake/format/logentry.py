@@ -18,14 +18,12 @@ from blake3 import blake3
 
 from sxeslake.errors import DamagedLakeError, InputError, ReadOnlyError
 from sxeslake.format.keys import check_digest, check_id
-from sxeslake.format.lakefile import FORMAT
+from sxeslake.format.lakefile import FORMAT, HASH_PREFIX, HASHED_FROM, is_proved, sealed
 from sxeslake.model import MIB
 
 MAX_ENTRY_BYTES = 1 * MIB
 MAX_BODY_BYTES = 256 * MIB
 _TOO_MUCH = 2**63
-_PREFIX = b'{"blake3":"'
-HASHED_FROM = len(_PREFIX) + 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +73,20 @@ class ArchiveAdded:
     warnings: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
     comment: str = ""  # the container's own comment, in hexadecimal
+    origin: Mapping[str, Any] = field(default_factory=dict)  # of a copy: who stored it where it comes from, and when
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A version whose member table was written anew: where it stands from here on, and the packs that it needs."""
+
+    sample: str
+    version: int
+    manifest: str
+    first_group: int
+    groups: int
+    rows: int
+    needs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,20 +110,23 @@ class Entry:
     condemned_packs: tuple[str, ...] = ()
     condemned_manifests: tuple[str, ...] = ()
     replaced: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # condemned pack → packs that took its blobs
+    moved: tuple[Moved, ...] = ()
     tags: tuple[Mapping[str, Any], ...] = ()  # {"sample","version","tag","action"}; holds likewise
     annotations: tuple[Mapping[str, Any], ...] = ()
+    stands_for: str | None = None  # the hash of a lost entry whose place this one takes: what the next one names
     format: int = FORMAT
 
     def referenced(self) -> tuple[set[str], set[str]]:
         """Every pack and every manifest that this entry needs to be alive."""
-        packs = {pack.id for pack in self.packs} | {pack for archive in self.archives for pack in archive.needs}
+        tables = (*self.archives, *self.moved)
+        packs = {pack.id for pack in self.packs} | {pack for table in tables for pack in table.needs}
         packs |= {pack for replacements in self.replaced.values() for pack in replacements}
-        return packs, {manifest.id for manifest in self.manifests} | {archive.manifest for archive in self.archives}
+        return packs, {manifest.id for manifest in self.manifests} | {table.manifest for table in tables}
 
 
 _LONG = (
     "pack_ids", "packs", "manifests", "archives", "forgotten", "restored", "collected", "condemned_packs",
-    "condemned_manifests", "replaced", "tags", "annotations",
+    "condemned_manifests", "replaced", "moved", "tags", "annotations",
 )  # fmt: skip
 
 
@@ -132,32 +147,36 @@ def dump(entry: Entry) -> tuple[bytes, tuple[str, bytes] | None]:
 
 def _plain(entry: Entry) -> dict[str, Any]:
     values = {item.name: getattr(entry, item.name) for item in fields(entry)}
-    packs = sorted({pack for archive in entry.archives for pack in archive.needs})
+    packs = sorted({pack for table in (*entry.archives, *entry.moved) for pack in table.needs})
     number = {pack: index for index, pack in enumerate(packs)}
     values["pack_ids"] = packs
     values["packs"] = [asdict(pack) for pack in entry.packs]
     values["manifests"] = [asdict(manifest) for manifest in entry.manifests]
-    values["archives"] = [
-        {**asdict(archive), "needs": [number[pack] for pack in archive.needs]} for archive in entry.archives
-    ]
+    values["archives"] = [_with_places(archive, number) for archive in entry.archives]
+    values["moved"] = [_with_places(moved, number) for moved in entry.moved]
     for key in ("forgotten", "restored", "collected", "condemned_packs", "condemned_manifests", "tags", "annotations"):
         values[key] = list(values[key])
     values["replaced"] = {old: list(new) for old, new in entry.replaced.items()}
     return values
 
 
+def _with_places(table: ArchiveAdded | Moved, number: Mapping[str, int]) -> dict[str, Any]:
+    values = {**asdict(table), "needs": [number[pack] for pack in table.needs]}
+    if not values.get("origin"):
+        values.pop("origin", None)
+    return values
+
+
 def _sealed(values: Mapping[str, Any]) -> bytes:
     ordered = {"format": values["format"], **values}
-    rest = b'",' + json.dumps(ordered, separators=(",", ":"), ensure_ascii=False).encode()[1:]
-    return _PREFIX + blake3(rest).hexdigest().encode() + rest
+    return sealed(json.dumps(ordered, separators=(",", ":"), ensure_ascii=False).encode())
 
 
 def digest_of(data: bytes, *, where: str) -> str:
     """The entry's own hash, after it has been proved."""
-    digest = data[len(_PREFIX) : HASHED_FROM].decode("ascii", "replace")
-    if not data.startswith(_PREFIX) or blake3(data[HASHED_FROM:]).hexdigest() != digest:
+    if not is_proved(data):
         raise DamagedLakeError("a log entry does not agree with its hash.", where=where)
-    return digest
+    return data[len(HASH_PREFIX) : HASHED_FROM].decode()
 
 
 def body_of(data: bytes, *, where: str) -> tuple[str, int] | None:
@@ -217,10 +236,11 @@ def _entry(raw: Mapping[str, Any]) -> Entry:
         known["needs"] = tuple(pack_ids[index] for index in item.get("needs", ()))
         known["analyses"], known["warnings"] = _words(item, "analyses"), _words(item, "warnings")
         known["source"] = _source(known["source"])
+        known["origin"] = _origin(item.get("origin", {}))
         check_id(known["manifest"])
         bytes.fromhex(known.get("comment", ""))
         archives.append(ArchiveAdded(**known))
-    previous = raw.get("previous")
+    previous, stands_for = raw.get("previous"), raw.get("stands_for")
     return Entry(
         number=_count(raw["number"]),
         previous=None if previous is None else check_digest(previous),
@@ -239,8 +259,10 @@ def _entry(raw: Mapping[str, Any]) -> Entry:
         condemned_packs=tuple(check_id(pack) for pack in raw.get("condemned_packs", ())),
         condemned_manifests=tuple(check_id(manifest) for manifest in raw.get("condemned_manifests", ())),
         replaced={check_id(old): tuple(check_id(pack) for pack in new) for old, new in raw.get("replaced", {}).items()},
+        moved=tuple(_moved(item, pack_ids) for item in raw.get("moved", ())),
         tags=tuple(_tag(tag) for tag in raw.get("tags", ())),
         annotations=tuple(dict(annotation) for annotation in raw.get("annotations", ())),
+        stands_for=None if stands_for is None else check_digest(stands_for),
         format=int(raw["format"]),
     )
 
@@ -270,6 +292,17 @@ def _source(raw: Mapping[str, Any]) -> dict[str, Any]:
         if type(known.get(key, 0)) is not int:
             raise ValueError(f"the source's {key} is {known[key]!r}")
     return known
+
+
+def _origin(raw: Mapping[str, Any]) -> dict[str, str | None]:
+    return {str(key): None if value is None else str(value) for key, value in raw.items()}
+
+
+def _moved(item: Mapping[str, Any], pack_ids: list[str]) -> Moved:
+    known = _known(Moved, item)
+    known["needs"] = tuple(pack_ids[index] for index in item.get("needs", ()))
+    check_id(known["manifest"])
+    return Moved(**known)
 
 
 def _tag(raw: Mapping[str, Any]) -> dict[str, Any]:

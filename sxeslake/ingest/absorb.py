@@ -54,6 +54,7 @@ class Absorbed:
     arrays_met: set[Digest] = field(default_factory=set)  # arrays of this archive that were met before
     metadata: MetadataReader = field(default_factory=MetadataReader)
     comment: bytes = b""
+    notes: tuple[str, ...] = ()
     layout_id: str = ""
     raw_bytes: int = 0
 
@@ -104,7 +105,8 @@ class Absorber:
         count = len(members)
         crcs, first_blob = array("I", [0]) * count, array("q", [-1]) * count
         taken = Absorbed(members, bytearray(32 * count), crcs, first_blob)
-        taken.comment, taken.metadata = container.comment, MetadataReader(self._encoding)
+        taken.comment, taken.notes = container.comment, container.notes
+        taken.metadata = MetadataReader(self._encoding)
         taken.layout_id, taken.raw_bytes = identity.layout_id(members), sum(members.sizes)
         start(taken.raw_bytes)
         for number, size in enumerate(members.sizes):

@@ -184,7 +184,7 @@ class _Batch:
         order = absorbed.order()
         report.kind = "sxes" if absorbed.metadata.is_group else "generic"
         report.members, report.bytes_source, report.bytes_raw = len(absorbed.members), source.size, absorbed.raw_bytes
-        report.blobs, report.warnings = len(absorbed.blob_numbers()), absorbed.metadata.warnings()
+        report.blobs, report.warnings = len(absorbed.blob_numbers()), (*absorbed.notes, *absorbed.metadata.warnings())
         report.blobs_new = self._blobs.fresh(absorbed.new_numbers)[0]
         self._members += len(absorbed.members)
         self._taken.append(_Taken(candidate, report, source, absorbed, order, absorbed.content_id(order)))

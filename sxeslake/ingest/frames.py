@@ -66,6 +66,8 @@ class FrameMaker:
         """Take the blob of a member; its frame is made when it is full."""
         folder, _, name = path.rpartition("/")
         if name in FOLLOWS and len(blob.data) < ALONE_BYTES:
+            if folder in self._followers:  # of the archive before, which had nothing that it follows from
+                self._release(folder)
             self._followers[folder] = _Follower(path, name, blob)
             if len(self._followers) > _MAX_FOLLOWERS:
                 self._release(next(iter(self._followers)))

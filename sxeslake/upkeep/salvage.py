@@ -88,6 +88,8 @@ def decode(descriptor: str, payload: bytes, size: int) -> bytes:
     while stages and (match := re.fullmatch(r"(head|tail)=([1-9][0-9]*)", stages[0])):
         edges[match[1]] = int(match[2])
         del stages[0]
+    sums = re.fullmatch(r"sums=([1248])x([1-9][0-9]*)", stages[0]) if stages else None
+    del stages[: sums is not None]
     head, tail = (edges["head"], edges["tail"]) if size >= sum(edges.values()) else (size, 0)
     if head + tail <= 64:
         sides, rest = payload[: head + tail], payload[head + tail :]
@@ -100,7 +102,8 @@ def decode(descriptor: str, payload: bytes, size: int) -> bytes:
         if match is None:
             raise Damage(f"nothing is known of the filter {stage!r}")
         unfilter(match[1], int(match[2]), int(match[3]), body)
-    return sides[:head] + bytes(body) + sides[head:]
+    after = sides[head:] if sums is None else add_sums(int(sums[1]), int(sums[2]), body, sides[head:])
+    return sides[:head] + bytes(body) + after
 
 
 def uncode(coder: str, payload: bytes, size: int) -> bytes:
@@ -137,6 +140,16 @@ def unfilter(name: str, width: int, stride: int, body: bytearray) -> None:
     for start in range(stride, len(numbers), stride):
         row = numbers[start : start + stride]
         row += numbers[start - stride : start - stride + len(row)]
+
+
+def add_sums(width: int, stride: int, body: bytearray, tail: bytes) -> bytes:
+    """Give each byte of the tail back the low byte of the sum of its column."""
+    numbers = np.frombuffer(body, f"<u{width}", len(body) // width)
+    sums = numbers[: len(numbers) - len(numbers) % stride].reshape(-1, stride).sum(axis=0, dtype=np.uint64)
+    out = np.frombuffer(tail, np.uint8).copy()
+    count = min(len(out), stride)
+    out[:count] += (sums[:count] & 0xFF).astype(np.uint8)
+    return out.tobytes()
 
 
 # --- frames and packs ------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ import os
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -30,7 +31,7 @@ def archives(*ids: int) -> pa.Table:
 
 
 def test_positions_are_ordered_by_condition_and_analyses_stay_together() -> None:
-    columns = {
+    columns: dict[str, list[Any]] = {
         "archive_id": [1, 2, 1, 2],
         "analysis_uuid": ["a", "b", "a", "b"],
         "position_number": [2, 2, 1, 1],
@@ -119,7 +120,7 @@ def test_downloads_are_proved_and_what_is_here_is_not_fetched(tmp_path: Path) ->
     made = replace(theirs.add(tables.ARCHIVES, archives(1)), home=1)
     store = {made.key: theirs.path(made).read_bytes()}
     assert mine.need([made], store.__getitem__) == made.bytes
-    assert mine.need([made], {}.__getitem__) == 0
+    assert mine.need([made], dict[str, bytes]().__getitem__) == 0
     other = replace(made, blake3="0" * 64)
     with pytest.raises(DamagedLakeError, match="does not agree with its hash"):
         mine.need([other], lambda _: store[made.key])

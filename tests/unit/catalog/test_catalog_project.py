@@ -52,7 +52,7 @@ def test_a_position_has_its_typed_values_with_units() -> None:
     ],
 )
 def test_the_current_is_the_best_reading_and_says_which(
-    current: dict[str, str], value: float | None, source: str | None
+    current: dict[str, Any], value: float | None, source: str | None
 ) -> None:
     row = only(rows_of(group({"p": state(**current)})), "positions")
     assert (row["probe_current_na"], row["probe_current_source"]) == (value, source)

@@ -288,6 +288,8 @@ def test_a_large_result_is_refused_at_its_cap(scope: Scope) -> None:
         ("SELECT sample::INTEGER FROM positions", "Conversion Error"),
         ("SELECT CASE WHEN i > 90000 THEN 's'||i ELSE '1' END::INT FROM range(100000) t(i)", "Conversion Error"),
         ("SELECT * FROM positions WHERE", "Parser Error"),
+        ("FROM request", "request does not exist"),
+        ("FROM connection", "connection does not exist"),
     ],
 )
 def test_errors_are_duckdbs_own_with_near_misses(scope: Scope, sql: str, message: str) -> None:

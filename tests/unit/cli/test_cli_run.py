@@ -73,9 +73,9 @@ def test_an_error_is_a_document_under_json(
     assert run(["ls", "--json"]) == 3
     out, err = capsys.readouterr()
     assert json.loads(out) == {
-        "error": {"kind": "SampleNotFoundError", "message": "mpa: no such sample Near: map.", "exit_code": 3}
+        "error": {"kind": "SampleNotFoundError", "message": "mpa: no such sample. Near: map.", "exit_code": 3}
     }
-    assert err == "sxeslake: mpa: no such sample Near: map.\n"
+    assert err == "sxeslake: mpa: no such sample. Near: map.\n"
 
 
 def test_a_usage_error_is_a_document_too(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,234 @@
+"""Commits: one winner a number, a lost reply is found out, what died is never referred to."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from entries import archive, chain, manifest, named, pack, put
+from faults import FaultyStore
+
+from sxeslake.errors import ConflictError, DeadObjectsError, ReadOnlyError, UnreachableError
+from sxeslake.format import keys, logentry
+from sxeslake.format.lakefile import LakeFile
+from sxeslake.format.logentry import Entry
+from sxeslake.storage import Store, open_store
+from sxeslake.vault.commit import blank_entry, commit
+from sxeslake.vault.state import Head, State
+from sxeslake.vault.vault import Vault
+
+
+@pytest.fixture
+def store(request: pytest.FixtureRequest) -> Store:
+    return open_store(f"memory://{request.node.nodeid}".replace("[", "-").replace("]", ""))
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Iterator[State]:
+    opened = State(tmp_path / "state.sqlite")
+    yield opened
+    opened.close()
+
+
+def building(entry: Entry) -> Callable[[Head], Entry]:
+    return lambda head: replace(entry, number=head.number + 1, previous=head.digest)
+
+
+def log_of(store: Store) -> list[str]:
+    return sorted(info.key for info in store.list("log/"))
+
+
+def test_a_commit_is_the_next_entry(store: Store, state: State) -> None:
+    record = commit(store, state, building(blank_entry("test 1", "hello")))
+    assert record is not None
+    assert store.get(keys.log_key(1)) == record.data
+    assert state.head() == Head(1, record.digest)
+    assert record.entry.message == "hello"
+
+
+def test_nothing_to_say_is_no_commit(store: Store, state: State) -> None:
+    assert commit(store, state, lambda _: None) is None
+    assert log_of(store) == []
+
+
+def test_after_a_lost_race_the_entry_is_built_anew(store: Store, state: State) -> None:
+    put(store, chain({"message": "theirs"}, {"message": "theirs too"}))
+    entry, heads = blank_entry("test"), []
+
+    def build(head: Head) -> Entry:
+        heads.append(head.number)
+        return building(entry)(head)
+
+    record = commit(store, state, build)
+    assert record is not None
+    assert (heads, record.entry.number, record.entry.transaction) == ([0, 2], 3, entry.transaction)
+
+
+def test_the_reason_may_be_gone_after_a_lost_race(store: Store, state: State) -> None:
+    put(store, chain({"message": "theirs"}))
+    assert commit(store, state, lambda head: building(blank_entry("t"))(head) if head.number == 0 else None) is None
+    assert len(log_of(store)) == 1
+
+
+def test_a_lost_reply_is_found_out(store: Store, state: State) -> None:
+    faulty = FaultyStore(store)
+    faulty.plan("lost reply", "create", "log/")
+    record = commit(faulty, state, building(blank_entry("test")))
+    assert record is not None
+    assert (record.entry.number, len(log_of(store)), state.head().number) == (1, 1, 1)
+
+
+def test_a_reply_that_says_taken_after_success_is_found_out(store: Store, state: State) -> None:
+    """A client library repeats a PUT whose reply was lost, and is told that the key is taken: by itself."""
+    entry = blank_entry("test")
+    data, _ = logentry.dump(building(entry)(Head(0, None)))
+    store.create(keys.log_key(1), data)
+    record = commit(store, state, building(entry))
+    assert record is not None
+    assert (record.data, len(log_of(store)), state.head().number) == (data, 1, 1)
+
+
+def test_a_put_that_never_arrived_is_an_error(store: Store, state: State) -> None:
+    faulty = FaultyStore(store)
+    faulty.plan("error", "create", "log/")
+    with pytest.raises(UnreachableError):
+        commit(faulty, state, building(blank_entry("test")))
+    assert (log_of(store), state.head().number) == ([], 0)
+
+
+def test_a_lost_put_and_a_lost_race_at_once(store: Store, state: State) -> None:
+    put(store, chain({"message": "theirs"}))
+    faulty = FaultyStore(store)
+    faulty.plan("error", "create", "log/")
+    record = commit(faulty, state, building(blank_entry("test")))
+    assert record is not None
+    assert record.entry.number == 2
+
+
+def test_a_body_goes_first(store: Store, state: State, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logentry, "MAX_ENTRY_BYTES", 600)
+    ids = tuple(named(number) for number in range(50))
+    faulty = FaultyStore(store)
+    faulty.plan("error", "create", "log/0")
+    entry = replace(blank_entry("test"), condemned_packs=ids)
+    with pytest.raises(UnreachableError):
+        commit(faulty, state, building(entry))
+    assert [key for key in log_of(store) if not key.startswith(keys.BODY_PREFIX)] == []
+    record = commit(store, state, building(entry))  # the body is there already
+    assert record is not None
+    assert state.condemned("packs", ids) == set(ids)
+    assert len(log_of(store)) == 2
+
+
+def test_condemned_objects_are_never_referred_to(store: Store, state: State) -> None:
+    put(store, chain({"packs": (pack(1), pack(2)), "manifests": (manifest(3),)},
+                     {"condemned_packs": (named(1), named(8)), "condemned_manifests": (named(3), named(9))}))  # fmt: skip
+    for number in (1, 8):
+        store.create(keys.pack_key(named(number)), b"not deleted yet")
+    for number in (3, 9):
+        store.create(keys.manifest_key(named(number)), b"not deleted yet")
+    commit(store, state, lambda _: None)
+    blank = blank_entry("test")
+    needing = archive("a", manifest_id=named(3))
+    for dead in (
+        replace(blank, packs=(pack(8),)),
+        replace(blank, manifests=(manifest(9),)),
+        replace(blank, archives=(needing,)),
+        replace(blank, archives=(replace(needing, manifest=named(9), needs=(named(1),)),)),
+        replace(blank, replaced={named(2): (named(1),)}),
+    ):
+        with pytest.raises(DeadObjectsError, match="collected meanwhile"):
+            commit(store, state, building(dead))
+    assert len(log_of(store)) == 2
+
+
+def test_what_dies_during_a_lost_race_is_noticed(store: Store, state: State) -> None:
+    added, condemned = chain({"packs": (pack(1),)}, {"condemned_packs": (named(1),)})
+    put(store, [added])
+    store.create(keys.manifest_key(named(5)), b"ours")
+    entry = replace(blank_entry("t"), manifests=(manifest(5),),
+                    archives=(archive("a", manifest_id=named(5), needs=(named(1),)),))  # fmt: skip
+    state.apply([added])
+
+    def build(head: Head) -> Entry:
+        if head.number == 1:
+            put(store, [condemned])  # the collector is faster
+        return building(entry)(head)
+
+    with pytest.raises(DeadObjectsError):
+        commit(store, state, build)
+    assert len(log_of(store)) == 2
+
+
+def test_packs_of_nobody_are_not_needed(store: Store, state: State) -> None:
+    """A pack that no entry ever added is no pack of the lake, even if its object is there."""
+    store.create(keys.pack_key(named(1)), b"an orphan")
+    store.create(keys.manifest_key(named(5)), b"ours")
+    entry = replace(blank_entry("t"), manifests=(manifest(5),),
+                    archives=(archive("a", manifest_id=named(5), needs=(named(1),)),))  # fmt: skip
+    with pytest.raises(DeadObjectsError):
+        commit(store, state, building(entry))
+
+
+@pytest.mark.parametrize("kind", ["packs", "manifests"])
+def test_own_objects_are_asked_for(store: Store, state: State, kind: str) -> None:
+    adding = replace(blank_entry("t"), packs=(pack(1),)) if kind == "packs" else replace(blank_entry("t"), manifests=(manifest(1),))
+    with pytest.raises(DeadObjectsError):
+        commit(store, state, building(adding))
+    store.create(keys.pack_key(named(1)) if kind == "packs" else keys.manifest_key(named(1)), b"ours")
+    assert commit(store, state, building(adding)) is not None
+
+
+def test_eight_writers_have_one_winner_a_number(store: Store, tmp_path: Path) -> None:
+    failures: list[BaseException] = []
+
+    def write(writer: int) -> None:
+        own = State(tmp_path / f"{writer}.sqlite")
+        try:
+            for _ in range(5):
+                commit(store, own, building(blank_entry(f"writer {writer}")))
+        except BaseException as error:  # noqa: BLE001 — told to the test
+            failures.append(error)
+        finally:
+            own.close()
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert log_of(store) == [keys.log_key(number) for number in range(1, 41)]
+    reader = State(tmp_path / "reader.sqlite")
+    commit(store, reader, lambda _: None)
+    assert commit(store, reader, lambda head: None if head.number == 0 else building(blank_entry("r"))(head)) is None
+    reader.close()
+
+
+def test_losing_for_ever_ends(store: Store, state: State, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sxeslake.vault.commit._BACK_OFF_S", 0)
+    monkeypatch.setattr("sxeslake.vault.commit._ATTEMPTS", 5)
+
+    def build(head: Head) -> Entry:
+        put(store, chain({"message": "faster"}, head=head))
+        return building(blank_entry("slow"))(head)
+
+    with pytest.raises(ConflictError, match="other commits came first"):
+        commit(store, state, build)
+    assert len(log_of(store)) == 5
+
+
+def test_a_newer_lake_is_not_written(store: Store) -> None:
+    store.create(keys.LAKE, LakeFile("a" * 32, "2030-01-01T00:00:00Z", format=2).dump())
+    vault = Vault(store, None)
+    with pytest.raises(ReadOnlyError, match="format 2"):
+        vault.commit(building(blank_entry("test")))
+    assert log_of(store) == []
+    vault.close()
+
+
+def test_a_message_that_is_no_text_is_kept_readable() -> None:
+    assert blank_entry("t", "caf\udce9").message == "caf\\udce9"

@@ -1,0 +1,137 @@
+"""The folded log: what lives, what is forgotten, what is dead for ever."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from entries import archive, chain, manifest, named, pack, record
+
+from sxeslake.errors import DamagedLakeError
+from sxeslake.vault.state import Head, State
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Iterator[State]:
+    opened = State(tmp_path / "state.sqlite")
+    yield opened
+    opened.close()
+
+
+def names(state: State, where: str = "status = 'live'") -> list[str]:
+    return [version.name for version in state.versions(where)]
+
+
+def test_an_empty_log(state: State) -> None:
+    assert state.head() == Head(0, None)
+    assert (names(state), state.packs(), state.next_version("a")) == ([], {}, 1)
+
+
+def test_versions_packs_and_manifests_come_alive(state: State) -> None:
+    adding = {
+        "packs": (pack(1), pack(2)), "manifests": (manifest(3),),
+        "archives": (archive("b", manifest_id=named(3), needs=(named(1),)), archive("a", 1), archive("a", 2)),
+    }  # fmt: skip
+    records = chain(adding)
+    state.apply(records)
+    assert state.head() == Head(1, records[0].digest)
+    assert names(state) == ["a@1", "a@2", "b@1"]
+    assert state.packs() == {named(1): pack(1), named(2): pack(2)}
+    assert state.manifest(named(3)) == manifest(3)
+    assert state.versions("v.sample = ?", ("b",))[0].archive == adding["archives"][0]
+    assert state.samples() == ["a", "b"]
+
+
+def test_forgotten_restored_collected(state: State) -> None:
+    everything = {"archives": tuple(archive("a", number) for number in (1, 2, 3))}
+    state.apply(chain(everything, {"forgotten": (("a", 1), ("a", 2))}))
+    assert names(state) == ["a@3"]
+    assert names(state, "status = 'forgotten'") == ["a@1", "a@2"]
+    state.apply(chain({"restored": (("a", 1),)}, {"collected": (("a", 2),)}, head=state.head()))
+    assert names(state) == ["a@1", "a@3"]
+    state.apply(chain({"restored": (("a", 2),)}, {"forgotten": (("a", 2),)}, head=state.head()))
+    assert names(state, "status = 'collected'") == ["a@2"], "what was collected stays so"
+
+
+def test_a_number_is_used_once(state: State) -> None:
+    state.apply(chain({"archives": (archive("a", 1), archive("a", 2))}, {"forgotten": (("a", 2),)}))
+    assert state.next_version("a") == 3
+
+
+def test_what_is_condemned_is_dead_for_ever(state: State) -> None:
+    state.apply(chain({"packs": (pack(1), pack(2)), "manifests": (manifest(3),)}))
+    condemned = {"condemned_packs": (named(1), named(9)), "condemned_manifests": (named(3),)}  # 9 is an orphan
+    state.apply(chain(condemned, head=state.head()))
+    assert list(state.packs()) == [named(2)]
+    assert state.manifests() == {}
+    assert state.condemned("packs", [named(1), named(2), named(9), named(10)]) == {named(1), named(9)}
+    assert state.live_packs([named(1), named(2), named(9)]) == {named(2)}
+    for dead in (1, 9):
+        with pytest.raises(DamagedLakeError, match="adds what exists already"):
+            state.apply(chain({"packs": (pack(dead),)}, head=state.head()))
+    assert state.head().number == 2, "a refused entry leaves no trace"
+    with pytest.raises(DamagedLakeError, match="never added"):
+        state.manifest(named(3))
+
+
+def test_many_ids_are_asked_at_once(state: State) -> None:
+    state.apply(chain({"condemned_packs": tuple(named(number) for number in range(2000))}))
+    assert len(state.condemned("packs", [named(number) for number in range(1000, 3000)])) == 1000
+
+
+def test_tags_move_and_go(state: State) -> None:
+    tag = {"sample": "a", "tag": "paper", "version": 1, "action": "add"}
+    state.apply(chain({"tags": (tag,)}))
+    assert state.tag("a", "paper") == 1
+    state.apply(chain({"tags": ({**tag, "version": 4},)}, head=state.head()))
+    assert (state.tag("a", "paper"), state.tag("b", "paper")) == (4, None)
+    state.apply(chain({"tags": ({**tag, "action": "remove"},)}, head=state.head()))
+    assert state.tag("a", "paper") is None
+
+
+def test_entries_follow_one_another(state: State) -> None:
+    first, second = chain({}, {})
+    with pytest.raises(DamagedLakeError, match="entry 2 does not follow entry 0"):
+        state.apply([second])
+    state.apply([first])
+    stranger = record(Head(1, "a" * 64))
+    with pytest.raises(DamagedLakeError, match="does not follow"):
+        state.apply([stranger])
+    state.apply([first, second])  # what is folded already is passed over
+    assert state.head().number == 2
+
+
+def test_a_batch_is_folded_whole_or_not_at_all(state: State) -> None:
+    good, bad = chain({"packs": (pack(1),)}, {"packs": (pack(1),)})
+    with pytest.raises(DamagedLakeError):
+        state.apply([good, bad])
+    assert state.head().number == 0
+
+
+def test_the_log_is_kept_with_its_bytes(state: State) -> None:
+    records = chain({}, {"message": "x"}, {})
+    state.apply(records)
+    assert list(state.log(1)) == [(one.entry.number, one.digest, one.data, one.body) for one in records[1:]]
+
+
+def test_processes_share_it(state: State, tmp_path: Path) -> None:
+    other = State(tmp_path / "state.sqlite")
+    state.apply(chain({"archives": (archive("a"),)}))
+    assert names(other) == ["a@1"]
+    other.close()
+
+
+def test_a_cache_of_another_layout_is_built_anew(state: State, tmp_path: Path) -> None:
+    state.apply(chain({"archives": (archive("a"),)}))
+    with state.transaction() as db:
+        db.execute("UPDATE meta SET value = '0' WHERE key = 'layout'")
+    again = State(tmp_path / "state.sqlite")
+    assert (again.head(), names(again)) == (Head(0, None), [])
+    again.close()
+
+
+def test_everything_is_forgotten(state: State) -> None:
+    state.apply(chain({"archives": (archive("a"),), "packs": (pack(1),)}))
+    state.forget_everything()
+    assert (state.head(), names(state), state.packs()) == (Head(0, None), [], {})
