@@ -10,10 +10,12 @@ from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, BinaryIO, Self
 
 from sxeslake import settings, views
+from sxeslake.catalog.verbs import CatalogVerbs
 from sxeslake.errors import ConflictError, MemberNotFoundError, UsageError
 from sxeslake.format import keys
 from sxeslake.model import ContainerKind, Limits, Progress
 from sxeslake.storage import open_store, probe
+from sxeslake.upkeep.verbs import UpkeepVerbs
 from sxeslake.vault import refs
 from sxeslake.vault.vault import Vault, create_lake
 from sxeslake.version import TOOL
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from sxeslake.assemble.source import VersionSource
     from sxeslake.ingest.audit import AuditRow
     from sxeslake.ingest.report import IngestReport
-    from sxeslake.upkeep.report import Check, Stats, VerifyReport
+    from sxeslake.upkeep.report import Check, Stats
     from sxeslake.vault.state import Version
 
 # The engines are imported by the verbs that need them: `ls` on a thin laptop must not wait for codecs.
@@ -81,7 +83,7 @@ def _cache(address: str) -> Path | None:
     return None if address.startswith("memory:") else settings.cache_dir() / "lakes"
 
 
-class Lake:
+class Lake(CatalogVerbs, UpkeepVerbs):
     """A lake, open. Names are `sample`, `sample@2` or `sample@tag`; every verb follows the newest commit.
 
     with sxeslake.open("s3://epma/lake") as lake:
@@ -91,6 +93,7 @@ class Lake:
 
     def __init__(self, vault: Vault) -> None:
         self._vault = vault
+        self._last: VersionSource | None = None
 
     @property
     def url(self) -> str:
@@ -99,6 +102,7 @@ class Lake:
 
     def close(self) -> None:
         """Let go of files, threads and connections."""
+        self._close_catalog()
         self._vault.close()
 
     def __enter__(self) -> Self:
@@ -251,25 +255,26 @@ class Lake:
 
     # --- upkeep --------------------------------------------------------------------------------------------------
 
-    def verify(self, *, data: bool = False, progress: Progress | None = None) -> VerifyReport:
-        """Whether the lake holds what its log promises; with `data`, every byte is read and hashed."""
-        from sxeslake.upkeep.verify import Verifier
-
-        return Verifier(self._vault, data=data, progress=progress).run()
-
     def doctor(self) -> list[Check]:
         """Whether this machine can work with this lake."""
         from sxeslake.upkeep.doctor import doctor
 
         return doctor(self._vault)
 
+    def _time_zones(self) -> Mapping[str, str]:
+        return settings.time_zones()
+
     def _version(self, ref: str) -> Version:
         return refs.find(self._vault.state, ref)
 
     def _source(self, ref: str) -> VersionSource:
+        """The members of a version; the last one asked for is kept, with the rows that it has read."""
         from sxeslake.assemble.source import VersionSource
 
-        return VersionSource(self._vault, self._version(ref))
+        version = self._version(ref)
+        if self._last is None or self._last.version != version:
+            self._last = VersionSource(self._vault, version)
+        return self._last
 
 
 def _paths(paths: PathLike | Iterable[PathLike]) -> list[Path]:

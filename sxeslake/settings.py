@@ -2,7 +2,8 @@
 
 `config.json`, written by `sxeslake use`:
 
-    {"default": "facility", "lakes": {"facility": {"url": "s3://bucket/lake", "storage_options": {"profile": "epma"}}}}
+    {"default": "facility", "lakes": {"facility": {"url": "s3://bucket/lake", "storage_options": {"profile": "epma"}}},
+     "time_zones": {"JXA-8530F": "Asia/Tokyo"}}
 
 No secret is ever kept in it: those come from the environment or from AWS profiles.
 """
@@ -128,6 +129,29 @@ def forget_named_lake(name: str) -> None:
     del document["lakes"][name]
     if document.get("default") == name:
         document["default"] = None
+    _write(document)
+
+
+def time_zones() -> dict[str, str]:
+    """Instrument → time zone of its clock, `{"JXA-8530F": "Asia/Tokyo"}`; `*` stands for all others."""
+    zones = _read().get("time_zones", {})
+    if not isinstance(zones, dict):
+        raise _unreadable()
+    return {str(instrument): str(zone) for instrument, zone in sorted(zones.items())}
+
+
+def set_time_zone(instrument: str, zone: str | None) -> None:
+    """Say which time zone an instrument's clock keeps, so that `acquired_at` can be UTC; None says nothing again."""
+    from zoneinfo import available_timezones  # noqa: PLC0415 - reads a folder; only this needs it
+
+    known = available_timezones()
+    if zone is not None and known and zone not in known:
+        near = difflib.get_close_matches(zone, known, n=3)
+        hint = f"Did you mean {' or '.join(near)}?" if near else "Names look like Europe/Berlin or Asia/Tokyo."
+        raise UsageError("there is no time zone of that name.", where=zone, hint=hint)
+    document = _read()
+    zones = {name: other for name, other in time_zones().items() if name != instrument}
+    document["time_zones"] = zones if zone is None else {**zones, instrument: zone}
     _write(document)
 
 

@@ -67,6 +67,7 @@ class VersionInfo:
     tags: list[str]
     analyses: list[str]
     warnings: list[str]
+    held: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,7 @@ def version_info(state: State, version: Version) -> VersionInfo:
     archive = version.archive
     ((data, body),) = state.select("SELECT data, body FROM entries WHERE number = ?", (version.number,))
     entry = logentry.load(data, body, where=f"log entry {version.number}")
-    tags = state.select("SELECT tag FROM tags WHERE sample = ? AND version = ?", (archive.sample, archive.version))
+    marks = state.marks(archive.sample).get(archive.version, [])
     return VersionInfo(
         sample=archive.sample,
         version=archive.version,
@@ -116,9 +117,10 @@ def version_info(state: State, version: Version) -> VersionInfo:
         message=entry.message,
         source=source_info(archive.source),
         versions=[other.version for other in state.versions("status = 'live' AND v.sample = ?", (archive.sample,))],
-        tags=[tag for (tag,) in tags],
+        tags=[tag for kind, tag in marks if kind == "tag"],
         analyses=list(archive.analyses),
         warnings=list(archive.warnings),
+        held=any(kind == "hold" for kind, _ in marks),
     )
 
 

@@ -194,17 +194,12 @@ class MemorySource:
         """What was committed since."""
         return Changes(
             self.head(),
-            [each for each in self.headers if each.log_number > number or self._restored(each)],
+            [each for each in self.headers if each.log_number > number],
             [each for each in self.packs if each.log_number > number],
             [each for each in self.annotations if each.log_number > number],
             frozenset(self.hidden),
             frozenset(self.dead_packs),
         )
-
-    def _restored(self, each: VersionHeader) -> bool:
-        return each.archive_id in self.restored
-
-    restored: frozenset[int] = frozenset()
 
     def members(self, header: VersionHeader) -> pa.Table:
         """Manifest rows."""

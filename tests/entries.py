@@ -11,8 +11,17 @@ from sxeslake.storage import Store
 from sxeslake.vault.state import Head, LogRecord
 
 SOURCE = {
-    "path": "/d/a.plzip", "host": "probe-2", "name": "a.plzip", "container": "zip", "size": 9, "modified_ns": 5, "sha256": None,
-}  # fmt: skip
+    "path": "/d/a.plzip",
+    "host": "probe-2",
+    "name": "a.plzip",
+    "container": "zip",
+    "size": 9,
+    "modified_ns": 5,
+    "sha256": None,
+}
+
+
+EMPTY = Head(0, None)
 
 
 def named(number: int) -> str:
@@ -28,8 +37,12 @@ def manifest(number: int) -> ManifestAdded:
     return ManifestAdded(named(number), 700, 70, "e" * 64, "f" * 64)
 
 
-def archive(sample: str, version: int = 1, *, manifest_id: str = named(0), needs: tuple[str, ...] = (), **more: Any) -> ArchiveAdded:
-    made = ArchiveAdded(sample, version, manifest_id, 0, 1, 1, "c" * 64, "d" * 64, "sxes", 1, 9, 3, 1, 1, 3, SOURCE, needs=needs)
+def archive(
+    sample: str, version: int = 1, *, manifest_id: str = named(0), needs: tuple[str, ...] = (), **more: Any
+) -> ArchiveAdded:
+    made = ArchiveAdded(
+        sample, version, manifest_id, 0, 1, 1, "c" * 64, "d" * 64, "sxes", 1, 9, 3, 1, 1, 3, SOURCE, needs=needs
+    )
     return replace(made, **more)
 
 
@@ -42,7 +55,7 @@ def record(head: Head, **values: Any) -> LogRecord:
     return LogRecord(entry, logentry.digest_of(data, where="test"), data, body[1] if body else None)
 
 
-def chain(*changes: dict[str, Any], head: Head = Head(0, None)) -> list[LogRecord]:
+def chain(*changes: dict[str, Any], head: Head = EMPTY) -> list[LogRecord]:
     """Entries that follow one another."""
     records = []
     for change in changes:

@@ -9,13 +9,19 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from sxeslake.format import keys
 from sxeslake.lake import Lake
-from sxeslake.storage import Store
+from sxeslake.storage import Store, open_store
 from sxeslake.vault.vault import Vault, create_lake
 
 Contents = Mapping[str, bytes]
+
+
+def own_store(request: pytest.FixtureRequest) -> Store:
+    """An empty store in memory that no other test has."""
+    return open_store(f"memory://{uuid.uuid5(uuid.NAMESPACE_URL, request.node.nodeid).hex}")
 
 
 def zip_of(path: Path, contents: Contents) -> Path:

@@ -54,7 +54,7 @@ def _dictionary_step(size: int) -> int:
     return next((step for step in range(40) if (2 | step & 1) << (step // 2 + 11) >= size), 40)
 
 
-def _lzma2(data: bytes, last: bool, *, level: int) -> bytes:
+def lzma2_run(data: bytes, last: bool, *, level: int) -> bytes:
     """One LZMA2 run. It begins with a reset and ends with a zero byte: without that, the next run may follow."""
     step = _dictionary_step(len(data))
     filters = [{"id": lzma.FILTER_LZMA2, "preset": level, "dict_size": (2 | step & 1) << (step // 2 + 11)}]
@@ -77,7 +77,7 @@ def _method(level: int, threads: int) -> _Method:
     return _Method(
         block,
         lambda size: _simple(Coder(LZMA2, bytes((_dictionary_step(size),)))),
-        lambda data, last: _lzma2(data, last, level=level),
+        lambda data, last: lzma2_run(data, last, level=level),
         max(1, min(threads, ENCODER_BUDGET_BYTES // (ENCODER_BYTES_PER_DICTIONARY_BYTE * block))),
     )
 
@@ -285,7 +285,7 @@ class SevenZipWriter:
         """Write the header as one more packed stream; gives the stub that finds it."""
         cuts = range(0, len(header), HEADER_BLOCK_BYTES)
         parts = [(header[cut : cut + HEADER_BLOCK_BYTES], cut == cuts[-1]) for cut in cuts]
-        jobs = (lambda part=part, last=last: _lzma2(part, last, level=HEADER_LEVEL) for part, last in parts)
+        jobs = (lambda part=part, last=last: lzma2_run(part, last, level=HEADER_LEVEL) for part, last in parts)
         packed = b"".join(in_order(jobs, threads=self._method.threads))
         size = np.array([len(header)], np.int64)
         step = _dictionary_step(min(len(header), HEADER_BLOCK_BYTES))

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import NamedTemporaryFile, TemporaryFile, mkdtemp
-from typing import BinaryIO, Literal, cast
+from typing import BinaryIO, cast
 
-from sxeslake.archive.container import DEFAULT_LEVEL, ArchiveWriter, create_writer
-from sxeslake.archive.folder import FolderWriter
+from sxeslake.archive.container import ArchiveWriter
 from sxeslake.archive.names import check_names, special_reason
-from sxeslake.errors import AlreadyExistsError, InputError, StorageError, UnsafeNameError
-from sxeslake.model import MIB, ContainerKind, Progress
+from sxeslake.assemble.publish import Fill, Publisher, Written
+from sxeslake.errors import UnsafeNameError, UsageError
+from sxeslake.model import ContainerKind, Progress
 from sxeslake.vault.contents import contents
 from sxeslake.vault.state import Version
 from sxeslake.vault.vault import Vault
 
 _CONTAINERS: dict[str, ContainerKind] = {".plzip": "zip", ".zip": "zip", ".pl7z": "7z", ".7z": "7z"}
+_FOREIGN = frozenset(
+    {".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst", ".rar", ".iso", ".cab"}
+)  # a zip by such a name misleads
 _SUFFIXES = {("sxes", "zip"): ".plzip", ("sxes", "7z"): ".pl7z", ("generic", "zip"): ".zip", ("generic", "7z"): ".7z"}
 
 
@@ -44,6 +43,10 @@ def container_of(version: Version, out: Path | None) -> ContainerKind:
     """The container by the suffix of `out`, else the source's own."""
     if out is not None and out.suffix.lower() in _CONTAINERS:
         return _CONTAINERS[out.suffix.lower()]
+    if out is not None and out.suffix.lower() in _FOREIGN:
+        raise UsageError(
+            f"archives of the kind {out.suffix} cannot be written.", hint="Use .plzip, .pl7z, .zip, .7z or a folder."
+        )
     return cast("ContainerKind", version.archive.source.get("container", "zip"))
 
 
@@ -68,83 +71,50 @@ class Pull:
 
     def to_path(self, vault: Vault, version: Version, out: Path, container: ContainerKind) -> PullReport:
         """Write the archive beside `out`, then move it there in one step."""
-        if not self.force and (out.is_dir() and any(out.iterdir()) if container == "folder" else out.exists()):
-            raise AlreadyExistsError("this is there already.", where=out, hint="`--force` writes over it.")
-        if container != "folder" and out.is_dir():
-            raise InputError("this is a folder; an archive cannot replace it.", where=out)
-        try:
-            out.parent.mkdir(parents=True, exist_ok=True)
-            if container == "folder":
-                return self._to_folder(vault, version, out)
-            with _beside(out) as (file, publish):
-                self._write(vault, version, file, container)
-                sha256, size = _digest(file)
-                publish(self.force)
-        except OSError as error:
-            raise _disk_error(error, out) from error
-        return self._report(version, str(out), container, size, sha256, [])
+        written = self._publisher(version).to_path(out, container, self._fill(vault, version))
+        return _report(version, str(out), container, written)
 
     def to_stream(self, vault: Vault, version: Version, stream: BinaryIO, container: ContainerKind) -> PullReport:
         """Write the archive to a stream that cannot seek, by way of a temporary file."""
-        if container == "folder":
-            raise InputError("a folder cannot go to standard output.", hint="Choose `--container zip` or `7z`.")
-        with TemporaryFile(prefix="sxeslake-") as file:
-            self._write(vault, version, file, container)
-            sha256, size = _digest(file)
-            file.seek(0)
-            shutil.copyfileobj(file, stream, MIB)
-        stream.flush()
-        return self._report(version, "-", container, size, sha256, [])
+        written = self._publisher(version).to_stream(stream, container, self._fill(vault, version))
+        return _report(version, "-", container, written)
 
-    def _write(self, vault: Vault, version: Version, file: BinaryIO, container: Literal["zip", "7z"]) -> None:
-        level = DEFAULT_LEVEL if self.level is None else self.level
-        comment = bytes.fromhex(version.archive.comment)
-        writer = create_writer(file, container, level=level, threads=self.threads, comment=comment)
-        self._fill(vault, version, writer)
-        file.flush()
+    def _publisher(self, version: Version) -> Publisher:
+        return Publisher(self.level, self.force, self.threads, bytes.fromhex(version.archive.comment))
 
-    def _fill(self, vault: Vault, version: Version, writer: ArchiveWriter) -> None:
+    def _fill(self, vault: Vault, version: Version) -> Fill:
         """Hand every member to the writer; names are checked again, for a lake can be hostile too."""
-        check_version(vault, version)
-        if self.progress is not None:
-            self.progress.start(f"pull {version.name}", version.archive.bytes_raw)
-        try:
-            for member, parts in contents(vault.blobs, vault.rows(version)):
-                writer.add(member, parts)
-                if self.progress is not None:
-                    self.progress.advance(member.size)
-            writer.close()
-        finally:
-            if self.progress is not None:
-                self.progress.finish()
 
-    def _to_folder(self, vault: Vault, version: Version, out: Path) -> PullReport:
-        made = Path(mkdtemp(prefix=f".{out.name[:100]}.", suffix=".partial", dir=out.parent))
-        try:
-            inside = made / "whole"
-            inside.mkdir()
-            writer = FolderWriter(inside)
-            self._fill(vault, version, writer)
-            _replace_folder(inside, out, made / "old")
-        finally:
-            shutil.rmtree(made, ignore_errors=True)
-        raw = version.archive.bytes_raw
-        return self._report(version, str(out), "folder", raw, None, list(writer.renamed.items()))
+        def fill(writer: ArchiveWriter) -> None:
+            check_version(vault, version)
+            with reported(self.progress, f"pull {version.name}", version.archive.bytes_raw) as advance:
+                for member, parts in contents(vault.blobs, vault.rows(version)):
+                    writer.add(member, parts)
+                    advance(member.size)
+                writer.close()
 
-    def _report(self, version: Version, path: str, container: ContainerKind, written: int, sha256: str | None,
-                renamed: list[tuple[str, str]]) -> PullReport:  # fmt: skip
-        archive = version.archive
-        return PullReport(
-            archive.sample,
-            archive.version,
-            path,
-            container,
-            archive.members,
-            archive.bytes_raw,
-            written,
-            sha256,
-            renamed,
-        )
+        return fill
+
+
+@contextmanager
+def reported(progress: Progress | None, task: str, total_bytes: int) -> Iterator[Callable[[int], None]]:
+    """Tell `progress`, if there is one, of a task's beginning and end; gives what tells it of bytes done."""
+    if progress is None:
+        yield lambda _: None
+        return
+    progress.start(task, total_bytes)
+    try:
+        yield progress.advance
+    finally:
+        progress.finish()
+
+
+def _report(version: Version, path: str, container: ContainerKind, written: Written) -> PullReport:
+    archive = version.archive
+    return PullReport(
+        archive.sample, archive.version, path, container, archive.members, archive.bytes_raw,
+        archive.bytes_raw if written.size is None else written.size, written.sha256, written.renamed,
+    )  # fmt: skip
 
 
 def check_version(vault: Vault, version: Version) -> None:
@@ -160,67 +130,3 @@ def check_version(vault: Vault, version: Version) -> None:
             yield path.as_py(), folder.as_py()
 
     check_names(names, where=version.name)
-
-
-class _Publish:
-    """Moves the finished file to its name."""
-
-    def __init__(self, made: Path, out: Path) -> None:
-        self._made, self._out = made, out
-
-    def __call__(self, force: bool) -> None:
-        if force:
-            self._made.replace(self._out)
-            return
-        try:
-            os.link(self._made, self._out)
-        except FileExistsError as error:
-            raise AlreadyExistsError("somebody made this meanwhile.", where=self._out) from error
-        except OSError:  # no hard links here
-            if self._out.exists():
-                raise AlreadyExistsError("somebody made this meanwhile.", where=self._out) from None
-            self._made.replace(self._out)
-        else:
-            self._made.unlink()
-
-
-@contextmanager
-def _beside(out: Path) -> Iterator[tuple[BinaryIO, _Publish]]:
-    """A new file in the folder of `out`, gone if it was not published."""
-    with NamedTemporaryFile(prefix=f".{out.name[:100]}.", suffix=".partial", dir=out.parent, delete=False) as file:
-        made = Path(file.name)
-        try:
-            made.chmod(0o666 & ~_umask())
-            yield cast("BinaryIO", file), _Publish(made, out)
-        finally:
-            file.close()
-            made.unlink(missing_ok=True)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
-def _replace_folder(made: Path, out: Path, old: Path) -> None:
-    """Put a finished folder in its place; what was there goes only when the new one is whole."""
-    made.chmod(0o777 & ~_umask())
-    if out.exists():
-        out.rename(old)
-    made.rename(out)
-
-
-def _digest(file: BinaryIO) -> tuple[str, int]:
-    file.flush()
-    size = file.seek(0, os.SEEK_END)
-    file.seek(0)
-    hasher = hashlib.sha256()
-    while block := file.read(4 * MIB):
-        hasher.update(block)
-    return hasher.hexdigest(), size
-
-
-def _disk_error(error: OSError, out: Path) -> StorageError:
-    where = error.filename or out
-    return StorageError(f"cannot be written: {error.strerror or error}.", where=where, hint="Nothing was left behind.")

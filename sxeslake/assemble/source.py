@@ -20,7 +20,7 @@ class VersionSource:
 
     def __init__(self, vault: Vault, version: Version) -> None:
         self.name = version.name
-        self._vault, self._version = vault, version
+        self._vault, self.version = vault, version
         self._manifest = vault.manifests.open(version.archive.manifest)
         self._groups: dict[int, list[Row]] = {}
 
@@ -51,12 +51,12 @@ class VersionSource:
         return next((row for row in self._rows(path, path) if row.member.path == path), None)
 
     def _rows(self, first: str, last: str) -> Iterator[Row]:
-        archive = self._version.archive
-        where = self._vault.manifests.range_of(self._version)
+        archive = self.version.archive
+        where = self._vault.manifests.range_of(self.version)
         wanted = self._manifest.groups_with(where, first, last) if archive.groups else []
         missing = [group for group in wanted if group not in self._groups]
         for group in missing:
-            table = self._vault.manifests.groups(self._version, [group])
+            table = self._vault.manifests.groups(self.version, [group])
             self._groups[group] = list(self._manifest.rows(table))
         for group in wanted:
             yield from self._groups[group]

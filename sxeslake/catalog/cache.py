@@ -13,8 +13,10 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import shutil
 import tempfile
 import time
+import weakref
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -25,11 +27,13 @@ from blake3 import blake3
 from sxeslake.catalog.parts import encode_part, part_of
 from sxeslake.catalog.schema import Table
 from sxeslake.catalog.snapshot import MANIFEST_NAME, Part, Snapshot, load_snapshot
-from sxeslake.errors import DamagedLakeError
+from sxeslake.catalog.tables import BY_NAME
+from sxeslake.errors import DamagedLakeError, NotFoundError
 
 GRACE_S: Final = 3600.0
 """How long a part that no longer counts stays: longer than any query."""
 _DOWNLOADS: Final = 8
+_REBUILD: Final = "Run `sxeslake catalog rebuild`; archives are not affected."
 
 Fetch = Callable[[str], bytes]
 """Key of an object → its bytes."""
@@ -40,14 +44,13 @@ class Cache:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._temporary: tempfile.TemporaryDirectory[str] | None = None
+        self._remove: Callable[[], object] | None = None
 
     @classmethod
     def temporary(cls) -> Cache:
         """A cache of one's own, for users who may write nowhere else."""
-        folder = tempfile.TemporaryDirectory(prefix="sxeslake-catalog-", ignore_cleanup_errors=True)
-        cache = cls(Path(folder.name))
-        cache._temporary = folder
+        cache = cls(Path(tempfile.mkdtemp(prefix="sxeslake-catalog-")))
+        cache._remove = weakref.finalize(cache, shutil.rmtree, cache.folder, ignore_errors=True)
         return cache
 
     @classmethod
@@ -64,8 +67,8 @@ class Cache:
 
     def close(self) -> None:
         """Remove the folder if it is temporary."""
-        if self._temporary is not None:
-            self._temporary.cleanup()
+        if self._remove is not None:
+            self._remove()
 
     def path(self, part: Part) -> Path:
         """Where a part is or would be."""
@@ -122,14 +125,19 @@ class Cache:
             raise DamagedLakeError(
                 f"the part {part.name} of the local catalogue is gone.",
                 where=self.folder,
-                hint="Run `sxeslake catalog rebuild`.",
+                hint=_REBUILD,
             )
-        data = fetch(part.key)
+        try:
+            data = fetch(part.key)
+        except NotFoundError as error:
+            raise DamagedLakeError(
+                "a part of the catalogue is gone from its checkpoint.", where=part.key, hint=_REBUILD
+            ) from error
         if blake3(data).hexdigest() != part.blake3:
             raise DamagedLakeError(
                 "a part of the catalogue does not agree with its hash.",
                 where=part.key,
-                hint="Run `sxeslake catalog rebuild`; archives are not affected.",
+                hint=_REBUILD,
             )
         self._write(self.path(part), data)
 
@@ -146,7 +154,7 @@ class Cache:
     def _prune(self, kept: set[str]) -> None:
         """Remove what has not counted for an hour."""
         oldest = time.time() - GRACE_S
-        for path in self.folder.glob("*/*"):
+        for path in (path for table in BY_NAME for path in (self.folder / table).glob("*")):
             if path.relative_to(self.folder).as_posix() in kept:
                 continue
             with contextlib.suppress(OSError):

@@ -114,7 +114,7 @@ class CatalogSource(Protocol):
         """The hash of a log entry, None where there is none: proves that a cache belongs to this log."""
 
     def changes_since(self, number: int) -> Changes:
-        """All that was committed after `number`, in log order; versions forgotten since may be left out."""
+        """All that was committed after `number`, in log order."""
 
     def members(self, header: VersionHeader) -> pa.Table:
         """Rows of the manifest: at least `path ordinal directory size modified_ns attributes crc32 blake3`."""

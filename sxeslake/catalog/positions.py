@@ -11,8 +11,8 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from sxeslake.archive.sxes.measurement import position_content_id
 from sxeslake.archive.sxes_metadata import AnalysisFields, ConditionFields, InfoFields, ProjectFields, read_state
-from sxeslake.catalog.identity import position_content_id
 from sxeslake.catalog.reading import Contents, Info, State, extra_integer, extra_number, extra_text
 from sxeslake.catalog.rows import ColumnValues, Same, table_of
 from sxeslake.catalog.tables import POSITIONS

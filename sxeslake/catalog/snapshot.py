@@ -1,6 +1,7 @@
 """The catalogue's manifest, `parts.json`: which immutable parts make up the tables at one commit.
 
-    {"format": 1, "fingerprint": "9f…", "log_number": 12, "entry_hash": "ab…", "hidden": [], "dead_packs": [],
+    {"format": 1, "fingerprint": "9f…", "log_number": 12, "entry_hash": "ab…", "hidden": [], "skipped": [],
+     "dead_packs": [],
      "parts": [{"table": "positions", "blake3": "cd…", "bytes": 81234, "rows": 14, "home": 12}, …]}
 
 The same text and the same names of parts, `<table>/<blake3>.parquet`, serve the local cache and the bucket. `home` is
@@ -59,11 +60,15 @@ def manifest_key(number: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """All parts at one commit, and whose rows are hidden: forgotten versions, dead packs."""
+    """All parts at one commit, and whose rows are hidden: forgotten versions, dead packs.
+
+    `skipped` are versions that were forgotten before anybody read them: no part has rows of them, should they return.
+    """
 
     head: Head = EMPTY
     parts: tuple[Part, ...] = ()
     hidden: frozenset[int] = frozenset()
+    skipped: frozenset[int] = frozenset()
     dead_packs: frozenset[str] = frozenset()
 
     def of(self, tables: Iterable[str]) -> tuple[Part, ...]:
@@ -84,6 +89,7 @@ class Snapshot:
             "log_number": self.head.number,
             "entry_hash": self.head.entry_hash,
             "hidden": sorted(self.hidden),
+            "skipped": sorted(self.skipped),
             "dead_packs": sorted(self.dead_packs),
             "parts": [asdict(part) for part in self.parts],
         }
@@ -100,6 +106,7 @@ def load_snapshot(data: bytes, *, where: str) -> Snapshot | None:
             Head(int(values["log_number"]), values["entry_hash"]),
             tuple(_part(item) for item in values["parts"]),
             frozenset(map(int, values["hidden"])),
+            frozenset(map(int, values["skipped"])),
             frozenset(map(str, values["dead_packs"])),
         )
     except (DamagedLakeError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 from sxeslake.catalog import tables
 from sxeslake.catalog.cache import Cache, Fetch
 from sxeslake.catalog.checkpoint import Published, newest, publish
-from sxeslake.catalog.model import CatalogSource, Changes, Document, Head, PackHeader, VersionHeader
+from sxeslake.catalog.model import PLACES_PER_ENTRY, CatalogSource, Changes, Document, Head, PackHeader, VersionHeader
 from sxeslake.catalog.parts import MERGE_WIDTH, PART_ROWS, merged, merges
 from sxeslake.catalog.project import hex_of, project
 from sxeslake.catalog.rows import Same, table_of, table_of_rows
@@ -89,16 +89,27 @@ def _belongs(source: CatalogSource, local: Snapshot, head: Head) -> bool:
 
 def _extended(source: CatalogSource, cache: Cache, start: Snapshot, changes: Changes) -> Snapshot:
     """The snapshot with everything that is new; what is there already is not made twice."""
-    known = _column(cache, start, "archives", "archive_id") if start.parts and changes.versions else set()
-    new = [each for each in changes.versions if each.archive_id not in known and each.archive_id not in changes.hidden]
+    versions = [*changes.versions, *_returned(source, start, changes)]
+    known = _column(cache, start, "archives", "archive_id") if start.parts and versions else set()
+    wanted = {each.archive_id: each for each in versions if each.archive_id not in known}
+    new = [each for number, each in wanted.items() if number not in changes.hidden]
     writer = _Writer(cache)
     for header, (members, documents) in _loaded(source, new):
         for name, rows in project(header, members, documents).items():
             writer.add(name, rows)
     _add_events(source, writer, changes)
     parts = (*start.parts, *writer.finish())
-    snapshot = replace(start, head=changes.head, parts=parts)
-    return _with_hidden(cache, snapshot, changes)
+    skipped = (start.skipped | wanted.keys()) & changes.hidden
+    return _with_hidden(cache, replace(start, head=changes.head, parts=parts, skipped=skipped), changes)
+
+
+def _returned(source: CatalogSource, start: Snapshot, changes: Changes) -> list[VersionHeader]:
+    """Versions that were forgotten when the catalogue passed them, and are restored now."""
+    back = start.skipped - changes.hidden
+    if not back:
+        return []
+    before = min(back) // PLACES_PER_ENTRY - 1
+    return [each for each in source.changes_since(before).versions if each.archive_id in back]
 
 
 def _add_events(source: CatalogSource, writer: _Writer, changes: Changes) -> None:

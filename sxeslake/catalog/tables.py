@@ -100,7 +100,7 @@ ARCHIVES: Final = Table(
         _count("blobs", "Different member contents.", "log entry"),
         _count("blobs_new", "Contents that the lake did not hold before.", "log entry"),
         _text("content_id", "Identity of the archive's content: equal for equal members.", "log entry", None),
-        _text("manifest_id", "Manifest object that lists its members.", "log entry", None),
+        _text("manifest_id", "Manifest object that was written with it; rewriting packs may have put another in its place.", "log entry", None),
         Column("log_number", "BIGINT", "Commit that added it.", source="log entry"),
         Column("ingested_at", "TIMESTAMP WITH TIME ZONE", "When it was stored.", unit="UTC", source="log entry"),
         _text("ingested_by", "Who stored it.", "log entry"),

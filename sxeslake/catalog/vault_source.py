@@ -20,12 +20,13 @@ from sxeslake.catalog.model import (
     PackHeader,
     VersionHeader,
 )
+from sxeslake.errors import DamagedLakeError
 from sxeslake.format import logentry
 from sxeslake.format.logentry import Entry
 from sxeslake.format.manifest import digest_column
 from sxeslake.model import ArchiveKind
 from sxeslake.vault.contents import read_ahead
-from sxeslake.vault.state import Version
+from sxeslake.vault.state import State, Version
 from sxeslake.vault.vault import Vault
 
 
@@ -33,7 +34,11 @@ class VaultSource:
     """A `CatalogSource` over an open vault, at the head that it has folded."""
 
     def __init__(self, vault: Vault) -> None:
-        self._vault, self._state = vault, vault.state
+        self._vault = vault
+
+    @property
+    def _state(self) -> State:
+        return self._vault.state
 
     def head(self) -> Head:
         """The newest commit that has been folded."""
@@ -41,8 +46,7 @@ class VaultSource:
 
     def entry_hash(self, number: int) -> str | None:
         """The hash of a log entry."""
-        rows = self._state.select("SELECT digest FROM entries WHERE number = ?", (number,))
-        return rows[0][0] if rows else None
+        return self._state.digest(number)
 
     def changes_since(self, number: int) -> Changes:
         """What the log added after an entry; the hidden and the dead as they are now."""
@@ -51,12 +55,25 @@ class VaultSource:
         live = self._state.live_packs(
             [pack for (pack,) in self._state.select("SELECT id FROM packs WHERE number > ?", (number,))]
         )
+        # From the folded state, not the entries: a version's member table may have been written anew since.
+        added: dict[int, list[Version]] = {}
+        for version in self._state.versions("v.number > ?", (number,)):
+            added.setdefault(version.number, []).append(version)
+        places = {
+            (sample, version): place
+            for sample, version, place in self._state.select(
+                "SELECT sample, version, place FROM versions WHERE number > ?", (number,)
+            )
+        }
         versions: list[VersionHeader] = []
         packs: list[PackHeader] = []
         annotations: list[AnnotationEvent] = []
         for entry in self._entries(number):
             at = _moment(entry.time)
-            versions += _headers(entry, at)
+            versions += sorted(
+                (_header(entry, at, places[each.sample, each.version], each) for each in added.get(entry.number, ())),
+                key=lambda header: header.place,
+            )
             packs += [
                 PackHeader(entry.number, pack.id, pack.kind, pack.bytes, pack.raw_bytes, pack.blobs, at)
                 for pack in entry.packs
@@ -75,17 +92,17 @@ class VaultSource:
 
     def _annotations(self, entry: Entry, at: datetime) -> Iterator[AnnotationEvent]:
         for ordinal, said in enumerate(entry.annotations):
-            version = said.get("version")
+            version = said["version"]
             yield AnnotationEvent(
                 log_number=entry.number,
                 ordinal=ordinal,
-                sample=str(said["sample"]),
+                sample=said["sample"],
                 version=version,
-                archive_id=self._archive_id_of(str(said["sample"]), version),
-                target=str(said.get("target", "sample")),
-                target_uuid=said.get("uuid"),
-                key=str(said["key"]),
-                value=None if said.get("value") is None else str(said["value"]),
+                archive_id=self._archive_id_of(said["sample"], version),
+                target=said["target"],
+                target_uuid=said["uuid"],
+                key=said["key"],
+                value=said["value"],
                 annotated_by=entry.who,
                 annotated_at=at,
             )
@@ -117,7 +134,7 @@ class VaultSource:
         """What a pack holds, from its footer; a blob's share of its frame is what it takes."""
         footer = self._vault.footer(self._state.pack(pack.pack_id))
         _, lengths, _ = footer.locations()
-        firsts = np.cumsum(footer.frame_blobs) - footer.frame_blobs
+        firsts = (np.cumsum(footer.frame_blobs) - footer.frame_blobs).astype(np.int64)
         frame_raw = np.add.reduceat(footer.sizes.astype(np.uint64), firsts) if len(firsts) else np.empty(0, np.uint64)
         raw = np.repeat(np.maximum(frame_raw, 1), footer.frame_blobs)
         stored = lengths.astype(np.uint64) * footer.sizes // raw
@@ -131,27 +148,27 @@ class VaultSource:
         )
 
 
-def _headers(entry: Entry, at: datetime) -> Iterator[VersionHeader]:
-    for place, archive in enumerate(entry.archives):
-        yield VersionHeader(
-            log_number=entry.number,
-            place=place,
-            sample=archive.sample,
-            version=archive.version,
-            kind=cast("ArchiveKind", archive.kind),
-            content_id=archive.content_id,
-            manifest_id=archive.manifest,
-            ingested_at=at,
-            ingested_by=entry.who,
-            tool=entry.tool,
-            bytes_source=archive.bytes_source,
-            bytes_raw=archive.bytes_raw,
-            bytes_stored=archive.bytes_stored,
-            blobs=archive.blobs,
-            blobs_new=archive.blobs_new,
-            source=archive.source,
-            locator=Version(entry.number, entry.time, "live", archive),
-        )
+def _header(entry: Entry, at: datetime, place: int, version: Version) -> VersionHeader:
+    archive, origin = version.archive, version.archive.origin
+    return VersionHeader(
+        log_number=entry.number,
+        place=place,
+        sample=archive.sample,
+        version=archive.version,
+        kind=cast("ArchiveKind", archive.kind),
+        content_id=archive.content_id,
+        manifest_id=entry.archives[place].manifest,  # as it was added: a row says the same whenever it is made
+        ingested_at=_moment(origin["time"]) if origin.get("time") else at,
+        ingested_by=origin.get("who") or entry.who,
+        tool=origin.get("tool") or entry.tool,
+        bytes_source=archive.bytes_source,
+        bytes_raw=archive.bytes_raw,
+        bytes_stored=archive.bytes_stored,
+        blobs=archive.blobs,
+        blobs_new=archive.blobs_new,
+        source=archive.source,
+        locator=version,
+    )
 
 
 def _version(header: VersionHeader) -> Version:
@@ -163,4 +180,7 @@ def _archive_id(number: int, place: int) -> int:
 
 
 def _moment(text: str) -> datetime:
-    return datetime.fromisoformat(text)
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError as error:
+        raise DamagedLakeError(f"a log entry has the time {text!r}.") from error

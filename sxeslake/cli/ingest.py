@@ -134,8 +134,8 @@ def _summary(report: IngestReport, dry_run: bool) -> str:
     tally = {status: [a for a in report.archives if a.status == status] for status in ("added", "unchanged", "failed")}
     before = sum(a.bytes_source for a in report.archives if a.status != "failed")
     after = sum(a.bytes_stored for a in report.archives if a.status != "failed")
-    verb = "would be stored" if dry_run else "stored"
+    verb, took = ("would be stored", "would take") if dry_run else ("stored", "took")
     return (
         f"{count(len(report.archives), 'archive')}: {len(tally['added'])} {verb}, {len(tally['unchanged'])} unchanged, "
-        f"{len(tally['failed'])} failed; {size(before)} of archives took {size(after)} ({percent(after, before)})"
+        f"{len(tally['failed'])} failed; {size(before)} of archives {took} {size(after)} ({percent(after, before)})"
     )

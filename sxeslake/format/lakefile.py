@@ -1,4 +1,4 @@
-"""`lake.json`: what a lake is, written once when it is made. Its first field is the BLAKE3 of all behind it, as in log entries."""
+"""`lake.json`: what a lake is, written once when it is made. It begins with its own hash, as log entries do."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class LakeFile:
         return found
 
     def wrote(self, data: bytes) -> bool:
-        """Whether these bytes are proved to say this: by their hash, or, without one, by being just as we wrote them then."""
+        """Whether these bytes are proved: by their hash, or, without one, by being just what was once written."""
         return is_proved(data) if data.startswith(HASH_PREFIX) else data == self._plain()
 
     def check_writable(self, where: str) -> None:

@@ -10,6 +10,7 @@ first and named by the hash of its bytes; it holds the transaction's uuid, and s
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
@@ -24,6 +25,8 @@ from sxeslake.model import MIB
 MAX_ENTRY_BYTES = 1 * MIB
 MAX_BODY_BYTES = 256 * MIB
 _TOO_MUCH = 2**63
+BODY_HEAD_BYTES = 128
+_BODY_HEAD = re.compile(rb'\{"transaction":"[0-9A-Za-z-]{1,64}","number":([0-9]{1,18})[,}]')
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,14 +114,14 @@ class Entry:
     condemned_manifests: tuple[str, ...] = ()
     replaced: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # condemned pack → packs that took its blobs
     moved: tuple[Moved, ...] = ()
-    tags: tuple[Mapping[str, Any], ...] = ()  # {"sample","version","tag","action"}; holds likewise
-    annotations: tuple[Mapping[str, Any], ...] = ()
+    tags: tuple[Mapping[str, Any], ...] = ()  # {"sample","version","tag","action":"add|remove","kind":"tag|hold"}
+    annotations: tuple[Mapping[str, Any], ...] = ()  # {"sample","version","target","uuid","key","value"}
     stands_for: str | None = None  # the hash of a lost entry whose place this one takes: what the next one names
     format: int = FORMAT
 
     def referenced(self) -> tuple[set[str], set[str]]:
         """Every pack and every manifest that this entry needs to be alive."""
-        tables = (*self.archives, *self.moved)
+        tables: tuple[ArchiveAdded | Moved, ...] = (*self.archives, *self.moved)
         packs = {pack.id for pack in self.packs} | {pack for table in tables for pack in table.needs}
         packs |= {pack for replacements in self.replaced.values() for pack in replacements}
         return packs, {manifest.id for manifest in self.manifests} | {table.manifest for table in tables}
@@ -137,7 +140,9 @@ def dump(entry: Entry) -> tuple[bytes, tuple[str, bytes] | None]:
     if len(data) <= MAX_ENTRY_BYTES:
         return data, None
     long = {key: values.pop(key) for key in _LONG if key in values}
-    body = json.dumps({"transaction": entry.transaction, **long}, separators=(",", ":"), ensure_ascii=False).encode()
+    # With its number a body belongs to one entry for ever: once that entry is there and names another, it is waste.
+    head = {"transaction": entry.transaction, "number": entry.number}
+    body = json.dumps({**head, **long}, separators=(",", ":"), ensure_ascii=False).encode()
     digest = blake3(body).hexdigest()
     data = _sealed({**values, "body": {"blake3": digest, "bytes": len(body)}})
     if len(data) > MAX_ENTRY_BYTES:
@@ -147,7 +152,8 @@ def dump(entry: Entry) -> tuple[bytes, tuple[str, bytes] | None]:
 
 def _plain(entry: Entry) -> dict[str, Any]:
     values = {item.name: getattr(entry, item.name) for item in fields(entry)}
-    packs = sorted({pack for table in (*entry.archives, *entry.moved) for pack in table.needs})
+    tables: tuple[ArchiveAdded | Moved, ...] = (*entry.archives, *entry.moved)
+    packs = sorted({pack for table in tables for pack in table.needs})
     number = {pack: index for index, pack in enumerate(packs)}
     values["pack_ids"] = packs
     values["packs"] = [asdict(pack) for pack in entry.packs]
@@ -191,6 +197,12 @@ def body_of(data: bytes, *, where: str) -> tuple[str, int] | None:
     if not 0 <= size <= MAX_BODY_BYTES:
         raise DamagedLakeError(f"a log entry claims a body of {size} bytes.", where=where)
     return digest, size
+
+
+def number_of_body(start: bytes) -> int | None:
+    """The number of the only entry that can ever name a body, from the body's first `BODY_HEAD_BYTES`."""
+    match = _BODY_HEAD.match(start)
+    return None if match is None else int(match[1])
 
 
 def load(data: bytes, body: bytes | None = None, *, where: str) -> Entry:
@@ -261,7 +273,7 @@ def _entry(raw: Mapping[str, Any]) -> Entry:
         replaced={check_id(old): tuple(check_id(pack) for pack in new) for old, new in raw.get("replaced", {}).items()},
         moved=tuple(_moved(item, pack_ids) for item in raw.get("moved", ())),
         tags=tuple(_tag(tag) for tag in raw.get("tags", ())),
-        annotations=tuple(dict(annotation) for annotation in raw.get("annotations", ())),
+        annotations=tuple(_annotation(annotation) for annotation in raw.get("annotations", ())),
         stands_for=None if stands_for is None else check_digest(stands_for),
         format=int(raw["format"]),
     )
@@ -308,9 +320,25 @@ def _moved(item: Mapping[str, Any], pack_ids: list[str]) -> Moved:
 def _tag(raw: Mapping[str, Any]) -> dict[str, Any]:
     known = dict(raw)
     known["sample"], known["tag"] = str(known["sample"]), str(known["tag"])
+    if not isinstance(known.get("kind", "tag"), str):
+        raise ValueError(f"a mark of kind {known['kind']!r}")
     if known.get("action") != "remove":
         known["version"] = _count(known["version"])
     return known
+
+
+def _annotation(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """What was said of a sample, an analysis or a position; no version means all of them, no value takes it back."""
+    known = {key: raw.get(key) for key in ("sample", "version", "target", "uuid", "key", "value")}
+    if known["version"] is not None:
+        _count(known["version"])
+    for key in ("sample", "target", "key"):
+        if not isinstance(known[key], str):
+            raise ValueError(f"an annotation's {key} is {known[key]!r}")
+    for key in ("uuid", "value"):
+        if not isinstance(known[key], str | None):
+            raise ValueError(f"an annotation's {key} is {known[key]!r}")
+    return {**raw, **known}
 
 
 def _object(kind: type[Any], item: Mapping[str, Any]) -> dict[str, Any]:

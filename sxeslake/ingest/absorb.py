@@ -19,9 +19,9 @@ from sxeslake.format import identity
 from sxeslake.format.manifest import NO_DIGEST, Blob
 from sxeslake.ingest.blobtable import BlobTable
 from sxeslake.ingest.columns import MemberColumns
-from sxeslake.ingest.frames import FrameMaker, NewBlob
 from sxeslake.ingest.metadata import MAX_JSON_BYTES, METADATA, MetadataReader
 from sxeslake.model import Digest, Job
+from sxeslake.vault.frames import FrameMaker, NewBlob
 
 EMPTY = blake3(b"").digest()
 _LOOK_UP = 4096  # digests asked of the index at once
@@ -112,6 +112,7 @@ class Absorber:
         for number, size in enumerate(members.sizes):
             if size == 0 and not members.is_directory(number):
                 taken.digests[32 * number : 32 * number + 32] = EMPTY
+                taken.metadata.look(members.paths[number], b"")
         large, first_number = _Large(taken), len(self._table)
         results = in_order((_hashing(job) for job in container.jobs(self._chunk_bytes)), threads=self._threads)
         try:

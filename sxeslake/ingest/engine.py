@@ -20,11 +20,11 @@ from sxeslake.ingest import source as sources
 from sxeslake.ingest.absorb import Absorbed, Absorber, data_digests
 from sxeslake.ingest.blobtable import BlobTable
 from sxeslake.ingest.finding import Candidate
-from sxeslake.ingest.frames import FrameMaker
 from sxeslake.ingest.report import ArchiveReport, IngestReport
 from sxeslake.ingest.tables import tables_of
 from sxeslake.model import GIB, Limits, Progress, Source
 from sxeslake.vault.commit import blank_entry
+from sxeslake.vault.frames import FrameMaker
 from sxeslake.vault.packing import Packer, Written
 from sxeslake.vault.state import Head, LogRecord, Version
 from sxeslake.vault.vault import Vault

@@ -33,6 +33,9 @@ class VerifyReport:
     ok: bool = True
     checked: Checked = field(default_factory=Checked)
     problems: list[Problem] = field(default_factory=list)
+    complete: bool = True  # False where the time was up before every pack had been read
+    passed_over: int = 0  # packs that a run before had found whole
+    seed: int | None = None  # of the sample
 
 
 @dataclass(frozen=True, slots=True)

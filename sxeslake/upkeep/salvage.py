@@ -245,7 +245,10 @@ class Lake:
     def open(self) -> None:
         """Check `lake.json` and fold the log."""
         try:
-            parameters = json.loads((self.root / "lake.json").read_bytes())
+            data = (self.root / "lake.json").read_bytes()
+            if data.startswith(b'{"blake3":"') and blake3(data[75:]).hexdigest().encode() != data[11:75]:
+                self.note("lake.json", "its hash is wrong")
+            parameters = json.loads(data)
             if parameters["format"] > FORMAT or parameters["features"] or parameters["hash"] != "blake3-256":
                 self.note("lake.json", "a newer format; this reader does what it can")
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -258,7 +261,7 @@ class Lake:
                 self.note(f"log/{expected:020d}.json", "is missing")
             elif entry is not None and previous is not None and entry.get("previous") != previous:
                 self.note(f"log/{path.name}", "does not follow the entry before")
-            expected, previous = int(path.stem) + 1, digest
+            expected, previous = int(path.stem) + 1, (entry or {}).get("stands_for", digest)
             if entry is not None:
                 self._fold(entry)
             is_whole = is_whole and entry is not None
@@ -295,6 +298,9 @@ class Lake:
         for record in entry.get("archives", ()):
             version = Version(record)
             self.versions[version.name] = version
+        for moved in entry.get("moved", ()):
+            if (found := self.versions.get(f"{moved['sample']}@{moved['version']}")) is not None:
+                found.record |= {key: moved[key] for key in ("manifest", "first_group", "groups", "rows")}
         for state, key in (("forgotten", "forgotten"), ("live", "restored"), ("collected", "collected")):
             for sample, number in entry.get(key, ()):
                 if (found := self.versions.get(f"{sample}@{number}")) is not None:

@@ -17,7 +17,7 @@ from sxeslake.model import MIB, Digest
 from sxeslake.storage import Store
 
 FrameKey = tuple[str, int, int]  # pack, offset, length
-Locate = Callable[[Sequence[Digest]], dict[Digest, Blob]]
+Locate = Callable[[Sequence[Blob]], dict[Digest, Blob]]
 
 MAX_FRAME_BYTES = 80 * MIB  # stored; a frame decodes to at most 64 MiB, and a manifest can claim anything
 _CACHE_BYTES = 64 * MIB
@@ -26,8 +26,9 @@ _CACHE_BYTES = 64 * MIB
 class BlobReader:
     """Fetches, decodes and proves blobs; shared frames are decoded once and kept for a while."""
 
-    def __init__(self, store: Store, locate: Locate, threads: int) -> None:
-        self._store, self._locate = store, locate
+    def __init__(self, store: Store, translate: Locate, relocate: Locate, threads: int) -> None:
+        """`translate` knows, without asking for the head, where blobs of condemned packs went; `relocate` asks."""
+        self._store, self._translate, self._relocate = store, translate, relocate
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="decode")
         self._cache: OrderedDict[FrameKey, bytes] = OrderedDict()
         self._cached_bytes = 0
@@ -42,10 +43,11 @@ class BlobReader:
 
         A stale hint (its pack was rewritten, or the bytes there are damaged and another copy lives) is looked up anew.
         """
-        found = self._read(blobs)
+        moved = self._translate(blobs)
+        found = self._read([moved.get(blob.digest, blob) for blob in blobs] if moved else blobs)
         lost = [blob for blob, data in zip(blobs, found, strict=True) if data is None]
         if lost:
-            elsewhere = self._locate([blob.digest for blob in lost])
+            elsewhere = self._relocate(lost)
             again = [elsewhere.get(blob.digest, blob) for blob in lost]
             mended = dict(zip((blob.digest for blob in lost), self._read(again), strict=True))
             found = [mended[blob.digest] if data is None else data for blob, data in zip(blobs, found, strict=True)]

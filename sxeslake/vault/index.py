@@ -7,7 +7,8 @@ Python dict of the lake. Derived from pack footers; a missed blob is only stored
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import NamedTuple
 
@@ -177,16 +178,25 @@ class BlobIndex:
         for name in old:
             (self._folder / name).unlink(missing_ok=True)
 
-    def find(self, digests: Sequence[Digest], *, live: frozenset[str] | set[str] | None = None) -> dict[Digest, Blob]:
-        """Where some blobs stand, of those that the lake holds; in packs of `live` only, where that is given."""
+    def find(
+        self, digests: Sequence[Digest], *, live: AbstractSet[str] | Callable[[Sequence[str]], set[str]] | None = None
+    ) -> dict[Digest, Blob]:
+        """Where some blobs stand, of those that the lake holds; only in packs that are `live`.
+
+        `live` is a set, or is asked once which packs of some are; a blob in a dead pack can stand in a living one too.
+        """
         if not digests:
             return {}
         wanted = np.frombuffer(b"".join(digests), np.uint8).reshape(-1, 32)
+        hits = [segment.find(wanted) for segment in self._reload()]
+        ordinals = {ordinal for _, places in hits for ordinal in np.unique(places[:, 0]).tolist()}
+        packs = {ordinal: self._packs[ordinal] for ordinal in ordinals if ordinal in self._packs}
+        if live is not None:
+            living = live(sorted(packs.values())) if callable(live) else live
+            packs = {ordinal: pack for ordinal, pack in packs.items() if pack in living}
         found: dict[Digest, Blob] = {}
-        for segment in self._reload():
-            asked, places = segment.find(wanted)
+        for asked, places in hits:
             for number, (ordinal, offset, length, inner, size) in zip(asked.tolist(), places.tolist(), strict=True):
-                pack = self._packs.get(ordinal)
-                if pack is not None and (live is None or pack in live):
-                    found[digests[number]] = Blob(digests[number], size, Hint(pack, offset, length, inner))
+                if ordinal in packs:
+                    found[digests[number]] = Blob(digests[number], size, Hint(packs[ordinal], offset, length, inner))
         return found

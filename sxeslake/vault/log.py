@@ -2,15 +2,39 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from typing import NamedTuple
+
+from blake3 import blake3
 
 from sxeslake.errors import DamagedLakeError, ObjectNotFoundError
 from sxeslake.format import keys, logentry
+from sxeslake.format.checkpoint import Stored
+from sxeslake.format.logentry import Entry
 from sxeslake.storage import Store
+from sxeslake.vault import segments
 from sxeslake.vault.state import LogRecord, State
 
 _AT_ONCE = 256  # entries fetched before they are folded: bounds the memory of a cold open
 _READERS = 16
+_WORTH_A_CHECKPOINT = 64  # entries that are missing here: fewer are read one by one, without a listing
+_NAMED = re.compile(rb'"sample":("(?:[^"\\]|\\.)*"),"version":(\d{1,18})')
+_HINT = "Run `sxeslake verify`, then `sxeslake repair`."
+
+
+class Damage(NamedTuple):
+    """A log entry that cannot be had, and the versions that it seems to have named."""
+
+    number: int
+    detail: str
+    names: list[str]
+
+
+Gap = Callable[[Damage], None]
+"""Told of an entry that is lost; folding goes on behind it."""
 
 
 def read_entry(store: Store, number: int) -> LogRecord:
@@ -21,10 +45,7 @@ def read_entry(store: Store, number: int) -> LogRecord:
     needed = logentry.body_of(data, where=key) if b'"body"' in data else None
     if needed is not None:
         body = store.get(keys.body_key(needed[0]))
-    entry = logentry.load(data, body, where=key)
-    if entry.number != number:
-        raise DamagedLakeError(f"the log entry says that it is number {entry.number}.", where=key)
-    return LogRecord(entry, logentry.digest_of(data, where=key), data, body)
+    return segments.record_of(number, Stored(data, body), key)
 
 
 def find_head(store: Store, known: int) -> int:
@@ -39,20 +60,118 @@ def find_head(store: Store, known: int) -> int:
     return low
 
 
-def sync(store: Store, state: State) -> None:
-    """Bring the folded state to the head of the bucket's log."""
+def listed_head(store: Store) -> int:
+    """The newest number that a listing shows, also behind an entry that is missing; for checks, never for commits."""
+    numbers = re.compile(rf"{keys.LOG_PREFIX}(\d{{20}})\.json")
+    found = (numbers.fullmatch(info.key) for info in store.list(keys.LOG_PREFIX))
+    return max((int(match[1]) for match in found if match), default=0)
+
+
+def sync(store: Store, state: State, gap: Gap | None = None) -> None:
+    """Bring the folded state to the head of the bucket's log.
+
+    A damaged entry is taken from a checkpoint that has it, else DamagedLakeError; with `gap` that one is told, and an
+    empty entry folded in its place.
+    """
     head = state.head()
     if head.number and not _agrees(store, head.number, head.digest):
         state.forget_everything()
         head = state.head()
     newest = find_head(store, head.number)
-    numbers = range(head.number + 1, newest + 1)
+    if gap is not None:
+        newest = max(newest, listed_head(store))
+    if newest - head.number >= _WORTH_A_CHECKPOINT:
+        _fold_checkpoint(store, state, newest)
+    numbers = range(state.head().number + 1, newest + 1)
     if len(numbers) == 1:
-        state.apply([read_entry(store, numbers[0])])
+        _fold(store, state, [_read(store, numbers[0])], gap)
     elif numbers:
         with ThreadPoolExecutor(_READERS) as readers:
             for start in range(0, len(numbers), _AT_ONCE):
-                state.apply(list(readers.map(lambda n: read_entry(store, n), numbers[start : start + _AT_ONCE])))
+                read = list(readers.map(lambda n: _read(store, n), numbers[start : start + _AT_ONCE]))
+                if not _fold(store, state, read, gap):
+                    return
+
+
+def _fold_checkpoint(store: Store, state: State, newest: int) -> None:
+    """Fold from segments what they have, if they are of this log: their last entry must be the bucket's own."""
+    index = segments.newest(store, at_most=newest, state=state)
+    if index is None or index.number <= state.head().number or not _agrees(store, index.number, index.entry_hash):
+        return
+    records = segments.entries(store, index, after=state.head().number)
+    try:
+        while part := list(islice(records, _AT_ONCE)):
+            state.apply(part)
+    except (DamagedLakeError, ObjectNotFoundError):
+        return  # derived, and not to be believed: the entries themselves say what is so
+
+
+def _read(store: Store, number: int) -> LogRecord | Damage:
+    key = keys.log_key(number)
+    try:
+        return read_entry(store, number)
+    except (DamagedLakeError, ObjectNotFoundError) as error:
+        kept = segments.find(store, number)
+        return kept if kept is not None else Damage(number, str(error), _names(store, key))
+
+
+def _names(store: Store, key: str) -> list[str]:
+    """The versions that a damaged entry names, as far as that can be read."""
+    try:
+        found = _NAMED.findall(store.get(key))
+    except ObjectNotFoundError:
+        return []
+    return list(dict.fromkeys(f"{sample[1:-1].decode('utf-8', 'replace')}@{int(version)}" for sample, version in found))
+
+
+def _fold(store: Store, state: State, found: Sequence[LogRecord | Damage], gap: Gap | None) -> bool:
+    """Fold what was read; False where the chain breaks and what follows belongs to another log."""
+    if gap is None:
+        lost = next((item for item in found if isinstance(item, Damage)), None)
+        if lost is not None:
+            raise DamagedLakeError(lost.detail, hint=_HINT)
+        state.apply([item for item in found if isinstance(item, LogRecord)])
+        return True
+    for item in found:
+        if isinstance(item, Damage):
+            gap(item)
+            state.apply([placeholder(store, state, item.number)])
+            continue
+        try:
+            state.apply([item])
+        except DamagedLakeError as error:
+            gap(Damage(item.entry.number, str(error), named_by(item.entry)))
+            if item.entry.previous != state.head().digest:
+                return False
+            state.apply([LogRecord(_empty(item.entry.number, item.entry.previous), item.digest, b"", None)])
+    return True
+
+
+def placeholder(store: Store, state: State, number: int) -> LogRecord:
+    """An empty entry in the place of a lost one, with the hash by which the next one names it; its bytes are none."""
+    wanted = expected(store, number) or blake3(f"lost entry {number}".encode()).hexdigest()
+    return LogRecord(_empty(number, state.head().digest), wanted, b"", None)
+
+
+def _empty(number: int, previous: str | None) -> Entry:
+    return Entry(number, previous, "", "", "", "", "")
+
+
+def expected(store: Store, number: int) -> str | None:
+    """The hash that the next entry says this one has; None where that cannot be had either."""
+    try:
+        return read_entry(store, number + 1).entry.previous
+    except (DamagedLakeError, ObjectNotFoundError):
+        return None
+
+
+def named_by(entry: Entry) -> list[str]:
+    """The versions that an entry adds or changes."""
+    added = [(archive.sample, archive.version) for archive in entry.archives]
+    added += [(moved.sample, moved.version) for moved in entry.moved]
+    names = [*added, *entry.forgotten, *entry.restored, *entry.collected]
+    names += [(str(tag["sample"]), tag.get("version", 0)) for tag in entry.tags if tag.get("version")]
+    return list(dict.fromkeys(f"{sample}@{version}" for sample, version in names))
 
 
 def _agrees(store: Store, number: int, digest: str | None) -> bool:
@@ -62,7 +181,10 @@ def _agrees(store: Store, number: int, digest: str | None) -> bool:
     """
     key = keys.log_key(number)
     try:
-        return logentry.digest_of(store.get(key), where=key) == digest
+        data = store.get(key)
+        if logentry.digest_of(data, where=key) == digest:
+            return True
+        return b'"stands_for"' in data and read_entry(store, number).digest == digest
     except ObjectNotFoundError:
         return False
     except DamagedLakeError:

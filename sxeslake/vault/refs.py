@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from sxeslake.errors import SampleNotFoundError, UsageError
 from sxeslake.vault.state import State, Version
 
+_NO_VERSION = 2**63 - 1  # a number beyond what a database holds names no version
 _GLOB = re.compile(r"[*?\[]")
 
 
@@ -32,6 +33,15 @@ def parse(text: str) -> Ref:
     return Ref(sample, version)
 
 
+def number_of(state: State, ref: Ref) -> int | None:
+    """The version number behind the `@`, written out or by its tag; None where the tag names none."""
+    if ref.version is None:
+        return None
+    if ref.version.isascii() and ref.version.isdigit():
+        return min(int(ref.version[:20]), _NO_VERSION)
+    return state.tag(ref.sample, ref.version)
+
+
 def find(state: State, text: str) -> Version:
     """The version that a name means: the newest, or the one behind the `@`."""
     ref = parse(text)
@@ -40,7 +50,7 @@ def find(state: State, text: str) -> Version:
         raise _unknown(state, ref.sample)
     if ref.version is None:
         return live[-1]
-    number = int(ref.version) if ref.version.isascii() and ref.version.isdigit() else state.tag(ref.sample, ref.version)
+    number = number_of(state, ref)
     for version in live:
         if version.version == number:
             return version

@@ -9,16 +9,19 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from blake3 import blake3
+
 from sxeslake.errors import DamagedLakeError
+from sxeslake.format import keys
 from sxeslake.format.logentry import ArchiveAdded, Entry, ManifestAdded, PackAdded
 
-_LAYOUT = 2  # of this database; another number and it is built anew
+_LAYOUT = 4  # of this database; another number and it is built anew
 _TABLES = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS entries (
@@ -35,9 +38,14 @@ CREATE TABLE IF NOT EXISTS packs (
   id TEXT PRIMARY KEY, number INTEGER NOT NULL, condemned INTEGER, record TEXT) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS manifests (
   id TEXT PRIMARY KEY, number INTEGER NOT NULL, condemned INTEGER, record TEXT) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS replaced (old TEXT NOT NULL, new TEXT NOT NULL, PRIMARY KEY (old, new)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS tags (
-  sample TEXT NOT NULL, tag TEXT NOT NULL, version INTEGER NOT NULL, record TEXT NOT NULL,
-  PRIMARY KEY (sample, tag)) WITHOUT ROWID;
+  sample TEXT NOT NULL, kind TEXT NOT NULL, tag TEXT NOT NULL, version INTEGER NOT NULL, record TEXT NOT NULL,
+  PRIMARY KEY (sample, kind, tag)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS annotations (
+  sample TEXT NOT NULL, version INTEGER NOT NULL, target TEXT NOT NULL, uuid TEXT NOT NULL, key TEXT NOT NULL,
+  value TEXT NOT NULL, who TEXT NOT NULL, time TEXT NOT NULL,
+  PRIMARY KEY (sample, version, target, uuid, key)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS segments (file TEXT PRIMARY KEY, rows INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS indexed (ordinal INTEGER PRIMARY KEY, pack TEXT NOT NULL UNIQUE, file TEXT NOT NULL);
 """
@@ -57,6 +65,18 @@ class LogRecord(NamedTuple):
     digest: str
     data: bytes
     body: bytes | None
+
+
+class Annotation(NamedTuple):
+    """What somebody said last of a key; `version` None is all versions, `target` sample, analysis or position."""
+
+    version: int | None
+    target: str
+    uuid: str | None
+    key: str
+    value: str
+    who: str
+    time: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +162,11 @@ class State:
         rows = self.select("SELECT number, digest FROM entries ORDER BY number DESC LIMIT 1")
         return Head(*rows[0]) if rows else Head(0, None)
 
+    def digest(self, number: int) -> str | None:
+        """The hash of an entry that has been folded."""
+        rows = self.select("SELECT digest FROM entries WHERE number = ?", (number,))
+        return rows[0][0] if rows else None
+
     def apply(self, records: Sequence[LogRecord]) -> None:
         """Fold entries onto the head; those that are folded already are passed over."""
         with self.transaction() as db:
@@ -169,8 +194,11 @@ class State:
             "SELECT v.number, e.time, v.status, v.record FROM versions v JOIN entries e USING (number) "
             f"WHERE {where} ORDER BY v.sample, v.version"
         )
-        return [Version(number, time, status, _archive(record)) for number, time, status, record in
-                self.select(sql, values)]  # fmt: skip
+        return [
+            Version(number, archive.origin.get("time") or time, status, archive)
+            for number, time, status, record in self.select(sql, values)
+            for archive in (_archive(record),)
+        ]
 
     def samples(self) -> list[str]:
         """Names that have a live version."""
@@ -183,8 +211,24 @@ class State:
 
     def tag(self, sample: str, tag: str) -> int | None:
         """The version that a tag names."""
-        rows = self.select("SELECT version FROM tags WHERE sample = ? AND tag = ?", (sample, tag))
+        rows = self.select("SELECT version FROM tags WHERE sample = ? AND kind = 'tag' AND tag = ?", (sample, tag))
         return rows[0][0] if rows else None
+
+    def marks(self, sample: str) -> dict[int, list[tuple[str, str]]]:
+        """What keeps versions of a sample from being forgotten: version → [("tag", "paper-2026"), ("hold", "2")]."""
+        found: dict[int, list[tuple[str, str]]] = {}
+        for version, kind, tag in self.select("SELECT version, kind, tag FROM tags WHERE sample = ?", (sample,)):
+            found.setdefault(version, []).append((kind, tag))
+        return found
+
+    def annotations(self, sample: str, version: int) -> list[Annotation]:
+        """What is said of a version, and of all versions of its sample."""
+        rows = self.select(
+            "SELECT nullif(version, 0), target, nullif(uuid, ''), key, value, who, time FROM annotations "
+            "WHERE sample = ? AND version IN (0, ?) ORDER BY target DESC, uuid, key, version",
+            (sample, version),
+        )
+        return [Annotation(*row) for row in rows]
 
     def packs(self) -> dict[str, PackAdded]:
         """The packs that are alive."""
@@ -197,6 +241,10 @@ class State:
         if not rows:
             raise DamagedLakeError(f"the log never added a pack {pack_id}.")
         return PackAdded(**json.loads(rows[0][0]))
+
+    def pack_ids(self) -> set[str]:
+        """The ids of the packs that are alive."""
+        return {pack for (pack,) in self.select("SELECT id FROM packs WHERE condemned IS NULL")}
 
     def manifests(self) -> dict[str, ManifestAdded]:
         """The manifests that are alive."""
@@ -218,6 +266,28 @@ class State:
         """Those of some `packs` or `manifests` that were ever condemned: dead for ever."""
         return self._among(table, "condemned IS NOT NULL", ids)
 
+    def known(self, table: str, ids: Sequence[str]) -> set[str]:
+        """Those of some `packs` or `manifests` that the log has ever named, alive or dead."""
+        return self._among(table, "TRUE", ids)
+
+    def condemned_since(self, table: str, ids: Sequence[str]) -> list[tuple[str, str]]:
+        """Of some `packs` or `manifests` the condemned ones, each with the time of the entry that condemned it."""
+        dead = sorted(self.condemned(table, ids))
+        sql = f"SELECT id, time FROM {table} t JOIN entries e ON e.number = t.condemned WHERE id = ?"
+        return [(name, since) for item in dead for name, since in self.select(sql, (item,))]
+
+    def body_keys(self) -> set[str]:
+        """The keys of the body objects that entries name."""
+        bodies = self.select("SELECT body FROM entries WHERE body IS NOT NULL")
+        return {keys.body_key(blake3(body).hexdigest()) for (body,) in bodies}
+
+    def resolved(self, pack_ids: Sequence[str]) -> set[str]:
+        """The packs that hold now, after repacks, what a version needs of some packs."""
+        found: set[str] = set()
+        for start in range(0, len(pack_ids), 500):
+            found |= {row[0] for row in self.select(_RESOLVED, (json.dumps(list(pack_ids[start : start + 500])),))}
+        return found
+
     def _among(self, table: str, condition: str, ids: Sequence[str]) -> set[str]:
         found: set[str] = set()
         for start in range(0, len(ids), 500):
@@ -234,6 +304,12 @@ class State:
         while rows := self.select(sql, (after,)):
             yield from rows
             after = rows[-1][0]
+
+
+_RESOLVED = """
+WITH RECURSIVE standing (id) AS (
+  SELECT value FROM json_each(?) UNION SELECT new FROM replaced JOIN standing ON old = standing.id)
+SELECT id FROM standing WHERE id <> '' AND id NOT IN (SELECT old FROM replaced)"""
 
 
 def _archive(record: str) -> ArchiveAdded:
@@ -257,6 +333,12 @@ def _fold(db: sqlite3.Connection, record: LogRecord) -> None:
         "INSERT INTO versions VALUES (?, ?, ?, ?, 'live', ?, ?, ?, ?, ?, ?, ?)",
         map(_version_row(number), range(len(entry.archives)), entry.archives),
     )
+    for moved in entry.moved:
+        place = json.dumps({key: value for key, value in asdict(moved).items() if key not in ("sample", "version")})
+        db.execute(
+            "UPDATE versions SET record = json_patch(record, ?) WHERE sample = ? AND version = ?",
+            (place, moved.sample, moved.version),
+        )
     for status, names in (("forgotten", entry.forgotten), ("live", entry.restored), ("collected", entry.collected)):
         db.executemany(
             "UPDATE versions SET status = ? WHERE sample = ? AND version = ? AND status <> 'collected'",
@@ -268,12 +350,30 @@ def _fold(db: sqlite3.Connection, record: LogRecord) -> None:
             f"INSERT INTO {table} VALUES (?, ?, ?, NULL) ON CONFLICT (id) DO UPDATE SET condemned = excluded.condemned",
             [(item, number, number) for item in ids],
         )
+    # A pack of which nothing is needed any more is replaced by nothing: the empty name.
+    replaced = [(old, new) for old, packs in entry.replaced.items() for new in packs or ("",)]
+    db.executemany("INSERT OR IGNORE INTO replaced VALUES (?, ?)", replaced)
     for tag in entry.tags:
+        key = (tag["sample"], tag.get("kind", "tag"), tag["tag"])
         if tag.get("action") == "remove":
-            db.execute("DELETE FROM tags WHERE sample = ? AND tag = ?", (tag["sample"], tag["tag"]))
+            db.execute("DELETE FROM tags WHERE sample = ? AND kind = ? AND tag = ?", key)
         else:
-            values = (tag["sample"], tag["tag"], tag["version"], json.dumps(dict(tag)))
-            db.execute("INSERT OR REPLACE INTO tags VALUES (?, ?, ?, ?)", values)
+            values = (*key, tag["version"], json.dumps(dict(tag)))
+            db.execute("INSERT OR REPLACE INTO tags VALUES (?, ?, ?, ?, ?)", values)
+    for said in entry.annotations:
+        _fold_annotation(db, entry, said)
+
+
+def _fold_annotation(db: sqlite3.Connection, entry: Entry, said: Mapping[str, Any]) -> None:
+    """The last word counts; 0 stands for all versions, the empty text for no UUID."""
+    place = (said["sample"], said["version"] or 0, said["target"], said["uuid"] or "", said["key"])
+    if said["value"] is None:
+        db.execute(
+            "DELETE FROM annotations WHERE sample = ? AND version = ? AND target = ? AND uuid = ? AND key = ?", place
+        )
+    else:
+        values = (*place, said["value"], entry.who, entry.time)
+        db.execute("INSERT OR REPLACE INTO annotations VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
 
 
 def _version_row(number: int) -> Callable[[int, ArchiveAdded], tuple[Any, ...]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -16,7 +17,6 @@ from blake3 import blake3
 from sxeslake.errors import (
     AlreadyExistsError,
     DamagedLakeError,
-    LakeNotFoundError,
     ObjectExistsError,
     ObjectNotFoundError,
 )
@@ -26,7 +26,7 @@ from sxeslake.format.logentry import Entry, PackAdded
 from sxeslake.format.manifest import Blob, Row
 from sxeslake.model import Digest
 from sxeslake.storage import Store
-from sxeslake.vault import log
+from sxeslake.vault import lakedoc, log
 from sxeslake.vault.blobs import BlobReader
 from sxeslake.vault.commit import commit, utc_now
 from sxeslake.vault.index import BlobIndex
@@ -53,23 +53,42 @@ def create_lake(store: Store, texts: dict[str, bytes]) -> LakeFile:
 class Vault:
     """The content-addressed truth of one lake."""
 
-    def __init__(self, store: Store, cache: Path | None, *, threads: int | None = None) -> None:
+    def __init__(self, store: Store, cache: Path | None, *, threads: int | None = None, tolerant: bool = False) -> None:
+        """`tolerant` opens a lake whose log or `lake.json` is damaged as far as it goes: for verify and repair."""
         self.store = store
         self.threads = threads or os.cpu_count() or 1
-        try:
-            self.file = LakeFile.load(store.get(keys.LAKE), where=store.url)
-        except ObjectNotFoundError as error:
-            raise LakeNotFoundError(
-                "there is no lake here.", where=store.url, hint="Make one with `sxeslake init`, or check the address."
-            ) from error
+        self.damage: list[log.Damage] = []  # log entries that are lost, where a tolerant vault had to pass over some
+        self.file = lakedoc.read(store, tolerant=tolerant)
+        self._cache, self._tolerant = cache, tolerant
         self._temporary: TemporaryDirectory[str] | None = None
-        self.folder = self._cache_folder(cache)
+        self._sync_lock = threading.Lock()
+        self._open()
+
+    def _open(self) -> None:
+        self.folder = self._cache_folder(self._cache)
+        self._open_folder()
+        try:
+            self.sync()
+        except BaseException as error:
+            self._release()
+            if not (self._tolerant and isinstance(error, DamagedLakeError)):
+                raise
+            self.folder = self._cache_folder(None)  # what is folded over gaps must not outlive this vault
+            self._open_folder()
+            log.sync(self.store, self.state, self.damage.append)
+
+    def _open_folder(self) -> None:
         self.state = State(self.folder / "state.sqlite")
         self.index = BlobIndex(self.folder / "index", self.state)
-        self.manifests = Manifests(store, self.state)
-        self.blobs = BlobReader(store, self._relocate, self.threads)
-        self._sync_lock = threading.Lock()
-        self.sync()
+        self.manifests = Manifests(self.store, self.state)
+        self.blobs = BlobReader(self.store, self._translate, self._relocate, self.threads)
+
+    def reload(self) -> None:
+        """Begin again, from a log that has been mended."""
+        self._release()
+        self.damage.clear()
+        self.file = lakedoc.read(self.store)
+        self._open()
 
     def _cache_folder(self, cache: Path | None) -> Path:
         """A folder of this lake at this address; a temporary one where the cache cannot be written."""
@@ -90,18 +109,22 @@ class Vault:
 
     def close(self) -> None:
         """Let go of threads, files and connections."""
+        self._release()
+        self.store.close()
+
+    def _release(self) -> None:
         self.blobs.close()
         self.state.close()
-        self.store.close()
         if self._temporary is not None:
             self._temporary.cleanup()
+            self._temporary = None
 
     # --- the log -------------------------------------------------------------------------------------------------
 
     def sync(self) -> Head:
         """Fold what others have committed meanwhile."""
         with self._sync_lock:
-            log.sync(self.store, self.state)
+            log.sync(self.store, self.state, self.damage.append if self.damage else None)
         return self.state.head()
 
     def commit(self, build: Callable[[Head], Entry | None]) -> LogRecord | None:
@@ -123,18 +146,36 @@ class Vault:
             if first.encode() <= row.member.path.encode() <= last.encode():
                 yield row
 
-    def _relocate(self, digests: Sequence[Digest]) -> dict[Digest, Blob]:
+    def _translate(self, blobs: Sequence[Blob]) -> dict[Digest, Blob]:
+        """Where the blobs of condemned packs stand now: only the footers of the packs that replaced those are read."""
+        hinted = {blob.hint.pack for blob in blobs if blob.hint is not None}
+        gone = self.state.condemned("packs", sorted(hinted))
+        if not gone:
+            return {}
+        standing = self.state.live_packs(sorted(self.state.resolved(sorted(gone))))
+        self._index(standing)
+        stale = [blob.digest for blob in blobs if blob.hint is not None and blob.hint.pack in gone]
+        return self.index.find(stale, live=standing)
+
+    def _relocate(self, blobs: Sequence[Blob]) -> dict[Digest, Blob]:
         """Other places of blobs whose hint led nowhere: the head may have moved on, a pack been rewritten."""
         self.sync()
-        self.sync_index()
-        return self.index.find(digests, live=set(self.state.packs()))
+        found = self._translate(blobs)
+        lost = [blob.digest for blob in blobs if blob.digest not in found]
+        if lost:
+            self.sync_index()
+            found |= self.index.find(lost, live=self.state.live_packs)
+        return found
 
     # --- the blob index ------------------------------------------------------------------------------------------
 
     def sync_index(self) -> None:
         """Index the packs that are alive and not indexed yet, from their footers."""
-        live = self.state.packs()
-        missing = self.index.missing(live)
+        self._index(self.state.pack_ids())
+
+    def _index(self, pack_ids: AbstractSet[str]) -> None:
+        missing = self.index.missing(pack_ids)
+        live = self.state.packs() if missing else {}
         with ThreadPoolExecutor(_FOOTER_READERS) as readers:
             for start in range(0, len(missing), _FOOTERS_AT_ONCE):
                 part = [live[pack_id] for pack_id in missing[start : start + _FOOTERS_AT_ONCE]]
@@ -158,6 +199,4 @@ class Vault:
 
     def find(self, digests: Sequence[Digest]) -> dict[Digest, Blob]:
         """Where some blobs stand, of those that the lake holds in packs alive at the folded head."""
-        found = self.index.find(digests)
-        live = self.state.live_packs(sorted({blob.hint.pack for blob in found.values() if blob.hint}))
-        return {digest: blob for digest, blob in found.items() if blob.hint and blob.hint.pack in live}
+        return self.index.find(digests, live=self.state.live_packs)

@@ -27,10 +27,12 @@ from sxeslake import lake as lakes
 from sxeslake.archive.container import create_writer
 from sxeslake.archive.synthetic import MapPlan, map_members, write_archive
 from sxeslake.format import keys, logentry, pack
-from sxeslake.format.logentry import Entry, PackAdded
+from sxeslake.format.logentry import Entry, ManifestAdded, Moved, PackAdded
+from sxeslake.format.manifest import ManifestBuilder, footer_bytes
 from sxeslake.lake import Lake
 from sxeslake.model import MIB, Member
 from sxeslake.vault.commit import blank_entry
+from sxeslake.vault.state import Version
 from sxeslake.vault.vault import Vault
 
 SEED = 1907
@@ -74,6 +76,7 @@ def fill(lake: Lake, source: Path) -> None:
     lake.ingest([odd_zip(source / "odd things.zip"), small_group(source / "c" / "grains")], encoding="cp932")
     vault = lake._vault  # what follows is below the verbs
     repack(vault)
+    move(vault, lake._version("grains@1"))
     forgotten = replace(
         blank_entry("golden"),
         tags=({"sample": "grains", "version": 1, "tag": "paper-2026", "action": "add"},),
@@ -108,6 +111,23 @@ def repack(vault: Vault) -> None:
         replace(blank_entry("golden"), packs=(added,), condemned_packs=(old.id,), replaced={old.id: (new,)}),
     )
     vault.store.delete([keys.pack_key(old.id)])
+
+
+def move(vault: Vault, version: Version) -> None:
+    """Write the member table of a version anew; the old manifest goes."""
+    manifest, builder, old = vault.manifests.open(version.archive.manifest), ManifestBuilder(), version.archive
+    for place in manifest.packs:
+        builder.pack_index(place)
+    rows = builder.add([vault.manifests.table(version)])
+    data = builder.finish()
+    footer, new = footer_bytes(data), keys.new_id()
+    vault.store.create(keys.manifest_key(new), data)
+    added = ManifestAdded(new, len(data), footer, blake3(data).hexdigest(), blake3(data[-footer:]).hexdigest())
+    needs = tuple(sorted(pack for pack in manifest.packs if vault.state.live_packs([pack])))
+    moved = Moved(old.sample, old.version, new, rows.first_group, rows.groups, rows.rows, needs)
+    entry = replace(blank_entry("golden"), manifests=(added,), condemned_manifests=(old.manifest,), moved=(moved,))
+    commit(vault, entry)
+    vault.store.delete([keys.manifest_key(old.manifest)])
 
 
 def commit(vault: Vault, entry: Entry) -> None:

@@ -241,6 +241,16 @@ def test_pull_to_stdout(filled: Call, map_archive: Path) -> None:
     assert filled("pull", "map", "-o", "-", "--json").code == 2
 
 
+def test_binary_is_not_written_to_a_terminal(filled: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    spectrum = next(row["path"] for row in filled("members", "map", "--json").document if "xes.data" in row["path"])
+    for arguments in (["pull", "map", "-o", "-"], ["cat", "map", spectrum]):
+        answer = filled(*arguments)
+        assert (answer.code, answer.bytes) == (2, b"")
+        assert "binary" in answer.err
+    assert filled("cat", "map", "metadata.json").code == 0
+
+
 def test_unknown_names_are_answered_with_near_misses(filled: Call) -> None:
     for arguments in (["show", "mpa"], ["pull", "mpa"], ["members", "mpa"], ["cat", "mpa", "x"], ["show", "map@9"]):
         answer = filled(*arguments, "--json")

@@ -27,7 +27,9 @@ class Packed(NamedTuple):
 
 
 def sealed(pipeline: str, blobs: list[bytes]) -> bytes:
-    return frame.seal(pipeline, [len(blob) for blob in blobs], codecs.encode(codecs.Pipeline.parse(pipeline), b"".join(blobs)))
+    return frame.seal(
+        pipeline, [len(blob) for blob in blobs], codecs.encode(codecs.Pipeline.parse(pipeline), b"".join(blobs))
+    )
 
 
 def packed(frames: list[tuple[str, list[bytes]]]) -> Packed:

@@ -29,20 +29,30 @@ def rows(draw: st.DrawFn) -> dict[str, Any]:
     packed = None if chunks is None else b"".join(CHUNK.pack(digest, size, *place, 0) for digest, size, place in chunks)
     hint = dict(zip(("pack", "frame_offset", "frame_length", "blob_offset"), place or (None,) * 4, strict=True))
     return {
-        "path": draw(PATHS), "directory": directory, "size": size, "modified_ns": draw(st.none() | st.integers(-(2**63), 2**63 - 1)),
-        "attributes": draw(st.none() | U32), "dos_time": draw(st.none() | U32), "raw_name": draw(st.none() | st.binary(max_size=9)),
-        "crc32": draw(st.none() | U32), "blake3": draw(DIGEST), **hint, "chunks": packed,
-    }  # fmt: skip
+        "path": draw(PATHS),
+        "directory": directory,
+        "size": size,
+        "modified_ns": draw(st.none() | st.integers(-(2**63), 2**63 - 1)),
+        "attributes": draw(st.none() | U32),
+        "dos_time": draw(st.none() | U32),
+        "raw_name": draw(st.none() | st.binary(max_size=9)),
+        "crc32": draw(st.none() | U32),
+        "blake3": draw(DIGEST),
+        **hint,
+        "chunks": packed,
+    }
 
 
 ARCHIVES = st.lists(
     st.lists(rows(), max_size=6, unique_by=lambda row: row["path"]).map(
         lambda some: [
-            row | {"ordinal": len(some) - 1 - at} for at, row in enumerate(sorted(some, key=lambda row: row["path"].encode()))
+            row | {"ordinal": len(some) - 1 - at}
+            for at, row in enumerate(sorted(some, key=lambda row: row["path"].encode()))
         ]
     ),
-    min_size=1, max_size=3,
-)  # fmt: skip
+    min_size=1,
+    max_size=3,
+)
 
 
 def built(archives: list[list[dict[str, Any]]]) -> tuple[bytes, list[RowRange]]:
@@ -63,10 +73,17 @@ def plain(row: Row) -> dict[str, Any]:
     """A row as the test wrote it, without its hints."""
     member = row.member
     return {
-        "path": member.path, "directory": member.kind == "directory", "size": member.size, "modified_ns": member.modified_ns,
-        "attributes": member.attributes, "dos_time": member.dos_time, "raw_name": member.raw_name, "crc32": member.crc32,
-        "blake3": row.digest, "ordinal": row.ordinal,
-    }  # fmt: skip
+        "path": member.path,
+        "directory": member.kind == "directory",
+        "size": member.size,
+        "modified_ns": member.modified_ns,
+        "attributes": member.attributes,
+        "dos_time": member.dos_time,
+        "raw_name": member.raw_name,
+        "crc32": member.crc32,
+        "blake3": row.digest,
+        "ordinal": row.ordinal,
+    }
 
 
 @settings(max_examples=40)
@@ -86,7 +103,9 @@ def test_rows_come_back(archives: list[list[dict[str, Any]]]) -> None:
 
 @settings(max_examples=50)
 @given(ARCHIVES, st.data())
-def test_a_flipped_byte_of_a_row_group_gives_no_other_rows(archives: list[list[dict[str, Any]]], draw: st.DataObject) -> None:
+def test_a_flipped_byte_of_a_row_group_gives_no_other_rows(
+    archives: list[list[dict[str, Any]]], draw: st.DataObject
+) -> None:
     data, ranges = built(archives)
     footer = footer_bytes(data)
     manifest = Manifest("ab" * 16, len(data), data[-footer:])

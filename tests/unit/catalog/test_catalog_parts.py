@@ -76,7 +76,9 @@ def test_the_number_of_parts_stays_bounded_and_each_row_is_rewritten_few_times()
 
 
 def test_a_snapshot_survives_its_text_and_hostile_names_do_not() -> None:
-    snapshot = Snapshot(Head(3, "a" * 64), (part(1), replace(part(2), home=2)), frozenset({7}), frozenset({"p"}))
+    snapshot = Snapshot(
+        Head(3, "a" * 64), (part(1), replace(part(2), home=2)), frozenset({7}), frozenset({8}), frozenset({"p"})
+    )
     text = snapshot.dump()
     assert load_snapshot(text, where="x") == snapshot
     assert replace(part(2), home=2).key.startswith("checkpoints/00000000000000000002/catalog/positions/")

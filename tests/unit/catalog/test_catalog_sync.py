@@ -92,7 +92,7 @@ def test_a_version_restored_after_a_rebuild_left_it_out_is_read_again(cache: Cac
     source.hidden = {first.archive_id}
     source.commit()
     assert samples(rebuild(source, cache), cache, store) == []
-    source.hidden, source.restored = set(), frozenset({first.archive_id})
+    source.hidden = set()
     source.commit()
     assert samples(sync(source, cache, store), cache, store) == [("alpha", 1)]
     source.commit()
@@ -200,6 +200,18 @@ def test_a_damaged_part_in_the_bucket_is_named(cache: Cache, cold: Cache, store:
     with pytest.raises(DamagedLakeError, match="hash") as caught:
         samples(sync(source, cold, store), cold, store)
     assert caught.value.where == part.key
+
+
+def test_a_part_that_a_clean_up_took_is_said_with_a_way_out(cache: Cache, cold: Cache, store: MemoryStore) -> None:
+    source = MemorySource()
+    source.commit({"alpha": group({"a": state()})})
+    part = checkpoint(store, cache, sync(source, cache, store)).snapshot.of(["positions"])[0]
+    store.delete([part.key])
+    snapshot = sync(source, cold, store)
+    with pytest.raises(DamagedLakeError, match="gone from its checkpoint") as caught:
+        samples(snapshot, cold, store)
+    assert caught.value.hint is not None
+    assert samples(rebuild(source, cold), cold, store) == [("alpha", 1)]
 
 
 def test_a_cache_of_another_log_is_not_believed(cache: Cache, store: MemoryStore) -> None:

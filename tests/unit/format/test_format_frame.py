@@ -27,7 +27,12 @@ def test_a_frame_comes_back(sizes: list[int]) -> None:
     payload = bytes(range(256)) * 200
     sealed = frame.seal("zstd:3", sizes, payload)
     found = frame.unseal(sealed, where="here")
-    assert (found.pipeline, found.sizes, found.raw_bytes, bytes(found.payload)) == ("zstd:3", tuple(sizes), sum(sizes), payload)
+    assert (found.pipeline, found.sizes, found.raw_bytes, bytes(found.payload)) == (
+        "zstd:3",
+        tuple(sizes),
+        sum(sizes),
+        payload,
+    )
     assert frame.length_at(b"xx" + sealed + b"yy", 2) == len(sealed)
 
 
@@ -43,7 +48,7 @@ def test_a_pipeline_of_any_length_is_not_taken() -> None:
 def test_every_cut_is_noticed() -> None:
     sealed = frame.seal("raw", [2, 3], b"hello")
     for length in range(len(sealed)):
-        with pytest.raises(DamagedLakeError, match="^here: "):
+        with pytest.raises(DamagedLakeError, match=r"^here: "):
             frame.unseal(sealed[:length], where="here")
 
 
@@ -76,7 +81,7 @@ def test_every_flipped_bit_is_noticed() -> None:
     ],
 )
 def test_hostile_values_are_damage(hostile: bytes) -> None:
-    with pytest.raises(DamagedLakeError, match="^here: "):
+    with pytest.raises(DamagedLakeError, match=r"^here: "):
         frame.unseal(hostile, where="here")
 
 

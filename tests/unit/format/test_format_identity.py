@@ -21,19 +21,33 @@ def test_contents_are_names_and_hashes_only() -> None:
 
 def test_every_part_of_the_content_counts() -> None:
     variants = [
-        [A, B], [A], [B], [], [A, B, B], [(A[0], b"b" * 32), B], [(replace(A[0], path="c"), A[1]), B],
-        [(replace(A[0], size=4), A[1]), B], [A, (replace(B[0], kind="file"), bytes(32))],
-    ]  # fmt: skip
+        [A, B],
+        [A],
+        [B],
+        [],
+        [A, B, B],
+        [(A[0], b"b" * 32), B],
+        [(replace(A[0], path="c"), A[1]), B],
+        [(replace(A[0], size=4), A[1]), B],
+        [A, (replace(B[0], kind="file"), bytes(32))],
+    ]
     assert len({content_id(variant) for variant in variants}) == len(variants)
 
 
 def test_every_part_of_the_layout_counts() -> None:
     member = A[0]
     variants = [
-        [member, B[0]], [B[0], member], [replace(member, modified_ns=6), B[0]], [replace(member, modified_ns=None), B[0]],
-        [replace(member, attributes=0), B[0]], [replace(member, attributes=None), B[0]], [replace(member, dos_time=0), B[0]],
-        [replace(member, raw_name=b"x"), B[0]], [replace(member, size=2), B[0]], [replace(member, path="ax"), B[0]],
-    ]  # fmt: skip
+        [member, B[0]],
+        [B[0], member],
+        [replace(member, modified_ns=6), B[0]],
+        [replace(member, modified_ns=None), B[0]],
+        [replace(member, attributes=0), B[0]],
+        [replace(member, attributes=None), B[0]],
+        [replace(member, dos_time=0), B[0]],
+        [replace(member, raw_name=b"x"), B[0]],
+        [replace(member, size=2), B[0]],
+        [replace(member, path="ax"), B[0]],
+    ]
     assert len({layout_id(variant) for variant in variants}) == len(variants)
 
 

@@ -20,7 +20,13 @@ def test_keys_of_objects() -> None:
 
 def test_keys_give_back_their_ids() -> None:
     assert keys.id_of(keys.pack_key(ID)) == keys.id_of(keys.manifest_key(ID)) == ID
-    for other in ("lake.json", keys.log_key(1), f"packs/00/{ID}.tmp", f"packs/00/{ID.upper()}.pack", f"x/packs/00/{ID}.pack"):
+    for other in (
+        "lake.json",
+        keys.log_key(1),
+        f"packs/00/{ID}.tmp",
+        f"packs/00/{ID.upper()}.pack",
+        f"x/packs/00/{ID}.pack",
+    ):
         assert keys.id_of(other) is None
 
 
@@ -35,7 +41,9 @@ def test_ids_are_never_alike() -> None:
     assert all(keys.check_id(one) == one for one in made)
 
 
-@pytest.mark.parametrize("hostile", ["", "../../etc/passwd", ID[:-1], ID + "0", ID.upper(), ID[:-1] + "\n", 7, None, [ID]])
+@pytest.mark.parametrize(
+    "hostile", ["", "../../etc/passwd", ID[:-1], ID + "0", ID.upper(), ID[:-1] + "\n", 7, None, [ID]]
+)
 def test_what_is_no_id_is_refused(hostile: object) -> None:
     with pytest.raises(DamagedLakeError):
         keys.check_id(hostile)

@@ -14,13 +14,28 @@ MADE = LakeFile("2f" * 16, "2026-11-23T02:34:57Z")
 
 
 def changed(**changes: Any) -> bytes:
-    return json.dumps({**json.loads(MADE.dump()), **changes}).encode()
+    """The file with some values changed, without a hash."""
+    values = {**json.loads(MADE.dump()), **changes}
+    del values["blake3"]
+    return json.dumps(values).encode()
 
 
 def test_it_comes_back() -> None:
     found = LakeFile.load(MADE.dump(), where="here")
     assert found == MADE
     found.check_writable("here")
+
+
+def test_a_flipped_byte_is_noticed_or_changes_nothing() -> None:
+    data = MADE.dump()
+    for at in range(len(data)):
+        damaged = bytearray(data)
+        damaged[at] ^= 1
+        try:
+            assert LakeFile.load(bytes(damaged), where="here") == MADE
+        except DamagedLakeError:
+            continue
+        assert at < 10, "past the name of the hash everything is proved"
 
 
 def test_unknown_keys_are_passed_over() -> None:
@@ -46,13 +61,27 @@ def test_an_unknown_feature_stops_reading() -> None:
 @pytest.mark.parametrize(
     "hostile",
     [
-        b"", b"[]", b"null", b"{", b"\xff\xfe", b'{"format": 1}', b"[" * 5000,
-        changed(format="one"), changed(format=None), changed(format=0), changed(format=-3), changed(hash="md5"),
-        changed(chunks=None), changed(chunks={"rule": "fixed"}), changed(chunks={"rule": "fixed", "bytes": 1}),
-        changed(chunks={"rule": "fixed", "bytes": 2**40}), changed(chunks={"rule": "fixed", "bytes": -1}),
-        MADE.dump().replace(b"4194304", b"1e999"), changed(pad="x" * MAX_LAKEFILE_BYTES),
+        b"",
+        b"[]",
+        b"null",
+        b"{",
+        b"\xff\xfe",
+        b'{"format": 1}',
+        b"[" * 5000,
+        changed(format="one"),
+        changed(format=None),
+        changed(format=0),
+        changed(format=-3),
+        changed(hash="md5"),
+        changed(chunks=None),
+        changed(chunks={"rule": "fixed"}),
+        changed(chunks={"rule": "fixed", "bytes": 1}),
+        changed(chunks={"rule": "fixed", "bytes": 2**40}),
+        changed(chunks={"rule": "fixed", "bytes": -1}),
+        MADE.dump().replace(b"4194304", b"1e999"),
+        changed(pad="x" * MAX_LAKEFILE_BYTES),
     ],
-)  # fmt: skip
+)
 def test_hostile_values_are_damage(hostile: bytes) -> None:
-    with pytest.raises(DamagedLakeError, match="^here: "):
+    with pytest.raises(DamagedLakeError, match=r"^here: "):
         LakeFile.load(hostile, where="here")

@@ -11,30 +11,68 @@ from blake3 import blake3
 
 from sxeslake.errors import DamagedLakeError, InputError, ReadOnlyError
 from sxeslake.format import logentry
-from sxeslake.format.logentry import ArchiveAdded, Entry, ManifestAdded, PackAdded
+from sxeslake.format.logentry import ArchiveAdded, Entry, ManifestAdded, Moved, PackAdded
 
 IDS = [f"{number:032x}" for number in range(8)]
 SOURCE = {
-    "path": "/d/a.plzip", "host": "probe-2", "name": "a.plzip", "container": "zip", "size": 9, "modified_ns": -1, "sha256": None,
-}  # fmt: skip
+    "path": "/d/a.plzip",
+    "host": "probe-2",
+    "name": "a.plzip",
+    "container": "zip",
+    "size": 9,
+    "modified_ns": -1,
+    "sha256": None,
+}
 ARCHIVE = ArchiveAdded(
-    "ti-grains", 3, IDS[2], 0, 1, 5, "c" * 64, "d" * 64, "sxes", 5, 9, 20, 4, 2, 11, SOURCE, ("uuid-1",), ("broken",),
-    (IDS[0], IDS[1]), "4869",
-)  # fmt: skip
+    "ti-grains",
+    3,
+    IDS[2],
+    0,
+    1,
+    5,
+    "c" * 64,
+    "d" * 64,
+    "sxes",
+    5,
+    9,
+    20,
+    4,
+    2,
+    11,
+    SOURCE,
+    ("uuid-1",),
+    ("broken",),
+    (IDS[0], IDS[1]),
+    "4869",
+)
 FULL = Entry(
-    12, "b" * 64, "transaction-1", "2026-11-23T02:34:57Z", "M. Curie", "größe", "sxeslake 1.0.0", "said\n“so”",
+    12,
+    "b" * 64,
+    "transaction-1",
+    "2026-11-23T02:34:57Z",
+    "M. Curie",
+    "größe",
+    "sxeslake 1.0.0",
+    "said\n“so”",
     packs=(PackAdded(IDS[0], "json", 500, 100, 5, 900),),
     manifests=(ManifestAdded(IDS[2], 700, 70, "e" * 64, "f" * 64),),
-    archives=(ARCHIVE, replace(ARCHIVE, version=4, needs=(IDS[1],))),
+    archives=(
+        ARCHIVE,
+        replace(ARCHIVE, version=4, needs=(IDS[1],), origin={"time": "2020-01-01T00:00:00Z", "who": None}),
+    ),
     forgotten=(("ti-grains", 1),),
     restored=(("日本", 2),),
     collected=(("old", 1), ("old", 2)),
     condemned_packs=(IDS[3], IDS[4]),
     condemned_manifests=(IDS[5],),
     replaced={IDS[3]: (IDS[0],)},
+    moved=(Moved("ti-grains", 2, IDS[6], 3, 1, 7, (IDS[1], IDS[7])),),
+    stands_for="9" * 64,
     tags=({"sample": "ti-grains", "version": 3, "tag": "paper", "action": "add"},),
-    annotations=({"sample": "ti-grains", "note": "oxidised"},),
-)  # fmt: skip
+    annotations=(
+        {"sample": "ti-grains", "version": None, "target": "sample", "uuid": None, "key": "note", "value": "oxidised"},
+    ),
+)
 
 
 def resealed(change: dict[str, Any], drop: str | None = None) -> bytes:
@@ -67,15 +105,15 @@ def test_the_hash_stands_first_and_covers_the_rest() -> None:
 
 
 def test_an_entry_needs_what_it_names() -> None:
-    assert FULL.referenced() == ({IDS[0], IDS[1]}, {IDS[2]})
+    assert FULL.referenced() == ({IDS[0], IDS[1], IDS[7]}, {IDS[2], IDS[6]})
 
 
 def test_a_long_list_goes_to_a_body(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(logentry, "MAX_ENTRY_BYTES", 600)
+    monkeypatch.setattr(logentry, "MAX_ENTRY_BYTES", 700)
     data, body = logentry.dump(FULL)
     assert body is not None
     digest, content = body
-    assert len(data) <= 600
+    assert len(data) <= 700
     assert logentry.body_of(data, where="here") == (digest, len(content))
     assert blake3(content).hexdigest() == digest
     assert logentry.load(data, content, where="here") == FULL
@@ -83,8 +121,13 @@ def test_a_long_list_goes_to_a_body(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_million_condemned_objects_fit() -> None:
     ids = tuple(f"{number:032x}" for number in range(40_000))
-    entry = replace(FULL, condemned_packs=ids, condemned_manifests=ids, restored=tuple(("a", n) for n in range(100_000)),
-                    replaced={old: (IDS[0],) for old in ids})  # fmt: skip
+    entry = replace(
+        FULL,
+        condemned_packs=ids,
+        condemned_manifests=ids,
+        restored=tuple(("a", n) for n in range(100_000)),
+        replaced=dict.fromkeys(ids, (IDS[0],)),
+    )
     data, body = logentry.dump(entry)
     assert len(data) < 2000
     assert body is not None
@@ -92,7 +135,7 @@ def test_a_million_condemned_objects_fit() -> None:
 
 
 def test_two_transactions_never_share_a_body(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(logentry, "MAX_ENTRY_BYTES", 600)
+    monkeypatch.setattr(logentry, "MAX_ENTRY_BYTES", 700)
     bodies = [logentry.dump(replace(FULL, transaction=name))[1] for name in ("t1", "t2")]
     assert bodies[0] is not None
     assert bodies[1] is not None
@@ -105,7 +148,7 @@ def test_a_message_of_any_length_is_not_taken() -> None:
 
 
 def test_a_body_is_proved(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(logentry, "MAX_ENTRY_BYTES", 600)
+    monkeypatch.setattr(logentry, "MAX_ENTRY_BYTES", 700)
     data, body = logentry.dump(FULL)
     assert body is not None
     for wrong in (None, b"{}", body[1][:-1], body[1].replace(b"ti-grains", b"ti-brains")):
@@ -127,8 +170,10 @@ def test_a_body_of_another_transaction_is_refused() -> None:
         logentry.load(data, body, where="here")
 
 
-@pytest.mark.parametrize("body", [5, {}, {"blake3": "../x", "bytes": 1}, {"blake3": "a" * 64, "bytes": 2**40},
-                                  {"blake3": "a" * 64, "bytes": -1}])  # fmt: skip
+@pytest.mark.parametrize(
+    "body",
+    [5, {}, {"blake3": "../x", "bytes": 1}, {"blake3": "a" * 64, "bytes": 2**40}, {"blake3": "a" * 64, "bytes": -1}],
+)
 def test_a_hostile_body_reference_is_damage(body: object) -> None:
     with pytest.raises(DamagedLakeError):
         logentry.body_of(resealed({"body": body}), where="here")
@@ -139,7 +184,7 @@ def test_every_flipped_byte_and_every_cut_is_noticed() -> None:
     for at in range(len(data)):
         damaged = bytearray(data)
         damaged[at] ^= 1
-        with pytest.raises(DamagedLakeError, match="^here: "):
+        with pytest.raises(DamagedLakeError, match=r"^here: "):
             logentry.load(bytes(damaged), where="here")
         with pytest.raises(DamagedLakeError):
             logentry.load(data[:at], where="here")
@@ -165,36 +210,86 @@ def test_a_missing_field_is_damage(missing: str) -> None:
         logentry.load(resealed({}, drop=missing), where="here")
 
 
+_MOVED = {"sample": "a", "version": 1, "manifest": IDS[0], "first_group": 0, "groups": 1, "rows": 1, "needs": []}
 _PACK = {"id": IDS[0], "kind": "json", "bytes": 500, "footer_bytes": 100, "blobs": 5, "raw_bytes": 900}
 
 
 @pytest.mark.parametrize(
     "hostile",
     [
-        {"format": "1x"}, {"number": -1}, {"number": 1.5}, {"number": "12"}, {"number": True}, {"number": 2**63},
-        {"number": float("inf")}, {"previous": "b" * 63}, {"previous": 5}, {"packs": 5}, {"packs": [5]}, {"packs": [{}]},
-        {"packs": [_PACK | {"id": "../../x"}]}, {"packs": [_PACK | {"bytes": -1}]}, {"packs": [_PACK | {"bytes": "9"}]},
-        {"packs": [_PACK | {"footer_bytes": 501}]}, {"packs": [_PACK | {"footer_bytes": 0}]},
-        {"packs": [_PACK | {"raw_bytes": 2**70}]}, {"manifests": [{"id": IDS[0], "bytes": 1, "footer_bytes": 2}]},
-        {"manifests": [{"id": "x"}]}, {"pack_ids": ["x"]}, {"pack_ids": [None]}, archive(needs=[99]), archive(needs=["0"]),
-        archive(needs=5), archive(manifest="../x"), archive(manifest=None), archive(version=-1), archive(version="3"),
-        archive(members=2**64), archive(sample=5), archive(source=None), archive(source=[1]), archive(source={"path": 5}),
-        archive(source={"sha256": {}}), archive(source={"size": "9"}), archive(comment="xyz"), archive(rows=1e3),
-        archive(sample="a\ud800"), {"who": "\udcff"}, {"forgotten": [["a"]]}, {"forgotten": [["a", -1]]},
-        {"forgotten": [["a", 2**80]]}, {"restored": 5}, {"collected": [5]}, {"condemned_packs": ["x"]},
-        {"condemned_manifests": [{}]}, {"replaced": {"x": []}}, {"replaced": {IDS[0]: ["x"]}}, {"replaced": []},
-        {"tags": [5]}, {"tags": [{"tag": "a"}]}, {"tags": [{"sample": "a", "tag": "b", "version": "x"}]},
+        {"format": "1x"},
+        {"number": -1},
+        {"number": 1.5},
+        {"number": "12"},
+        {"number": True},
+        {"number": 2**63},
+        {"number": float("inf")},
+        {"previous": "b" * 63},
+        {"previous": 5},
+        {"packs": 5},
+        {"packs": [5]},
+        {"packs": [{}]},
+        {"packs": [_PACK | {"id": "../../x"}]},
+        {"packs": [_PACK | {"bytes": -1}]},
+        {"packs": [_PACK | {"bytes": "9"}]},
+        {"packs": [_PACK | {"footer_bytes": 501}]},
+        {"packs": [_PACK | {"footer_bytes": 0}]},
+        {"packs": [_PACK | {"raw_bytes": 2**70}]},
+        {"manifests": [{"id": IDS[0], "bytes": 1, "footer_bytes": 2}]},
+        {"manifests": [{"id": "x"}]},
+        {"pack_ids": ["x"]},
+        {"pack_ids": [None]},
+        archive(needs=[99]),
+        archive(needs=["0"]),
+        archive(needs=5),
+        archive(manifest="../x"),
+        archive(manifest=None),
+        archive(version=-1),
+        archive(version="3"),
+        archive(members=2**64),
+        archive(sample=5),
+        archive(source=None),
+        archive(source=[1]),
+        archive(source={"path": 5}),
+        archive(source={"sha256": {}}),
+        archive(source={"size": "9"}),
+        archive(comment="xyz"),
+        archive(rows=1e3),
+        archive(sample="a\ud800"),
+        {"who": "\udcff"},
+        {"forgotten": [["a"]]},
+        {"forgotten": [["a", -1]]},
+        {"forgotten": [["a", 2**80]]},
+        {"restored": 5},
+        {"collected": [5]},
+        {"condemned_packs": ["x"]},
+        {"condemned_manifests": [{}]},
+        {"replaced": {"x": []}},
+        {"replaced": {IDS[0]: ["x"]}},
+        {"replaced": []},
+        {"tags": [5]},
+        {"tags": [{"tag": "a"}]},
+        {"tags": [{"sample": "a", "tag": "b", "version": "x"}]},
         {"annotations": [5]},
+        {"annotations": [{"sample": "a"}]},
+        {"stands_for": "x"},
+        {"moved": [5]},
+        {"moved": [{}]},
+        {"moved": [_MOVED | {"manifest": "../x"}]},
+        {"moved": [_MOVED | {"needs": [99]}]},
+        {"moved": [_MOVED | {"rows": -1}]},
+        archive(origin=5),
+        archive(origin=["a"]),
     ],
-)  # fmt: skip
+)
 def test_hostile_values_are_damage(hostile: dict[str, Any]) -> None:
-    with pytest.raises(DamagedLakeError, match="^here: "):
+    with pytest.raises(DamagedLakeError, match=r"^here: "):
         logentry.load(resealed(hostile), where="here")
 
 
 @pytest.mark.parametrize("data", [b"", b"{}", b"[]", b'{"blake3":"', b"\xff" * 200, b'{"blake3":"' + b"a" * 64])
 def test_what_is_no_entry_is_damage(data: bytes) -> None:
-    with pytest.raises(DamagedLakeError, match="^here: "):
+    with pytest.raises(DamagedLakeError, match=r"^here: "):
         logentry.load(data, where="here")
 
 

@@ -32,10 +32,23 @@ PACKS = ["0" * 32, "1" * 32]
 def row(path: str, ordinal: int = 0, **values: Any) -> dict[str, Any]:
     """A file of 3 bytes, in one blob."""
     return {
-        "path": path, "ordinal": ordinal, "directory": False, "size": 3, "modified_ns": None, "attributes": None,
-        "dos_time": None, "raw_name": None, "crc32": 7, "blake3": bytes([ordinal % 256]) * 32, "pack": 0,
-        "frame_offset": 24, "frame_length": 90, "blob_offset": 3 * ordinal, "chunks": None, **values,
-    }  # fmt: skip
+        "path": path,
+        "ordinal": ordinal,
+        "directory": False,
+        "size": 3,
+        "modified_ns": None,
+        "attributes": None,
+        "dos_time": None,
+        "raw_name": None,
+        "crc32": 7,
+        "blake3": bytes([ordinal % 256]) * 32,
+        "pack": 0,
+        "frame_offset": 24,
+        "frame_length": 90,
+        "blob_offset": 3 * ordinal,
+        "chunks": None,
+        **values,
+    }
 
 
 def folder(path: str, ordinal: int = 0) -> dict[str, Any]:
@@ -98,16 +111,20 @@ def test_a_large_member_is_its_chunks() -> None:
     data, (where,) = built([row("large", size=4, chunks=chunks, pack=None)])
     blobs = rows_of(data, where)[0].blobs
     assert [(blob.digest[0], blob.size, blob.hint) for blob in blobs] == [
-        (0, 2, (PACKS[0], 24, 90, 0)), (1, 2, (PACKS[1], 24, 90, 1)),
-    ]  # fmt: skip
+        (0, 2, (PACKS[0], 24, 90, 0)),
+        (1, 2, (PACKS[1], 24, 90, 1)),
+    ]
 
 
 def test_archives_stand_in_row_groups_of_their_own() -> None:
     many = [row(f"{number:06}", number) for number in range(ROW_GROUP + 10)]
     data, ranges = built([row("x")], many, [], [row("y")])
     assert [(where.first_group, where.groups, where.rows) for where in ranges] == [
-        (0, 1, 1), (1, 2, ROW_GROUP + 10), (3, 0, 0), (3, 1, 1),
-    ]  # fmt: skip
+        (0, 1, 1),
+        (1, 2, ROW_GROUP + 10),
+        (3, 0, 0),
+        (3, 1, 1),
+    ]
     assert [one.member.path for one in rows_of(data, ranges[1])] == [one["path"] for one in many]
     assert rows_of(data, ranges[2]) == []
     assert [one.member.path for one in rows_of(data, ranges[3])] == ["y"]

@@ -31,7 +31,9 @@ def footer_of(data: bytes, pack_id: str = ID) -> Footer:
     return pack.load_footer(pack_id, data[start:], where="here")
 
 
-def forged(lengths: list[int], counts: list[int], sizes: list[int], *, blobs: int, frames: int, start: int = 24) -> bytes:
+def forged(
+    lengths: list[int], counts: list[int], sizes: list[int], *, blobs: int, frames: int, start: int = 24
+) -> bytes:
     """A footer with any values at all and a right hash."""
     table = zstandard.compress(np.asarray([*lengths, *counts, *sizes], "<u4").tobytes())
     hashes = bytes(32 * blobs)
@@ -110,14 +112,17 @@ def test_an_empty_footer_is_whole() -> None:
     ],
 )
 def test_hostile_footers_are_damage(footer: bytes) -> None:
-    with pytest.raises(DamagedLakeError, match="^here: "):
+    with pytest.raises(DamagedLakeError, match=r"^here: "):
         pack.load_footer(ID, footer, where="here")
 
 
 def test_absurd_counts_are_refused_before_anything_is_read() -> None:
     for frames, blobs, table, start in (
-        (1, 65_537, 10, 24), (2, 1, 10, 24), (1, 1, 2**32 - 1, 24), (2**32 - 1, 2**32 - 1, 0, 0),
-    ):  # fmt: skip
+        (1, 65_537, 10, 24),
+        (2, 1, 10, 24),
+        (1, 1, 2**32 - 1, 24),
+        (2**32 - 1, 2**32 - 1, 0, 0),
+    ):
         tail = struct.pack("<IIIQ", frames, blobs, table, start) + bytes(32) + pack.END_MAGIC
         for size in (100, start + 32 * blobs + table + pack.TAIL_BYTES):
             with pytest.raises(DamagedLakeError, match="does not fit"):

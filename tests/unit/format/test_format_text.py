@@ -116,8 +116,10 @@ def test_every_field_of_the_log_is_described(kind: type) -> None:
 
 def test_limits_are_those_of_the_code() -> None:
     for words in (
-        f"at most {frame.MAX_RAW_BYTES:,}", f"1 to {frame.MAX_BLOBS:,}", f"at most {manifest.ROW_GROUP:,} rows",
+        f"at most {frame.MAX_RAW_BYTES:,}",
+        f"1 to {frame.MAX_BLOBS:,}",
+        f"at most {manifest.ROW_GROUP:,} rows",
         f"at most {manifest.MAX_PACKS:,}",
-    ):  # fmt: skip
+    ):
         assert words in TEXT, words
     assert keys.log_key(12) in TEXT

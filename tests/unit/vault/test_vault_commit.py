@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 from entries import archive, chain, manifest, named, pack, put
 from faults import FaultyStore
+from small_lakes import own_store
 
 from sxeslake.errors import ConflictError, DeadObjectsError, ReadOnlyError, UnreachableError
 from sxeslake.format import keys, logentry
 from sxeslake.format.lakefile import LakeFile
 from sxeslake.format.logentry import Entry
-from sxeslake.storage import Store, open_store
+from sxeslake.storage import Store
 from sxeslake.vault.commit import blank_entry, commit
 from sxeslake.vault.state import Head, State
 from sxeslake.vault.vault import Vault
@@ -23,7 +24,7 @@ from sxeslake.vault.vault import Vault
 
 @pytest.fixture
 def store(request: pytest.FixtureRequest) -> Store:
-    return open_store(f"memory://{request.node.nodeid}".replace("[", "-").replace("]", ""))
+    return own_store(request)
 
 
 @pytest.fixture
@@ -124,8 +125,13 @@ def test_a_body_goes_first(store: Store, state: State, monkeypatch: pytest.Monke
 
 
 def test_condemned_objects_are_never_referred_to(store: Store, state: State) -> None:
-    put(store, chain({"packs": (pack(1), pack(2)), "manifests": (manifest(3),)},
-                     {"condemned_packs": (named(1), named(8)), "condemned_manifests": (named(3), named(9))}))  # fmt: skip
+    put(
+        store,
+        chain(
+            {"packs": (pack(1), pack(2)), "manifests": (manifest(3),)},
+            {"condemned_packs": (named(1), named(8)), "condemned_manifests": (named(3), named(9))},
+        ),
+    )
     for number in (1, 8):
         store.create(keys.pack_key(named(number)), b"not deleted yet")
     for number in (3, 9):
@@ -149,8 +155,9 @@ def test_what_dies_during_a_lost_race_is_noticed(store: Store, state: State) -> 
     added, condemned = chain({"packs": (pack(1),)}, {"condemned_packs": (named(1),)})
     put(store, [added])
     store.create(keys.manifest_key(named(5)), b"ours")
-    entry = replace(blank_entry("t"), manifests=(manifest(5),),
-                    archives=(archive("a", manifest_id=named(5), needs=(named(1),)),))  # fmt: skip
+    entry = replace(
+        blank_entry("t"), manifests=(manifest(5),), archives=(archive("a", manifest_id=named(5), needs=(named(1),)),)
+    )
     state.apply([added])
 
     def build(head: Head) -> Entry:
@@ -167,15 +174,20 @@ def test_packs_of_nobody_are_not_needed(store: Store, state: State) -> None:
     """A pack that no entry ever added is no pack of the lake, even if its object is there."""
     store.create(keys.pack_key(named(1)), b"an orphan")
     store.create(keys.manifest_key(named(5)), b"ours")
-    entry = replace(blank_entry("t"), manifests=(manifest(5),),
-                    archives=(archive("a", manifest_id=named(5), needs=(named(1),)),))  # fmt: skip
+    entry = replace(
+        blank_entry("t"), manifests=(manifest(5),), archives=(archive("a", manifest_id=named(5), needs=(named(1),)),)
+    )
     with pytest.raises(DeadObjectsError):
         commit(store, state, building(entry))
 
 
 @pytest.mark.parametrize("kind", ["packs", "manifests"])
 def test_own_objects_are_asked_for(store: Store, state: State, kind: str) -> None:
-    adding = replace(blank_entry("t"), packs=(pack(1),)) if kind == "packs" else replace(blank_entry("t"), manifests=(manifest(1),))
+    adding = (
+        replace(blank_entry("t"), packs=(pack(1),))
+        if kind == "packs"
+        else replace(blank_entry("t"), manifests=(manifest(1),))
+    )
     with pytest.raises(DeadObjectsError):
         commit(store, state, building(adding))
     store.create(keys.pack_key(named(1)) if kind == "packs" else keys.manifest_key(named(1)), b"ours")
@@ -190,7 +202,7 @@ def test_eight_writers_have_one_winner_a_number(store: Store, tmp_path: Path) ->
         try:
             for _ in range(5):
                 commit(store, own, building(blank_entry(f"writer {writer}")))
-        except BaseException as error:  # noqa: BLE001 — told to the test
+        except BaseException as error:
             failures.append(error)
         finally:
             own.close()

@@ -8,17 +8,18 @@ from pathlib import Path
 import pytest
 from entries import archive, chain, put
 from faults import FaultyStore
+from small_lakes import own_store
 
 from sxeslake.errors import AccessDeniedError, DamagedLakeError, UnreachableError
 from sxeslake.format import keys, logentry
-from sxeslake.storage import Store, open_store
+from sxeslake.storage import Store
 from sxeslake.vault import log
 from sxeslake.vault.state import Head, State
 
 
 @pytest.fixture
 def store(request: pytest.FixtureRequest) -> Store:
-    return open_store(f"memory://{request.node.nodeid}".replace("[", "-").replace("]", ""))
+    return own_store(request)
 
 
 @pytest.fixture

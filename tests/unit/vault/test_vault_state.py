@@ -30,9 +30,10 @@ def test_an_empty_log(state: State) -> None:
 
 def test_versions_packs_and_manifests_come_alive(state: State) -> None:
     adding = {
-        "packs": (pack(1), pack(2)), "manifests": (manifest(3),),
+        "packs": (pack(1), pack(2)),
+        "manifests": (manifest(3),),
         "archives": (archive("b", manifest_id=named(3), needs=(named(1),)), archive("a", 1), archive("a", 2)),
-    }  # fmt: skip
+    }
     records = chain(adding)
     state.apply(records)
     assert state.head() == Head(1, records[0].digest)

@@ -10,8 +10,8 @@ from sxeslake import codecs
 from sxeslake.archive.parallel import OrderedPool
 from sxeslake.format import frame
 from sxeslake.format.manifest import Hint
-from sxeslake.ingest.kinds import ALONE_BYTES, FOLLOWS, FRAME_BYTES, Kind, kind_of
 from sxeslake.model import MIB, Digest
+from sxeslake.vault.kinds import ALONE_BYTES, FOLLOWS, FRAME_BYTES, Kind, kind_of
 from sxeslake.vault.packing import Packer
 
 _PENDING_BYTES = 16 * MIB  # of groups that wait for company: a generic archive can have hundreds of kinds

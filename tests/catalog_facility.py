@@ -2,7 +2,7 @@
 
 It bypasses ingest: what is measured with it is the catalogue. Run as a script it makes one and says how large it is:
 
-    python tests/bench/catalog_facility.py FOLDER --archives 4000 --positions 2500
+    python tests/catalog_facility.py FOLDER --archives 4000 --positions 2500
 """
 
 from __future__ import annotations
@@ -188,6 +188,9 @@ def analysis_table(lab: Facility) -> pa.Table:
         "probe_current_target_min_na": pa.array(current.round(1)),
         "probe_current_target_max_na": pa.array(current.round(1)),
         "probe_current_target_missing": Same(0),
+        "gratings": pa.array([[grating] for grating in lab.grating[archive]]),
+        "spectrometers": pa.array([["XES300N"]] * count),
+        "operators": pa.array([["grace"], ["ada"]] * lab.archives),
         "grating_missing": Same(0),
         "spectrometer_missing": Same(0),
         "types": pa.array([["qlw", "sum", "xes"]] * count),

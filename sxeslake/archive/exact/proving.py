@@ -1,0 +1,305 @@
+"""File → recipe: the encoders are found on samples, then every unit is made again and compared with the file."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+from typing import BinaryIO, Final
+
+import numpy as np
+
+from sxeslake.archive.container import Container
+from sxeslake.archive.exact import encoders, programs, trial
+from sxeslake.archive.exact.packing import Packing
+from sxeslake.archive.exact.recipe import Column, Recipe, Skeleton, read_recipe, write_recipe
+from sxeslake.archive.exact.skeleton import Layout, layout_of
+from sxeslake.archive.exact.spec import STORE, Spec
+from sxeslake.archive.parallel import in_order, usable_cpus
+from sxeslake.archive.ranged_file import RangedFile
+from sxeslake.errors import InputError, UnsupportedMethodError
+from sxeslake.model import MIB
+
+SAMPLES: Final = 5  # of each method
+COPY_BYTES: Final = MIB
+MAX_COST: Final = 0.05  # of the source: dearer recipes are kept only when asked for
+_RETRIED_UNITS: Final = 4096  # that the chosen encoder did not make: tried one by one with the others
+_RESIDUE: Final = -1
+
+
+class NoRecipeError(InputError):
+    """Why a file cannot be made again, or not at this price."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How far to go: until when, and whether units that resist may be kept as they are, at any cost."""
+
+    seconds: float = float("inf")
+    any_cost: bool = False
+    threads: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Proved:
+    """A recipe that was written."""
+
+    recipe: Recipe
+    size: int
+    residue_bytes: int  # packed bytes that no encoder gave, and so are kept as they are
+
+    @property
+    def encoders(self) -> tuple[str, ...]:
+        """`7zip-deflate:5`, and what else was needed."""
+        return tuple(map(str, self.recipe.encoders))
+
+
+def prove(container: Container, path: Path, sha256: str, out: BinaryIO, terms: Terms) -> Proved:
+    """Find the recipe of the file that is open as `container`, write it to `out`; NoRecipeError says why not."""
+    return _Proof(container, path, terms).run(sha256, out)
+
+
+class _Proof:
+    def __init__(self, container: Container, path: Path, terms: Terms) -> None:
+        self._container, self._path, self._terms = container, path, terms
+        self._deadline = monotonic() + terms.seconds
+        self._layout = layout_of(container, path)
+        self._specs: list[Spec] = []
+        self._encoder: Column = np.full(len(self._layout), _RESIDUE, np.int64)  # place in _specs
+        self._others: dict[int, tuple[Spec, ...]] = {}  # method → encoders that made some of its samples
+
+    def run(self, sha256: str, out: BinaryIO) -> Proved:
+        file = RangedFile(self._path)
+        try:
+            self._choose(file)
+            self._compare(file)
+            self._retry(file)
+            return self._write(file, sha256, out)
+        finally:
+            file.close()
+
+    # which encoders
+
+    def _choose(self, file: RangedFile) -> None:
+        layout = self._layout
+        seconds = 0.0
+        for place, method in enumerate(layout.methods):
+            units = np.flatnonzero(layout.method == place)
+            if method.name == "store":
+                self._encoder[units] = self._place(STORE)  # the file's own bytes are the content
+                continue
+            if method.name == "other":
+                continue
+            samples = self._samples(file, units)
+            choice = trial.choose(samples, self._deadline)
+            if not choice.specs:
+                continue
+            self._encoder[units] = self._place(choice.specs[0])
+            self._others[place] = choice.specs[1:]
+            seconds += float(layout.raw[units].sum()) / choice.bytes_per_second
+        self._check_cost()
+        self._check_time(seconds / (self._terms.threads or usable_cpus()))
+
+    def _place(self, spec: Spec) -> int:
+        if spec not in self._specs:
+            self._specs.append(spec)
+        return self._specs.index(spec)
+
+    def _samples(self, file: RangedFile, units: Column) -> list[trial.Sample]:
+        sizes = zip(units.tolist(), self._layout.raw[units].tolist(), strict=True)
+        return [self._sample(file, unit) for unit in trial.pick(sizes, SAMPLES)]
+
+    def _sample(self, file: RangedFile, unit: int) -> trial.Sample:
+        layout = self._layout
+        size, packed = int(layout.raw[unit]), int(layout.packed[unit])
+        content = b"".join(self._content(unit, min(size, trial.PREFIX_BYTES)))
+        shown = packed if len(content) == size else min(packed, 2 * trial.PREFIX_BYTES)
+        method = layout.methods[int(layout.method[unit])]
+        return trial.Sample(method, content, file.read(int(layout.offset[unit]), shown), size)
+
+    def _content(self, unit: int, most: int) -> Iterator[bytes]:
+        """The first bytes of a unit's content."""
+        first, end = self._layout.first[unit : unit + 2].tolist()
+        for member in self._layout.members[first:end].tolist():
+            data = self._container.read(member)[:most]
+            most -= len(data)
+            yield data
+            if not most:
+                return
+
+    # whether they serve
+
+    def _compare(self, file: RangedFile) -> None:
+        """Make every unit again, in archive order, and compare it with the file; what differs becomes residue."""
+        tried = [place for place, spec in enumerate(self._specs) if spec != STORE]
+        if not tried or not np.isin(self._encoder, tried).any():
+            return
+        judge = _Judge(file, self._layout)
+        try:
+            with Packing(judge, threads=self._terms.threads) as packing:
+                self._feed(packing)
+        except UnsupportedMethodError as error:
+            raise NoRecipeError(f"the encoder failed: {error.what}") from error
+        self._encoder[judge.different] = _RESIDUE
+        self._check_cost(after_retry=len(judge.different) <= _RETRIED_UNITS)
+
+    def _feed(self, packing: Packing) -> None:
+        layout = self._layout
+        unit_of = np.full(len(self._container.members), _RESIDUE, np.int64)
+        unit_of[layout.members] = np.repeat(np.arange(len(layout)), np.diff(layout.first))
+        encoder = self._encoder.copy()
+        raw = layout.raw
+        current, left = _RESIDUE, 0
+        results = in_order(self._container.jobs(), threads=self._terms.threads)
+        try:
+            for pieces in results:
+                self._check_time(0)
+                for piece in pieces:
+                    unit = int(unit_of[piece.member])
+                    if unit < 0 or encoder[unit] < 0 or self._specs[encoder[unit]] == STORE:
+                        continue
+                    if unit != current:
+                        current, left = unit, int(raw[unit])
+                        packing.begin(unit, self._specs[encoder[unit]], left)
+                    packing.write(piece.data)
+                    left -= len(piece.data)
+                    if not left:
+                        packing.end()
+        finally:
+            results.close()
+
+    def _retry(self, file: RangedFile) -> None:
+        """Units of an archive that several tools wrote to: the other encoders, one unit at a time."""
+        layout = self._layout
+        retried = np.flatnonzero((self._encoder == _RESIDUE) & (layout.raw <= encoders.WHOLE_BYTES))
+        if not len(retried) or len(retried) > _RETRIED_UNITS or self._container.kind != "zip":
+            return
+        for unit in retried.tolist():
+            self._check_time(0)
+            sample = self._sample(file, unit)
+            others = self._others.get(int(layout.method[unit]), ())
+            choice = trial.first_that_makes(sample, others)
+            if choice is not None:
+                self._encoder[unit] = self._place(choice)
+
+    # at what price
+
+    def _residue(self) -> int:
+        return int(self._layout.packed[self._encoder == _RESIDUE].sum())
+
+    def _check_cost(self, *, after_retry: bool = False) -> None:
+        residue, size = self._residue(), self._layout.size
+        if self._terms.any_cost or after_retry or residue <= MAX_COST * size:
+            return
+        raise NoRecipeError(self._resisting(residue))
+
+    def _resisting(self, residue: int) -> str:
+        share = f"{100 * residue / max(1, self._layout.size):.0f} %"
+        if not any(spec != STORE for spec in self._specs):
+            lacking = sorted({"7-Zip", "Info-ZIP's zip"} - {name for name in ("7-Zip", "Info-ZIP's zip") if programs.find_program(name)})
+            hint = f" ({' and '.join(lacking)} not installed here)" if lacking else ""
+            return f"no known encoder makes its packed data{hint}"
+        return f"no known encoder makes {share} of it"
+
+    def _check_time(self, needed: float) -> None:
+        if monotonic() + needed > self._deadline:
+            raise NoRecipeError(f"takes too long for an ingest{_about(needed)}; `sxeslake exact` finds the recipe")
+
+    # the recipe
+
+    def _write(self, file: RangedFile, sha256: str, out: BinaryIO) -> Proved:
+        layout = self._layout
+        kept = np.flatnonzero(self._encoder != _RESIDUE)
+        ends = layout.offset[kept] + layout.packed[kept]
+        gaps = np.append(layout.offset[kept], layout.size) - np.concatenate(([0], ends))
+        used = np.unique(self._encoder[kept])
+        specs = tuple(self._specs[place] for place in used.tolist())
+        counts = np.diff(layout.first)
+        chosen = np.repeat(np.isin(np.arange(len(layout)), kept), counts)
+        recipe = Recipe(
+            layout.size, sha256, specs, _tools(specs), gaps, layout.packed[kept],
+            np.searchsorted(used, self._encoder[kept]), np.concatenate(([0], np.cumsum(counts[kept]))),
+            layout.members[chosen],
+        )  # fmt: skip
+        begin = out.tell()
+        write_recipe(recipe, _skeleton(file, recipe), out)
+        size = out.tell() - begin
+        if not self._terms.any_cost and size > MAX_COST * layout.size:
+            raise NoRecipeError(f"its recipe would take {100 * size / layout.size:.0f} % of it")
+        out.seek(begin)
+        _check_written(file, out, sha256, str(self._path))
+        return Proved(recipe, size, self._residue())
+
+
+class _Judge:
+    """Compares packed units with the file."""
+
+    def __init__(self, file: RangedFile, layout: Layout) -> None:
+        self._file, self._layout = file, layout
+        self._unit, self._at, self._end, self._same = 0, 0, 0, True
+        self.different: list[int] = []
+
+    def begin(self, unit: int) -> None:
+        self._unit, self._same = unit, True
+        self._at = int(self._layout.offset[unit])
+        self._end = self._at + int(self._layout.packed[unit])
+
+    def part(self, data: bytes) -> None:
+        if self._same:
+            self._same = self._at + len(data) <= self._end and self._file.read(self._at, len(data)) == data
+            self._at += len(data)
+
+    def end(self) -> None:
+        if not self._same or self._at != self._end:
+            self.different.append(self._unit)
+
+
+def _skeleton(file: RangedFile, recipe: Recipe) -> Iterator[bytes]:
+    """The stretches between units, a MiB at most at a time."""
+    held, size = list[bytes](), 0
+    for at, length in _stretches(recipe):
+        for start in range(at, at + length, COPY_BYTES):
+            part = file.read(start, min(COPY_BYTES, at + length - start))
+            held.append(part)
+            size += len(part)
+        if size >= COPY_BYTES:
+            yield b"".join(held)
+            held, size = [], 0
+    yield b"".join(held)
+
+
+def _stretches(recipe: Recipe) -> Iterator[tuple[int, int]]:
+    at = 0
+    for gap, packed in zip(recipe.gaps.tolist(), [*recipe.packed.tolist(), 0], strict=True):
+        yield at, gap
+        at += gap + packed
+
+
+def _check_written(file: RangedFile, source: BinaryIO, sha256: str, where: str) -> None:
+    """Read the recipe back, join its skeleton with the file's units: the last proof, and that the file held still."""
+    recipe = read_recipe(source, where=where)
+    skeleton = Skeleton(source)
+    hasher = hashlib.sha256()
+    at = 0
+    for gap, packed in zip(recipe.gaps.tolist(), [*recipe.packed.tolist(), 0], strict=True):
+        for part in skeleton.take(gap):
+            hasher.update(part)
+        at += gap
+        for start in range(at, at + packed, COPY_BYTES):
+            hasher.update(file.read(start, min(COPY_BYTES, at + packed - start)))
+        at += packed
+    if hasher.hexdigest() != sha256 or recipe.sha256 != sha256:
+        raise NoRecipeError("the file changed while its recipe was sought")
+
+
+def _tools(specs: tuple[Spec, ...]) -> tuple[str, ...]:
+    """`7-Zip 26.02`, `zlib 1.3.1`: what a puller should have when the bytes do not come out right."""
+    names = {programs.version_of(spec.program) or spec.program for spec in specs if spec.program is not None}
+    libraries = {library for spec in specs if (library := encoders.library_of(spec)) is not None}
+    return tuple(sorted(names | libraries))
+
+
+def _about(seconds: float) -> str:
+    return f" (about {seconds:.0f} s)" if seconds >= 1 else ""

@@ -1,0 +1,153 @@
+"""Where in a file the packed contents stand: columns, for a map has 500,000 of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from sxeslake.archive import zip_format
+from sxeslake.archive.container import Container
+from sxeslake.archive.ranged_file import RangedFile
+from sxeslake.archive.sevenzip_format import Recipe as Folder
+from sxeslake.archive.sevenzip_methods import COPY, DEFLATE, LZMA, LZMA2
+from sxeslake.archive.sevenzip_open import open_header
+from sxeslake.archive.zip_directory import Directory
+from sxeslake.errors import InputError
+from sxeslake.model import Limits
+
+Column = npt.NDArray[np.int64]
+
+X86: Final = (b"\x03\x03\x01\x03", b"\x04")  # the two ids of the filter for x86 programs
+LZMA_PROPERTIES_BYTES: Final = 5
+
+
+class Method(NamedTuple):
+    """How a unit was packed, as far as the container tells: `Method("lzma2", b"\\x18")`."""
+
+    name: Literal["store", "deflate", "lzma", "lzma2", "other"]
+    properties: bytes = b""
+    x86: bool = False
+    hint: int = 0  # zip: the general purpose flags, which hold the level's class
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """A file as units (runs of packed contents, by offset) and everything else."""
+
+    size: int
+    offset: Column
+    packed: Column
+    raw: Column
+    first: Column  # unit u is made of members[first[u] : first[u + 1]]
+    members: Column  # places in `Container.members`
+    method: Column  # places in `methods`
+    methods: tuple[Method, ...]
+
+    def __len__(self) -> int:
+        return len(self.offset)
+
+    def gaps(self) -> Column:
+        """Bytes of skeleton before each unit, and behind the last."""
+        ends = self.offset + self.packed
+        return np.append(self.offset, self.size) - np.concatenate(([0], ends))
+
+
+def layout_of(container: Container, path: Path) -> Layout:
+    """The units of an archive that is open as `container`."""
+    listing = container.members
+    if isinstance(listing, Directory):
+        layout = _zip_layout(listing, path)
+    elif container.kind == "7z":
+        layout = _sevenzip_layout(path)
+    else:
+        raise InputError("a folder has no bytes of its own", where=path)
+    gaps = layout.gaps()
+    if len(gaps) and int(gaps.min()) < 0:
+        raise InputError("its members share bytes", where=path)
+    return layout
+
+
+def _zip_layout(listing: Directory, path: Path) -> Layout:
+    members = np.flatnonzero((listing.packed > 0) & ~listing.is_folder)
+    members = members[np.argsort(listing.offset[members], kind="stable")]
+    header = listing.offset[members]
+    begin = header + zip_format.LOCAL.size + _word(path, header + 26) + _word(path, header + 28)
+    methods: dict[Method, int] = {}
+    kinds = listing.method[members].astype(np.int64) << 16 | listing.flags[members] & 6
+    codes, which = np.unique(kinds, return_inverse=True)
+    places = np.array([methods.setdefault(_zip_method(int(code)), len(methods)) for code in codes], np.int64)
+    return Layout(
+        size=path.stat().st_size,
+        offset=begin,
+        packed=listing.packed[members],
+        raw=listing.size[members],
+        first=np.arange(len(members) + 1),
+        members=members,
+        method=places[which] if len(members) else np.zeros(0, np.int64),
+        methods=tuple(methods),
+    )
+
+
+def _word(path: Path, at: Column) -> Column:
+    """The 16-bit numbers that stand at some places of a file."""
+    if not len(at):
+        return at
+    data = np.memmap(path, np.uint8, "r")
+    return np.asarray(data[at], np.int64) | np.asarray(data[at + 1], np.int64) << 8
+
+
+def _zip_method(code: int) -> Method:
+    method, flags = code >> 16, code & 6
+    if method == zip_format.STORE:
+        return Method("store")
+    return Method("deflate", hint=flags) if method == zip_format.DEFLATE else Method("other")
+
+
+def _sevenzip_layout(path: Path) -> Layout:
+    file = RangedFile(path)
+    try:
+        body, streams, files = open_header(file, Limits())
+    finally:
+        file.close()
+    single = np.array([len(recipe.packed) == 1 for recipe in streams.recipes], np.bool_)
+    filled = np.diff(streams.stream_starts) > 0
+    folders = np.flatnonzero(single & filled)
+    pack = streams.folder_pack_starts[folders]
+    member_of = np.flatnonzero(~files.empty)
+    counts = np.diff(streams.stream_starts)[folders]
+    starts = streams.stream_starts[folders]
+    runs = [member_of[start : start + count] for start, count in zip(starts.tolist(), counts.tolist(), strict=True)]
+    methods: dict[Method, int] = {}
+    places = [methods.setdefault(_folder_method(streams.recipes[folder]), len(methods)) for folder in folders.tolist()]
+    return Layout(
+        size=file.size,
+        offset=body + streams.pack_position + streams.pack_starts[pack],
+        packed=streams.pack_sizes[pack],
+        raw=streams.folder_sizes[folders],
+        first=np.concatenate(([0], np.cumsum(counts))).astype(np.int64),
+        members=np.concatenate(runs).astype(np.int64) if runs else np.zeros(0, np.int64),
+        method=np.array(places, np.int64),
+        methods=tuple(methods),
+    )
+
+
+_FOLDER_METHODS: Final[dict[bytes, Any]] = {COPY: "store", DEFLATE: "deflate", LZMA: "lzma", LZMA2: "lzma2"}
+
+
+def _folder_method(folder: Folder) -> Method:
+    """One coder, or one behind the filter for x86 programs; anything else is not made again."""
+    coders = {coder.method: coder for coder in folder.coders}
+    filters = [coders.pop(method) for method in X86 if method in coders and len(coders) > 1]
+    if len(folder.coders) > 2 or len(coders) != 1:
+        return Method("other")
+    (coder,) = coders.values()
+    name = _FOLDER_METHODS.get(coder.method, "other")
+    needed = {"lzma": LZMA_PROPERTIES_BYTES, "lzma2": 1}.get(name, 0)
+    if (filters and name not in ("lzma", "lzma2")) or len(coder.properties) < needed:
+        return Method("other")
+    return Method(name, coder.properties, bool(filters))
+

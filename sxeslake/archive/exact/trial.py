@@ -1,0 +1,250 @@
+"""Which encoders made a file's units: candidates by likelihood, tried on a few of them."""
+
+from __future__ import annotations
+
+import lzma
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import monotonic
+from typing import Final, NamedTuple
+
+from sxeslake.archive import deflate
+from sxeslake.archive.exact import encoders, programs
+from sxeslake.archive.exact.skeleton import Method
+from sxeslake.archive.exact.spec import MAX_DICTIONARY_BYTES, STORE, Spec
+from sxeslake.archive.ranged_file import RangedFile
+from sxeslake.errors import UnsupportedMethodError
+from sxeslake.model import KIB, MIB
+
+PREFIX_BYTES: Final = 1 * MIB  # of a content that is larger: what comes of its first part must agree
+_AGREEING: Final = 0.25  # of what comes of a prefix: its last block is cut short, and differs
+_LEAST_AGREEING_BYTES: Final = 1 * KIB
+_FEED_BYTES: Final = 32 * KIB  # then what has come is compared: most candidates fail early
+_HINTED_LEVELS: Final = {0: (6, 7, 5, 8, 4, 3), 2: (9, 8), 4: (2, 3), 6: (1,)}  # by zip's flags for the level's class
+_LZMA_LEVELS: Final = (5, 1, 7)  # one of each class of 7-Zip's: 5–6, 1–4, 7–9 encode alike
+_OUR_BLOCKS: Final = ((MIB, 0), (4 * MIB, 1))  # of our zip and 7z writers; see there
+_OUR_LZMA2_BLOCKS: Final = {level: (8 if level <= 6 else 16) * MIB for level in range(4, 10)}
+
+
+class Sample(NamedTuple):
+    """A unit to try encoders on: its content, or the first part of it; its packed bytes; how long the whole is."""
+
+    method: Method
+    content: bytes
+    packed: bytes
+    size: int
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the content is all of it."""
+        return len(self.content) == self.size
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Encoders that made samples of a method, the best first, and how fast that one was here."""
+
+    specs: tuple[Spec, ...]
+    bytes_per_second: float
+
+
+def choose(samples: Sequence[Sample], deadline: float) -> Choice:
+    """The encoders that give the packed bytes of samples of one method; none where nothing does."""
+    found: dict[Spec, set[int]] = {}
+    speeds: dict[Spec, float] = {}
+    left = set(range(len(samples)))
+    for trial in (_in_process, _in_programs):
+        for spec, hits, speed in trial(samples, left):
+            if hits:
+                found[spec], speeds[spec] = hits, speed
+            if len(hits) == len(samples):
+                return Choice((spec,), speed)
+            if monotonic() > deadline:
+                break
+        left = set(range(len(samples))).difference(*found.values())
+        if not left:
+            break
+    best = sorted(found, key=lambda spec: -len(found[spec]))
+    kept, covered = list[Spec](), set[int]()
+    for spec in best:
+        if found[spec] - covered:
+            kept.append(spec)
+            covered |= found[spec]
+    return Choice(tuple(kept), speeds[kept[0]] if kept else 0.0)
+
+
+Result = tuple[Spec, set[int], float]
+
+
+def _in_process(samples: Sequence[Sample], _: set[int]) -> Iterator[Result]:
+    for spec in in_process(samples[0].method, max(sample.size for sample in samples)):
+        began, hits, tried = monotonic(), set[int](), 0
+        for number, sample in enumerate(samples):
+            tried += len(sample.content)
+            if _makes(spec, sample):
+                hits.add(number)
+            elif not hits:
+                break  # the samples come largest first: what fails the first will not serve
+        yield spec, hits, tried / max(1e-6, monotonic() - began)
+
+
+def in_process(method: Method, size: int) -> Iterator[Spec]:
+    """Candidates that this process can run, the likeliest first."""
+    if method.name == "store":
+        yield STORE
+    elif method.name == "deflate":
+        yield from filter(_usable, _deflate(method.hint, size))
+    elif method.name in {"lzma", "lzma2"}:
+        yield from _liblzma(method)
+
+
+def _usable(spec: Spec) -> bool:
+    return encoders.missing(spec) is None
+
+
+def _deflate(hint: int, size: int) -> Iterator[Spec]:
+    first = _HINTED_LEVELS[hint]
+    levels = (*first, *(level for level in range(1, 10) if level not in first))
+    yield Spec("zlib", (levels[0], 8, 0))
+    if size <= encoders.WHOLE_BYTES:
+        yield from (Spec("isal", (level,)) for level in (1, 2, 3, 0))
+    for block, whole_tail in _OUR_BLOCKS:
+        if size > block:
+            yield from (Spec("blocks", (level, block, whole_tail)) for level in deflate.ISAL_LEVELS)
+    yield from (Spec("zlib", (level, 8, 0)) for level in levels[1:])
+    yield from (Spec("zlib", (level, 9, 0)) for level in levels)
+    if size > MIB:
+        yield from (Spec("blocks", (level, MIB, 0)) for level in range(4, 10))
+    yield from (Spec("zlib", (level, 8, strategy)) for level in (6, 9) for strategy in (1, 2, 3, 4))
+
+
+def _liblzma(method: Method) -> Iterator[Spec]:
+    found = _lzma_settings(method)
+    if found is None:
+        return
+    kind, dictionary, bits = found
+    if method.name == "lzma2" and not method.x86:
+        yield from (Spec("lzma2-blocks", (level, block)) for level, block in _OUR_LZMA2_BLOCKS.items())
+    for extreme in (0, 1):
+        for preset in (7, 6, 5, 9, 1, 3, 0, 2, 4, 8):
+            yield Spec("liblzma", (kind, preset, dictionary, *bits, extreme, int(method.x86)))
+
+
+def _lzma_settings(method: Method) -> tuple[int, int, tuple[int, int, int]] | None:
+    """LZMA (1) or LZMA2 (2), the dictionary, and lc, lp, pb."""
+    bits = (3, 0, 2)
+    if method.name == "lzma2":
+        step = method.properties[0]
+        dictionary = (2 | step & 1) << step // 2 + 11 if step < 40 else 0xFFFF_FFFF
+    else:
+        packed = method.properties[0]
+        bits = (packed % 9, packed // 9 % 5, packed // 45)
+        dictionary = int.from_bytes(method.properties[1:5], "little")
+    if not 0 < dictionary <= MAX_DICTIONARY_BYTES or bits[2] > 4:
+        return None
+    return 2 if method.name == "lzma2" else 1, dictionary, bits
+
+
+def _makes(spec: Spec, sample: Sample) -> bool:
+    """Whether an encoder gives a sample's packed bytes; of a prefix, whether what comes first agrees."""
+    made = bytearray()
+    view = memoryview(sample.content)
+    try:
+        encoder = encoders.open_encoder(spec)
+        for at in range(0, len(view), _FEED_BYTES):
+            made += encoder.feed(bytes(view[at : at + _FEED_BYTES]))
+            if sample.is_whole and not sample.packed.startswith(made):
+                return False
+        made += encoder.finish()
+    except (UnsupportedMethodError, lzma.LZMAError):
+        return False
+    return _agree(made, sample)
+
+
+def _agree(made: bytes | bytearray, sample: Sample) -> bool:
+    if sample.is_whole:
+        return made == sample.packed
+    return _common(made, sample.packed) >= max(_LEAST_AGREEING_BYTES, int(_AGREEING * len(made)))
+
+
+def _common(one: bytes | bytearray, other: bytes) -> int:
+    """How many bytes two strings share from their start."""
+    low, high = 0, min(len(one), len(other))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if one[:middle] == other[:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+# programs: all samples in one call
+
+
+def _in_programs(samples: Sequence[Sample], left: set[int]) -> Iterator[Result]:
+    if not left:
+        return
+    for spec in in_programs(samples[0].method, max(sample.size for sample in samples)):
+        if programs.missing(spec) is None:
+            began = monotonic()
+            hits = _made_by_program(spec, samples)
+            yield spec, hits, sum(len(sample.content) for sample in samples) / max(1e-6, monotonic() - began)
+
+
+def in_programs(method: Method, size: int) -> Iterator[Spec]:
+    """Candidates that are programs, the likeliest first."""
+    if method.name == "deflate":
+        yield from (Spec("7zip-deflate", (level,)) for level in (5, 1, 9, 7))
+        first = _HINTED_LEVELS[method.hint]
+        levels = (*first, *(level for level in range(1, 10) if level not in first))
+        yield from (Spec("infozip", (level,)) for level in levels)
+    elif method.name in {"lzma", "lzma2"} and not method.x86 and (found := _lzma_settings(method)):
+        kind, dictionary, bits = found
+        chunk = max(MIB, min(4 * dictionary, 256 * MIB), dictionary)  # what 7-Zip cuts where it has many threads
+        for level in _LZMA_LEVELS:
+            yield Spec("7zip-lzma", (kind, level, dictionary, *bits, 0))
+            if kind == 2 and size > chunk:
+                yield Spec("7zip-lzma", (kind, level, dictionary, *bits, -(-chunk // MIB) * MIB))
+
+
+def _made_by_program(spec: Spec, samples: Sequence[Sample]) -> set[int]:
+    with TemporaryDirectory(prefix="sxeslake-exact-") as scratch:
+        folder = Path(scratch) / "samples"
+        folder.mkdir()
+        for number, sample in enumerate(samples):
+            (folder / programs.file_name(number)).write_bytes(sample.content)
+        try:
+            made, places = programs.pack_files(spec, folder, len(samples))
+        except UnsupportedMethodError:
+            return set()
+        file = RangedFile(made)
+        try:
+            packed = [file.read(place.offset, place.size) for place in places]
+        finally:
+            file.close()
+    return {number for number, sample in enumerate(samples) if _agree(packed[number], sample)}
+
+
+def pick(sizes: Iterable[tuple[int, int]], wanted: int) -> list[int]:
+    """Of units (number, bytes) those to try on: large enough to tell encoders apart, small enough to be quick."""
+    known = sorted(sizes, key=lambda item: item[1])
+    handy = [number for number, size in known if size <= 256 * KIB]
+    if not handy:
+        return [known[0][0]] if known else []
+    places = {len(handy) - 1 - step * (len(handy) - 1) // max(1, wanted - 1) for step in range(wanted)}
+    return [handy[place] for place in sorted(places, reverse=True)]
+
+
+
+
+def first_that_makes(sample: Sample, others: Sequence[Spec]) -> Spec | None:
+    """The first encoder that gives the packed bytes of one whole unit: `others` first, then all of this process."""
+    for spec in others:
+        if spec.program is None and _makes(spec, sample):
+            return spec
+        if spec.program is not None and _made_by_program(spec, [sample]):
+            return spec
+    return next((spec for spec in in_process(sample.method, sample.size) if _makes(spec, sample)), None)

@@ -1,0 +1,156 @@
+"""Putting an archive in its place: written beside the target, then moved there in one step; whole, or not there."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import NamedTemporaryFile, TemporaryFile, mkdtemp
+from typing import BinaryIO, Literal, cast
+
+from sxeslake.archive.container import DEFAULT_LEVEL, ArchiveWriter, create_writer
+from sxeslake.archive.folder import FolderWriter
+from sxeslake.errors import AlreadyExistsError, InputError, StorageError
+from sxeslake.model import MIB, ContainerKind
+
+Fill = Callable[[ArchiveWriter], None]
+"""Hands every member to the writer, and closes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What was written: bytes (None for a folder), SHA-256, names that this system cannot hold, as written."""
+
+    size: int | None = None
+    sha256: str | None = None
+    renamed: list[tuple[str, str]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Publisher:
+    """How to write: everything but what and where."""
+
+    level: int | None = None
+    force: bool = False
+    threads: int | None = None
+    comment: bytes = b""
+
+    def check(self, out: Path, container: ContainerKind) -> None:
+        """Refuse what is there already, before anything is read."""
+        if not self.force and (out.is_dir() and any(out.iterdir()) if container == "folder" else out.exists()):
+            raise AlreadyExistsError("this is there already.", where=out, hint="`--force` writes over it.")
+        if container != "folder" and out.is_dir():
+            raise InputError("this is a folder; an archive cannot replace it.", where=out)
+
+    def to_path(self, out: Path, container: ContainerKind, fill: Fill) -> Written:
+        """Write the archive beside `out`, then move it there in one step."""
+        self.check(out, container)
+        try:
+            out.parent.mkdir(parents=True, exist_ok=True)
+            if container == "folder":
+                return _to_folder(out, fill)
+            with _beside(out) as (file, publish):
+                self._write(file, container, fill)
+                sha256, size = _digest(file)
+                publish(self.force)
+        except OSError as error:
+            raise _disk_error(error, out) from error
+        return Written(size, sha256)
+
+    def to_stream(self, stream: BinaryIO, container: ContainerKind, fill: Fill) -> Written:
+        """Write the archive to a stream that cannot seek, by way of a temporary file."""
+        if container == "folder":
+            raise InputError("a folder cannot go to standard output.", hint="Choose `--container zip` or `7z`.")
+        with TemporaryFile(prefix="sxeslake-") as file:
+            self._write(file, container, fill)
+            sha256, size = _digest(file)
+            file.seek(0)
+            shutil.copyfileobj(file, stream, MIB)
+        stream.flush()
+        return Written(size, sha256)
+
+    def _write(self, file: BinaryIO, container: Literal["zip", "7z"], fill: Fill) -> None:
+        level = DEFAULT_LEVEL if self.level is None else self.level
+        fill(create_writer(file, container, level=level, threads=self.threads, comment=self.comment))
+        file.flush()
+
+
+class _Publish:
+    """Moves the finished file to its name."""
+
+    def __init__(self, made: Path, out: Path) -> None:
+        self._made, self._out = made, out
+
+    def __call__(self, force: bool) -> None:
+        if force:
+            self._made.replace(self._out)
+            return
+        try:
+            os.link(self._made, self._out)
+        except FileExistsError as error:
+            raise AlreadyExistsError("somebody made this meanwhile.", where=self._out) from error
+        except OSError:  # no hard links here
+            if self._out.exists():
+                raise AlreadyExistsError("somebody made this meanwhile.", where=self._out) from None
+            self._made.replace(self._out)
+        else:
+            self._made.unlink()
+
+
+@contextmanager
+def _beside(out: Path) -> Iterator[tuple[BinaryIO, _Publish]]:
+    """A new file in the folder of `out`, gone if it was not published."""
+    with NamedTemporaryFile(prefix=f".{out.name[:100]}.", suffix=".partial", dir=out.parent, delete=False) as file:
+        made = Path(file.name)
+        try:
+            made.chmod(0o666 & ~_umask())
+            yield cast("BinaryIO", file), _Publish(made, out)
+        finally:
+            file.close()
+            made.unlink(missing_ok=True)
+
+
+def _to_folder(out: Path, fill: Fill) -> Written:
+    made = Path(mkdtemp(prefix=f".{out.name[:100]}.", suffix=".partial", dir=out.parent))
+    try:
+        inside = made / "whole"
+        inside.mkdir()
+        writer = FolderWriter(inside)
+        fill(writer)
+        _replace_folder(inside, out, made / "old")
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+    return Written(renamed=list(writer.renamed.items()))
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _replace_folder(made: Path, out: Path, old: Path) -> None:
+    """Put a finished folder in its place; what was there goes only when the new one is whole."""
+    made.chmod(0o777 & ~_umask())
+    if out.exists():
+        out.rename(old)
+    made.rename(out)
+
+
+def _digest(file: BinaryIO) -> tuple[str, int]:
+    file.flush()
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    hasher = hashlib.sha256()
+    while block := file.read(4 * MIB):
+        hasher.update(block)
+    return hasher.hexdigest(), size
+
+
+def _disk_error(error: OSError, out: Path) -> StorageError:
+    where = error.filename or out
+    return StorageError(f"cannot be written: {error.strerror or error}.", where=where, hint="Nothing was left behind.")

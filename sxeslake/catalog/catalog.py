@@ -1,0 +1,219 @@
+"""The catalogue of one lake: kept up to date, asked, published, made anew. What stands behind the questions of `Lake`.
+
+    catalog = Catalog(vault, time_zones={"JXA-8530F": "Asia/Tokyo"})
+    result = catalog.query("maps-by-beam-condition", {"kv": "5", "grating": "JS300N"})
+
+Every question first looks whether the log has moved on. The database of a commit stays open, so that the next
+question pays for its answer alone.
+"""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+from sxeslake.catalog import annotations, library
+from sxeslake.catalog.annotations import Remark
+from sxeslake.catalog.ask import ask, ask_freely
+from sxeslake.catalog.cache import Cache
+from sxeslake.catalog.database import Database
+from sxeslake.catalog.proof import Extent, Rebuilt, compare, extents
+from sxeslake.catalog.result import Result
+from sxeslake.catalog.sandbox import SandboxLimits, Scope
+from sxeslake.catalog.snapshot import MANIFEST_NAME, Snapshot
+from sxeslake.catalog.sync import checkpoint, rebuild, sync
+from sxeslake.catalog.vault_source import VaultSource
+from sxeslake.errors import DamagedLakeError, UsageError
+from sxeslake.vault import refs, segments
+from sxeslake.vault.commit import blank_entry
+from sxeslake.vault.state import Head, Version
+from sxeslake.vault.vault import Vault
+
+_FOLDER = "catalog"
+
+
+@dataclass(frozen=True, slots=True)
+class Annotated:
+    """What was said: the commit, None where all of it stood there already; and words on keys that look like slips."""
+
+    commit: int | None
+    annotations: tuple[Mapping[str, Any], ...]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointReport:
+    """What publishing cost, and what the catalogue is in all."""
+
+    commit: int
+    new_segments: int
+    new_parts: int
+    new_bytes: int
+    parts: int
+    bytes: int
+
+
+class Catalog:
+    """The catalogue over an open vault; safe for many threads."""
+
+    def __init__(self, vault: Vault, *, time_zones: Mapping[str, str] | None = None) -> None:
+        self._vault = vault
+        self._source = VaultSource(vault)
+        self._time_zones = dict(time_zones or {})
+        self._cache = Cache.at(vault.folder / _FOLDER)
+        self._lock = threading.RLock()
+        self._database: Database | None = None
+        self._saved: int | None = None
+
+    def close(self) -> None:
+        """Let go of the database and of a temporary cache."""
+        with self._lock:
+            if self._database is not None:
+                self._database.close()
+                self._database = None
+            self._cache.close()
+
+    # --- asking --------------------------------------------------------------------------------------------------
+
+    def query(
+        self, name: str, words: Mapping[str, object], *, folders: Sequence[Path] = (), limit: int | None = None
+    ) -> Result:
+        """The answer to a query of the library, batch by batch."""
+        bound = library.load(folders).bind(name, words)
+        return ask(self.database().reader, bound, limit=limit)
+
+    def sql(
+        self, text: str, parameters: Mapping[str, object] | None = None, *, limits: SandboxLimits | None = None
+    ) -> Result:
+        """The answer to anybody's SQL, from a child process that reads the catalogue and nothing else."""
+        return ask_freely(text, Scope(*self.database().scope(text)), parameters=parameters, limits=limits)
+
+    def database(self) -> Database:
+        """The catalogue at the newest commit."""
+        with self._lock:
+            head = self._vault.sync()
+            saved = self._saved_at()
+            # Another process may have merged the parts of this commit; the old ones go away an hour later.
+            if self._database is None or self._database.snapshot.head != head or saved != self._saved:
+                self._use(sync(self._source, self._cache, self._vault.store))
+            assert self._database is not None
+            return self._database
+
+    def _use(self, snapshot: Snapshot) -> None:
+        """Open a snapshot; the database before lives on in whatever still reads from it."""
+        self._database = self._open(snapshot, self._cache)
+        self._saved = self._saved_at()
+
+    def _open(self, snapshot: Snapshot, cache: Cache) -> Database:
+        return Database(snapshot, cache, self._vault.store.get, time_zones=self._time_zones)
+
+    def _saved_at(self) -> int | None:
+        try:
+            return (self._cache.folder / MANIFEST_NAME).stat().st_mtime_ns
+        except OSError:
+            return None
+
+    # --- keeping -------------------------------------------------------------------------------------------------
+
+    def checkpoint(self) -> CheckpointReport:
+        """Bring log and catalogue of the newest commit into the bucket; uploads only what no checkpoint holds yet."""
+        with self._lock:
+            snapshot = self.database().snapshot
+            log = segments.publish(self._vault.store, self._vault.state)
+            done = checkpoint(self._vault.store, self._cache, snapshot)
+            self._use(done.snapshot)
+            return CheckpointReport(
+                snapshot.head.number, 0 if log is None else log.segments, done.parts,
+                done.bytes + (0 if log is None else log.bytes), len(done.snapshot.parts),
+                sum(part.bytes for part in done.snapshot.parts),
+            )  # fmt: skip
+
+    def rebuild(self) -> Rebuilt:
+        """Make the catalogue anew from the log, the manifests and the packs alone, and hold it against the old one."""
+        with self._lock:
+            self._vault.sync()
+            before = self._extents_before()
+            with _beside(self._cache.folder) as made:
+                snapshot = rebuild(self._source, made)
+                fresh = self._open(snapshot, made)
+                proof = compare(before, extents(fresh), snapshot.head.number)
+                fresh.close()
+                for part in snapshot.parts:
+                    target = self._cache.path(part)
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    made.path(part).replace(target)  # also over a part whose bytes have changed
+                self._cache.save(snapshot, force=True)
+            self._use(snapshot)
+            return proof
+
+    def _extents_before(self) -> dict[str, Extent] | None:
+        """What the catalogue that is here says; None where it cannot be read."""
+        import duckdb  # noqa: PLC0415 - loaded by the database
+
+        try:
+            return extents(self.database())
+        except (duckdb.Error, OSError, DamagedLakeError):
+            return None
+
+    # --- annotations ---------------------------------------------------------------------------------------------
+
+    def annotate(self, remarks: Sequence[Remark], *, tool: str, message: str | None = None) -> Annotated:
+        """Append what people say to the log, in one commit; NotFoundError for a place that is not there."""
+        database = self.database()
+        said = [item for remark in remarks for item in self._items(database, remark)]
+        used = database.table("SELECT DISTINCT key FROM annotations").column("key").to_pylist()
+        notes = tuple(annotations.slips([item["key"] for item in said], used))
+        new = [item for item in said if not self._stands(item)]
+        if not new:
+            return Annotated(None, tuple(said), notes)
+        entry = blank_entry(tool, message)
+
+        def build(head: Head) -> Any:
+            return replace(entry, number=head.number + 1, previous=head.digest, annotations=tuple(new))
+
+        record = self._vault.commit(build)
+        assert record is not None
+        return Annotated(record.entry.number, tuple(said), notes)
+
+    def _items(self, database: Database, remark: Remark) -> list[dict[str, Any]]:
+        if remark.analysis and remark.position:
+            raise UsageError("an annotation is of an analysis or of a position, not of both.", where=remark.ref)
+        version = refs.find(self._vault.state, remark.ref)
+        number = None if refs.parse(remark.ref).version is None else version.version
+        uuid = self._uuid(database, version, remark)
+        return annotations.items(version.sample, number, remark.target, uuid, remark.values)
+
+    def _uuid(self, database: Database, version: Version, remark: Remark) -> str | None:
+        """The analysis or position that is meant, of those the version has."""
+        written = remark.analysis or remark.position
+        if written is None:
+            return None
+        table, column = ("analyses", "analysis_uuid") if remark.analysis else ("positions", "position_uuid")
+        sql = f"SELECT {column} AS uuid FROM {table} WHERE sample = $sample AND version = $version"
+        rows = database.table(sql, {"sample": version.sample, "version": version.version})
+        return annotations.full_uuid(written, rows.column("uuid").to_pylist(), remark.target, version.name)
+
+    def _stands(self, item: Mapping[str, Any]) -> bool:
+        """Whether it would say nothing new."""
+        place = (item["version"], item["target"], item["uuid"], item["key"])
+        values = {
+            (each.version, each.target, each.uuid, each.key): each.value
+            for each in self._vault.state.annotations(item["sample"], item["version"] or 0)
+        }
+        return values.get(place) == item["value"]
+
+
+@contextmanager
+def _beside(folder: Path) -> Iterator[Cache]:
+    """A cache in a new folder beside another one, on the same disk; gone afterwards."""
+    made = Path(mkdtemp(prefix=f"{folder.name}-anew-", dir=folder.parent))
+    try:
+        yield Cache(made)
+    finally:
+        shutil.rmtree(made, ignore_errors=True)

@@ -1,0 +1,57 @@
+"""Whether two catalogues say the same: rows and a hash of all rows, table by table, in whatever order they stand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sxeslake.catalog.database import Database
+from sxeslake.catalog.tables import TABLES
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """A table's rows, and the sum of their 64-bit hashes."""
+
+    rows: int
+    hashes: str
+
+
+@dataclass(frozen=True, slots=True)
+class TableProof:
+    """One table of two catalogues; no rows `before` where it could not be read."""
+
+    table: str
+    rows: int
+    rows_before: int | None
+    equal: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """A catalogue made anew, held against the one that was there."""
+
+    equal: bool
+    commit: int
+    tables: tuple[TableProof, ...]
+
+
+def extents(database: Database) -> dict[str, Extent]:
+    """Every table's extent."""
+    found = {}
+    for table in TABLES:
+        # A sum, for equal rows would cancel out in an exclusive or.
+        sql = f"SELECT count(*) AS n, coalesce(sum(hash(t)::HUGEINT), 0)::VARCHAR AS hashes FROM {table.name} AS t"
+        (row,) = database.table(sql).to_pylist()
+        found[table.name] = Extent(row["n"], row["hashes"])
+    return found
+
+
+def compare(before: Mapping[str, Extent] | None, after: Mapping[str, Extent], commit: int) -> Rebuilt:
+    """The proof that two catalogues are equal, or where they part."""
+    was = before or {}
+    proofs = tuple(
+        TableProof(name, now.rows, was[name].rows if name in was else None, was.get(name) == now)
+        for name, now in after.items()
+    )
+    return Rebuilt(all(proof.equal for proof in proofs), commit, proofs)

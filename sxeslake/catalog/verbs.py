@@ -1,0 +1,163 @@
+"""The verbs of a lake that ask and annotate, apart from the others: what `Lake` inherits.
+
+    lake.query("maps-by-beam-condition", kv=5, grating="JS300N").df()
+    lake.positions(current_na="90..110", text="CuFeS2").rows()
+    lake.sql("SELECT grating, count(*) AS maps FROM analyses WHERE kind = 'map' GROUP BY grating")
+    lake.annotate("ti-grains", role="standard", material="TiN")
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sxeslake.errors import InputError, NotFoundError
+from sxeslake.version import TOOL
+
+if TYPE_CHECKING:
+    from sxeslake.catalog.catalog import Annotated, Catalog, CheckpointReport
+    from sxeslake.catalog.header import Query
+    from sxeslake.catalog.proof import Rebuilt
+    from sxeslake.catalog.result import Result
+    from sxeslake.catalog.sandbox import SandboxLimits
+    from sxeslake.catalog.schema import Table
+    from sxeslake.vault.vault import Vault
+
+# The engine is imported by the verbs that need it: `ls` on a thin laptop must not wait for DuckDB.
+
+
+class CatalogVerbs:
+    """Query, find, sql, annotate, and what keeps the catalogue.
+
+    Words of a query are its own parameters and the shared filters, as on the command line: `kv=5`, `kv="4.9..5.1"`,
+    `kv=(4.9, None)`, `grating=["JS300N", "JS50*"]`, `since="2018-04"`. A result has all its rows when it is handed
+    out; with `stream=True` it reads them as they are asked for, once, while the lake is open.
+    """
+
+    _vault: Vault
+    _catalog: Catalog | None = None
+    _catalog_lock = threading.Lock()
+
+    def query(
+        self,
+        name: str,
+        *,
+        limit: int | None = None,
+        queries: Sequence[str | Path] = (),
+        stream: bool = False,
+        **words: object,
+    ) -> Result:
+        """The answer to a question of the library, or of a folder of one's own in `queries`.
+
+        Raises NotFoundError for an unknown query, UsageError for an unknown or unreadable word, with near misses.
+        """
+        result = self._asked().query(name, words, folders=[Path(folder) for folder in queries], limit=limit)
+        return result if stream else _kept(result)
+
+    def maps(self, **filters: object) -> Result:
+        """Maps whose positions all fit; one row a map, newest first."""
+        return self.query("maps-by-beam-condition", **filters)
+
+    def positions(self, **filters: object) -> Result:
+        """Positions that fit; one row a position."""
+        return self.query("positions-by-condition", **filters)
+
+    def find(self, text: str, **filters: object) -> Result:
+        """Names, comments, operators, projects, paths, annotations and documents that hold all the words."""
+        return self.query("find-text", **{**filters, "text": text})
+
+    def conditions(self, **filters: object) -> Result:
+        """Each condition's values, and how many positions, archives and samples have them."""
+        return self.query("condition-values", **filters)
+
+    def sql(
+        self, text: str, *, limits: SandboxLimits | None = None, stream: bool = False, **parameters: object
+    ) -> Result:
+        """The answer to one SELECT over the catalogue's tables; `$name` in it is bound to the parameter of that name.
+
+        It runs in a child process that reads the catalogue and nothing else, under `limits` of time and memory.
+        """
+        result = self._asked().sql(text, parameters, limits=limits)
+        return result if stream else _kept(result)
+
+    def queries(self, folders: Sequence[str | Path] = ()) -> list[Query]:
+        """The questions there are: name, title, help, parameters."""
+        from sxeslake.catalog import library
+
+        return list(library.load([Path(folder) for folder in folders]))
+
+    def schema(self, table: str | None = None) -> list[Table]:
+        """The catalogue's tables, or one of them: columns with type, unit, source field and conversion."""
+        from sxeslake.catalog.near import did_you_mean
+        from sxeslake.catalog.tables import BY_NAME, TABLES
+
+        if table is None:
+            return list(TABLES)
+        if table not in BY_NAME:
+            raise NotFoundError(f'there is no table "{table}".', hint=did_you_mean(table, BY_NAME))
+        return [BY_NAME[table]]
+
+    def annotate(
+        self,
+        ref: str,
+        /,
+        *,
+        analysis: str | None = None,
+        position: str | None = None,
+        message: str | None = None,
+        **values: object,
+    ) -> Annotated:
+        """Say `key=value` of a sample, a version (`name@2`), an analysis or a position; None or "" takes a key back.
+
+        Who and when are kept with it; the archive is not touched. Raises NotFoundError for a place that is not there.
+        """
+        from sxeslake.catalog.annotations import Remark, checked
+
+        remark = Remark(ref, checked(values), analysis, position)
+        return self._asked().annotate([remark], tool=TOOL, message=message)
+
+    def annotate_csv(self, path: str | Path, *, message: str | None = None) -> Annotated:
+        """Annotate by a table: `sample`, perhaps `analysis` and `position`, then a column a key, in one commit."""
+        from sxeslake.catalog.annotations import parse_csv
+
+        try:
+            text = Path(path).read_text(encoding="utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise InputError(f"this table is not UTF-8 text: byte {error.start}.", where=path) from None
+        except OSError as error:
+            raise NotFoundError(f"this table cannot be read: {error.strerror}.", where=path) from None
+        return self._asked().annotate(parse_csv(text, path), tool=TOOL, message=message)
+
+    def checkpoint(self) -> CheckpointReport:
+        """Publish the log and the catalogue of the newest commit, so that new clients start from them."""
+        return self._asked().checkpoint()
+
+    def rebuild_catalog(self) -> Rebuilt:
+        """Make the catalogue anew from the log and the packs, and say whether the one that was here is equal to it."""
+        return self._asked().rebuild()
+
+    def _asked(self) -> Catalog:
+        """The catalogue, opened by the first question."""
+        from sxeslake.catalog.catalog import Catalog
+
+        with self._catalog_lock:
+            if self._catalog is None:
+                self._catalog = Catalog(self._vault, time_zones=self._time_zones())
+            return self._catalog
+
+    def _time_zones(self) -> Mapping[str, str]:
+        """Time zone by instrument; `Lake` takes them from the user's settings."""
+        return {}
+
+    def _close_catalog(self) -> None:
+        if self._catalog is not None:
+            self._catalog.close()
+            self._catalog = None
+
+
+def _kept(result: Result) -> Result:
+    """The result with all its rows, which outlive the lake's being open."""
+    result.arrow()
+    return result

@@ -1,0 +1,181 @@
+"""Forget versions, by name or by rule, and take it back: marks in the log; `gc` frees the room."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+
+from sxeslake.errors import ConflictError, SampleNotFoundError, UsageError
+from sxeslake.format.logentry import Entry
+from sxeslake.upkeep.durations import Span, moment
+from sxeslake.vault import refs
+from sxeslake.vault.commit import blank_entry
+from sxeslake.vault.state import Head, State, Version
+from sxeslake.vault.vault import Vault
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What to keep of each sample: whatever any rule keeps. `keep_within` counts back from its newest version."""
+
+    keep_last: int | None = None
+    keep_within: Span | None = None
+
+    def __bool__(self) -> bool:
+        return self.keep_last is not None or self.keep_within is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A version, and why it stays; None where it goes."""
+
+    sample: str
+    version: int
+    ingested_at: str
+    name: str
+    bytes_source: int
+    kept_because: str | None = None
+
+
+@dataclass(slots=True)
+class ForgetReport:
+    """What was forgotten, or would be; what the rules keep."""
+
+    dry_run: bool
+    commit: int | None = None
+    forgotten: list[Judged] = field(default_factory=list)
+    kept: list[Judged] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class RestoreReport:
+    """What is back."""
+
+    commit: int | None = None
+    restored: list[Judged] = field(default_factory=list)
+
+
+def forget(
+    vault: Vault, texts: Sequence[str], policy: Policy, *, dry_run: bool, tool: str, message: str | None = None
+) -> ForgetReport:
+    """Mark versions as forgotten: those named, or those that no rule keeps. A held or tagged version refuses."""
+    if policy and any(refs.parse(text).version is not None for text in texts):
+        raise UsageError("a rule keeps versions of a whole sample.", hint="Name the sample, without `@`.")
+    if policy.keep_last is not None and policy.keep_last < 1:
+        raise UsageError("--keep-last keeps one version or more.")
+    vault.sync()
+    report = ForgetReport(dry_run)
+    blank = blank_entry(tool, message)
+
+    def build(head: Head) -> Entry | None:
+        report.forgotten, report.kept = judge(vault.state, chosen(vault.state, texts), policy)
+        if not report.forgotten:
+            return None
+        going = tuple((row.sample, row.version) for row in report.forgotten)
+        return replace(blank, number=head.number + 1, previous=head.digest, forgotten=going)
+
+    if dry_run:
+        build(vault.state.head())
+        return report
+    record = vault.commit(build)
+    report.commit = record.entry.number if record else None
+    return report
+
+
+def judge(state: State, versions: Sequence[Version], policy: Policy) -> tuple[list[Judged], list[Judged]]:
+    """Which versions go, which stay. ConflictError where something marked was named outright."""
+    going: list[Judged] = []
+    kept: list[Judged] = []
+    for sample, group in groupby(versions, key=lambda version: version.sample):
+        marks, own = state.marks(sample), list(group)
+        for version, reason in zip(own, rules_keep(own, policy), strict=True):
+            why = reason or _marked(marks.get(version.version, []))
+            (kept if why else going).append(_judged(version, why))
+    if kept and not policy:
+        marked = ", ".join(f"{row.sample}@{row.version} ({row.kept_because})" for row in kept)
+        raise ConflictError(
+            f"held or tagged, and not to be forgotten: {marked}.",
+            hint="`sxeslake release` and `sxeslake tag --remove` take that back. Nothing was forgotten.",
+        )
+    return going, kept
+
+
+def rules_keep(versions: Sequence[Version], policy: Policy) -> list[str | None]:
+    """For each version of one sample, from old to new, the rule that keeps it."""
+    reasons: list[str | None] = [None] * len(versions)
+    if policy.keep_within is not None:
+        times = [moment(version.time) for version in versions]
+        since = policy.keep_within.before(max(times))
+        reasons = ["within the span" if time >= since else None for time in times]
+    if policy.keep_last is not None:
+        first = len(versions) - policy.keep_last
+        reasons = ["among the last" if place >= first else reason for place, reason in enumerate(reasons)]
+    return reasons
+
+
+def _marked(marks: Sequence[tuple[str, str]]) -> str | None:
+    words = ["held" if kind == "hold" else f"tagged {tag}" for kind, tag in sorted(marks)]
+    return ", ".join(words) or None
+
+
+def _judged(version: Version, why: str | None = None) -> Judged:
+    archive = version.archive
+    name = str(archive.source.get("name", ""))
+    return Judged(archive.sample, archive.version, version.time, name, archive.bytes_source, why)
+
+
+def chosen(state: State, texts: Sequence[str], status: str = "live") -> list[Version]:
+    """The versions that are meant: `name@2` is one, `name` all of that sample, a glob all of the samples it fits."""
+    found: dict[tuple[str, int], Version] = {}
+    for text in texts:
+        matches = _matching(state, text, status)
+        if not matches:
+            matches = [_absent(state, text, status)]
+        found.update(((version.sample, version.version), version) for version in matches)
+    return [found[key] for key in sorted(found)]
+
+
+def _matching(state: State, text: str, status: str) -> list[Version]:
+    ref = refs.parse(text)
+    if ref.version is not None:
+        number = refs.number_of(state, ref)
+        return state.versions("status = ? AND v.sample = ? AND v.version = ?", (status, ref.sample, number))
+    exact = state.versions("status = ? AND v.sample = ?", (status, text))
+    if exact:
+        return exact
+    everything = state.versions("status = ?", (status,))
+    return [version for version in everything if fnmatch.fnmatchcase(version.sample, text)]
+
+
+def _absent(state: State, text: str, status: str) -> Version:
+    if status == "live":
+        return refs.find(state, text)  # raises, with near misses
+    ref = refs.parse(text)
+    number = refs.number_of(state, ref) if ref.version else None
+    for version in state.versions("v.sample = ?", (ref.sample,)):
+        if number is None or version.version == number:
+            if version.status == "collected":
+                raise SampleNotFoundError(
+                    f"{text} was forgotten and has been collected: its bytes are gone.", hint="Ingest it again."
+                )
+            raise ConflictError(f"{text} is not forgotten.", hint="There is nothing to restore.")
+    raise SampleNotFoundError(f"nothing that was forgotten is called {text!r}.", hint="`sxeslake log` tells what was.")
+
+
+def restore(vault: Vault, texts: Sequence[str], *, tool: str, message: str | None = None) -> RestoreReport:
+    """Bring back what was forgotten and is not collected yet."""
+    vault.sync()
+    report = RestoreReport()
+    blank = blank_entry(tool, message)
+
+    def build(head: Head) -> Entry | None:
+        versions = chosen(vault.state, texts, "forgotten")
+        report.restored = [_judged(version) for version in versions]
+        back = tuple((version.sample, version.version) for version in versions)
+        return replace(blank, number=head.number + 1, previous=head.digest, restored=back)
+
+    record = vault.commit(build)
+    report.commit = record.entry.number if record else None
+    return report

@@ -1,0 +1,345 @@
+"""Collect: condemn in one log entry what no live version needs, then delete it; beside writers, without locks.
+
+The entry comes first, the deletes after it, and an id is never used twice: so a delete may be late, lost or repeated,
+and a collector that died leaves nothing but work for the next one.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+from sxeslake.archive.parallel import in_order
+from sxeslake.errors import ConflictError, DamagedLakeError, DeadObjectsError, ObjectNotFoundError
+from sxeslake.format import keys, logentry
+from sxeslake.format.logentry import Entry, PackAdded
+from sxeslake.format.pack import Footer
+from sxeslake.model import GIB, Progress
+from sxeslake.storage import ObjectInfo
+from sxeslake.upkeep import gc_plan
+from sxeslake.upkeep.durations import Span, moment
+from sxeslake.upkeep.gc_needs import needed_keys
+from sxeslake.upkeep.gc_plan import Plan
+from sxeslake.upkeep.gc_rewrite import rewrite
+from sxeslake.vault.commit import blank_entry
+from sxeslake.vault.packing import Packer, Written
+from sxeslake.vault.state import Head
+from sxeslake.vault.vault import Vault
+
+ORPHAN_AGE_S = 3600  # an upload that no commit names may belong to an ingest that is still running
+_ATTEMPTS = 20  # other collectors that came first
+_ROUND_BYTES = 4 * GIB  # rewritten before a commit: what a crash can cost
+
+
+@dataclass(frozen=True, slots=True)
+class GcOptions:
+    """How to collect. `grace` None: at once, but for young orphans; a span: later, for readers; 0: all at once."""
+
+    grace: Span | None = None
+    dry_run: bool = False
+
+
+@dataclass(slots=True)
+class GcReport:
+    """What a collection did, or would do."""
+
+    dry_run: bool
+    commit: int | None = None
+    collected: list[str] = field(default_factory=list)
+    packs_condemned: int = 0
+    packs_rewritten: int = 0
+    manifests_condemned: int = 0
+    orphans: int = 0
+    bytes_freed: int = 0
+    bytes_written: int = 0
+    bytes_later: int = 0
+    later: list[str] = field(default_factory=list)  # why something stays, in words
+
+
+class _PlanAnew(ConflictError):
+    """Another collector, or a repair, came first: what was planned may rest on what it took."""
+
+
+@dataclass(slots=True)
+class _Round:
+    """A plan at a head, and the objects that it is about."""
+
+    head: int
+    plan: Plan
+    kinds: Mapping[str, str]
+    needs: set[str]  # packs that live versions refer to
+    packs: list[str] = field(default_factory=list)  # to be condemned
+    manifests: list[str] = field(default_factory=list)
+    collected: tuple[tuple[str, int], ...] = ()
+    orphans: int = 0
+    written: list[Written] = field(default_factory=list)
+    replaced: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    whole: bool = True  # False: more packs wait to be rewritten
+
+
+class Collector:
+    """One collection of one lake."""
+
+    def __init__(
+        self,
+        vault: Vault,
+        options: GcOptions,
+        *,
+        tool: str,
+        message: str | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        vault.file.check_writable(vault.store.url)
+        if vault.damage:
+            raise DamagedLakeError(
+                "nothing is collected from a lake whose log is damaged.", hint="Run `sxeslake repair`."
+            )
+        self._vault, self._options, self._tool, self._message = vault, options, tool, message
+        self._progress = progress
+        self.report = GcReport(options.dry_run)
+        self._listed: dict[str, ObjectInfo] = {}
+        self._gone: set[str] = set()  # keys deleted so far
+
+    def run(self) -> GcReport:
+        """Condemn, rewrite, delete; in rounds, where there is much to rewrite."""
+        whole, lost_races = False, 0
+        while not whole:
+            self._vault.sync()
+            self._list()
+            made = self._plan()
+            whole = made.whole or self._options.dry_run
+            self._count(made)
+            if not self._options.dry_run:
+                try:
+                    self._rewrite(made)
+                    self._commit(made)
+                except (DeadObjectsError, _PlanAnew):
+                    lost_races += 1
+                    if lost_races == _ATTEMPTS:
+                        raise
+                    whole = False
+                    continue
+            self._delete(made)
+        if not self._options.dry_run:
+            self.report.bytes_freed += self._vault.store.sweep(ORPHAN_AGE_S)
+        return self.report
+
+    # --- planning ------------------------------------------------------------------------------------------------
+
+    def _list(self) -> None:
+        prefixes = (keys.PACK_PREFIX, keys.MANIFEST_PREFIX, keys.BODY_PREFIX)
+        self._listed = {info.key: info for prefix in prefixes for info in self._vault.store.list(prefix)}
+
+    def _plan(self) -> _Round:
+        state = self._vault.state
+        head = state.head().number
+        versions = state.versions()
+        records = state.packs()
+        needed = needed_keys(self._vault, versions)
+        footers = ((record.kind, footer) for record, footer in self._footers(records) if footer is not None)
+        held = gc_plan.gather(footers, sum(record.blobs for record in records.values()))
+        plan = gc_plan.plan(held, needed)
+        if plan.lost:
+            raise DamagedLakeError(
+                f"{plan.lost} blobs of live versions are in no pack; nothing is collected from a damaged lake.",
+                hint="Run `sxeslake verify`, then `sxeslake repair`.",
+            )
+        needs = state.resolved(sorted({pack for version in versions for pack in version.archive.needs}))
+        made = _Round(head, plan, {pack: records[pack].kind for pack in records}, needs)
+        blind = [pack for pack in records if pack not in set(held.packs) and pack not in needs]
+        made.whole = self._bound(plan, records)
+        made.packs = [*plan.dead, *blind, *plan.merged, *(item.pack for item in plan.rewrites)]
+        live_manifests = {version.archive.manifest for version in versions}
+        made.manifests = sorted(state.manifests().keys() - live_manifests)
+        forgotten = state.versions("status = 'forgotten'")
+        made.collected = tuple((version.sample, version.version) for version in forgotten)
+        self._add_orphans(made)
+        return made
+
+    def _footers(self, records: Mapping[str, PackAdded]) -> Iterator[tuple[PackAdded, Footer | None]]:
+        def reading(record: PackAdded) -> Footer | None:
+            try:
+                return self._vault.footer(record)
+            except (DamagedLakeError, ObjectNotFoundError):  # kept as it is, whatever is in it
+                return None
+
+        jobs = ((lambda record=record: reading(record)) for record in records.values())
+        yield from zip(records.values(), in_order(jobs, threads=8), strict=True)
+
+    @staticmethod
+    def _bound(plan: Plan, records: Mapping[str, PackAdded]) -> bool:
+        """Leave for the next round what goes beyond one commit; whether that is nothing."""
+        total = 0
+        for place, item in enumerate(plan.rewrites):
+            total += records[item.pack].bytes
+            if place and total > _ROUND_BYTES:
+                del plan.rewrites[place:]
+                return False
+        return True
+
+    def _add_orphans(self, made: _Round) -> None:
+        """Objects that the log has never heard of: condemned too, unless they are so young that a writer may live."""
+        age = ORPHAN_AGE_S if self._options.grace is None else self._grace_s()
+        young, young_bytes = 0, 0
+        state = self._vault.state
+        for prefix, table, into in (
+            (keys.PACK_PREFIX, "packs", made.packs), (keys.MANIFEST_PREFIX, "manifests", made.manifests)
+        ):  # fmt: skip
+            found = {keys.id_of(key): info for key, info in self._listed.items() if key.startswith(prefix)}
+            ids = {name: info for name, info in found.items() if name is not None}
+            for name in sorted(ids.keys() - state.known(table, sorted(ids))):
+                if ids[name].modified > time.time() - age:
+                    young, young_bytes = young + 1, young_bytes + ids[name].size
+                else:
+                    made.orphans += 1
+                    into.append(name)
+        if young:
+            self.report.later = [
+                f"{young} objects of {young_bytes} bytes are named by no commit, and so young that an ingest may be running"
+            ]
+            self.report.bytes_later = young_bytes
+
+    def _grace_s(self) -> float:
+        now = datetime.now(UTC)
+        return 0.0 if self._options.grace is None else (now - self._options.grace.before(now)).total_seconds()
+
+    def _count(self, made: _Round) -> None:
+        report = self.report
+        if not self._options.dry_run:
+            return
+        report.packs_condemned, report.manifests_condemned = len(made.packs), len(made.manifests)
+        report.packs_rewritten, report.orphans = len(made.plan.rewrites), made.orphans
+        report.collected = [f"{sample}@{version}" for sample, version in made.collected]
+
+    # --- writing -------------------------------------------------------------------------------------------------
+
+    def _rewrite(self, made: _Round) -> None:
+        """Copy what is alive in badly filled packs, and note for each condemned pack what stands in for it."""
+        new: dict[str, set[str]] = {}
+        if made.plan.rewrites:
+            records = self._vault.state.packs()
+            packer = Packer(self._vault.store)
+            if self._progress is not None:
+                self._progress.start("rewrite packs", sum(records[item.pack].bytes for item in made.plan.rewrites))
+            try:
+                for item in made.plan.rewrites:
+                    footer = self._vault.footer(records[item.pack])
+                    new[item.pack] = rewrite(
+                        self._vault, packer, made.kinds[item.pack], footer, item.keep, self._advance
+                    )
+                made.written = packer.finish()
+            finally:
+                packer.close()
+                if self._progress is not None:
+                    self._progress.finish()
+        made.replaced = {pack: () for pack in made.plan.dead if pack in made.needs}
+        for item in made.plan.rewrites:
+            made.replaced[item.pack] = tuple(sorted(new[item.pack].union(*(new.get(p, {p}) for p in item.elsewhere))))
+        for pack, others in made.plan.merged.items():
+            made.replaced[pack] = tuple(sorted(set().union(*(new.get(other, {other}) for other in others))))
+
+    def _advance(self, done: int) -> None:
+        if self._progress is not None:
+            self._progress.advance(done)
+
+    def _commit(self, made: _Round) -> None:
+        blank = blank_entry(self._tool, self._message)
+        record = self._vault.commit(lambda head: self._entry(made, blank, head))
+        if record is None:
+            return
+        entry, report = record.entry, self.report
+        self._vault.index.add([item.footer for item in made.written])
+        report.commit = entry.number
+        report.collected += [f"{sample}@{version}" for sample, version in entry.collected]
+        report.packs_condemned += len(entry.condemned_packs)
+        report.packs_rewritten += len(made.plan.rewrites)
+        report.manifests_condemned += len(entry.condemned_manifests)
+        report.orphans += made.orphans
+        report.bytes_written += sum(item.record.bytes for item in made.written)
+
+    def _entry(self, made: _Round, blank: Entry, head: Head) -> Entry | None:
+        """The entry for a head: the plan, less what newcomers need that were committed since it was made."""
+        spared = self._needed_since(made.head)
+        forgotten = {(v.sample, v.version) for v in self._vault.state.versions("status = 'forgotten'")}
+        packs = tuple(pack for pack in made.packs if pack not in spared)
+        manifests = tuple(item for item in made.manifests if item not in spared)
+        collected = tuple(version for version in made.collected if version in forgotten)
+        if not packs and not manifests and not collected:
+            return None
+        return replace(
+            blank, number=head.number + 1, previous=head.digest, collected=collected,
+            packs=tuple(item.record for item in made.written), condemned_packs=packs, condemned_manifests=manifests,
+            replaced={pack: made.replaced[pack] for pack in packs if pack in made.replaced},
+        )  # fmt: skip
+
+    def _needed_since(self, number: int) -> set[str]:
+        """Packs and manifests that versions need which were added or restored behind an entry."""
+        state = self._vault.state
+        spared: set[str] = set()
+        for after, _, data, body in state.log(number):
+            entry = logentry.load(data, body, where=keys.log_key(after))
+            if entry.condemned_packs or entry.condemned_manifests or entry.replaced or entry.moved:
+                raise _PlanAnew("another collector was first.", hint="Run the command again.")
+            packs, manifests = entry.referenced()
+            spared |= packs | manifests
+            for sample, version in entry.restored:
+                for back in state.versions("v.sample = ? AND v.version = ?", (sample, version)):
+                    spared |= {back.archive.manifest} | state.resolved(back.archive.needs)
+        return spared
+
+    # --- deleting ------------------------------------------------------------------------------------------------
+
+    def _delete(self, made: _Round) -> None:
+        """Delete what is condemned and still there: of this collection, and of one that died before it could."""
+        now, grace = datetime.now(UTC), self._grace_s()
+        condemned = self._condemned_times()
+        if self._options.dry_run:
+            fresh = (*map(keys.pack_key, made.packs), *map(keys.manifest_key, made.manifests))
+            condemned |= {key: now for key in fresh if key in self._listed}
+        ripe = [key for key, since in condemned.items() if (now - since).total_seconds() >= grace]
+        ripe += self._waste_bodies()
+        waiting = sum(self._listed[key].size for key in condemned.keys() - set(ripe))
+        if waiting:
+            self.report.bytes_later += waiting
+            self.report.later.append(
+                f"{waiting} bytes are condemned, and deleted by the first gc after their grace period for readers"
+            )
+        self.report.bytes_freed += sum(self._listed[key].size for key in ripe if key not in self._gone)
+        if not self._options.dry_run:
+            self._vault.store.delete(ripe)
+            self._gone.update(ripe)
+
+    def _condemned_times(self) -> dict[str, datetime]:
+        """Condemned objects that the listing shows, and when their sentence was committed."""
+        found: dict[str, datetime] = {}
+        for table, key_of in (("packs", keys.pack_key), ("manifests", keys.manifest_key)):
+            ids = [name for key in self._listed if (name := keys.id_of(key)) is not None and key_of(name) == key]
+            for name, since in self._vault.state.condemned_since(table, ids):
+                found[key_of(name)] = moment(since)
+        return found
+
+    def _waste_bodies(self) -> list[str]:
+        """Bodies of entries whose number went to another commit: they can never be named any more."""
+        state = self._vault.state
+        listed = [key for key in self._listed if key.startswith(keys.BODY_PREFIX)]
+        if not listed:
+            return []
+        named = state.body_keys()
+        head = state.head().number
+        waste = []
+        for key in listed:
+            if key not in named:
+                end = min(logentry.BODY_HEAD_BYTES, self._listed[key].size)
+                number = logentry.number_of_body(self._vault.store.get_range(key, 0, end))
+                if number is not None and number <= head:
+                    waste.append(key)
+        return waste
+
+
+def collect(
+    vault: Vault, options: GcOptions, *, tool: str, message: str | None = None, progress: Progress | None = None
+) -> GcReport:
+    """Free the room that nobody needs any more."""
+    return Collector(vault, options, tool=tool, message=message, progress=progress).run()

@@ -1,0 +1,164 @@
+"""What a collection would do, from what packs hold and what live versions need. Pure: arrays in, a plan out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from sxeslake.format.pack import Footer
+
+BADLY_FILLED = 0.6  # of a pack's stored bytes alive: below it, the copy costs less than the room that it frees
+SMALL_BYTES = 4 * 2**20  # an eighth of a full pack
+MANY_SMALL = 64  # small packs of a kind that are worth joining: each costs a request and a line in every listing
+
+U8 = npt.NDArray[np.uint8]
+U32 = npt.NDArray[np.uint32]
+U64 = npt.NDArray[np.uint64]
+F32 = npt.NDArray[np.float32]
+Bools = npt.NDArray[np.bool_]
+
+
+def keys_of(digests: U8) -> U64:
+    """The first 8 bytes of each digest; two that agree by chance only keep a blob alive."""
+    return np.ascontiguousarray(digests[:, :8]).view(">u8").ravel().astype(np.uint64)
+
+
+@dataclass(slots=True)
+class Holdings:
+    """The blobs of some packs, as columns: some 50 bytes a blob, and no Python object."""
+
+    packs: list[str]
+    kinds: list[str]
+    starts: npt.NDArray[np.int64]  # of each pack's blobs, and the end
+    digests: U8
+    share: F32  # of the pack's stored bytes that a blob takes
+
+    @property
+    def stored(self) -> npt.NDArray[np.float64]:
+        """The bytes of each pack's frames."""
+        return _per_pack(self.share, self.starts)
+
+
+def gather(footers: Iterable[tuple[str, Footer]], blobs: int) -> Holdings:
+    """Footers, each with the kind of its pack, as one table of at most `blobs` rows."""
+    held = Holdings([], [], np.zeros(1, np.int64), np.empty((blobs, 32), np.uint8), np.empty(blobs, np.float32))
+    starts = [0]
+    for kind, footer in footers:
+        here = slice(starts[-1], starts[-1] + len(footer.digests))
+        held.digests[here] = footer.digests
+        held.share[here] = shares(footer)
+        held.packs.append(footer.pack_id)
+        held.kinds.append(kind)
+        starts.append(here.stop)
+    held.starts = np.asarray(starts, np.int64)
+    held.digests, held.share = held.digests[: starts[-1]], held.share[: starts[-1]]
+    return held
+
+
+def shares(footer: Footer) -> F32:
+    """The stored bytes of each blob: its part of its frame, by raw size."""
+    if not len(footer.sizes):
+        return np.empty(0, np.float32)
+    firsts = np.cumsum(footer.frame_blobs, dtype=np.int64) - footer.frame_blobs
+    raw = np.maximum(np.add.reduceat(footer.sizes.astype(np.float64), firsts), 1)
+    return (footer.sizes * np.repeat(footer.frame_lengths / raw, footer.frame_blobs)).astype(np.float32)
+
+
+@dataclass(slots=True)
+class Rewrite:
+    """A pack to rewrite: which of its blobs go into the new one, and which packs have the rest of what is needed."""
+
+    pack: str
+    keep: Bools
+    elsewhere: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Plan:
+    """Which packs nobody needs, which are copies, and which are to be written anew."""
+
+    dead: list[str] = field(default_factory=list)
+    merged: dict[str, tuple[str, ...]] = field(default_factory=dict)  # all that is needed of it stands in those
+    rewrites: list[Rewrite] = field(default_factory=list)
+    lost: int = 0  # needed blobs that no pack holds
+
+
+def plan(held: Holdings, needed: U64, *, badly_filled: float = BADLY_FILLED, many_small: int = MANY_SMALL) -> Plan:
+    """Decide for each pack; `needed` are the sorted keys of the blobs that live versions consist of."""
+    keys = keys_of(held.digests)
+    live = _among(keys, needed)
+    made = Plan(lost=len(needed) - int(_among(needed, np.unique(keys[live])).sum()))
+    pack = np.repeat(np.arange(len(held.packs), dtype=np.uint32), np.diff(held.starts))
+    stored = held.stored
+    filled = _per_pack(np.where(live, held.share, 0), held.starts) / np.maximum(stored, 1)
+    chosen, home = _one_copy(held.digests, keys, live, pack, filled)
+    fraction = _per_pack(np.where(chosen, held.share, 0), held.starts) / np.maximum(stored, 1)
+    small = _small(held, stored, fraction, badly_filled, many_small)
+    for number, pack_id in enumerate(held.packs):
+        here = slice(int(held.starts[number]), int(held.starts[number + 1]))
+        if not live[here].any():
+            made.dead.append(pack_id)
+            continue
+        copies = home[here][live[here] & ~chosen[here]]
+        elsewhere = tuple(held.packs[other] for other in np.unique(copies).tolist() if other != number)
+        if not chosen[here].any():
+            made.merged[pack_id] = elsewhere
+        elif fraction[number] < badly_filled or small[number]:
+            made.rewrites.append(Rewrite(pack_id, chosen[here].copy(), elsewhere))
+    return made
+
+
+def _per_pack(values: npt.NDArray[np.floating], starts: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    sums = np.concatenate(([0.0], np.cumsum(values, dtype=np.float64)))
+    return np.asarray(sums[starts[1:]] - sums[starts[:-1]])
+
+
+def _among(keys: U64, sorted_keys: U64) -> Bools:
+    if not len(sorted_keys):
+        return np.zeros(len(keys), np.bool_)
+    at = np.minimum(np.searchsorted(sorted_keys, keys), len(sorted_keys) - 1)
+    return np.asarray(sorted_keys[at] == keys)
+
+
+def _one_copy(digests: U8, keys: U64, live: Bools, pack: U32, filled: npt.NDArray[np.float64]) -> tuple[Bools, U32]:
+    """Of blobs that are stored more than once, the copy in the best filled pack; and for each blob, that pack."""
+    chosen, home = live.copy(), pack.copy()
+    rows = np.flatnonzero(live)
+    rows = rows[np.argsort(keys[rows], kind="stable")]
+    twin = np.flatnonzero(keys[rows[1:]] == keys[rows[:-1]])
+    if not len(twin):
+        return chosen, home
+    twin = twin[(digests[rows[twin]] == digests[rows[twin + 1]]).all(axis=1)]
+    same = np.zeros(len(rows), np.bool_)  # as the row before
+    same[twin + 1] = True
+    group = np.cumsum(~same)
+    many = same | np.append(same[1:], False)
+    rows, group = rows[many], group[many]
+    rank = np.empty(len(filled), np.int64)
+    rank[np.lexsort((np.arange(len(filled)), -filled))] = np.arange(len(filled))
+    order = np.lexsort((rank[pack[rows]], group))
+    rows, group = rows[order], group[order]
+    first = np.append(True, group[1:] != group[:-1])
+    chosen[rows] = first
+    home[rows] = pack[rows[first]][np.cumsum(first) - 1]
+    return chosen, home
+
+
+def _small(
+    held: Holdings, stored: npt.NDArray[np.float64], fraction: npt.NDArray[np.float64], badly_filled: float, many: int
+) -> Bools:
+    """Packs to be joined because there are so many small ones of their kind."""
+    small = np.zeros(len(held.packs), np.bool_)
+    for kind in set(held.kinds):
+        own = np.asarray([kind == other for other in held.kinds]) & (stored < SMALL_BYTES) & (fraction >= badly_filled)
+        if int(own.sum()) >= many:
+            small |= own
+    return small
+
+
+def union_sorted(parts: Sequence[U64]) -> U64:
+    """Sorted keys, each once."""
+    return np.unique(np.concatenate(parts)) if parts else np.empty(0, np.uint64)

@@ -1,0 +1,181 @@
+"""Reading blobs and manifests: proved, or an error that names them; never a wrong byte."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from blake3 import blake3
+from faults import FaultyStore
+from small_lakes import flip, group, new_vault, objects, own_store, zip_of
+
+from sxeslake.errors import DamagedLakeError, UnreachableError
+from sxeslake.format import keys
+from sxeslake.format.manifest import Blob, Hint, Row
+from sxeslake.lake import Lake
+from sxeslake.storage import Store
+from sxeslake.vault import blobs as blob_floor
+from sxeslake.vault.commit import blank_entry
+from sxeslake.vault.vault import Vault
+
+
+@pytest.fixture
+def store(request: pytest.FixtureRequest) -> Store:
+    return own_store(request)
+
+
+@pytest.fixture
+def faulty(store: Store) -> FaultyStore:
+    return FaultyStore(store)
+
+
+@pytest.fixture
+def vault(faulty: FaultyStore, tmp_path: Path) -> Iterator[Vault]:
+    """A lake with one group of three positions."""
+    opened = new_vault(faulty)
+    Lake(opened).ingest(zip_of(tmp_path / "a.plzip", group(1, 3)))
+    yield opened
+    opened.close()
+
+
+def rows(vault: Vault) -> list[Row]:
+    return [row for row in vault.rows(vault.state.versions()[0]) if row.blobs]
+
+
+def blobs(vault: Vault) -> list[Blob]:
+    return [blob for row in rows(vault) for blob in row.blobs]
+
+
+def test_blobs_come_in_order(vault: Vault) -> None:
+    wanted = blobs(vault)
+    assert [blake3(data).digest() for data in vault.blobs.fetch(wanted)] == [blob.digest for blob in wanted]
+    assert vault.blobs.fetch([]) == []
+    assert vault.blobs.fetch([wanted[1], wanted[1]]) == vault.blobs.fetch([wanted[1]]) * 2
+
+
+def test_a_shared_frame_is_read_once(vault: Vault, store: Store) -> None:
+    wanted = blobs(vault)
+    vault.blobs.fetch(wanted)
+    before = store.counters.total
+    vault.blobs.fetch(wanted)
+    assert store.counters.total == before
+
+
+@pytest.mark.parametrize("fault", ["wrong bytes", "truncated"])
+def test_damage_is_never_data(vault: Vault, faulty: FaultyStore, fault: str) -> None:
+    for seed in range(30):
+        faulty.rates = {fault: 1.0}  # type: ignore[dict-item]
+        faulty._random.seed(seed)
+        with pytest.raises(DamagedLakeError):
+            vault.blobs.fetch(blobs(vault))
+    faulty.rates = {}
+    assert len(vault.blobs.fetch(blobs(vault))) == len(blobs(vault))
+
+
+def test_damage_names_pack_and_blob(vault: Vault, store: Store) -> None:
+    blob = blobs(vault)[0]
+    assert blob.hint is not None
+    key = keys.pack_key(blob.hint.pack)
+    flip(store, key, blob.hint.frame_offset + 40)
+    with pytest.raises(DamagedLakeError, match=rf"{key}.*{blob.digest.hex()} is missing or damaged"):
+        vault.blobs.fetch([blob])
+
+
+def test_a_lost_pack_is_damage(vault: Vault, store: Store) -> None:
+    store.delete([info.key for info in store.list("packs/")])
+    with pytest.raises(DamagedLakeError, match="missing or damaged"):
+        vault.blobs.fetch(blobs(vault))
+
+
+def test_an_unreachable_store_is_not_damage(vault: Vault, faulty: FaultyStore) -> None:
+    faulty.rates = {"error": 1.0}
+    with pytest.raises(UnreachableError):
+        vault.blobs.fetch(blobs(vault))
+
+
+@pytest.mark.parametrize(
+    "hint",
+    [
+        None,
+        Hint("0" * 32, 24, 100, 0),
+        Hint("0" * 32, 0, 2**32 - 1, 0),
+        Hint("0" * 32, 2**32 - 1, 29, 0),
+        Hint("0" * 32, 0, 0, 0),
+    ],
+)
+def test_a_hint_that_leads_nowhere_is_looked_up(vault: Vault, hint: Hint | None) -> None:
+    wanted = blobs(vault)
+    lost = [Blob(blob.digest, blob.size, hint) for blob in wanted]
+    assert vault.blobs.fetch(lost) == vault.blobs.fetch(wanted)
+
+
+def test_a_hint_to_another_blob_is_not_believed(vault: Vault) -> None:
+    wanted = blobs(vault)
+    crossed = [Blob(one.digest, one.size, other.hint) for one, other in zip(wanted, reversed(wanted), strict=True)]
+    assert vault.blobs.fetch(crossed) == vault.blobs.fetch(wanted)
+
+
+def test_an_absurd_size_costs_nothing(vault: Vault) -> None:
+    blob = blobs(vault)[0]
+    assert vault.blobs.fetch([blob._replace(size=2**60)]) == vault.blobs.fetch([blob])  # looked up by its hash
+
+
+def test_an_unknown_blob_is_damage(vault: Vault) -> None:
+    with pytest.raises(DamagedLakeError, match="no pack"):
+        vault.blobs.fetch([Blob(bytes(32), 3, None)])
+
+
+def test_a_reader_meets_a_pack_that_was_rewritten(vault: Vault, store: Store, tmp_path: Path) -> None:
+    """The same blobs come into new packs, the old ones are condemned and deleted while a reader holds its hints."""
+    held = blobs(vault)
+    whole = vault.blobs.fetch(held)
+    old = tuple(vault.state.packs())
+    with Lake(Vault(store, None)) as other:
+        collector = other._vault
+        collector.commit(
+            lambda head: replace(blank_entry("gc"), number=head.number + 1, previous=head.digest, condemned_packs=old)
+        )
+        store.delete([keys.pack_key(pack) for pack in old])
+        other.ingest(zip_of(tmp_path / "b.plzip", {**group(1, 3), "new": b"1"}), sample="b")
+    vault.blobs._cache.clear()
+    assert vault.blobs.fetch(held) == whole
+
+
+def test_the_cache_is_bounded(vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blob_floor, "_CACHE_BYTES", 2000)
+    vault.blobs.fetch(blobs(vault))
+    assert vault.blobs._cached_bytes <= 2000
+
+
+def test_one_row_is_read_without_the_others(vault: Vault) -> None:
+    version = vault.state.versions()[0]
+    path = rows(vault)[2].member.path
+    assert [row.member.path for row in vault.rows_between(version, path, path)] == [path]
+    assert list(vault.rows_between(version, "x", "y")) == []
+
+
+def test_a_damaged_manifest_is_not_believed(vault: Vault, store: Store) -> None:
+    (key,) = (info.key for info in store.list("manifests/"))
+    record, whole = next(iter(vault.state.manifests().values())), rows(vault)
+    footer = record.bytes - record.footer_bytes
+    noticed = 0
+    for at in [*range(4, footer, 37), *range(footer, record.bytes, 97), record.bytes - 1]:
+        flip(store, key, at)
+        vault.manifests._open.clear()
+        try:
+            assert rows(vault) == whole, f"the flipped byte {at} gave other rows"
+        except DamagedLakeError:
+            noticed += 1
+        else:
+            assert at < footer, f"the flipped byte {at} of the footer was not noticed"
+        flip(store, key, at)
+    assert noticed > 30
+
+
+def test_reading_writes_nothing(vault: Vault, store: Store) -> None:
+    before = objects(store)
+    list(vault.rows(vault.state.versions()[0]))
+    vault.blobs.fetch(blobs(vault))
+    assert objects(store) == before
