@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from types import MappingProxyType, TracebackType
-from typing import TYPE_CHECKING, BinaryIO, Self
+from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 from sxeslake import settings, views
+from sxeslake.assemble.verbs import PartVerbs
 from sxeslake.catalog.verbs import CatalogVerbs
 from sxeslake.errors import ConflictError, MemberNotFoundError, UsageError
 from sxeslake.format import keys
 from sxeslake.model import ContainerKind, Limits, Progress
-from sxeslake.storage import open_store, probe
+from sxeslake.storage import Store, limited, open_store, probe
+from sxeslake.upkeep.retention import RetentionVerbs
 from sxeslake.upkeep.verbs import UpkeepVerbs
 from sxeslake.vault import refs
 from sxeslake.vault.vault import Vault, create_lake
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     from sxeslake.archive.sxes.group import Group
     from sxeslake.assemble.pull import PullReport
     from sxeslake.assemble.source import VersionSource
+    from sxeslake.assemble.wanted import Chosen
     from sxeslake.ingest.audit import AuditRow
     from sxeslake.ingest.report import IngestReport
     from sxeslake.upkeep.report import Check, Stats
@@ -38,27 +42,38 @@ _NO_LIMITS = Limits()
 PathLike = str | Path
 
 
-def open_lake(url: str | None = None, *, storage_options: Mapping[str, str] | None = None) -> Lake:
+def open_lake(
+    url: str | None = None,
+    *,
+    storage_options: Mapping[str, str] | None = None,
+    limit_up: str | None = None,
+    limit_down: str | None = None,
+    tolerant: bool = False,
+) -> Lake:
     """Open a lake by URL or name; None means `SXESLAKE_LAKE`, else the embedded default lake.
 
-    `/folder`, `file://…`, `s3://bucket/prefix`, `memory://name`, or a name given by `sxeslake use`. Raises
-    LakeNotFoundError where there is no lake, StorageError where storage does not answer.
+    `/folder`, `file://…`, `s3://bucket/prefix`, `memory://name`, or a name given by `sxeslake use`. `limit_up` and
+    `limit_down` (`5MB/s`) bound the traffic, by default to `SXESLAKE_LIMIT_UP` and `SXESLAKE_LIMIT_DOWN`. `tolerant`
+    opens a lake with a damaged log, for `verify` and `repair`. Raises LakeNotFoundError where there is no lake,
+    StorageError where storage does not answer, DamagedLakeError where the log cannot be read.
     """
-    address, _ = settings.resolve_lake(url)
-    options = {**settings.storage_options(url), **(storage_options or {})}
-    store = open_store(address, options=options)
+    address, store = _store(url, storage_options, limit_up, limit_down)
     try:
-        return Lake(Vault(store, _cache(address)))
+        return Lake(Vault(store, _cache(address), tolerant=tolerant))
     except BaseException:
         store.close()
         raise
 
 
-def init(url: str | None = None, *, storage_options: Mapping[str, str] | None = None) -> Lake:
+def init(
+    url: str | None = None,
+    *,
+    storage_options: Mapping[str, str] | None = None,
+    limit_up: str | None = None,
+    limit_down: str | None = None,
+) -> Lake:
     """Make a lake, and open it. Raises AlreadyExistsError where one is, ConflictError on unfit storage."""
-    address, _ = settings.resolve_lake(url)
-    options = {**settings.storage_options(url), **(storage_options or {})}
-    store = open_store(address, options=options)
+    address, store = _store(url, storage_options, limit_up, limit_down)
     try:
         if store.size(keys.LAKE) is None:
             report = probe(store)
@@ -75,6 +90,16 @@ def init(url: str | None = None, *, storage_options: Mapping[str, str] | None = 
         raise
 
 
+def _store(
+    url: str | None, storage_options: Mapping[str, str] | None, limit_up: str | None, limit_down: str | None
+) -> tuple[str, Store]:
+    """The address that a word means, and the storage there, with its limits."""
+    address, _ = settings.resolve_lake(url)
+    up, down = settings.limits(limit_up, limit_down)
+    options = {**settings.storage_options(url), **(storage_options or {})}
+    return address, limited(open_store(address, options=options), up, down)
+
+
 def _format_text() -> bytes:
     return resources.files("sxeslake").joinpath("FORMAT.md").read_bytes()
 
@@ -83,7 +108,7 @@ def _cache(address: str) -> Path | None:
     return None if address.startswith("memory:") else settings.cache_dir() / "lakes"
 
 
-class Lake(CatalogVerbs, UpkeepVerbs):
+class Lake(PartVerbs, CatalogVerbs, UpkeepVerbs, RetentionVerbs):
     """A lake, open. Names are `sample`, `sample@2` or `sample@tag`; every verb follows the newest commit.
 
     with sxeslake.open("s3://epma/lake") as lake:
@@ -207,9 +232,10 @@ class Lake(CatalogVerbs, UpkeepVerbs):
     ) -> PullReport:
         """Write a version as `.plzip`, `.pl7z`, `.zip`, `.7z` or a folder (`out` ends in `/`); whole or not at all.
 
-        None for `out` is the source's own name in the current folder. Raises AlreadyExistsError unless `force`.
+        None for `out` is the source's own name in the current folder. What is said of the version comes beside it, in
+        `OUT.annotations.json`. Raises AlreadyExistsError unless `force`.
         """
-        from sxeslake.assemble import pull
+        from sxeslake.assemble import pull, sidecar
 
         version = self._version(ref)
         target = None if out is None else Path(out)
@@ -218,7 +244,10 @@ class Lake(CatalogVerbs, UpkeepVerbs):
             container = "folder" if is_folder else pull.container_of(version, target)
         if target is None:
             target = Path(pull.file_name(version, container))
-        return pull.Pull(level, force, jobs, progress).to_path(self._vault, version, target, container)
+        state = self._vault.state
+        sidecar.check(state, version, target, force=force)
+        report = pull.Pull(level, force, jobs, progress).to_path(self._vault, version, target, container)
+        return replace(report, annotations=sidecar.write(state, version, target, lake=self.url, force=force))
 
     def pull_to(
         self,
@@ -263,6 +292,13 @@ class Lake(CatalogVerbs, UpkeepVerbs):
 
     def _time_zones(self) -> Mapping[str, str]:
         return settings.time_zones()
+
+    def _positions_of(self, question: Mapping[str, Any], versions: Sequence[Version]) -> list[Chosen]:
+        from sxeslake.assemble.wanted import Chosen
+        from sxeslake.catalog.choosing import Question, choose_positions
+
+        places = [(version.sample, version.version) for version in versions]
+        return [Chosen(*row) for row in choose_positions(self._asked(), Question(**question), places)]
 
     def _version(self, ref: str) -> Version:
         return refs.find(self._vault.state, ref)

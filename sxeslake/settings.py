@@ -24,10 +24,13 @@ import platformdirs
 
 from sxeslake.errors import NotFoundError, UsageError
 from sxeslake.storage.address import parse, redact
+from sxeslake.storage.throttle import parse_rate
 
 LAKE_VARIABLE = "SXESLAKE_LAKE"
 CACHE_VARIABLE = "SXESLAKE_CACHE"
 CONFIG_VARIABLE = "SXESLAKE_CONFIG"
+LIMIT_UP_VARIABLE = "SXESLAKE_LIMIT_UP"
+LIMIT_DOWN_VARIABLE = "SXESLAKE_LIMIT_DOWN"
 
 How = Literal["option", "environment", "name", "default"]
 """Where the choice of a lake came from."""
@@ -168,6 +171,13 @@ def resolve_lake(word: str | None = None) -> tuple[str, How]:
 def storage_options(word: str | None = None) -> dict[str, str]:
     """The settings kept for the lake that a word means; none for a plain URL."""
     return dict(_choose(word)[0].storage_options)
+
+
+def limits(up: str | None = None, down: str | None = None) -> tuple[float | None, float | None]:
+    """The bandwidths up and down in bytes a second: what was said, else the environment's; None is no limit."""
+    said = up or os.environ.get(LIMIT_UP_VARIABLE), down or os.environ.get(LIMIT_DOWN_VARIABLE)
+    one, other = (parse_rate(text) if text else None for text in said)
+    return one, other
 
 
 def is_secret(option: str) -> bool:

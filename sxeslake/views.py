@@ -11,7 +11,7 @@ from sxeslake.archive.times import dos_fields
 from sxeslake.format import logentry
 from sxeslake.format.manifest import Row
 from sxeslake.model import MemberKind
-from sxeslake.vault.state import State, Version
+from sxeslake.vault.state import Annotation, State, Version
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +68,7 @@ class VersionInfo:
     analyses: list[str]
     warnings: list[str]
     held: bool
+    annotations: list[Annotation]
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +122,7 @@ def version_info(state: State, version: Version) -> VersionInfo:
         analyses=list(archive.analyses),
         warnings=list(archive.warnings),
         held=any(kind == "hold" for kind, _ in marks),
+        annotations=state.annotations(archive.sample, archive.version),
     )
 
 

@@ -21,7 +21,7 @@ import pyarrow as pa
 from sxeslake.catalog import tables
 from sxeslake.catalog.cache import Cache
 from sxeslake.catalog.model import PLACES_PER_ENTRY, Head
-from sxeslake.catalog.parts import PART_ROWS
+from sxeslake.catalog.parts import PART_ROWS, write_part
 from sxeslake.catalog.rows import Same, table_of
 from sxeslake.catalog.snapshot import Part, Snapshot
 
@@ -223,8 +223,10 @@ def write_facility(cache: Cache, archives: int, positions: int) -> Snapshot:
     lab = facility(archives, positions)
     parts: list[Part] = []
     for spec, table in ((tables.ARCHIVES, archive_table(lab)), (tables.ANALYSES, analysis_table(lab))):
-        parts += [cache.add(spec, table.slice(at, PART_ROWS)) for at in range(0, table.num_rows, PART_ROWS)]
-    parts += [cache.add(tables.POSITIONS, position_table(lab, first, last, first)) for first, last in _runs(lab)]
+        parts += [write_part(cache, spec, table.slice(at, PART_ROWS)) for at in range(0, table.num_rows, PART_ROWS)]
+    parts += [
+        write_part(cache, tables.POSITIONS, position_table(lab, first, last, first)) for first, last in _runs(lab)
+    ]
     snapshot = Snapshot(Head(archives, "0" * 64), tuple(parts))
     cache.save(snapshot, force=True)
     return snapshot

@@ -73,8 +73,8 @@ class Assembly:
     @cached_property
     def bytes_raw(self) -> int:
         """Their sizes together."""
-        whole = sum(pc.sum(part.table["size"]).as_py() or 0 for part in self.parts)
-        return int(whole - sum(self._replaced.values()) + sum(len(made.data) for made in self.made.values()))
+        copied: int = sum(pc.sum(part.table["size"]).as_py() or 0 for part in self.parts)
+        return copied - sum(self._replaced.values()) + sum(len(made.data) for made in self.made.values())
 
     @cached_property
     def _replaced(self) -> dict[str, int]:

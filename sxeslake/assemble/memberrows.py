@@ -58,10 +58,8 @@ class MemberRows:
         self.bring(prefixes)
         found = []
         for run in self._runs:
-            spans = (
-                (bisect_left(run.paths, prefix), bisect_left(run.paths, prefix + _LAST)) for prefix in sorted(prefixes)
-            )
-            places = [at for first, last in spans for at in range(first, last)]
+            spans = (_span(run.paths, prefix) for prefix in prefixes)
+            places = sorted({at for first, last in spans for at in range(first, last)})
             if places:
                 found.append((run.table.take(pa.array(places)), [run.paths[at] for at in places]))
         return found
@@ -80,6 +78,10 @@ class MemberRows:
     def packs(self) -> Sequence[str]:
         """The packs that `pack` of a row counts in."""
         return self.manifest.packs
+
+
+def _span(paths: Sequence[str], prefix: str) -> tuple[int, int]:
+    return bisect_left(paths, prefix), bisect_left(paths, prefix + _LAST)
 
 
 def where_true(table: pa.Table, mask: Sequence[bool] | npt.NDArray[np.bool_]) -> pa.Table:

@@ -41,7 +41,8 @@ class Publisher:
 
     def check(self, out: Path, container: ContainerKind) -> None:
         """Refuse what is there already, before anything is read."""
-        if not self.force and (out.is_dir() and any(out.iterdir()) if container == "folder" else out.exists()):
+        is_free = not any(out.iterdir()) if container == "folder" and out.is_dir() else not out.exists()
+        if not self.force and not is_free:
             raise AlreadyExistsError("this is there already.", where=out, hint="`--force` writes over it.")
         if container != "folder" and out.is_dir():
             raise InputError("this is a folder; an archive cannot replace it.", where=out)

@@ -26,7 +26,10 @@ _SUFFIXES = {("sxes", "zip"): ".plzip", ("sxes", "7z"): ".pl7z", ("generic", "zi
 
 @dataclass(frozen=True, slots=True)
 class PullReport:
-    """What was pulled, and where it is now; `renamed` lists names that this system cannot hold, as written."""
+    """What was pulled, and where it is now; `renamed` lists names that this system cannot hold, as written.
+
+    `annotations` is the file beside it with what is said of the version, where anything is.
+    """
 
     sample: str
     version: int
@@ -37,27 +40,35 @@ class PullReport:
     bytes_written: int
     sha256: str | None
     renamed: list[tuple[str, str]]
+    annotations: str | None = None
 
 
 def container_of(version: Version, out: Path | None) -> ContainerKind:
     """The container by the suffix of `out`, else the source's own."""
+    return container_by_suffix(out) or cast("ContainerKind", version.archive.source.get("container", "zip"))
+
+
+def container_by_suffix(out: Path | None) -> ContainerKind | None:
+    """`map.pl7z` → 7z; None where the name does not say."""
     if out is not None and out.suffix.lower() in _CONTAINERS:
         return _CONTAINERS[out.suffix.lower()]
     if out is not None and out.suffix.lower() in _FOREIGN:
         raise UsageError(
             f"archives of the kind {out.suffix} cannot be written.", hint="Use .plzip, .pl7z, .zip, .7z or a folder."
         )
-    return cast("ContainerKind", version.archive.source.get("container", "zip"))
+    return None
 
 
-def file_name(version: Version, container: ContainerKind) -> str:
-    """The source's own file name, with the suffix that fits the container."""
+def file_name(version: Version, container: ContainerKind, kind: str | None = None) -> str:
+    """The source's own file name, with the suffix that fits the container; `kind` where it is not the source's."""
     name = Path(str(version.archive.source.get("name") or version.sample)).name
     name = "archive" if name in ("", "..") or "\0" in name else name
-    if container == "folder" or _CONTAINERS.get(Path(name).suffix.lower()) == container:
+    if _CONTAINERS.get(Path(name).suffix.lower()) == container:
         return name
     stem = Path(name).stem if Path(name).suffix.lower() in _CONTAINERS else name
-    return stem + _SUFFIXES[version.archive.kind if version.archive.kind == "sxes" else "generic", container]
+    if container == "folder":
+        return stem
+    return stem + _SUFFIXES["sxes" if (kind or version.archive.kind) == "sxes" else "generic", container]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +97,9 @@ class Pull:
         """Hand every member to the writer; names are checked again, for a lake can be hostile too."""
 
         def fill(writer: ArchiveWriter) -> None:
-            check_version(vault, version)
-            with reported(self.progress, f"pull {version.name}", version.archive.bytes_raw) as advance:
+            task = f"pull {version.name}"
+            with vault.reading(version), reported(self.progress, task, version.archive.bytes_raw) as advance:
+                check_version(vault, version)
                 for member, parts in contents(vault.blobs, vault.rows(version)):
                     writer.add(member, parts)
                     advance(member.size)

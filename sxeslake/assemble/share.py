@@ -177,14 +177,12 @@ def shared_paths(info: InfoFields) -> Iterator[str]:
 
 def matching(rows: MemberRows, globs: Sequence[str]) -> list[pa.Table]:
     """The rows of members that any of the globs fits; a path that ends in `/` takes all below. Case counts."""
-    found: dict[str, bool] = {}
+    found: set[str] = set()
     tables = []
     for table, paths in rows.below([_WILDCARD.split(glob, maxsplit=1)[0] for glob in globs]):
-        mask = [any(fits(path, glob) for glob in globs) for path in paths]
-        for path, hit in zip(paths, mask, strict=True):
-            if hit:
-                found.update((glob, True) for glob in globs if glob not in found and fits(path, glob))
-        tables.append(where_true(table, mask))
+        hits = [[glob for glob in globs if fits(path, glob)] for path in paths]
+        found.update(*hits)
+        tables.append(where_true(table, [bool(globs_hit) for globs_hit in hits]))
     for glob in globs:
         if glob not in found:
             raise MemberNotFoundError(

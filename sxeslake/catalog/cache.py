@@ -24,8 +24,6 @@ from typing import Final
 
 from blake3 import blake3
 
-from sxeslake.catalog.parts import encode_part, part_of
-from sxeslake.catalog.schema import Table
 from sxeslake.catalog.snapshot import MANIFEST_NAME, Part, Snapshot, load_snapshot
 from sxeslake.catalog.tables import BY_NAME
 from sxeslake.errors import DamagedLakeError, NotFoundError
@@ -102,13 +100,10 @@ class Cache:
                     os.utime(self.path(part))  # its hour begins now
         self._prune(kept)
 
-    def add(self, spec: Table, table: object) -> Part:
-        """Write rows as a new part."""
-        data = encode_part(spec, table)
-        part = part_of(spec, table.num_rows, data)  # type: ignore[attr-defined]
+    def put(self, part: Part, data: bytes) -> None:
+        """Keep the bytes of a new part."""
         if not self.has(part):
             self._write(self.path(part), data)
-        return part
 
     def need(self, parts: Iterable[Part], fetch: Fetch) -> int:
         """Bring the parts that are not here yet; each is proved by its hash. Returns the bytes fetched."""

@@ -18,12 +18,12 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
-from sxeslake.catalog import annotations, library
-from sxeslake.catalog.annotations import Remark
+from sxeslake.catalog import library, remarks
 from sxeslake.catalog.ask import ask, ask_freely
 from sxeslake.catalog.cache import Cache
 from sxeslake.catalog.database import Database
 from sxeslake.catalog.proof import Extent, Rebuilt, compare, extents
+from sxeslake.catalog.remarks import Remark
 from sxeslake.catalog.result import Result
 from sxeslake.catalog.sandbox import SandboxLimits, Scope
 from sxeslake.catalog.snapshot import MANIFEST_NAME, Snapshot
@@ -97,7 +97,8 @@ class Catalog:
     def database(self) -> Database:
         """The catalogue at the newest commit."""
         with self._lock:
-            head = self._vault.sync()
+            self._vault.sync()
+            head = self._source.head()
             saved = self._saved_at()
             # Another process may have merged the parts of this commit; the old ones go away an hour later.
             if self._database is None or self._database.snapshot.head != head or saved != self._saved:
@@ -163,15 +164,15 @@ class Catalog:
 
     # --- annotations ---------------------------------------------------------------------------------------------
 
-    def annotate(self, remarks: Sequence[Remark], *, tool: str, message: str | None = None) -> Annotated:
+    def annotate(self, said: Sequence[Remark], *, tool: str, message: str | None = None) -> Annotated:
         """Append what people say to the log, in one commit; NotFoundError for a place that is not there."""
         database = self.database()
-        said = [item for remark in remarks for item in self._items(database, remark)]
+        items = [item for remark in said for item in self._items(database, remark)]
         used = database.table("SELECT DISTINCT key FROM annotations").column("key").to_pylist()
-        notes = tuple(annotations.slips([item["key"] for item in said], used))
-        new = [item for item in said if not self._stands(item)]
+        notes = tuple(remarks.slips([item["key"] for item in items], used))
+        new = [item for item in items if not self._stands(item)]
         if not new:
-            return Annotated(None, tuple(said), notes)
+            return Annotated(None, tuple(items), notes)
         entry = blank_entry(tool, message)
 
         def build(head: Head) -> Any:
@@ -179,7 +180,7 @@ class Catalog:
 
         record = self._vault.commit(build)
         assert record is not None
-        return Annotated(record.entry.number, tuple(said), notes)
+        return Annotated(record.entry.number, tuple(items), notes)
 
     def _items(self, database: Database, remark: Remark) -> list[dict[str, Any]]:
         if remark.analysis and remark.position:
@@ -187,7 +188,7 @@ class Catalog:
         version = refs.find(self._vault.state, remark.ref)
         number = None if refs.parse(remark.ref).version is None else version.version
         uuid = self._uuid(database, version, remark)
-        return annotations.items(version.sample, number, remark.target, uuid, remark.values)
+        return remarks.items(version.sample, number, remark.target, uuid, remark.values)
 
     def _uuid(self, database: Database, version: Version, remark: Remark) -> str | None:
         """The analysis or position that is meant, of those the version has."""
@@ -197,7 +198,7 @@ class Catalog:
         table, column = ("analyses", "analysis_uuid") if remark.analysis else ("positions", "position_uuid")
         sql = f"SELECT {column} AS uuid FROM {table} WHERE sample = $sample AND version = $version"
         rows = database.table(sql, {"sample": version.sample, "version": version.version})
-        return annotations.full_uuid(written, rows.column("uuid").to_pylist(), remark.target, version.name)
+        return remarks.full_uuid(written, rows.column("uuid").to_pylist(), remark.target, version.name)
 
     def _stands(self, item: Mapping[str, Any]) -> bool:
         """Whether it would say nothing new."""
@@ -206,7 +207,7 @@ class Catalog:
             (each.version, each.target, each.uuid, each.key): each.value
             for each in self._vault.state.annotations(item["sample"], item["version"] or 0)
         }
-        return values.get(place) == item["value"]
+        return bool(values.get(place) == item["value"])
 
 
 @contextmanager

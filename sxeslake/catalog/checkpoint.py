@@ -10,14 +10,16 @@ import re
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from sxeslake.catalog.cache import Cache
 from sxeslake.catalog.model import Head
 from sxeslake.catalog.snapshot import Snapshot, load_snapshot, manifest_key
 from sxeslake.errors import DamagedLakeError, NotFoundError, ObjectExistsError
 from sxeslake.format.keys import CHECKPOINT_PREFIX
-from sxeslake.storage.interface import Store
+
+if TYPE_CHECKING:
+    from sxeslake.storage.interface import Store
 
 _MANIFEST: Final = re.compile(rf"{CHECKPOINT_PREFIX}(\d{{20}})/catalog/parts\.json")
 _UPLOADS: Final = 4

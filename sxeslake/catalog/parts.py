@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from blake3 import blake3
 
+from sxeslake.catalog.cache import Cache
 from sxeslake.catalog.schema import Table
 from sxeslake.catalog.snapshot import Part
 
@@ -44,9 +45,12 @@ def encode_part(spec: Table, table: pa.Table) -> bytes:
     return buffer.getvalue()
 
 
-def part_of(spec: Table, rows: int, data: bytes) -> Part:
-    """How `parts.json` names such a file."""
-    return Part(spec.name, blake3(data).hexdigest(), len(data), rows)
+def write_part(cache: Cache, spec: Table, table: pa.Table) -> Part:
+    """Write rows as a new part."""
+    data = encode_part(spec, table)
+    part = Part(spec.name, blake3(data).hexdigest(), len(data), table.num_rows)
+    cache.put(part, data)
+    return part
 
 
 _PATHS: Final = frozenset({"path"})  # sorted, and alike from row to row

@@ -237,6 +237,6 @@ def _document_table(owner: Mapping[str, ColumnValues], contents: Contents, membe
         "blake3": [digests.get(path) for path in files.paths],
         "readable": [problem is None for problem in files.problems],
         "problem": files.problems,
-        "json": files.texts,
+        "json": files.texts(),
     }
     return table_of(tables.DOCUMENTS, len(files.paths), {**columns, **owner})

@@ -10,6 +10,8 @@ from datetime import datetime
 from json.scanner import make_scanner
 from typing import NamedTuple
 
+import pyarrow as pa
+
 from sxeslake.archive.sxes import layout
 from sxeslake.archive.sxes.documents import parse as parse_document
 from sxeslake.archive.sxes_metadata import InfoFields, StateFields, read_info, read_state
@@ -17,6 +19,7 @@ from sxeslake.archive.units import integer, local_time, number, text
 from sxeslake.catalog.model import Document
 
 _NO_OBJECT = "not a JSON object"
+_PACKED_TOGETHER = 8192
 _SHARED_STATES = 65_536  # remembered readings of the part of state.json that positions have in common
 
 
@@ -50,9 +53,29 @@ class Files:
 
     paths: list[str] = field(default_factory=list)
     sizes: list[int] = field(default_factory=list)
-    texts: list[str | None] = field(default_factory=list)
     problems: list[str | None] = field(default_factory=list)
     owners: list[Owner] = field(default_factory=list)
+    _texts: list[str | None] = field(default_factory=list)
+    _packed: list[pa.Array] = field(default_factory=list)
+
+    def add(self, path: str, size: int, text_: str | None, problem: str | None, owner: Owner) -> None:
+        """One member. Texts are packed now and then: as Python values 200,000 of them would take 100 MB."""
+        self.paths.append(path)
+        self.sizes.append(size)
+        self.problems.append(problem)
+        self.owners.append(owner)
+        self._texts.append(text_)
+        if len(self._texts) >= _PACKED_TOGETHER:
+            self._pack()
+
+    def texts(self) -> pa.ChunkedArray:
+        """All texts, in order."""
+        self._pack()
+        return pa.chunked_array(self._packed, pa.string())
+
+    def _pack(self) -> None:
+        self._packed.append(pa.array(self._texts, pa.string()))
+        self._texts = []
 
 
 @dataclass(slots=True)
@@ -99,11 +122,7 @@ def read_documents(documents: Iterable[Document], *, sxes: bool) -> Contents:
             continue  # binaries, also those that an old bug saved with the suffix .json
         text_, value, problem = parse(path, data)
         owner = owner_of(path) if sxes else _NOBODY
-        files.paths.append(path)
-        files.sizes.append(len(data))
-        files.texts.append(text_)
-        files.problems.append(problem)
-        files.owners.append(owner)
+        files.add(path, len(data), text_, problem, owner)
         if problem is not None:
             contents.problems[path] = problem
         if owner.kind is not None:

@@ -220,8 +220,8 @@ class Result:
             self.close()
 
 
-_TEXT_WIDTH = 240
-"""Width of a table written to a file; on a terminal the console knows better."""
+_TEXT_WIDTH = 10_000
+"""Width of a table written to a file or a pipe: no line is folded there; a terminal knows its own."""
 
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")

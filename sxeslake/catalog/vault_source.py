@@ -9,7 +9,6 @@ from typing import cast
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from sxeslake.catalog.model import (
     PLACES_PER_ENTRY,
@@ -121,6 +120,8 @@ class VaultSource:
 
     def documents(self, header: VersionHeader) -> Iterable[Document]:
         """Every JSON member, read from the JSON packs alone."""
+        import pyarrow.compute as pc  # noqa: PLC0415 - heavy; a catalogue without news does not need it
+
         version = _version(header)
         table = self._vault.manifests.table(version)
         wanted = pc.and_(pc.ends_with(table["path"], ".json"), pc.invert(table["directory"]))

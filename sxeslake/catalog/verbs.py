@@ -1,9 +1,9 @@
 """The verbs of a lake that ask and annotate, apart from the others: what `Lake` inherits.
 
-    lake.query("maps-by-beam-condition", kv=5, grating="JS300N").df()
-    lake.positions(current_na="90..110", text="CuFeS2").rows()
-    lake.sql("SELECT grating, count(*) AS maps FROM analyses WHERE kind = 'map' GROUP BY grating")
-    lake.annotate("ti-grains", role="standard", material="TiN")
+lake.query("maps-by-beam-condition", kv=5, grating="JS300N").df()
+lake.positions(current_na="90..110", text="CuFeS2").rows()
+lake.sql("SELECT grating, count(*) AS maps FROM analyses WHERE kind = 'map' GROUP BY grating")
+lake.annotate("ti-grains", role="standard", material="TiN")
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from sxeslake.errors import InputError, NotFoundError
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 # The engine is imported by the verbs that need it: `ls` on a thin laptop must not wait for DuckDB.
 
 
+_NOTHING: Mapping[str, object] = MappingProxyType({})
+
+
 class CatalogVerbs:
     """Query, find, sql, annotate, and what keeps the catalogue.
 
@@ -43,37 +47,40 @@ class CatalogVerbs:
     def query(
         self,
         name: str,
+        words: Mapping[str, object] = _NOTHING,
+        /,
         *,
         limit: int | None = None,
         queries: Sequence[str | Path] = (),
         stream: bool = False,
-        **words: object,
+        **more: object,
     ) -> Result:
         """The answer to a question of the library, or of a folder of one's own in `queries`.
 
         Raises NotFoundError for an unknown query, UsageError for an unknown or unreadable word, with near misses.
         """
-        result = self._asked().query(name, words, folders=[Path(folder) for folder in queries], limit=limit)
+        folders = [Path(folder) for folder in queries]
+        result = self._asked().query(name, {**words, **more}, folders=folders, limit=limit)
         return result if stream else _kept(result)
 
     def maps(self, **filters: object) -> Result:
         """Maps whose positions all fit; one row a map, newest first."""
-        return self.query("maps-by-beam-condition", **filters)
+        return self.query("maps-by-beam-condition", filters)
 
     def positions(self, **filters: object) -> Result:
         """Positions that fit; one row a position."""
-        return self.query("positions-by-condition", **filters)
+        return self.query("positions-by-condition", filters)
 
-    def find(self, text: str, **filters: object) -> Result:
+    def find(self, text: str, /, **filters: object) -> Result:
         """Names, comments, operators, projects, paths, annotations and documents that hold all the words."""
-        return self.query("find-text", **{**filters, "text": text})
+        return self.query("find-text", {**filters, "text": text})
 
     def conditions(self, **filters: object) -> Result:
         """Each condition's values, and how many positions, archives and samples have them."""
-        return self.query("condition-values", **filters)
+        return self.query("condition-values", filters)
 
     def sql(
-        self, text: str, *, limits: SandboxLimits | None = None, stream: bool = False, **parameters: object
+        self, text: str, /, *, limits: SandboxLimits | None = None, stream: bool = False, **parameters: object
     ) -> Result:
         """The answer to one SELECT over the catalogue's tables; `$name` in it is bound to the parameter of that name.
 
@@ -102,25 +109,26 @@ class CatalogVerbs:
     def annotate(
         self,
         ref: str,
+        values: Mapping[str, object] = _NOTHING,
         /,
         *,
         analysis: str | None = None,
         position: str | None = None,
         message: str | None = None,
-        **values: object,
+        **more: object,
     ) -> Annotated:
         """Say `key=value` of a sample, a version (`name@2`), an analysis or a position; None or "" takes a key back.
 
         Who and when are kept with it; the archive is not touched. Raises NotFoundError for a place that is not there.
         """
-        from sxeslake.catalog.annotations import Remark, checked
+        from sxeslake.catalog.remarks import Remark, checked
 
-        remark = Remark(ref, checked(values), analysis, position)
+        remark = Remark(ref, checked({**values, **more}), analysis, position)
         return self._asked().annotate([remark], tool=TOOL, message=message)
 
     def annotate_csv(self, path: str | Path, *, message: str | None = None) -> Annotated:
         """Annotate by a table: `sample`, perhaps `analysis` and `position`, then a column a key, in one commit."""
-        from sxeslake.catalog.annotations import parse_csv
+        from sxeslake.catalog.remarks import parse_csv
 
         try:
             text = Path(path).read_text(encoding="utf-8-sig")

@@ -22,6 +22,14 @@ STATS = (
 VERIFY = ("ok", "checked", "problems")
 CHECKED = ("log_entries", "manifests", "packs", "blobs", "bytes")
 PROBLEM = ("kind", "object", "detail", "affects")
+FORGET = ("dry_run", "commit", "forgotten", "kept")
+RESTORE = ("commit", "restored")
+MARK = ("commit", "marked")
+GC = (
+    "dry_run", "commit", "collected", "packs_condemned", "packs_rewritten", "manifests_condemned", "orphans",
+    "bytes_freed", "bytes_written", "bytes_later", "later",
+)  # fmt: skip
+LOG = ("number", "time", "who", "host", "tool", "message", "what", "archives")
 
 
 def document(result: Any, keys: tuple[str, ...] = ()) -> dict[str, Any]:

@@ -124,6 +124,8 @@ def _pull_each(app: App, pull: Callable[[str, Path], PullReport], wanted: list[W
 def _tell(app: App, report: PullReport) -> None:
     if not app.as_json:
         app.print(_line(report))
+    if report.annotations:
+        app.say(f"annotated  {shown(report.annotations)} has what is said of it")
     for before, after in report.renamed:
         app.say(f"renamed    {shown(before)} is {shown(after)} on disk")
 

@@ -13,9 +13,11 @@ from sxeslake.version import __version__
 SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Start", ("demo", "init", "use", "doctor")),
     ("Put archives in", ("ingest", "audit")),
-    ("Look", ("ls", "show", "members", "cat", "stats")),
+    ("Look", ("ls", "show", "members", "cat", "stats", "log")),
+    ("Ask", ("query", "find", "conditions", "schema", "annotate")),
     ("Take archives out", ("pull",)),
-    ("Keep it right", ("verify",)),
+    ("Keep or forget", ("forget", "restore", "hold", "release", "tag", "gc")),
+    ("Keep it right", ("verify", "checkpoint", "catalog")),
     ("Shell", ("completion",)),
 )
 """Every command under its heading. The command `show` is `command` in the module `cli/show.py`."""

@@ -43,7 +43,14 @@ def main() -> NoReturn:
             stream.reconfigure(errors="backslashreplace")
     if not {"-v", "--verbose"} & set(sys.argv):
         warnings.simplefilter("ignore")  # a library's deprecation is no word to users
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    if code == INTERRUPTED:
+        # All is cleaned up by now; the interpreter would still wait for threads amid a block of LZMA.
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError, ValueError):
+                stream.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def run(args: Sequence[str]) -> int:

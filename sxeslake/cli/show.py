@@ -13,6 +13,7 @@ from sxeslake.cli.refs import sample_argument
 from sxeslake.cli.words import count, shown, size
 
 if TYPE_CHECKING:
+    from sxeslake.vault.state import Annotation
     from sxeslake.views import VersionInfo
 
 
@@ -54,5 +55,12 @@ def _facts(info: VersionInfo, *, verbose: bool) -> list[tuple[str, str]]:
             ("blobs", f"{info.blobs:,}, {info.blobs_new:,} of them new"),
             ("content id", info.content_id),
         ]
+    facts += [("annotation", _annotation(said)) for said in info.annotations]
     facts += [("warning", warning) for warning in info.warnings]
     return [(label, value) for label, value in facts if value]
+
+
+def _annotation(said: Annotation) -> str:
+    """`role = standard, of all versions; curie, 2026-11-23T02:34:57Z`."""
+    place = f", {said.target} {said.uuid}" if said.uuid else ", of all versions" if said.version is None else ""
+    return f"{said.key} = {said.value}{place}; {said.who}, {said.time}"

@@ -48,6 +48,8 @@ def seal(pipeline: str, sizes: Sequence[int], payload: bytes) -> bytes:
     name = pipeline.encode("ascii")
     if len(name) > 255:
         raise DamagedLakeError(f"the pipeline {pipeline!r} is longer than 255 characters.")
+    if not 0 < len(sizes) <= MAX_BLOBS or sum(sizes) > MAX_RAW_BYTES:
+        raise DamagedLakeError(f"{len(sizes)} blobs of {sum(sizes)} bytes are no frame: no reader would take it.")
     equal = len(set(sizes)) <= 1
     table = b"" if equal else zstandard.compress(np.asarray(sizes, dtype="<u4").tobytes(), 9)
     head = bytes([len(name)]) + name + bytes([0 if equal else 1]) + table

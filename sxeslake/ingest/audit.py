@@ -33,6 +33,7 @@ class AuditRow:
 def audit(vault: Vault, paths: Iterable[Path], progress: Progress | None = None) -> list[AuditRow]:
     """A row for every archive and every other file below `paths`."""
     found = finding.find(paths)
+    vault.sync()  # who reads "stored" may delete the original: say what is so now
     rows = [_row(vault, candidate.path, progress) for candidate in found.archives]
     rows += [_row(vault, path, progress, is_archive=False) for path in found.unrecognised]
     return sorted(rows, key=lambda row: row.path)
@@ -67,12 +68,12 @@ def _state_of(
 
 
 def _equal_content(vault: Vault, path: Path) -> Sequence[Version]:
-    """Versions that give back all of it: names, contents, times, attributes, order."""
+    """Versions that hold all of it, whatever the container: every name and every byte."""
     absorber = Absorber(BlobTable(), lambda _: {}, None, chunk_bytes=vault.file.chunk_bytes, threads=usable_cpus())
     try:
         with open_container(path) as container:
             absorbed = absorber.absorb(container)
     except InputError:
         return []
-    wanted = (absorbed.content_id(absorbed.order()), absorbed.layout_id)
-    return vault.state.versions("status = 'live' AND v.content_id = ? AND v.layout_id = ?", wanted)
+    wanted = absorbed.content_id(absorbed.order())
+    return vault.state.versions("status = 'live' AND v.content_id = ?", (wanted,))

@@ -75,6 +75,7 @@ class Ingest:
         """Take the archives in, batch by batch; a failed one does not stop the others."""
         report = IngestReport(self._vault.store.url, dry_run=self._options.dry_run)
         report.unrecognised = [str(path) for path in unrecognised]
+        self._vault.sync()  # what is called unchanged must be there now, not when this lake was opened
         self._vault.sync_index()
         left = list(candidates)
         while left:

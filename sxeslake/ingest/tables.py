@@ -25,7 +25,7 @@ def _rows(taken: Absorbed, numbers: Sequence[int], table: BlobTable, manifest: M
     is_folder = [member.kind == "directory" for member in members]
     columns: dict[str, Any] = {
         "path": [member.path for member in members],
-        "ordinal": pa.array(np.asarray(numbers, np.uint32)),
+        "ordinal": list(numbers),
         "directory": is_folder,
         "size": [member.size for member in members],
         "modified_ns": [member.modified_ns for member in members],

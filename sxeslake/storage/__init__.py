@@ -9,7 +9,7 @@ from .address import redact
 from .interface import Counters, Data, ObjectInfo, Store
 from .opening import open_store
 from .probe import ProbeReport, probe
-from .throttle import RateLimit, ThrottledStore
+from .throttle import RateLimit, ThrottledStore, limited, parse_rate
 
 __all__ = [
     "Counters",
@@ -19,7 +19,9 @@ __all__ = [
     "RateLimit",
     "Store",
     "ThrottledStore",
+    "limited",
     "open_store",
+    "parse_rate",
     "probe",
     "redact",
 ]

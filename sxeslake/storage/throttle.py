@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 
+from ..errors import UsageError
 from .interface import Data, ObjectInfo, Store, byte_count
+
+
+_RATE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmg]?)(i?)b?(?:/s|ps)?", re.IGNORECASE | re.ASCII)
+_STEPS = {"": 0, "k": 1, "m": 2, "g": 3}
+
+
+def parse_rate(text: str) -> float:
+    """`5MB/s` → 5,000,000 bytes a second; `5MiB/s`, `500k` and `1.5GB` likewise."""
+    match = _RATE.fullmatch(text.strip())
+    rate = float(match[1]) * (1024 if match[3] else 1000) ** _STEPS[match[2].lower()] if match else 0.0
+    if not rate:
+        raise UsageError(f"{text!r} is no bandwidth.", hint="Write bytes a second, such as 5MB/s or 500KiB/s.")
+    return rate
 
 
 class RateLimit:
@@ -108,3 +123,12 @@ class ThrottledStore:
     def _pay_up(self, data: Data) -> None:
         if self._up is not None:
             self._up.spend(byte_count(data))
+
+
+def limited(store: Store, up: float | None, down: float | None) -> Store:
+    """The store, kept to so many bytes a second each way; None is no limit."""
+    if up is None and down is None:
+        return store
+    return ThrottledStore(
+        store, up=None if up is None else RateLimit(up), down=None if down is None else RateLimit(down)
+    )

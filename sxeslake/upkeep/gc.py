@@ -58,7 +58,7 @@ class GcReport:
     later: list[str] = field(default_factory=list)  # why something stays, in words
 
 
-class _PlanAnew(ConflictError):
+class _PlanAnewError(ConflictError):
     """Another collector, or a repair, came first: what was planned may rest on what it took."""
 
 
@@ -115,7 +115,7 @@ class Collector:
                 try:
                     self._rewrite(made)
                     self._commit(made)
-                except (DeadObjectsError, _PlanAnew):
+                except (DeadObjectsError, _PlanAnewError):
                     lost_races += 1
                     if lost_races == _ATTEMPTS:
                         raise
@@ -197,7 +197,7 @@ class Collector:
                     into.append(name)
         if young:
             self.report.later = [
-                f"{young} objects of {young_bytes} bytes are named by no commit, and so young that an ingest may be running"
+                f"{young} objects of {young_bytes} bytes are in no commit, and so young that an ingest may still run"
             ]
             self.report.bytes_later = young_bytes
 
@@ -212,6 +212,7 @@ class Collector:
         report.packs_condemned, report.manifests_condemned = len(made.packs), len(made.manifests)
         report.packs_rewritten, report.orphans = len(made.plan.rewrites), made.orphans
         report.collected = [f"{sample}@{version}" for sample, version in made.collected]
+        report.bytes_written = sum(item.bytes for item in made.plan.rewrites)
 
     # --- writing -------------------------------------------------------------------------------------------------
 
@@ -281,7 +282,7 @@ class Collector:
         for after, _, data, body in state.log(number):
             entry = logentry.load(data, body, where=keys.log_key(after))
             if entry.condemned_packs or entry.condemned_manifests or entry.replaced or entry.moved:
-                raise _PlanAnew("another collector was first.", hint="Run the command again.")
+                raise _PlanAnewError("another collector was first.", hint="Run the command again.")
             packs, manifests = entry.referenced()
             spared |= packs | manifests
             for sample, version in entry.restored:

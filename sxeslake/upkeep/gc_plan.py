@@ -10,7 +10,9 @@ import numpy.typing as npt
 
 from sxeslake.format.pack import Footer
 
-BADLY_FILLED = 0.6  # of a pack's stored bytes alive: below it, the copy costs less than the room that it frees
+BADLY_FILLED = 0.6  # of a pack's stored bytes alive: below it, a pack is rewritten in any case
+WASTE = 0.05  # of all live bytes: what may stay of dead bytes in packs that are filled better
+WELL_FILLED = 0.97  # above it, the copy is not worth the room that it frees
 SMALL_BYTES = 4 * 2**20  # an eighth of a full pack
 MANY_SMALL = 64  # small packs of a kind that are worth joining: each costs a request and a line in every listing
 
@@ -74,6 +76,7 @@ class Rewrite:
     pack: str
     keep: Bools
     elsewhere: tuple[str, ...]
+    bytes: int  # of the frames that it keeps, as far as can be told before
 
 
 @dataclass(slots=True)
@@ -96,7 +99,8 @@ def plan(held: Holdings, needed: U64, *, badly_filled: float = BADLY_FILLED, man
     filled = _per_pack(np.where(live, held.share, 0), held.starts) / np.maximum(stored, 1)
     chosen, home = _one_copy(held.digests, keys, live, pack, filled)
     fraction = _per_pack(np.where(chosen, held.share, 0), held.starts) / np.maximum(stored, 1)
-    small = _small(held, stored, fraction, badly_filled, many_small)
+    bad = _bad(stored, fraction, badly_filled)
+    bad |= _small(held, stored, ~bad, many_small)
     for number, pack_id in enumerate(held.packs):
         here = slice(int(held.starts[number]), int(held.starts[number + 1]))
         if not live[here].any():
@@ -106,8 +110,9 @@ def plan(held: Holdings, needed: U64, *, badly_filled: float = BADLY_FILLED, man
         elsewhere = tuple(held.packs[other] for other in np.unique(copies).tolist() if other != number)
         if not chosen[here].any():
             made.merged[pack_id] = elsewhere
-        elif fraction[number] < badly_filled or small[number]:
-            made.rewrites.append(Rewrite(pack_id, chosen[here].copy(), elsewhere))
+        elif bad[number]:
+            alive = held.share[here][chosen[here]].sum(dtype=np.float64)
+            made.rewrites.append(Rewrite(pack_id, chosen[here].copy(), elsewhere, int(alive)))
     return made
 
 
@@ -147,13 +152,22 @@ def _one_copy(digests: U8, keys: U64, live: Bools, pack: U32, filled: npt.NDArra
     return chosen, home
 
 
-def _small(
-    held: Holdings, stored: npt.NDArray[np.float64], fraction: npt.NDArray[np.float64], badly_filled: float, many: int
-) -> Bools:
+def _bad(stored: npt.NDArray[np.float64], fraction: npt.NDArray[np.float64], badly_filled: float) -> Bools:
+    """Packs to rewrite: the badly filled ones, and the worst of the others until little waste is left."""
+    waste, alive = stored * (1 - fraction), stored * fraction
+    waste[fraction == 0] = 0  # goes whole
+    order = np.argsort(fraction, kind="stable")
+    left = waste.sum() - np.cumsum(waste[order]) + waste[order]  # before this pack is rewritten
+    bad = np.zeros(len(stored), np.bool_)
+    bad[order] = left > WASTE * alive.sum()
+    return (bad & (fraction < WELL_FILLED)) | (fraction < badly_filled)
+
+
+def _small(held: Holdings, stored: npt.NDArray[np.float64], well: Bools, many: int) -> Bools:
     """Packs to be joined because there are so many small ones of their kind."""
     small = np.zeros(len(held.packs), np.bool_)
     for kind in set(held.kinds):
-        own = np.asarray([kind == other for other in held.kinds]) & (stored < SMALL_BYTES) & (fraction >= badly_filled)
+        own = np.asarray([kind == other for other in held.kinds]) & (stored < SMALL_BYTES) & well
         if int(own.sum()) >= many:
             small |= own
     return small

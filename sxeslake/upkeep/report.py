@@ -39,6 +39,36 @@ class VerifyReport:
 
 
 @dataclass(frozen=True, slots=True)
+class Mended:
+    """Something that a repair put right, or would."""
+
+    kind: str
+    object: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """What cannot be mended: of which archive (or object), which member (None: all of it), and why."""
+
+    archive: str
+    member: str | None
+    detail: str
+
+
+@dataclass(slots=True)
+class RepairReport:
+    """What a repair found and did; `ok` where nothing is left that is wrong."""
+
+    ok: bool = True
+    dry_run: bool = False
+    commit: int | None = None
+    problems: int = 0
+    mended: list[Mended] = field(default_factory=list)
+    lost: list[Lost] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
 class Stats:
     """A lake in figures."""
 

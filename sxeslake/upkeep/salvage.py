@@ -37,7 +37,12 @@ FRAME = struct.Struct("<4sIIII8s")
 CHUNK = struct.Struct("<32s6I")
 TAIL = struct.Struct("<IIIQ32s8s")
 ID = re.compile(r"[0-9a-f]{32}")
+COLUMNS = "path ordinal directory size modified_ns attributes dos_time blake3 chunks"
+HINT = ("blake3", "size", "pack", "frame_offset", "frame_length", "blob_offset")
 STAGE = re.compile(r"(delta|transpose)=([1248])x([1-9][0-9]*)")
+
+
+HOSTILE = (LookupError, TypeError, ValueError, AttributeError, OverflowError)  # what values of a wrong kind raise
 
 
 class Damage(Exception):  # noqa: N818 — a finding, not a fault of this program
@@ -218,7 +223,7 @@ def _by_scan(pack: str, data: bytes) -> Iterator[Blob]:
         length = frame_length(data, at) or 0
         try:
             sizes, raw = open_frame(data[at : at + length])
-        except Damage:
+        except (Damage, *HOSTILE):
             at = data.find(b"SXf1", at + 1)
             continue
         inner = 0
@@ -262,8 +267,10 @@ class Lake:
             elif entry is not None and previous is not None and entry.get("previous") != previous:
                 self.note(f"log/{path.name}", "does not follow the entry before")
             expected, previous = int(path.stem) + 1, (entry or {}).get("stands_for", digest)
-            if entry is not None:
-                self._fold(entry)
+            try:
+                self._fold(entry or {})
+            except HOSTILE as error:
+                self.note(f"log/{path.name}", f"makes no sense: {error!r}")
             is_whole = is_whole and entry is not None
         if not is_whole:
             self._find_unlogged()
@@ -337,6 +344,8 @@ class Lake:
                 self.note(key, f"its hash is wrong; {version.name} needs it")
             file = pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True)
             packs = json.loads(file.schema_arrow.metadata[b"sxeslake"])["packs"]
+            if missing := [column for column in (*COLUMNS.split(), *HINT) if column not in file.schema_arrow.names]:
+                raise Damage(f"{key}: columns are missing: {', '.join(missing)}")
             groups = range(record["first_group"], record["first_group"] + record["groups"])
             rows: list[dict[str, Any]] = file.read_row_groups(list(groups)).to_pylist() if groups else []
         except (OSError, ValueError, KeyError, TypeError, IndexError, pa.ArrowException) as error:
@@ -355,8 +364,7 @@ class Lake:
         if row["directory"] or row["size"] == 0:
             return
         if row["chunks"] is None:
-            names = ("blake3", "size", "pack", "frame_offset", "frame_length", "blob_offset")
-            places = [tuple(row[name] for name in names)]
+            places = [tuple(row[name] for name in HINT)]
         else:
             places = [place[:6] for place in CHUNK.iter_unpack(row["chunks"])]
         for digest, size, pack, *place in places:
@@ -382,7 +390,7 @@ class Lake:
                 with self._path(blob.pack).open("rb") as file:
                     file.seek(blob.frame)
                     self._frame = (key, open_frame(file.read(blob.length))[1])
-            except (OSError, Damage, ValueError, IndexError):
+            except (OSError, Damage, *HOSTILE):
                 return None
         data = self._frame[1][blob.inner : blob.inner + blob.size]
         return data if blake3(data).digest() == blob.digest else None
@@ -443,7 +451,7 @@ def restore(lake: Lake, version: Version, out: Path, *, as_zip: bool) -> int:
                 _to_folder(lake, row, packs, target)
             else:
                 _to_zip(lake, row, packs, archive)
-        except Damage as error:
+        except (Damage, *HOSTILE) as error:
             lost += 1
             lake.note(f"{version.name}: {row['path']}", str(error))
     if archive is not None:
@@ -554,12 +562,12 @@ def main() -> int:
     if asked.command == "list":
         for version in lake.versions.values():
             record = version.record
-            sys.stdout.write(f"{version.name}\t{version.state}\t{record['members']}\t{record['bytes_raw']}\n")
+            sys.stdout.write(f"{version.name}\t{version.state}\t{record.get('members')}\t{record.get('bytes_raw')}\n")
     else:
         for version in chosen(lake, asked.names, everything=asked.all):
             try:
                 lost = restore(lake, version, asked.out, as_zip=asked.zip)
-            except (Damage, OSError) as error:
+            except (Damage, OSError, *HOSTILE) as error:
                 lake.note(version.name, str(error))
                 continue
             sys.stdout.write(f"{version.name}\t{'whole' if not lost else f'{lost} members lost'}\n")

@@ -6,10 +6,14 @@ import secrets
 from typing import TYPE_CHECKING
 
 from sxeslake.errors import UsageError
+from sxeslake.version import TOOL
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
     from sxeslake.model import Progress
-    from sxeslake.upkeep.report import VerifyReport
+    from sxeslake.upkeep.report import RepairReport, VerifyReport
     from sxeslake.vault.vault import Vault
 
 # The engines are imported by the verbs that need them: `ls` on a thin laptop must not wait for codecs.
@@ -47,3 +51,24 @@ class UpkeepVerbs:
         seed = secrets.randbelow(2**32) if seed is None else seed
         extent = Extent(data, sample_percent, seed, max_duration_s, resume, jobs)
         return Verifier(self._vault, extent, progress).run()
+
+    def repair(
+        self,
+        archives: Iterable[Path] = (),
+        lakes: Iterable[UpkeepVerbs] = (),
+        *,
+        dry_run: bool = False,
+        progress: Progress | None = None,
+    ) -> RepairReport:
+        """Put right what `verify` finds wrong, with the content of the archives, group folders and lakes offered.
+
+        Open the lake with `tolerant=True`, or a damaged log stops you before. What cannot be mended is listed in
+        `report.lost` by archive and member; the rest stays readable.
+        """
+        from sxeslake.upkeep.offers import ArchiveOffer, LakeOffer, Offer
+        from sxeslake.upkeep.repair import Repair
+
+        chunk_bytes, threads = self._vault.file.chunk_bytes, self._vault.threads
+        offers: list[Offer] = [LakeOffer(lake._vault) for lake in lakes]
+        offers += [ArchiveOffer(path, chunk_bytes, threads) for path in archives]
+        return Repair(self._vault, offers, TOOL, dry_run=dry_run, progress=progress).run()

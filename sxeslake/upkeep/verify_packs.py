@@ -186,7 +186,7 @@ class PackCheck:
             if first and self._vault.store.get_range(key, 0, pack.HEADER_BYTES) != pack.header(footer.pack_id):
                 bad.append(_Bad(-1, "the pack's header is not its own", []))
             for number, body in zip(run, self._bodies(key, footer, run), strict=True):
-                blobs = _blobs(footer, number)
+                blobs = blobs_in(footer, number)
                 wrong = check_frame(body, footer, blobs, key)
                 read += len(body)
                 raw += int(footer.sizes[blobs].sum(dtype=np.uint64))
@@ -208,7 +208,7 @@ class PackCheck:
             return [b""] * len(run)
 
 
-def _blobs(footer: Footer, number: int) -> slice:
+def blobs_in(footer: Footer, number: int) -> slice:
     first = int(footer.frame_blobs[:number].sum())
     return slice(first, first + int(footer.frame_blobs[number]))
 

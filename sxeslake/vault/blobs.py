@@ -43,6 +43,15 @@ class BlobReader:
 
         A stale hint (its pack was rewritten, or the bytes there are damaged and another copy lives) is looked up anew.
         """
+        found = self.fetch_some(blobs)
+        for blob, data in zip(blobs, found, strict=True):
+            if data is None:
+                where = keys.pack_key(blob.hint.pack) if blob.hint else "no pack"
+                raise DamagedLakeError(f"blob {blob.digest.hex()} is missing or damaged.", where=where)
+        return [data for data in found if data is not None]
+
+    def fetch_some(self, blobs: Sequence[Blob]) -> list[bytes | None]:
+        """As `fetch`, but None for a blob that is missing or damaged."""
         moved = self._translate(blobs)
         found = self._read([moved.get(blob.digest, blob) for blob in blobs] if moved else blobs)
         lost = [blob for blob, data in zip(blobs, found, strict=True) if data is None]
@@ -51,11 +60,7 @@ class BlobReader:
             again = [elsewhere.get(blob.digest, blob) for blob in lost]
             mended = dict(zip((blob.digest for blob in lost), self._read(again), strict=True))
             found = [mended[blob.digest] if data is None else data for blob, data in zip(blobs, found, strict=True)]
-        for blob, data in zip(blobs, found, strict=True):
-            if data is None:
-                where = keys.pack_key(blob.hint.pack) if blob.hint else "no pack"
-                raise DamagedLakeError(f"blob {blob.digest.hex()} is missing or damaged.", where=where)
-        return [data for data in found if data is not None]
+        return found
 
     def _read(self, blobs: Sequence[Blob]) -> list[bytes | None]:
         needed = {_frame_of(blob.hint) for blob in blobs if blob.hint is not None and _sane(blob.hint)}
@@ -90,13 +95,19 @@ class BlobReader:
         try:
             return list(self._store.get_ranges(ranges))
         except (ObjectNotFoundError, DamagedLakeError):  # one of them is gone or short: find out which
-            return [self._body(*item) for item in ranges]
+            gone: set[str] = set()  # packs that are asked for once, not once a frame
+            return [self._body(*item, gone) for item in ranges]
 
-    def _body(self, key: str, start: int, end: int) -> bytes | None:
+    def _body(self, key: str, start: int, end: int, gone: set[str]) -> bytes | None:
+        if key in gone:
+            return None
         try:
             return self._store.get_range(key, start, end)
-        except (ObjectNotFoundError, DamagedLakeError):
-            return None
+        except ObjectNotFoundError:
+            gone.add(key)
+        except DamagedLakeError:
+            pass
+        return None
 
     def _keep(self, key: FrameKey, raw: bytes) -> None:
         if len(raw) > MIB:  # one large blob: nobody else will ask for its frame

@@ -125,7 +125,8 @@ class BlobIndex:
                 self._segments[file] = Segment(self._folder / file)
             except (OSError, ValueError):  # a damaged or vanished cache file: its packs are indexed anew
                 self._drop(file)
-        if len(self._packs) != self._state.select("SELECT count(*) FROM indexed")[0][0]:
+        known = len(self._packs), max(self._packs, default=None)
+        if known != self._state.select("SELECT count(*), max(ordinal) FROM indexed")[0]:
             self._packs = dict(self._state.select("SELECT ordinal, pack FROM indexed"))
         return list(self._segments.values())
 
@@ -133,6 +134,17 @@ class BlobIndex:
         with self._state.transaction() as db:
             db.execute("DELETE FROM segments WHERE file = ?", (file,))
             db.execute("DELETE FROM indexed WHERE file = ?", (file,))
+
+    def clear(self) -> None:
+        """Forget everything; packs say it all again. Ordinals go on: other processes know the old ones."""
+        files = [file for (file,) in self._state.select("SELECT file FROM segments")]
+        with self._state.transaction() as db:
+            db.execute("DELETE FROM segments")
+            db.execute("DELETE FROM indexed WHERE ordinal < (SELECT max(ordinal) FROM indexed)")
+            db.execute("UPDATE indexed SET pack = '', file = ''")
+        self._reload()
+        for file in files:
+            (self._folder / file).unlink(missing_ok=True)
 
     def missing(self, pack_ids: Iterable[str]) -> list[str]:
         """Those packs whose blobs are not in the index yet."""

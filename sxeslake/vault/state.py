@@ -67,7 +67,8 @@ class LogRecord(NamedTuple):
     body: bytes | None
 
 
-class Annotation(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Annotation:
     """What somebody said last of a key; `version` None is all versions, `target` sample, analysis or position."""
 
     version: int | None

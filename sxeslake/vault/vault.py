@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from uuid import uuid4
@@ -19,6 +19,7 @@ from sxeslake.errors import (
     DamagedLakeError,
     ObjectExistsError,
     ObjectNotFoundError,
+    SampleNotFoundError,
 )
 from sxeslake.format import keys, pack
 from sxeslake.format.lakefile import LakeFile
@@ -145,6 +146,18 @@ class Vault:
         for row in manifest.rows(self.manifests.between(version, first, last)):
             if first.encode() <= row.member.path.encode() <= last.encode():
                 yield row
+
+    @contextmanager
+    def reading(self, version: Version) -> Iterator[None]:
+        """While a version is read: one that was forgotten and collected meanwhile is not damaged, it is gone."""
+        try:
+            yield
+        except (ObjectNotFoundError, DamagedLakeError) as error:
+            self.sync()
+            name = (version.sample, version.version)
+            if not self.state.versions("status = 'live' AND v.sample = ? AND v.version = ?", name):
+                raise SampleNotFoundError(f"{version.name} was forgotten and collected meanwhile.") from error
+            raise
 
     def _translate(self, blobs: Sequence[Blob]) -> dict[Digest, Blob]:
         """Where the blobs of condemned packs stand now: only the footers of the packs that replaced those are read."""

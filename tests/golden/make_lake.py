@@ -34,6 +34,7 @@ from sxeslake.model import MIB, Member
 from sxeslake.vault.commit import blank_entry
 from sxeslake.vault.state import Version
 from sxeslake.vault.vault import Vault
+from sxeslake.views import SampleRow
 
 SEED = 1907
 START = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
@@ -175,7 +176,7 @@ def small_group(folder: Path) -> Path:
     return folder
 
 
-def members_of(lake: Lake, row: lakes.SampleRow) -> list[dict[str, object]]:
+def members_of(lake: Lake, row: SampleRow) -> list[dict[str, object]]:
     """What a pull must give back, member by member."""
     version = lake._version(f"{row.sample}@{row.version}")
     return [
@@ -194,7 +195,7 @@ def members_of(lake: Lake, row: lakes.SampleRow) -> list[dict[str, object]]:
     ]
 
 
-def _bytes(lake: Lake, row: lakes.SampleRow, member: Member) -> bytes:
+def _bytes(lake: Lake, row: SampleRow, member: Member) -> bytes:
     return lake.read(f"{row.sample}@{row.version}", member.path)
 
 

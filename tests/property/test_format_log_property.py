@@ -103,7 +103,7 @@ def test_entries_with_a_body_come_back(entry: Entry) -> None:
         assert logentry.body_of(data, where="here") == (body and (body[0], len(body[1])))
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(ENTRIES, st.data())
 def test_a_flipped_byte_is_noticed(entry: Entry, draw: st.DataObject) -> None:
     data = bytearray(logentry.dump(entry)[0])

@@ -59,8 +59,9 @@ def test_the_wheel_names_its_command_version_and_licence(wheel: zipfile.ZipFile)
 def test_the_readme_lists_every_command_in_its_own_words() -> None:
     context = click.Context(root)
     commands = {name: root.get_command(context, name) for name in root.list_commands(context)}
-    table = dict(re.findall(r"^\| `([a-z-]+)` \| (.+) \|$", README.read_text(encoding="utf-8"), re.MULTILINE))
-    assert table == {name: command.get_short_help_str(200) for name, command in commands.items() if command}
+    rows = [f"| `{name}` | {command.get_short_help_str(200)} |" for name, command in commands.items() if command]
+    shown = re.findall(r"^\| `[a-z-]+` \| .+ \|$", README.read_text(encoding="utf-8"), re.MULTILINE)
+    assert shown == rows, "the README's table should be:\n" + "\n".join(rows)
 
 
 def command_lines() -> list[str]:

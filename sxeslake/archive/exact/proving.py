@@ -68,7 +68,8 @@ class _Proof:
         self._layout = layout_of(container, path)
         self._specs: list[Spec] = []
         self._encoder: Column = np.full(len(self._layout), _RESIDUE, np.int64)  # place in _specs
-        self._others: dict[int, tuple[Spec, ...]] = {}  # method → encoders that made some of its samples
+        self._first: dict[int, set[Spec]] = {}  # method → the encoder that made most of its samples
+        self._others: dict[int, tuple[Spec, ...]] = {}  # … and those that made the others
 
     def run(self, sha256: str, out: BinaryIO) -> Proved:
         file = RangedFile(self._path)
@@ -97,6 +98,7 @@ class _Proof:
             if not choice.specs:
                 continue
             self._encoder[units] = self._place(choice.specs[0])
+            self._first[place] = {choice.specs[0]}
             self._others[place] = choice.specs[1:]
             seconds += float(layout.raw[units].sum()) / choice.bytes_per_second
         self._check_cost()
@@ -171,18 +173,36 @@ class _Proof:
             results.close()
 
     def _retry(self, file: RangedFile) -> None:
-        """Units of an archive that several tools wrote to: the other encoders, one unit at a time."""
+        """Units that resist, of an archive that several tools wrote to: the other encoders, one after the other."""
         layout = self._layout
-        retried = np.flatnonzero((self._encoder == _RESIDUE) & (layout.raw <= encoders.WHOLE_BYTES))
-        if not len(retried) or len(retried) > _RETRIED_UNITS or self._container.kind != "zip":
+        for place, method in enumerate(layout.methods):
+            mine = np.flatnonzero((self._encoder == _RESIDUE) & (layout.method == place))
+            tried = self._first.get(place, set())
+            if not tried or not 0 < len(mine) <= _RETRIED_UNITS:  # no sample was made: more trying is in vain
+                continue
+            for spec in trial.candidates(method, int(layout.raw[mine].max()), self._others.get(place, ())):
+                left = mine[self._encoder[mine] == _RESIDUE]
+                if not len(left):
+                    break
+                if spec not in tried:
+                    self._try(file, spec, left)
+
+    def _try(self, file: RangedFile, spec: Spec, units: Column) -> None:
+        judge = _Judge(file, self._layout)
+        try:
+            with Packing(judge, threads=self._terms.threads) as packing:
+                for unit in units.tolist():
+                    self._check_time(0)
+                    size = int(self._layout.raw[unit])
+                    packing.begin(unit, spec, size)
+                    for data in self._content(unit, size):
+                        packing.write(data)
+                    packing.end()
+        except UnsupportedMethodError:
             return
-        for unit in retried.tolist():
-            self._check_time(0)
-            sample = self._sample(file, unit)
-            others = self._others.get(int(layout.method[unit]), ())
-            choice = trial.first_that_makes(sample, others)
-            if choice is not None:
-                self._encoder[unit] = self._place(choice)
+        made = np.setdiff1d(units, judge.different)
+        if len(made):
+            self._encoder[made] = self._place(spec)
 
     # at what price
 

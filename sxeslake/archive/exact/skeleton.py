@@ -23,6 +23,9 @@ Column = npt.NDArray[np.int64]
 
 X86: Final = (b"\x03\x03\x01\x03", b"\x04")  # the two ids of the filter for x86 programs
 LZMA_PROPERTIES_BYTES: Final = 5
+INFOZIP_HINT: Final = 1
+_INFOZIP_FIELD: Final = b"ux\x0b\0"  # owner and group, as Info-ZIP writes them
+_FIRST_HEADER_BYTES: Final = 4096
 
 
 class Method(NamedTuple):
@@ -31,7 +34,7 @@ class Method(NamedTuple):
     name: Literal["store", "deflate", "lzma", "lzma2", "other"]
     properties: bytes = b""
     x86: bool = False
-    hint: int = 0  # zip: the general purpose flags, which hold the level's class
+    hint: int = 0  # zip: the level's class in bits 1 and 2, `INFOZIP_HINT` in bit 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +80,7 @@ def _zip_layout(listing: Directory, path: Path) -> Layout:
     header = listing.offset[members]
     begin = header + zip_format.LOCAL.size + _word(path, header + 26) + _word(path, header + 28)
     methods: dict[Method, int] = {}
-    kinds = listing.method[members].astype(np.int64) << 16 | listing.flags[members] & 6
+    kinds = listing.method[members].astype(np.int64) << 16 | listing.flags[members] & 6 | _maker(path)
     codes, which = np.unique(kinds, return_inverse=True)
     places = np.array([methods.setdefault(_zip_method(int(code)), len(methods)) for code in codes], np.int64)
     return Layout(
@@ -92,6 +95,12 @@ def _zip_layout(listing: Directory, path: Path) -> Layout:
     )
 
 
+def _maker(path: Path) -> int:
+    """Whether Info-ZIP seems to have made a zip."""
+    with path.open("rb") as file:
+        return INFOZIP_HINT if _INFOZIP_FIELD in file.read(_FIRST_HEADER_BYTES) else 0
+
+
 def _word(path: Path, at: Column) -> Column:
     """The 16-bit numbers that stand at some places of a file."""
     if not len(at):
@@ -101,7 +110,7 @@ def _word(path: Path, at: Column) -> Column:
 
 
 def _zip_method(code: int) -> Method:
-    method, flags = code >> 16, code & 6
+    method, flags = code >> 16, code & 7
     if method == zip_format.STORE:
         return Method("store")
     return Method("deflate", hint=flags) if method == zip_format.DEFLATE else Method("other")

@@ -12,17 +12,19 @@ from typing import Final, NamedTuple
 
 from sxeslake.archive import deflate
 from sxeslake.archive.exact import encoders, programs
-from sxeslake.archive.exact.skeleton import Method
+from sxeslake.archive.exact.skeleton import INFOZIP_HINT, Method
 from sxeslake.archive.exact.spec import MAX_DICTIONARY_BYTES, STORE, Spec
 from sxeslake.archive.ranged_file import RangedFile
 from sxeslake.errors import UnsupportedMethodError
 from sxeslake.model import KIB, MIB
 
-PREFIX_BYTES: Final = 1 * MIB  # of a content that is larger: what comes of its first part must agree
+PREFIX_BYTES: Final = 512 * KIB  # of a content that is larger: what comes of its first part must agree
 _AGREEING: Final = 0.25  # of what comes of a prefix: its last block is cut short, and differs
 _LEAST_AGREEING_BYTES: Final = 1 * KIB
 _FEED_BYTES: Final = 32 * KIB  # then what has come is compared: most candidates fail early
 _HINTED_LEVELS: Final = {0: (6, 7, 5, 8, 4, 3), 2: (9, 8), 4: (2, 3), 6: (1,)}  # by zip's flags for the level's class
+_MAX_LIBLZMA_DICTIONARY_BYTES: Final = 32 * MIB  # × 12 is what an encoder takes of this process's memory
+_LZMA2_HEAD_BYTES: Final = 6
 _LZMA_LEVELS: Final = (5, 1, 7)  # one of each class of 7-Zip's: 5–6, 1–4, 7–9 encode alike
 _OUR_BLOCKS: Final = ((MIB, 0), (4 * MIB, 1))  # of our zip and 7z writers; see there
 _OUR_LZMA2_BLOCKS: Final = {level: (8 if level <= 6 else 16) * MIB for level in range(4, 10)}
@@ -51,43 +53,48 @@ class Choice:
 
 
 def choose(samples: Sequence[Sample], deadline: float) -> Choice:
-    """The encoders that give the packed bytes of samples of one method; none where nothing does."""
-    found: dict[Spec, set[int]] = {}
-    speeds: dict[Spec, float] = {}
-    left = set(range(len(samples)))
-    for trial in (_in_process, _in_programs):
-        for spec, hits, speed in trial(samples, left):
-            if hits:
-                found[spec], speeds[spec] = hits, speed
-            if len(hits) == len(samples):
-                return Choice((spec,), speed)
-            if monotonic() > deadline:
+    """The encoders that give the packed bytes of samples of one method, the best first; none where nothing does."""
+    found: list[_Result] = []
+    trials = (_in_programs, _in_process) if samples[0].method.name.startswith("lzma") else (_in_process, _in_programs)
+    for trial in trials:
+        for result in trial(samples):
+            found.append(result)
+            if result.is_certain(samples) or monotonic() > deadline:
                 break
-        left = set(range(len(samples))).difference(*found.values())
-        if not left:
-            break
-    best = sorted(found, key=lambda spec: -len(found[spec]))
+        if len(set().union(*(result.hits for result in found))) == len(samples):
+            break  # every sample is explained: the slower kind of encoders is not asked
+    best = sorted((result for result in found if result.hits), key=lambda result: (-len(result.hits), -result.score))
     kept, covered = list[Spec](), set[int]()
-    for spec in best:
-        if found[spec] - covered:
-            kept.append(spec)
-            covered |= found[spec]
-    return Choice(tuple(kept), speeds[kept[0]] if kept else 0.0)
+    for result in best:
+        if result.hits - covered:
+            kept.append(result.spec)
+            covered |= result.hits
+    return Choice(tuple(kept), best[0].bytes_per_second if best else 0.0)
 
 
-Result = tuple[Spec, set[int], float]
+class _Result(NamedTuple):
+    """What a candidate gave: the samples that agree, how many bytes of them do, and how fast it was."""
+
+    spec: Spec
+    hits: set[int]
+    score: int
+    bytes_per_second: float
+
+    def is_certain(self, samples: Sequence[Sample]) -> bool:
+        """Whether no better candidate can come."""
+        return len(self.hits) == len(samples) and (self.spec.program is None or all(item.is_whole for item in samples))
 
 
-def _in_process(samples: Sequence[Sample], _: set[int]) -> Iterator[Result]:
+def _in_process(samples: Sequence[Sample]) -> Iterator[_Result]:
     for spec in in_process(samples[0].method, max(sample.size for sample in samples)):
         began, hits, tried = monotonic(), set[int](), 0
         for number, sample in enumerate(samples):
             tried += len(sample.content)
-            if _makes(spec, sample):
+            if makes(spec, sample):
                 hits.add(number)
             elif not hits:
                 break  # the samples come largest first: what fails the first will not serve
-        yield spec, hits, tried / max(1e-6, monotonic() - began)
+        yield _Result(spec, hits, 0, tried / max(1e-6, monotonic() - began))
 
 
 def in_process(method: Method, size: int) -> Iterator[Spec]:
@@ -95,7 +102,7 @@ def in_process(method: Method, size: int) -> Iterator[Spec]:
     if method.name == "store":
         yield STORE
     elif method.name == "deflate":
-        yield from filter(_usable, _deflate(method.hint, size))
+        yield from filter(_usable, _deflate(method.hint & 6, size))
     elif method.name in {"lzma", "lzma2"}:
         yield from _liblzma(method)
 
@@ -125,6 +132,8 @@ def _liblzma(method: Method) -> Iterator[Spec]:
     if found is None:
         return
     kind, dictionary, bits = found
+    if dictionary > _MAX_LIBLZMA_DICTIONARY_BYTES:
+        return
     if method.name == "lzma2" and not method.x86:
         yield from (Spec("lzma2-blocks", (level, block)) for level, block in _OUR_LZMA2_BLOCKS.items())
     for extreme in (0, 1):
@@ -147,26 +156,30 @@ def _lzma_settings(method: Method) -> tuple[int, int, tuple[int, int, int]] | No
     return 2 if method.name == "lzma2" else 1, dictionary, bits
 
 
-def _makes(spec: Spec, sample: Sample) -> bool:
-    """Whether an encoder gives a sample's packed bytes; of a prefix, whether what comes first agrees."""
+def makes(spec: Spec, sample: Sample) -> bool:
+    """Whether an encoder of this process gives a sample's packed bytes; of a prefix, whether what is ready agrees."""
     made = bytearray()
     view = memoryview(sample.content)
     try:
         encoder = encoders.open_encoder(spec)
         for at in range(0, len(view), _FEED_BYTES):
             made += encoder.feed(bytes(view[at : at + _FEED_BYTES]))
-            if sample.is_whole and not sample.packed.startswith(made):
+            if not sample.packed.startswith(made):
                 return False
+        agreed = len(made)
         made += encoder.finish()
     except (UnsupportedMethodError, lzma.LZMAError):
         return False
-    return _agree(made, sample)
+    return made == sample.packed if sample.is_whole else agreed >= _LEAST_AGREEING_BYTES or bool(_agreement(made, sample))
 
 
-def _agree(made: bytes | bytearray, sample: Sample) -> bool:
+def _agreement(made: bytes | bytearray, sample: Sample) -> int:
+    """How many bytes agree, 0 where too few do. The end of what comes of a prefix differs: it was cut short."""
     if sample.is_whole:
-        return made == sample.packed
-    return _common(made, sample.packed) >= max(_LEAST_AGREEING_BYTES, int(_AGREEING * len(made)))
+        return len(made) if made == sample.packed else 0
+    skip = _LZMA2_HEAD_BYTES if sample.method.name == "lzma2" else 0  # it tells the length of the first chunk
+    agreed = _common(made[skip:], sample.packed[skip:])
+    return agreed if agreed >= max(_LEAST_AGREEING_BYTES, int(_AGREEING * len(made))) else 0
 
 
 def _common(one: bytes | bytearray, other: bytes) -> int:
@@ -184,23 +197,24 @@ def _common(one: bytes | bytearray, other: bytes) -> int:
 # programs: all samples in one call
 
 
-def _in_programs(samples: Sequence[Sample], left: set[int]) -> Iterator[Result]:
-    if not left:
-        return
+def _in_programs(samples: Sequence[Sample]) -> Iterator[_Result]:
     for spec in in_programs(samples[0].method, max(sample.size for sample in samples)):
         if programs.missing(spec) is None:
             began = monotonic()
-            hits = _made_by_program(spec, samples)
-            yield spec, hits, sum(len(sample.content) for sample in samples) / max(1e-6, monotonic() - began)
+            agreed = _made_by_program(spec, samples)
+            seconds = max(1e-6, monotonic() - began)
+            hits = {number for number, count in enumerate(agreed) if count}
+            yield _Result(spec, hits, sum(agreed), sum(len(sample.content) for sample in samples) / seconds)
 
 
 def in_programs(method: Method, size: int) -> Iterator[Spec]:
     """Candidates that are programs, the likeliest first."""
     if method.name == "deflate":
-        yield from (Spec("7zip-deflate", (level,)) for level in (5, 1, 9, 7))
-        first = _HINTED_LEVELS[method.hint]
+        first = _HINTED_LEVELS[method.hint & 6]
         levels = (*first, *(level for level in range(1, 10) if level not in first))
-        yield from (Spec("infozip", (level,)) for level in levels)
+        infozip = [Spec("infozip", (level,)) for level in levels]
+        sevenzip = [Spec("7zip-deflate", (level,)) for level in (5, 1, 9, 7)]
+        yield from infozip + sevenzip if method.hint & INFOZIP_HINT else sevenzip + infozip
     elif method.name in {"lzma", "lzma2"} and not method.x86 and (found := _lzma_settings(method)):
         kind, dictionary, bits = found
         chunk = max(MIB, min(4 * dictionary, 256 * MIB), dictionary)  # what 7-Zip cuts where it has many threads
@@ -210,7 +224,8 @@ def in_programs(method: Method, size: int) -> Iterator[Spec]:
                 yield Spec("7zip-lzma", (kind, level, dictionary, *bits, -(-chunk // MIB) * MIB))
 
 
-def _made_by_program(spec: Spec, samples: Sequence[Sample]) -> set[int]:
+def _made_by_program(spec: Spec, samples: Sequence[Sample]) -> list[int]:
+    """How many bytes of each sample a program gives."""
     with TemporaryDirectory(prefix="sxeslake-exact-") as scratch:
         folder = Path(scratch) / "samples"
         folder.mkdir()
@@ -219,13 +234,13 @@ def _made_by_program(spec: Spec, samples: Sequence[Sample]) -> set[int]:
         try:
             made, places = programs.pack_files(spec, folder, len(samples))
         except UnsupportedMethodError:
-            return set()
+            return [0] * len(samples)
         file = RangedFile(made)
         try:
             packed = [file.read(place.offset, place.size) for place in places]
         finally:
             file.close()
-    return {number for number, sample in enumerate(samples) if _agree(packed[number], sample)}
+    return [_agreement(data, sample) for data, sample in zip(packed, samples, strict=True)]
 
 
 def pick(sizes: Iterable[tuple[int, int]], wanted: int) -> list[int]:
@@ -240,11 +255,10 @@ def pick(sizes: Iterable[tuple[int, int]], wanted: int) -> list[int]:
 
 
 
-def first_that_makes(sample: Sample, others: Sequence[Spec]) -> Spec | None:
-    """The first encoder that gives the packed bytes of one whole unit: `others` first, then all of this process."""
-    for spec in others:
-        if spec.program is None and _makes(spec, sample):
-            return spec
-        if spec.program is not None and _made_by_program(spec, [sample]):
-            return spec
-    return next((spec for spec in in_process(sample.method, sample.size) if _makes(spec, sample)), None)
+def candidates(method: Method, size: int, first: Sequence[Spec]) -> list[Spec]:
+    """Every encoder worth trying on units of a method that resist: `first`, then the others."""
+    programs_first = method.name.startswith("lzma")
+    inside, outside = list(in_process(method, size)), list(in_programs(method, size))
+    known = [*outside, *inside] if programs_first else [*inside, *outside]
+    runnable = [spec for spec in known if programs.missing(spec) is None]
+    return list(dict.fromkeys((*first, *runnable)))

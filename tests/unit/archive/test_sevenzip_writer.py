@@ -80,7 +80,7 @@ def test_attributes_are_left_out_where_nobody_knows_them(tmp_path: Path) -> None
 
 safe_text = st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="/\\:."), max_size=9)
 contents = st.binary(max_size=50) | st.integers(0, 200_000).map(lambda size: random.Random(size).randbytes(size))
-times = st.none() | st.integers(-(2**60), 2**60).map(lambda ticks: ticks * 8 // 100 * 100)
+times = st.none() | st.integers(-(2**63) // 100 + 1, 2**63 // 100).map(lambda ticks: ticks * 100)
 
 
 @settings(max_examples=60, deadline=None)

@@ -16,7 +16,7 @@ import pytest
 from sxeslake.catalog import tables
 from sxeslake.catalog.cache import GRACE_S, Cache
 from sxeslake.catalog.model import Head
-from sxeslake.catalog.parts import MERGE_WIDTH, PART_ROWS, encode_part, merges
+from sxeslake.catalog.parts import MERGE_WIDTH, PART_ROWS, encode_part, merges, write_part
 from sxeslake.catalog.rows import table_of
 from sxeslake.catalog.snapshot import MANIFEST_NAME, Part, Snapshot, load_snapshot
 from sxeslake.errors import DamagedLakeError
@@ -105,7 +105,7 @@ def test_the_cache_keeps_the_newer_snapshot_and_rebuilds_win(tmp_path: Path) -> 
 
 def test_parts_that_no_longer_count_go_after_a_grace_period(tmp_path: Path) -> None:
     cache = Cache.at(tmp_path)
-    first, second = cache.add(tables.ARCHIVES, archives(1)), cache.add(tables.ARCHIVES, archives(2))
+    first, second = write_part(cache, tables.ARCHIVES, archives(1)), write_part(cache, tables.ARCHIVES, archives(2))
     cache.save(Snapshot(Head(1, "1" * 64), (first,)))
     long_ago = time.time() - 2 * GRACE_S
     os.utime(cache.path(first), (long_ago, long_ago))
@@ -119,7 +119,7 @@ def test_parts_that_no_longer_count_go_after_a_grace_period(tmp_path: Path) -> N
 
 def test_downloads_are_proved_and_what_is_here_is_not_fetched(tmp_path: Path) -> None:
     theirs, mine = Cache.at(tmp_path / "a"), Cache.at(tmp_path / "b")
-    made = replace(theirs.add(tables.ARCHIVES, archives(1)), home=1)
+    made = replace(write_part(theirs, tables.ARCHIVES, archives(1)), home=1)
     store = {made.key: theirs.path(made).read_bytes()}
     assert mine.need([made], store.__getitem__) == made.bytes
     assert mine.need([made], dict[str, bytes]().__getitem__) == 0
@@ -135,7 +135,7 @@ def test_who_may_not_write_gets_a_temporary_cache(tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("in the way")
     cache = Cache.at(blocked / "catalog")
-    part_ = cache.add(tables.ARCHIVES, archives(1))
+    part_ = write_part(cache, tables.ARCHIVES, archives(1))
     folder = cache.folder
     assert cache.has(part_)
     cache.close()

@@ -14,7 +14,6 @@ import sxeslake.cli
 from sxeslake.cli.root import SECTIONS, root
 from sxeslake.cli.run import run
 
-NO_COMMANDS = {"__init__", "app", "destinations", "documents", "options", "progress", "refs", "root", "run", "words"}
 HEAVY = {
     "numpy",
     "pyarrow",
@@ -32,7 +31,8 @@ HEAVY = {
 
 
 def test_every_command_file_is_listed_once() -> None:
-    files = {path.stem for path in Path(sxeslake.cli.__file__).parent.glob("*.py")} - NO_COMMANDS
+    sources = {path.stem: path.read_text(encoding="utf-8") for path in Path(sxeslake.cli.__file__).parent.glob("*.py")}
+    files = [name for name, source in sources.items() if "\ndef command(" in source]
     listed = [name.replace("-", "_") for _, names in SECTIONS for name in names]
     assert sorted(listed) == sorted(files)
 

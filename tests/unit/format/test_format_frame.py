@@ -45,6 +45,12 @@ def test_a_pipeline_of_any_length_is_not_taken() -> None:
         frame.seal("x" * 256, [1], b"")
 
 
+@pytest.mark.parametrize("sizes", [[], [1] * 65_537, [64 * MIB, 1]])
+def test_what_no_reader_would_take_is_not_sealed(sizes: list[int]) -> None:
+    with pytest.raises(DamagedLakeError, match="no reader would take it"):
+        frame.seal("raw", sizes, b"")
+
+
 def test_every_cut_is_noticed() -> None:
     sealed = frame.seal("raw", [2, 3], b"hello")
     for length in range(len(sealed)):

@@ -106,7 +106,9 @@ def test_every_column_is_described(column: str) -> None:
     assert f"`{column}`" in TEXT
 
 
-@pytest.mark.parametrize("kind", [logentry.Entry, logentry.ArchiveAdded, logentry.PackAdded, logentry.ManifestAdded])
+@pytest.mark.parametrize(
+    "kind", [logentry.Entry, logentry.ArchiveAdded, logentry.PackAdded, logentry.ManifestAdded, logentry.Moved]
+)
 def test_every_field_of_the_log_is_described(kind: type) -> None:
     described = TEXT[TEXT.index("## The log") : TEXT.index("## Packs")]
     missing = [name for name in kind.__slots__ if f"`{name}`" not in described and name != "id"]  # type: ignore[attr-defined]

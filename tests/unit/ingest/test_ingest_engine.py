@@ -20,6 +20,7 @@ from sxeslake.ingest.absorb import Absorber
 from sxeslake.ingest.report import IngestReport
 from sxeslake.lake import Lake
 from sxeslake.model import MIB, Member
+from sxeslake.storage import Data
 from sxeslake.vault.commit import blank_entry
 from sxeslake.vault.vault import Vault
 
@@ -260,7 +261,7 @@ def test_what_a_collector_takes_meanwhile_is_stored_again(lake: Lake, store: Fau
     with Lake(Vault(store, None)) as other:
         collector, create = other._vault, store.create
 
-        def collect_first(key: str, data: bytes) -> None:
+        def collect_first(key: str, data: Data) -> None:
             if key.startswith("manifests/") and not collected:
                 collected.append(True)
                 old = tuple(collector.state.packs())
@@ -297,7 +298,7 @@ def test_two_clients_take_the_same_archive_at_once(store: FaultyStore, lake: Lak
     with Lake(Vault(store, None)) as other:
         create = store.create
 
-        def other_first(key: str, data: bytes) -> None:
+        def other_first(key: str, data: Data) -> None:
             if key == keys.log_key(1):
                 store.create = create  # type: ignore[method-assign]
                 assert statuses(other.ingest(path)) == ["added"]

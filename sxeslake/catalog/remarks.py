@@ -92,7 +92,7 @@ def _value(key: str, value: object) -> str | None:
 
 
 def parse_csv(text: str, where: object) -> list[Remark]:
-    """The lines of a table: `sample`, perhaps `analysis` and `position`, then either `key` and `value` or a key a column.
+    """The lines of a table: `sample`, perhaps `analysis`, `position`; then `key` and `value`, or a column a key.
 
     An empty cell says nothing. UsageError and InputError name the line.
     """

@@ -1,0 +1,163 @@
+"""Pulling a part: read the shares of the versions, plan, check the budget, then write. The thin executor."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import BinaryIO
+
+from sxeslake.assemble import pull
+from sxeslake.assemble.assembly import Assembly
+from sxeslake.assemble.merge import merge
+from sxeslake.assemble.publish import Publisher, Written
+from sxeslake.assemble.selection import Budget, SelectionReport, check_budget, select
+from sxeslake.assemble.share import Share, share_of
+from sxeslake.assemble.wanted import Chosen, Wanted
+from sxeslake.errors import LimitExceededError, NotFoundError, UsageError
+from sxeslake.model import ContainerKind, Progress
+from sxeslake.vault.state import Version
+from sxeslake.vault.vault import Vault
+
+_AT_ONCE = 8  # versions read side by side: each waits for a few small replies in turn
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """Where it goes, and how: a path, a folder `out/`, a stream, or the place that the sample's name gives."""
+
+    out: str | None
+    container: ContainerKind | None = None
+    level: int | None = None
+    force: bool = False
+    threads: int | None = None
+    stream: BinaryIO | None = None
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether `out` names a folder."""
+        return self.out is not None and (self.out.endswith(("/", "\\")) or Path(self.out).is_dir())
+
+
+@dataclass(frozen=True, slots=True)
+class PartPull:
+    """One call: what is wanted, and of whom."""
+
+    vault: Vault
+    wanted: Wanted
+    chosen: Sequence[Chosen] | None
+    by: str
+    budget: Budget
+    tool: str
+    progress: Progress | None = None
+
+    def of_one(self, version: Version) -> Assembly:
+        """A part of one version."""
+        chosen = None if self.chosen is None else {item.position_uuid for item in self.chosen}
+        return select(share_of(self.vault, version, self.wanted, chosen, by=self.by))
+
+    def of_many(self, versions: Sequence[Version], *, asked: bool) -> Assembly:
+        """One group of parts of many versions; those without such a part are left out."""
+        if self.wanted.members and not self.wanted.of_a_group and self.chosen is None:
+            raise UsageError("--member alone takes members of one archive.", hint="Name one sample.")
+        by_version = self._by_version(versions)
+        kept = [version for version in versions if version.name in by_version]
+        if not kept:
+            raise NotFoundError(f"{self.by} leaves no position of the archives that are asked for.")
+        with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="share") as readers:
+            found = list(readers.map(lambda version: self._share(version, by_version[version.name]), kept))
+        shares = [share for share in found if isinstance(share, Share)]
+        errors = [error for error in found if isinstance(error, NotFoundError)]
+        if not shares:
+            raise errors[0]
+        assembly = merge(shares, tool=self.tool, lake_id=self.vault.file.lake_id)
+        left_out = [f"left out: {error}" for error in errors] if asked else []
+        return replace(assembly, warnings=[*assembly.warnings, *left_out])
+
+    def _by_version(self, versions: Sequence[Version]) -> dict[str, set[str] | None]:
+        if self.chosen is None:
+            return {version.name: None for version in versions}
+        if len(self.chosen) > self.budget.positions:
+            raise LimitExceededError(
+                f"this would be {len(self.chosen):,} positions, more than the {self.budget.positions:,} allowed.",
+                hint="Narrow it, or allow more with --max-positions. Nothing was moved.",
+            )
+        found: defaultdict[str, set[str]] = defaultdict(set)
+        for item in self.chosen:
+            found[f"{item.sample}@{item.version}"].add(item.position_uuid)
+        return dict(found)
+
+    def _share(self, version: Version, chosen: Collection[str] | None) -> Share | NotFoundError:
+        try:
+            return share_of(self.vault, version, self.wanted, chosen, by=self.by)
+        except NotFoundError as error:
+            return error
+
+    def deliver(self, assembly: Assembly, output: Output, version: Version | None, *, dry_run: bool) -> SelectionReport:
+        """Check, then write; a dry run only says what it would be."""
+        check_budget(assembly, self.budget)
+        assembly.check()
+        container = _container(output, version)
+        report = _planned(assembly, version, container)
+        if dry_run:
+            return report
+
+        publisher = Publisher(output.level, output.force, output.threads)
+        if output.stream is not None:
+            written = publisher.to_stream(
+                output.stream, container, lambda writer: assembly.fill(self.vault, writer, self.progress)
+            )
+            return _done(report, "-", written)
+        target = _target(output, version, assembly, container)
+        written = publisher.to_path(target, container, lambda writer: assembly.fill(self.vault, writer, self.progress))
+        return _done(report, str(target), written)
+
+
+def _container(output: Output, version: Version | None) -> ContainerKind:
+    if output.container is not None:
+        return output.container
+    if output.is_folder:
+        return "folder"
+    target = None if output.out is None else Path(output.out)
+    if version is not None:
+        return pull.container_of(version, target)
+    return pull.container_by_suffix(target) or "7z"
+
+
+def _target(output: Output, version: Version | None, assembly: Assembly, container: ContainerKind) -> Path:
+    """`map.plzip` in part is `map-part.plzip`, unless it is told where to go."""
+    if output.out is not None and not (output.is_folder and container != "folder"):
+        return Path(output.out)
+    if version is None:
+        raise UsageError("say where the merged group goes.", hint="-o nitrides.pl7z")
+    name = Path(pull.file_name(version, container, assembly.kind))
+    return Path(output.out or ".") / f"{name.stem}-part{name.suffix}"
+
+
+def _planned(assembly: Assembly, version: Version | None, container: ContainerKind) -> SelectionReport:
+    cost = assembly.cost()
+    return SelectionReport(
+        sample=None if version is None else version.sample,
+        version=None if version is None else version.version,
+        path=None,
+        container=container,
+        members=assembly.members,
+        bytes_raw=assembly.bytes_raw,
+        bytes_written=None,
+        sha256=None,
+        renamed=[],
+        positions=assembly.positions,
+        analyses=assembly.analyses,
+        samples=list(assembly.samples),
+        bytes_fetch=cost.bytes_fetch,
+        requests=cost.requests,
+        dry_run=True,
+        warnings=list(assembly.warnings),
+    )
+
+
+def _done(report: SelectionReport, path: str, written: Written) -> SelectionReport:
+    size = report.bytes_raw if written.size is None else written.size
+    return replace(report, path=path, bytes_written=size, sha256=written.sha256, renamed=written.renamed, dry_run=False)

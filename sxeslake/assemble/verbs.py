@@ -1,0 +1,102 @@
+"""The verbs of a lake that make new archives of stored ones, and compare them: what `Lake` inherits.
+
+lake.pull_part("ti-grains", "grain-3.pl7z", positions=["3", "7..9"], types=["qlw"])
+lake.pull_part(out="nitrides.pl7z", where="accelerating_voltage_kv = 5", text="nitride")
+lake.diff("ti-grains@1", "ti-grains")
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from sxeslake.errors import UsageError
+from sxeslake.vault import refs
+from sxeslake.version import TOOL
+
+if TYPE_CHECKING:
+    from sxeslake.assemble.selection import SelectionReport
+    from sxeslake.assemble.wanted import Chosen
+    from sxeslake.model import ContainerKind, Progress
+    from sxeslake.vault.state import Version
+    from sxeslake.vault.vault import Vault
+
+# The engines are imported by the verbs that need them: `ls` on a thin laptop must not wait for codecs.
+
+
+class PartVerbs:
+    """Pull a part, merge, compare."""
+
+    _vault: Vault
+
+    def pull_part(
+        self,
+        samples: str | Sequence[str] = (),
+        out: str | Path | None = None,
+        *,
+        positions: Sequence[str | int] = (),
+        analyses: Sequence[str] = (),
+        types: Sequence[str] = (),
+        members: Sequence[str] = (),
+        where: str | None = None,
+        query: str | None = None,
+        sql: str | None = None,
+        queries: Sequence[str | Path] = (),
+        container: ContainerKind | None = None,
+        level: int | None = None,
+        force: bool = False,
+        jobs: int | None = None,
+        dry_run: bool = False,
+        max_positions: int | None = None,
+        max_bytes: int | None = None,
+        stream: BinaryIO | None = None,
+        progress: Progress | None = None,
+        **filters: object,
+    ) -> SelectionReport:
+        """Write a part of one archive, or one group made of parts of many, as an archive of its own.
+
+        One sample: its positions of those UUIDs or numbers from 1 (`"7"`, `"3..9"`), of those analyses, with those
+        data types, and all that they need; other members by glob. Several samples or none (all): one group, equal
+        measurements once, where each came from under `provenance` in its metadata. `where`, `query`, `sql` and the
+        shared filters (`kv=5`) choose positions by the catalogue. `dry_run` says what would move, and moves nothing.
+
+        Raises NotFoundError naming the condition that leaves nothing, LimitExceededError before anything moves.
+        """
+        from sxeslake.assemble.parts import Output, PartPull
+        from sxeslake.assemble.selection import MOST_BYTES, MOST_POSITIONS, Budget
+        from sxeslake.assemble.wanted import Wanted, split_words
+
+        wanted = Wanted(
+            split_words([str(word) for word in positions]), tuple(analyses), split_words(types), tuple(members)
+        )
+        names = [samples] if isinstance(samples, str) else list(samples)
+        question = {"where": where, "query": query, "sql": sql, "words": filters, "folders": [*map(Path, queries)]}
+        asks = bool(where or query or sql or filters)
+        if not wanted and not asks and len(names) < 2:
+            raise UsageError("nothing was said of which part.", hint="Name positions, analyses, types or members.")
+        versions = self._candidates(names)
+        single = len(versions) == 1 and bool(names)
+        chosen = self._positions_of(question, versions) if asks else None
+        budget = Budget(max_positions or MOST_POSITIONS, MOST_BYTES if max_bytes is None else max_bytes)
+        target = None if out is None else str(out)
+        output = Output(target, container, level, force, jobs, stream)
+        job = PartPull(self._vault, wanted, chosen, _described(question), budget, TOOL, progress)
+        assembly = job.of_one(versions[0]) if single else job.of_many(versions, asked=bool(names))
+        return job.deliver(assembly, output, versions[0] if single else None, dry_run=dry_run)
+
+    def _candidates(self, names: Sequence[str]) -> list[Version]:
+        """The versions of those names; without names the newest of every sample that is a group."""
+        state = self._vault.state
+        if names:
+            return refs.find_all(state, names)
+        newest = {version.sample: version for version in state.versions()}
+        return [version for version in newest.values() if version.archive.kind == "sxes"]
+
+    def _positions_of(self, question: Mapping[str, Any], versions: Sequence[Version]) -> list[Chosen]:
+        """The positions that a question chooses; `Lake` asks its catalogue."""
+        raise UsageError("this lake has no catalogue to ask.")
+
+
+def _described(question: Mapping[str, object]) -> str:
+    return " ".join(f"--{name}" for name in ("where", "query", "sql") if question[name]) or "the filters"

@@ -1,0 +1,33 @@
+"""`find`: words, wherever they stand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from sxeslake.cli.app import App, pass_app
+from sxeslake.cli.filters import filter_options, filter_words
+from sxeslake.cli.options import LakeCommand
+from sxeslake.cli.results import deliver, output_options
+
+
+@click.command(
+    "find",
+    cls=LakeCommand,
+    params=[*output_options(), *filter_options(without=["text"])],
+    example="sxeslake find CuFeS2\nsxeslake find iron oxide --kv 5 --since 2018",
+)
+@click.argument("words", nargs=-1, required=True, metavar="TEXT...")
+@pass_app
+def command(
+    app: App, /, words: tuple[str, ...], format_name: str | None, out: str | None, limit: int | None, **filters: Any
+) -> None:
+    """Find words in names, comments, operators, projects, source paths, annotations and JSON documents.
+
+    All words must occur in one text, in any order and case. Filters narrow it to archives with an analysis that fits.
+    """
+    with app.open_lake() as lake:
+        chosen = {**filter_words(filters), "text": " ".join(words)}
+        result = lake.query("find-text", chosen, limit=limit, stream=True)
+        deliver(app, result, format_name, out)

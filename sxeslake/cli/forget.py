@@ -1,0 +1,74 @@
+"""`forget`: let go of versions, by name or by rule."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from sxeslake.cli.app import App, pass_app
+from sxeslake.cli.documents import FORGET, document
+from sxeslake.cli.options import LakeCommand
+from sxeslake.cli.refs import complete_sample
+from sxeslake.cli.words import count, size, table
+
+if TYPE_CHECKING:
+    from sxeslake.upkeep.forget import Judged  # a type only: `--help` must not wait for it
+
+
+@click.command("forget", cls=LakeCommand, example='sxeslake forget "maps/*" --keep-last 2 --keep-within 2y --dry-run')
+@click.argument("refs", nargs=-1, required=True, metavar="SAMPLE[@V]...", shell_complete=complete_sample)
+@click.option("--keep-last", type=click.IntRange(min=1), metavar="N", help="Keep the last N versions of each sample.")
+@click.option(
+    "--keep-within",
+    metavar="SPAN",
+    help="Keep versions stored within 2y, 6m, 30d … of the sample's newest. Of several rules, each keeps.",
+)
+@click.option("-n", "--dry-run", is_flag=True, help="List what would go; change nothing.")
+@click.option("-m", "--message", help="Why, for the log.")
+@pass_app
+def command(
+    app: App,
+    refs: tuple[str, ...],
+    keep_last: int | None,
+    keep_within: str | None,
+    dry_run: bool,
+    message: str | None,
+) -> None:
+    """Forget versions: one, all of a sample, or those that no rule keeps.
+
+    What goes is listed first. `restore` brings it back until `gc` frees the room. Held and tagged versions refuse to
+    be forgotten; rules keep them.
+    """
+    with app.open_lake() as lake:
+        report = lake.forget(refs, keep_last=keep_last, keep_within=keep_within, dry_run=True)
+        if not app.as_json:
+            _list(app, report.forgotten, report.kept)
+        if report.forgotten and not dry_run:
+            # Exactly what was listed: a version that somebody added or marked meanwhile does not go unseen.
+            listed = [f"{row.sample}@{row.version}" for row in report.forgotten]
+            done = lake.forget(listed, message=message)
+            report.commit, report.forgotten = done.commit, done.forgotten
+        report.dry_run = dry_run
+    if app.as_json:
+        app.emit(document(report, FORGET))
+        return
+    what = count(len(report.forgotten), "version")
+    if not report.forgotten:
+        app.print("Nothing to forget.")
+    elif dry_run:
+        app.print(f"{what} would be forgotten.")
+    else:
+        app.print(
+            f"{what} forgotten in commit {report.commit}; `sxeslake restore` brings them back until `sxeslake gc`."
+        )
+
+
+def _list(app: App, going: list[Judged], kept: list[Judged]) -> None:
+    rows = [("forget", row, "") for row in going] + [("keep", row, row.kept_because) for row in kept]
+    cells = [
+        (word, f"{row.sample}@{row.version}", row.ingested_at, size(row.bytes_source), why) for word, row, why in rows
+    ]
+    if cells:
+        for line in table(("", "version", "stored at", "archive", "because"), cells):
+            app.print(line)

@@ -1,0 +1,47 @@
+"""`gc`: free what no version needs."""
+
+from __future__ import annotations
+
+import click
+
+from sxeslake.cli.app import App, pass_app
+from sxeslake.cli.documents import GC, document
+from sxeslake.cli.options import LakeCommand
+from sxeslake.cli.words import count, shown, size
+
+
+@click.command("gc", cls=LakeCommand, example="sxeslake gc --dry-run\nsxeslake gc --grace 1h")
+@click.option(
+    "--grace",
+    metavar="SPAN",
+    help="Leave what is condemned to readers for so long (1h, 2d); a later gc deletes it. "
+    "0 takes all at once, also uploads of an ingest that may still be running.",
+)
+@click.option("-n", "--dry-run", is_flag=True, help="Say what would go; change nothing.")
+@click.option("-m", "--message", help="Why, for the log.")
+@pass_app
+def command(app: App, grace: str | None, dry_run: bool, message: str | None) -> None:
+    """Free the room of forgotten versions and of interrupted uploads; rewrite packs that are badly filled.
+
+    Others may read and write meanwhile. Without --grace what no version needs is deleted at once, but uploads that no
+    commit names only when they are an hour old. Can be interrupted at any moment; the next gc goes on.
+    """
+    with app.open_lake() as lake:
+        report = lake.gc(grace=grace, dry_run=dry_run, message=message, progress=app.progress())
+    if app.as_json:
+        app.emit(document(report, GC))
+        return
+    would = "would be " if dry_run else ""
+    for name in report.collected:
+        app.print(f"collected  {shown(name)}")
+    net = report.bytes_freed - report.bytes_written
+    copied = (
+        f" ({size(report.bytes_freed)} less {size(report.bytes_written)} rewritten)" if report.bytes_written else ""
+    )
+    app.print(f"{size(net) if net >= 0 else '-' + size(-net)} {would}freed{copied}")
+    if report.packs_condemned or report.manifests_condemned:
+        rewritten = f", {report.packs_rewritten:,} of them rewritten" if report.packs_rewritten else ""
+        packs, manifests = count(report.packs_condemned, "pack"), count(report.manifests_condemned, "manifest")
+        app.say(f"{packs} and {manifests} {would}condemned{rewritten}.")
+    for reason in report.later:
+        app.say(f"Not yet: {reason}.")

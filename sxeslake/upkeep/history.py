@@ -1,0 +1,92 @@
+"""The history of a lake, or of one sample: who did what, and when."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sxeslake.format import keys, logentry
+from sxeslake.format.logentry import Entry
+from sxeslake.vault.state import State
+
+_AT_ONCE = 200  # entries read from the local database
+
+
+@dataclass(frozen=True, slots=True)
+class LogRow:
+    """One commit: `what` says in words what was done, `archives` to which versions (`ti-grains@2`)."""
+
+    number: int
+    time: str
+    who: str
+    host: str
+    tool: str
+    message: str | None
+    what: list[str]
+    archives: list[str]
+    packs_added: int
+    packs_condemned: int
+
+
+def history(state: State, pattern: str | None = None, limit: int | None = None) -> Iterator[LogRow]:
+    """Commits, newest first; with a name or a glob only those that touched such samples, and only these are named."""
+    given = 0
+    for entry in _newest_first(state):
+        row = row_of(entry, pattern)
+        if row is not None:
+            if given == limit:
+                return
+            given += 1
+            yield row
+
+
+def row_of(entry: Entry, pattern: str | None = None) -> LogRow | None:
+    """A commit as a row; None where it did not touch such a sample."""
+    what: dict[str, None] = {}  # in order, each once
+    archives: dict[str, None] = {}
+    for word, sample, version in _deeds(entry):
+        if pattern is None or sample == pattern or fnmatch.fnmatchcase(sample, pattern):
+            what[word] = None
+            archives[f"{sample}@{version}" if version is not None else sample] = None
+    if pattern is not None and not what:
+        return None
+    if entry.condemned_packs or entry.condemned_manifests:
+        what["condemned"] = None
+    return LogRow(
+        entry.number, entry.time, entry.who, entry.host, entry.tool, entry.message, list(what), list(archives),
+        len(entry.packs), len(entry.condemned_packs),
+    )  # fmt: skip
+
+
+def _deeds(entry: Entry) -> Iterator[tuple[str, str, int | None]]:
+    for archive in entry.archives:
+        yield "added", archive.sample, archive.version
+    for word, versions in (
+        ("forgotten", entry.forgotten), ("restored", entry.restored), ("collected", entry.collected)
+    ):  # fmt: skip
+        for sample, version in versions:
+            yield word, sample, version
+    for moved in entry.moved:
+        yield "table written anew", moved.sample, moved.version
+    for tag in entry.tags:
+        yield _mark(tag.get("kind", "tag"), tag.get("action", "add"), tag["tag"]), tag["sample"], tag.get("version")
+    for annotation in entry.annotations:
+        if "sample" in annotation:
+            yield "annotated", str(annotation["sample"]), None
+
+
+def _mark(kind: str, action: str, tag: str) -> str:
+    if kind == "hold":
+        return "released" if action == "remove" else "held"
+    return f"tag {tag} removed" if action == "remove" else f"tagged {tag}"
+
+
+def _newest_first(state: State) -> Iterator[Entry]:
+    below = state.head().number + 1
+    while below > 1:
+        sql = "SELECT number, data, body FROM entries WHERE number < ? ORDER BY number DESC LIMIT ?"
+        for number, data, body in state.select(sql, (below, _AT_ONCE)):
+            below = number
+            if data:  # an entry that is lost has left an empty place
+                yield logentry.load(data, body, where=keys.log_key(number))

@@ -1,0 +1,259 @@
+"""Repair: put right what verify finds wrong, from what is left, from caches and copies, and from what is offered.
+
+Nothing is overwritten but a log entry (or `lake.json`) by its own bytes: damaged packs and manifests are condemned,
+and new ones take their place. What cannot be mended is listed, and the rest stays readable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from sxeslake.errors import InputError
+from sxeslake.format import keys
+from sxeslake.format.logentry import Entry, ManifestAdded, Moved
+from sxeslake.format.manifest import Row
+from sxeslake.model import Digest, Progress
+from sxeslake.upkeep import mend_log
+from sxeslake.upkeep.digests import among, blobs_of, keys_of
+from sxeslake.upkeep.findings import Findings
+from sxeslake.upkeep.mend_log import LogMender
+from sxeslake.upkeep.mend_manifests import Found, NewManifest, salvaged
+from sxeslake.upkeep.mend_packs import PackMender, places_of
+from sxeslake.upkeep.offers import LakeOffer, Offer, Spool, ids_of
+from sxeslake.upkeep.report import Lost, Mended, RepairReport, VerifyReport
+from sxeslake.upkeep.verify import Verifier
+from sxeslake.upkeep.verify_log import LogCheck
+from sxeslake.upkeep.verify_packs import Extent
+from sxeslake.vault.commit import blank_entry
+from sxeslake.vault.packing import Written
+from sxeslake.vault.state import Head, Version
+from sxeslake.vault.vault import Vault
+
+U8 = npt.NDArray[np.uint8]
+
+
+class _Tables(NamedTuple):
+    """Member tables of the versions that damage touches: as arrays of blobs, and rows of those that are written anew."""
+
+    blobs: dict[str, U8]
+    rows: Found
+    unreadable: list[Version]
+
+
+class Repair:
+    """One repair of one lake."""
+
+    def __init__(
+        self,
+        vault: Vault,
+        offers: Sequence[Offer],
+        tool: str,
+        *,
+        dry_run: bool = False,
+        progress: Progress | None = None,
+    ) -> None:
+        if not dry_run:
+            vault.file.check_writable(vault.store.url)
+        self._vault, self._offers, self._tool, self._progress = vault, offers, tool, progress
+        self._dry_run = dry_run
+        self.report = RepairReport(dry_run=dry_run)
+
+    def run(self) -> RepairReport:
+        """Look, mend, and say what became of it."""
+        self._mend_log()
+        if not self._dry_run:
+            self._vault.index.clear()  # derived: made anew from footers
+        self._vault.sync_index()
+        verifier = Verifier(self._vault, Extent(data=True), self._progress)
+        self.report.problems += len(verifier.run().problems)
+        findings = verifier.findings
+        if findings.checkpoints:
+            self.report.mended += mend_log.checkpoints(self._vault, dry_run=self._dry_run)
+        if findings.packs or findings.manifests or findings.lost:
+            self._mend_objects(findings)
+        self.report.ok = not self.report.lost
+        return self.report
+
+    # --- the log -------------------------------------------------------------------------------------------------
+
+    def _mend_log(self) -> None:
+        found, seen = Findings(), VerifyReport()
+        LogCheck(self._vault, seen, found).run(checkpoints=False)
+        if not found.lake_file and not found.log_entries:
+            return
+        self.report.problems += len(seen.problems) if not self._dry_run else 0  # a dry run meets them again
+        others = [offer.vault.store for offer in self._offers if isinstance(offer, LakeOffer)]
+        mender = LogMender(self._vault, others, dry_run=self._dry_run)
+        if found.lake_file:
+            mender.lake_file()
+        mender.entries(found.log_entries)
+        self.report.mended += mender.mended
+        self.report.lost += mender.lost
+        if mender.mended and not self._dry_run:
+            self._vault.reload()
+
+    # --- packs and manifests -------------------------------------------------------------------------------------
+
+    def _mend_objects(self, findings: Findings) -> None:
+        versions = self._touched(findings)
+        tables = self._read_tables(versions, findings)
+        mender = PackMender(self._vault, findings)
+        spool = Spool()
+        try:
+            asked: dict[tuple[str, str], list[Row] | None] = {ids_of(v.archive): None for v in tables.unreadable}
+            wanted = mender.wanted(tables.blobs.values())
+            self._search(wanted, spool, asked)
+            # Tables that were found name blobs in their turn, which may be lost as well.
+            for version in list(tables.unreadable):
+                rows = asked[ids_of(version.archive)]
+                if rows is not None:
+                    tables.rows[version.name] = rows
+                    tables.blobs[version.name] = _blobs_of_rows(rows)
+                    tables.unreadable.remove(version)
+            more = mender.wanted(tables.blobs.values()) - wanted
+            if more:
+                self._search(more, spool, {})
+            wanted |= more
+            self._list_lost({digest for digest in wanted if digest not in spool}, versions, tables)
+            self._commit(findings, mender, tables, versions, spool, wanted)
+        finally:
+            spool.close()
+
+    def _touched(self, findings: Findings) -> list[Version]:
+        """The versions that need something which is damaged."""
+        named = {version.name for versions in findings.manifests.values() for version in versions} | set(findings.lost)
+        damaged = set(findings.packs)
+        return [
+            version
+            for version in self._vault.state.versions("status <> 'collected'")
+            if version.name in named or (damaged and damaged & self._vault.state.resolved(version.archive.needs))
+        ]
+
+    def _read_tables(self, versions: Sequence[Version], findings: Findings) -> _Tables:
+        tables = _Tables({}, {}, [])
+        for manifest_id, damaged in findings.manifests.items():
+            tables.rows.update(salvaged(self._vault, manifest_id, damaged))
+        in_damaged = {version.name for damaged in findings.manifests.values() for version in damaged}
+        for version in versions:
+            if version.name in tables.rows:
+                tables.blobs[version.name] = _blobs_of_rows(tables.rows[version.name])
+            elif version.name in in_damaged:
+                tables.unreadable.append(version)
+            else:
+                tables.blobs[version.name] = blobs_of(self._vault.manifests.table(version))
+        return tables
+
+    def _search(self, wanted: set[Digest], spool: Spool, asked: dict[tuple[str, str], list[Row] | None]) -> None:
+        for offer in self._offers:
+            if all(digest in spool for digest in wanted) and all(rows is not None for rows in asked.values()):
+                return
+            try:
+                offer.search(wanted, spool, asked)
+            except (InputError, OSError) as error:
+                self.report.lost.append(Lost(offer.name, None, f"this offer cannot be read: {error}"))
+
+    def _list_lost(self, lost: set[Digest], versions: Sequence[Version], tables: _Tables) -> None:
+        for version in tables.unreadable:
+            self.report.lost.append(
+                Lost(version.name, None, "its member table is lost; offer the archive with --from, or ingest it again")
+            )
+        if not lost:
+            return
+        lost_keys = np.sort(keys_of(np.frombuffer(b"".join(lost), np.uint8).reshape(-1, 32)))
+        for version in versions:
+            blobs = tables.blobs.get(version.name)
+            if blobs is None or not among(keys_of(blobs), lost_keys).any():
+                continue
+            rows = tables.rows.get(version.name) or self._vault.rows(version)
+            self.report.lost += [
+                Lost(version.name, row.member.path, "nothing that was offered has its content")
+                for row in rows
+                if any(blob.digest in lost for blob in row.blobs)
+            ]
+
+    # --- the commit ----------------------------------------------------------------------------------------------
+
+    def _commit(
+        self, findings: Findings, mender: PackMender, tables: _Tables, versions: Sequence[Version], spool: Spool,
+        wanted: set[Digest],
+    ) -> None:  # fmt: skip
+        packs = self._worth_it(findings, mender, spool, wanted)
+        for pack_id in set(mender.remains) - set(packs):
+            del mender.remains[pack_id]
+        gone = [name for name, left in findings.manifests.items() if not any(v in tables.unreadable for v in left)]
+        self.report.mended += [Mended("pack", keys.pack_key(item), "written anew") for item in packs]
+        self.report.mended += [
+            Mended("manifest", keys.manifest_key(name), "written anew")
+            for name, left in findings.manifests.items()
+            if name in gone or any(v.name in tables.rows for v in left)
+        ]
+        stray = [version for version in findings.lost.values() if version.name not in tables.rows and len(spool)]
+        if self._dry_run or not (packs or gone or tables.rows or stray):
+            return
+        needed = self._needed(tables)
+        if tables.unreadable:  # what those need is not known: nothing that is whole is dropped
+            needed = np.unique(np.concatenate([needed, *(keys_of(i.footer.digests) for i in mender.remains.values())]))
+        written = mender.write(needed, spool)
+        new = NewManifest(self._vault, places_of(written))
+        for version in versions:
+            if version.name in tables.rows:
+                new.add(version, tables.rows[version.name])
+        manifests = (new.finish(),) if new.moved else ()
+        moved = [*new.moved, *(self._extended(version, written) for version in stray)]
+        made = {item.record.id for item in written}
+        replaced = {item: tuple(sorted(made | mender.elsewhere)) for item in packs}
+        self._vault.index.add([item.footer for item in written])
+        record = self._vault.commit(self._entry(written, replaced, manifests, moved, gone))
+        self.report.commit = record.entry.number if record is not None else None
+
+    def _worth_it(self, findings: Findings, mender: PackMender, spool: Spool, wanted: set[Digest]) -> list[str]:
+        """The damaged packs that can be written anew with something gained; others stay, for a better offer."""
+        return [
+            pack_id
+            for pack_id, item in mender.remains.items()
+            if (len(spool) or len(item.footer.digests))
+            and (not (bad := item.digests(good=False)) or bad - wanted or any(digest in spool for digest in bad))
+        ]
+
+    def _needed(self, tables: _Tables) -> npt.NDArray[np.uint64]:
+        found = [np.unique(keys_of(blobs)) for blobs in tables.blobs.values()]
+        return np.unique(np.concatenate(found)) if found else np.empty(0, np.uint64)
+
+    def _extended(self, version: Version, written: Sequence[Written]) -> Moved:
+        """The version where it was, needing the new packs as well."""
+        archive = version.archive
+        needs = self._vault.state.resolved(archive.needs) | {item.record.id for item in written}
+        alive = self._vault.state.live_packs(sorted(needs)) | {item.record.id for item in written}
+        return Moved(
+            archive.sample, archive.version, archive.manifest, archive.first_group, archive.groups, archive.rows,
+            tuple(sorted(needs & alive)),
+        )  # fmt: skip
+
+    def _entry(
+        self, written: Sequence[Written], replaced: dict[str, tuple[str, ...]], manifests: Sequence[ManifestAdded],
+        moved: Sequence[Moved], gone: Sequence[str],
+    ) -> Callable[[Head], Entry]:  # fmt: skip
+        entry = blank_entry(self._tool, "repair")
+
+        def build(head: Head) -> Entry:
+            state = self._vault.state
+            live_packs = state.live_packs(sorted(replaced))
+            return replace(
+                entry, number=head.number + 1, previous=head.digest, packs=tuple(item.record for item in written),
+                manifests=tuple(manifests), moved=tuple(moved),
+                condemned_packs=tuple(sorted(live_packs)),
+                replaced={old: packs for old, packs in replaced.items() if old in live_packs},
+                condemned_manifests=tuple(name for name in gone if name in state.manifests()),
+            )  # fmt: skip
+
+        return build
+
+
+def _blobs_of_rows(rows: Sequence[Row]) -> U8:
+    digests = b"".join(blob.digest for row in rows for blob in row.blobs)
+    return np.frombuffer(digests, np.uint8).reshape(-1, 32)

@@ -1,0 +1,99 @@
+"""The verbs of a lake that decide what stays: what `Lake` inherits beside those of `verbs.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from sxeslake.version import TOOL
+
+if TYPE_CHECKING:
+    from sxeslake.model import Progress
+    from sxeslake.upkeep.forget import ForgetReport, RestoreReport
+    from sxeslake.upkeep.gc import GcReport
+    from sxeslake.upkeep.history import LogRow
+    from sxeslake.upkeep.marks import MarkReport
+    from sxeslake.vault.vault import Vault
+
+# The engines are imported by the verbs that need them: `ls` on a thin laptop must not wait for codecs.
+
+
+class RetentionVerbs:
+    """Forget and restore, tags and holds, collection, history."""
+
+    _vault: Vault
+
+    def forget(
+        self,
+        refs: str | Sequence[str],
+        *,
+        keep_last: int | None = None,
+        keep_within: str | None = None,
+        dry_run: bool = False,
+        message: str | None = None,
+    ) -> ForgetReport:
+        """Forget versions: `name@2`, all of a `name`, of all names that fit a glob; with rules, those no rule keeps.
+
+        `keep_within` is a span such as `2y`, `6m` or `30d`, counted back from the newest version of each sample.
+        Forgotten versions come back with `restore` until `gc` has collected them. Raises ConflictError where a held or
+        tagged version is named outright; rules keep such versions.
+        """
+        from sxeslake.upkeep import durations, forget
+
+        span = None if keep_within is None else durations.parse(keep_within)
+        policy = forget.Policy(keep_last, span)
+        return forget.forget(self._vault, _all(refs), policy, dry_run=dry_run, tool=TOOL, message=message)
+
+    def restore(self, refs: str | Sequence[str], *, message: str | None = None) -> RestoreReport:
+        """Bring back what was forgotten. SampleNotFoundError for what was never forgotten, or is collected."""
+        from sxeslake.upkeep import forget
+
+        return forget.restore(self._vault, _all(refs), tool=TOOL, message=message)
+
+    def gc(
+        self,
+        *,
+        grace: str | None = None,
+        dry_run: bool = False,
+        message: str | None = None,
+        progress: Progress | None = None,
+    ) -> GcReport:
+        """Free what no version needs. Safe beside writers, readers and other collectors.
+
+        `grace`, such as `1h`, leaves condemned objects for that long to readers of forgotten versions; a later `gc`
+        deletes them. Without it they go at once, but uploads that no commit names stay for an hour: their ingest may
+        still be running. `0` takes these too. Raises DamagedLakeError, and does nothing, where the lake is damaged.
+        """
+        from sxeslake.upkeep import durations, gc
+
+        options = gc.GcOptions(None if grace is None else durations.parse(grace), dry_run)
+        return gc.collect(self._vault, options, tool=TOOL, message=message, progress=progress)
+
+    def tag(self, ref: str, tag: str, *, remove: bool = False, message: str | None = None) -> MarkReport:
+        """Name a version: `lake.pull("ti-grains@paper")`. ConflictError where the tag names another version."""
+        from sxeslake.upkeep import marks
+
+        return marks.tag(self._vault, ref, tag, remove=remove, tool=TOOL, message=message)
+
+    def hold(self, refs: str | Sequence[str], *, message: str | None = None) -> MarkReport:
+        """Keep versions from being forgotten, until `release`."""
+        from sxeslake.upkeep import marks
+
+        return marks.hold(self._vault, _all(refs), tool=TOOL, message=message)
+
+    def release(self, refs: str | Sequence[str], *, message: str | None = None) -> MarkReport:
+        """Take back a hold."""
+        from sxeslake.upkeep import marks
+
+        return marks.release(self._vault, _all(refs), tool=TOOL, message=message)
+
+    def log(self, pattern: str | None = None, *, limit: int | None = None) -> Iterator[LogRow]:
+        """The commits, newest first; of samples whose name fits, where a name or glob is given."""
+        from sxeslake.upkeep import history
+
+        self._vault.sync()
+        return history.history(self._vault.state, pattern, limit)
+
+
+def _all(refs: str | Sequence[str]) -> Sequence[str]:
+    return [refs] if isinstance(refs, str) else list(refs)

@@ -1,0 +1,181 @@
+"""The catalogue over a real vault: it follows the log, is annotated, published and made anew."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from small_lakes import group, objects, zip_of
+
+from sxeslake import settings
+from sxeslake.catalog.sandbox import SandboxLimits
+from sxeslake.errors import NotFoundError, SampleNotFoundError, UsageError
+from sxeslake.lake import Lake, init
+from sxeslake.storage import open_store
+from sxeslake.vault.vault import Vault
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Iterator[Lake]:
+    """A lake with the samples `a` (two versions) and `b`."""
+    with init(str(tmp_path / "lake")) as made:
+        for number, sample in ((1, "a"), (1, "a"), (3, "b")):
+            contents = group(number, comment=f"{sample}{len(made.ls(all_versions=True))}")
+            made.ingest(zip_of(tmp_path / f"{sample}.plzip", contents), sample=sample)
+        yield made
+
+
+def samples(lake: Lake) -> list[tuple[str, int]]:
+    """What the catalogue lists."""
+    return [(row["sample"], row["version"]) for row in lake.query("analyses-by-condition").rows()]
+
+
+def test_every_question_sees_the_newest_commit(lake: Lake, tmp_path: Path) -> None:
+    assert sorted(samples(lake)) == [("a", 1), ("a", 2), ("b", 1)]
+    lake.ingest(zip_of(tmp_path / "c.plzip", group(7)))
+    assert ("c", 1) in samples(lake)
+
+
+def test_the_database_of_a_commit_stays_open(lake: Lake) -> None:
+    catalog = lake._asked()
+    first = catalog.database()
+    assert catalog.database() is first
+    lake.annotate("a", role="standard")
+    assert catalog.database() is not first
+
+
+def test_parts_that_another_process_merged_are_taken(lake: Lake) -> None:
+    catalog = lake._asked()
+    first = catalog.database()
+    manifest = first._cache.folder / "parts.json"
+    os.utime(manifest, ns=(time.time_ns(), manifest.stat().st_mtime_ns + 1_000_000))
+    assert catalog.database() is not first
+
+
+def test_results_outlive_the_lake_unless_streamed(lake: Lake) -> None:
+    whole = lake.positions()
+    lake.close()
+    assert len(whole.rows()) == 6
+
+
+def test_words_of_python(lake: Lake) -> None:
+    assert len(lake.query("positions-by-condition", {"type": "xes"}, limit=3)) == 3
+    assert len(lake.maps(kv=(4.9, None), grating=["JS300N", "JS*"])) == 0
+    assert {row["sample"] for row in lake.find("b2").rows()} == {"b"}
+    assert len(lake.sql("SELECT sample FROM positions WHERE sample = $who", who="b")) == 2
+    assert lake.sql("SELECT * FROM members", limits=SandboxLimits(rows=2)).arrow().num_rows == 2
+    assert [query.name for query in lake.queries()][:1] == ["analyses-by-condition"]
+    assert lake.schema("positions")[0].column("stage_x_mm").unit == "mm"
+    with pytest.raises(NotFoundError, match='Did you mean "positions"'):
+        lake.schema("position")
+    with pytest.raises(UsageError, match='Did you mean "grating"'):
+        lake.maps(gratng="JS300N")
+
+
+def test_a_folder_of_ones_own_queries(lake: Lake, tmp_path: Path) -> None:
+    folder = tmp_path / "queries"
+    folder.mkdir()
+    (folder / "how-many.sql").write_text(
+        "-- How many\n-- parameter: of text required: Which.\nSELECT $of AS of, 2 AS n;"
+    )
+    assert lake.query("how-many", queries=[folder], of="b").rows() == [{"of": "b", "n": 2}]
+    with pytest.raises(NotFoundError):
+        lake.query("how-many")
+
+
+def current(lake: Lake) -> list[dict[str, Any]]:
+    """What holds now, of all that was said."""
+    sql = "SELECT sample, version, target, target_uuid, key, value FROM annotations WHERE is_current AND value IS NOT NULL"
+    return lake.sql(f"{sql} ORDER BY ALL").rows()
+
+
+def test_annotations_are_appended_replaced_and_taken_back(lake: Lake) -> None:
+    uuid = lake.query("analyses-by-condition", limit=1).rows()[0]["analysis_uuid"]
+    first = lake.annotate("b", role="standard", material="TiN")
+    assert lake.annotate("b", role="standard").commit is None  # said already
+    assert lake.annotate("a@2", role="unknown").commit == (first.commit or 0) + 1
+    lake.annotate("b", {"material": ""}, role="reference")
+    lake.annotate("a", analysis=uuid[:18] if uuid.startswith("0") else uuid, mount="M3")
+    found = [(row["sample"], row["version"], row["key"], row["value"]) for row in current(lake)]
+    assert sorted(found, key=str) == [
+        ("a", 2, "role", "unknown"),
+        ("a", None, "mount", "M3"),
+        ("b", None, "role", "reference"),
+    ]
+    (said,) = lake.show("b").annotations
+    assert (said.key, said.value, said.version) == ("role", "reference", None)
+    assert [each.key for each in lake.show("a@1").annotations] == ["mount"]
+    assert sorted(each.key for each in lake.show("a@2").annotations) == ["mount", "role"]
+    assert len(lake.query("standards-for-condition")) == 0
+    with pytest.raises(SampleNotFoundError, match="Did you mean a"):
+        lake.annotate("aa", role="x")
+    with pytest.raises(NotFoundError, match="no position"):
+        lake.annotate("a", position="00000000-dead", role="x")
+    with pytest.raises(UsageError, match="not of both"):
+        lake.annotate("a", position="00000000", analysis="00000000", role="x")
+
+
+def test_a_table_of_annotations_is_one_commit(lake: Lake, tmp_path: Path) -> None:
+    table = tmp_path / "mounts.csv"
+    table.write_text("sample,mount,role\na@1,M1,\nb,M2,standard\n")
+    done = lake.annotate_csv(table, message="from the cupboard")
+    assert done.commit == 4
+    assert [item["value"] for item in done.annotations] == ["M1", "M2", "standard"]
+    assert lake.annotate_csv(table).commit is None
+    with pytest.raises(NotFoundError, match="cannot be read"):
+        lake.annotate_csv(tmp_path / "absent.csv")
+
+
+def test_a_rebuilt_catalogue_is_equal_and_a_broken_one_is_replaced(lake: Lake) -> None:
+    lake.annotate("a@1", role="standard")
+    proof = lake.rebuild_catalog()
+    assert proof.equal
+    assert {table.table: table.rows for table in proof.tables}["positions"] == 6
+    folder = lake._asked().database()._cache.folder
+    for part in folder.glob("positions/*.parquet"):
+        part.write_bytes(b"x" * part.stat().st_size)
+    lake._close_catalog()
+    broken = lake.rebuild_catalog()
+    assert not broken.equal
+    assert all(table.rows_before is None for table in broken.tables)
+    assert len(lake.positions()) == 6
+    assert lake.rebuild_catalog().equal
+    assert [path.name for path in folder.parent.glob("catalog-*")] == []
+
+
+def test_a_checkpoint_costs_what_is_new_and_serves_a_new_client(lake: Lake, tmp_path: Path) -> None:
+    first = lake.checkpoint()
+    assert (first.commit, first.new_parts) == (3, first.parts)
+    assert first.new_bytes > first.bytes
+    lake.annotate("a", role="standard")
+    assert lake.checkpoint().new_parts == 1
+    store = open_store(str(tmp_path / "lake"))
+    with Lake(Vault(store, None)) as fresh:  # a temporary cache: a user who may write nowhere
+        assert len(fresh.positions()) == 6
+        assert fresh._asked().database().bytes_fetched > 0
+        assert sorted(samples(fresh)) == sorted(samples(lake))
+
+
+def test_a_question_writes_nothing_into_the_lake(lake: Lake, tmp_path: Path) -> None:
+    store = open_store(str(tmp_path / "lake"))
+    before = objects(store)
+    lake.maps()
+    lake.sql("SELECT count(*) FROM blobs")
+    lake.rebuild_catalog()
+    assert objects(store) == before
+    store.close()
+
+
+def test_time_zones_give_utc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SXESLAKE_CONFIG", str(tmp_path / "config"))
+    metadata = b'{"analyses":[{"uuid":"x","instrument":"JXA-8530F","acquisitionDate":"2018/04/12 14:00:00"}]}'
+    with init(str(tmp_path / "lake")) as lake:
+        lake.ingest(zip_of(tmp_path / "m.plzip", {"metadata.json": metadata}))
+        assert lake.query("analyses-by-condition").rows()[0]["acquired_at"] is None
+    settings.set_time_zone("JXA-8530F", "Asia/Tokyo")
+    with Lake(Vault(open_store(str(tmp_path / "lake")), None)) as lake:
+        assert lake.query("analyses-by-condition").rows()[0]["acquired_at"].isoformat() == "2018-04-12T05:00:00+00:00"
