@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Self
 from sxeslake import settings, views
 from sxeslake.assemble.verbs import PartVerbs
 from sxeslake.catalog.verbs import CatalogVerbs
-from sxeslake.errors import ConflictError, MemberNotFoundError, UsageError
+from sxeslake.errors import AlreadyExistsError, ConflictError, MemberNotFoundError, UsageError
 from sxeslake.format import keys
 from sxeslake.model import ContainerKind, Limits, Progress
 from sxeslake.storage import Store, limited, open_store, probe
@@ -76,6 +76,7 @@ def init(
     address, store = _store(url, storage_options, limit_up, limit_down)
     try:
         if store.size(keys.LAKE) is None:
+            _check_empty(store)
             report = probe(store)
             if not report.create_only:
                 raise ConflictError(
@@ -83,7 +84,7 @@ def init(
                     where=store.url,
                     hint="Two writers could overwrite each other. Use AWS S3, SeaweedFS ≥ 4.48, Ceph or a folder.",
                 )
-        create_lake(store, {keys.FORMAT_TEXT: _format_text()})
+        create_lake(store, _texts())
         return Lake(Vault(store, _cache(address)))
     except BaseException:
         store.close()
@@ -100,8 +101,24 @@ def _store(
     return address, limited(open_store(address, options=options), up, down)
 
 
-def _format_text() -> bytes:
-    return resources.files("sxeslake").joinpath("FORMAT.md").read_bytes()
+def _check_empty(store: Store) -> None:
+    """A folder or bucket with something else in it is never made into a lake."""
+    found = next(iter(store.list("")), None)
+    if found is not None:
+        raise AlreadyExistsError(
+            f"this place is not empty and holds no lake: {found.key} is there.",
+            where=store.url,
+            hint="Choose an empty folder or another prefix.",
+        )
+
+
+def _texts() -> dict[str, bytes]:
+    """What a lake carries about itself: its format, and a reader that needs nothing of ours."""
+    package = resources.files("sxeslake")
+    return {
+        keys.FORMAT_TEXT: package.joinpath("FORMAT.md").read_bytes(),
+        keys.SALVAGE: package.joinpath("upkeep", "salvage.py").read_bytes(),
+    }
 
 
 def _cache(address: str) -> Path | None:

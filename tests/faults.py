@@ -53,6 +53,11 @@ class FaultyStore:
         with self._lock:
             self._planned.append(Planned(fault, verb, key, skip))
 
+    def forget_plans(self) -> None:
+        """Let nothing fail that was planned and has not happened."""
+        with self._lock:
+            self._planned.clear()
+
     def get(self, key: str) -> bytes:
         """The whole object, perhaps short or wrong."""
         return self._read("get", key, lambda: self.store.get(key))

@@ -73,7 +73,7 @@ class Assembly:
     @cached_property
     def bytes_raw(self) -> int:
         """Their sizes together."""
-        copied: int = sum(pc.sum(part.table["size"]).as_py() or 0 for part in self.parts)
+        copied = sum(int(pc.sum(part.table["size"]).as_py() or 0) for part in self.parts)
         return copied - sum(self._replaced.values()) + sum(len(made.data) for made in self.made.values())
 
     @cached_property

@@ -66,7 +66,7 @@ def _new_path(
 
 
 def _shared_of(number: int, share: Share, kept: Mapping[str, Kept]) -> set[str] | None:
-    """The shared files of the items whose own words go into the new group; None is all: nobody can read who needs it."""
+    """The shared files of items whose own words go into the new group; None is all: who needs them is unreadable."""
     needed: set[str] = set()
     for path, document in share.infos.items():
         root, uuid, _ = path.split("/", 2)

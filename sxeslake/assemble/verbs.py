@@ -16,6 +16,7 @@ from sxeslake.vault import refs
 from sxeslake.version import TOOL
 
 if TYPE_CHECKING:
+    from sxeslake.assemble.difference import Difference
     from sxeslake.assemble.selection import SelectionReport
     from sxeslake.assemble.wanted import Chosen
     from sxeslake.model import ContainerKind, Progress
@@ -85,6 +86,16 @@ class PartVerbs:
         assembly = job.of_one(versions[0]) if single else job.of_many(versions, asked=bool(names))
         return job.deliver(assembly, output, versions[0] if single else None, dry_run=dry_run)
 
+    def diff(self, a: str, b: str) -> Difference:
+        """What differs from one version to another, `ti-grains@1` and `ti-grains`: members, positions, JSON fields.
+
+        Positions are told by content, whatever their UUID. SampleNotFoundError for a name that is not there.
+        """
+        from sxeslake.assemble.diff import diff
+
+        state = self._vault.state
+        return diff(self._vault, refs.find(state, a), refs.find(state, b))
+
     def _candidates(self, names: Sequence[str]) -> list[Version]:
         """The versions of those names; without names the newest of every sample that is a group."""
         state = self._vault.state
@@ -95,7 +106,7 @@ class PartVerbs:
 
     def _positions_of(self, question: Mapping[str, Any], versions: Sequence[Version]) -> list[Chosen]:
         """The positions that a question chooses; `Lake` asks its catalogue."""
-        raise UsageError("this lake has no catalogue to ask.")
+        raise UsageError(f"this lake has no catalogue to ask {_described(question)} of {len(versions)} archives.")
 
 
 def _described(question: Mapping[str, object]) -> str:

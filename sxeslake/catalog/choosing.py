@@ -151,8 +151,8 @@ def _of_result(catalog: Catalog, question: Question, scope: _Scope) -> list[Row]
     lists = ", ".join(f"unnest($q_{key}) AS {key}" for key in keys)
     joins = " AND ".join(f"q.{key} = p.{key}" for key in keys)
     values: dict[str, object] = {f"q_{key}": asked[key].to_pylist() for key in keys}
-    sql = f"SELECT DISTINCT p.sample, p.version, p.position_uuid FROM positions AS p JOIN (SELECT {lists}) AS q ON {joins}"
-    found = _rows(catalog.database().table(f"{sql} WHERE {scope.sql}", {**values, **scope.parameters}), scope)
+    sql = f"{_SELECT} SEMI JOIN (SELECT {lists}) AS q ON {joins} WHERE {scope.sql}"
+    found = _rows(catalog.database().table(sql, {**values, **scope.parameters}), scope)
     if not found:
         raise NotFoundError(f"{name} names no position of the archives that are asked for.")
     return found

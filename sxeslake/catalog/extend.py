@@ -14,8 +14,8 @@ from sxeslake.catalog import tables
 from sxeslake.catalog.cache import Cache, Fetch
 from sxeslake.catalog.model import PLACES_PER_ENTRY, CatalogSource, Changes, Document, PackHeader, VersionHeader
 from sxeslake.catalog.parts import MERGE_WIDTH, PART_ROWS, merged, merges, write_part
-from sxeslake.catalog.project import hex_of, project
-from sxeslake.catalog.rows import Same, table_of, table_of_rows
+from sxeslake.catalog.project import projected
+from sxeslake.catalog.rows import Same, hex_of, table_of, table_of_rows
 from sxeslake.catalog.snapshot import Part, Snapshot
 
 FLUSH_ROWS: Final = 524_288
@@ -26,10 +26,8 @@ PATIENCE: Final = 4
 """… unless so many times more parts than usual have gathered: somebody who never publishes merges too."""
 _ENCODERS: Final = 4
 _AHEAD: Final = 2  # archives that are read while one is projected
-
-_READ_AHEAD_ROWS: Final = (
-    32_768  # members of an archive that is read ahead whole; larger ones are read as they are used
-)
+_READ_AHEAD_ROWS: Final = 32_768
+"""An archive of so many members is read ahead whole; a larger one is read as it is used."""
 
 Loaded = tuple[pa.Table, Iterable[Document]]
 
@@ -42,7 +40,7 @@ def extended(source: CatalogSource, cache: Cache, start: Snapshot, changes: Chan
     new = [each for number, each in wanted.items() if number not in changes.hidden]
     writer = _Writer(cache)
     for header, (members, documents) in _loaded(source, new):
-        for name, rows in project(header, members, documents).items():
+        for name, rows in projected(header, members, documents):
             writer.add(name, rows)
     _add_events(source, writer, changes)
     parts = (*start.parts, *writer.finish())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import defaultdict
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
@@ -60,7 +61,7 @@ def arrays_of(members: pa.Table) -> dict[str, Arrays]:
         _, uuid, name = path.split("/", 2)
         if "/" not in name:
             here = arrays[uuid]
-            here.digests.append((name[: -len(_DATA_SUFFIX)], digest))
+            here.digests.append((sys.intern(name[: -len(_DATA_SUFFIX)]), digest))
             here.bytes_raw += size
     for each in arrays.values():
         each.digests.sort()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import marshal
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -72,6 +73,10 @@ class Files:
         """All texts, in order."""
         self._pack()
         return pa.chunked_array(self._packed, pa.string())
+
+    def forget_texts(self) -> None:
+        """Let go of the texts, once they are in a table."""
+        self._packed = []
 
     def _pack(self) -> None:
         self._packed.append(pa.array(self._texts, pa.string()))
@@ -186,8 +191,14 @@ def _keep(contents: Contents, reader: _StateReader, path: str, owner: Owner, tex
 _READ_NAMES = frozenset({layout.STATE, layout.INFO})
 
 
-def read_info_file(value: Mapping[str, object]) -> Info:
-    """Typed fields of an `info.json`."""
+_HASHES = ("conditionUuid", "rawConditionUuid", "rawCondtionUuid", "backgroundUuid")
+
+
+def read_info_file(value: dict[str, object]) -> Info:
+    """Typed fields of an `info.json`; hashes that many positions name are kept once."""
+    for key in _HASHES:
+        if type(named := value.get(key)) is str:
+            value[key] = sys.intern(named)
     if _EXTRA.isdisjoint(value):
         return Info(read_info(value), _NO_EXTRA)
     return Info(read_info(value), {key: value[key] for key in _EXTRA if key in value})

@@ -9,6 +9,7 @@ from sxeslake.errors import DamagedLakeError
 
 LAKE = "lake.json"
 FORMAT_TEXT = "FORMAT.md"
+SALVAGE = "salvage.py"
 LOG_PREFIX = "log/"
 BODY_PREFIX = "log/body/"
 MANIFEST_PREFIX = "manifests/"

@@ -83,6 +83,7 @@ class Stats:
     objects: int
     packs: int
     log_head: int
+    bytes_derived: int = 0
 
 
 @dataclass(frozen=True, slots=True)

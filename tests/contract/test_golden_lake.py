@@ -9,6 +9,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from blake3 import blake3
 from sxeslake import lake as lakes
 from sxeslake.archive.container import open_container
 from sxeslake.errors import SampleNotFoundError
-from sxeslake.format import frame, keys, pack
+from sxeslake.format import frame, keys, logentry, pack
 from sxeslake.lake import Lake
 from sxeslake.storage import open_store
 from sxeslake.upkeep import salvage
@@ -198,6 +199,20 @@ def test_the_reader_finds_archives_whose_log_entry_is_gone(copied: Path, tmp_pat
     assert len(lost) == 2
     for folder in lost:
         check_folder(folder, "odd things@1" if (folder / "empty").exists() else "grains-2@1")
+
+
+def test_the_reader_follows_an_entry_that_stands_for_a_lost_one(copied: Path) -> None:
+    """A repair puts an entry in the place of a lost one: the chain goes on by the hash of the lost one."""
+    store = open_store(str(copied))
+    key = keys.log_key(2)
+    lost = logentry.digest_of(store.get(key), where=key)
+    entry = replace(logentry.load(store.get(key), where=key), stands_for=lost, message="found again")
+    store.replace(key, logentry.dump(entry)[0])
+    done = run(copied, "list")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(done.stdout.splitlines()) == len(NAMES) + 1
+    with lakes.open_lake(str(copied)) as lake:
+        assert lake.verify(data=True).problems == []
 
 
 def test_the_reader_names_a_damaged_manifest(copied: Path, tmp_path: Path) -> None:

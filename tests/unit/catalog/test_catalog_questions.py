@@ -89,8 +89,8 @@ def test_a_folder_of_ones_own_queries(lake: Lake, tmp_path: Path) -> None:
 
 def current(lake: Lake) -> list[dict[str, Any]]:
     """What holds now, of all that was said."""
-    sql = "SELECT sample, version, target, target_uuid, key, value FROM annotations WHERE is_current AND value IS NOT NULL"
-    return lake.sql(f"{sql} ORDER BY ALL").rows()
+    sql = "SELECT sample, version, key, value FROM annotations WHERE is_current AND value IS NOT NULL ORDER BY ALL"
+    return lake.sql(sql).rows()
 
 
 def test_annotations_are_appended_replaced_and_taken_back(lake: Lake) -> None:
