@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from sxeslake.assemble.wanted import Chosen
     from sxeslake.ingest.audit import AuditRow
     from sxeslake.ingest.report import IngestReport
-    from sxeslake.upkeep.report import Check, Stats
+    from sxeslake.upkeep.report import Check, RepairReport, Stats
     from sxeslake.vault.state import Version
 
 # The engines are imported by the verbs that need them: `ls` on a thin laptop must not wait for codecs.
@@ -244,13 +245,15 @@ class Lake(PartVerbs, CatalogVerbs, UpkeepVerbs, RetentionVerbs):
         container: ContainerKind | None = None,
         level: int | None = None,
         force: bool = False,
+        skip_damaged: bool = False,
         jobs: int | None = None,
         progress: Progress | None = None,
     ) -> PullReport:
         """Write a version as `.plzip`, `.pl7z`, `.zip`, `.7z` or a folder (`out` ends in `/`); whole or not at all.
 
         None for `out` is the source's own name in the current folder. What is said of the version comes beside it, in
-        `OUT.annotations.json`. Raises AlreadyExistsError unless `force`.
+        `OUT.annotations.json`. `skip_damaged` leaves out what the lake has lost, and lists it in `report.damaged`.
+        Raises AlreadyExistsError unless `force`, DamagedLakeError rather than a wrong byte.
         """
         from sxeslake.assemble import pull, sidecar
 
@@ -263,7 +266,7 @@ class Lake(PartVerbs, CatalogVerbs, UpkeepVerbs, RetentionVerbs):
             target = Path(pull.file_name(version, container))
         state = self._vault.state
         sidecar.check(state, version, target, force=force)
-        report = pull.Pull(level, force, jobs, progress).to_path(self._vault, version, target, container)
+        report = pull.Pull(level, force, jobs, progress, skip_damaged).to_path(self._vault, version, target, container)
         return replace(report, annotations=sidecar.write(state, version, target, lake=self.url, force=force))
 
     def pull_to(
@@ -273,6 +276,7 @@ class Lake(PartVerbs, CatalogVerbs, UpkeepVerbs, RetentionVerbs):
         *,
         container: ContainerKind | None = None,
         level: int | None = None,
+        skip_damaged: bool = False,
         jobs: int | None = None,
         progress: Progress | None = None,
     ) -> PullReport:
@@ -281,7 +285,7 @@ class Lake(PartVerbs, CatalogVerbs, UpkeepVerbs, RetentionVerbs):
 
         version = self._version(ref)
         kind = container or pull.container_of(version, None)
-        return pull.Pull(level, False, jobs, progress).to_stream(self._vault, version, stream, kind)
+        return pull.Pull(level, False, jobs, progress, skip_damaged).to_stream(self._vault, version, stream, kind)
 
     def file_name(self, ref: str, container: ContainerKind | None = None) -> str:
         """The name that a pulled archive gets by default: the source's own, with the container's suffix."""
@@ -298,6 +302,30 @@ class Lake(PartVerbs, CatalogVerbs, UpkeepVerbs, RetentionVerbs):
 
     def __getitem__(self, ref: str) -> Group:
         return self.open_group(ref)
+
+    def repair(
+        self,
+        offers: PathLike | Lake | Iterable[PathLike | Lake] = (),
+        *,
+        dry_run: bool = False,
+        progress: Progress | None = None,
+    ) -> RepairReport:
+        """Put right what `verify` finds wrong, with the content of archives, folders and other lakes that are offered.
+
+        Open the lake with `tolerant=True`, or a damaged log stops you before. What cannot be mended is listed in
+        `report.lost` by archive and member; the rest stays readable.
+        """
+        from sxeslake.ingest import finding
+        from sxeslake.upkeep.repair import repair
+
+        words = [offers] if isinstance(offers, str | Path | Lake) else list(offers)
+        with ExitStack() as opened:
+            lakes = [word for word in words if isinstance(word, Lake)]
+            lakes += [opened.enter_context(open_lake(str(word))) for word in words if _is_lake(word)]
+            paths = [Path(word) for word in words if not isinstance(word, Lake) and not _is_lake(word)]
+            archives = [found.path for found in finding.find_any(paths)]
+            others = [lake._vault for lake in lakes]
+            return repair(self._vault, archives, others, TOOL, dry_run=dry_run, progress=progress)
 
     # --- upkeep --------------------------------------------------------------------------------------------------
 
@@ -328,6 +356,13 @@ class Lake(PartVerbs, CatalogVerbs, UpkeepVerbs, RetentionVerbs):
         if self._last is None or self._last.version != version:
             self._last = VersionSource(self._vault, version)
         return self._last
+
+
+def _is_lake(word: object) -> bool:
+    """Whether an offer names a lake and no archive: by its URL, by `use`, or by what is in the folder."""
+    if not isinstance(word, str | Path):
+        return False
+    return "://" in str(word) or str(word) in settings.named_lakes() or (Path(word) / keys.LAKE).is_file()
 
 
 def _paths(paths: PathLike | Iterable[PathLike]) -> list[Path]:

@@ -57,7 +57,7 @@ class MapPlan:
     nx: int
     ny: int
     setting: BeamSetting = BeamSetting()
-    step_um: float = 1.0
+    step_um: float = 5.0
     origin_mm: tuple[float, float, float] = (2.9855, -1.145, 10.764)
     project: str = "synthetic"
     sample: str = "CuFeS2"

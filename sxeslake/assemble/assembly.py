@@ -68,7 +68,8 @@ class Assembly:
     @cached_property
     def members(self) -> int:
         """How many members it will have."""
-        return sum(part.table.num_rows for part in self.parts) - len(self._replaced) + len(self.made)
+        copied = sum(int(part.table.num_rows) for part in self.parts)
+        return copied - len(self._replaced) + len(self.made)
 
     @cached_property
     def bytes_raw(self) -> int:

@@ -9,6 +9,7 @@ from typing import Any, Final, Literal, NamedTuple
 from sxeslake.archive.sxes import layout
 from sxeslake.archive.sxes.measurement import position_content_id
 from sxeslake.archive.sxes_metadata import mapping, read_info, read_state
+from sxeslake.assemble.merging import PROVENANCE
 from sxeslake.assemble.outline import PICTURES, POSITIONS, listed
 from sxeslake.assemble.same import arrays_of
 from sxeslake.model import Digest
@@ -243,9 +244,8 @@ def _metadata(a: Any, b: Any) -> list[FieldChange]:
         ours, theirs = _by_uuid(a, key), _by_uuid(b, key)
         for uuid in [*ours, *(uuid for uuid in theirs if uuid not in ours)]:
             changes += _fields(f"{word} {uuid}", ours.get(uuid), theirs.get(uuid))
-    top = [
-        {key: value for key, value in mapping(side).items() if key not in ("projects", "analyses")} for side in (a, b)
-    ]
+    entries = ("projects", "analyses", PROVENANCE)  # where a merge came from is no difference in what it is
+    top = [{key: value for key, value in mapping(side).items() if key not in entries} for side in (a, b)]
     return changes + _fields(layout.METADATA, *top)
 
 

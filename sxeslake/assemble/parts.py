@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -95,15 +95,24 @@ class PartPull:
         except NotFoundError as error:
             return error
 
-    def deliver(self, assembly: Assembly, output: Output, version: Version | None, *, dry_run: bool) -> SelectionReport:
-        """Check, then write; a dry run only says what it would be."""
+    def deliver(
+        self,
+        assembly: Assembly,
+        output: Output,
+        version: Version | None,
+        *,
+        dry_run: bool,
+        planned: Callable[[SelectionReport], None] | None = None,
+    ) -> SelectionReport:
+        """Check, say what will move, then write; a dry run ends there."""
         check_budget(assembly, self.budget)
         assembly.check()
         container = _container(output, version)
         report = _planned(assembly, version, container)
+        if planned is not None:
+            planned(report)
         if dry_run:
             return report
-
         publisher = Publisher(output.level, output.force, output.threads)
         if output.stream is not None:
             written = publisher.to_stream(

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, cast
+
+import pyarrow as pa
 
 from sxeslake.archive.container import ArchiveWriter
 from sxeslake.archive.names import check_names, special_reason
 from sxeslake.assemble.publish import Fill, Publisher, Written
+from sxeslake.assemble.rescue import contents_left, table_left
 from sxeslake.errors import UnsafeNameError, UsageError
 from sxeslake.model import ContainerKind, Progress
-from sxeslake.vault.contents import contents
+from sxeslake.vault.contents import Content, contents
 from sxeslake.vault.state import Version
 from sxeslake.vault.vault import Vault
 
@@ -28,7 +31,8 @@ _SUFFIXES = {("sxes", "zip"): ".plzip", ("sxes", "7z"): ".pl7z", ("generic", "zi
 class PullReport:
     """What was pulled, and where it is now; `renamed` lists names that this system cannot hold, as written.
 
-    `annotations` is the file beside it with what is said of the version, where anything is.
+    `annotations` is the file beside it with what is said of the version, where anything is. `damaged` are the members
+    that are not in it, for the lake has lost them; none unless that was asked for.
     """
 
     sample: str
@@ -41,6 +45,7 @@ class PullReport:
     sha256: str | None
     renamed: list[tuple[str, str]]
     annotations: str | None = None
+    damaged: list[str] = field(default_factory=list)
 
 
 def container_of(version: Version, out: Path | None) -> ContainerKind:
@@ -79,16 +84,18 @@ class Pull:
     force: bool = False
     threads: int | None = None
     progress: Progress | None = None
+    skip_damaged: bool = False
+    damaged: list[str] = field(default_factory=list)  # what was skipped
 
     def to_path(self, vault: Vault, version: Version, out: Path, container: ContainerKind) -> PullReport:
         """Write the archive beside `out`, then move it there in one step."""
         written = self._publisher(version).to_path(out, container, self._fill(vault, version))
-        return _report(version, str(out), container, written)
+        return self._report(version, str(out), container, written)
 
     def to_stream(self, vault: Vault, version: Version, stream: BinaryIO, container: ContainerKind) -> PullReport:
         """Write the archive to a stream that cannot seek, by way of a temporary file."""
         written = self._publisher(version).to_stream(stream, container, self._fill(vault, version))
-        return _report(version, "-", container, written)
+        return self._report(version, "-", container, written)
 
     def _publisher(self, version: Version) -> Publisher:
         return Publisher(self.level, self.force, self.threads, bytes.fromhex(version.archive.comment))
@@ -99,13 +106,30 @@ class Pull:
         def fill(writer: ArchiveWriter) -> None:
             task = f"pull {version.name}"
             with vault.reading(version), reported(self.progress, task, version.archive.bytes_raw) as advance:
-                check_version(vault, version)
-                for member, parts in contents(vault.blobs, vault.rows(version)):
+                for member, parts in self._contents(vault, version):
                     writer.add(member, parts)
                     advance(member.size)
                 writer.close()
 
         return fill
+
+    def _contents(self, vault: Vault, version: Version) -> Iterator[Content]:
+        """Every member, in archive order; with `skip_damaged`, those that are left."""
+        self.damaged.clear()
+        table = table_left(vault, version, self.damaged) if self.skip_damaged else vault.manifests.table(version)
+        check_table(table, version.name)
+        rows = vault.manifests.open(version.archive.manifest).rows(table, by_path=False)
+        if self.skip_damaged:
+            return contents_left(vault.blobs, rows, self.damaged)
+        return contents(vault.blobs, rows)
+
+    def _report(self, version: Version, path: str, container: ContainerKind, written: Written) -> PullReport:
+        archive = version.archive
+        return PullReport(
+            archive.sample, archive.version, path, container, archive.members, archive.bytes_raw,
+            archive.bytes_raw if written.size is None else written.size, written.sha256, written.renamed,
+            damaged=list(self.damaged),
+        )  # fmt: skip
 
 
 @contextmanager
@@ -121,24 +145,15 @@ def reported(progress: Progress | None, task: str, total_bytes: int) -> Iterator
         progress.finish()
 
 
-def _report(version: Version, path: str, container: ContainerKind, written: Written) -> PullReport:
-    archive = version.archive
-    return PullReport(
-        archive.sample, archive.version, path, container, archive.members, archive.bytes_raw,
-        archive.bytes_raw if written.size is None else written.size, written.sha256, written.renamed,
-    )  # fmt: skip
-
-
-def check_version(vault: Vault, version: Version) -> None:
+def check_table(table: pa.Table, name: str) -> None:
     """Refuse what no archive may hold: a lake can be hostile too."""
-    table = vault.manifests.table(version)
     paths, folders = table["path"], table["directory"]
     attributes = table["attributes"].unique().to_pylist()
     if reason := next(filter(None, map(special_reason, attributes)), None):
-        raise UnsafeNameError(f"a member {reason}", where=version.name)
+        raise UnsafeNameError(f"a member {reason}", where=name)
 
     def names() -> Iterator[tuple[str, bool]]:
         for path, folder in zip(paths, folders, strict=True):
             yield path.as_py(), folder.as_py()
 
-    check_names(names, where=version.name)
+    check_names(names, where=name)

@@ -7,7 +7,7 @@ lake.diff("ti-grains@1", "ti-grains")
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -52,6 +52,7 @@ class PartVerbs:
         max_positions: int | None = None,
         max_bytes: int | None = None,
         stream: BinaryIO | None = None,
+        planned: Callable[[SelectionReport], None] | None = None,
         progress: Progress | None = None,
         **filters: object,
     ) -> SelectionReport:
@@ -60,7 +61,8 @@ class PartVerbs:
         One sample: its positions of those UUIDs or numbers from 1 (`"7"`, `"3..9"`), of those analyses, with those
         data types, and all that they need; other members by glob. Several samples or none (all): one group, equal
         measurements once, where each came from under `provenance` in its metadata. `where`, `query`, `sql` and the
-        shared filters (`kv=5`) choose positions by the catalogue. `dry_run` says what would move, and moves nothing.
+        shared filters (`kv=5`) choose positions by the catalogue. `planned` is told what will move before it moves;
+        `dry_run` ends there.
 
         Raises NotFoundError naming the condition that leaves nothing, LimitExceededError before anything moves.
         """
@@ -84,7 +86,7 @@ class PartVerbs:
         output = Output(target, container, level, force, jobs, stream)
         job = PartPull(self._vault, wanted, chosen, _described(question), budget, TOOL, progress)
         assembly = job.of_one(versions[0]) if single else job.of_many(versions, asked=bool(names))
-        return job.deliver(assembly, output, versions[0] if single else None, dry_run=dry_run)
+        return job.deliver(assembly, output, versions[0] if single else None, dry_run=dry_run, planned=planned)
 
     def diff(self, a: str, b: str) -> Difference:
         """What differs from one version to another, `ti-grains@1` and `ti-grains`: members, positions, JSON fields.

@@ -24,6 +24,8 @@ class App:
     word: str | None = None  # the lake as the user wrote it: a URL, a folder, a name
     storage_options: dict[str, str] = field(default_factory=dict)
     as_json: bool = False
+    limit_up: str | None = None  # `5MB/s`
+    limit_down: str | None = None
     verbose: bool = False
     quiet: bool = False
 
@@ -62,13 +64,25 @@ class App:
 
         return resolve_lake(self.word)
 
-    def open_lake(self, *, create_default: bool = False) -> Lake:
+    def open_named(self, word: str | None, *, tolerant: bool = False) -> Lake:
+        """The lake that a word means, with the options of this call."""
+        from sxeslake.lake import open_lake  # noqa: PLC0415  (start-up time of --help)
+
+        return open_lake(
+            word,
+            storage_options=self.storage_options,
+            limit_up=self.limit_up,
+            limit_down=self.limit_down,
+            tolerant=tolerant,
+        )
+
+    def open_lake(self, *, create_default: bool = False, tolerant: bool = False) -> Lake:
         """The lake of this call; names it where the user did not; makes the embedded one on first need."""
-        from sxeslake.lake import init, open_lake  # noqa: PLC0415  (start-up time of --help)
+        from sxeslake.lake import init  # noqa: PLC0415  (start-up time of --help)
 
         url, how = self.resolve()
         try:
-            lake = open_lake(self.word, storage_options=self.storage_options)
+            lake = self.open_named(self.word, tolerant=tolerant)
         except LakeNotFoundError:
             if how != "default":
                 raise

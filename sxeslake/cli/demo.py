@@ -1,4 +1,4 @@
-"""`demo`: a facility in a minute: archives that overlap, stored, and one taken out again."""
+"""`demo`: a facility in a minute: archives that overlap, stored, one taken out again, and a question to all of them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -30,6 +30,7 @@ SEED = 1
 _NEXT = """Try next:
   sxeslake ingest PATH              # your own archives, into the embedded lake
   sxeslake ls                       # what is in it
+  sxeslake query                    # what can be asked of all of it
   sxeslake pull NAME -o out.pl7z    # one back, as 7z or zip
   sxeslake demo --archive PATH      # this, with an archive of yours; --keep DIR keeps what it makes"""
 
@@ -42,8 +43,8 @@ def command(app: App, archive: Path | None, keep: Path | None) -> None:
     """Show in a minute what a lake does.
 
     Makes a small synthetic facility (a map, the same map saved again under another name and in the other container,
-    a subset, a session with a new comment), stores it, shows what deduplication saved, takes one archive out and
-    compares every file. Works in a lake of its own; yours is not touched.
+    a subset, a session with a new comment), stores it, shows what deduplication saved, takes one archive out,
+    compares every file, and asks which maps were taken at 5 kV. Works in a lake of its own; yours is not touched.
     """
     started = time.monotonic()
     with _workshop(keep) as folder:
@@ -52,6 +53,7 @@ def command(app: App, archive: Path | None, keep: Path | None) -> None:
         with init(str(folder / "lake")) as lake:
             taken = _own(app, lake, archive, folder) if archive else _facility(app, lake, folder)
             compared = _take_out(app, lake, taken[0], folder)
+            maps = _ask(app, lake)
             stored = lake.stats().bytes_stored
     if app.as_json:
         app.emit({
@@ -61,6 +63,7 @@ def command(app: App, archive: Path | None, keep: Path | None) -> None:
             "pulled": document(compared.pulled, PULL),
             "compared": compared.members,
             "equal": True,
+            "maps_at_5_kv": maps,
             "kept": str(keep) if keep else None,
             "seconds": round(time.monotonic() - started, 1),
         })  # fmt: skip
@@ -175,6 +178,22 @@ def _fingerprints(container: Container) -> dict[str, tuple[object, ...]]:
         member.path: (member.kind, member.size, member.modified_ns, member.dos_time, digest.digest())
         for member, digest in zip(container.members, hashes, strict=True)
     }
+
+
+def _ask(app: App, lake: Lake) -> list[dict[str, Any]]:
+    """The question that the catalogue is for; of the answer, what a plain reader wants to see."""
+    found = lake.maps(kv=5).rows()
+    columns = ("sample", "version", "positions", "accelerating_voltage_kv", "probe_current_na", "grating", "instrument")
+    maps = [{name: row[name] for name in columns} for row in found]
+    _tell(app, "\n4. Which maps were taken at 5 kV?  sxeslake query maps-by-beam-condition --kv 5\n")
+    rows = [
+        (f"{row['sample']}@{row['version']}", row["positions"], f"{row['accelerating_voltage_kv']:g} kV",
+         f"{row['probe_current_na']:.1f} nA", row["grating"], row["instrument"])
+        for row in maps
+    ]  # fmt: skip
+    for line in table(("map", "positions", "voltage", "current", "grating", "instrument"), rows):
+        _tell(app, f"   {line}")
+    return maps
 
 
 @contextmanager

@@ -7,6 +7,8 @@ from typing import Any
 import click
 
 from sxeslake.cli.app import App
+from sxeslake.errors import UsageError
+from sxeslake.storage.throttle import parse_rate
 
 GLOBAL_HEADING = "Everywhere"
 
@@ -30,6 +32,8 @@ def global_options() -> list[click.Parameter]:
             callback=_keep_storage_options,
             help="A setting of the storage, such as endpoint_url or profile. Repeat for more.",
         ),
+        _limit("up"),
+        _limit("down"),
         _flag("--json", "as_json", "One JSON document on stdout; words and progress on stderr."),
         _flag("-v/--verbose", "verbose", "Say more: blobs, packs, and where an error came from."),
         _flag("-q/--quiet", "quiet", "Say nothing but results and errors."),
@@ -74,6 +78,24 @@ def _flag(names: str, attribute: str, text: str) -> click.Option:
             setattr(ctx.ensure_object(App), attribute, True)
 
     return click.Option([*names.split("/"), attribute], is_flag=True, expose_value=False, callback=keep, help=text)
+
+
+def _limit(way: str) -> click.Option:
+    def keep(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+        if value:
+            try:
+                parse_rate(value)
+            except UsageError as error:
+                raise click.BadParameter(str(error), ctx, param) from error
+            setattr(ctx.ensure_object(App), f"limit_{way}", value)
+
+    return click.Option(
+        [f"--limit-{way}"],
+        metavar="RATE",
+        expose_value=False,
+        callback=keep,
+        help=f"Bytes a second {way}, such as 5MB/s.  [default: $SXESLAKE_LIMIT_{way.upper()}]",
+    )
 
 
 def _keep_lake(ctx: click.Context, _: click.Parameter, value: str | None) -> None:

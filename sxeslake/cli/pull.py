@@ -12,6 +12,7 @@ from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.destinations import STDOUT, Wanted, below, is_folder
 from sxeslake.cli.documents import PULL, document
 from sxeslake.cli.options import LakeCommand
+from sxeslake.cli.parts import part_options, part_words, pull_part
 from sxeslake.cli.refs import samples_argument
 from sxeslake.cli.words import count, shown, size
 from sxeslake.errors import SxeslakeError
@@ -24,10 +25,17 @@ if TYPE_CHECKING:
     from sxeslake.lake import Lake
 
 
+DAMAGED = 5
+"""The exit code of a pull that had to leave something out."""
+
+
 @click.command(
     "pull",
     cls=LakeCommand,
-    example='sxeslake pull map@2 -o map.pl7z\nsxeslake pull map -o map/\nsxeslake pull "2018/*" -o out/',
+    params=part_options(),
+    example='sxeslake pull map@2 -o map.pl7z\nsxeslake pull map -o map/\nsxeslake pull "2018/*" -o out/\n'
+    "sxeslake pull map --position 3..9 --types qlw -o part.pl7z\n"
+    "sxeslake pull --where 'accelerating_voltage_kv = 5' --text nitride -o nitrides.pl7z",
 )
 @samples_argument
 @click.option("-o", "--out", metavar="OUT", help="A file (.pl7z .7z .plzip .zip), a folder (OUT/) or - for stdout.")
@@ -40,10 +48,14 @@ if TYPE_CHECKING:
 )
 @click.option("--level", type=click.IntRange(0, 9), help="0 copies, 1 is fast, 9 is small.  [default: 1]")
 @click.option("--force", is_flag=True, help="Replace what is there.")
+@click.option(
+    "--skip-damaged", is_flag=True, help="Leave out what the lake has lost, say so, and end with exit code 5."
+)
 @click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="Threads.  [default: as many as processors]")
 @pass_app
 def command(
     app: App,
+    /,
     refs: tuple[str, ...],
     out: str | None,
     every: bool,
@@ -51,14 +63,27 @@ def command(
     container: ContainerKind | None,
     level: int | None,
     force: bool,
+    skip_damaged: bool,
     jobs: int | None,
+    **values: Any,
 ) -> int:
     """Take archives out, every byte, time and name as it went in.
 
     One archive goes to its source's own name, to the file OUT, or unpacked into the folder OUT/. Several (names,
     globs such as "2018/*", --all) go into the folder OUT/, an archive file each. Nothing half-written is left, and
     nothing is replaced without --force.
+
+    A part (--position, --analysis, --types, --member, --where, --query, --sql or a filter) is an archive that is
+    valid by itself. Parts of several archives, or of all when none is named, make one group: equal measurements
+    once, and where each came from in its metadata.
     """
+    part = part_words(values)
+    if part:
+        if as_source or (every and refs):
+            raise click.UsageError("--as-source and names beside --all are for whole archives.")
+        names = ["*"] if every else refs
+        pull_part(app, names, out, part, container=container, level=level, force=force, jobs=jobs)
+        return 0
     if not refs and not every:
         raise click.UsageError("name a sample, or say --all.")
     many = every or as_source or len(refs) > 1 or any(letter in refs[0] for letter in "*?[")
@@ -67,23 +92,32 @@ def command(
     with app.open_lake() as lake:
         found = lake.resolve(refs, everything=every)
         if out == STDOUT:
-            report = lake.pull_to(found[0], sys.stdout.buffer, container=container, level=level, jobs=jobs)
+            report = lake.pull_to(
+                found[0], sys.stdout.buffer, container=container, level=level, skip_damaged=skip_damaged, jobs=jobs
+            )
             app.say(_line(report))
-            return 0
+            return _say_damaged(app, report)
 
         def pull(ref: str, target: str | Path | None) -> PullReport:
             return lake.pull(
-                ref, target, container=container, level=level, force=force, jobs=jobs, progress=app.progress()
+                ref,
+                target,
+                container=container,
+                level=level,
+                force=force,
+                skip_damaged=skip_damaged,
+                jobs=jobs,
+                progress=app.progress(),
             )
 
         if many:
             wanted = [Wanted(ref, lake.file_name(ref, container)) for ref in found]
             return _pull_each(app, pull, wanted, below(out, wanted, as_source=as_source))
         report = pull(found[0], _place(lake, found[0], out, container))
-    _tell(app, report)
+    code = _tell(app, report)
     if app.as_json:
         app.emit(document(report, PULL))
-    return 0
+    return code
 
 
 def _check_stdout(app: App, *, many: bool) -> None:
@@ -114,20 +148,32 @@ def _pull_each(app: App, pull: Callable[[str, Path], PullReport], wanted: list[W
             )
             code = code or error.exit_code
         else:
-            _tell(app, report)
+            code = code or _tell(app, report)
             documents.append(document(report, PULL))
     if app.as_json:
         app.emit(documents)
     return code
 
 
-def _tell(app: App, report: PullReport) -> None:
+def _tell(app: App, report: PullReport) -> int:
     if not app.as_json:
         app.print(_line(report))
     if report.annotations:
         app.say(f"annotated  {shown(report.annotations)} has what is said of it")
     for before, after in report.renamed:
         app.say(f"renamed    {shown(before)} is {shown(after)} on disk")
+    return _say_damaged(app, report)
+
+
+def _say_damaged(app: App, report: PullReport) -> int:
+    """Name what is not in the archive; the exit code."""
+    for path in report.damaged:
+        app.complain(f"damaged    {shown(path)} is lost, and not in it")
+    if report.damaged:
+        app.complain(
+            f"`sxeslake repair --from PATH` mends {shown(report.sample)}, where its content is still to be had."
+        )
+    return DAMAGED if report.damaged else 0
 
 
 def _line(report: PullReport) -> str:

@@ -13,11 +13,11 @@ from sxeslake.version import __version__
 SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Start", ("demo", "init", "use", "doctor")),
     ("Put archives in", ("ingest", "audit")),
-    ("Look", ("ls", "show", "members", "cat", "stats", "log")),
+    ("Look", ("ls", "show", "members", "cat", "stats", "log", "diff")),
     ("Ask", ("query", "find", "conditions", "schema", "annotate")),
     ("Take archives out", ("pull",)),
     ("Keep or forget", ("forget", "restore", "hold", "release", "tag", "gc")),
-    ("Keep it right", ("verify", "checkpoint", "catalog")),
+    ("Keep it right", ("verify", "repair", "copy", "checkpoint", "catalog")),
     ("Shell", ("completion",)),
 )
 """Every command under its heading. The command `show` is `command` in the module `cli/show.py`."""

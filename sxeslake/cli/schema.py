@@ -35,7 +35,9 @@ def command(app: App, name: str | None) -> None:
     elif name is None:
         for line in table(("table", "columns", "holds"), [(t.name, len(t.columns), t.help) for t in chosen]):
             app.print(line)
-        app.say("`sxeslake schema TABLE` shows columns and units. SQL also knows the view position_documents, positions")
+        app.say(
+            "`sxeslake schema TABLE` shows columns and units. SQL also knows the view position_documents, positions"
+        )
         app.say("with info_json and state_json, and sessions_by(hours), analyses with another pause between sessions.")
     else:
         _show(app, chosen[0])

@@ -12,24 +12,34 @@ from sxeslake.cli.words import table
 @click.command(
     "use",
     cls=LakeCommand,
-    example="sxeslake use facility s3://epma-archive/lake --storage-option profile=epma\nsxeslake ls --lake facility",
+    example="sxeslake use facility s3://epma-archive/lake --storage-option profile=epma\nsxeslake ls --lake facility\n"
+    "sxeslake use --time-zone JXA-8530F=Asia/Tokyo",
 )
 @click.argument("name", required=False)
 @click.argument("url", required=False)
 @click.option("--embedded", is_flag=True, help="Go back to the embedded lake.")
 @click.option("--forget", is_flag=True, help="Drop the name; the lake itself is not touched.")
+@click.option(
+    "--time-zone",
+    "zones",
+    metavar="INSTRUMENT=ZONE",
+    multiple=True,
+    help="The time zone that an instrument's clock keeps, such as JXA-8530F=Asia/Tokyo; INSTRUMENT= forgets it.",
+)
 @pass_app
-def command(app: App, name: str | None, url: str | None, embedded: bool, forget: bool) -> None:
+def command(app: App, name: str | None, url: str | None, embedded: bool, forget: bool, zones: tuple[str, ...]) -> None:
     """Give a lake a name and use it from now on.
 
     NAME URL keeps the lake under a name in your configuration, with storage options but without secrets; NAME
-    alone goes over to a lake that has one; nothing lists them.
+    alone goes over to a lake that has one; nothing lists them. Archives state times without a time zone: queries give
+    UTC, `acquired_at`, for instruments whose time zone is set here.
     """
     if embedded and (name or forget):
         raise click.UsageError("--embedded stands alone.")
     if forget and (name is None or url is not None):
         raise click.UsageError("--forget needs a NAME and nothing else.")
     _change(app, name, url, embedded=embedded, forget=forget)
+    _set_zones(zones)
     if app.as_json:
         _emit(app)
     elif not name and not embedded:
@@ -53,6 +63,16 @@ def _change(app: App, name: str | None, url: str | None, *, embedded: bool, forg
         app.say(f"From now on: {name}, {known}, unless --lake or {settings.LAKE_VARIABLE} says otherwise.")
 
 
+def _set_zones(zones: tuple[str, ...]) -> None:
+    from sxeslake import settings  # noqa: PLC0415
+
+    for word in zones:
+        instrument, equals, zone = word.partition("=")
+        if not equals or not instrument.strip():
+            raise click.UsageError("write INSTRUMENT=ZONE, such as JXA-8530F=Asia/Tokyo.")
+        settings.set_time_zone(instrument.strip(), zone.strip() or None)
+
+
 def _emit(app: App) -> None:
     from sxeslake import settings  # noqa: PLC0415
 
@@ -60,7 +80,12 @@ def _emit(app: App) -> None:
         {"name": name, "url": lake.url, "storage_options": dict(lake.storage_options)}
         for name, lake in settings.named_lakes().items()
     ]
-    app.emit({"default": settings.default_name(), "embedded": settings.default_lake_url(), "lakes": lakes})
+    app.emit({
+        "default": settings.default_name(),
+        "embedded": settings.default_lake_url(),
+        "lakes": lakes,
+        "time_zones": settings.time_zones(),
+    })  # fmt: skip
 
 
 def _list(app: App) -> None:
@@ -71,3 +96,7 @@ def _list(app: App) -> None:
     rows.append(("*" if default is None else "", "(embedded)", settings.default_lake_url()))
     for line in table(("", "name", "lake"), rows):
         app.print(line)
+    if zones := settings.time_zones():
+        app.print()
+        for line in table(("instrument", "time zone"), list(zones.items())):
+            app.print(line)

@@ -45,6 +45,14 @@ def find(paths: Iterable[Path], *, tree: bool = False) -> Found:
     return found
 
 
+def find_any(paths: Iterable[Path]) -> list[Candidate]:
+    """Archives below some paths; a folder in which there are none is one itself."""
+    found: list[Candidate] = []
+    for path in paths:
+        found += find([path]).archives or find([path], tree=True).archives
+    return found
+
+
 def is_group_folder(path: Path) -> bool:
     """Whether a folder is an unpacked sxes group."""
     return (path / METADATA).is_file()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -24,7 +25,7 @@ from sxeslake.upkeep.findings import Findings
 from sxeslake.upkeep.mend_log import LogMender
 from sxeslake.upkeep.mend_manifests import Found, NewManifest, salvaged
 from sxeslake.upkeep.mend_packs import PackMender, places_of
-from sxeslake.upkeep.offers import LakeOffer, Offer, Spool, ids_of
+from sxeslake.upkeep.offers import ArchiveOffer, LakeOffer, Offer, Spool, ids_of
 from sxeslake.upkeep.report import Lost, Mended, RepairReport, VerifyReport
 from sxeslake.upkeep.verify import Verifier
 from sxeslake.upkeep.verify_log import LogCheck
@@ -257,3 +258,18 @@ class Repair:
 def _blobs_of_rows(rows: Sequence[Row]) -> U8:
     digests = b"".join(blob.digest for row in rows for blob in row.blobs)
     return np.frombuffer(digests, np.uint8).reshape(-1, 32)
+
+
+def repair(
+    vault: Vault,
+    archives: Sequence[Path],
+    lakes: Sequence[Vault],
+    tool: str,
+    *,
+    dry_run: bool = False,
+    progress: Progress | None = None,
+) -> RepairReport:
+    """Mend a lake, with what some archives and other lakes have."""
+    offers: list[Offer] = [LakeOffer(lake) for lake in lakes]
+    offers += [ArchiveOffer(path, vault.file.chunk_bytes, vault.threads) for path in archives]
+    return Repair(vault, offers, tool, dry_run=dry_run, progress=progress).run()

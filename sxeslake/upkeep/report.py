@@ -69,6 +69,34 @@ class RepairReport:
 
 
 @dataclass(frozen=True, slots=True)
+class Copied:
+    """What became of one version: `copied`, `present` (it was there), `failed`; and its number in the target."""
+
+    sample: str
+    version: int
+    to_version: int | None
+    status: str
+    error: str | None = None
+
+
+@dataclass(slots=True)
+class CopyReport:
+    """What a copy came to."""
+
+    source: str
+    target: str
+    commits: list[int] = field(default_factory=list)
+    tags: int = 0
+    annotations: int = 0
+    archives: list[Copied] = field(default_factory=list)
+
+    @property
+    def failed(self) -> bool:
+        """Whether an archive could not be copied."""
+        return any(row.status == "failed" for row in self.archives)
+
+
+@dataclass(frozen=True, slots=True)
 class Stats:
     """A lake in figures."""
 

@@ -9,18 +9,17 @@ from sxeslake.errors import UsageError
 from sxeslake.version import TOOL
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from pathlib import Path
+    from collections.abc import Sequence
 
     from sxeslake.model import Progress
-    from sxeslake.upkeep.report import RepairReport, VerifyReport
+    from sxeslake.upkeep.report import CopyReport, VerifyReport
     from sxeslake.vault.vault import Vault
 
 # The engines are imported by the verbs that need them: `ls` on a thin laptop must not wait for codecs.
 
 
 class UpkeepVerbs:
-    """Verify, repair, and the like."""
+    """Verify and copy."""
 
     _vault: Vault
 
@@ -52,23 +51,15 @@ class UpkeepVerbs:
         extent = Extent(data, sample_percent, seed, max_duration_s, resume, jobs)
         return Verifier(self._vault, extent, progress).run()
 
-    def repair(
-        self,
-        archives: Iterable[Path] = (),
-        lakes: Iterable[UpkeepVerbs] = (),
-        *,
-        dry_run: bool = False,
-        progress: Progress | None = None,
-    ) -> RepairReport:
-        """Put right what `verify` finds wrong, with the content of the archives, group folders and lakes offered.
+    def copy_to(self, target: UpkeepVerbs, refs: Sequence[str] = (), *, progress: Progress | None = None) -> CopyReport:
+        """Copy archives into another lake: all versions of everything, or those that names and globs mean.
 
-        Open the lake with `tolerant=True`, or a damaged log stops you before. What cannot be mended is listed in
-        `report.lost` by archive and member; the rest stays readable.
+        Each blob is hashed on the way. Names, versions, tags, annotations, who stored it and when go with an archive,
+        as far as they are free in the target. Run again, it copies what is new.
         """
-        from sxeslake.upkeep.offers import ArchiveOffer, LakeOffer, Offer
-        from sxeslake.upkeep.repair import Repair
+        from sxeslake.upkeep.copy import Copy
+        from sxeslake.vault import refs as names
 
-        chunk_bytes, threads = self._vault.file.chunk_bytes, self._vault.threads
-        offers: list[Offer] = [LakeOffer(lake._vault) for lake in lakes]
-        offers += [ArchiveOffer(path, chunk_bytes, threads) for path in archives]
-        return Repair(self._vault, offers, TOOL, dry_run=dry_run, progress=progress).run()
+        self._vault.sync()
+        versions = names.find_all(self._vault.state, refs) if refs else self._vault.state.versions()
+        return Copy(self._vault, target._vault, TOOL, progress).run(versions)

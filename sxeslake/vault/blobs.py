@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 
 from blake3 import blake3
 
@@ -21,6 +22,7 @@ Locate = Callable[[Sequence[Blob]], dict[Digest, Blob]]
 
 MAX_FRAME_BYTES = 80 * MIB  # stored; a frame decodes to at most 64 MiB, and a manifest can claim anything
 _CACHE_BYTES = 64 * MIB
+_TASK_BYTES = MIB  # hashed by one task
 
 
 class BlobReader:
@@ -74,7 +76,7 @@ class BlobReader:
             data = raw if start == 0 and blob.size == len(raw) else raw[start : start + blob.size]
             return data if blake3(data).digest() == blob.digest else None
 
-        return list(self._pool.map(proved, blobs)) if len(blobs) > 1 else [proved(blob) for blob in blobs]
+        return list(chain.from_iterable(self._pool.map(lambda part: list(map(proved, part)), _shares(blobs))))
 
     def _frames(self, needed: set[FrameKey]) -> dict[FrameKey, bytes | None]:
         frames: dict[FrameKey, bytes | None] = {}
@@ -117,6 +119,18 @@ class BlobReader:
             self._cache[key] = raw
             while self._cached_bytes > _CACHE_BYTES:
                 self._cached_bytes -= len(self._cache.popitem(last=False)[1])
+
+
+def _shares(blobs: Sequence[Blob]) -> Iterator[Sequence[Blob]]:
+    """Runs of blobs that are worth a task of their own: thousands of tiny ones are one."""
+    start, size = 0, 0
+    for number, blob in enumerate(blobs, 1):
+        size += blob.size
+        if size >= _TASK_BYTES:
+            yield blobs[start:number]
+            start, size = number, 0
+    if start < len(blobs):
+        yield blobs[start:]
 
 
 def _frame_of(hint: Hint) -> FrameKey:

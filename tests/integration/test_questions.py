@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,10 @@ from sxeslake.lake import init
 
 Ask = Callable[..., "Answer"]
 
-MAP_COLUMNS = ["sample", "version", "analysis_uuid", "analysis_name", "kind", "kind_inferred", "positions", "accelerating_voltage_kv", "probe_current_na", "grating", "spectrometer", "instrument", "acquired_at"]
+MAP_COLUMNS = (
+    "sample", "version", "analysis_uuid", "analysis_name", "kind", "kind_inferred", "positions",
+    "accelerating_voltage_kv", "probe_current_na", "grating", "spectrometer", "instrument", "acquired_at",
+)  # fmt: skip
 
 
 class Answer:
@@ -185,8 +188,8 @@ def test_the_help_of_a_question_has_its_parameters(ask: Ask) -> None:
     shown = ask("query", "positions-near", "--help").out
     assert "--radius NUMBER" in shown
     assert "default: 0.1 mm" in shown
-    assert "--grating" in shown
-    assert "--grating" not in ask("query", "largest-samples", "--help").out
+    assert "--grating TEXT" in shown
+    assert "--grating TEXT" not in ask("query", "largest-samples", "--help").out
 
 
 def test_ones_own_questions_join(ask: Ask) -> None:
@@ -289,7 +292,6 @@ ATTACKS = {
     "reads the environment": "SELECT getenv('HOME')",
     "several": "SELECT 1; SELECT 2",
     "creates": "CREATE TABLE t AS SELECT 1",
-    "describes": "DESCRIBE positions",
     "text bomb": "SELECT length(repeat('x', 3000000000))",
     "list bomb": "SELECT len(range(4000000000))",
     "sort bomb": "SELECT * FROM range(500000000) AS a(i) ORDER BY hash(i)",
@@ -321,6 +323,7 @@ def test_an_endless_query_ends_at_its_deadline(ask: Ask) -> None:
 
 # --- many at once ----------------------------------------------------------------------------------------------------
 
+ARCHIVES = 4
 _ASKING = """
 import sys, time, sxeslake
 with sxeslake.open(sys.argv[1]) as lake:
@@ -333,13 +336,13 @@ with sxeslake.open(sys.argv[1]) as lake:
 
 
 @pytest.fixture
-def archives(tmp_path: Path) -> Iterator[Path]:
-    """Twelve archives, and a lake that has none of them yet."""
-    for number in range(12):
+def archives(tmp_path: Path) -> Path:
+    """As many archives, and a lake that has none of them yet."""
+    for number in range(ARCHIVES):
         zip_of(tmp_path / "in" / f"{number}.plzip", group(number + 20, positions=3))
     with init(str(tmp_path / "lake")) as lake:
         lake.ingest(zip_of(tmp_path / "first.plzip", group(1)))
-    yield tmp_path
+    return tmp_path
 
 
 def test_a_python_process_two_commands_and_an_ingest_at_the_same_time(archives: Path) -> None:
@@ -351,21 +354,19 @@ def test_a_python_process_two_commands_and_an_ingest_at_the_same_time(archives: 
             [sys.executable, *arguments], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
 
-    asking = start("-c", _ASKING, lake, "6")
-    others = []
-    for number in range(12):
+    asking = start("-c", _ASKING, lake, "4")
+    others: list[subprocess.Popen[str]] = []
+    for number in range(ARCHIVES):
         others += [
             start("-m", "sxeslake", "ingest", str(archives / "in" / f"{number}.plzip"), "--quiet"),
             start("-m", "sxeslake", "query", "positions-by-condition", "--json", "--quiet"),
             start("-m", "sxeslake", "query", "--sql", "SELECT count(*) FROM positions", "--json", "--quiet"),
         ]
-        if number % 2:  # some of them at the same time, not all: the machine may be small
-            for process in others:
-                _well_ended(process)
-            others.clear()
+    for process in others:
+        _well_ended(process)
     assert int(_well_ended(asking)) >= 2
     with sxeslake.open(lake) as after:
-        assert len(after.positions()) == 2 + 12 * 3
+        assert len(after.positions()) == 2 + ARCHIVES * 3
         assert after.rebuild_catalog().equal
 
 

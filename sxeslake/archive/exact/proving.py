@@ -26,6 +26,7 @@ SAMPLES: Final = 5  # of each method
 COPY_BYTES: Final = MIB
 MAX_COST: Final = 0.05  # of the source: dearer recipes are kept only when asked for
 _RETRIED_UNITS: Final = 4096  # that the chosen encoder did not make: tried one by one with the others
+_HELD_BYTES: Final = 64 * MIB  # of one content
 _RESIDUE: Final = -1
 
 
@@ -68,8 +69,7 @@ class _Proof:
         self._layout = layout_of(container, path)
         self._specs: list[Spec] = []
         self._encoder: Column = np.full(len(self._layout), _RESIDUE, np.int64)  # place in _specs
-        self._first: dict[int, set[Spec]] = {}  # method → the encoder that made most of its samples
-        self._others: dict[int, tuple[Spec, ...]] = {}  # … and those that made the others
+        self._made: list[tuple[Column, tuple[Spec, ...]]] = []  # units of a class, and what made samples of it
 
     def run(self, sha256: str, out: BinaryIO) -> Proved:
         file = RangedFile(self._path)
@@ -85,24 +85,30 @@ class _Proof:
 
     def _choose(self, file: RangedFile) -> None:
         layout = self._layout
+        self._encoder[self._of_method("store")] = self._place(STORE)  # the file's own bytes are the content
         seconds = 0.0
-        for place, method in enumerate(layout.methods):
-            units = np.flatnonzero(layout.method == place)
-            if method.name == "store":
-                self._encoder[units] = self._place(STORE)  # the file's own bytes are the content
-                continue
-            if method.name == "other":
-                continue
-            samples = self._samples(file, units)
-            choice = trial.choose(samples, self._deadline)
-            if not choice.specs:
-                continue
-            self._encoder[units] = self._place(choice.specs[0])
-            self._first[place] = {choice.specs[0]}
-            self._others[place] = choice.specs[1:]
-            seconds += float(layout.raw[units].sum()) / choice.bytes_per_second
+        for units in self._classes():
+            choice = trial.choose(self._samples(file, units), self._deadline)
+            if choice.specs:
+                self._encoder[units] = self._place(choice.specs[0])
+                self._made.append((units, choice.specs))
+                seconds += float(layout.raw[units].sum()) / choice.bytes_per_second
         self._check_cost()
         self._check_time(seconds / (self._terms.threads or usable_cpus()))
+
+    def _of_method(self, name: str) -> Column:
+        places = [place for place, method in enumerate(self._layout.methods) if method.name == name]
+        return np.flatnonzero(np.isin(self._layout.method, places))
+
+    def _classes(self) -> Iterator[Column]:
+        """Units that are tried together: of one method, and of one class of size."""
+        is_large = self._layout.raw > trial.LARGE_BYTES
+        for place, method in enumerate(self._layout.methods):
+            if method.name not in {"store", "other"}:
+                for large in (False, True):
+                    units = np.flatnonzero((self._layout.method == place) & (is_large == large))
+                    if len(units):
+                        yield units
 
     def _place(self, spec: Spec) -> int:
         if spec not in self._specs:
@@ -116,20 +122,29 @@ class _Proof:
     def _sample(self, file: RangedFile, unit: int) -> trial.Sample:
         layout = self._layout
         size, packed = int(layout.raw[unit]), int(layout.packed[unit])
-        content = b"".join(self._content(unit, min(size, trial.PREFIX_BYTES)))
-        shown = packed if len(content) == size else min(packed, 2 * trial.PREFIX_BYTES)
         method = layout.methods[int(layout.method[unit])]
+        content = b"".join(self._content(unit, min(size, trial.prefix_bytes(method))))
+                shown = packed if len(content) == size else min(packed, 2 * len(content))
         return trial.Sample(method, content, file.read(int(layout.offset[unit]), shown), size)
 
     def _content(self, unit: int, most: int) -> Iterator[bytes]:
         """The first bytes of a unit's content."""
         first, end = self._layout.first[unit : unit + 2].tolist()
-        for member in self._layout.members[first:end].tolist():
-            data = self._container.read(member)[:most]
+        members = self._layout.members[first:end].tolist()
+        parts = self._streamed(set(members)) if int(self._layout.raw[unit]) > _HELD_BYTES else map(self._container.read, members)
+        for part in parts:
+            data = part[:most]
             most -= len(data)
             yield data
             if not most:
                 return
+
+    def _streamed(self, members: set[int]) -> Iterator[bytes]:
+        """Contents too large to be held: by way of the archive's own order."""
+        for job in self._container.jobs():
+            for piece in job():
+                if piece.member in members:
+                    yield piece.data
 
     # whether they serve
 
@@ -175,17 +190,17 @@ class _Proof:
     def _retry(self, file: RangedFile) -> None:
         """Units that resist, of an archive that several tools wrote to: the other encoders, one after the other."""
         layout = self._layout
-        for place, method in enumerate(layout.methods):
-            mine = np.flatnonzero((self._encoder == _RESIDUE) & (layout.method == place))
-            tried = self._first.get(place, set())
-            if not tried or not 0 < len(mine) <= _RETRIED_UNITS:  # no sample was made: more trying is in vain
+        for units, (first, *others) in self._made:
+            left = units[self._encoder[units] == _RESIDUE]
+            if not 0 < len(left) <= _RETRIED_UNITS:
                 continue
-            for spec in trial.candidates(method, int(layout.raw[mine].max()), self._others.get(place, ())):
-                left = mine[self._encoder[mine] == _RESIDUE]
+            method = layout.methods[int(layout.method[left[0]])]
+            for spec in trial.candidates(method, int(layout.raw[left].max()), others):
+                if spec != first and (len(left) > 1 or trial.screen(spec, self._sample(file, int(left[0])))):
+                    self._try(file, spec, left)
+                    left = left[self._encoder[left] == _RESIDUE]
                 if not len(left):
                     break
-                if spec not in tried:
-                    self._try(file, spec, left)
 
     def _try(self, file: RangedFile, spec: Spec, units: Column) -> None:
         judge = _Judge(file, self._layout)

@@ -18,7 +18,9 @@ from sxeslake.archive.ranged_file import RangedFile
 from sxeslake.errors import UnsupportedMethodError
 from sxeslake.model import KIB, MIB
 
+LARGE_BYTES: Final = 1 * MIB  # writers may treat larger contents in another way: they are tried by themselves
 PREFIX_BYTES: Final = 512 * KIB  # of a content that is larger: what comes of its first part must agree
+DEFLATE_PREFIX_BYTES: Final = 1536 * KIB  # deflate is quicker to try, and our own blocks must show
 _AGREEING: Final = 0.25  # of what comes of a prefix: its last block is cut short, and differs
 _LEAST_AGREEING_BYTES: Final = 1 * KIB
 _FEED_BYTES: Final = 32 * KIB  # then what has come is compared: most candidates fail early
@@ -64,12 +66,7 @@ def choose(samples: Sequence[Sample], deadline: float) -> Choice:
         if len(set().union(*(result.hits for result in found))) == len(samples):
             break  # every sample is explained: the slower kind of encoders is not asked
     best = sorted((result for result in found if result.hits), key=lambda result: (-len(result.hits), -result.score))
-    kept, covered = list[Spec](), set[int]()
-    for result in best:
-        if result.hits - covered:
-            kept.append(result.spec)
-            covered |= result.hits
-    return Choice(tuple(kept), best[0].bytes_per_second if best else 0.0)
+    return Choice(tuple(result.spec for result in best), best[0].bytes_per_second if best else 0.0)
 
 
 class _Result(NamedTuple):
@@ -241,6 +238,18 @@ def _made_by_program(spec: Spec, samples: Sequence[Sample]) -> list[int]:
         finally:
             file.close()
     return [_agreement(data, sample) for data, sample in zip(packed, samples, strict=True)]
+
+
+def screen(spec: Spec, sample: Sample) -> bool:
+    """Whether it is worth making the whole unit with an encoder."""
+    if spec.program is not None:
+        return _made_by_program(spec, [sample])[0] > 0
+    return makes(spec, sample)
+
+
+def prefix_bytes(method: Method) -> int:
+    """How much of a large content is tried."""
+    return DEFLATE_PREFIX_BYTES if method.name == "deflate" else PREFIX_BYTES
 
 
 def pick(sizes: Iterable[tuple[int, int]], wanted: int) -> list[int]:

@@ -1,0 +1,146 @@
+"""The options of `pull` that take a part of an archive, or make one group of many; and what is said of it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sxeslake.cli.app import App
+from sxeslake.cli.destinations import STDOUT
+from sxeslake.cli.documents import PULL, document
+from sxeslake.cli.filters import filter_options, filter_words
+from sxeslake.cli.words import count, shown, size
+
+if TYPE_CHECKING:
+    from sxeslake.assemble.selection import SelectionReport
+    from sxeslake.model import ContainerKind
+
+_PREFIX = "part_"
+
+
+def part_options() -> list[click.Parameter]:
+    """Fresh copies of the options, the shared filters among them."""
+    return [
+        _several("--position", "positions", "UUID|N|A..B", "Only these positions; numbers count from 1."),
+        _several("--analysis", "analyses", "NAME|UUID", "Only positions of these analyses; a glob will do."),
+        _several("--types", "types", "TYPE,…", "Only these data: qlw,xes … and images. info and state always come."),
+        _several("--member", "members", "GLOB", "Members by path, of any archive; FOLDER/ is all below it."),
+        _one("--where", "where", "CONDITION", "Positions by columns, 'stage_x_mm between 10 and 20'; see `schema`."),
+        _one("--query", "query", "NAME", "The positions that a query of the library answers with."),
+        _one("--sql", "sql", "SELECT", "The positions of free SQL: columns sample, version, position_uuid."),
+        _several("--queries", "queries", "DIR", "A folder of your own queries for --query."),
+        click.Option(["--merge", f"{_PREFIX}merge"], is_flag=True, help="One group of whole archives."),
+        click.Option(["--dry-run", f"{_PREFIX}dry_run"], is_flag=True, help="Say what would move, and move nothing."),
+        click.Option(
+            ["--max-positions", f"{_PREFIX}max_positions"], type=click.IntRange(min=1), metavar="N",
+            help="Refuse more.  [default: 1,000,000]",
+        ),
+        _one("--max-bytes", "max_bytes", "SIZE", "Refuse more, such as 20GiB, unpacked.  [default: 256 GiB]"),
+        *filter_options(),
+    ]  # fmt: skip
+
+
+def _one(flag: str, name: str, metavar: str, text: str) -> click.Option:
+    return click.Option([flag, _PREFIX + name], metavar=metavar, help=text)
+
+
+def _several(flag: str, name: str, metavar: str, text: str) -> click.Option:
+    return click.Option([flag, _PREFIX + name], metavar=metavar, multiple=True, help=text)
+
+
+@dataclass(frozen=True, slots=True)
+class PartWords:
+    """What was said of a part: words of `Lake.pull_part`."""
+
+    words: Mapping[str, Any]
+    filters: Mapping[str, object]
+    merge: bool
+    dry_run: bool
+
+    def __bool__(self) -> bool:
+        return bool(self.words or self.filters or self.merge or self.dry_run)
+
+    @property
+    def chooses(self) -> bool:
+        """Whether anything but a dry run was asked for."""
+        return any(name not in _LIMITS for name in self.words) or bool(self.filters) or self.merge
+
+
+_LIMITS = ("max_positions", "max_bytes", "queries")
+
+
+def part_words(values: Mapping[str, Any]) -> PartWords:
+    """The words of a part out of all that `pull` was called with."""
+    found = {name.removeprefix(_PREFIX): value for name, value in values.items() if name.startswith(_PREFIX)}
+    merge, dry_run = bool(found.pop("merge", False)), bool(found.pop("dry_run", False))
+    words = {name: list(value) if isinstance(value, tuple) else value for name, value in found.items() if value}
+    if "max_bytes" in words:
+        from sxeslake.catalog.quantity import parse_number  # noqa: PLC0415  (start-up time of --help)
+
+        words["max_bytes"] = int(parse_number(str(words["max_bytes"]), "B", "--max-bytes"))
+    return PartWords(words, filter_words(values), merge, dry_run)
+
+
+def pull_part(
+    app: App, refs: Sequence[str], out: str | None, part: PartWords, *, container: ContainerKind | None,
+    level: int | None, force: bool, jobs: int | None,
+) -> None:  # fmt: skip
+    """Pull a part or a merge; what will move is said before it moves."""
+    words: dict[str, Any] = {**part.words, **part.filters}
+    if not part.chooses:
+        if len(refs) != 1:
+            raise click.UsageError("--dry-run without a choice takes one sample.")
+        words["members"] = ["*"]
+    if part.merge and not refs and not part.filters and not any(words.get(key) for key in ("where", "query", "sql")):
+        refs = ["*"]
+    to_stdout = out == STDOUT and not part.dry_run
+    if to_stdout:
+        _check_stdout(app)
+    with app.open_lake() as lake:
+        report = lake.pull_part(
+            refs, None if out == STDOUT else out, **words, container=container, level=level,
+            force=force, jobs=jobs, dry_run=part.dry_run, stream=sys.stdout.buffer if to_stdout else None,
+            planned=lambda plan: app.say(_plan_line(plan)), progress=app.progress(),
+        )  # fmt: skip
+    _tell(app, report)
+
+
+def _check_stdout(app: App) -> None:
+    if app.as_json:
+        raise click.UsageError("stdout takes the archive, and no --json beside it.")
+    if sys.stdout.isatty():
+        raise click.UsageError("an archive is binary; send it somewhere: > FILE")
+
+
+def _tell(app: App, report: SelectionReport) -> None:
+    for warning in report.warnings:
+        app.complain(f"warning    {shown(warning)}")
+    if app.as_json:
+        app.emit(document(report, PULL))
+    elif report.path == STDOUT:
+        app.say(_line(report))
+    elif not report.dry_run:
+        app.print(_line(report))
+    for before, after in report.renamed:
+        app.say(f"renamed    {shown(before)} is {shown(after)} on disk")
+
+
+def _plan_line(plan: SelectionReport) -> str:
+    """`moves      10 positions of map@1: 54 entries, 2.1 MB raw; 700 kB to fetch in about 9 requests`."""
+    of = plan.samples[0] if len(plan.samples) == 1 else count(len(plan.samples), "archive")
+    extent = f"{count(plan.members, 'entry', 'entries')}, {size(plan.bytes_raw)} raw"
+    what = (
+        f"{count(plan.positions, 'position')} of {shown(of)}: {extent}" if plan.positions else f"{shown(of)}: {extent}"
+    )
+    return f"moves      {what}; {size(plan.bytes_fetch)} to fetch in about {count(plan.requests, 'request')}"
+
+
+def _line(report: SelectionReport) -> str:
+    of = report.samples[0] if len(report.samples) == 1 else count(len(report.samples), "archive")
+    parts = [count(report.positions, "position")] if report.positions else []
+    extent = ", ".join([*parts, count(report.members, "entry", "entries"), size(report.bytes_written or 0)])
+    return f"pulled     {shown(of)} → {shown(report.path)}  {extent}"

@@ -1,0 +1,55 @@
+"""`repair`: put right what `verify` finds wrong."""
+
+from __future__ import annotations
+
+import click
+
+from sxeslake.cli.app import App, pass_app
+from sxeslake.cli.documents import LOST, MENDED, REPAIR, document
+from sxeslake.cli.options import LakeCommand
+from sxeslake.cli.words import count, shown
+
+DAMAGED = 5
+
+
+@click.command(
+    "repair",
+    cls=LakeCommand,
+    example="sxeslake repair --dry-run\nsxeslake repair --from map.plzip --from s3://copy/lake",
+)
+@click.option(
+    "--from",
+    "offers",
+    multiple=True,
+    metavar="PATH|LAKE",
+    help="An archive, a folder of archives, or another lake with content that this one lost. Repeat for more.",
+)
+@click.option("--dry-run", is_flag=True, help="Say what would be mended and what is lost; change nothing.")
+@pass_app
+def command(app: App, offers: tuple[str, ...], dry_run: bool) -> int:
+    """Mend the lake: the log, the archives' tables, packs, and whatever is derived from them.
+
+    Damaged packs and tables are written anew, never over; log entries get their own bytes back, from a checkpoint, a
+    cache or another lake. What cannot be mended is listed by archive and member, the rest stays readable; the exit
+    code is then 5.
+    """
+    with app.open_lake(tolerant=True) as lake:
+        report = lake.repair(offers, dry_run=dry_run, progress=app.progress())
+    if app.as_json:
+        parts = {
+            "mended": [document(item, MENDED) for item in report.mended],
+            "lost": [document(item, LOST) for item in report.lost],
+        }
+        app.emit(document(report, REPAIR) | parts)
+        return 0 if report.ok else DAMAGED
+    verb = "would mend" if dry_run else "mended    "
+    for item in report.mended:
+        app.print(f"{verb} {shown(item.object)}: {item.detail}")
+    for lost in report.lost:
+        member = f": {shown(lost.member)}" if lost.member else ""
+        app.complain(f"lost       {shown(lost.archive)}{member}: {shown(lost.detail)}")
+    if not report.problems:
+        app.print("Nothing is wrong.")
+    else:
+        app.print(f"{count(report.problems, 'problem')} found, {len(report.lost):,} left")
+    return 0 if report.ok else DAMAGED
