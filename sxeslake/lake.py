@@ -9,15 +9,16 @@ from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from types import MappingProxyType, TracebackType
-from typing import TYPE_CHECKING, Any, BinaryIO, Self
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Self
 
 from sxeslake import settings, views
+from sxeslake.assemble.access import FileVerbs
 from sxeslake.assemble.verbs import PartVerbs
 from sxeslake.catalog.verbs import CatalogVerbs
 from sxeslake.errors import AlreadyExistsError, ConflictError, MemberNotFoundError, UsageError
 from sxeslake.format import keys
 from sxeslake.model import ContainerKind, Limits, Progress
-from sxeslake.storage import Store, limited, open_store, probe
+from sxeslake.storage import Store, is_remote, limited, open_store, probe
 from sxeslake.upkeep.retention import RetentionVerbs
 from sxeslake.upkeep.verbs import UpkeepVerbs
 from sxeslake.vault import refs
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from sxeslake.assemble.source import VersionSource
     from sxeslake.assemble.wanted import Chosen
     from sxeslake.ingest.audit import AuditRow
+    from sxeslake.ingest.exact_later import ExactRow
     from sxeslake.ingest.report import IngestReport
     from sxeslake.upkeep.report import Check, RepairReport, Stats
     from sxeslake.vault.state import Version
@@ -60,7 +62,7 @@ def open_lake(
     """
     address, store = _store(url, storage_options, limit_up, limit_down)
     try:
-        return Lake(Vault(store, _cache(address), tolerant=tolerant))
+        return Lake(Vault(store, _cache(address), tolerant=tolerant, keep_bytes=_keep_bytes(address)))
     except BaseException:
         store.close()
         raise
@@ -86,7 +88,7 @@ def init(
                     hint="Two writers could overwrite each other. Use AWS S3, SeaweedFS ≥ 4.48, Ceph or a folder.",
                 )
         create_lake(store, _texts())
-        return Lake(Vault(store, _cache(address)))
+        return Lake(Vault(store, _cache(address), keep_bytes=_keep_bytes(address)))
     except BaseException:
         store.close()
         raise
@@ -122,11 +124,16 @@ def _texts() -> dict[str, bytes]:
     }
 
 
+def _keep_bytes(address: str) -> int:
+    """Room for what was fetched: of a remote lake only; a second copy of a local one would save nothing."""
+    return settings.cache_bytes() if is_remote(address) else 0
+
+
 def _cache(address: str) -> Path | None:
     return None if address.startswith("memory:") else settings.cache_dir() / "lakes"
 
 
-class Lake(PartVerbs, CatalogVerbs, UpkeepVerbs, RetentionVerbs):
+class Lake(FileVerbs, PartVerbs, CatalogVerbs, UpkeepVerbs, RetentionVerbs):
     """A lake, open. Names are `sample`, `sample@2` or `sample@tag`; every verb follows the newest commit.
 
     with sxeslake.open("s3://epma/lake") as lake:
@@ -176,17 +183,42 @@ class Lake(PartVerbs, CatalogVerbs, UpkeepVerbs, RetentionVerbs):
         encoding: str | None = None,
         limits: Limits = _NO_LIMITS,
         message: str | None = None,
+        exact: Literal["auto", "always", "never"] = "auto",
         progress: Progress | None = None,
     ) -> IngestReport:
         """Store archives: files, folders that are searched, unpacked groups; any folder as one archive with `tree`.
 
-        A failed archive does not stop the others: see `report.failed`. Raises NotFoundError for a path that does not
-        exist, StorageError where the lake cannot be written.
+        `exact`: seek how the very file is made again where that is quick (auto), at any cost, or never. A failed
+        archive does not stop the others: see `report.failed`. Raises NotFoundError for a path that does not exist,
+        StorageError where the lake cannot be written.
         """
         from sxeslake.ingest import engine
 
-        options = engine.Options(sample, jobs, dry_run, encoding, limits, message)
+        options = engine.Options(sample, jobs, dry_run, encoding, limits, message, exact)
         return engine.ingest(self._vault, _paths(paths), tree=tree, options=options, tool=TOOL, progress=progress)
+
+    def exact(
+        self,
+        patterns: Sequence[str] = (),
+        *,
+        everything: bool = False,
+        source: PathLike | None = None,
+        any_cost: bool = False,
+        jobs: int | None = None,
+        progress: Progress | None = None,
+    ) -> list[ExactRow]:
+        """Seek how the very files of versions are made again, without the limit of time that an ingest has.
+
+        The file is read where it came from, or at `source`; its SHA-256 must be the version's. `any_cost` keeps what
+        resists as it is, also where the recipe takes more than 5 % of the file.
+        """
+        from sxeslake.ingest.exact_later import seek
+
+        versions = refs.find_all(self._vault.state, patterns, everything=everything)
+        if source is not None and len(versions) != 1:
+            raise UsageError("one file is the source of one version.", hint="Name one sample, or leave the file out.")
+        where = None if source is None else Path(source)
+        return seek(self._vault, versions, where, any_cost=any_cost, threads=jobs, tool=TOOL, progress=progress)
 
     def audit(self, paths: PathLike | Iterable[PathLike], *, progress: Progress | None = None) -> list[AuditRow]:
         """Hold files against the lake: `stored`, `changed` or `absent`. Deletes nothing."""
@@ -246,6 +278,7 @@ class Lake(PartVerbs, CatalogVerbs, UpkeepVerbs, RetentionVerbs):
         level: int | None = None,
         force: bool = False,
         skip_damaged: bool = False,
+        exact: bool | None = None,
         jobs: int | None = None,
         progress: Progress | None = None,
     ) -> PullReport:
@@ -253,7 +286,9 @@ class Lake(PartVerbs, CatalogVerbs, UpkeepVerbs, RetentionVerbs):
 
         None for `out` is the source's own name in the current folder. What is said of the version comes beside it, in
         `OUT.annotations.json`. `skip_damaged` leaves out what the lake has lost, and lists it in `report.damaged`.
-        Raises AlreadyExistsError unless `force`, DamagedLakeError rather than a wrong byte.
+        It is the very file that was ingested where container and level allow (`report.exact`); `exact` True raises
+        NotFoundError with the reason where it is not, False makes a new container, which is quicker. Raises
+        AlreadyExistsError unless `force`, DamagedLakeError rather than a wrong byte.
         """
         from sxeslake.assemble import pull, sidecar
 
@@ -266,7 +301,9 @@ class Lake(PartVerbs, CatalogVerbs, UpkeepVerbs, RetentionVerbs):
             target = Path(pull.file_name(version, container))
         state = self._vault.state
         sidecar.check(state, version, target, force=force)
-        report = pull.Pull(level, force, jobs, progress, skip_damaged).to_path(self._vault, version, target, container)
+        report = pull.Pull(level, force, jobs, progress, skip_damaged, exact=exact).to_path(
+            self._vault, version, target, container
+        )
         return replace(report, annotations=sidecar.write(state, version, target, lake=self.url, force=force))
 
     def pull_to(
@@ -277,6 +314,7 @@ class Lake(PartVerbs, CatalogVerbs, UpkeepVerbs, RetentionVerbs):
         container: ContainerKind | None = None,
         level: int | None = None,
         skip_damaged: bool = False,
+        exact: bool | None = None,
         jobs: int | None = None,
         progress: Progress | None = None,
     ) -> PullReport:
@@ -285,7 +323,8 @@ class Lake(PartVerbs, CatalogVerbs, UpkeepVerbs, RetentionVerbs):
 
         version = self._version(ref)
         kind = container or pull.container_of(version, None)
-        return pull.Pull(level, False, jobs, progress, skip_damaged).to_stream(self._vault, version, stream, kind)
+        how = pull.Pull(level, False, jobs, progress, skip_damaged, exact=exact)
+        return how.to_stream(self._vault, version, stream, kind)
 
     def file_name(self, ref: str, container: ContainerKind | None = None) -> str:
         """The name that a pulled archive gets by default: the source's own, with the container's suffix."""

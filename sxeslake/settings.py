@@ -23,20 +23,25 @@ from typing import Any, Literal
 import platformdirs
 
 from sxeslake.errors import NotFoundError, UsageError
+from sxeslake.model import GIB
 from sxeslake.storage.address import parse, redact
 from sxeslake.storage.throttle import parse_rate
 
 LAKE_VARIABLE = "SXESLAKE_LAKE"
 CACHE_VARIABLE = "SXESLAKE_CACHE"
 CONFIG_VARIABLE = "SXESLAKE_CONFIG"
+CACHE_BYTES_VARIABLE = "SXESLAKE_CACHE_BYTES"
 LIMIT_UP_VARIABLE = "SXESLAKE_LIMIT_UP"
 LIMIT_DOWN_VARIABLE = "SXESLAKE_LIMIT_DOWN"
 
 How = Literal["option", "environment", "name", "default"]
 """Where the choice of a lake came from."""
 
+DEFAULT_CACHE_BYTES = 2 * GIB
+
 _APPLICATION = "sxeslake"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?", re.IGNORECASE | re.ASCII)
 _SECRET = re.compile(r"secret|passw|token|credential|private|(^|_)(access_?)?key($|_id$)", re.IGNORECASE)
 
 
@@ -171,6 +176,17 @@ def resolve_lake(word: str | None = None) -> tuple[str, How]:
 def storage_options(word: str | None = None) -> dict[str, str]:
     """The settings kept for the lake that a word means; none for a plain URL."""
     return dict(_choose(word)[0].storage_options)
+
+
+def cache_bytes() -> int:
+    """How much of what was fetched from a remote lake is kept: `SXESLAKE_CACHE_BYTES`, `500MB` or 0; else 2 GiB."""
+    said = os.environ.get(CACHE_BYTES_VARIABLE, "").strip()
+    if not said:
+        return DEFAULT_CACHE_BYTES
+    match = _SIZE.fullmatch(said)
+    if match is None:
+        raise UsageError(f"{said!r} is no size.", where=CACHE_BYTES_VARIABLE, hint="Write bytes, 500MB or 2GiB.")
+    return int(float(match[1]) * (1024 if match[3] else 1000) ** " kmgt".index(match[2].lower() or " "))
 
 
 def limits(up: str | None = None, down: str | None = None) -> tuple[float | None, float | None]:

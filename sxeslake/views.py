@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sxeslake.archive.times import dos_fields
 from sxeslake.format import logentry
-from sxeslake.format.manifest import Row
 from sxeslake.model import MemberKind
+from sxeslake.vault import recipes
 from sxeslake.vault.state import Annotation, State, Version
+
+if TYPE_CHECKING:
+    from sxeslake.format.manifest import Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,8 @@ class SampleRow:
     bytes_source: int
     bytes_raw: int
     ingested_at: str
+    exact: bool  # whether the very file can be pulled
+    exact_reason: str | None  # why not
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +74,8 @@ class VersionInfo:
     warnings: list[str]
     held: bool
     annotations: list[Annotation]
+    exact: bool
+    exact_reason: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +95,7 @@ def sample_row(version: Version) -> SampleRow:
     archive = version.archive
     return SampleRow(
         archive.sample, archive.version, archive.kind, str(archive.source.get("name", "")), archive.members,
-        archive.bytes_source, archive.bytes_raw, version.time,
+        archive.bytes_source, archive.bytes_raw, version.time, recipes.is_exact(archive), recipes.why_not(archive),
     )  # fmt: skip
 
 
@@ -123,6 +130,8 @@ def version_info(state: State, version: Version) -> VersionInfo:
         warnings=list(archive.warnings),
         held=any(kind == "hold" for kind, _ in marks),
         annotations=state.annotations(archive.sample, archive.version),
+        exact=recipes.is_exact(archive),
+        exact_reason=recipes.why_not(archive),
     )
 
 

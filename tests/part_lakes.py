@@ -44,7 +44,9 @@ class Session:
     more: Mapping[str, Any] = field(default_factory=dict)
 
 
-def contents(sessions: Sequence[Session], *, project: int = 900, top: Mapping[str, Any] | None = None) -> dict[str, bytes]:
+def contents(
+    sessions: Sequence[Session], *, project: int = 900, top: Mapping[str, Any] | None = None
+) -> dict[str, bytes]:
     """The members of a group."""
     found: dict[str, bytes] = {}
     for session in sessions:
@@ -53,6 +55,7 @@ def contents(sessions: Sequence[Session], *, project: int = 900, top: Mapping[st
         for image in session.images:
             info = {"uuid": uid(image), "imageType": "bmp", "conditionUuid": _shared(found, "conditions", CONDITION)}
             found[f"images/{uid(image)}/info.json"] = dump(info)
+            found[f"images/{uid(image)}/state.json"] = dump({"stage": {"x": 1}})
             found[f"images/{uid(image)}/image.bmp"] = b"BM" + counts(image, 30)
     analyses = [
         {

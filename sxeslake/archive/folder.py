@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self, overload
+from uuid import uuid4
 
 from sxeslake.archive import names, zip_format
 from sxeslake.archive.names import UNIX_ATTRIBUTES
@@ -24,6 +25,7 @@ JOB_FILES = 1024  # a job of nothing but tiny files stays short
 WINDOWS_DIRECTORY = 0x10
 WINDOWS_ARCHIVE = 0x20
 JUNCTION_TAG = 0xA000_0003
+PARTIAL = ".sxeslake-partial-"  # how files begin that are not whole yet
 
 
 class FolderReader:
@@ -224,8 +226,19 @@ class FolderWriter:
         with _told(target):
             target.mkdir(parents=True, exist_ok=True)
 
+    def on_disk(self, path: str) -> str:
+        """How a member's path is called below the target."""
+        return self._names.on_disk(path)
+
     def add(self, member: Member, data: Iterable[bytes]) -> None:
         """Write one file or folder; a file that cannot be written whole is removed again."""
+        self._add(member, data, self._write_file)
+
+    def replace(self, member: Member, data: Iterable[bytes]) -> None:
+        """As `add`, but a file or link that is there gives way: in one step, and only to a whole file."""
+        self._add(member, data, self._replace_file)
+
+    def _add(self, member: Member, data: Iterable[bytes], write: Callable[[Path, Member, Iterable[bytes]], None]) -> None:
         if reason := names.unsafe_reason(member.path, is_directory=member.kind == "directory"):
             raise UnsafeNameError(f"the name {member.path!r} {reason}", where=self.target)
         if reason := names.special_reason(member.attributes):
@@ -239,7 +252,7 @@ class FolderWriter:
                 self._finish.append(member)
             else:
                 self._make_folder(path.rpartition("/")[0])
-                self._write_file(self.target / path, member, data)
+                write(self.target / path, member, data)
 
     def close(self) -> None:
         """Set the folders' times and modes, the deepest first."""
@@ -249,7 +262,7 @@ class FolderWriter:
                 mode = _unix_mode(member)
                 if mode is not None:  # never more than the umask left, never locked to ourselves
                     path.chmod(stat.S_IMODE(path.stat().st_mode) & (mode | 0o700))
-                _set_time(path, member)
+                set_time(path, member)
         self._finish.clear()
 
     def __enter__(self) -> Self:
@@ -274,6 +287,15 @@ class FolderWriter:
                 raise UnsafeNameError("is there already, and is no folder", where=place) from None
         self._folders.add(path)
 
+    def _replace_file(self, place: Path, member: Member, data: Iterable[bytes]) -> None:
+        made = place.with_name(f"{PARTIAL}{uuid4().hex}")
+        self._write_file(made, member, data)
+        try:
+            made.replace(place)
+        except BaseException:
+            made.unlink(missing_ok=True)
+            raise
+
     def _write_file(self, place: Path, member: Member, data: Iterable[bytes]) -> None:
         mode = _unix_mode(member)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
@@ -286,7 +308,7 @@ class FolderWriter:
                     _write_all(file.write, block)
             if written != member.size:
                 raise InputError(f"{written:,} bytes came, {member.size:,} were announced", where=place)
-            _set_time(place, member)
+            set_time(place, member)
         except BaseException:
             place.unlink(missing_ok=True)
             raise
@@ -325,12 +347,18 @@ def _unix_mode(member: Member) -> int | None:
     return member.attributes >> 16 & 0o777 or None  # a type without permissions says nothing
 
 
-def _set_time(place: Path, member: Member) -> None:
-    moment = member.modified_ns
+def time_of(member: Member) -> int | None:
+    """The time that a member gets on this disk; a wall clock is read in this machine's time zone."""
+    if member.modified_ns is not None:
+        return member.modified_ns
+    return None if member.dos_time is None else local_ns_of_dos(member.dos_time)
+
+
+def set_time(place: Path, member: Member) -> None:
+    """Give a file or folder the member's time, where it has one."""
+    moment = time_of(member)
     if moment is None:
-        if member.dos_time is None:
-            return
-        moment = local_ns_of_dos(member.dos_time)
+        return
     # a clock the disk cannot hold is no reason to lose the content
     with suppress(OverflowError):
         os.utime(place, ns=(moment, moment))

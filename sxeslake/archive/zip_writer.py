@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import struct
-import zlib
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from types import TracebackType
 from typing import BinaryIO, NamedTuple, Self
 
-from sxeslake.archive import names, zip_format
 from sxeslake.archive.deflate import crc32, deflate, deflate_block
-from sxeslake.archive.names import UNIX_ATTRIBUTES
 from sxeslake.archive.parallel import OrderedPool
-from sxeslake.archive.times import DOS_EPOCH, dos_of_ns, filetime_of_ns
-from sxeslake.archive.zip_format import CENTRAL, DEFLATE, END, END64, LOCAL, LOCATOR64, MAX_16, MAX_32, STORE
-from sxeslake.errors import InputError, UnsafeNameError, UsageError
+from sxeslake.archive.zip_format import DEFLATE, MAX_16, STORE
+from sxeslake.archive.zip_records import Entry, central_record, end_records, entry_of, is_wide, local_header
+from sxeslake.errors import InputError, UsageError
 from sxeslake.model import KIB, MIB, Member
 
 BATCH_BYTES = 2 * MIB  # of small members to one thread: long enough to hide the hand-over
@@ -24,26 +20,11 @@ LARGE_BYTES = 4 * MIB  # beyond this a member is not held whole
 BLOCK_BYTES = MIB  # of a large member to one thread
 WRITE_BYTES = 256 * KIB
 
-VERSION_STORE, VERSION_DEFLATE, VERSION_ZIP64 = 10, 20, 45
-SYSTEM_DOS, SYSTEM_UNIX = 0, 3
-
-
-class _Entry(NamedTuple):
-    """What the headers say of a member before its content is known."""
-
-    name: bytes
-    flags: int
-    time: int
-    extra: bytes
-    external: int
-    system: int
-    is_folder: bool
-
 
 class _Packed(NamedTuple):
     """A member as it will stand in the archive."""
 
-    entry: _Entry
+    entry: Entry
     method: int
     checksum: int
     size: int
@@ -67,13 +48,13 @@ class ZipWriter:
         self._position = 0
         self._central = bytearray()
         self._count = 0
-        self._batch: list[tuple[_Entry, bytes]] = []
+        self._batch: list[tuple[Entry, bytes]] = []
         self._batch_bytes = 0
         self._pool: OrderedPool[Event] = OrderedPool(lambda event: event(), threads=threads)
 
     def add(self, member: Member, data: Iterable[bytes]) -> None:
         """Append a member; `data` must give exactly `member.size` bytes."""
-        entry = _entry_of(member)
+        entry = entry_of(member)
         if member.size > LARGE_BYTES:
             self._flush_batch()
             self._add_large(entry, member, data)
@@ -117,14 +98,14 @@ class ZipWriter:
             self._pool.submit(self._pack_batch, self._batch)
             self._batch, self._batch_bytes = [], 0
 
-    def _pack_batch(self, batch: list[tuple[_Entry, bytes]]) -> Event:
+    def _pack_batch(self, batch: list[tuple[Entry, bytes]]) -> Event:
         return partial(self._write_batch, [_pack(entry, content, self._level) for entry, content in batch])
 
     def _write_batch(self, batch: list[_Packed]) -> None:
         waiting: list[bytes] = []
         at = self._position
         for packed in batch:
-            header = _local_header(packed.entry, packed.method, packed.checksum, len(packed.data), packed.size)
+            header = local_header(packed.entry, packed.method, packed.checksum, len(packed.data), packed.size)
             waiting += (header, packed.data)
             self._record(packed.entry, packed.method, packed.checksum, len(packed.data), packed.size, at)
             at += len(header) + len(packed.data)
@@ -132,7 +113,7 @@ class ZipWriter:
 
     # large members
 
-    def _add_large(self, entry: _Entry, member: Member, data: Iterable[bytes]) -> None:
+    def _add_large(self, entry: Entry, member: Member, data: Iterable[bytes]) -> None:
         """Header with room for the sizes, blocks as the threads make them, then the sizes by seeking back."""
         blocks = _equal_blocks(data, BLOCK_BYTES)
         first = next(blocks, b"")
@@ -159,14 +140,14 @@ class ZipWriter:
 
     def _begin_large(self, large: _Large) -> None:
         large.at = self._position
-        self._write(_local_header(large.entry, large.method, 0, 0, large.size, wide=large.wide))
+        self._write(local_header(large.entry, large.method, 0, 0, large.size, wide=large.wide))
 
     def _write_block(self, large: _Large, data: bytes) -> None:
         large.packed += len(data)
         self._write(data)
 
     def _end_large(self, large: _Large, checksum: int) -> None:
-        header = _local_header(large.entry, large.method, checksum, large.packed, large.size, wide=large.wide)
+        header = local_header(large.entry, large.method, checksum, large.packed, large.size, wide=large.wide)
         self._out.seek(self._origin + large.at)
         self._out.write(header)
         self._out.seek(self._origin + self._position)
@@ -178,76 +159,26 @@ class ZipWriter:
         self._out.write(data)
         self._position += len(data)
 
-    def _record(self, entry: _Entry, method: int, checksum: int, packed: int, size: int, at: int) -> None:
-        """Append to the central directory; what does not fit 32 bits goes to a zip64 field."""
-        wide = b"".join(value.to_bytes(8, "little") for value in (size, packed, at) if value >= MAX_32)
-        extra = _field(zip_format.EXTRA_ZIP64, wide) + entry.extra if wide else entry.extra
-        version = VERSION_ZIP64 if wide else _version(entry, method)
-        self._central += CENTRAL.pack(
-            zip_format.CENTRAL_MAGIC,
-            entry.system << 8 | max(version, VERSION_DEFLATE),
-            version,
-            entry.flags,
-            method,
-            entry.time,
-            checksum,
-            min(packed, MAX_32),
-            min(size, MAX_32),
-            len(entry.name),
-            len(extra),
-            0,
-            0,
-            0,
-            entry.external,
-            min(at, MAX_32),
-        )
-        self._central += entry.name
-        self._central += extra
+    def _record(self, entry: Entry, method: int, checksum: int, packed: int, size: int, at: int) -> None:
+        self._central += central_record(entry, method, checksum, packed, size, at)
         self._count += 1
 
     def _write_end(self) -> None:
-        start, size, count = self._position, len(self._central), self._count
+        start, size = self._position, len(self._central)
         for at in range(0, size, WRITE_BYTES):  # a copy of the whole directory would double its memory
             self._out.write(self._central[at : at + WRITE_BYTES])
         self._position += size
-        if start >= MAX_32 or size >= MAX_32 or count >= MAX_16:
-            wide = END64.pack(
-                zip_format.END64_MAGIC,
-                END64.size - 12,
-                VERSION_ZIP64,
-                VERSION_ZIP64,
-                0,
-                0,
-                count,
-                count,
-                size,
-                start,
-            )
-            self._out.write(wide + LOCATOR64.pack(zip_format.LOCATOR64_MAGIC, 0, self._position, 1))
-        counted = min(count, MAX_16)
-        self._out.write(
-            END.pack(
-                zip_format.END_MAGIC,
-                0,
-                0,
-                counted,
-                counted,
-                min(size, MAX_32),
-                min(start, MAX_32),
-                len(self._comment),
-            )
-            + self._comment
-        )
+        self._out.write(end_records(start, size, self._count, self._comment))
 
 
 class _Large:
     """A large member on its way: where it begins, what it has grown to."""
 
-    def __init__(self, entry: _Entry, method: int, size: int) -> None:
+    def __init__(self, entry: Entry, method: int, size: int) -> None:
         self.entry = entry
         self.method = method
         self.size = size
-        self.wide = size + size // 1024 + 64 * KIB >= MAX_32  # what deflate may make of it at worst
+        self.wide = is_wide(size)
         self.at = 0
         self.packed = 0
 
@@ -256,105 +187,12 @@ def _event(event: Event) -> Event:
     return event
 
 
-def _pack(entry: _Entry, content: bytes, level: int) -> _Packed:
+def _pack(entry: Entry, content: bytes, level: int) -> _Packed:
     if level and content:
         data = deflate(content, level)
         if len(data) < len(content):
             return _Packed(entry, DEFLATE, crc32(content), len(content), data)
     return _Packed(entry, STORE, crc32(content), len(content), content)
-
-
-def _entry_of(member: Member) -> _Entry:
-    is_folder = member.kind == "directory"
-    if reason := names.unsafe_reason(member.path, is_directory=is_folder):
-        raise UnsafeNameError(f"the name {member.path!r} {reason}")
-    attributes = member.attributes or 0
-    has_mode = bool(attributes & UNIX_ATTRIBUTES)
-    # readers take the backslash in a DOS name for a separator
-    system = SYSTEM_UNIX if has_mode or "\\" in member.path else SYSTEM_DOS
-    name, flags, extra = _plain_name(member) if member.raw_name is None else _raw_name(member, system)
-    if len(name) > MAX_16:
-        raise UnsafeNameError(f"the name {member.path[:80]!r}… is longer than a zip can hold")
-    return _Entry(
-        name=name,
-        flags=flags,
-        time=_dos_time(member),
-        extra=extra + _time_fields(member.modified_ns),
-        external=attributes & ~UNIX_ATTRIBUTES if has_mode else attributes & (UNIX_ATTRIBUTES - 1),
-        system=system,
-        is_folder=is_folder,
-    )
-
-
-def _plain_name(member: Member) -> tuple[bytes, int, bytes]:
-    name = (member.path + "/" if member.kind == "directory" else member.path).encode()
-    return name, 0 if name.isascii() else zip_format.UTF8_NAME, b""
-
-
-def _raw_name(member: Member, system: int) -> tuple[bytes, int, bytes]:
-    """The bytes the name had; where they alone would read otherwise, the path beside them in UTF-8."""
-    raw = member.raw_name or b""
-    if b"\0" in raw or raw.startswith(b"/") or b".." in raw.split(b"/"):
-        raise UnsafeNameError(f"the name {raw!r} of {member.path!r} could leave its folder")
-    path, is_folder, _ = zip_format.member_path(raw, flags=0, system=system)
-    if member.kind == "directory" and not is_folder:
-        raw += b"/"
-    if path == member.path:
-        return raw, 0, b""
-    text = (member.path + "/" if member.kind == "directory" else member.path).encode()
-    body = b"\1" + zlib.crc32(raw).to_bytes(4, "little") + text
-    return raw, 0, _field(zip_format.EXTRA_UNICODE_PATH, body)
-
-
-def _dos_time(member: Member) -> int:
-    if member.dos_time is not None:
-        return member.dos_time
-    return DOS_EPOCH if member.modified_ns is None else dos_of_ns(member.modified_ns)
-
-
-def _time_fields(modified_ns: int | None) -> bytes:
-    """NTFS for 100 ns, Unix seconds for the readers that know only these."""
-    if modified_ns is None:
-        return b""
-    fields = b""
-    filetime = filetime_of_ns(modified_ns)
-    if filetime is not None:
-        # the format has three times; one that is not known would read as 1601
-        fields = _field(zip_format.EXTRA_NTFS, struct.pack("<LHHQQQ", 0, 1, 24, filetime, filetime, filetime))
-    seconds = modified_ns // 1_000_000_000
-    if -(1 << 31) <= seconds < 1 << 31:
-        fields += _field(zip_format.EXTRA_TIMESTAMP, struct.pack("<Bl", 1, seconds))
-    return fields
-
-
-def _field(tag: int, body: bytes) -> bytes:
-    return struct.pack("<HH", tag, len(body)) + body
-
-
-def _version(entry: _Entry, method: int) -> int:
-    return VERSION_DEFLATE if method == DEFLATE or entry.is_folder else VERSION_STORE
-
-
-def _local_header(entry: _Entry, method: int, checksum: int, packed: int, size: int, *, wide: bool = False) -> bytes:
-    """The header before a member's data; `wide` has both sizes in a zip64 field."""
-    extra = entry.extra
-    version = _version(entry, method)
-    if wide:
-        extra = _field(zip_format.EXTRA_ZIP64, struct.pack("<QQ", size, packed)) + extra
-        version, packed, size = VERSION_ZIP64, MAX_32, MAX_32
-    head = LOCAL.pack(
-        zip_format.LOCAL_MAGIC,
-        version,
-        entry.flags,
-        method,
-        entry.time,
-        checksum,
-        packed,
-        size,
-        len(entry.name),
-        len(extra),
-    )
-    return head + entry.name + extra
 
 
 def _equal_blocks(data: Iterable[bytes], size: int) -> Iterator[bytes]:

@@ -41,12 +41,13 @@ def diff(vault: Vault, a: Version, b: Version) -> Difference:
     if a.archive.content_id == b.archive.content_id:
         found.members_same = a.archive.members
         return found
-    ours, theirs = _Reader(vault, a), _Reader(vault, b)
     found.equal = False
-    found.members, found.members_same = member_changes(ours.side.files, theirs.side.files)
-    if a.archive.kind == b.archive.kind == "sxes":
-        _read_what_differs(ours, theirs)
-        compare_groups(ours.side, theirs.side, found)
+    with vault.reading(a), vault.reading(b):
+        ours, theirs = _Reader(vault, a), _Reader(vault, b)
+        found.members, found.members_same = member_changes(ours.side.files, theirs.side.files)
+        if a.archive.kind == b.archive.kind == "sxes":
+            _read_what_differs(ours, theirs)
+            compare_groups(ours.side, theirs.side, found)
     return found
 
 

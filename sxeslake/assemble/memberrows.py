@@ -5,12 +5,15 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from sxeslake.format.manifest import SCHEMA, Row
+from sxeslake.archive.sxes import layout
+from sxeslake.archive.sxes.listing import Place
+from sxeslake.format.manifest import LISTED, SCHEMA, Row
 from sxeslake.vault.contents import contents
 from sxeslake.vault.state import Version
 from sxeslake.vault.vault import Vault
@@ -34,6 +37,7 @@ class MemberRows:
         self._vault = vault
         self.manifest = vault.manifests.open(version.archive.manifest)
         where = vault.manifests.range_of(version)
+        self.outline: Any = self.manifest.outline(where)
         self._groups = list(range(where.first_group, where.first_group + where.groups))
         bounds = [self.manifest.bounds(group) for group in self._groups]
         self._firsts, self._lasts = [first for first, _ in bounds], [last for _, last in bounds]
@@ -49,7 +53,7 @@ class MemberRows:
             wanted.update(self._groups[first:last])
         missing = sorted(wanted - self._here)
         if missing:
-            table = self._vault.manifests.groups(self.version, missing)
+            table = self._vault.manifests.groups(self.version, missing, listed=self.outline is not None)
             self._runs.append(_Run(table, table["path"].to_pylist()))
             self._here.update(missing)
 
@@ -62,6 +66,16 @@ class MemberRows:
             places = sorted({at for first, last in spans for at in range(first, last)})
             if places:
                 found.append((run.table.take(pa.array(places)), [run.paths[at] for at in places]))
+        return found
+
+    def places(self, uuids: Sequence[str]) -> dict[str, Place]:
+        """Where some positions are listed, as the manifest of a large group knows it."""
+        found: dict[str, Place] = {}
+        for table, paths in self.below([f"{layout.DATA}/{uuid}" for uuid in uuids]) if self.outline is not None else ():
+            listed = (table[name].to_pylist() for name in LISTED.names)
+            for path, analysis, number in zip(paths, *listed, strict=True):
+                if analysis is not None and number is not None:
+                    found[path.split("/", 2)[1]] = Place(analysis, number)
         return found
 
     def read(self, table: pa.Table) -> Iterator[tuple[str, bytes]]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
+from sxeslake.archive.container import ArchiveWriter
 from sxeslake.assemble import pull
 from sxeslake.assemble.assembly import Assembly
 from sxeslake.assemble.merge import merge
@@ -114,14 +116,17 @@ class PartPull:
         if dry_run:
             return report
         publisher = Publisher(output.level, output.force, output.threads)
+
+        def fill(writer: ArchiveWriter) -> None:
+            with ExitStack() as reading:
+                for part in assembly.parts:
+                    reading.enter_context(self.vault.reading(part.rows.version))
+                assembly.fill(self.vault, writer, self.progress)
+
         if output.stream is not None:
-            written = publisher.to_stream(
-                output.stream, container, lambda writer: assembly.fill(self.vault, writer, self.progress)
-            )
-            return _done(report, "-", written)
+            return _done(report, "-", publisher.to_stream(output.stream, container, fill))
         target = _target(output, version, assembly, container)
-        written = publisher.to_path(target, container, lambda writer: assembly.fill(self.vault, writer, self.progress))
-        return _done(report, str(target), written)
+        return _done(report, str(target), publisher.to_path(target, container, fill))
 
 
 def _container(output: Output, version: Version | None) -> ContainerKind:

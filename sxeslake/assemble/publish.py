@@ -20,6 +20,9 @@ from sxeslake.model import MIB, ContainerKind
 Fill = Callable[[ArchiveWriter], None]
 """Hands every member to the writer, and closes it."""
 
+WholeFile = Callable[[BinaryIO], None]
+"""Writes a file that needs no writer: the very source, made again."""
+
 
 @dataclass(frozen=True, slots=True)
 class Written:
@@ -38,6 +41,7 @@ class Publisher:
     force: bool = False
     threads: int | None = None
     comment: bytes = b""
+    whole: WholeFile | None = None  # instead of a writer
 
     def check(self, out: Path, container: ContainerKind) -> None:
         """Refuse what is there already, before anything is read."""
@@ -75,6 +79,10 @@ class Publisher:
         return Written(size, sha256)
 
     def _write(self, file: BinaryIO, container: Literal["zip", "7z"], fill: Fill) -> None:
+        if self.whole is not None:
+            self.whole(file)
+            file.flush()
+            return
         level = DEFAULT_LEVEL if self.level is None else self.level
         fill(create_writer(file, container, level=level, threads=self.threads, comment=self.comment))
         file.flush()

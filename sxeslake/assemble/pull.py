@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -12,9 +12,10 @@ import pyarrow as pa
 
 from sxeslake.archive.container import ArchiveWriter
 from sxeslake.archive.names import check_names, special_reason
+from sxeslake.assemble import exact as exactly
 from sxeslake.assemble.publish import Fill, Publisher, Written
 from sxeslake.assemble.rescue import contents_left, table_left
-from sxeslake.errors import UnsafeNameError, UsageError
+from sxeslake.errors import UnsafeNameError, UnsupportedMethodError, UsageError
 from sxeslake.model import ContainerKind, Progress
 from sxeslake.vault.contents import Content, contents
 from sxeslake.vault.state import Version
@@ -46,6 +47,8 @@ class PullReport:
     renamed: list[tuple[str, str]]
     annotations: str | None = None
     damaged: list[str] = field(default_factory=list)
+    exact: bool = False  # whether it is the very file that was ingested
+    exact_reason: str | None = None  # why not
 
 
 def container_of(version: Version, out: Path | None) -> ContainerKind:
@@ -78,7 +81,7 @@ def file_name(version: Version, container: ContainerKind, kind: str | None = Non
 
 @dataclass(frozen=True, slots=True)
 class Pull:
-    """How to pull: everything but what and where."""
+    """How to pull: everything but what and where. `exact` None is where it can be, True insists, False never."""
 
     level: int | None = None
     force: bool = False
@@ -86,19 +89,48 @@ class Pull:
     progress: Progress | None = None
     skip_damaged: bool = False
     damaged: list[str] = field(default_factory=list)  # what was skipped
+    exact: bool | None = None
 
     def to_path(self, vault: Vault, version: Version, out: Path, container: ContainerKind) -> PullReport:
         """Write the archive beside `out`, then move it there in one step."""
-        written = self._publisher(version).to_path(out, container, self._fill(vault, version))
-        return self._report(version, str(out), container, written)
+        fill = self._fill(vault, version)
+        return self._pull(vault, version, str(out), container, lambda to: to.to_path(out, container, fill))
 
     def to_stream(self, vault: Vault, version: Version, stream: BinaryIO, container: ContainerKind) -> PullReport:
         """Write the archive to a stream that cannot seek, by way of a temporary file."""
-        written = self._publisher(version).to_stream(stream, container, self._fill(vault, version))
-        return self._report(version, "-", container, written)
+        fill = self._fill(vault, version)
+        return self._pull(vault, version, "-", container, lambda to: to.to_stream(stream, container, fill))
 
-    def _publisher(self, version: Version) -> Publisher:
-        return Publisher(self.level, self.force, self.threads, bytes.fromhex(version.archive.comment))
+    def _pull(
+        self, vault: Vault, version: Version, path: str, container: ContainerKind, write: Callable[[Publisher], Written]
+    ) -> PullReport:
+        """The very file where that can be, else every member in a new container."""
+        plain = Publisher(self.level, self.force, self.threads, bytes.fromhex(version.archive.comment))
+        reason = self._reason_against_exact(version, container)
+        if reason is None:
+            try:
+                written = write(replace(plain, whole=self._exactly(vault, version)))
+                return self._report(version, path, container, written, None)
+            except UnsupportedMethodError as error:  # the recipe is right, but not on this machine
+                reason = error.what if error.hint is None else f"{error.what} ({error.hint.rstrip('.')})"
+                if self.exact:
+                    raise exactly.not_exact(version, reason) from error
+        elif self.exact:
+            raise exactly.not_exact(version, reason)
+        return self._report(version, path, container, write(plain), reason)
+
+    def _reason_against_exact(self, version: Version, container: ContainerKind) -> str | None:
+        if self.skip_damaged or self.exact is False:
+            return "it was not asked for"
+        return exactly.reason_against(version, container, self.level)
+
+    def _exactly(self, vault: Vault, version: Version) -> Callable[[BinaryIO], None]:
+        def whole(file: BinaryIO) -> None:
+            task = f"pull {version.name}"
+            with vault.reading(version), reported(self.progress, task, version.archive.bytes_raw) as advance:
+                exactly.write_exact(vault, version, file, threads=self.threads, advance=advance)
+
+        return whole
 
     def _fill(self, vault: Vault, version: Version) -> Fill:
         """Hand every member to the writer; names are checked again, for a lake can be hostile too."""
@@ -123,12 +155,14 @@ class Pull:
             return contents_left(vault.blobs, rows, self.damaged)
         return contents(vault.blobs, rows)
 
-    def _report(self, version: Version, path: str, container: ContainerKind, written: Written) -> PullReport:
+    def _report(
+        self, version: Version, path: str, container: ContainerKind, written: Written, reason: str | None
+    ) -> PullReport:
         archive = version.archive
         return PullReport(
             archive.sample, archive.version, path, container, archive.members, archive.bytes_raw,
             archive.bytes_raw if written.size is None else written.size, written.sha256, written.renamed,
-            damaged=list(self.damaged),
+            damaged=list(self.damaged), exact=reason is None, exact_reason=reason,
         )  # fmt: skip
 
 
@@ -147,13 +181,13 @@ def reported(progress: Progress | None, task: str, total_bytes: int) -> Iterator
 
 def check_table(table: pa.Table, name: str) -> None:
     """Refuse what no archive may hold: a lake can be hostile too."""
-    paths, folders = table["path"], table["directory"]
     attributes = table["attributes"].unique().to_pylist()
     if reason := next(filter(None, map(special_reason, attributes)), None):
         raise UnsafeNameError(f"a member {reason}", where=name)
 
     def names() -> Iterator[tuple[str, bool]]:
-        for path, folder in zip(paths, folders, strict=True):
-            yield path.as_py(), folder.as_py()
+        for start in range(0, table.num_rows, 8192):  # half a million names never stand in memory
+            piece = table.slice(start, 8192)
+            yield from zip(piece["path"].to_pylist(), piece["directory"].to_pylist(), strict=True)
 
     check_names(names, where=name)

@@ -54,7 +54,7 @@ def select(share: Share) -> Assembly:
     name = share.version.name
     made: Mapping[str, Made] = {}
     if share.outline is not None and share.metadata_member is not None:
-        same = share.metadata == share.outline.fields
+        same = share.metadata_raw != b"" and share.metadata == share.outline.fields
         raw = share.metadata_raw if same else dump(share.metadata, share.outline.encoding)
         made = {layout.METADATA: made_from(share.metadata_member, layout.METADATA, raw)}
     return Assembly(

@@ -12,18 +12,20 @@ from typing import Any
 import pyarrow as pa
 
 from sxeslake.archive.sxes import layout
-from sxeslake.archive.sxes.documents import Document, parse
+from sxeslake.archive.sxes.documents import Document, dump, parse
+from sxeslake.archive.sxes.listing import relisted
 from sxeslake.archive.sxes.shared import Background, Condition, RawCondition
 from sxeslake.archive.sxes_metadata import InfoFields, read_info
 from sxeslake.assemble.memberrows import MemberRows, in_archive_order, joined, where_true
 from sxeslake.assemble.outline import Choice, Outline, choose, pictures, pruned, read_outline
-from sxeslake.assemble.wanted import Wanted
+from sxeslake.assemble.wanted import Wanted, numbers_of
 from sxeslake.errors import MemberNotFoundError, NotFoundError
 from sxeslake.model import Digest, Member
 from sxeslake.vault.state import Version
 from sxeslake.vault.vault import Vault
 
 _LEGACY = "cp932"
+_FEW = 2000  # positions; to look up more of them one by one costs more than the whole list
 _WILDCARD = re.compile(r"[*?\[]")
 
 Folder = dict[str, Digest]
@@ -59,13 +61,17 @@ def share_of(
     vault: Vault, version: Version, wanted: Wanted, chosen: Collection[str] | None = None, *, by: str = ""
 ) -> Share:
     """Read what is needed to know which members of a version are wanted. NotFoundError where none is."""
-    rows = MemberRows(vault, version)
+    with vault.reading(version):
+        return _share(MemberRows(vault, version), wanted, chosen, by)
+
+
+def _share(rows: MemberRows, wanted: Wanted, chosen: Collection[str] | None, by: str) -> Share:
     members = matching(rows, wanted.members) if wanted.members else []
     if not wanted.of_a_group and chosen is None and wanted.members:
         return Share(rows, in_archive_order(joined(members)))
-    if version.archive.kind != "sxes":
+    if rows.version.archive.kind != "sxes":
         raise NotFoundError(
-            "this is no sxes group: it has no positions.", where=version.name, hint="--member GLOB takes members."
+            "this is no sxes group: it has no positions.", where=rows.version.name, hint="--member GLOB takes members."
         )
     share = _group_share(rows, wanted, chosen, by)
     if members:
@@ -77,8 +83,7 @@ def share_of(
 
 def _group_share(rows: MemberRows, wanted: Wanted, chosen: Collection[str] | None, by: str) -> Share:
     where = rows.version.name
-    outline, member, raw = _metadata(rows)
-    choice = choose(outline, wanted, chosen, where=where, by=by)
+    outline, choice, member, raw = _outline(rows, wanted, chosen, by)
     share = Share(rows, joined([]), outline, metadata_member=member, metadata_raw=raw)
     tables = _folders(share, layout.DATA, (*choice.positions, *choice.unlisted), wanted)
     share.choice = choice = _existing(share, choice, wanted)
@@ -99,13 +104,48 @@ def _group_share(rows: MemberRows, wanted: Wanted, chosen: Collection[str] | Non
     return share
 
 
-def _metadata(rows: MemberRows) -> tuple[Outline, Member, bytes]:
+def _outline(
+    rows: MemberRows, wanted: Wanted, chosen: Collection[str] | None, by: str
+) -> tuple[Outline, Choice, Member, bytes]:
+    """What is chosen of a group; its `metadata.json` is read only where the manifest does not tell enough."""
+    uuids = _named(wanted, chosen) if rows.outline is not None else None
+    rows.bring([layout.METADATA, *(f"{layout.DATA}/{uuid}" for uuid in uuids or ())])
+    row = _metadata_row(rows)
+    (found,) = rows.rows(row)
+    if uuids is not None:
+        known = _from_places(rows, uuids, wanted, chosen)
+        if known is not None:
+            return *known, found.member, b""
+    ((_, raw),) = rows.read(row)
+    outline = read_outline(raw, where=rows.version.name)
+    return outline, choose(outline, wanted, chosen, where=rows.version.name, by=by), found.member, raw
+
+
+def _named(wanted: Wanted, chosen: Collection[str] | None) -> list[str] | None:
+    """The UUIDs that are asked for, where they are few; None where the whole list is needed to know."""
+    uuids = [word.lower() for word in wanted.positions] or sorted(chosen or ())
+    return uuids if 0 < len(uuids) <= _FEW and not any(map(numbers_of, uuids)) else None
+
+
+def _from_places(
+    rows: MemberRows, uuids: Sequence[str], wanted: Wanted, chosen: Collection[str] | None
+) -> tuple[Outline, Choice] | None:
+    """The choice by what the manifest tells; None where a position is in no list, or nothing is left to say why."""
+    places = rows.places(uuids)
+    if len(places) < len(uuids):
+        return None
+    try:
+        fields = relisted(rows.outline, places)
+        outline = read_outline(dump(fields), where=rows.version.name)
+        return outline, choose(outline, wanted, chosen, where=rows.version.name)
+    except (NotFoundError, LookupError, TypeError, ValueError):
+        return None
+
+
+def _metadata_row(rows: MemberRows) -> pa.Table:
     for table, paths in rows.below([layout.METADATA]):
         if layout.METADATA in paths:
-            row = where_true(table, [path == layout.METADATA for path in paths])
-            ((_, raw),) = rows.read(row)
-            (found,) = rows.rows(row)
-            return read_outline(raw, where=rows.version.name), found.member, raw
+            return where_true(table, [path == layout.METADATA for path in paths])
     raise MemberNotFoundError("it holds no metadata.json.", where=rows.version.name)
 
 

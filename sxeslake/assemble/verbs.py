@@ -76,9 +76,9 @@ class PartVerbs:
         names = [samples] if isinstance(samples, str) else list(samples)
         question = {"where": where, "query": query, "sql": sql, "words": filters, "folders": [*map(Path, queries)]}
         asks = bool(where or query or sql or filters)
-        if not wanted and not asks and len(names) < 2:
-            raise UsageError("nothing was said of which part.", hint="Name positions, analyses, types or members.")
         versions = self._candidates(names)
+        if not wanted and not asks and (not names or len(versions) < 2):
+            raise UsageError("nothing was said of which part.", hint="Name positions, analyses, types or members.")
         single = len(versions) == 1 and bool(names)
         chosen = self._positions_of(question, versions) if asks else None
         budget = Budget(max_positions or MOST_POSITIONS, MOST_BYTES if max_bytes is None else max_bytes)

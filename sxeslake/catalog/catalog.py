@@ -66,7 +66,8 @@ class Catalog:
         self._vault = vault
         self._source = VaultSource(vault)
         self._time_zones = dict(time_zones or {})
-        self._cache = Cache.at(vault.folder / _FOLDER)
+        self._folder = vault.folder / _FOLDER
+        self._cache = Cache.at(self._folder)
         self._lock = threading.RLock()
         self._database: Database | None = None
         self._saved: int | None = None
@@ -98,6 +99,7 @@ class Catalog:
         """The catalogue at the newest commit."""
         with self._lock:
             self._vault.sync()
+            self._follow()
             head = self._source.head()
             saved = self._saved_at()
             # Another process may have merged the parts of this commit; the old ones go away an hour later.
@@ -105,6 +107,12 @@ class Catalog:
                 self._use(sync(self._source, self._cache, self._vault.store))
             assert self._database is not None
             return self._database
+
+    def _follow(self) -> None:
+        """Go where the vault's folder is now: a repair opens it anew, perhaps elsewhere."""
+        if self._folder != self._vault.folder / _FOLDER:
+            self._folder = self._vault.folder / _FOLDER
+            self._cache, self._database = Cache.at(self._folder), None
 
     def _use(self, snapshot: Snapshot) -> None:
         """Open a snapshot; the database before lives on in whatever still reads from it."""

@@ -57,19 +57,22 @@ def _on_position(name: str, value: Any, table: str, bound: _Binder) -> str:
     column = f"{table}.{each.column}"
     match each.type:
         case "range":
-            return _between(column, column, value, bound)
+            term = _between(column, column, value, bound)
         case "types":
-            return f"list_has_all({column}, {bound.bind(list(value))})"
+            term = f"list_has_all({column}, {bound.bind(list(value))})"
         case "since" | "until":
-            return _date(each.type, column, value, bound)
+            term = _date(each.type, column, value, bound)
+        case "said":
+            term = _all_said(table, value, f"IN ({table}.analysis_uuid, {table}.position_uuid)", bound)
         case "kind" | "integer":
             own = _on_analysis(name, value, "fa", bound)
-            return f"EXISTS (FROM analyses fa WHERE {_same_analysis('fa', table)} AND {own})"
+            term = f"EXISTS (FROM analyses fa WHERE {_same_analysis('fa', table)} AND {own})"
         case "words":
             of_its_analysis = f"{_same_analysis('fa', table)} AND {_all_words('fa', value, bound)}"
-            return f"({_all_words(table, value, bound)} OR EXISTS (FROM analyses fa WHERE {of_its_analysis}))"
+            term = f"({_all_words(table, value, bound)} OR EXISTS (FROM analyses fa WHERE {of_its_analysis}))"
         case _:
-            return _alternative(column, value, each.contains, bound)
+            term = _alternative(column, value, each.contains, bound)
+    return term
 
 
 def _on_analysis(name: str, value: Any, table: str, bound: _Binder) -> str:
@@ -81,6 +84,8 @@ def _on_analysis(name: str, value: Any, table: str, bound: _Binder) -> str:
             low, high = _extremes(each.column)
             missing = f"{table}.{_stem(each.column)}_missing"
             term = f"{_between(f'{table}.{low}', f'{table}.{high}', value, bound)} AND {missing} = 0"
+        case "said":
+            term = _all_said(table, value, f"= {table}.analysis_uuid", bound)
         case "types":
             term = f"list_has_all({table}.types_common, {bound.bind(list(value))})"
         case "since" | "until":
@@ -170,6 +175,20 @@ def _alternative(column: str, values: Sequence[str], contains: bool, bound: _Bin
         else:
             terms.append(f"lower({column}) = {bound.bind(folded)}")
     return f"({' OR '.join(terms)})"
+
+
+def _all_said(table: str, values: Sequence[tuple[str, str]], whose: str, bound: _Binder) -> str:
+    """Each was said of the sample, of this version, or of the analysis or position itself, and holds."""
+    terms = []
+    for key, wanted in values:
+        holds = (
+            f"fn.is_current AND fn.value IS NOT NULL AND fn.sample = {table}.sample "
+            f"AND (fn.version IS NULL OR fn.version = {table}.version) "
+            f"AND (fn.target_uuid IS NULL OR fn.target_uuid {whose})"
+        )
+        said = f"fn.key = {bound.bind(key)} AND {_alternative('fn.value', (wanted,), False, bound)}"
+        terms.append(f"EXISTS (FROM annotations fn WHERE {holds} AND {said})")
+    return f"({' AND '.join(terms)})"
 
 
 _TEXT_COLUMNS: Final = ("sample", "project", "analysis_name", "comment", "operator", "instrument")

@@ -84,7 +84,8 @@ def _with_hidden(cache: Cache, snapshot: Snapshot, changes: Changes) -> Snapshot
     """Hide what is forgotten or dead, as far as the parts have rows of it: the lists stay short."""
     hidden, dead = changes.hidden, changes.dead_packs
     if hidden:
-        hidden = hidden & _column(cache, snapshot, "archives", "archive_id")
+        said_of = _column(cache, snapshot, "annotations", "archive_id")  # also of versions that were never read
+        hidden = hidden & (_column(cache, snapshot, "archives", "archive_id") | said_of)
     if dead:
         dead = dead & _column(cache, snapshot, "packs", "pack_id")
     return replace(snapshot, hidden=frozenset(hidden), dead_packs=frozenset(dead))

@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 from sxeslake.catalog.quantity import Tolerance
 
-FilterType = Literal["range", "text", "words", "kind", "types", "integer", "since", "until"]
+FilterType = Literal["range", "text", "words", "kind", "types", "integer", "since", "until", "said"]
 
 KINDS: Final = ("point", "repeat", "line", "map", "points")
 ANY: Final = "any"
@@ -59,6 +59,8 @@ FILTERS: Final = (
     Filter("min_positions", "integer", "positions", "positions at least", "Analyses of at least so many positions."),
     Filter("since", "since", "acquired_local", "since", "Acquired on or after 2018, 2018-04 or 2018-04-12."),
     Filter("until", "until", "acquired_local", "until", "Acquired on or before 2018, 2018-04 or 2018-04-12."),
+    Filter("annotation", "said", "", "annotation", "What was said of it: role=standard, material=Ti*, or a key alone.",
+           several=True),
 )  # fmt: skip
 BY_NAME: Final = {each.name: each for each in FILTERS}
 

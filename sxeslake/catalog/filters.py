@@ -112,6 +112,17 @@ def _kinds(value: object, option: str) -> tuple[str, ...] | None:
     return None if ANY in found else found
 
 
+def _said(value: object, option: str) -> tuple[tuple[str, str], ...] | None:
+    """`role=standard` → `("role", "standard")`; a key alone → any value."""
+    found = []
+    for word in _alternatives(value):
+        key, _, wanted = (part.strip() for part in word.partition("="))
+        if not key:
+            raise UsageError(f'"{word}" names no key.', where=option, hint="Write KEY=VALUE, such as role=standard.")
+        found.append((key, wanted or "*"))
+    return tuple(found) or None
+
+
 def _whole_number(value: object, option: str) -> int:
     number = parse_number(_number_or_text(value), None, option)
     if number != int(number) or number < 0:
@@ -162,6 +173,8 @@ def _described(each: Filter, written: object, value: Any, tolerances: Mapping[st
         if single and (tolerance := tolerances.get(each.name)):
             return f"{text} ({written} ± {tolerance.value:g} {'%' if tolerance.percent else each.unit})"
         return text
+    if each.type == "said":
+        return f"{each.label} {' and '.join(f'{key}={wanted}' for key, wanted in value)}"
     shown = " or ".join(value) if isinstance(value, tuple) and each.type != "words" else written
     return f"{each.label} {' '.join(value) if each.type == 'words' else shown}"
 
@@ -174,4 +187,5 @@ _PARSERS: Final[Mapping[str, Callable[[object, str], Any]]] = {
     "words": lambda value, _: tuple(word for text in _alternatives(value) for word in text.split()) or None,
     "text": lambda value, _: _alternatives(value) or None,
     "types": lambda value, _: _alternatives(value) or None,
+    "said": _said,
 }

@@ -43,7 +43,9 @@ def _grown(source: CatalogSource, cache: Cache, store: Store, start: Snapshot) -
     from sxeslake.catalog.extend import compacted, extended  # noqa: PLC0415 - see above
 
     changes = source.changes_since(start.head.number)
-    cache.need(start.of(["archives", "packs"]), store.get)  # small: what is there, and what may be hidden
+    cache.need(
+        start.of(["archives", "annotations", "packs"]), store.get
+    )  # small: what is there, and what may be hidden
     return compacted(cache, extended(source, cache, start, changes))
 
 

@@ -187,13 +187,19 @@ def _ask(app: App, lake: Lake) -> list[dict[str, Any]]:
     maps = [{name: row[name] for name in columns} for row in found]
     _tell(app, "\n4. Which maps were taken at 5 kV?  sxeslake query maps-by-beam-condition --kv 5\n")
     rows = [
-        (f"{row['sample']}@{row['version']}", row["positions"], f"{row['accelerating_voltage_kv']:g} kV",
-         f"{row['probe_current_na']:.1f} nA", row["grating"], row["instrument"])
+        (f"{row['sample']}@{row['version']}", row["positions"], _quantity(row["accelerating_voltage_kv"], "kV"),
+         _quantity(row["probe_current_na"], "nA"), row["grating"] or "", row["instrument"] or "")
         for row in maps
     ]  # fmt: skip
-    for line in table(("map", "positions", "voltage", "current", "grating", "instrument"), rows):
+    lines = table(("map", "positions", "voltage", "current", "grating", "instrument"), rows)
+    for line in lines if maps else ["None of them."]:
         _tell(app, f"   {line}")
     return maps
+
+
+def _quantity(value: float | None, unit: str) -> str:
+    """`99.95 nA`; nothing where the archive does not say it."""
+    return "" if value is None else f"{value:.4g} {unit}"
 
 
 @contextmanager

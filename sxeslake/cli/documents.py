@@ -10,10 +10,21 @@ INGEST = ("lake", "commit", "archives")
 INGESTED = (
     "path", "sample", "version", "status", "error", "kind", "members",
     "bytes_source", "bytes_raw", "blobs", "blobs_new", "bytes_stored",
+    "exact", "exact_reason",
 )  # fmt: skip
+EXACT = ("sample", "version", "exact", "exact_reason", "encoders", "bytes")
 AUDIT = ("path", "status", "archive", "size", "sha256")
-LS = ("sample", "version", "kind", "name", "members", "bytes_source", "bytes_raw", "ingested_at")
-PULL = ("sample", "version", "path", "container", "members", "bytes_raw", "bytes_written", "sha256")
+LS = (
+    "sample", "version", "kind", "name", "members", "bytes_source", "bytes_raw", "ingested_at", "exact", "exact_reason",
+)  # fmt: skip
+PULL = (
+    "sample", "version", "path", "container", "members", "bytes_raw", "bytes_written", "sha256",
+    "exact", "exact_reason",
+)  # fmt: skip
+PART = (
+    "sample", "version", "path", "container", "members", "bytes_raw", "bytes_written", "sha256",
+    "positions", "analyses", "samples", "bytes_fetch", "requests", "dry_run", "warnings",
+)  # fmt: skip
 DIFF = ("a", "b", "equal", "members", "members_same", "positions", "positions_same", "conditions", "fields")
 MEMBERS = ("path", "kind", "size", "modified", "blake3", "crc32")
 STATS = (

@@ -32,7 +32,7 @@ def _filter_option(each: Filter, *, hidden: bool) -> click.Option:
         [each.option, _PREFIX + each.name],
         metavar=_METAVARS[each.type],
         multiple=each.several,
-        help=each.help + (" Repeat for alternatives." if each.several and each.type != "types" else ""),
+        help=each.help + (" Repeat for alternatives." if each.several and each.type not in ("types", "said") else ""),
         hidden=hidden,
     )
 
@@ -43,5 +43,5 @@ def _flag(name: str) -> str:
 
 _METAVARS = {
     "range": "RANGE", "text": "TEXT", "words": "WORDS", "kind": "KIND", "types": "TYPE", "integer": "N",
-    "since": "DATE", "until": "DATE", "match": "all|any", "kv_tolerance": "KV", "current_tolerance": "PERCENT",
+    "since": "DATE", "until": "DATE", "said": "KEY=VALUE", "match": "all|any", "kv_tolerance": "KV", "current_tolerance": "PERCENT",
 }  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -27,6 +27,13 @@ _LIMITS = Limits()
 @click.option("--tree", is_flag=True, help="Take each folder as one archive of all its files.")
 @click.option(
     "--dry-run", is_flag=True, help="Report archives, duplicates, unrecognised files and bytes; store nothing."
+)
+@click.option(
+    "--exact",
+    type=click.Choice(["auto", "always", "never"]),
+    default="auto",
+    show_default=True,
+    help="Seek how the very file is made again: where that is quick, at any cost, or not at all.",
 )
 @click.option("-m", "--message", metavar="TEXT", help="A word on this ingest, kept with every version.")
 @click.option(
@@ -59,6 +66,7 @@ def command(
     sample: str | None,
     tree: bool,
     dry_run: bool,
+    exact: Literal["auto", "always", "never"],
     message: str | None,
     jobs: int | None,
     encoding: str | None,
@@ -85,6 +93,7 @@ def command(
             encoding=encoding,
             limits=limits,
             message=message,
+            exact=exact,
             progress=app.progress(),
         )
     if app.as_json:
@@ -126,6 +135,7 @@ def _line(app: App, archive: ArchiveReport, dry_run: bool) -> str:
     if archive.duplicate_of:
         notes += f"; same content as {shown(archive.duplicate_of)}"
     if app.verbose:
+        notes += "; exact" if archive.exact else f"; not exact: {shown(archive.exact_reason)}"
         notes += f"; {count(archive.members, 'member')}, {archive.blobs_new:,} of {count(archive.blobs, 'blob')} new"
     return f"{verb} {ref}  {size(archive.bytes_source)}, {new}{notes}"
 

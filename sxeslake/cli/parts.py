@@ -11,7 +11,7 @@ import click
 
 from sxeslake.cli.app import App
 from sxeslake.cli.destinations import STDOUT
-from sxeslake.cli.documents import PULL, document
+from sxeslake.cli.documents import PART, document
 from sxeslake.cli.filters import filter_options, filter_words
 from sxeslake.cli.words import count, shown, size
 
@@ -120,7 +120,7 @@ def _tell(app: App, report: SelectionReport) -> None:
     for warning in report.warnings:
         app.complain(f"warning    {shown(warning)}")
     if app.as_json:
-        app.emit(document(report, PULL))
+        app.emit(document(report, PART))
     elif report.path == STDOUT:
         app.say(_line(report))
     elif not report.dry_run:

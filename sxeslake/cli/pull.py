@@ -47,6 +47,9 @@ DAMAGED = 5
     help="Where the suffix does not say it.  [default: as it came]",
 )
 @click.option("--level", type=click.IntRange(0, 9), help="0 copies, 1 is fast, 9 is small.  [default: 1]")
+@click.option(
+    "--exact/--no-exact", default=None, help="Only the very file, or never.  [default: where container and level allow]"
+)
 @click.option("--force", is_flag=True, help="Replace what is there.")
 @click.option(
     "--skip-damaged", is_flag=True, help="Leave out what the lake has lost, say so, and end with exit code 5."
@@ -62,6 +65,7 @@ def command(
     as_source: bool,
     container: ContainerKind | None,
     level: int | None,
+    exact: bool | None,
     force: bool,
     skip_damaged: bool,
     jobs: int | None,
@@ -79,8 +83,8 @@ def command(
     """
     part = part_words(values)
     if part:
-        if as_source or (every and refs):
-            raise click.UsageError("--as-source and names beside --all are for whole archives.")
+        if as_source or exact or skip_damaged or (every and refs):
+            raise click.UsageError("--as-source, --exact, --skip-damaged and names beside --all take whole archives.")
         names = ["*"] if every else refs
         pull_part(app, names, out, part, container=container, level=level, force=force, jobs=jobs)
         return 0
@@ -93,7 +97,13 @@ def command(
         found = lake.resolve(refs, everything=every)
         if out == STDOUT:
             report = lake.pull_to(
-                found[0], sys.stdout.buffer, container=container, level=level, skip_damaged=skip_damaged, jobs=jobs
+                found[0],
+                sys.stdout.buffer,
+                container=container,
+                level=level,
+                skip_damaged=skip_damaged,
+                exact=exact,
+                jobs=jobs,
             )
             app.say(_line(report))
             return _say_damaged(app, report)
@@ -106,6 +116,7 @@ def command(
                 level=level,
                 force=force,
                 skip_damaged=skip_damaged,
+                exact=exact,
                 jobs=jobs,
                 progress=app.progress(),
             )

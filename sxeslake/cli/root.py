@@ -12,7 +12,7 @@ from sxeslake.version import __version__
 
 SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Start", ("demo", "init", "use", "doctor")),
-    ("Put archives in", ("ingest", "audit")),
+    ("Put archives in", ("ingest", "exact", "audit")),
     ("Look", ("ls", "show", "members", "cat", "stats", "log", "diff")),
     ("Ask", ("query", "find", "conditions", "schema", "annotate")),
     ("Take archives out", ("pull",)),

@@ -46,6 +46,7 @@ def _facts(info: VersionInfo, *, verbose: bool) -> list[tuple[str, str]]:
             "stored",
             f"{info.ingested_at} by {info.who} on {info.host}, {info.tool}; {size(info.bytes_stored)} new in the lake",
         ),
+        ("exact", "yes: a pull gives this very file" if info.exact else f"no: {info.exact_reason}"),
         ("versions", ", ".join(str(version) for version in info.versions)),
         ("message", info.message or ""),
         ("tags", ", ".join(info.tags)),

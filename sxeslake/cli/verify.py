@@ -36,7 +36,8 @@ class Duration(click.ParamType[float]):
 @click.command(
     "verify",
     cls=LakeCommand,
-    example="sxeslake verify --data\nsxeslake verify --data --max-duration 2h --resume\nsxeslake verify --sample-percent 5",
+    example="sxeslake verify --data\nsxeslake verify --data --max-duration 2h --resume\n"
+    "sxeslake verify --sample-percent 5",
 )
 @click.option("--data", is_flag=True, help="Read and hash every stored byte, not the structure only.")
 @click.option(

@@ -99,6 +99,8 @@ def load_index(data: bytes, *, where: str) -> Index:
         if firsts != [*(segment.first for segment in segments), int(raw["number"]) + 1]:
             raise ValueError("its segments leave a gap")
         return Index(int(raw["number"]), check_digest(raw["entry_hash"]), str(raw["lake"]), segments)
+    except DamagedLakeError as error:  # a hash that is none
+        raise DamagedLakeError(error.what, where=where) from error
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise DamagedLakeError(f"a checkpoint's index of the log cannot be read: {error}.", where=where) from error
 

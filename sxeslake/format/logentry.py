@@ -77,6 +77,7 @@ class ArchiveAdded:
     needs: tuple[str, ...] = ()
     comment: str = ""  # the container's own comment, in hexadecimal
     origin: Mapping[str, Any] = field(default_factory=dict)  # of a copy: who stored it where it comes from, and when
+    recipe: Mapping[str, Any] = field(default_factory=dict)  # how the very file is made again, or `reason`: why not
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,7 @@ class Moved:
     groups: int
     rows: int
     needs: tuple[str, ...] = ()
+    recipe: Mapping[str, Any] | None = None  # None: as it was
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,8 +170,9 @@ def _plain(entry: Entry) -> dict[str, Any]:
 
 def _with_places(table: ArchiveAdded | Moved, number: Mapping[str, int]) -> dict[str, Any]:
     values = {**asdict(table), "needs": [number[pack] for pack in table.needs]}
-    if not values.get("origin"):
-        values.pop("origin", None)
+    for key in ("origin", "recipe"):
+        if not values.get(key):
+            values.pop(key, None)
     return values
 
 
@@ -249,6 +252,7 @@ def _entry(raw: Mapping[str, Any]) -> Entry:
         known["analyses"], known["warnings"] = _words(item, "analyses"), _words(item, "warnings")
         known["source"] = _source(known["source"])
         known["origin"] = _origin(item.get("origin", {}))
+        known["recipe"] = _recipe(item.get("recipe", {}))
         check_id(known["manifest"])
         bytes.fromhex(known.get("comment", ""))
         archives.append(ArchiveAdded(**known))
@@ -310,10 +314,24 @@ def _origin(raw: Mapping[str, Any]) -> dict[str, str | None]:
     return {str(key): None if value is None else str(value) for key, value in raw.items()}
 
 
+def _recipe(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """`{"blobs": [[BLAKE3, bytes, pack, frame offset, frame length, blob offset], …], …}` or `{"reason": "…"}`."""
+    known = dict(raw)
+    for digest, size, pack, *place in known.get("blobs", ()):
+        check_digest(digest)
+        check_id(pack)
+        if len([_count(value) for value in (size, *place)]) != 4:
+            raise ValueError("a recipe's blob stands in no place")
+    if not isinstance(known.get("reason"), str | None):
+        raise ValueError("a recipe's reason is no text")
+    return known
+
+
 def _moved(item: Mapping[str, Any], pack_ids: list[str]) -> Moved:
     known = _known(Moved, item)
     known["needs"] = tuple(pack_ids[index] for index in item.get("needs", ()))
     check_id(known["manifest"])
+    known["recipe"] = None if item.get("recipe") is None else _recipe(item["recipe"])
     return Moved(**known)
 
 

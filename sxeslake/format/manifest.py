@@ -28,7 +28,7 @@ from __future__ import annotations
 import io
 import json
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, cast
 
@@ -66,6 +66,10 @@ SCHEMA = pa.schema(
         pa.field("chunks", pa.binary()),
     ]
 )
+
+
+LISTED = pa.schema([pa.field("listed_in", pa.uint16()), pa.field("listed_at", pa.uint32())])
+"""Columns behind the others, optional: see `Manifest.outline`."""
 
 
 class Hint(NamedTuple):
@@ -111,6 +115,11 @@ class ManifestBuilder:
         self._buffer = io.BytesIO()
         self._writer: pq.ParquetWriter | None = None
         self._groups = 0
+        self._outlines: dict[str, object] = {}
+
+    def outline(self, value: Mapping[str, object]) -> None:
+        """Say the outline of the archive whose rows come next; see `Manifest.outline`."""
+        self._outlines[str(self._groups)] = value
 
     def pack_index(self, pack_id: str) -> int:
         """The number under which rows name a pack."""
@@ -122,7 +131,7 @@ class ManifestBuilder:
             self._writer = _writer(self._buffer)
         first, rows = self._groups, 0
         for table in tables:
-            self._writer.write_table(table, row_group_size=ROW_GROUP)
+            self._writer.write_table(_with_listed(table), row_group_size=ROW_GROUP)
             self._groups, rows = self._groups + 1, rows + table.num_rows
         return RowRange(first, self._groups - first, rows)
 
@@ -130,16 +139,25 @@ class ManifestBuilder:
         """The object's bytes."""
         if self._writer is None:
             self._writer = _writer(self._buffer)
-        self._writer.add_key_value_metadata({_META_KEY: json.dumps({"packs": list(self._packs)}).encode()})
+        said = {"packs": list(self._packs)} | ({"outlines": self._outlines} if self._outlines else {})
+        self._writer.add_key_value_metadata({_META_KEY: json.dumps(said).encode()})
         self._writer.close()
         return self._buffer.getvalue()
+
+
+def _with_listed(table: pa.Table) -> pa.Table:
+    """The table with the columns of `LISTED`, empty where it has none."""
+    for field in LISTED:
+        if field.name not in table.column_names:
+            table = table.append_column(field, pa.nulls(table.num_rows, field.type))
+    return table
 
 
 def _writer(buffer: io.BytesIO) -> pq.ParquetWriter:
     few_values = ["directory", "attributes", "pack"]
     return pq.ParquetWriter(
         buffer,
-        SCHEMA,
+        pa.schema([*SCHEMA, *LISTED]),
         compression="zstd",
         compression_level=6,
         use_dictionary=few_values,
@@ -152,6 +170,8 @@ def _writer(buffer: io.BytesIO) -> pq.ParquetWriter:
             "frame_offset": "DELTA_BINARY_PACKED",
             "frame_length": "DELTA_BINARY_PACKED",
             "blob_offset": "DELTA_BINARY_PACKED",
+            "listed_in": "DELTA_BINARY_PACKED",
+            "listed_at": "DELTA_BINARY_PACKED",
         },
         write_statistics=["path"],
         write_page_checksum=True,
@@ -210,10 +230,20 @@ class Manifest:
         with _as_damage(manifest_id):
             self._meta = pq.read_metadata(SparseFile(size, [self._footer_run]))
             raw = cast("dict[bytes, bytes]", self._meta.metadata or {})
-            self.packs = [check_id(pack) for pack in json.loads(raw[_META_KEY])["packs"]]
+            said = json.loads(raw[_META_KEY])
+            self.packs = [check_id(pack) for pack in said["packs"]]
+            self._outlines = dict(said.get("outlines", {}).items())
             fields = list(self._meta.schema.to_arrow_schema())
         if fields[: len(SCHEMA)] != list(SCHEMA):  # columns behind them are a later version's
             raise DamagedLakeError("a manifest's columns are not those of the format.", where=manifest_id)
+
+    def outline(self, where: RowRange) -> Any:
+        """The `metadata.json` of a large group without its lists of positions; None where the manifest has none.
+
+        Then `listed_in` and `listed_at` of the first row of a position's folder say which analysis lists it, and where.
+        """
+        there = all(name in self._meta.schema.names for name in LISTED.names)
+        return self._outlines.get(str(where.first_group)) if there else None
 
     def group_bytes(self, group: int) -> tuple[int, int]:
         """Where a row group's bytes begin and end."""
@@ -225,6 +255,11 @@ class Manifest:
         if not 0 <= start <= end <= self._size:
             raise DamagedLakeError("a manifest's row groups lie outside of it.", where=self.manifest_id)
         return start, end
+
+    def rows_of(self, group: int) -> int:
+        """How many rows a row group has."""
+        with _as_damage(self.manifest_id):
+            return int(self._meta.row_group(group).num_rows)
 
     def bounds(self, group: int) -> tuple[str, str]:
         """The first and the last path of a row group."""
@@ -242,17 +277,18 @@ class Manifest:
                 found.append(group)
         return found
 
-    def table(self, groups: Sequence[int], runs: Sequence[tuple[int, bytes]]) -> pa.Table:
-        """The rows of some row groups, of which `runs` holds the bytes."""
+    def table(self, groups: Sequence[int], runs: Sequence[tuple[int, bytes]], *, listed: bool = False) -> pa.Table:
+        """The rows of some row groups, of which `runs` holds the bytes; with `listed`, those columns too."""
+        names = [*SCHEMA.names, *LISTED.names] if listed else SCHEMA.names
         if not groups:
-            return SCHEMA.empty_table()
+            return pa.schema([*SCHEMA, *LISTED] if listed else SCHEMA).empty_table()
         with _as_damage(self.manifest_id):
             if max(groups) >= self._meta.num_row_groups:
                 raise DamagedLakeError("a manifest has fewer rows than its log entry says.", where=self.manifest_id)
             file = pq.ParquetFile(
                 SparseFile(self._size, [*runs, self._footer_run]), page_checksum_verification=True, pre_buffer=False
             )
-            return file.read_row_groups(list(groups), columns=SCHEMA.names, use_threads=False)
+            return file.read_row_groups(list(groups), columns=names, use_threads=False)
 
     def rows(self, table: pa.Table, *, by_path: bool = True) -> Iterator[Row]:
         """Rows as objects, by path or in archive order; for tables of any length, built on demand."""

@@ -6,7 +6,9 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from time import monotonic
 
+import numpy as np
 from blake3 import blake3
 
 from sxeslake.archive.container import open_container
@@ -19,6 +21,7 @@ from sxeslake.ingest import finding, naming
 from sxeslake.ingest import source as sources
 from sxeslake.ingest.absorb import Absorbed, Absorber, data_digests
 from sxeslake.ingest.blobtable import BlobTable
+from sxeslake.ingest.exact import Kept, Mode, RecipeSeeker
 from sxeslake.ingest.finding import Candidate
 from sxeslake.ingest.report import ArchiveReport, IngestReport
 from sxeslake.ingest.tables import tables_of
@@ -46,6 +49,7 @@ class Options:
     encoding: str | None = None
     limits: Limits = NO_LIMITS
     message: str | None = None
+    exact: Mode = "auto"
 
 
 @dataclass(slots=True)
@@ -58,6 +62,7 @@ class _Taken:
     absorbed: Absorbed
     order: list[int]
     content_id: str
+    recipe: Kept
     rows: RowRange | None = None
 
 
@@ -108,6 +113,10 @@ class _Batch:
         self._absorber = Absorber(
             self._blobs, vault.find, self._frames,
             chunk_bytes=vault.file.chunk_bytes, threads=threads, encoding=options.encoding,
+        )  # fmt: skip
+        self._recipes = RecipeSeeker(
+            self._blobs, vault.find, self._frames,
+            mode=options.exact, chunk_bytes=vault.file.chunk_bytes, threads=threads,
         )  # fmt: skip
         self._entry = blank_entry(tool, options.message)
         self._taken: list[_Taken] = []
@@ -176,19 +185,23 @@ class _Batch:
         return True
 
     def _take(self, candidate: Candidate, report: ArchiveReport, side: ThreadPoolExecutor) -> None:
-        path = candidate.path
+        path, began = candidate.path, monotonic()
         before = sources.stamp(path)
         sha256 = sources.later(side, path)
         with open_container(path, encoding=self._options.encoding, limits=self._options.limits) as container:
             absorbed = self._absorber.absorb(container, lambda total: self._start(path, total), self._advance)
-            source = sources.describe(path, before, container.kind, absorbed.raw_bytes, sha256.result())
+            digest = sha256.result()
+            recipe = self._recipes.seek(container, path, digest, monotonic() - began)
+            absorbed.new_numbers = range(absorbed.new_numbers.start, len(self._blobs))
+            source = sources.describe(path, before, container.kind, absorbed.raw_bytes, digest)
         order = absorbed.order()
         report.kind = "sxes" if absorbed.metadata.is_group else "generic"
         report.members, report.bytes_source, report.bytes_raw = len(absorbed.members), source.size, absorbed.raw_bytes
         report.blobs, report.warnings = len(absorbed.blob_numbers()), (*absorbed.notes, *absorbed.metadata.warnings())
         report.blobs_new = self._blobs.fresh(absorbed.new_numbers)[0]
         self._members += len(absorbed.members)
-        self._taken.append(_Taken(candidate, report, source, absorbed, order, absorbed.content_id(order)))
+        self._taken.append(_Taken(candidate, report, source, absorbed, order, absorbed.content_id(order), recipe))
+        report.exact, report.exact_reason = bool(recipe.numbers), recipe.details.get("reason")
 
     def _start(self, path: Path, total: int) -> None:
         if self._progress is not None:
@@ -221,7 +234,7 @@ class _Batch:
         return record
 
     def _packs(self, taken: _Taken) -> set[str]:
-        return self._blobs.packs(taken.absorbed.blob_numbers())
+        return self._blobs.packs(np.append(taken.absorbed.blob_numbers(), np.array(taken.recipe.numbers, np.int64)))
 
     def _drop(self, packs: Sequence[str]) -> None:
         """Take back packs of which nothing is needed: their archives failed. Ids are never reused, so this is safe."""
@@ -261,7 +274,7 @@ class _Batch:
             taken.content_id, taken.absorbed.layout_id, report.kind or "generic", report.members,
             report.bytes_source, report.bytes_raw, report.blobs, report.blobs_new, report.bytes_stored,
             asdict(taken.source), tuple(taken.absorbed.metadata.analyses), report.warnings,
-            tuple(sorted(self._packs(taken))), taken.absorbed.comment.hex(),
+            tuple(sorted(self._packs(taken))), taken.absorbed.comment.hex(), recipe=taken.recipe.record(self._blobs),
         )  # fmt: skip
 
     # --- names ---------------------------------------------------------------------------------------------------

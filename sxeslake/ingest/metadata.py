@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from sxeslake.archive.sxes.listing import Listing, listing
+
 METADATA = "metadata.json"  # the member that makes an archive an sxes group
 MAX_JSON_BYTES = 64 * 1024 * 1024  # longer "JSON" is not looked into: metadata of 100,000 positions has 5 MB
 _MAX_ANALYSES = 4096  # uuids kept in the log
@@ -19,6 +21,7 @@ class MetadataReader:
         self._encodings = ["utf-8-sig", *([encoding] if encoding else []), "cp932", "cp437"]
         self.is_group = False
         self.analyses: list[str] = []
+        self.listing: Listing | None = None
         self._broken: list[str] = []
         self._broken_count = 0
 
@@ -30,6 +33,7 @@ class MetadataReader:
         if path == METADATA:
             self.is_group = True
             self.analyses = _analysis_uuids(found)
+            self.listing = listing(found) if data[:1] == b"{" and _is_utf8(data) else None
 
     def _parse(self, path: str, data: bytes) -> Any:
         for encoding in self._encodings:
@@ -50,6 +54,15 @@ class MetadataReader:
             return ()
         more = self._broken_count - len(self._broken)
         return (*self._broken, *((f"and {more} more broken JSON files",) if more else ()))
+
+
+def _is_utf8(data: bytes) -> bool:
+    """Whether it is what a part of it will be written in; a legacy encoding would have to be told."""
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _analysis_uuids(metadata: Any) -> list[str]:

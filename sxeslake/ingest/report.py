@@ -24,6 +24,8 @@ class ArchiveReport:
     bytes_stored: int = 0
     warnings: tuple[str, ...] = ()
     renamed_from: str | None = None  # the name that it would have had, were that not an unrelated archive's
+    exact: bool = False  # whether the very file can be pulled
+    exact_reason: str | None = None  # why not
     duplicate_of: str | None = None  # another version with the same names and contents
 
 

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from sxeslake.format.manifest import CHUNK, ROW_GROUP, SCHEMA, ManifestBuilder, digest_column
+from sxeslake.archive.sxes.layout import DATA
+from sxeslake.archive.sxes.listing import Place
+from sxeslake.format.manifest import CHUNK, LISTED, ROW_GROUP, SCHEMA, ManifestBuilder, digest_column
 from sxeslake.ingest.absorb import Absorbed
 from sxeslake.ingest.blobtable import BlobTable
 
 
 def tables_of(taken: Absorbed, order: Sequence[int], table: BlobTable, manifest: ManifestBuilder) -> Iterator[pa.Table]:
     """The member table of one archive, sorted by path, a row group at a time, with a hint for every blob."""
+    listing = taken.metadata.listing
+    if listing is not None:
+        manifest.outline(listing.outline)
+    last = ""
     for start in range(0, len(order), ROW_GROUP):
-        yield _rows(taken, order[start : start + ROW_GROUP], table, manifest)
+        rows = _rows(taken, order[start : start + ROW_GROUP], table, manifest)
+        if listing is not None:
+            rows, last = _with_places(rows, listing.places, last)
+        yield rows
 
 
 def _rows(taken: Absorbed, numbers: Sequence[int], table: BlobTable, manifest: ManifestBuilder) -> pa.Table:
@@ -40,6 +49,19 @@ def _rows(taken: Absorbed, numbers: Sequence[int], table: BlobTable, manifest: M
         columns[name] = [place[at] for place in places]
     arrays = [pa.array(columns[field.name], field.type) for field in SCHEMA]
     return pa.Table.from_arrays(arrays, schema=SCHEMA)
+
+
+def _with_places(rows: pa.Table, places: Mapping[str, Place], last: str) -> tuple[pa.Table, str]:
+    """The rows with the place of each position beside the first row of its folder; `last` is the folder before."""
+    listed: list[Place | None] = []
+    for path in rows["path"].to_pylist():
+        root, _, rest = path.partition("/")
+        uuid = rest.partition("/")[0] if root == DATA else ""
+        listed.append(places.get(uuid) if uuid != last else None)
+        last = uuid
+    for at, field in enumerate(LISTED):
+        rows = rows.append_column(field, pa.array([place and place[at] for place in listed], field.type))
+    return rows, last
 
 
 _NONE = (None, None, None, None)

@@ -5,8 +5,8 @@ Importing this package is light; fsspec and the S3 client load when a URL needs 
 
 from __future__ import annotations
 
-from .address import redact
-from .interface import Counters, Data, ObjectInfo, Store
+from .address import is_remote, redact
+from .interface import Counters, Data, ObjectInfo, Store, Versioned
 from .opening import open_store
 from .probe import ProbeReport, probe
 from .throttle import RateLimit, ThrottledStore, limited, parse_rate
@@ -19,6 +19,8 @@ __all__ = [
     "RateLimit",
     "Store",
     "ThrottledStore",
+    "Versioned",
+    "is_remote",
     "limited",
     "open_store",
     "parse_rate",

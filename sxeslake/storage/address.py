@@ -58,6 +58,11 @@ def parse(url: str) -> Address:
     return Address(scheme, path, user, secret)
 
 
+def is_remote(url: str) -> bool:
+    """Whether reading there goes over a network: not for `/folder` and `memory://name`."""
+    return parse(url).scheme not in ("file", "memory")
+
+
 def redact(url: str) -> str:
     """The URL without user, password and query: `s3://AK:SK@bucket/x?token=y` → `s3://***@bucket/x?***`."""
     match = _SCHEME.match(url)

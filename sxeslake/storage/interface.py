@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 Data = bytes | bytearray | memoryview | Sequence[bytes]
 """An object's bytes, whole or as parts in order."""
@@ -105,6 +105,14 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Let go of connections; the store is not to be used afterwards."""
+
+
+@runtime_checkable
+class Versioned(Protocol):
+    """A store that can keep what is deleted: only some can tell."""
+
+    def keeps_versions(self) -> bool:
+        """Whether a deleted object stays as an old version until a lifecycle rule removes it; False where unknown."""
 
 
 def joined(data: Data) -> bytes | bytearray | memoryview:

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 import fsspec.asyn
 import s3fs
 
-from ..errors import AccessDeniedError, DamagedLakeError, ObjectExistsError, ObjectNotFoundError
+from ..errors import AccessDeniedError, DamagedLakeError, ObjectExistsError, ObjectNotFoundError, StorageError
 from . import coalesce
 from .address import Address, check_key, check_prefix, join
 from .interface import Counters, Data, ObjectInfo, joined
@@ -123,6 +123,13 @@ class S3Store:
     def sweep(self, older_than_s: float) -> int:  # noqa: ARG002 - a PUT leaves nothing unless it succeeds
         """Nothing to remove: 0."""
         return 0
+
+    def keeps_versions(self) -> bool:
+        """Whether the bucket keeps what is deleted; False where that may not be asked, or is not known there."""
+        try:
+            return self._run(self._versioned)
+        except StorageError:
+            return False
 
     def close(self) -> None:
         """Close the connections."""
@@ -263,6 +270,14 @@ class S3Store:
             return page
 
         return await self._request(prefix, "s3:ListBucket", operation)
+
+    async def _versioned(self) -> bool:
+        async def operation(client: Any) -> bool:
+            self.counters.add("GET")
+            answer = await client.get_bucket_versioning(Bucket=self._bucket)
+            return bool(answer.get("Status") == "Enabled")
+
+        return await self._request("", "s3:GetBucketVersioning", operation)
 
     async def _delete(self, key: str) -> None:
         async def operation(client: Any) -> None:

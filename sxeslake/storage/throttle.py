@@ -8,8 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 
 from ..errors import UsageError
-from .interface import Data, ObjectInfo, Store, byte_count
-
+from .interface import Data, ObjectInfo, Store, Versioned, byte_count
 
 _RATE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmg]?)(i?)b?(?:/s|ps)?", re.IGNORECASE | re.ASCII)
 _STEPS = {"": 0, "k": 1, "m": 2, "g": 3}
@@ -107,6 +106,10 @@ class ThrottledStore:
     def sweep(self, older_than_s: float) -> int:
         """Remove what crashed writers left."""
         return self._store.sweep(older_than_s)
+
+    def keeps_versions(self) -> bool:
+        """Whether deleted objects stay as old versions."""
+        return isinstance(self._store, Versioned) and self._store.keeps_versions()
 
     def close(self) -> None:
         """Close the store beneath."""

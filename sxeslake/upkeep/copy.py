@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from blake3 import blake3
@@ -16,12 +16,13 @@ from sxeslake.format.manifest import Blob, Hint, ManifestBuilder, Row, RowRange,
 from sxeslake.format.rows import HintOf, tables_of
 from sxeslake.model import GIB, Digest, Progress
 from sxeslake.upkeep import copy_marks
-from sxeslake.upkeep.digests import among, blobs_of, keys_of
+from sxeslake.upkeep.digests import among, keys_of, needed_by
 from sxeslake.upkeep.gc_rewrite import rewrite
 from sxeslake.upkeep.report import Copied, CopyReport
 from sxeslake.vault.commit import blank_entry
 from sxeslake.vault.frames import FrameMaker, NewBlob
 from sxeslake.vault.packing import Packer, Written
+from sxeslake.vault.recipes import RECIPE_PATH, as_record, recipe_blobs
 from sxeslake.vault.state import Head, LogRecord, Version
 from sxeslake.vault.vault import Vault
 
@@ -121,6 +122,7 @@ class _Batch:
         self._source, self._target, self._advance = source, target, advance
         self._entry = blank_entry(tool, f"copied from {source.store.url}")
         self._failed: dict[str, str] = {}
+        self._recipes: dict[str, Mapping[str, Any]] = {}  # as the target's log says them
         self._new_of: dict[str, tuple[int, int]] = {}  # version → blobs and raw bytes that it was the first to bring
 
     def run(self, versions: Sequence[Version]) -> tuple[list[Copied], LogRecord | None]:
@@ -155,7 +157,7 @@ class _Batch:
         for version in versions:
             try:
                 table = self._source.manifests.table(version)
-                digests = np.unique(blobs_of(table).view("V32").ravel())
+                digests = np.unique(needed_by(version.archive, table).view("V32").ravel())
                 lacking = self._lacking([bytes(digest) for digest in digests]) - missing.keys()
                 count, size = 0, 0
                 for row in self._source.rows(version, by_path=True) if lacking else ():
@@ -163,6 +165,9 @@ class _Batch:
                         if blob.digest in lacking and blob.digest not in missing:
                             missing[blob.digest] = _Missing(blob, row.member.path)
                             count, size = count + 1, size + blob.size
+                for blob in recipe_blobs(version.archive):
+                    if blob.digest in lacking:
+                        missing.setdefault(blob.digest, _Missing(blob, RECIPE_PATH))
                 self._new_of[version.name] = count, size
                 self._advance(version.archive.bytes_raw - size)
             except (DamagedLakeError, ObjectNotFoundError) as error:
@@ -236,6 +241,7 @@ class _Batch:
                 continue
             rows[version.name] = version, builder.add(tables_of(table, _hints(found), builder))
             needs[version.name] = {blob.hint.pack for blob in found.values() if blob.hint is not None}
+            needs[version.name] |= self._place_recipe(version, made)
         if not rows:
             return None, rows, needs
         data = builder.finish()
@@ -246,7 +252,23 @@ class _Batch:
 
     def _places(self, table: Sequence[Row], made: set[str]) -> dict[Digest, Blob]:
         """Where the blobs of an archive stand in the target, in packs that are alive or that this batch adds."""
-        digests = list({blob.digest for row in table for blob in row.blobs})
+        return self._find([*{blob.digest for row in table for blob in row.blobs}], made)
+
+    def _place_recipe(self, version: Version, made: set[str]) -> set[str]:
+        """Where a version's recipe stands in the target; one that the source has lost costs the very file, no more."""
+        wanted = recipe_blobs(version.archive)
+        found = self._find([blob.digest for blob in wanted], made)
+        if not wanted:
+            self._recipes[version.name] = version.archive.recipe
+            return set()
+        if any(blob.digest not in found for blob in wanted):
+            self._recipes[version.name] = {"reason": "the lake that it was copied from has lost the recipe"}
+            return set()
+        more = {key: value for key, value in version.archive.recipe.items() if key != "blobs"}
+        self._recipes[version.name] = as_record([found[blob.digest] for blob in wanted], **more)
+        return {blob.hint.pack for blob in found.values() if blob.hint is not None}
+
+    def _find(self, digests: Sequence[Digest], made: set[str]) -> dict[Digest, Blob]:
         found: dict[Digest, Blob] = {}
         for start in range(0, len(digests), _AT_ONCE):
             found |= self._target.index.find(
@@ -265,7 +287,7 @@ class _Batch:
         return replace(
             version.archive, manifest=manifest.id, first_group=where.first_group, groups=where.groups, rows=where.rows,
             needs=tuple(sorted(needs)), blobs_new=count, bytes_stored=stored * size // raw if raw else 0,
-            origin=_origin(self._source, version),
+            origin=_origin(self._source, version), recipe=self._recipes[version.name],
         )  # fmt: skip
 
     def _build(

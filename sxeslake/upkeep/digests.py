@@ -7,7 +7,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from sxeslake.format.logentry import ArchiveAdded
 from sxeslake.format.manifest import CHUNK
+from sxeslake.vault.recipes import recipe_digests
 
 U8 = npt.NDArray[np.uint8]
 U64 = npt.NDArray[np.uint64]
@@ -21,6 +23,11 @@ def blobs_of(table: pa.Table) -> U8:
     usable = len(parts) // CHUNK.size * CHUNK.size
     chunked = np.frombuffer(parts[:usable], np.uint8).reshape(-1, CHUNK.size)[:, :32]
     return np.concatenate((np.frombuffer(alone, np.uint8).reshape(-1, 32), chunked))
+
+
+def needed_by(archive: ArchiveAdded, table: pa.Table) -> U8:
+    """The digests of all that an archive version needs: the blobs of its members and of its recipe."""
+    return np.concatenate((blobs_of(table), recipe_digests([archive])))
 
 
 def keys_of(digests: U8) -> U64:

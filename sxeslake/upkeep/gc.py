@@ -17,7 +17,7 @@ from sxeslake.format import keys, logentry
 from sxeslake.format.logentry import Entry, PackAdded
 from sxeslake.format.pack import Footer
 from sxeslake.model import GIB, Progress
-from sxeslake.storage import ObjectInfo
+from sxeslake.storage import ObjectInfo, Versioned
 from sxeslake.upkeep import gc_plan
 from sxeslake.upkeep.durations import Span, moment
 from sxeslake.upkeep.gc_needs import needed_keys
@@ -123,7 +123,12 @@ class Collector:
                     continue
             self._delete(made)
         if not self._options.dry_run:
-            self.report.bytes_freed += self._vault.store.sweep(ORPHAN_AGE_S)
+            store = self._vault.store
+            self.report.bytes_freed += store.sweep(ORPHAN_AGE_S)
+            if self.report.bytes_freed and isinstance(store, Versioned) and store.keeps_versions():
+                self.report.later.append(
+                    "the bucket keeps old versions of what is deleted: not freed until the bucket's lifecycle runs"
+                )
         return self.report
 
     # --- planning ------------------------------------------------------------------------------------------------

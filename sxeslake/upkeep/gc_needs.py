@@ -15,6 +15,7 @@ from sxeslake.format import keys
 from sxeslake.format.logentry import ManifestAdded
 from sxeslake.format.manifest import CHUNK, Manifest
 from sxeslake.upkeep.gc_plan import U8, U64, keys_of, union_sorted
+from sxeslake.vault.recipes import recipe_digests
 from sxeslake.vault.state import Version
 from sxeslake.vault.vault import Vault
 
@@ -28,7 +29,8 @@ def needed_keys(vault: Vault, versions: Sequence[Version]) -> U64:
     for version in versions:
         of_manifest[version.archive.manifest].append(version)
     jobs = (_job(vault, vault.state.manifest(name), own) for name, own in of_manifest.items())
-    return union_sorted(list(in_order(jobs, threads=vault.threads, in_flight=_MANIFESTS_AT_ONCE)))
+    recipes = keys_of(recipe_digests([version.archive for version in versions]))
+    return union_sorted([np.unique(recipes), *in_order(jobs, threads=vault.threads, in_flight=_MANIFESTS_AT_ONCE)])
 
 
 def _job(vault: Vault, record: ManifestAdded, versions: Sequence[Version]) -> Callable[[], U64]:

@@ -134,9 +134,9 @@ def _one_copy(digests: U8, keys: U64, live: Bools, pack: U32, filled: npt.NDArra
     rows = np.flatnonzero(live)
     rows = rows[np.argsort(keys[rows], kind="stable")]
     twin = np.flatnonzero(keys[rows[1:]] == keys[rows[:-1]])
+    twin = twin[(digests[rows[twin]] == digests[rows[twin + 1]]).all(axis=1)]
     if not len(twin):
         return chosen, home
-    twin = twin[(digests[rows[twin]] == digests[rows[twin + 1]]).all(axis=1)]
     same = np.zeros(len(rows), np.bool_)  # as the row before
     same[twin + 1] = True
     group = np.cumsum(~same)

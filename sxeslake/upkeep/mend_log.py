@@ -12,6 +12,7 @@ from sxeslake.errors import DamagedLakeError, ObjectNotFoundError
 from sxeslake.format import checkpoint, correction, keys, logentry
 from sxeslake.format.checkpoint import Stored
 from sxeslake.storage import Store
+from sxeslake.upkeep import stand_in
 from sxeslake.upkeep.report import Lost, Mended
 from sxeslake.vault import lakedoc, log, segments
 from sxeslake.vault.state import LogRecord
@@ -21,7 +22,8 @@ from sxeslake.vault.vault import Vault
 class LogMender:
     """Puts back what is damaged or missing below `log/`."""
 
-    def __init__(self, vault: Vault, others: Sequence[Store], *, dry_run: bool) -> None:
+    def __init__(self, vault: Vault, others: Sequence[Store], tool: str, *, dry_run: bool) -> None:
+        self._tool = tool
         self._vault, self._store, self._others, self._dry_run = vault, vault.store, others, dry_run
         self.mended: list[Mended] = []
         self.lost: list[Lost] = []
@@ -52,7 +54,7 @@ class LogMender:
         for number in sorted(numbers):
             found = next((record for record in self._candidates(number) if self._fits(record)), None)
             if found is None:
-                self.lost.append(Lost(keys.log_key(number), None, "no cache, checkpoint or lake has this entry"))
+                self._stand_in(number)
                 continue
             if found.body is not None:
                 needed = logentry.body_of(found.data, where=keys.log_key(number))
@@ -60,6 +62,30 @@ class LogMender:
                     self._replace(keys.body_key(needed[0]), found.body)
             self._replace(keys.log_key(number), found.data)
             self.mended.append(Mended("log", keys.log_key(number), "its own bytes put back"))
+
+    def _stand_in(self, number: int) -> None:
+        """Nobody has the entry: another takes its place, so that those behind it can be read."""
+        key = keys.log_key(number)
+        try:
+            entry = stand_in.stand_in(self._vault, number, self._tool)
+        except (DamagedLakeError, ObjectNotFoundError):  # the one before is lost, too, and was not put back
+            entry = None
+        named = next((damage.names for damage in self._vault.damage if damage.number == number), [])
+        again = [] if entry is None else log.named_by(entry)
+        self.lost.append(Lost(key, None, "no cache, checkpoint or lake has this entry"))
+        self.lost += [
+            Lost(name, None, "its log entry is lost; ingest it again, what is stored of it is used")
+            for name in named
+            if name not in again
+        ]
+        if entry is None or self._dry_run:
+            return
+        data, body = logentry.dump(entry)
+        if body is not None:
+            self._replace(keys.body_key(body[0]), body[1])
+        self._replace(key, data)
+        found = f"{len(entry.packs)} packs, {len(again)} archives found again"
+        self.mended.append(Mended("log", key, f"an entry stands for it: {found}"))
 
     def _replace(self, key: str, data: bytes) -> None:
         if not self._dry_run:

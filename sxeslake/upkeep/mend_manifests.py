@@ -1,4 +1,4 @@
-"""Mending member tables: what is left of them, else the archive itself, offered again, or another lake's table of it."""
+"""Mending member tables: from what is left of them, from the archive, offered again, or from another lake."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from blake3 import blake3
 
 from sxeslake.errors import DamagedLakeError, ObjectNotFoundError
 from sxeslake.format import identity, keys
-from sxeslake.format.logentry import ManifestAdded, Moved
+from sxeslake.format.logentry import ArchiveAdded, ManifestAdded, Moved
 from sxeslake.format.manifest import Blob, Hint, Manifest, ManifestBuilder, Row, footer_bytes
 from sxeslake.format.rows import tables_of
 from sxeslake.model import Digest
 from sxeslake.upkeep.offers import ids_of
+from sxeslake.vault.recipes import recipe_digests
 from sxeslake.vault.state import Version
 from sxeslake.vault.vault import Vault
 
@@ -41,14 +42,26 @@ def salvaged(vault: Vault, manifest_id: str, versions: Sequence[Version]) -> Fou
     return found
 
 
+def content_of(vault: Vault, record: ManifestAdded, archive: ArchiveAdded) -> tuple[str, str] | None:
+    """Both ids of the rows that a record of the log points at; None where they cannot be read."""
+    try:
+        data = vault.store.get(keys.manifest_key(record.id))
+        manifest = Manifest(record.id, len(data), data[len(data) - record.footer_bytes :])
+        groups = range(archive.first_group, archive.first_group + archive.groups)
+        return _ids(list(manifest.rows(manifest.table(groups, [(0, data)]))))
+    except (DamagedLakeError, ObjectNotFoundError):
+        return None
+
+
 def is_of(version: Version, rows: Sequence[Row]) -> bool:
     """Whether rows, by path, are those of a version: contents, names, order, times."""
+    return _ids(rows) == ids_of(version.archive)
+
+
+def _ids(rows: Sequence[Row]) -> tuple[str, str]:
     ordered = sorted(rows, key=lambda row: row.ordinal)
-    ids = (
-        identity.content_id((row.member, row.digest) for row in rows),
-        identity.layout_id(row.member for row in ordered),
-    )
-    return ids == ids_of(version.archive)
+    contents = identity.content_id((row.member, row.digest) for row in rows)
+    return contents, identity.layout_id(row.member for row in ordered)
 
 
 class NewManifest:
@@ -62,7 +75,8 @@ class NewManifest:
 
     def add(self, version: Version, rows: Sequence[Row]) -> None:
         """A version's rows, with hints that hold now."""
-        digests = list({blob.digest for row in rows for blob in row.blobs})
+        recipe = {digest.tobytes() for digest in recipe_digests([version.archive])}
+        digests = list({blob.digest for row in rows for blob in row.blobs} | recipe)
         live = set(self._vault.state.packs())
         known = self._vault.index.find([digest for digest in digests if digest not in self._places], live=live)
         packs = set()
@@ -73,6 +87,8 @@ class NewManifest:
                 packs.add(hint.pack)
             return hint
 
+        for digest in recipe:
+            hint_of(Blob(digest, 0, None))
         where = self._builder.add(tables_of(rows, hint_of, self._builder))
         self.moved.append(
             Moved(
@@ -83,7 +99,7 @@ class NewManifest:
                 where.groups,
                 where.rows,
                 tuple(sorted(packs)),
-            )  # fmt: skip
+            )
         )
 
     def finish(self) -> ManifestAdded:

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
 import zlib
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import NamedTuple, Protocol
+from typing import BinaryIO, NamedTuple, Protocol, cast
 
 from blake3 import blake3
 
-from sxeslake.archive.container import open_container
+from sxeslake.archive.container import Container, open_container
+from sxeslake.archive.exact.proving import Terms, prove
 from sxeslake.archive.parallel import in_order
-from sxeslake.errors import DamagedLakeError, NotFoundError
+from sxeslake.errors import DamagedLakeError, InputError, NotFoundError
 from sxeslake.format import identity
 from sxeslake.format.logentry import ArchiveAdded
 from sxeslake.format.manifest import NO_DIGEST, Blob, Row
 from sxeslake.format.rows import by_path
 from sxeslake.model import Digest, Job, Member, Piece
+from sxeslake.vault.recipes import RECIPE_PATH
 from sxeslake.vault.vault import Vault
 
 _AT_ONCE = 256  # blobs asked of another lake at once
@@ -56,8 +61,19 @@ class Spool:
         self._file.close()
 
 
-class Tables(dict[tuple[str, str], list[Row]]):
-    """Member tables that were found, by content id and layout id."""
+@dataclass(slots=True)
+class Search:
+    """What is looked for, and what has been found of it: blobs go to the spool, rows (by path) into `tables`."""
+
+    spool: Spool
+    blobs: set[Digest]
+    tables: dict[tuple[str, str], list[Row] | None]  # by content id and layout id
+    recipes: set[str]  # SHA-256 of files whose recipe is lost
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing is left to look for."""
+        return all(digest in self.spool for digest in self.blobs) and None not in self.tables.values()
 
 
 class Offer(Protocol):
@@ -65,8 +81,8 @@ class Offer(Protocol):
 
     name: str
 
-    def search(self, wanted: set[Digest], spool: Spool, tables: dict[tuple[str, str], list[Row] | None]) -> None:
-        """Put what is wanted and found here into `spool`, and the rows of archives that `tables` asks for into it."""
+    def search(self, search: Search) -> None:
+        """Add what is found here."""
 
 
 class LakeOffer:
@@ -76,10 +92,11 @@ class LakeOffer:
         self.vault = vault
         self.name = vault.store.url
 
-    def search(self, wanted: set[Digest], spool: Spool, tables: dict[tuple[str, str], list[Row] | None]) -> None:
+    def search(self, search: Search) -> None:
         """Blobs by its index, member tables by its log."""
+        spool, tables = search.spool, search.tables
         self.vault.sync_index()
-        left = sorted(digest for digest in wanted if digest not in spool)
+        left = sorted(digest for digest in search.blobs if digest not in spool)
         for start in range(0, len(left), _AT_ONCE):
             found = self.vault.find(left[start : start + _AT_ONCE])
             for digest, data in zip(found, self.vault.blobs.fetch_some(list(found.values())), strict=True):
@@ -107,8 +124,9 @@ class ArchiveOffer:
         self.name = str(path)
         self._path, self._chunk_bytes, self._threads = path, chunk_bytes, threads
 
-    def search(self, wanted: set[Digest], spool: Spool, tables: dict[tuple[str, str], list[Row] | None]) -> None:
-        """Reads it whole, once."""
+    def search(self, search: Search) -> None:
+        """Reads it whole, once; again, where its recipe is wanted."""
+        wanted, spool, tables = search.blobs, search.spool, search.tables
         with open_container(self._path) as container:
             members = container.members
             layout = identity.layout_id(members)
@@ -125,6 +143,23 @@ class ArchiveOffer:
                 key = identity.content_id((row.member, row.digest) for row in rows), layout
                 if key in tables:
                     tables[key] = rows
+            if search.recipes and not search.done and self._path.is_file():
+                self._find_recipe(container, search)
+
+    def _find_recipe(self, container: Container, search: Search) -> None:
+        """How the very file is made again, if that comes out as it did."""
+        with self._path.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        if sha256 not in search.recipes:
+            return
+        for terms in (Terms(threads=self._threads), Terms(threads=self._threads, any_cost=True)):
+            with TemporaryFile(prefix="sxeslake-") as made, suppress(InputError):
+                prove(container, self._path, sha256, cast("BinaryIO", made), terms)
+                made.seek(0)
+                while data := made.read(self._chunk_bytes):
+                    digest = blake3(data).digest()
+                    if digest in search.blobs:
+                        search.spool.put(digest, RECIPE_PATH, data)
 
 
 def _hashing(job: Job) -> Callable[[], list[_Hashed]]:
@@ -171,9 +206,7 @@ class _Reader:
 
 
 def _with_crc(member: Member, crc32: int | None) -> Member:
-    return Member(
-        member.path, member.kind, member.size, member.modified_ns, member.attributes, crc32, member.dos_time, member.raw_name
-    )  # fmt: skip
+    return replace(member, crc32=crc32)
 
 
 def ids_of(archive: ArchiveAdded) -> tuple[str, str]:

@@ -25,21 +25,24 @@ from sxeslake.upkeep.findings import Findings
 from sxeslake.upkeep.mend_log import LogMender
 from sxeslake.upkeep.mend_manifests import Found, NewManifest, salvaged
 from sxeslake.upkeep.mend_packs import PackMender, places_of
-from sxeslake.upkeep.offers import ArchiveOffer, LakeOffer, Offer, Spool, ids_of
+from sxeslake.upkeep.offers import ArchiveOffer, LakeOffer, Offer, Search, Spool, ids_of
 from sxeslake.upkeep.report import Lost, Mended, RepairReport, VerifyReport
 from sxeslake.upkeep.verify import Verifier
 from sxeslake.upkeep.verify_log import LogCheck
 from sxeslake.upkeep.verify_packs import Extent
 from sxeslake.vault.commit import blank_entry
 from sxeslake.vault.packing import Written
+from sxeslake.vault.recipes import recipe_digests
 from sxeslake.vault.state import Head, Version
 from sxeslake.vault.vault import Vault
 
 U8 = npt.NDArray[np.uint8]
 
+_RECIPE_LOST = "how its very file is made again is lost; `sxeslake exact` with the file finds that out anew"
+
 
 class _Tables(NamedTuple):
-    """Member tables of the versions that damage touches: as arrays of blobs, and rows of those that are written anew."""
+    """Member tables of the versions that damage touches: blobs as arrays, rows of what is written anew."""
 
     blobs: dict[str, U8]
     rows: Found
@@ -89,7 +92,7 @@ class Repair:
             return
         self.report.problems += len(seen.problems) if not self._dry_run else 0  # a dry run meets them again
         others = [offer.vault.store for offer in self._offers if isinstance(offer, LakeOffer)]
-        mender = LogMender(self._vault, others, dry_run=self._dry_run)
+        mender = LogMender(self._vault, others, self._tool, dry_run=self._dry_run)
         if found.lake_file:
             mender.lake_file()
         mender.entries(found.log_entries)
@@ -106,19 +109,21 @@ class Repair:
         mender = PackMender(self._vault, findings)
         spool = Spool()
         try:
-            asked: dict[tuple[str, str], list[Row] | None] = {ids_of(v.archive): None for v in tables.unreadable}
             wanted = mender.wanted(tables.blobs.values())
-            self._search(wanted, spool, asked)
+            asked: dict[tuple[str, str], list[Row] | None] = {ids_of(v.archive): None for v in tables.unreadable}
+            search = Search(spool, wanted, asked, _recipes_lost(versions, wanted))
+            self._search(search)
             # Tables that were found name blobs in their turn, which may be lost as well.
             for version in list(tables.unreadable):
                 rows = asked[ids_of(version.archive)]
                 if rows is not None:
                     tables.rows[version.name] = rows
-                    tables.blobs[version.name] = _blobs_of_rows(rows)
+                    recipe = recipe_digests([version.archive])
+                    tables.blobs[version.name] = np.concatenate((_blobs_of_rows(rows), recipe))
                     tables.unreadable.remove(version)
             more = mender.wanted(tables.blobs.values()) - wanted
             if more:
-                self._search(more, spool, {})
+                self._search(Search(spool, more, {}, _recipes_lost(versions, more)))
             wanted |= more
             self._list_lost({digest for digest in wanted if digest not in spool}, versions, tables)
             self._commit(findings, mender, tables, versions, spool, wanted)
@@ -147,14 +152,17 @@ class Repair:
                 tables.unreadable.append(version)
             else:
                 tables.blobs[version.name] = blobs_of(self._vault.manifests.table(version))
+            if version.name in tables.blobs:
+                recipe = recipe_digests([version.archive])
+                tables.blobs[version.name] = np.concatenate((tables.blobs[version.name], recipe))
         return tables
 
-    def _search(self, wanted: set[Digest], spool: Spool, asked: dict[tuple[str, str], list[Row] | None]) -> None:
+    def _search(self, search: Search) -> None:
         for offer in self._offers:
-            if all(digest in spool for digest in wanted) and all(rows is not None for rows in asked.values()):
+            if search.done:
                 return
             try:
-                offer.search(wanted, spool, asked)
+                offer.search(search)
             except (InputError, OSError) as error:
                 self.report.lost.append(Lost(offer.name, None, f"this offer cannot be read: {error}"))
 
@@ -176,6 +184,8 @@ class Repair:
                 for row in rows
                 if any(blob.digest in lost for blob in row.blobs)
             ]
+            if _needs_recipe(version, lost):
+                self.report.lost.append(Lost(version.name, None, _RECIPE_LOST))
 
     # --- the commit ----------------------------------------------------------------------------------------------
 
@@ -183,7 +193,7 @@ class Repair:
         self, findings: Findings, mender: PackMender, tables: _Tables, versions: Sequence[Version], spool: Spool,
         wanted: set[Digest],
     ) -> None:  # fmt: skip
-        packs = self._worth_it(findings, mender, spool, wanted)
+        packs = self._worth_it(mender, spool, wanted, versions)
         for pack_id in set(mender.remains) - set(packs):
             del mender.remains[pack_id]
         gone = [name for name, left in findings.manifests.items() if not any(v in tables.unreadable for v in left)]
@@ -205,20 +215,39 @@ class Repair:
             if version.name in tables.rows:
                 new.add(version, tables.rows[version.name])
         manifests = (new.finish(),) if new.moved else ()
+        anew = {(item.sample, item.version) for item in new.moved}
+        without = {digest for digest in wanted if digest not in spool}
         moved = [*new.moved, *(self._extended(version, written) for version in stray)]
+        moved += [
+            self._extended(version, ())
+            for version in versions
+            if version not in stray
+            and (version.sample, version.version) not in anew
+            and _needs_recipe(version, without)
+            and version not in tables.unreadable
+        ]
+        lacking = {(version.sample, version.version) for version in versions if _needs_recipe(version, without)}
+        moved = [
+            replace(item, recipe={"reason": _RECIPE_LOST}) if (item.sample, item.version) in lacking else item
+            for item in moved
+        ]
         made = {item.record.id for item in written}
         replaced = {item: tuple(sorted(made | mender.elsewhere)) for item in packs}
         self._vault.index.add([item.footer for item in written])
         record = self._vault.commit(self._entry(written, replaced, manifests, moved, gone))
         self.report.commit = record.entry.number if record is not None else None
 
-    def _worth_it(self, findings: Findings, mender: PackMender, spool: Spool, wanted: set[Digest]) -> list[str]:
+    def _worth_it(
+        self, mender: PackMender, spool: Spool, wanted: set[Digest], versions: Sequence[Version]
+    ) -> list[str]:
         """The damaged packs that can be written anew with something gained; others stay, for a better offer."""
+        needed = self._vault.state.resolved(sorted({item for version in versions for item in version.archive.needs}))
         return [
             pack_id
             for pack_id, item in mender.remains.items()
-            if (len(spool) or len(item.footer.digests))
-            and (not (bad := item.digests(good=False)) or bad - wanted or any(digest in spool for digest in bad))
+            if pack_id not in needed
+            or ((len(spool) or len(item.footer.digests))
+            and (not (bad := item.digests(good=False)) or bad - wanted or any(digest in spool for digest in bad)))
         ]
 
     def _needed(self, tables: _Tables) -> npt.NDArray[np.uint64]:
@@ -253,6 +282,15 @@ class Repair:
             )  # fmt: skip
 
         return build
+
+
+def _needs_recipe(version: Version, digests: set[Digest]) -> bool:
+    return any(digest.tobytes() in digests for digest in recipe_digests([version.archive]))
+
+
+def _recipes_lost(versions: Sequence[Version], wanted: set[Digest]) -> set[str]:
+    """The files whose recipe is among what is wanted, by their SHA-256."""
+    return {str(version.archive.source.get("sha256")) for version in versions if _needs_recipe(version, wanted)}
 
 
 def _blobs_of_rows(rows: Sequence[Row]) -> U8:

@@ -12,7 +12,7 @@ from sxeslake.format import identity, keys
 from sxeslake.format.logentry import ManifestAdded, PackAdded
 from sxeslake.format.manifest import Manifest
 from sxeslake.model import Progress
-from sxeslake.upkeep.digests import U64, among, blobs_of, keys_of
+from sxeslake.upkeep.digests import U64, among, keys_of, needed_by
 from sxeslake.upkeep.findings import Findings
 from sxeslake.upkeep.report import Problem, VerifyReport
 from sxeslake.upkeep.verify_log import LogCheck
@@ -107,7 +107,7 @@ class Verifier:
         except DamagedLakeError as error:
             self._manifest_is_bad(version.archive.manifest, error.what, [version])
             return
-        wanted = np.unique(keys_of(blobs_of(table)))
+        wanted = np.unique(keys_of(needed_by(version.archive, table)))
         lost = int((~among(wanted, known)).sum())
         if lost:
             self.findings.lost[version.name] = version
@@ -141,6 +141,7 @@ class Verifier:
 
     def _names_any(self, version: Version, wanted: U64) -> bool:
         try:
-            return bool(among(keys_of(blobs_of(self._vault.manifests.table(version))), wanted).any())
+            table = self._vault.manifests.table(version)
+            return bool(among(keys_of(needed_by(version.archive, table)), wanted).any())
         except (DamagedLakeError, ObjectNotFoundError):
             return True  # its member table is damaged too

@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
+from typing import NamedTuple
 
 from blake3 import blake3
 
@@ -16,8 +17,8 @@ from sxeslake.format import frame, keys
 from sxeslake.format.manifest import Blob, Hint
 from sxeslake.model import MIB, Digest
 from sxeslake.storage import Store
+from sxeslake.vault.blobcache import FrameCache, FrameKey
 
-FrameKey = tuple[str, int, int]  # pack, offset, length
 Locate = Callable[[Sequence[Blob]], dict[Digest, Blob]]
 
 MAX_FRAME_BYTES = 80 * MIB  # stored; a frame decodes to at most 64 MiB, and a manifest can claim anything
@@ -25,11 +26,25 @@ _CACHE_BYTES = 64 * MIB
 _TASK_BYTES = MIB  # hashed by one task
 
 
+class _Frames(NamedTuple):
+    """Frames decoded, None for one that is damaged or not there; as they came from the lake; those from the disk."""
+
+    decoded: dict[FrameKey, bytes | None]
+    fetched: list[tuple[FrameKey, bytes]]
+    held: set[FrameKey]
+
+
 class BlobReader:
     """Fetches, decodes and proves blobs; shared frames are decoded once and kept for a while."""
 
-    def __init__(self, store: Store, translate: Locate, relocate: Locate, threads: int) -> None:
-        """`translate` knows, without asking for the head, where blobs of condemned packs went; `relocate` asks."""
+    def __init__(
+        self, store: Store, translate: Locate, relocate: Locate, threads: int, disk: FrameCache | None = None
+    ) -> None:
+        """`translate` knows, without asking for the head, where blobs of condemned packs went; `relocate` asks.
+
+        `disk` keeps what was fetched for the next process.
+        """
+        self._disk = disk
         self._store, self._translate, self._relocate = store, translate, relocate
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="decode")
         self._cache: OrderedDict[FrameKey, bytes] = OrderedDict()
@@ -39,6 +54,8 @@ class BlobReader:
     def close(self) -> None:
         """Stop the threads."""
         self._pool.shutdown(cancel_futures=True)
+        if self._disk is not None:
+            self._disk.close()
 
     def fetch(self, blobs: Sequence[Blob]) -> list[bytes]:
         """The bytes of some blobs, in order; DamagedLakeError rather than a wrong byte.
@@ -64,9 +81,9 @@ class BlobReader:
             found = [mended[blob.digest] if data is None else data for blob, data in zip(blobs, found, strict=True)]
         return found
 
-    def _read(self, blobs: Sequence[Blob]) -> list[bytes | None]:
+    def _read(self, blobs: Sequence[Blob], *, by_cache: bool = True) -> list[bytes | None]:
         needed = {_frame_of(blob.hint) for blob in blobs if blob.hint is not None and _sane(blob.hint)}
-        frames = self._frames(needed)
+        frames, fetched, held = self._frames(needed, by_cache=by_cache)
 
         def proved(blob: Blob) -> bytes | None:
             raw = frames.get(_frame_of(blob.hint)) if blob.hint is not None else None
@@ -76,21 +93,44 @@ class BlobReader:
             data = raw if start == 0 and blob.size == len(raw) else raw[start : start + blob.size]
             return data if blake3(data).digest() == blob.digest else None
 
-        return list(chain.from_iterable(self._pool.map(lambda part: list(map(proved, part)), _shares(blobs))))
+        found = list(chain.from_iterable(self._pool.map(lambda part: list(map(proved, part)), _shares(blobs))))
+        if self._disk is None:
+            return found
+        wrong = {
+            _frame_of(blob.hint)
+            for blob, data in zip(blobs, found, strict=True)
+            if data is None and blob.hint is not None
+        }
+        self._disk.put([(key, body) for key, body in fetched if key not in wrong and frames[key] is not None])
+        if wrong & held:  # not the lake's fault, perhaps: it is asked before anybody hears of it
+            self._drop(wrong & held)
+            return self._read(blobs, by_cache=False)
+        return found
 
-    def _frames(self, needed: set[FrameKey]) -> dict[FrameKey, bytes | None]:
+    def _drop(self, frames: set[FrameKey]) -> None:
+        """Forget frames in memory and on disk."""
+        if self._disk is not None:
+            self._disk.drop(frames)
+        with self._lock:
+            for key in frames:
+                self._cached_bytes -= len(self._cache.pop(key, b""))
+
+    def _frames(self, needed: set[FrameKey], *, by_cache: bool) -> _Frames:
         frames: dict[FrameKey, bytes | None] = {}
         with self._lock:
             for key in needed & self._cache.keys():
                 self._cache.move_to_end(key)
                 frames[key] = self._cache[key]
-        fetch = sorted(needed - frames.keys())
-        bodies = self._bodies(fetch)
-        for key, raw in zip(fetch, self._pool.map(_decoded, fetch, bodies), strict=True):
+        decode = sorted(needed - frames.keys())
+        held = self._disk.get(decode) if self._disk is not None and by_cache else {}
+        fetch = [key for key in decode if key not in held]
+        came = dict(zip(fetch, self._bodies(fetch), strict=True))
+        bodies = [held[key] if key in held else came[key] for key in decode]
+        for key, raw in zip(decode, self._pool.map(_decoded, decode, bodies), strict=True):
             frames[key] = raw
             if raw is not None:
                 self._keep(key, raw)
-        return frames
+        return _Frames(frames, [(key, body) for key, body in came.items() if body is not None], set(held))
 
     def _bodies(self, wanted: Sequence[FrameKey]) -> list[bytes | None]:
         ranges = [(keys.pack_key(pack), offset, offset + length) for pack, offset, length in wanted]

@@ -16,7 +16,14 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 
-from sxeslake.errors import ConflictError, DeadObjectsError, ObjectExistsError, ObjectNotFoundError, UnreachableError
+from sxeslake.errors import (
+    ConflictError,
+    DamagedLakeError,
+    DeadObjectsError,
+    ObjectExistsError,
+    ObjectNotFoundError,
+    UnreachableError,
+)
 from sxeslake.format import keys, logentry
 from sxeslake.format.logentry import Entry
 from sxeslake.model import MIB
@@ -61,6 +68,7 @@ def commit(store: Store, state: State, build: Callable[[Head], Entry | None]) ->
         if entry is None:
             return None
         _check_alive(store, state, entry)
+        _check_gap(store, entry.number)
         record = _record(store, entry)
         try:
             store.create(keys.log_key(entry.number), record.data)
@@ -77,6 +85,15 @@ def commit(store: Store, state: State, build: Callable[[Head], Entry | None]) ->
         state.apply([record])
         return record
     raise ConflictError(f"{_ATTEMPTS} other commits came first.", hint="Run the command again.")
+
+
+def _check_gap(store: Store, number: int) -> None:
+    """Refuse to fill a gap: an entry that was lost looks like the end of the log, and those behind it are true."""
+    if store.size(keys.log_key(number + 1)) is not None and store.size(keys.log_key(number)) is None:
+        raise DamagedLakeError(
+            f"log entry {number} is missing, and later ones are there.",
+            hint="Run `sxeslake verify`, then `sxeslake repair`.",
+        )
 
 
 def _entry_there(store: Store, number: int) -> LogRecord | None:

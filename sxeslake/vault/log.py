@@ -80,7 +80,7 @@ def sync(store: Store, state: State, gap: Gap | None = None) -> None:
         state.forget_everything()
         head = state.head()
     newest = find_head(store, head.number)
-    if gap is not None:
+    if gap is not None or newest == 0:  # a lake that looks empty may have lost its first entry
         newest = max(newest, listed_head(store))
     if newest - head.number >= _WORTH_A_CHECKPOINT:
         _fold_checkpoint(store, state, newest)

@@ -48,13 +48,14 @@ class Manifests:
         where = self.range_of(version)
         return self.groups(version, range(where.first_group, where.first_group + where.groups))
 
-    def groups(self, version: Version, groups: Sequence[int]) -> pa.Table:
-        """The rows of some row groups of a version."""
+    def groups(self, version: Version, groups: Sequence[int], *, listed: bool = False) -> pa.Table:
+        """The rows of some row groups of a version; `listed`: see `Manifest.table`."""
         manifest = self.open(version.archive.manifest)
         key = keys.manifest_key(version.archive.manifest)
         bounds = [manifest.group_bytes(group) for group in groups]
         bodies = self._store.get_ranges([(key, start, end) for start, end in bounds])
-        return manifest.table(groups, [(start, body) for (start, _), body in zip(bounds, bodies, strict=True)])
+        runs = [(start, body) for (start, _), body in zip(bounds, bodies, strict=True)]
+        return manifest.table(groups, runs, listed=listed)
 
     def between(self, version: Version, first: str, last: str) -> pa.Table:
         """The row groups of a version that can hold paths from `first` to `last`, both included."""

@@ -58,6 +58,20 @@ def find(state: State, text: str) -> Version:
     raise SampleNotFoundError(f"{ref.sample} has no version {ref.version}.", hint=f"There is {there}.")
 
 
+def find_exactly(state: State, text: str) -> Version | None:
+    """As `find`, but None for a name that is not there: for those who try several."""
+    sample, at, word = text.rpartition("@")
+    for name, version in ((sample, word), (text, None)) if at else ((text, None),):
+        live = state.versions("status = 'live' AND v.sample = ?", (name,)) if name else []
+        if live and version is None:
+            return live[-1]
+        number = number_of(state, Ref(name, version)) if live and version else None
+        for candidate in live:
+            if candidate.version == number:
+                return candidate
+    return None
+
+
 def find_all(state: State, texts: Sequence[str], *, everything: bool = False) -> list[Version]:
     """The versions that names and globs mean, each once, in order."""
     wanted = ["*", *texts] if everything else list(texts)

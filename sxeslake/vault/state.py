@@ -335,11 +335,12 @@ def _fold(db: sqlite3.Connection, record: LogRecord) -> None:
         map(_version_row(number), range(len(entry.archives)), entry.archives),
     )
     for moved in entry.moved:
-        place = json.dumps({key: value for key, value in asdict(moved).items() if key not in ("sample", "version")})
-        db.execute(
-            "UPDATE versions SET record = json_patch(record, ?) WHERE sample = ? AND version = ?",
-            (place, moved.sample, moved.version),
-        )
+        name = moved.sample, moved.version
+        place = {key: value for key, value in asdict(moved).items() if key not in ("sample", "version", "recipe")}
+        sql = "UPDATE versions SET record = {} WHERE sample = ? AND version = ?"
+        db.execute(sql.format("json_patch(record, ?)"), (json.dumps(place), *name))
+        if moved.recipe is not None:  # whole: a patch would leave keys of the one before
+            db.execute(sql.format("json_set(record, '$.recipe', json(?))"), (json.dumps(moved.recipe), *name))
     for status, names in (("forgotten", entry.forgotten), ("live", entry.restored), ("collected", entry.collected)):
         db.executemany(
             "UPDATE versions SET status = ? WHERE sample = ? AND version = ? AND status <> 'collected'",

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from blake3 import blake3
@@ -21,18 +22,23 @@ from sxeslake.errors import (
     ObjectNotFoundError,
     SampleNotFoundError,
 )
-from sxeslake.format import keys, pack
+from sxeslake.format import keys
 from sxeslake.format.lakefile import LakeFile
 from sxeslake.format.logentry import Entry, PackAdded
-from sxeslake.format.manifest import Blob, Row
 from sxeslake.model import Digest
 from sxeslake.storage import Store
 from sxeslake.vault import lakedoc, log
-from sxeslake.vault.blobs import BlobReader
 from sxeslake.vault.commit import commit, utc_now
-from sxeslake.vault.index import BlobIndex
-from sxeslake.vault.manifests import Manifests
 from sxeslake.vault.state import Head, LogRecord, State, Version
+
+if TYPE_CHECKING:
+    from sxeslake.format.manifest import Blob, Row
+    from sxeslake.format.pack import Footer
+    from sxeslake.vault.blobs import BlobReader
+    from sxeslake.vault.index import BlobIndex
+    from sxeslake.vault.manifests import Manifests
+    from sxeslake.vault.ranges import RangeReader
+    from sxeslake.vault.readers import Readers
 
 _FOOTER_READERS = 16
 _FOOTERS_AT_ONCE = 64  # at most 2 MiB each: bounds the memory of building the index
@@ -54,15 +60,28 @@ def create_lake(store: Store, texts: dict[str, bytes]) -> LakeFile:
 class Vault:
     """The content-addressed truth of one lake."""
 
-    def __init__(self, store: Store, cache: Path | None, *, threads: int | None = None, tolerant: bool = False) -> None:
-        """`tolerant` opens a lake whose log or `lake.json` is damaged as far as it goes: for verify and repair."""
+    def __init__(
+        self,
+        store: Store,
+        cache: Path | None,
+        *,
+        threads: int | None = None,
+        tolerant: bool = False,
+        keep_bytes: int = 0,
+    ) -> None:
+        """`tolerant` opens a lake whose log or `lake.json` is damaged as far as it goes: for verify and repair.
+
+        `keep_bytes` bounds what of the fetched packs stays in the cache for the next process; 0 keeps none.
+        """
+        self._keep_bytes = keep_bytes if cache is not None else 0
         self.store = store
         self.threads = threads or os.cpu_count() or 1
         self.damage: list[log.Damage] = []  # log entries that are lost, where a tolerant vault had to pass over some
         self.file = lakedoc.read(store, tolerant=tolerant)
         self._cache, self._tolerant = cache, tolerant
         self._temporary: TemporaryDirectory[str] | None = None
-        self._sync_lock = threading.Lock()
+        self._sync_lock, self._readers_lock = threading.Lock(), threading.Lock()
+        self._readers: Readers | None = None
         self._open()
 
     def _open(self) -> None:
@@ -80,9 +99,6 @@ class Vault:
 
     def _open_folder(self) -> None:
         self.state = State(self.folder / "state.sqlite")
-        self.index = BlobIndex(self.folder / "index", self.state)
-        self.manifests = Manifests(self.store, self.state)
-        self.blobs = BlobReader(self.store, self._translate, self._relocate, self.threads)
 
     def reload(self) -> None:
         """Begin again, from a log that has been mended."""
@@ -114,7 +130,9 @@ class Vault:
         self.store.close()
 
     def _release(self) -> None:
-        self.blobs.close()
+        if self._readers is not None:
+            self._readers.blobs.close()
+            self._readers = None
         self.state.close()
         if self._temporary is not None:
             self._temporary.cleanup()
@@ -132,6 +150,45 @@ class Vault:
         """Bring an entry into the log; see `commit.commit`."""
         self.file.check_writable(self.store.url)
         return commit(self.store, self.state, build)
+
+    # --- readers, made when first asked for ----------------------------------------------------------------------
+
+    @property
+    def index(self) -> BlobIndex:
+        """Which blobs the lake holds, and where."""
+        return self._made().index
+
+    @property
+    def manifests(self) -> Manifests:
+        """The member tables of archive versions."""
+        return self._made().manifests
+
+    @property
+    def blobs(self) -> BlobReader:
+        """Fetches, decodes and proves blobs."""
+        return self._made().blobs
+
+    @property
+    def ranges(self) -> RangeReader:
+        """Reads parts of blobs."""
+        return self._made().ranges
+
+    def _made(self) -> Readers:
+        # numpy, pyarrow and the codecs take longer to load than `ls` takes to answer from the log.
+        from sxeslake.vault.readers import Readers  # noqa: PLC0415
+
+        with self._readers_lock:
+            if self._readers is None:
+                self._readers = Readers(
+                    self.store,
+                    self.state,
+                    self.folder,
+                    self._translate,
+                    self._relocate,
+                    self.threads,
+                    self._keep_bytes,
+                )
+            return self._readers
 
     # --- members and blobs ---------------------------------------------------------------------------------------
 
@@ -194,15 +251,17 @@ class Vault:
                 part = [live[pack_id] for pack_id in missing[start : start + _FOOTERS_AT_ONCE]]
                 self.index.add([footer for footer in readers.map(self._footer_if_whole, part) if footer is not None])
 
-    def _footer_if_whole(self, record: PackAdded) -> pack.Footer | None:
+    def _footer_if_whole(self, record: PackAdded) -> Footer | None:
         """A footer, or None where it is missing or damaged: its blobs are stored again, `verify` names it."""
         try:
             return self.footer(record)
         except (ObjectNotFoundError, DamagedLakeError):
             return None
 
-    def footer(self, record: PackAdded) -> pack.Footer:
+    def footer(self, record: PackAdded) -> Footer:
         """What a pack holds, read from its tail."""
+        from sxeslake.format import pack  # noqa: PLC0415 - as in `_made`
+
         key = keys.pack_key(record.id)
         start = record.bytes - record.footer_bytes
         data = self.store.get_range(key, start, record.bytes)

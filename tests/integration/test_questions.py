@@ -259,6 +259,8 @@ def test_annotations_are_said_found_and_pulled(ask_real: Ask) -> None:
         "standard", "scratched", "CuFeS2",
     }  # fmt: skip
     assert ask_real("query", "standards-for-condition", "--kv", "5", "--json").document[0]["material"] == "CuFeS2"
+    chosen = ask_real("query", "positions-by-condition", "--annotation", "remark=scratched", "--json").document
+    assert [row["position_uuid"] for row in chosen] == [uuid]
     assert [row["found_in"] for row in ask_real("find", "scratched", "--json").document] == ["annotation"]
     assert "role = standard, of all versions" in ask_real("show", "test").out
     pulled = ask_real("pull", "test", "-o", "out/test.pl7z", "--json").document

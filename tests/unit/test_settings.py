@@ -148,3 +148,18 @@ def test_the_file_is_json_with_other_keys_kept(own_folders: Path) -> None:
     document = json.loads(path.read_text())
     assert document["instruments"] == {"JXA-8530F": {"time_zone": "Europe/Paris"}}
     assert [file.name for file in path.parent.iterdir()] == ["config.json"]
+
+
+def test_time_zones_of_instruments(own_folders: Path) -> None:
+    settings.add_named_lake("facility", "s3://bucket/lake")
+    settings.set_time_zone("JXA-8530F", "Asia/Tokyo")
+    settings.set_time_zone("*", "UTC")
+    assert settings.time_zones() == {"*": "UTC", "JXA-8530F": "Asia/Tokyo"}
+    settings.set_time_zone("*", None)
+    assert settings.time_zones() == {"JXA-8530F": "Asia/Tokyo"}
+    assert list(settings.named_lakes()) == ["facility"]
+    with pytest.raises(UsageError, match="Did you mean Asia/Tokyo"):
+        settings.set_time_zone("JXA-8530F", "Asia/Tokio")
+    (own_folders / "config" / "config.json").write_text('{"time_zones": ["UTC"]}')
+    with pytest.raises(UsageError, match="cannot be read"):
+        settings.time_zones()

@@ -16,22 +16,19 @@ from sxeslake.archive.exact import encoders, programs, trial
 from sxeslake.archive.exact.packing import Packing
 from sxeslake.archive.exact.recipe import Column, Recipe, Skeleton, read_recipe, write_recipe
 from sxeslake.archive.exact.skeleton import Layout, layout_of
-from sxeslake.archive.exact.spec import STORE, Spec
+from sxeslake.archive.exact.spec import PROGRAMS, STORE, Spec
 from sxeslake.archive.parallel import in_order, usable_cpus
 from sxeslake.archive.ranged_file import RangedFile
-from sxeslake.errors import InputError, UnsupportedMethodError
-from sxeslake.model import MIB
+from sxeslake.errors import DamagedArchiveError, LimitExceededError, UnsupportedMethodError
+from sxeslake.model import KIB, MIB
 
 SAMPLES: Final = 5  # of each method
 COPY_BYTES: Final = MIB
 MAX_COST: Final = 0.05  # of the source: dearer recipes are kept only when asked for
 _RETRIED_UNITS: Final = 4096  # that the chosen encoder did not make: tried one by one with the others
 _HELD_BYTES: Final = 64 * MIB  # of one content
+_SHORT_BYTES: Final = 128 * KIB
 _RESIDUE: Final = -1
-
-
-class NoRecipeError(InputError):
-    """Why a file cannot be made again, or not at this price."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +55,10 @@ class Proved:
 
 
 def prove(container: Container, path: Path, sha256: str, out: BinaryIO, terms: Terms) -> Proved:
-    """Find the recipe of the file that is open as `container`, write it to `out`; NoRecipeError says why not."""
+    """Find the recipe of the file that is open as `container`, write it to `out`.
+
+    Raises UnsupportedMethodError where no encoder is found, LimitExceededError where it costs more than `terms` allow.
+    """
     return _Proof(container, path, terms).run(sha256, out)
 
 
@@ -87,14 +87,20 @@ class _Proof:
         layout = self._layout
         self._encoder[self._of_method("store")] = self._place(STORE)  # the file's own bytes are the content
         seconds = 0.0
+        likely: trial.Choice | None = None
+        method = -1
         for units in self._classes():
             choice = trial.choose(self._samples(file, units), self._deadline)
+            if not choice.specs and likely is not None and layout.method[units[0]] == method:
+                choice = likely  # the comparison tells whether large contents were packed like the small ones
+            likely, method = choice, int(layout.method[units[0]])
             if choice.specs:
                 self._encoder[units] = self._place(choice.specs[0])
                 self._made.append((units, choice.specs))
-                seconds += float(layout.raw[units].sum()) / choice.bytes_per_second
+                threads = 1 if choice.specs[0].program else self._terms.threads or usable_cpus()
+                seconds += float(layout.raw[units].sum()) / choice.bytes_per_second / threads
         self._check_cost()
-        self._check_time(seconds / (self._terms.threads or usable_cpus()))
+        self._check_time(seconds)
 
     def _of_method(self, name: str) -> Column:
         places = [place for place, method in enumerate(self._layout.methods) if method.name == name]
@@ -123,15 +129,19 @@ class _Proof:
         layout = self._layout
         size, packed = int(layout.raw[unit]), int(layout.packed[unit])
         method = layout.methods[int(layout.method[unit])]
-        content = b"".join(self._content(unit, min(size, trial.prefix_bytes(method))))
-                shown = packed if len(content) == size else min(packed, 2 * len(content))
+        # of what shrinks so well, a prefix gives too few bytes to compare
+        is_short = packed <= _SHORT_BYTES and size <= encoders.WHOLE_BYTES
+        most = size if is_short else min(size, trial.prefix_bytes(method))
+        content = b"".join(self._content(unit, most))
+        shown = packed if len(content) == size else min(packed, 2 * len(content))
         return trial.Sample(method, content, file.read(int(layout.offset[unit]), shown), size)
 
     def _content(self, unit: int, most: int) -> Iterator[bytes]:
         """The first bytes of a unit's content."""
         first, end = self._layout.first[unit : unit + 2].tolist()
         members = self._layout.members[first:end].tolist()
-        parts = self._streamed(set(members)) if int(self._layout.raw[unit]) > _HELD_BYTES else map(self._container.read, members)
+        is_small = int(self._layout.raw[unit]) <= _HELD_BYTES
+        parts = map(self._container.read, members) if is_small else self._streamed(set(members))
         for part in parts:
             data = part[:most]
             most -= len(data)
@@ -158,7 +168,7 @@ class _Proof:
             with Packing(judge, threads=self._terms.threads) as packing:
                 self._feed(packing)
         except UnsupportedMethodError as error:
-            raise NoRecipeError(f"the encoder failed: {error.what}") from error
+            raise UnsupportedMethodError(f"the encoder failed: {error.what}") from error
         self._encoder[judge.different] = _RESIDUE
         self._check_cost(after_retry=len(judge.different) <= _RETRIED_UNITS)
 
@@ -166,20 +176,22 @@ class _Proof:
         layout = self._layout
         unit_of = np.full(len(self._container.members), _RESIDUE, np.int64)
         unit_of[layout.members] = np.repeat(np.arange(len(layout)), np.diff(layout.first))
-        encoder = self._encoder.copy()
-        raw = layout.raw
+        known: list[Spec | None] = [None if spec == STORE else spec for spec in self._specs]
+        specs = [known[code] if code >= 0 else None for code in self._encoder.tolist()]
+        units, raw = unit_of.tolist(), layout.raw.tolist()
         current, left = _RESIDUE, 0
         results = in_order(self._container.jobs(), threads=self._terms.threads)
         try:
             for pieces in results:
                 self._check_time(0)
                 for piece in pieces:
-                    unit = int(unit_of[piece.member])
-                    if unit < 0 or encoder[unit] < 0 or self._specs[encoder[unit]] == STORE:
+                    unit = units[piece.member]
+                    spec = specs[unit] if unit >= 0 else None
+                    if spec is None:
                         continue
                     if unit != current:
-                        current, left = unit, int(raw[unit])
-                        packing.begin(unit, self._specs[encoder[unit]], left)
+                        current, left = unit, raw[unit]
+                        packing.begin(unit, spec, left)
                     packing.write(piece.data)
                     left -= len(piece.data)
                     if not left:
@@ -228,19 +240,19 @@ class _Proof:
         residue, size = self._residue(), self._layout.size
         if self._terms.any_cost or after_retry or residue <= MAX_COST * size:
             return
-        raise NoRecipeError(self._resisting(residue))
+        raise UnsupportedMethodError(self._resisting(residue))
 
     def _resisting(self, residue: int) -> str:
         share = f"{100 * residue / max(1, self._layout.size):.0f} %"
         if not any(spec != STORE for spec in self._specs):
-            lacking = sorted({"7-Zip", "Info-ZIP's zip"} - {name for name in ("7-Zip", "Info-ZIP's zip") if programs.find_program(name)})
+            lacking = [name for name in sorted(set(PROGRAMS.values())) if programs.find_program(name) is None]
             hint = f" ({' and '.join(lacking)} not installed here)" if lacking else ""
             return f"no known encoder makes its packed data{hint}"
         return f"no known encoder makes {share} of it"
 
     def _check_time(self, needed: float) -> None:
         if monotonic() + needed > self._deadline:
-            raise NoRecipeError(f"takes too long for an ingest{_about(needed)}; `sxeslake exact` finds the recipe")
+            raise LimitExceededError(f"takes too long for an ingest{_about(needed)}; `sxeslake exact` finds the recipe")
 
     # the recipe
 
@@ -262,24 +274,43 @@ class _Proof:
         write_recipe(recipe, _skeleton(file, recipe), out)
         size = out.tell() - begin
         if not self._terms.any_cost and size > MAX_COST * layout.size:
-            raise NoRecipeError(f"its recipe would take {100 * size / layout.size:.0f} % of it")
+            raise LimitExceededError(f"its recipe would take {100 * size / layout.size:.0f} % of it")
         out.seek(begin)
         _check_written(file, out, sha256, str(self._path))
         return Proved(recipe, size, self._residue())
+
+
+class _Window:
+    """A file that is read from front to back in small steps: few calls, a MiB in memory."""
+
+    def __init__(self, file: RangedFile) -> None:
+        self._file = file
+        self._start, self._held = 0, b""
+
+    def read(self, at: int, count: int) -> bytes:
+        """`count` bytes from `at`."""
+        inner = at - self._start
+        if 0 <= inner and inner + count <= len(self._held):
+            return self._held[inner : inner + count]
+        if count >= COPY_BYTES:
+            return self._file.read(at, count)
+        self._start, self._held = at, self._file.read(at, COPY_BYTES)
+        return self._held[:count]
 
 
 class _Judge:
     """Compares packed units with the file."""
 
     def __init__(self, file: RangedFile, layout: Layout) -> None:
-        self._file, self._layout = file, layout
+        self._file = _Window(file)
+        self._offset, self._packed = layout.offset.tolist(), layout.packed.tolist()
         self._unit, self._at, self._end, self._same = 0, 0, 0, True
         self.different: list[int] = []
 
     def begin(self, unit: int) -> None:
         self._unit, self._same = unit, True
-        self._at = int(self._layout.offset[unit])
-        self._end = self._at + int(self._layout.packed[unit])
+        self._at = self._offset[unit]
+        self._end = self._at + self._packed[unit]
 
     def part(self, data: bytes) -> None:
         if self._same:
@@ -293,10 +324,10 @@ class _Judge:
 
 def _skeleton(file: RangedFile, recipe: Recipe) -> Iterator[bytes]:
     """The stretches between units, a MiB at most at a time."""
-    held, size = list[bytes](), 0
+    held, size, window = list[bytes](), 0, _Window(file)
     for at, length in _stretches(recipe):
         for start in range(at, at + length, COPY_BYTES):
-            part = file.read(start, min(COPY_BYTES, at + length - start))
+            part = window.read(start, min(COPY_BYTES, at + length - start))
             held.append(part)
             size += len(part)
         if size >= COPY_BYTES:
@@ -316,17 +347,17 @@ def _check_written(file: RangedFile, source: BinaryIO, sha256: str, where: str) 
     """Read the recipe back, join its skeleton with the file's units: the last proof, and that the file held still."""
     recipe = read_recipe(source, where=where)
     skeleton = Skeleton(source)
-    hasher = hashlib.sha256()
+    hasher, window = hashlib.sha256(), _Window(file)
     at = 0
     for gap, packed in zip(recipe.gaps.tolist(), [*recipe.packed.tolist(), 0], strict=True):
         for part in skeleton.take(gap):
             hasher.update(part)
         at += gap
         for start in range(at, at + packed, COPY_BYTES):
-            hasher.update(file.read(start, min(COPY_BYTES, at + packed - start)))
+            hasher.update(window.read(start, min(COPY_BYTES, at + packed - start)))
         at += packed
     if hasher.hexdigest() != sha256 or recipe.sha256 != sha256:
-        raise NoRecipeError("the file changed while its recipe was sought")
+        raise DamagedArchiveError("the file changed while its recipe was sought")
 
 
 def _tools(specs: tuple[Spec, ...]) -> tuple[str, ...]:

@@ -159,4 +159,3 @@ def _folder_method(folder: Folder) -> Method:
     if (filters and name not in ("lzma", "lzma2")) or len(coder.properties) < needed:
         return Method("other")
     return Method(name, coder.properties, bool(filters))
-

@@ -22,6 +22,7 @@ LARGE_BYTES: Final = 1 * MIB  # writers may treat larger contents in another way
 PREFIX_BYTES: Final = 512 * KIB  # of a content that is larger: what comes of its first part must agree
 DEFLATE_PREFIX_BYTES: Final = 1536 * KIB  # deflate is quicker to try, and our own blocks must show
 _AGREEING: Final = 0.25  # of what comes of a prefix: its last block is cut short, and differs
+_TELLING_BYTES: Final = 8 * KIB  # below this, many encoders agree
 _LEAST_AGREEING_BYTES: Final = 1 * KIB
 _FEED_BYTES: Final = 32 * KIB  # then what has come is compared: most candidates fail early
 _HINTED_LEVELS: Final = {0: (6, 7, 5, 8, 4, 3), 2: (9, 8), 4: (2, 3), 6: (1,)}  # by zip's flags for the level's class
@@ -90,7 +91,7 @@ def _in_process(samples: Sequence[Sample]) -> Iterator[_Result]:
             if makes(spec, sample):
                 hits.add(number)
             elif not hits:
-                break  # the samples come largest first: what fails the first will not serve
+                break  # the samples come the most telling first: what fails the first will not serve
         yield _Result(spec, hits, 0, tried / max(1e-6, monotonic() - began))
 
 
@@ -167,7 +168,9 @@ def makes(spec: Spec, sample: Sample) -> bool:
         made += encoder.finish()
     except (UnsupportedMethodError, lzma.LZMAError):
         return False
-    return made == sample.packed if sample.is_whole else agreed >= _LEAST_AGREEING_BYTES or bool(_agreement(made, sample))
+    if sample.is_whole:
+        return made == sample.packed
+    return agreed >= _LEAST_AGREEING_BYTES or bool(_agreement(made, sample))
 
 
 def _agreement(made: bytes | bytearray, sample: Sample) -> int:
@@ -258,10 +261,10 @@ def pick(sizes: Iterable[tuple[int, int]], wanted: int) -> list[int]:
     handy = [number for number, size in known if size <= 256 * KIB]
     if not handy:
         return [known[0][0]] if known else []
+    size_of = dict(known)
     places = {len(handy) - 1 - step * (len(handy) - 1) // max(1, wanted - 1) for step in range(wanted)}
-    return [handy[place] for place in sorted(places, reverse=True)]
-
-
+    chosen = [handy[place] for place in places]
+    return sorted(chosen, key=lambda number: (size_of[number] < _TELLING_BYTES, size_of[number]))
 
 
 def candidates(method: Method, size: int, first: Sequence[Spec]) -> list[Spec]:

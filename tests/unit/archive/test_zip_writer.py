@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sxeslake.archive import zip_writer
+from sxeslake.archive import zip_records, zip_writer
 from sxeslake.archive.container import create_writer, open_container
 from sxeslake.errors import InputError, UnsafeNameError, UsageError
 from sxeslake.model import Member
@@ -104,7 +104,7 @@ def test_large_members_have_their_sizes_in_the_local_header(tmp_path: Path, leve
 
 def test_zip64_only_where_it_is_needed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert b"PK\6\6" not in _written(MEMBERS)
-    monkeypatch.setattr(zip_writer, "MAX_32", 100_000)  # as if 4 GiB were reached after 100 kB
+    monkeypatch.setattr(zip_records, "MAX_32", 100_000)  # as if 4 GiB were reached after 100 kB
     monkeypatch.setattr(zip_writer, "LARGE_BYTES", 60_000)
     crowd = [*MEMBERS[:5], (Member("large", "file", 250_000), NOISE * 5), (Member("last", "file", 1), b"x")]
     archive = _written(crowd, level=0)

@@ -179,3 +179,26 @@ def test_time_zones_give_utc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     settings.set_time_zone("JXA-8530F", "Asia/Tokyo")
     with Lake(Vault(open_store(str(tmp_path / "lake")), None)) as lake:
         assert lake.query("analyses-by-condition").rows()[0]["acquired_at"].isoformat() == "2018-04-12T05:00:00+00:00"
+
+
+def test_what_was_said_of_a_forgotten_version_is_forgotten_with_it(lake: Lake) -> None:
+    lake.annotate("a@1", role="standard")
+    lake.annotate("a", role="unknown")
+    assert len(current(lake)) == 2
+    lake.forget("a@1")
+    assert [row["value"] for row in current(lake)] == ["unknown"]
+    assert lake.rebuild_catalog().equal
+    lake.restore("a@1")
+    assert len(current(lake)) == 2
+    assert lake.rebuild_catalog().equal
+
+
+def test_a_vault_that_is_opened_anew_is_followed(tmp_path: Path) -> None:
+    with init(str(tmp_path / "lake")) as lake:
+        lake.ingest(zip_of(tmp_path / "a.plzip", group(1)))
+    with Lake(Vault(open_store(str(tmp_path / "lake")), None)) as lake:
+        assert len(lake.positions()) == 2
+        before = lake._asked().database()._cache.folder
+        lake._vault.reload()  # as after a repair
+        assert len(lake.positions()) == 2
+        assert not before.exists()

@@ -94,6 +94,7 @@ def test_a_date_is_all_that_it_names(word: Any, start: dt.datetime, end: dt.date
         ({"since": "2018-13"}, "is not a date: month must be in 1..12"),
         ({"curent_na": 5}, 'no filter "curent_na". Did you mean "current_na"'),
         ({"zzz": 5}, 'no filter "zzz"'),
+        ({"annotation": "=standard"}, '"=standard" names no key'),
     ],
 )  # fmt: skip
 def test_messages_say_what_was_meant(words: dict[str, Any], message: str) -> None:
@@ -105,9 +106,16 @@ def test_every_filter_has_help_and_an_option() -> None:
     assert [each.option for each in FILTERS] == [
         "--kv", "--current-na", "--target-current-na", "--grating", "--spectrometer", "--instrument", "--operator",
         "--project", "--text", "--kind", "--accumulation", "--type", "--min-positions", "--since", "--until",
+        "--annotation",
     ]  # fmt: skip
     assert all(each.help.endswith((".", "…")) for each in FILTERS)
 
 
 def test_filters_are_told_from_other_words() -> None:
     assert filter_words({"kv": 5, "match": "any", "radius": 3}) == {"kv": 5, "match": "any"}
+
+
+def test_annotations_are_keys_with_or_without_a_value() -> None:
+    chosen = Filters.parse({"annotation": ["role = standard", "mount"]})
+    assert chosen.values == {"annotation": (("role", "standard"), ("mount", "*"))}
+    assert chosen.describe() == ["annotation role=standard and mount=*"]

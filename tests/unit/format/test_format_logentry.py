@@ -211,6 +211,7 @@ def test_a_missing_field_is_damage(missing: str) -> None:
 
 
 _MOVED = {"sample": "a", "version": 1, "manifest": IDS[0], "first_group": 0, "groups": 1, "rows": 1, "needs": []}
+_SAID = {"sample": "a", "version": None, "target": "sample", "uuid": None, "key": "note", "value": "x"}
 _PACK = {"id": IDS[0], "kind": "json", "bytes": 500, "footer_bytes": 100, "blobs": 5, "raw_bytes": 900}
 
 
@@ -272,6 +273,13 @@ _PACK = {"id": IDS[0], "kind": "json", "bytes": 500, "footer_bytes": 100, "blobs
         {"tags": [{"sample": "a", "tag": "b", "version": "x"}]},
         {"annotations": [5]},
         {"annotations": [{"sample": "a"}]},
+        {"annotations": [_SAID | {"sample": None}]},
+        {"annotations": [_SAID | {"version": -1}]},
+        {"annotations": [_SAID | {"version": "1"}]},
+        {"annotations": [_SAID | {"key": 5}]},
+        {"annotations": [_SAID | {"value": ["x"]}]},
+        {"annotations": [_SAID | {"uuid": 5}]},
+        {"annotations": [_SAID | {"value": "\ud800"}]},
         {"stands_for": "x"},
         {"moved": [5]},
         {"moved": [{}]},

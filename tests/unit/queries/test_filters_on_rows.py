@@ -125,6 +125,10 @@ def test_all_and_any_mean_what_they_say(
         ({"type": ["qlw", "xes"], "kv": 15}, {"Fe map"}),
         ({"target_current_na": "50 nA"}, {"Fe map"}),
         ({"accumulation": "10", "current_na": "0.2 µA..0.202 µA"}, {"mixed"}),
+        ({"annotation": "role=Standard"}, {"Fe map"}),  # of nitrides it is no longer said
+        ({"annotation": "material=pure*"}, {"Fe map"}),
+        ({"annotation": ["role=standard", "material=gold"]}, set()),
+        ({"annotation": "saturated"}, {"mixed"}),
     ],
 )
 def test_filters_on_positions(facility: Any, words: dict[str, Any], found: set[str]) -> None:
@@ -144,6 +148,9 @@ def test_filters_on_positions(facility: Any, words: dict[str, Any], found: set[s
         ({"kv": 15, "min_positions": 2, "since": "2018-04"}, {"Fe map"}, {"Fe map", "mixed"}),
         ({"type": "qlw"}, {"TiN map", "Fe map"}, {"TiN map", "Fe map", "mixed"}),
         ({"until": "2018-04-12 14:30"}, {"TiN map"}, {"TiN map"}),
+        ({"annotation": "role=standard"}, {"Fe map"}, {"Fe map"}),
+        ({"annotation": ["material=pure iron", "role"]}, {"Fe map"}, {"Fe map"}),
+        ({"annotation": "saturated=yes"}, set(), {"mixed"}),
     ],
 )
 def test_filters_on_analyses(facility: Any, words: dict[str, Any], every: set[str], some: set[str]) -> None:

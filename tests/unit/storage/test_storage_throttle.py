@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from sxeslake.storage import RateLimit, ThrottledStore, open_store
+from sxeslake.errors import UsageError
+from sxeslake.storage import RateLimit, ThrottledStore, limited, open_store, parse_rate
 
 
 class Clock:
@@ -47,3 +48,26 @@ def test_no_limit_no_waiting() -> None:
     store = ThrottledStore(open_store("memory://unlimited"))
     store.replace("p", b"123")
     assert store.get("p") == b"123"
+
+
+@pytest.mark.parametrize(
+    ("text", "rate"),
+    [
+        ("5MB/s", 5e6), ("5 MB/s", 5e6), ("500k", 5e5), ("1.5GiB/s", 1.5 * 1024**3), ("100", 100.0), ("2mbps", 2e6),
+        ("3KiB", 3072.0), ("7B/s", 7.0),
+    ],
+)  # fmt: skip
+def test_a_rate_as_people_write_it(text: str, rate: float) -> None:
+    assert parse_rate(text) == rate
+
+
+@pytest.mark.parametrize("text", ["", "fast", "0", "0MB/s", "-5", "5TB/s", "1e9", "5MB/h", "5,5MB", "٥MB"])
+def test_what_is_no_rate(text: str) -> None:
+    with pytest.raises(UsageError, match="no bandwidth"):
+        parse_rate(text)
+
+
+def test_without_limits_a_store_stays_as_it_is() -> None:
+    store = open_store("memory://unlimited")
+    assert limited(store, None, None) is store
+    assert isinstance(limited(store, None, 5.0), ThrottledStore)

@@ -136,3 +136,28 @@ def test_everything_is_forgotten(state: State) -> None:
     state.apply(chain({"archives": (archive("a"),), "packs": (pack(1),)}))
     state.forget_everything()
     assert (state.head(), names(state), state.packs()) == (Head(0, None), [], {})
+
+
+def said(key: str, value: str | None, version: int | None = None, uuid: str | None = None) -> dict[str, object]:
+    """An annotation of the sample `a`, of a version of it, or of an analysis."""
+    target = "analysis" if uuid else "sample"
+    return {"sample": "a", "version": version, "target": target, "uuid": uuid, "key": key, "value": value}
+
+
+def test_the_last_word_of_an_annotation_counts(state: State) -> None:
+    state.apply(
+        chain(
+            {"annotations": (said("role", "standard"), said("role", "unknown", 2), said("role", "probe", None, "u"))},
+            {"annotations": (said("role", "reference"), said("mount", "M3", 1))},
+            {"annotations": (said("role", None, 2), said("mount", None))},
+        )
+    )
+    of_first = [(each.version, each.uuid, each.key, each.value) for each in state.annotations("a", 1)]
+    assert of_first == [
+        (1, None, "mount", "M3"),
+        (None, None, "role", "reference"),
+        (None, "u", "role", "probe"),
+    ]
+    assert [each.value for each in state.annotations("a", 2)] == ["reference", "probe"]
+    assert state.annotations("b", 1) == []
+    assert (state.annotations("a", 1)[0].who, state.annotations("a", 1)[0].time) == ("curie", "2026-11-23T02:34:57Z")

@@ -1,0 +1,73 @@
+"""The verbs of a lake that open single files of it, and keep a folder up to date: what `Lake` inherits.
+
+lake.files("ti-grains@2").read("data/5/qlw.data", 0, 1024)
+lake.locate("2019/map@2/data/5/qlw.data")
+lake.sync("ti-grains", "unpacked/")
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
+
+from sxeslake.vault import refs
+
+if TYPE_CHECKING:
+    from sxeslake.assemble.files import VersionFiles
+    from sxeslake.vault.state import Version
+    from sxeslake.vault.vault import Vault
+
+ARCHIVE_SUFFIXES = (".plzip", ".zip")
+_KEEP_OPEN = 16  # versions whose tables are at hand
+
+
+class Located(NamedTuple):
+    """What a path in a lake leads to: a version, and a member of it; None for the whole archive as one file."""
+
+    files: VersionFiles
+    member: str | None
+
+
+class FileVerbs:
+    """Files of versions, by name."""
+
+    _vault: Vault
+
+    def files(self, ref: str) -> VersionFiles:
+        """The files of a version, to list and to read in parts. SampleNotFoundError for a name that is not there."""
+        return self._files_of(refs.find(self._vault.state, ref))
+
+    def locate(self, path: str) -> Located | None:
+        """`2019/map@2/data/5/qlw.data` → that version and `data/5/qlw.data`; None where no name fits.
+
+        `map@2.plzip` is the whole version as a zip. Sample names can have slashes: the longest that fits counts.
+        """
+        cuts = [at for at, letter in enumerate(path) if letter == "/"]
+        for cut in (len(path), *reversed(cuts)):
+            version = refs.find_exactly(self._vault.state, path[:cut])
+            if version is not None:
+                return Located(self._files_of(version), path[cut + 1 :])
+        for suffix in ARCHIVE_SUFFIXES:
+            version = refs.find_exactly(self._vault.state, path.removesuffix(suffix)) if path.endswith(suffix) else None
+            if version is not None:
+                return Located(self._files_of(version), None)
+        return None
+
+    def names(self, prefix: str = "") -> list[str]:
+        """The names of all samples that begin so, sorted."""
+        return sorted(name for name in self._vault.state.samples() if name.startswith(prefix))
+
+    @cached_property
+    def _opened(self) -> dict[str, VersionFiles]:
+        return {}
+
+    def _files_of(self, version: Version) -> VersionFiles:
+        from sxeslake.assemble.files import VersionFiles  # noqa: PLC0415 - start-up time: `ls` opens no file
+
+        found = self._opened.get(version.name)
+        if found is None or found.version != version:
+            found = VersionFiles(self._vault, version)
+            for oldest in list(self._opened)[: len(self._opened) + 1 - _KEEP_OPEN]:
+                self._opened.pop(oldest, None)
+            self._opened[version.name] = found
+        return found

@@ -1,0 +1,69 @@
+"""Which content a file on this disk had when it was last looked at: a file that nobody touched is not read again.
+
+Size and modification time alone would not do: spectra all have one size, and converters give them one time. The time
+of the last change of any kind (`ctime`), which programs cannot set, stands beside them. A cache: losing it costs time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from sxeslake.model import Digest
+
+_TABLE = """
+CREATE TABLE IF NOT EXISTS stamps (
+  folder TEXT NOT NULL, path TEXT NOT NULL, size INTEGER NOT NULL, modified INTEGER NOT NULL, changed INTEGER NOT NULL,
+  inode TEXT NOT NULL, digest BLOB NOT NULL, PRIMARY KEY (folder, path)) WITHOUT ROWID
+"""
+_KNOWN = (
+    "SELECT digest FROM stamps "
+    "WHERE folder = ? AND path = ? AND size = ? AND modified = ? AND changed = ? AND inode = ?"
+)
+
+
+class Stamps:
+    """What is known of the files of one folder."""
+
+    def __init__(self, database: sqlite3.Connection | None, folder: str) -> None:
+        self._db, self._folder = database, folder
+
+    def digest(self, path: str, facts: os.stat_result) -> Digest | None:
+        """The content of a file that has not changed since; None where that is not known."""
+        if self._db is None:
+            return None
+        with contextlib.suppress(sqlite3.Error):
+            row = self._db.execute(_KNOWN, (self._folder, path, *_stamp(facts))).fetchone()
+            return None if row is None else bytes(row[0])
+        return None
+
+    def note(self, files: Iterable[tuple[str, os.stat_result, Digest]]) -> None:
+        """Remember the contents of some files."""
+        if self._db is None:
+            return
+        rows = [(self._folder, path, *_stamp(facts), digest) for path, facts, digest in files]
+        with contextlib.suppress(sqlite3.Error), self._db:
+            self._db.executemany("INSERT OR REPLACE INTO stamps VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+
+
+@contextlib.contextmanager
+def stamps_of(folder: Path, cache: Path) -> Iterator[Stamps]:
+    """The stamps of a folder, from a database in the lake's cache."""
+    database = None
+    with contextlib.suppress(sqlite3.Error):
+        database = sqlite3.connect(cache / "stamps.sqlite", timeout=10)
+        database.execute("PRAGMA journal_mode=WAL")
+        database.execute("PRAGMA synchronous=OFF")
+        database.execute(_TABLE)
+    try:
+        yield Stamps(database, str(folder.resolve()))
+    finally:
+        if database is not None:
+            database.close()
+
+
+def _stamp(facts: os.stat_result) -> tuple[int, int, int, str]:
+    return facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, str(facts.st_ino)  # inodes can exceed 63 bits

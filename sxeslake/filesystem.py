@@ -1,0 +1,310 @@
+"""`sxeslake://` for fsspec: pandas, zarr, dask and all that opens URLs read straight from the lake.
+
+    sxeslake://ti-grains@2/data/<uuid>/qlw.data     a file of an archive: sample, version, member
+    sxeslake://2019/map/metadata.json               the newest version; sample names can have slashes
+    sxeslake://map@paper-2026.plzip                 the whole version, as a zip that is nowhere stored
+
+    pandas.read_csv("sxeslake://standards/table.csv", storage_options={"lake": "s3://epma/lake"})
+
+Options: `lake`, a URL, a folder or a name from `sxeslake use` (else the lake that the command line would take); all
+others are settings of its storage, `endpoint_url` and the like. Read-only. Instances are pickled by their options, open
+files by their URL with the version that they were opened at.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from fsspec.spec import AbstractFileSystem
+
+from sxeslake.assemble.rangefile import Fetch, RangeFile
+from sxeslake.errors import SampleNotFoundError
+
+if TYPE_CHECKING:
+    # Types only: `import fsspec` finds this module by its entry point, and must not pay for the lake's libraries.
+    from sxeslake.assemble.access import Located
+    from sxeslake.assemble.files import FileInfo, VersionFiles
+    from sxeslake.lake import Lake
+
+PROTOCOL = "sxeslake"
+_NOT_STORAGE = frozenset(
+    {"asynchronous", "loop", "batch_size", "use_listings_cache", "listings_expiry_time", "max_paths", "expand"}
+)
+"""What fsspec and its users give to every file system."""
+_UNMADE_SUFFIXES = (".pl7z", ".7z")
+
+
+class LakeFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec has no types
+    """The archives of a lake as folders of files."""
+
+    protocol = PROTOCOL
+    root_marker = ""
+    async_impl = False
+
+    def __init__(self, lake: str | None = None, **options: Any) -> None:
+        super().__init__(lake=lake, **options)
+        self._word = lake
+        self._options = {key: str(value) for key, value in options.items() if key not in _NOT_STORAGE}
+        self._opening = threading.Lock()
+        self._opened: tuple[int, Lake] | None = None  # process, and its lake
+
+    @property
+    def lake(self) -> Lake:
+        """The lake, opened when it is first needed, and again in a process that was forked off."""
+        with self._opening:
+            if self._opened is None or self._opened[0] != os.getpid():
+                from sxeslake.lake import open_lake  # noqa: PLC0415 - start-up time of `import fsspec`
+
+                self._opened = os.getpid(), open_lake(self._word, storage_options=self._options)
+            return self._opened[1]
+
+    @property
+    def fsid(self) -> str:
+        """Equal for instances that show the same files."""
+        return f"{PROTOCOL}_{self.lake.url}"
+
+    def invalidate_cache(self, path: str | None = None) -> None:
+        """Look for new commits; without it, names without version stay what they were when the lake was opened."""
+        super().invalidate_cache(path)
+        if self._opened is not None:
+            self.lake.refresh()
+
+    # --- looking -------------------------------------------------------------------------------------------------
+
+    def info(self, path: str, **_: Any) -> dict[str, Any]:
+        """What stands at a path. FileNotFoundError where nothing does."""
+        path = self._strip_protocol(path)
+        found = self._locate(path)
+        if found is None:
+            return {"name": path, "size": 0, "type": "directory"}
+        if found.member is None:
+            return self._archive_info(path, found.files)
+        info = found.files.info(found.member)
+        if info is None:
+            raise _missing(path)
+        return _entry(path, info, found.files)
+
+    def ls(self, path: str, detail: bool = True, **_: Any) -> list[Any]:
+        """A folder's entries, or the file itself. The root has samples; any of their names takes `@version`."""
+        path = self._strip_protocol(path)
+        found = self._locate(path)
+        if found is None:
+            entries = self._samples(path)
+        elif found.member is None:
+            entries = [self._archive_info(path, found.files)]
+        else:
+            info = found.files.info(found.member)
+            if info is None:
+                raise _missing(path)
+            if info.kind == "file":
+                entries = [_entry(path, info, found.files)]
+            else:
+                top = path[: len(path) - len(found.member)].rstrip("/")
+                entries = [
+                    _entry(f"{top}/{item.path}", item, found.files) for item in found.files.entries(found.member)
+                ]
+        return entries if detail else [entry["name"] for entry in entries]
+
+    def find(
+        self, path: str, maxdepth: int | None = None, withdirs: bool = False, detail: bool = False, **options: Any
+    ) -> Any:
+        """All files below a path; an archive's in one go through its manifest."""
+        path = self._strip_protocol(path)
+        found = self._locate(path) if maxdepth is None and not withdirs else None
+        if found is None or found.member is None:
+            return super().find(path, maxdepth=maxdepth, withdirs=withdirs, detail=detail, **options)
+        info = found.files.info(found.member)
+        if info is None:
+            return {} if detail else []
+        items = [info] if info.kind == "file" else found.files.walk(found.member)
+        top = path[: len(path) - len(found.member)].rstrip("/")
+        entries = {f"{top}/{item.path}": item for item in items}
+        return {name: _entry(name, item, found.files) for name, item in entries.items()} if detail else list(entries)
+
+    def modified(self, path: str) -> datetime:
+        """When a file was last changed, where its archive says so; else when the version was stored."""
+        moment: datetime = self.info(path)["mtime"]
+        return moment
+
+    def created(self, path: str) -> datetime:
+        """When the version was stored."""
+        found = self._locate(self._strip_protocol(path))
+        if found is None:
+            raise _missing(path)
+        return datetime.fromisoformat(found.files.version.time)
+
+    def ukey(self, path: str) -> str:
+        """The same for equal bytes: the hash that the file's content has in the lake."""
+        return str(self.info(path).get("blake3") or super().ukey(path))
+
+    # --- reading -------------------------------------------------------------------------------------------------
+
+    def cat_file(self, path: str, start: int | None = None, end: int | None = None, **_: Any) -> bytes:
+        """A file's bytes, or a part of them; negative numbers count from its end."""
+        file = self._file(self._strip_protocol(path))
+        first, last, _step = slice(start, end).indices(file.size)
+        return file.read_at(first, last - first)
+
+    def cat_ranges(
+        self,
+        paths: list[str],
+        starts: Any,
+        ends: Any,
+        max_gap: int | None = None,  # noqa: ARG002 - fsspec's signature: gaps are the storage floor's business
+        on_error: str = "return",
+        **_: Any,
+    ) -> list[Any]:
+        """Parts of many files; those of one version are fetched together."""
+        count = len(paths)
+        starts = starts if isinstance(starts, list) else [starts] * count
+        ends = ends if isinstance(ends, list) else [ends] * count
+        if len(starts) != count or len(ends) != count:
+            raise ValueError("as many starts and ends as paths are needed")
+        results: list[Any] = [None] * count
+        together: dict[str, list[tuple[int, VersionFiles, Any]]] = {}
+        for number, (path, start, end) in enumerate(zip(paths, starts, ends, strict=True)):
+            try:
+                found = self._at(self._strip_protocol(path))
+                row = found.files.row(found.member) if found.member else None
+                if row is None or row.member.kind == "directory":
+                    results[number] = self.cat_file(path, start, end)
+                else:
+                    first, last, _step = slice(start, end).indices(row.member.size)
+                    together.setdefault(found.files.name, []).append((number, found.files, (row, first, last)))
+            except Exception as error:
+                if on_error != "return":
+                    raise
+                results[number] = error
+        for items in together.values():
+            for (number, _files, _wanted), data in zip(items, _read_together(items, on_error), strict=True):
+                results[number] = data
+        return results
+
+    def _open(self, path: str, mode: str = "rb", **_: Any) -> LakeFile:
+        """A file to read; what it reads stays the version that it was opened at."""
+        if mode != "rb":
+            raise OSError(errno.EROFS, "a lake's files are read-only; `sxeslake ingest` adds archives", path)
+        return self._file(path)
+
+    def _file(self, path: str) -> LakeFile:
+        found = self._at(path)
+        files, member = found.files, found.member
+        if member is None:
+            archive, suffix = files.archive, "." + path.rpartition(".")[2]
+            return LakeFile(self, f"{files.name}{suffix}", archive.size, archive.read)
+        row = files.row(member) if member else None
+        if row is None or row.member.kind == "directory":
+            if not member or files.info(member) is not None:
+                raise IsADirectoryError(errno.EISDIR, "is a folder", path)
+            raise _missing(path)
+        size = row.member.size
+        return LakeFile(self, f"{files.name}/{member}", size, lambda a, b: files.read_ranges([(row, a, b)])[0])
+
+    # --- paths ---------------------------------------------------------------------------------------------------
+
+    def _at(self, path: str) -> Located:
+        found = self._locate(path)
+        if found is None:
+            raise IsADirectoryError(errno.EISDIR, "is a folder of samples", path)
+        return found
+
+    def _locate(self, path: str) -> Located | None:
+        """What a path leads to; None for the root, and for what is only the beginning of samples' names."""
+        try:
+            for attempt in (0, 1):
+                found = self.lake.locate(path) if path else None
+                if found is not None or not path or self.lake.names(path + "/"):
+                    return found
+                if attempt == 0:
+                    self.lake.refresh()  # somebody may have stored it just now
+        except SampleNotFoundError as error:  # forgotten and collected meanwhile
+            raise _missing(path) from error
+        raise _missing(path)
+
+    def _samples(self, path: str) -> list[dict[str, Any]]:
+        """The next steps of the samples' names that begin so."""
+        prefix = path + "/" if path else ""
+        steps = {prefix + name.removeprefix(prefix).partition("/")[0] for name in self.lake.names(prefix)}
+        return [{"name": step, "size": 0, "type": "directory"} for step in sorted(steps)]
+
+    @staticmethod
+    def _archive_info(path: str, files: VersionFiles) -> dict[str, Any]:
+        stored = datetime.fromisoformat(files.version.time)
+        return {
+            "name": path, "size": files.archive.size, "type": "file", "mtime": stored,
+            "version": files.name, "content_id": files.version.archive.content_id,
+        }  # fmt: skip
+
+
+class LakeFile(RangeFile):
+    """A file of a lake, open for reading, in as many threads as there are; pickled by its URL and position."""
+
+    def __init__(self, fs: LakeFileSystem, path: str, size: int, fetch: Fetch) -> None:
+        super().__init__(path, size, fetch)
+        self.fs = fs
+
+    @property
+    def full_name(self) -> str:
+        """`sxeslake://ti-grains@2/metadata.json`."""
+        return f"{PROTOCOL}://{self.path}"
+
+    def info(self) -> dict[str, Any]:
+        """What the file system says of it."""
+        found: dict[str, Any] = self.fs.info(self.path)
+        return found
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _open_again, (self.fs, self.path, self.tell())
+
+    def __repr__(self) -> str:
+        return f"<LakeFile {self.full_name}, {self.size:,} bytes>"
+
+
+def _open_again(fs: LakeFileSystem, path: str, position: int) -> LakeFile:
+    file: LakeFile = fs.open(path, "rb")
+    file.seek(position)
+    return file
+
+
+def _read_together(items: Sequence[tuple[int, VersionFiles, Any]], on_error: str) -> Iterator[Any]:
+    """The bytes of parts of one version's files, or the error that each of them ends in."""
+    files = items[0][1]
+    try:
+        yield from files.read_ranges([wanted for _, _, wanted in items])
+        return
+    except Exception:
+        if on_error != "return":
+            raise
+    for _, _, wanted in items:  # one of them is damaged: the others are not
+        try:
+            yield files.read_ranges([wanted])[0]
+        except Exception as error:
+            yield error
+
+
+def _entry(name: str, info: FileInfo, files: VersionFiles) -> dict[str, Any]:
+    if info.kind == "directory":
+        return {"name": name, "size": 0, "type": "directory"}
+    moment = _moment(info.modified_ns) or datetime.fromisoformat(files.version.time)
+    return {
+        "name": name, "size": info.size, "type": "file", "mtime": moment, "version": files.name, "blake3": info.blake3,
+    }  # fmt: skip
+
+
+def _moment(modified_ns: int | None) -> datetime | None:
+    try:
+        return None if modified_ns is None else datetime.fromtimestamp(modified_ns / 1e9, UTC)
+    except (OverflowError, ValueError, OSError):  # a clock that no calendar holds
+        return None
+
+
+def _missing(path: str) -> FileNotFoundError:
+    hint = ""
+    if path.endswith(_UNMADE_SUFFIXES):
+        hint = " (a whole archive is made as zip only: NAME@V.plzip)"
+    return FileNotFoundError(errno.ENOENT, f"no such file in the lake{hint}", path)

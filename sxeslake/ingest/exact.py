@@ -1,0 +1,121 @@
+"""Recipes of exact rebuilds, sought while an archive is at hand, and kept as blobs beside its members."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryFile
+from time import monotonic
+from typing import Any, BinaryIO, Final, Literal, cast
+
+from blake3 import blake3
+
+from sxeslake.archive.container import Container
+from sxeslake.archive.exact.proving import Proved, Terms, prove
+from sxeslake.errors import InputError
+from sxeslake.format.manifest import Blob
+from sxeslake.ingest.blobtable import BlobTable
+from sxeslake.model import Digest
+from sxeslake.vault.frames import FrameMaker, NewBlob
+from sxeslake.vault.recipes import RECIPE_PATH, as_record
+
+Mode = Literal["auto", "cheap", "always", "never"]
+"""auto: where it is quick and cheap; cheap: however long it takes; always: at any cost, with what resists kept as it
+is; never: not at all."""
+
+_GRACE_SECONDS: Final = 2.0  # what a run may spend on recipes in any case
+_SHARE: Final = 0.5  # and beside that, of the time that the archives themselves took
+_LEAST_SECONDS: Final = 0.2
+_LATER: Final = "other archives took the time; `sxeslake exact` finds the recipe"
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What became of the search: the recipe's blobs by their numbers in the run, or the reason why there is none."""
+
+    numbers: tuple[int, ...] = ()
+    details: dict[str, Any] = field(default_factory=dict)
+
+    def record(self, table: BlobTable) -> dict[str, Any]:
+        """What the log says."""
+        if not self.numbers:
+            return self.details
+        return as_record(
+            [Blob(table.digest(number), int(table.sizes[number]), table.hint(number)) for number in self.numbers],
+            **self.details,
+        )
+
+
+def no_recipe(reason: str) -> Kept:
+    """There is none, and why."""
+    return Kept(details={"reason": reason})
+
+
+class RecipeSeeker:
+    """Seeks the recipes of one run's archives, within the time that they earn."""
+
+    def __init__(
+        self,
+        table: BlobTable,
+        find: Callable[[Sequence[Digest]], dict[Digest, Blob]],
+        frames: FrameMaker | None,
+        *,
+        mode: Mode,
+        chunk_bytes: int,
+        threads: int,
+    ) -> None:
+        self._table, self._find, self._frames = table, find, frames
+        self._mode, self._chunk_bytes, self._threads = mode, chunk_bytes, threads
+        self._left_seconds = _GRACE_SECONDS
+
+    def seek(self, container: Container, path: Path, sha256: str | None, took_seconds: float) -> Kept:
+        """The recipe of an archive that was just read, which took so long."""
+        if sha256 is None:
+            return Kept()
+        if self._mode == "never" or self._frames is None:
+            return no_recipe("it came in with --exact never" if self._mode == "never" else "a dry run seeks no recipe")
+        self._left_seconds += _SHARE * took_seconds
+        terms = Terms(threads=self._threads, any_cost=self._mode == "always")
+        if self._mode == "auto":
+            if self._left_seconds < _LEAST_SECONDS:
+                return no_recipe(_LATER)
+            terms = Terms(self._left_seconds, threads=self._threads)
+        began = monotonic()
+        try:
+            with TemporaryFile(prefix="sxeslake-") as file:
+                proved = prove(container, path, sha256, cast("BinaryIO", file), terms)
+                file.seek(0)
+                return Kept(self._store(file), _details(proved))
+        except InputError as error:  # what cannot be made again is no reason to refuse the archive
+            return no_recipe(error.what)
+        finally:
+            self._left_seconds -= monotonic() - began
+
+    def _store(self, file: Any) -> tuple[int, ...]:
+        numbers = []
+        while data := file.read(self._chunk_bytes):
+            numbers.append(self._number(data))
+        return tuple(numbers)
+
+    def _number(self, data: bytes) -> int:
+        digest = blake3(data).digest()
+        number = self._table.number(digest)
+        if number is not None:
+            return number
+        known = self._find([digest]).get(digest)
+        if known is not None:
+            return self._table.add_known(known)
+        number = self._table.add_new(digest, len(data))
+        if self._frames is not None:
+            self._frames.add(RECIPE_PATH, NewBlob(number, digest, data))
+        return number
+
+
+def _details(proved: Proved) -> dict[str, Any]:
+    return {
+        "bytes": proved.size,
+        "residue_bytes": proved.residue_bytes,
+        "encoders": list(proved.encoders),
+        "tools": list(proved.recipe.tools),
+    }

@@ -1,0 +1,210 @@
+"""Frames that were fetched from a remote lake, kept on this machine: what was moved once is not moved again.
+
+    <folder>/frames.sqlite      which frames are here: pack, offset → file, place, hash
+    <folder>/<nonce>.frames     frames as they stand in their packs, one behind the other
+
+Pack ids are never used twice, so a frame's place is an address of its bytes for ever. Every frame is held against its
+hash as it is read, and whatever is wrong with the cache means that the lake is asked. Bounded: the files used longest
+ago go first, but none that was used within the hour. A pull that is larger than the cache so keeps its beginning,
+which is what it asks for first when it is taken up again; evicting that for its end would keep nothing of use.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO
+from uuid import uuid4
+
+from blake3 import blake3
+
+from sxeslake.model import MIB
+
+FrameKey = tuple[str, int, int]  # pack, offset, length
+
+_FILE_BYTES = 32 * MIB
+_FRESH_S = 3600.0
+_SUFFIX = ".frames"
+_TABLES = """
+CREATE TABLE IF NOT EXISTS files (name TEXT PRIMARY KEY, bytes INTEGER NOT NULL, used REAL NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS frames (
+  pack TEXT NOT NULL, start INTEGER NOT NULL, length INTEGER NOT NULL, file TEXT NOT NULL, place INTEGER NOT NULL,
+  digest BLOB NOT NULL, PRIMARY KEY (pack, start)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS frames_file ON frames (file);
+"""
+_GROWN = (
+    "INSERT INTO files VALUES (?1, ?2, ?3) ON CONFLICT (name) DO UPDATE SET bytes = bytes + excluded.bytes, "
+    "used = excluded.used"
+)
+_TROUBLE = (sqlite3.Error, OSError)
+"""Of a cache, none of which may spoil a read."""
+
+
+class FrameCache:
+    """Frames by their place in a pack; shared by all processes and threads that read the lake."""
+
+    def __init__(self, folder: Path, limit_bytes: int, *, clock: Callable[[], float] = time.time) -> None:
+        self._folder, self._limit, self._clock = folder, limit_bytes, clock
+        self._lock = threading.Lock()
+        self._db: sqlite3.Connection | None = None
+        self._writing: tuple[str, BinaryIO] | None = None  # the file that this process appends to
+        self._touched: dict[str, float] = {}
+        with contextlib.suppress(*_TROUBLE):
+            folder.mkdir(parents=True, exist_ok=True)
+            self._db = sqlite3.connect(
+                folder / "frames.sqlite", timeout=10, isolation_level=None, check_same_thread=False
+            )
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=OFF")  # what a power cut leaves is held against its hashes
+            self._db.executescript(_TABLES)
+            self._sweep(self._db)
+
+    def close(self) -> None:
+        """Let go of files; what is kept stays for the next process."""
+        with self._lock, contextlib.suppress(*_TROUBLE):
+            if self._writing is not None:
+                self._writing[1].close()
+                self._writing = None
+            if self._db is not None:
+                self._db.close()
+                self._db = None
+
+    def get(self, wanted: Iterable[FrameKey]) -> dict[FrameKey, bytes]:
+        """Those of some frames that are here and whole."""
+        with self._lock:
+            if self._db is None:
+                return {}
+            try:
+                return self._get(self._db, wanted)
+            except _TROUBLE:
+                return {}
+
+    def put(self, frames: Sequence[tuple[FrameKey, bytes]]) -> None:
+        """Keep frames that have proved themselves, as far as there is room."""
+        with self._lock, contextlib.suppress(*_TROUBLE):
+            if self._db is not None and frames:
+                self._put(self._db, frames)
+
+    def drop(self, frames: Iterable[FrameKey]) -> None:
+        """Forget frames that were not what they should be."""
+        with self._lock, contextlib.suppress(*_TROUBLE):
+            if self._db is not None:
+                places = [(pack, start) for pack, start, _ in frames]
+                self._db.executemany("DELETE FROM frames WHERE pack = ? AND start = ?", places)
+
+    @property
+    def bytes_kept(self) -> int:
+        """How much the files hold."""
+        with self._lock:
+            if self._db is None:
+                return 0
+            return int(self._db.execute("SELECT coalesce(sum(bytes), 0) FROM files").fetchone()[0])
+
+    def _get(self, db: sqlite3.Connection, wanted: Iterable[FrameKey]) -> dict[FrameKey, bytes]:
+        places: dict[str, list[tuple[int, FrameKey, bytes]]] = {}
+        for key in wanted:
+            row = db.execute(
+                "SELECT file, place, digest FROM frames WHERE pack = ? AND start = ? AND length = ?", key
+            ).fetchone()
+            if row is not None:
+                places.setdefault(row[0], []).append((row[1], key, row[2]))
+        found: dict[FrameKey, bytes] = {}
+        for file, items in places.items():
+            try:
+                found |= self._read(file, sorted(items))
+            except OSError:  # removed by hand, or by another process just now
+                self._forget(db, file)
+            else:
+                self._touch(db, file)
+        return found
+
+    def _read(self, name: str, items: Sequence[tuple[int, FrameKey, bytes]]) -> dict[FrameKey, bytes]:
+        found = {}
+        with (self._folder / name).open("rb") as file:
+            for place, key, digest in items:
+                file.seek(place)
+                data = file.read(key[2])
+                if blake3(data).digest(length=16) == digest:
+                    found[key] = data
+        return found
+
+    def _touch(self, db: sqlite3.Connection, file: str) -> None:
+        now = self._clock()
+        if now - self._touched.get(file, 0) > _FRESH_S / 60:  # to the minute is enough
+            self._touched[file] = now
+            db.execute("UPDATE files SET used = ? WHERE name = ?", (now, file))
+
+    def _put(self, db: sqlite3.Connection, frames: Sequence[tuple[FrameKey, bytes]]) -> None:
+        room = self._room(db, sum(len(data) for _, data in frames))
+        rows: list[tuple[object, ...]] = []
+        sizes: Counter[str] = Counter()
+        for key, data in frames:
+            room -= len(data)
+            if room < 0:
+                break
+            name, file = self._file_for(len(data))
+            rows.append((*key, name, file.tell(), blake3(data).digest(length=16)))
+            file.write(data)
+            sizes[name] += len(data)
+        if self._writing is not None:
+            self._writing[1].flush()  # a place is told only when its bytes are there
+        now = self._clock()
+        with self._transaction(db):
+            db.executemany("INSERT OR REPLACE INTO frames VALUES (?, ?, ?, ?, ?, ?)", rows)
+            db.executemany(_GROWN, [(name, size, now) for name, size in sizes.items()])
+
+    def _file_for(self, size: int) -> tuple[str, BinaryIO]:
+        """The file to append to: a new one when the last is full, for what goes, goes by the file."""
+        full = max(1, min(_FILE_BYTES, self._limit // 8))
+        if self._writing is not None and self._writing[1].tell() + size > full:
+            self._writing[1].close()
+            self._writing = None
+        if self._writing is None:
+            name = f"{uuid4().hex}{_SUFFIX}"
+            self._writing = name, (self._folder / name).open("xb")
+        return self._writing
+
+    def _room(self, db: sqlite3.Connection, wanted: int) -> int:
+        """Bytes that are free, after the files used longest ago went as far as that is needed and allowed."""
+        free = self._limit - int(db.execute("SELECT coalesce(sum(bytes), 0) FROM files").fetchone()[0])
+        if free < wanted:
+            old = self._clock() - _FRESH_S
+            rows = db.execute("SELECT name, bytes FROM files WHERE used < ? ORDER BY used", (old,)).fetchall()
+            for name, size in rows:
+                if free >= wanted:
+                    break
+                self._forget(db, name)
+                free += size
+        return free
+
+    def _forget(self, db: sqlite3.Connection, file: str) -> None:
+        with self._transaction(db):
+            db.execute("DELETE FROM frames WHERE file = ?", (file,))
+            db.execute("DELETE FROM files WHERE name = ?", (file,))
+        if self._writing is not None and self._writing[0] == file:
+            self._writing[1].close()
+            self._writing = None
+        (self._folder / file).unlink(missing_ok=True)
+
+    def _sweep(self, db: sqlite3.Connection) -> None:
+        """Remove files of processes that died before they told of them."""
+        known = {name for (name,) in db.execute("SELECT name FROM files")}
+        for path in self._folder.glob(f"*{_SUFFIX}"):
+            if path.name not in known and path.stat().st_mtime < self._clock() - _FRESH_S:
+                path.unlink(missing_ok=True)
+
+    @staticmethod
+    @contextlib.contextmanager
+    def _transaction(db: sqlite3.Connection) -> Iterator[None]:
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            db.execute("ROLLBACK")
+            raise
+        db.execute("COMMIT")

@@ -1,0 +1,34 @@
+"""What reads members and blobs of a lake, made together when the first of them is asked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sxeslake.storage import Store
+from sxeslake.vault.blobcache import FrameCache
+from sxeslake.vault.blobs import BlobReader, Locate
+from sxeslake.vault.index import BlobIndex
+from sxeslake.vault.manifests import Manifests
+from sxeslake.vault.ranges import RangeReader
+from sxeslake.vault.state import State
+
+
+class Readers:
+    """Blob index, manifests, blobs and parts of blobs of one lake."""
+
+    def __init__(
+        self,
+        store: Store,
+        state: State,
+        folder: Path,
+        translate: Locate,
+        relocate: Locate,
+        threads: int,
+        keep_bytes: int,
+    ) -> None:
+        """`keep_bytes`: how much of what is fetched stays on this machine; 0 where fetching costs nothing."""
+        self.index = BlobIndex(folder / "index", state)
+        self.manifests = Manifests(store, state)
+        disk = FrameCache(folder / "frames", keep_bytes) if keep_bytes else None
+        self.blobs = BlobReader(store, translate, relocate, threads, disk)
+        self.ranges = RangeReader(self.blobs)

@@ -1,0 +1,100 @@
+"""Forget, restore, hold, tag, gc and log on the command line: documents, exit codes, what people read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from small_lakes import group, zip_of
+
+from sxeslake.cli.run import run
+
+Call = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
+    """Run a command line on a lake that holds `a` in three versions and `b`."""
+    monkeypatch.setenv("SXESLAKE_CONFIG", str(tmp_path / "settings"))
+    monkeypatch.setenv("SXESLAKE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("SXESLAKE_LAKE", str(tmp_path / "lake"))
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        code = run([str(argument) for argument in arguments])
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    assert call("init")[0] == 0
+    for number in range(3):
+        assert call("ingest", zip_of(tmp_path / "a.zip", group(number)), "--sample", "a")[0] == 0
+    assert call("ingest", zip_of(tmp_path / "b.zip", group(9)))[0] == 0
+    return call
+
+
+def document(answer: tuple[int, str, str]) -> Any:
+    assert answer[0] == 0, answer
+    return json.loads(answer[1])
+
+
+def test_what_would_go_is_listed_first(call: Call) -> None:
+    code, out, _ = call("forget", "a", "--keep-last", 1, "--dry-run")
+    assert code == 0
+    assert [line.split()[:2] for line in out.splitlines()[1:4]] == [
+        ["forget", "a@1"],
+        ["forget", "a@2"],
+        ["keep", "a@3"],
+    ]
+    assert out.splitlines()[-1] == "2 versions would be forgotten."
+    assert len(document(call("ls", "--all-versions", "--json"))) == 4
+
+
+def test_forget_and_restore(call: Call) -> None:
+    report = document(call("forget", "a@1", "b", "-m", "spoilt", "--json"))
+    assert list(report) == ["dry_run", "commit", "forgotten", "kept"]
+    assert (report["commit"], report["dry_run"]) == (5, False)
+    assert [(row["sample"], row["version"]) for row in report["forgotten"]] == [("a", 1), ("b", 1)]
+    assert call("show", "b")[0] == 3
+    assert call("restore", "b")[1] == "restored   b@1\n"
+    assert call("restore", "b")[0] == 7
+    assert [row["what"] for row in document(call("log", "b", "--json"))] == [["restored"], ["forgotten"], ["added"]]
+    assert "spoilt" in call("log", "--limit", 2)[1]
+
+
+def test_nothing_to_forget(call: Call) -> None:
+    assert call("forget", "a", "--keep-within", "1y")[1].splitlines()[-1] == "Nothing to forget."
+    assert call("forget", "nobody")[0] == 3
+    assert call("forget", "a", "--keep-within", "soon")[0] == 2
+    assert call("forget", "a@1", "--keep-last", 1)[0] == 2
+
+
+def test_held_and_tagged_versions_stay(call: Call) -> None:
+    assert call("hold", "a@1")[1] == "held   a@1\n"
+    assert call("tag", "a@2", "paper")[1] == "tagged   a@2   paper\n"
+    code, _, err = call("forget", "a")
+    assert code == 7
+    assert "a@1 (held), a@2 (tagged paper)" in err
+    assert document(call("show", "a@paper", "--json"))["version"] == 2
+    assert call("release", "a@1")[1] == "released   a@1\n"
+    assert call("tag", "a", "paper", "--remove")[1] == "untagged   a@2   paper\n"
+    assert document(call("forget", "a", "--json"))["commit"] is not None
+
+
+def test_gc(call: Call, tmp_path: Path) -> None:
+    before = document(call("stats", "--json"))["bytes_stored"]
+    call("forget", "a")
+    told = document(call("gc", "--dry-run", "--json"))
+    assert told["commit"] is None
+    assert told["bytes_freed"] > 0
+    code, out, _ = call("gc")
+    assert code == 0
+    assert out.splitlines()[:3] == ["collected  a@1", "collected  a@2", "collected  a@3"]
+    assert out.splitlines()[3].endswith("freed")
+    assert document(call("stats", "--json"))["bytes_stored"] < before
+    assert call("restore", "a")[0] == 3
+    assert call("verify", "--data")[0] == 0
+    assert call("pull", "b", "-o", tmp_path / "pulled.zip")[0] == 0
+    assert document(call("gc", "--grace", "1h", "--json"))["bytes_freed"] == 0
+    assert call("gc", "--grace", "later")[0] == 2

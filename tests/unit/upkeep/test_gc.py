@@ -1,0 +1,403 @@
+"""Collecting: what goes, what stays, what is told, and what happens when it is interrupted or beaten."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from faults import FaultyStore
+from small_lakes import counts, flip, group, new_lake, only, zip_of
+
+from sxeslake.archive.container import open_container
+from sxeslake.errors import DamagedLakeError, ReadOnlyError, SampleNotFoundError, UnreachableError
+from sxeslake.format import keys, logentry
+from sxeslake.lake import Lake
+from sxeslake.storage import Data, Store, open_store
+from sxeslake.vault.vault import Vault
+
+BIG = {f"data/{number}.data": counts(number, 20_000) for number in range(12)}  # 80 kB each: a frame of its own
+
+
+@pytest.fixture
+def store(request: pytest.FixtureRequest) -> Store:
+    return open_store(f"memory://{request.node.name}".translate(str.maketrans("[] ", "-- ")).replace(" ", ""))
+
+
+@pytest.fixture
+def lake(store: Store) -> Iterator[Lake]:
+    with new_lake(store) as made:
+        yield made
+
+
+def big(*numbers: int) -> dict[str, bytes]:
+    return {name: BIG[name] for name in (f"data/{number}.data" for number in numbers)}
+
+
+def stored(store: Store, prefix: str = "") -> int:
+    return sum(info.size for info in store.list(prefix))
+
+
+def pack_ids(store: Store) -> set[str | None]:
+    return {keys.id_of(info.key) for info in store.list(keys.PACK_PREFIX)}
+
+
+def pulled(lake: Lake, ref: str, folder: Path) -> dict[str, bytes]:
+    out = folder / "pulled.zip"
+    lake.pull(ref, out, force=True)
+    with open_container(out) as archive:
+        return {member.path: archive.read(place) for place, member in enumerate(archive.members)}
+
+
+def ingest(lake: Lake, folder: Path, **archives: dict[str, bytes]) -> None:
+    """Without recipes for the very files: these would be more packs than the tests talk of."""
+    lake.ingest([zip_of(folder / f"{name}.zip", inside) for name, inside in archives.items()], exact="never")
+
+
+def test_nothing_to_collect(lake: Lake, tmp_path: Path) -> None:
+    ingest(lake, tmp_path, a=group(1))
+    report = lake.gc()
+    assert (report.commit, report.bytes_freed, report.packs_condemned) == (None, 0, 0)
+
+
+def test_half_of_the_lake_leaves_no_more_than_a_fresh_lake_of_the_other_half(
+    lake: Lake, store: Store, tmp_path: Path
+) -> None:
+    archives = {f"s{number:02}": group(number, 4) for number in range(40)}
+    ingest(lake, tmp_path, **archives)
+    lake.forget([name for place, name in enumerate(archives) if place % 2])
+    before = stored(store)
+    report = lake.gc()
+    assert len(report.collected) == 20
+    assert report.bytes_freed - report.bytes_written == pytest.approx(before - stored(store), abs=50_000)
+    fresh = open_store(f"{store.url}-fresh")
+    with new_lake(fresh) as other:
+        half = {name: inside for place, (name, inside) in enumerate(archives.items()) if place % 2 == 0}
+        ingest(other, tmp_path, **half)
+        assert stored(store, "packs/") <= 1.1 * stored(fresh, "packs/")
+        for name, inside in half.items():
+            assert pulled(lake, name, tmp_path) == inside
+    assert lake.verify(data=True).ok
+    assert lake.gc().commit is None
+
+
+def test_a_frame_with_a_dead_blob_is_made_anew(lake: Lake, store: Store, tmp_path: Path) -> None:
+    """Small blobs share frames: of two archives in a frame one goes."""
+    ingest(lake, tmp_path, a={f"a{n}.json": b"[1, 2]" * (n + 1) for n in range(50)}, b={"b.json": b"{}" * 99})
+    lake.forget("a")
+    assert lake.gc().packs_rewritten == 1
+    assert pulled(lake, "b", tmp_path) == {"b.json": b"{}" * 99}
+    assert lake.stats().blobs == 1
+
+
+def test_a_dry_run_says_what_would_be(lake: Lake, store: Store, tmp_path: Path) -> None:
+    ingest(lake, tmp_path, a=big(0, 1, 2, 3), b=big(4))
+    lake.forget("a")
+    before = sorted(store.list(""))
+    told = lake.gc(dry_run=True)
+    assert sorted(store.list("")) == before
+    done = lake.gc()
+    assert (told.collected, told.packs_condemned, told.packs_rewritten, told.bytes_freed) == (
+        done.collected, done.packs_condemned, done.packs_rewritten, done.bytes_freed,
+    )  # fmt: skip
+    assert told.bytes_written == pytest.approx(done.bytes_written, rel=0.05)
+    with pytest.raises(SampleNotFoundError):
+        lake.restore("a")
+
+
+def test_copies_are_merged(lake: Lake, store: Store, tmp_path: Path) -> None:
+    """Two clients store the same spectra at once: neither sees the other's."""
+
+    class SomebodyFirst(FaultyStore):
+        def create(self, key: str, data: Data) -> None:
+            if key.startswith("log/") and not lake.ls():
+                ingest(lake, tmp_path / "other", b=big(0, 1))
+            super().create(key, data)
+
+    with Lake(Vault(SomebodyFirst(store), None)) as slow:
+        ingest(slow, tmp_path, a=big(0, 1))
+    lake.refresh()
+    assert lake.stats().packs == 2
+    assert lake.gc().packs_condemned == 1
+    assert lake.stats().packs == len(pack_ids(store)) == 1
+    for name in "ab":
+        assert pulled(lake, name, tmp_path) == big(0, 1)
+    assert lake.verify(data=True).ok
+
+
+def test_grace_leaves_condemned_objects_to_readers(lake: Lake, store: Store, tmp_path: Path) -> None:
+    ingest(lake, tmp_path, a=big(0, 1), b=big(2))
+    lake.forget("a")
+    before = pack_ids(store)
+    report = lake.gc(grace="1h")
+    assert report.bytes_freed == 0
+    assert report.bytes_later > 50_000
+    assert "grace" in report.later[0]
+    assert before < pack_ids(store)
+    again = lake.gc(grace="1h")
+    assert (again.commit, again.bytes_freed, again.bytes_later) == (None, 0, report.bytes_later)
+    assert lake.gc(grace="0").bytes_freed == report.bytes_later
+    assert before.isdisjoint(pack_ids(store))
+
+
+def test_young_uploads_of_others_stay(lake: Lake, store: Store, tmp_path: Path) -> None:
+    orphans = [keys.pack_key(keys.new_id()), keys.manifest_key(keys.new_id())]
+    for key in orphans:
+        store.create(key, b"of an ingest that is running")
+    ingest(lake, tmp_path, a=group(1))
+    report = lake.gc()
+    assert (report.orphans, report.bytes_later) == (0, 56)
+    assert "ingest may still run" in report.later[0]
+    report = lake.gc(grace="0")
+    assert (report.orphans, report.bytes_freed) == (2, 56)
+    assert all(store.size(key) is None for key in orphans)
+    assert lake.verify(data=True).ok
+
+
+def test_foreign_objects_are_left_alone(lake: Lake, store: Store) -> None:
+    foreign = ["packs/readme.txt", "packs/ab/notes.pack", f"packs/00/{'a' * 32}.pack", "manifests/x.parquet", "other"]
+    for key in foreign:
+        store.create(key, b"not ours")
+    lake.gc(grace="0")
+    assert all(store.size(key) is not None for key in foreign)
+
+
+def test_what_a_dead_collector_left_is_deleted_by_the_next(store: Store, tmp_path: Path) -> None:
+    faulty = FaultyStore(store)
+    with new_lake(faulty) as lake:
+        ingest(lake, tmp_path, a=big(0, 1), b=big(2))
+        lake.forget("a")
+        faulty.plan("error", "delete")
+        with pytest.raises(UnreachableError):
+            lake.gc()
+        assert len(pack_ids(store)) == 2
+        assert lake.gc().bytes_freed > 50_000
+        assert len(pack_ids(store)) == 1
+        assert pulled(lake, "b", tmp_path) == big(2)
+
+
+@pytest.mark.parametrize("verb", ["create", "delete"])
+@pytest.mark.parametrize("fault", ["error", "lost reply"])
+@pytest.mark.parametrize("skip", [0, 1])
+def test_whatever_request_fails_the_next_collection_ends_it(
+    store: Store, tmp_path: Path, verb: str, fault: str, skip: int
+) -> None:
+    faulty = FaultyStore(store)
+    with new_lake(faulty) as lake:
+        ingest(lake, tmp_path, a=big(0, 1, 2), b=big(3))
+        lake.forget("a")
+        faulty.plan("error" if fault == "error" else "lost reply", verb, skip=skip)
+        try:
+            lake.gc()
+        except UnreachableError:
+            assert lake.verify(data=True).ok
+        lake.gc(grace="0")
+        assert len(pack_ids(store)) == 1
+        assert lake.verify(data=True).ok
+        assert pulled(lake, "b", tmp_path) == big(3)
+
+
+def beaten(store: Store, first: Callable[[], object]) -> Lake:
+    """A client whose next log entry comes second."""
+
+    class Beaten(FaultyStore):
+        done = False
+
+        def create(self, key: str, data: Data) -> None:
+            if key.startswith("log/") and not self.done:
+                self.done = True
+                first()
+            super().create(key, data)
+
+    return Lake(Vault(Beaten(store), None))
+
+
+def test_a_writer_that_was_first_keeps_what_it_needs(lake: Lake, store: Store, tmp_path: Path) -> None:
+    """It takes up blobs that the collector has just found dead."""
+    ingest(lake, tmp_path, a=big(0, 1), b=big(2, 3, 4))
+    lake.forget("a")
+    with beaten(store, lambda: ingest(lake, tmp_path, c=big(0))) as collector:
+        report = collector.gc(grace="0")
+    assert report.collected == ["a@1"]
+    lake.refresh()
+    assert pulled(lake, "c", tmp_path) == big(0)
+    assert lake.verify(data=True).ok
+
+
+def test_a_version_that_was_restored_first_is_not_collected(lake: Lake, store: Store, tmp_path: Path) -> None:
+    ingest(lake, tmp_path, a=big(0, 1), b=big(2))
+    ingest(lake, tmp_path, c=big(3))
+    lake.forget(["a", "c"])
+    with beaten(store, lambda: lake.restore("a")) as collector:
+        assert collector.gc(grace="0").collected == ["c@1"]
+    lake.refresh()
+    assert pulled(lake, "a", tmp_path) == big(0, 1)
+    assert lake.verify(data=True).ok
+
+
+def test_two_collectors(lake: Lake, store: Store, tmp_path: Path) -> None:
+    ingest(lake, tmp_path, a=big(0, 1), b=big(2))
+    lake.forget("a")
+    with beaten(store, lambda: lake.gc(grace="0")) as second:
+        second.gc(grace="0")
+        assert second.verify(data=True).ok
+        assert pulled(second, "b", tmp_path) == big(2)
+    assert len(pack_ids(store)) == 1
+
+
+def test_a_writer_that_loses_its_blobs_begins_again(lake: Lake, store: Store, tmp_path: Path) -> None:
+    ingest(lake, tmp_path, a=big(0, 1), b=big(2))
+    lake.forget("a")
+    with beaten(store, lambda: lake.gc(grace="0")) as writer:
+        ingest(writer, tmp_path, c=big(0, 5))
+    lake.refresh()
+    assert pulled(lake, "c", tmp_path) == big(0, 5)
+    assert lake.verify(data=True).ok
+
+
+def test_a_cold_client_finds_rewritten_blobs_by_few_requests(lake: Lake, store: Store, tmp_path: Path) -> None:
+    """One footer, that of the new pack, whatever else is in the lake."""
+    for number in range(20):
+        ingest(lake, tmp_path, **{f"other{number}": group(100 + number)})
+    ingest(lake, tmp_path, a=group(1, 30), b=group(2, 30))
+    lake.forget("a")
+    assert lake.gc().packs_rewritten >= 1
+    with Lake(Vault(store, None)) as cold:
+        cold.show("b")
+        before = cold._vault.store.counters.total
+        assert pulled(cold, "b", tmp_path) == group(2, 30)
+        assert cold._vault.index.missing(cold._vault.state.pack_ids())  # the index was not built for this
+        spent = cold._vault.store.counters.total - before
+    with Lake(Vault(store, None)) as cold:
+        before = cold._vault.store.counters.total
+        pulled(cold, "other3", tmp_path)
+        plain = cold._vault.store.counters.total - before
+    assert spent <= plain + 10
+
+
+def test_a_client_that_missed_the_collection_finds_rewritten_blobs(lake: Lake, store: Store, tmp_path: Path) -> None:
+    ingest(lake, tmp_path, a=big(0, 1), b=big(2), c=group(1, 5))
+    with Lake(Vault(store, None)) as reader:
+        lake.forget("a")
+        lake.gc()
+        assert pulled(reader, "b", tmp_path) == big(2)
+        assert pulled(reader, "c", tmp_path) == group(1, 5)
+
+
+def test_a_client_that_missed_the_collection_is_told_what_is_gone(lake: Lake, store: Store, tmp_path: Path) -> None:
+    ingest(lake, tmp_path, a=big(0, 1), b=big(2))
+    with Lake(Vault(store, None)) as reader:
+        lake.forget("a")
+        lake.gc()
+        with pytest.raises(SampleNotFoundError, match="collected meanwhile"):
+            pulled(reader, "a", tmp_path)
+
+
+def test_the_very_file_comes_back_from_rewritten_packs(lake: Lake, store: Store, tmp_path: Path) -> None:
+    """A recipe is needed as the members are."""
+    for name, inside in (("a", big(0, 1)), ("b", big(2))):
+        lake.ingest([zip_of(tmp_path / f"{name}.zip", inside)], exact="always")
+    both = [zip_of(tmp_path / "c.zip", big(3)), zip_of(tmp_path / "d.zip", big(4))]
+    lake.ingest(both, exact="always")
+    lake.forget(["a", "d"])
+    lake.gc()
+    assert lake.verify(data=True).ok
+    lake.pull("c", tmp_path / "out.zip", exact=True)
+    assert (tmp_path / "out.zip").read_bytes() == both[0].read_bytes()
+
+
+def test_rewritten_blobs_are_found_for_deduplication(lake: Lake, store: Store, tmp_path: Path) -> None:
+    ingest(lake, tmp_path, a=big(0, 1), b=big(2))
+    lake.forget("a")
+    lake.gc()
+    (row,) = lake.ingest([zip_of(tmp_path / "c.zip", big(2, 3))], exact="never").archives
+    assert row.blobs_new == 1
+
+
+def test_nothing_is_collected_from_a_damaged_lake(lake: Lake, store: Store, tmp_path: Path) -> None:
+    ingest(lake, tmp_path, a=big(0, 1), b=big(2))
+    lake.forget("a")
+    before = pack_ids(store)
+    (pack,) = [info.key for info in store.list(keys.PACK_PREFIX)]
+    footer = lake._vault.footer(next(iter(lake._vault.state.packs().values())))
+    flip(store, pack, int(footer.frame_offsets[-1]) + 40)  # b's only frame
+    with pytest.raises(DamagedLakeError):
+        lake.gc()
+    assert before <= pack_ids(store)
+    flip(store, pack, int(footer.frame_offsets[-1]) + 40)
+    manifest = only(store, keys.MANIFEST_PREFIX)
+    flip(store, manifest, 50)
+    with pytest.raises(DamagedLakeError, match="b@1"):
+        lake.gc()
+    store.delete([manifest])
+    with pytest.raises(DamagedLakeError, match="missing"):
+        lake.gc()
+    assert before <= pack_ids(store)
+
+
+def test_a_lost_pack_stops_the_collection(lake: Lake, store: Store, tmp_path: Path) -> None:
+    ingest(lake, tmp_path, a=big(0))
+    ingest(lake, tmp_path, b=big(1))
+    lake.forget("a")
+    needed = lake._vault.state.versions()[0].archive.needs[0]
+    store.delete([keys.pack_key(needed)])
+    with pytest.raises(DamagedLakeError, match="1 blobs of live versions"):
+        lake.gc()
+
+
+def test_a_pack_without_a_readable_footer_goes_when_nobody_needs_it(lake: Lake, store: Store, tmp_path: Path) -> None:
+    ingest(lake, tmp_path, a=big(0))
+    ingest(lake, tmp_path, b=big(1))
+    dead = lake._vault.state.versions()[0].archive.needs[0]
+    flip(store, keys.pack_key(dead), -9)
+    lake.forget("a")
+    lake.gc()
+    assert dead not in pack_ids(store)
+    assert lake.verify(data=True).ok
+
+
+def test_a_bucket_that_keeps_versions_is_named(store: Store, tmp_path: Path) -> None:
+    class Keeping(FaultyStore):
+        def keeps_versions(self) -> bool:
+            return True
+
+    with new_lake(Keeping(store)) as lake:
+        ingest(lake, tmp_path, a=big(0), b=big(1))
+        assert lake.gc().later == []
+        lake.forget("a")
+        assert "lifecycle" in lake.gc().later[0]
+
+
+def test_a_newer_lake_is_not_collected(lake: Lake, tmp_path: Path) -> None:
+    lake._vault.file = replace(lake._vault.file, format=99)
+    with pytest.raises(ReadOnlyError):
+        lake.gc()
+
+
+def test_bodies_of_lost_races_are_deleted(
+    lake: Lake, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logentry, "MAX_ENTRY_BYTES", 700)
+    with beaten(store, lambda: lake.tag("a", "first")) as second:
+        ingest(lake, tmp_path, a=group(1), b=group(2))
+        ingest(second, tmp_path, c=group(3), d=group(4))
+        bodies = [info.key for info in store.list(keys.BODY_PREFIX)]
+        assert len(bodies) > len(second._vault.state.body_keys())
+        second.gc()
+        assert {info.key for info in store.list(keys.BODY_PREFIX)} == second._vault.state.body_keys()
+        assert second.verify(data=True).ok
+    with Lake(Vault(store, None)) as cold:
+        assert len(cold.ls()) == 4
+
+
+def test_the_body_of_a_commit_on_its_way_stays(lake: Lake, store: Store, tmp_path: Path) -> None:
+    ingest(lake, tmp_path, a=group(1))
+    body = b'{"transaction":"7f9c","number":2,"archives":[]}'
+    old = b'{"transaction":"7f9d","number":1,"archives":[]}'
+    unknown = b'{"transaction":"7f9e","archives":[]}'
+    for digest, data in (("a" * 64, body), ("b" * 64, old), ("c" * 64, unknown)):
+        store.create(keys.body_key(digest), data)
+    lake.gc(grace="0")
+    left = {info.key for info in store.list(keys.BODY_PREFIX)}
+    assert left == {keys.body_key("a" * 64), keys.body_key("c" * 64)}
