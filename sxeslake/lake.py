@@ -18,7 +18,7 @@ from sxeslake.catalog.verbs import CatalogVerbs
 from sxeslake.errors import AlreadyExistsError, ConflictError, MemberNotFoundError, UsageError
 from sxeslake.format import keys
 from sxeslake.model import ContainerKind, Limits, Progress
-from sxeslake.storage import Store, is_remote, limited, open_store, probe
+from sxeslake.storage import is_remote, probe
 from sxeslake.upkeep.retention import RetentionVerbs
 from sxeslake.upkeep.verbs import UpkeepVerbs
 from sxeslake.vault import refs
@@ -60,7 +60,7 @@ def open_lake(
     opens a lake with a damaged log, for `verify` and `repair`. Raises LakeNotFoundError where there is no lake,
     StorageError where storage does not answer, DamagedLakeError where the log cannot be read.
     """
-    address, store = _store(url, storage_options, limit_up, limit_down)
+    address, store = settings.open_storage(url, storage_options, limit_up, limit_down)
     try:
         return Lake(Vault(store, _cache(address), tolerant=tolerant, keep_bytes=_keep_bytes(address)))
     except BaseException:
@@ -76,7 +76,7 @@ def init(
     limit_down: str | None = None,
 ) -> Lake:
     """Make a lake, and open it. Raises AlreadyExistsError where one is, ConflictError on unfit storage."""
-    address, store = _store(url, storage_options, limit_up, limit_down)
+    address, store = settings.open_storage(url, storage_options, limit_up, limit_down)
     try:
         if store.size(keys.LAKE) is None:
             _check_empty(store)
@@ -92,16 +92,6 @@ def init(
     except BaseException:
         store.close()
         raise
-
-
-def _store(
-    url: str | None, storage_options: Mapping[str, str] | None, limit_up: str | None, limit_down: str | None
-) -> tuple[str, Store]:
-    """The address that a word means, and the storage there, with its limits."""
-    address, _ = settings.resolve_lake(url)
-    up, down = settings.limits(limit_up, limit_down)
-    options = {**settings.storage_options(url), **(storage_options or {})}
-    return address, limited(open_store(address, options=options), up, down)
 
 
 def _check_empty(store: Store) -> None:
@@ -360,8 +350,8 @@ class Lake(FileVerbs, PartVerbs, CatalogVerbs, UpkeepVerbs, RetentionVerbs):
         words = [offers] if isinstance(offers, str | Path | Lake) else list(offers)
         with ExitStack() as opened:
             lakes = [word for word in words if isinstance(word, Lake)]
-            lakes += [opened.enter_context(open_lake(str(word))) for word in words if _is_lake(word)]
-            paths = [Path(word) for word in words if not isinstance(word, Lake) and not _is_lake(word)]
+            lakes += [opened.enter_context(open_lake(str(word))) for word in words if settings.names_lake(word)]
+            paths = [Path(word) for word in words if not isinstance(word, Lake) and not settings.names_lake(word)]
             archives = [found.path for found in finding.find_any(paths)]
             others = [lake._vault for lake in lakes]
             return repair(self._vault, archives, others, TOOL, dry_run=dry_run, progress=progress)
@@ -395,13 +385,6 @@ class Lake(FileVerbs, PartVerbs, CatalogVerbs, UpkeepVerbs, RetentionVerbs):
         if self._last is None or self._last.version != version:
             self._last = VersionSource(self._vault, version)
         return self._last
-
-
-def _is_lake(word: object) -> bool:
-    """Whether an offer names a lake and no archive: by its URL, by `use`, or by what is in the folder."""
-    if not isinstance(word, str | Path):
-        return False
-    return "://" in str(word) or str(word) in settings.named_lakes() or (Path(word) / keys.LAKE).is_file()
 
 
 def _paths(paths: PathLike | Iterable[PathLike]) -> list[Path]:

@@ -25,7 +25,9 @@ import platformdirs
 from sxeslake.errors import NotFoundError, UsageError
 from sxeslake.model import GIB
 from sxeslake.storage.address import parse, redact
-from sxeslake.storage.throttle import parse_rate
+from sxeslake.storage.interface import Store
+from sxeslake.storage.opening import open_store
+from sxeslake.storage.throttle import limited, parse_rate
 
 LAKE_VARIABLE = "SXESLAKE_LAKE"
 CACHE_VARIABLE = "SXESLAKE_CACHE"
@@ -194,6 +196,22 @@ def limits(up: str | None = None, down: str | None = None) -> tuple[float | None
     said = up or os.environ.get(LIMIT_UP_VARIABLE), down or os.environ.get(LIMIT_DOWN_VARIABLE)
     one, other = (parse_rate(text) if text else None for text in said)
     return one, other
+
+
+def open_storage(
+    word: str | None, options: Mapping[str, str] | None = None, up: str | None = None, down: str | None = None
+) -> tuple[str, Store]:
+    """The URL that a word means, and the storage there, with the options kept for it and the limits of `limits`."""
+    address, _ = resolve_lake(word)
+    bounds = limits(up, down)
+    return address, limited(open_store(address, options={**storage_options(word), **(options or {})}), *bounds)
+
+
+def names_lake(word: object) -> bool:
+    """Whether a word can only mean a lake, and no archive: a URL, a name given by `use`, a folder that is one."""
+    if not isinstance(word, str | Path):
+        return False
+    return "://" in str(word) or str(word) in named_lakes() or (Path(word) / "lake.json").is_file()
 
 
 def is_secret(option: str) -> bool:

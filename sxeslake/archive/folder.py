@@ -217,14 +217,16 @@ class FolderWriter:
     differ only in case are kept apart; `renamed` tells which.
     """
 
-    def __init__(self, target: Path, *, escape: bool = os.name == "nt") -> None:
+    def __init__(self, target: Path, *, escape: bool = os.name == "nt", make: bool = True) -> None:
+        """`make` False leaves the target unmade until something is written into it: for who only asks for names."""
         self.target = target
         self.renamed: dict[str, str] = {}  # member path → path below the target, where they differ
         self._names = _DiskNames(escape=escape)
         self._folders: set[str] = set()  # seen to be real folders
         self._finish: list[Member] = []  # folders, whose times change with every file put into them
-        with _told(target):
-            target.mkdir(parents=True, exist_ok=True)
+        if make:
+            with _told(target):
+                target.mkdir(parents=True, exist_ok=True)
 
     def on_disk(self, path: str) -> str:
         """How a member's path is called below the target."""
@@ -238,7 +240,9 @@ class FolderWriter:
         """As `add`, but a file or link that is there gives way: in one step, and only to a whole file."""
         self._add(member, data, self._replace_file)
 
-    def _add(self, member: Member, data: Iterable[bytes], write: Callable[[Path, Member, Iterable[bytes]], None]) -> None:
+    def _add(
+        self, member: Member, data: Iterable[bytes], write: Callable[[Path, Member, Iterable[bytes]], None]
+    ) -> None:
         if reason := names.unsafe_reason(member.path, is_directory=member.kind == "directory"):
             raise UnsafeNameError(f"the name {member.path!r} {reason}", where=self.target)
         if reason := names.special_reason(member.attributes):

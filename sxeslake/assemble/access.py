@@ -8,12 +8,15 @@ lake.sync("ti-grains", "unpacked/")
 from __future__ import annotations
 
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from sxeslake.vault import refs
 
 if TYPE_CHECKING:
     from sxeslake.assemble.files import VersionFiles
+    from sxeslake.assemble.sync import SyncReport
+    from sxeslake.model import Progress
     from sxeslake.vault.state import Version
     from sxeslake.vault.vault import Vault
 
@@ -29,7 +32,7 @@ class Located(NamedTuple):
 
 
 class FileVerbs:
-    """Files of versions, by name."""
+    """Files of versions, by name; a folder kept up to date."""
 
     _vault: Vault
 
@@ -56,6 +59,25 @@ class FileVerbs:
     def names(self, prefix: str = "") -> list[str]:
         """The names of all samples that begin so, sorted."""
         return sorted(name for name in self._vault.state.samples() if name.startswith(prefix))
+
+    def sync(
+        self,
+        ref: str,
+        folder: str | Path,
+        *,
+        delete: bool = False,
+        dry_run: bool = False,
+        progress: Progress | None = None,
+    ) -> SyncReport:
+        """Bring an unpacked folder up to date with a version by moving only what differs; made where it is not there.
+
+        Files are compared by content; those that nobody touched since are not even read. Each is replaced in one
+        step. What does not belong stays, unless `delete`. Raises AlreadyExistsError for a folder where a file belongs
+        and InputError for a `delete` in a folder that holds no file of the version.
+        """
+        from sxeslake.assemble.sync import Sync  # noqa: PLC0415 - start-up time, as below
+
+        return Sync(delete, dry_run, progress).run(self._vault, refs.find(self._vault.state, ref), Path(folder))
 
     @cached_property
     def _opened(self) -> dict[str, VersionFiles]:

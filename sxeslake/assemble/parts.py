@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from sxeslake.archive.container import ArchiveWriter
-from sxeslake.assemble import pull
+from sxeslake.assemble import pull, sidecar
 from sxeslake.assemble.assembly import Assembly
 from sxeslake.assemble.merge import merge
 from sxeslake.assemble.publish import Publisher, Written
@@ -125,8 +125,14 @@ class PartPull:
 
         if output.stream is not None:
             return _done(report, "-", publisher.to_stream(output.stream, container, fill))
-        target = _target(output, version, assembly, container)
-        return _done(report, str(target), publisher.to_path(target, container, fill))
+        target, state = _target(output, version, assembly, container), self.vault.state
+        if version is not None:
+            sidecar.check(state, version, target, force=output.force)
+        report = _done(report, str(target), publisher.to_path(target, container, fill))
+        if version is None:
+            return report
+        beside = sidecar.write(state, version, target, lake=self.vault.store.url, force=output.force)
+        return replace(report, annotations=beside)
 
 
 def _container(output: Output, version: Version | None) -> ContainerKind:

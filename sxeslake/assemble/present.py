@@ -55,7 +55,9 @@ def digest_of(place: Path) -> Digest:
 
 
 def _blocks(place: Path) -> Iterator[bytes]:
-    with os.fdopen(os.open(place, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)), "rb") as file:
+    with os.fdopen(
+        os.open(place, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)), "rb"
+    ) as file:
         while block := file.read(_BLOCK):
             yield block
 

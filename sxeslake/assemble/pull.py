@@ -11,11 +11,13 @@ from typing import BinaryIO, cast
 import pyarrow as pa
 
 from sxeslake.archive.container import ArchiveWriter
+from sxeslake.archive.folder import FolderWriter
 from sxeslake.archive.names import check_names, special_reason
 from sxeslake.assemble import exact as exactly
+from sxeslake.assemble.present import contents_beside
 from sxeslake.assemble.publish import Fill, Publisher, Written
 from sxeslake.assemble.rescue import contents_left, table_left
-from sxeslake.errors import UnsafeNameError, UnsupportedMethodError, UsageError
+from sxeslake.errors import DamagedLakeError, UnsafeNameError, UnsupportedMethodError, UsageError
 from sxeslake.model import ContainerKind, Progress
 from sxeslake.vault.contents import Content, contents
 from sxeslake.vault.state import Version
@@ -93,7 +95,8 @@ class Pull:
 
     def to_path(self, vault: Vault, version: Version, out: Path, container: ContainerKind) -> PullReport:
         """Write the archive beside `out`, then move it there in one step."""
-        fill = self._fill(vault, version)
+        beside = out if container == "folder" and self.force and out.is_dir() else None
+        fill = self._fill(vault, version, beside)
         return self._pull(vault, version, str(out), container, lambda to: to.to_path(out, container, fill))
 
     def to_stream(self, vault: Vault, version: Version, stream: BinaryIO, container: ContainerKind) -> PullReport:
@@ -111,8 +114,11 @@ class Pull:
             try:
                 written = write(replace(plain, whole=self._exactly(vault, version)))
                 return self._report(version, path, container, written, None)
-            except UnsupportedMethodError as error:  # the recipe is right, but not on this machine
+            except (UnsupportedMethodError, DamagedLakeError) as error:
+                # Encoders here give other bytes, or the recipe is damaged: the members may be whole all the same.
                 reason = error.what if error.hint is None else f"{error.what} ({error.hint.rstrip('.')})"
+                if self.exact and isinstance(error, DamagedLakeError):
+                    raise
                 if self.exact:
                     raise exactly.not_exact(version, reason) from error
         elif self.exact:
@@ -132,27 +138,29 @@ class Pull:
 
         return whole
 
-    def _fill(self, vault: Vault, version: Version) -> Fill:
-        """Hand every member to the writer; names are checked again, for a lake can be hostile too."""
+    def _fill(self, vault: Vault, version: Version, beside: Path | None = None) -> Fill:
+        """Hand every member to the writer; what the folder `beside` has already is not fetched."""
 
         def fill(writer: ArchiveWriter) -> None:
             task = f"pull {version.name}"
             with vault.reading(version), reported(self.progress, task, version.archive.bytes_raw) as advance:
-                for member, parts in self._contents(vault, version):
+                for member, parts in self._contents(vault, version, beside):
                     writer.add(member, parts)
                     advance(member.size)
                 writer.close()
 
         return fill
 
-    def _contents(self, vault: Vault, version: Version) -> Iterator[Content]:
-        """Every member, in archive order; with `skip_damaged`, those that are left."""
+    def _contents(self, vault: Vault, version: Version, beside: Path | None) -> Iterator[Content]:
+        """Every member, in archive order; with `skip_damaged`, those that are left. A lake can be hostile: checked."""
         self.damaged.clear()
         table = table_left(vault, version, self.damaged) if self.skip_damaged else vault.manifests.table(version)
         check_table(table, version.name)
         rows = vault.manifests.open(version.archive.manifest).rows(table, by_path=False)
         if self.skip_damaged:
             return contents_left(vault.blobs, rows, self.damaged)
+        if beside is not None:
+            return contents_beside(vault.blobs, rows, beside, FolderWriter(beside, make=False).on_disk)
         return contents(vault.blobs, rows)
 
     def _report(

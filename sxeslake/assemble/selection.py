@@ -47,6 +47,7 @@ class SelectionReport:
     requests: int
     dry_run: bool
     warnings: list[str]
+    annotations: str | None = None  # the file beside it with what is said of the one version it came from
 
 
 def select(share: Share) -> Assembly:

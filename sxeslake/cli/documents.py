@@ -25,6 +25,10 @@ PART = (
     "sample", "version", "path", "container", "members", "bytes_raw", "bytes_written", "sha256",
     "positions", "analyses", "samples", "bytes_fetch", "requests", "dry_run", "warnings",
 )  # fmt: skip
+SYNC = (
+    "sample", "version", "path", "dry_run", "members", "unchanged", "added", "changed", "removed", "extra",
+    "bytes_written", "bytes_moved",
+)  # fmt: skip
 DIFF = ("a", "b", "equal", "members", "members_same", "positions", "positions_same", "conditions", "fields")
 MEMBERS = ("path", "kind", "size", "modified", "blake3", "crc32")
 STATS = (

@@ -43,5 +43,6 @@ def _flag(name: str) -> str:
 
 _METAVARS = {
     "range": "RANGE", "text": "TEXT", "words": "WORDS", "kind": "KIND", "types": "TYPE", "integer": "N",
-    "since": "DATE", "until": "DATE", "said": "KEY=VALUE", "match": "all|any", "kv_tolerance": "KV", "current_tolerance": "PERCENT",
+    "since": "DATE", "until": "DATE", "said": "KEY=VALUE", "match": "all|any",
+    "kv_tolerance": "KV", "current_tolerance": "PERCENT",
 }  # fmt: skip

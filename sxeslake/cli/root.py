@@ -15,7 +15,7 @@ SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Put archives in", ("ingest", "exact", "audit")),
     ("Look", ("ls", "show", "members", "cat", "stats", "log", "diff")),
     ("Ask", ("query", "find", "conditions", "schema", "annotate")),
-    ("Take archives out", ("pull",)),
+    ("Take archives out", ("pull", "sync")),
     ("Keep or forget", ("forget", "restore", "hold", "release", "tag", "gc")),
     ("Keep it right", ("verify", "repair", "copy", "checkpoint", "catalog")),
     ("Shell", ("completion",)),

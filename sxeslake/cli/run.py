@@ -13,7 +13,8 @@ import sys
 import traceback
 import warnings
 from collections.abc import Sequence
-from typing import NoReturn, TextIO
+from types import ModuleType
+from typing import NoReturn, TextIO, cast
 
 import click
 
@@ -43,6 +44,8 @@ def main() -> NoReturn:
             stream.reconfigure(errors="backslashreplace")
     if not {"-v", "--verbose"} & set(sys.argv):
         warnings.simplefilter("ignore")  # a library's deprecation is no word to users
+    # pyarrow loads pandas, where it is installed, for the first array of all: 0.4 s for frames that no command makes.
+    sys.modules.setdefault("pandas", cast("ModuleType", None))
     code = run(sys.argv[1:])
     if code == INTERRUPTED:
         # All is cleaned up by now; the interpreter would still wait for threads amid a block of LZMA.

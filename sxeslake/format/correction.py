@@ -19,7 +19,7 @@ MAX_BYTE_BYTES = 4 * KIB
 IsRight = Callable[[bytes], bool]
 
 
-def corrected_sealed(data: bytes, expected: str | None) -> bytes | None:
+def corrected_sealed(data: bytes, expected: str | None, *, any_byte: bool = True) -> bytes | None:
     """A sealed JSON object (a log entry, `lake.json`) with one wrong byte, as it was; `expected` is its hash if known.
 
     Without `expected`, the hash in the object itself is what the bytes are held against.
@@ -30,7 +30,7 @@ def corrected_sealed(data: bytes, expected: str | None) -> bytes | None:
     if computed == expected or (expected is None and _differences(whole, data) <= 1):  # the wrong byte is in the head
         return whole
     digest = expected or data[len(HASH_PREFIX) : HASHED_FROM].decode("ascii", "replace")
-    found = corrected(rest, digest)
+    found = corrected(rest, digest, any_byte=any_byte)
     return None if found is None else HASH_PREFIX + digest.encode() + found
 
 
@@ -38,8 +38,8 @@ def _differences(one: bytes, other: bytes) -> int:
     return sum(a != b for a, b in zip(one, other, strict=True)) if len(one) == len(other) else len(one)
 
 
-def corrected(data: bytes, digest: str) -> bytes | None:
-    """The bytes with this BLAKE3 that differ from `data` in one bit, or, where `data` is short, in one byte."""
+def corrected(data: bytes, digest: str, *, any_byte: bool = True) -> bytes | None:
+    """The bytes with this BLAKE3 that differ from `data` in one bit; or, where `data` is short, in `any_byte`."""
     if len(data) > MAX_BIT_BYTES:
         return None
     try:
@@ -47,7 +47,7 @@ def corrected(data: bytes, digest: str) -> bytes | None:
     except ValueError:
         return None
     changes = [1 << bit for bit in range(8)]
-    if len(data) <= MAX_BYTE_BYTES:
+    if any_byte and len(data) <= MAX_BYTE_BYTES:
         changes += [change for change in range(1, 256) if change.bit_count() > 1]
     tried = bytearray(data)
     for change in changes:

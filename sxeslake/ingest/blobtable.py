@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Mapping
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
 
+from sxeslake.format.logentry import PackAdded
 from sxeslake.format.manifest import Blob, Hint
 from sxeslake.model import Digest
 
 _NOWHERE = 2**32 - 1
+_NONE: Mapping[str, PackAdded] = MappingProxyType({})
 
 
 class BlobTable:
     """Digest → number, and by number the place: columns, not objects, for a run meets millions."""
 
-    def __init__(self) -> None:
+    def __init__(self, uploaded: Mapping[str, PackAdded] = _NONE) -> None:
+        """`uploaded`: packs that wait for a commit; what stands in them is new to the lake."""
+        self._uploaded = uploaded
         self._numbers: dict[Digest, int] = {}
         self._digests: list[Digest] = []
         self._packs: dict[str, int] = {}
@@ -44,10 +50,12 @@ class BlobTable:
         return number
 
     def add_known(self, blob: Blob) -> int:
-        """A blob that the lake holds already."""
-        number = self._append(blob.digest, blob.size, new=False)
+        """A blob that needs no upload: the lake holds it already, or an interrupted run has uploaded it."""
+        pack = None if blob.hint is None else self._uploaded.get(blob.hint.pack)
+        number = self._append(blob.digest, blob.size, new=pack is not None)
         if blob.hint is not None:
-            self.place(number, blob.hint, 0)
+            stored = 0 if pack is None else blob.size * pack.bytes // max(pack.raw_bytes, 1)
+            self.place(number, blob.hint, stored)
         return number
 
     def add_new(self, digest: Digest, size: int) -> int:

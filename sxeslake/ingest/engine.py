@@ -15,7 +15,7 @@ from sxeslake.archive.container import open_container
 from sxeslake.archive.parallel import usable_cpus
 from sxeslake.errors import DeadObjectsError, InputError, NotFoundError, UsageError
 from sxeslake.format import keys
-from sxeslake.format.logentry import ArchiveAdded, Entry, ManifestAdded
+from sxeslake.format.logentry import ArchiveAdded, Entry, ManifestAdded, PackAdded
 from sxeslake.format.manifest import ManifestBuilder, RowRange, footer_bytes
 from sxeslake.ingest import finding, naming
 from sxeslake.ingest import source as sources
@@ -28,8 +28,9 @@ from sxeslake.ingest.tables import tables_of
 from sxeslake.model import GIB, Limits, Progress, Source
 from sxeslake.vault.commit import blank_entry
 from sxeslake.vault.frames import FrameMaker
-from sxeslake.vault.packing import Packer, Written
+from sxeslake.vault.packing import Packer
 from sxeslake.vault.state import Head, LogRecord, Version
+from sxeslake.vault.uploads import Uploads
 from sxeslake.vault.vault import Vault
 
 NO_LIMITS = Limits()  # of its own: the defaults
@@ -83,39 +84,50 @@ class Ingest:
         self._vault.sync()  # what is called unchanged must be there now, not when this lake was opened
         self._vault.sync_index()
         left = list(candidates)
-        while left:
-            done, record = self._batch_again(left)
-            report.archives += done
-            report.commit = record.entry.number if record else report.commit
-            left = left[len(done) :]
+        with Uploads(self._vault) as uploads:
+            if not self._options.dry_run:
+                uploads.take_up()
+            while left:
+                done, record = self._batch_again(left, uploads)
+                report.archives += done
+                report.commit = record.entry.number if record else report.commit
+                left = left[len(done) :]
         return report
 
-    def _batch_again(self, candidates: Sequence[Candidate]) -> tuple[list[ArchiveReport], LogRecord | None]:
+    def _batch_again(
+        self, candidates: Sequence[Candidate], uploads: Uploads
+    ) -> tuple[list[ArchiveReport], LogRecord | None]:
         for attempt in range(_ATTEMPTS):
             try:
-                return _Batch(self._vault, self._options, self._tool, self._threads, self._progress).run(candidates)
+                return _Batch(self._vault, uploads, self._options, self._tool, self._threads, self._progress).run(
+                    candidates
+                )
             except DeadObjectsError:
                 if attempt == _ATTEMPTS - 1:
                     raise
                 self._vault.sync()
                 self._vault.sync_index()
+                uploads.take_up()  # what is left of this attempt, too
         raise AssertionError("the loop returns or raises")
 
 
 class _Batch:
     """Some archives that go into the log together."""
 
-    def __init__(self, vault: Vault, options: Options, tool: str, threads: int, progress: Progress | None) -> None:
-        self._vault, self._options, self._threads, self._progress = vault, options, threads, progress
-        self._blobs = BlobTable()
-        self._packer = Packer(vault.store)
+    def __init__(
+        self, vault: Vault, uploads: Uploads, options: Options, tool: str, threads: int, progress: Progress | None
+    ) -> None:
+        self._vault, self._uploads = vault, uploads
+        self._options, self._threads, self._progress = options, threads, progress
+        self._blobs = BlobTable(uploads.packs)
+        self._packer = Packer(vault.store, uploaded=uploads.note)
         self._frames = None if options.dry_run else FrameMaker(self._packer, self._blobs.place, threads)
         self._absorber = Absorber(
-            self._blobs, vault.find, self._frames,
+            self._blobs, uploads.find, self._frames,
             chunk_bytes=vault.file.chunk_bytes, threads=threads, encoding=options.encoding,
         )  # fmt: skip
         self._recipes = RecipeSeeker(
-            self._blobs, vault.find, self._frames,
+            self._blobs, uploads.find, self._frames,
             mode=options.exact, chunk_bytes=vault.file.chunk_bytes, threads=threads,
         )  # fmt: skip
         self._entry = blank_entry(tool, options.message)
@@ -228,17 +240,23 @@ class _Batch:
         if not added:
             return None
         manifest = self._manifest(added)
-        packs = [written[pack] for pack in sorted(needed & written.keys())]
+        packs = [self._uploads.packs[pack] for pack in sorted(needed & self._uploads.packs.keys())]
         record = self._vault.commit(lambda head: self._build(head, packs, manifest))
-        self._vault.index.add([item.footer for item in packs])
+        if record is not None:
+            self._uploads.leave(needed)
+        self._vault.index.add([written[pack].footer for pack in sorted(needed & written.keys())])
         return record
 
     def _packs(self, taken: _Taken) -> set[str]:
         return self._blobs.packs(np.append(taken.absorbed.blob_numbers(), np.array(taken.recipe.numbers, np.int64)))
 
     def _drop(self, packs: Sequence[str]) -> None:
-        """Take back packs of which nothing is needed: their archives failed. Ids are never reused, so this is safe."""
-        self._vault.store.delete([keys.pack_key(pack) for pack in packs])
+        """Take back packs of which nothing is needed: their archives failed.
+
+        Ids are never reused, and nobody else can have taken them up: they are off the journal before they go.
+        """
+        if self._uploads.leave(packs):
+            self._vault.store.delete([keys.pack_key(pack) for pack in packs])
 
     def _manifest(self, added: Sequence[_Taken]) -> ManifestAdded:
         builder = ManifestBuilder()
@@ -251,7 +269,7 @@ class _Batch:
         digests = blake3(data).hexdigest(), blake3(data[-footer:]).hexdigest()
         return ManifestAdded(manifest_id, len(data), footer, *digests)
 
-    def _build(self, head: Head, packs: Sequence[Written], manifest: ManifestAdded) -> Entry | None:
+    def _build(self, head: Head, packs: Sequence[PackAdded], manifest: ManifestAdded) -> Entry | None:
         archives = [
             self._archive(taken, place, manifest)
             for taken, place in zip(self._taken, self._place_all(), strict=True)
@@ -259,9 +277,11 @@ class _Batch:
         ]
         if not archives:
             return None
+        # The run that was interrupted can have committed at its last moment: what is there is not added again.
+        there = self._vault.state.known("packs", [pack.id for pack in packs])
         return replace(
             self._entry, number=head.number + 1, previous=head.digest, archives=tuple(archives),
-            packs=tuple(item.record for item in packs), manifests=(manifest,),
+            packs=tuple(pack for pack in packs if pack.id not in there), manifests=(manifest,),
         )  # fmt: skip
 
     def _archive(self, taken: _Taken, place: naming.Place, manifest: ManifestAdded) -> ArchiveAdded:

@@ -104,7 +104,7 @@ class LogMender:
                 yield log.read_entry(store, number)
             except (DamagedLakeError, ObjectNotFoundError):
                 continue
-        corrected = log.corrected(self._store, number, correction.MAX_BIT_BYTES)
+        corrected = log.corrected(self._store, number, correction.MAX_BIT_BYTES, any_byte=True)
         if corrected is not None:
             yield corrected
 

@@ -15,10 +15,8 @@ import contextlib
 import sqlite3
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO
 from uuid import uuid4
 
 from blake3 import blake3
@@ -52,7 +50,7 @@ class FrameCache:
         self._folder, self._limit, self._clock = folder, limit_bytes, clock
         self._lock = threading.Lock()
         self._db: sqlite3.Connection | None = None
-        self._writing: tuple[str, BinaryIO] | None = None  # the file that this process appends to
+        self._writing: tuple[str, int] | None = None  # the file that this process appends to, and its size
         self._touched: dict[str, float] = {}
         with contextlib.suppress(*_TROUBLE):
             folder.mkdir(parents=True, exist_ok=True)
@@ -67,9 +65,6 @@ class FrameCache:
     def close(self) -> None:
         """Let go of files; what is kept stays for the next process."""
         with self._lock, contextlib.suppress(*_TROUBLE):
-            if self._writing is not None:
-                self._writing[1].close()
-                self._writing = None
             if self._db is not None:
                 self._db.close()
                 self._db = None
@@ -142,32 +137,32 @@ class FrameCache:
     def _put(self, db: sqlite3.Connection, frames: Sequence[tuple[FrameKey, bytes]]) -> None:
         room = self._room(db, sum(len(data) for _, data in frames))
         rows: list[tuple[object, ...]] = []
-        sizes: Counter[str] = Counter()
+        bodies: dict[str, list[bytes]] = {}
         for key, data in frames:
             room -= len(data)
             if room < 0:
                 break
-            name, file = self._file_for(len(data))
-            rows.append((*key, name, file.tell(), blake3(data).digest(length=16)))
-            file.write(data)
-            sizes[name] += len(data)
-        if self._writing is not None:
-            self._writing[1].flush()  # a place is told only when its bytes are there
+            name, place = self._next_place(len(data))
+            rows.append((*key, name, place, blake3(data).digest(length=16)))
+            bodies.setdefault(name, []).append(data)
+        writing, self._writing = self._writing, None  # a file that a failure leaves odd is not gone on with
+        for name, parts in bodies.items():
+            with (self._folder / name).open("ab") as file:
+                file.writelines(parts)
         now = self._clock()
-        with self._transaction(db):
+        with self._transaction(db):  # a place is told only when its bytes are there
             db.executemany("INSERT OR REPLACE INTO frames VALUES (?, ?, ?, ?, ?, ?)", rows)
-            db.executemany(_GROWN, [(name, size, now) for name, size in sizes.items()])
+            db.executemany(_GROWN, [(name, sum(map(len, parts)), now) for name, parts in bodies.items()])
+        self._writing = writing
 
-    def _file_for(self, size: int) -> tuple[str, BinaryIO]:
-        """The file to append to: a new one when the last is full, for what goes, goes by the file."""
+    def _next_place(self, size: int) -> tuple[str, int]:
+        """The file to append to, and where: a new file when the last is full, for what goes, goes by the file."""
         full = max(1, min(_FILE_BYTES, self._limit // 8))
-        if self._writing is not None and self._writing[1].tell() + size > full:
-            self._writing[1].close()
-            self._writing = None
-        if self._writing is None:
-            name = f"{uuid4().hex}{_SUFFIX}"
-            self._writing = name, (self._folder / name).open("xb")
-        return self._writing
+        if self._writing is None or self._writing[1] + size > full:
+            self._writing = f"{uuid4().hex}{_SUFFIX}", 0
+        name, place = self._writing
+        self._writing = name, place + size
+        return name, place
 
     def _room(self, db: sqlite3.Connection, wanted: int) -> int:
         """Bytes that are free, after the files used longest ago went as far as that is needed and allowed."""
@@ -187,7 +182,6 @@ class FrameCache:
             db.execute("DELETE FROM frames WHERE file = ?", (file,))
             db.execute("DELETE FROM files WHERE name = ?", (file,))
         if self._writing is not None and self._writing[0] == file:
-            self._writing[1].close()
             self._writing = None
         (self._folder / file).unlink(missing_ok=True)
 

@@ -72,7 +72,7 @@ def listed_head(store: Store) -> int:
 def sync(store: Store, state: State, gap: Gap | None = None) -> None:
     """Bring the folded state to the head of the bucket's log.
 
-    A damaged entry is taken from a checkpoint that has it, or corrected where one byte of it is wrong; else
+    A damaged entry is taken from a checkpoint that has it, or corrected where one bit of it is wrong; else
     DamagedLakeError. With `gap` that one is told, and an empty entry folded in its place.
     """
     head = state.head()
@@ -113,24 +113,32 @@ def _read(store: Store, number: int) -> LogRecord | Damage:
     try:
         return read_entry(store, number)
     except (DamagedLakeError, ObjectNotFoundError) as error:
-        kept = segments.find(store, number) or corrected(store, number, _QUICK_BYTES)
+        kept = segments.find(store, number) or corrected(store, number, _QUICK_BYTES, any_byte=False)
         return kept if kept is not None else Damage(number, str(error), _names(store, key))
 
 
-def corrected(store: Store, number: int, limit_bytes: int) -> LogRecord | None:
+def corrected(store: Store, number: int, limit_bytes: int, *, any_byte: bool) -> LogRecord | None:
     """An entry of which one byte is wrong, as it was: proved by its hash like any other. None where that fails."""
     key = keys.log_key(number)
     try:
         data = store.get(key)
         if len(data) > limit_bytes:
             return None
-        whole = data if lakefile.is_proved(data) else correction.corrected_sealed(data, expected(store, number))
+        whole = (
+            data
+            if lakefile.is_proved(data)
+            else correction.corrected_sealed(data, expected(store, number), any_byte=any_byte)
+        )
         if whole is None:
             return None
         needed, body = logentry.body_of(whole, where=key), None
         if needed is not None:
             body = store.get(keys.body_key(needed[0]))
-            body = correction.corrected(body, needed[0]) if blake3(body).hexdigest() != needed[0] else body
+            body = (
+                correction.corrected(body, needed[0], any_byte=any_byte)
+                if blake3(body).hexdigest() != needed[0]
+                else body
+            )
         return segments.record_of(number, Stored(whole, body), key)
     except (DamagedLakeError, ObjectNotFoundError):
         return None

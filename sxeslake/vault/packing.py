@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -43,8 +43,15 @@ class Written:
 class Packer:
     """Fills packs with frames, one open pack a kind (`json`, `array`), and uploads the full ones in the background."""
 
-    def __init__(self, store: Store, target_bytes: int = TARGET_BYTES) -> None:
-        self._store, self._target = store, target_bytes
+    def __init__(
+        self,
+        store: Store,
+        target_bytes: int = TARGET_BYTES,
+        *,
+        uploaded: Callable[[PackAdded], None] | None = None,
+    ) -> None:
+        """`uploaded` is told of each pack as soon as it is in the bucket, from the thread that put it there."""
+        self._store, self._target, self._uploaded = store, target_bytes, uploaded
         self._open: dict[str, _Open] = {}
         self._uploads: deque[Future[Written]] = deque()
         self._pool = ThreadPoolExecutor(_UPLOADS, thread_name_prefix="upload")
@@ -94,4 +101,7 @@ class Packer:
         self._store.create(keys.pack_key(full.pack_id), [*full.parts, tail])
         footer = pack.load_footer(full.pack_id, tail, where=keys.pack_key(full.pack_id))
         size, raw = full.size + len(tail), int(np.sum(full.sizes, dtype=np.uint64))
-        return Written(PackAdded(full.pack_id, kind, size, len(tail), len(full.digests), raw), footer)
+        record = PackAdded(full.pack_id, kind, size, len(tail), len(full.digests), raw)
+        if self._uploaded is not None:
+            self._uploaded(record)
+        return Written(record, footer)

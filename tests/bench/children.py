@@ -25,6 +25,7 @@ from sxeslake.vault.state import Head
 _ROUNDS = 7
 _PER_COMMIT = 250
 _FULL_BYTES = 100_000
+_NAMES = ("info.json", "qlw.data", "state.json", "sum.data", "xes.data")
 
 
 def full_position(source: str) -> None:
@@ -35,12 +36,17 @@ def full_position(source: str) -> None:
 
 
 def position(url: str, ref: str, uuid: str) -> None:
-    """All members of one position, proved; only what that needs is read."""
+    """The members of one position, proved, in one batch; only what that needs is read."""
     with open_lake(url) as lake:
-        source = lake.open_group(ref).source
-        paths = [member.path for member in source.children(f"data/{uuid}/") if member.kind == "file"]
-        read = dict(source.read_many(paths))
+        read = dict(lake._source(ref).read_many([f"data/{uuid}/{name}" for name in _NAMES]))
     print(json.dumps({path: len(data) for path, data in read.items()}))
+
+
+def in_group(url: str, ref: str, uuid: str) -> None:
+    """The same position as part of its group, whose metadata is read first: all projects, analyses and positions."""
+    with open_lake(url) as lake, lake[ref] as group:
+        found = group.positions[uuid]
+        print(found.comment, found.state.accelerating_voltage_kv, found.xes.sum(), found.qlw.sum())
 
 
 def tiny_archive(path: str, number: str) -> None:
@@ -136,6 +142,7 @@ def catalogue(folder: str, archives: str, positions: str) -> None:
 _VERBS: dict[str, Callable[..., None]] = {
     "full-position": full_position,
     "position": position,
+    "in-group": in_group,
     "tiny-archive": tiny_archive,
     "grow": grow,
     "catalogue": catalogue,

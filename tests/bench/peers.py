@@ -9,6 +9,8 @@ from typing import Protocol
 
 from bench.measure import Cost, bytes_below, run
 
+NAMES = ("restic", "borg", "dvc", "7zz")
+
 
 class Peer(Protocol):
     """A program that keeps folders: store one, store it again, give it back."""
@@ -168,16 +170,23 @@ def seven_zip() -> str | None:
     return next((name for name in ("7zz", "7z") if shutil.which(name)), None)
 
 
-def found(home: Path, *, thorough: bool) -> tuple[list[Peer], list[str]]:
-    """Peers that are installed, and the names of those that are not. `thorough` adds 7-Zip's slow settings."""
+def found(home: Path, wanted: str, *, thorough: bool) -> tuple[list[Peer], list[str]]:
+    """Of the peers that are wanted, those installed, and the names of the others.
+
+    `found(home, "restic,7zz", thorough=True)`; `thorough` adds 7-Zip's slow settings.
+    """
     peers: list[Peer] = []
     absent = []
     for peer in (Restic(home), Borg(home), Dvc()):
+        if peer.name not in wanted:
+            continue
         if shutil.which(peer.name):
             peers.append(peer)
         else:
             absent.append(peer.name)
     program = seven_zip()
+    if "7zz" not in wanted:
+        return peers, absent
     if program is None:
         return peers, [*absent, "7zz"]
     peers += [SevenZip(program, "-t7z -mx1", heavy=True), SevenZip(program, "-tzip", heavy=True)]

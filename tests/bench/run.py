@@ -43,6 +43,7 @@ LINES: dict[str, Line] = {
 }
 BY_DEFAULT = 2500
 _SMALL = 250
+ALL = ",".join(peers.NAMES)
 
 
 def measure(setting: Setting, names: Sequence[str]) -> Iterator[Row]:
@@ -81,7 +82,7 @@ def main(words: Sequence[str] | None = None) -> int:
         print(f"no line is called {', '.join(unknown)}; there are {', '.join(LINES)}", file=sys.stderr)
         return 2
     with _folder(asked.folder) as folder:
-        there, absent = peers.found(folder, thorough=asked.thorough) if asked.peers else ([], [])
+        there, absent = peers.found(folder, asked.peers, thorough=asked.thorough) if asked.peers else ([], [])
         facts = {**about(), "positions": asked.positions, "rounds": asked.repeat}
         facts["peers"] = ", ".join(dict.fromkeys(peer.version() for peer in there)) or "not asked for"
         if absent:
@@ -121,7 +122,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--positions", type=int, default=BY_DEFAULT, help="of the map: 14, 2500, 100000 …")
     parser.add_argument("--repeat", type=int, default=3, help="rounds whose median counts")
-    parser.add_argument("--peers", action="store_true", help="measure the peers that are installed beside us")
+    parser.add_argument("--peers", nargs="?", const=ALL, help="measure peers too: all installed, or restic,borg …")
     parser.add_argument("--thorough", action="store_true", help="with --peers: also 7-Zip at -mx5 and -mx9, minutes")
     parser.add_argument("--only", help=f"some lines: {','.join(LINES)}")
     parser.add_argument("--small", type=int, default=_SMALL, help="archives of the line `small`")

@@ -53,8 +53,13 @@ def address(s3_server: seaweed.Seaweed, tmp_path_factory: pytest.TempPathFactory
     return "s3://lake/parts"
 
 
-def test_ten_neighbours_cost_few_requests_and_bytes(address: str, s3_server: seaweed.Seaweed, tmp_path: Path) -> None:
+def test_ten_neighbours_cost_few_requests_and_bytes(
+    address: str, s3_server: seaweed.Seaweed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def pulled(name: str, *positions: str) -> tuple[int, int]:
+        """Requests and bytes of a client that knows the head and has nothing else."""
+        monkeypatch.setenv("SXESLAKE_CACHE", str(tmp_path / f"cache of {name}"))
+        open_lake(address, storage_options=s3_server.options()).close()
         with open_lake(address, storage_options=s3_server.options()) as lake:
             counters = lake._vault.store.counters
             requests, received = counters.total, counters.bytes_in

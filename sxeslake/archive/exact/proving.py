@@ -290,7 +290,7 @@ class _Window:
     def read(self, at: int, count: int) -> bytes:
         """`count` bytes from `at`."""
         inner = at - self._start
-        if 0 <= inner and inner + count <= len(self._held):
+        if inner >= 0 and inner + count <= len(self._held):
             return self._held[inner : inner + count]
         if count >= COPY_BYTES:
             return self._file.read(at, count)

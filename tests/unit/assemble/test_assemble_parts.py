@@ -172,6 +172,14 @@ def test_places_to_write_to(lake: Lake, tmp_path: Path, monkeypatch: pytest.Monk
         lake.pull_part("one")
 
 
+def test_what_is_said_of_the_version_comes_beside_a_part(lake: Lake, tmp_path: Path) -> None:
+    lake.annotate("one", material="TiN")
+    report = lake.pull_part("one", tmp_path / "a.plzip", positions=["1"])
+    assert report.annotations == str(tmp_path / "a.plzip.annotations.json")
+    (said,) = json.loads(Path(report.annotations).read_text())["annotations"]
+    assert (said["key"], said["value"]) == ("material", "TiN")
+
+
 def test_a_broken_info_keeps_every_shared_file(lake: Lake, tmp_path: Path) -> None:
     broken = {**ONE, f"data/{uid(1)}/info.json": b"{broken"}
     add(lake, tmp_path, "broken", broken)

@@ -78,6 +78,7 @@ def test_who_when_tags_and_words_go_with_an_archive(source: Lake, target_store: 
         assert (report.tags, report.annotations) == (2, 1)
         info, origin = target.show("a@paper"), source.show("a@1")
         assert (info.version, info.source, info.ingested_at) == (2, origin.source, origin.ingested_at)
+        assert (info.who, info.tool, info.message) == (origin.who, origin.tool, origin.message)
         target.copy_to(third)
         assert third.show("b").ingested_at == source.show("b").ingested_at
 

@@ -17,7 +17,7 @@ from sxeslake.storage import Store
 from sxeslake.vault.vault import Vault
 
 Members = dict[str, dict[str, bytes]]
-PLACES = 12  # a region; every build flips others
+PLACES = 5  # a region, and its two ends
 
 
 class Small:
@@ -120,12 +120,12 @@ def test_without_an_offer_the_rest_stays_readable_and_what_is_lost_is_listed(sma
     with cold(small.store) as lake:
         report = lake.repair()
         assert not report.ok
-        lost = {(item.archive, item.member) for item in report.lost}
+        lost = {(item.archive, str(item.member)) for item in report.lost}
         assert lost <= {(name, path) for name, members in small.members.items() for path in members}
         for name, members in small.members.items():
             gone = sorted(path for archive, path in lost if archive == name)
             pulled = lake.pull(name, tmp_path / f"{name}.zip", skip_damaged=True)
-            assert sorted(pulled.damaged) == [str(path) for path in gone]
+            assert sorted(pulled.damaged) == gone
             for path, data in members.items():
                 if path not in gone:
                     assert lake.read(name, path) == data

@@ -45,8 +45,9 @@ def test_a_sample_is_the_same_for_the_same_seed(store: Store, tmp_path: Path) ->
     with Lake(new_vault(store)) as lake:
         contents = {f"{number}.dat": bytes([number]) * (70_000 + number) for number in range(40)}
         lake.ingest(zip_of(tmp_path / "a.zip", contents))
-        read = [lake.verify(sample_percent=10, seed=seed).checked.bytes for seed in (1, 1, 2)]
-        assert read[0] == read[1] != read[2]
+        read = [lake.verify(sample_percent=10, seed=seed).checked.bytes for seed in (1, 1, 2, 3, 4, 5, 6, 7)]
+        assert read[0] == read[1]
+        assert len(set(read)) > 1
         assert 3 * 70_000 < read[0] < 6 * 70_100
         report = lake.verify(sample_percent=10)
         assert report.seed is not None
@@ -58,7 +59,7 @@ def test_a_sample_is_the_same_for_the_same_seed(store: Store, tmp_path: Path) ->
 def test_a_run_that_is_cut_short_goes_on_where_it_was(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     begun: list[str] = []
     clock = iter(range(1000))
-    monkeypatch.setattr(verify_packs.time, "monotonic", lambda: float(next(clock)))
+    monkeypatch.setattr("sxeslake.upkeep.verify_packs.time.monotonic", lambda: float(next(clock)))
     jobs = verify_packs.PackCheck._frames_job
 
     def noted(self, finding, *args, **more):  # type: ignore[no-untyped-def]

@@ -1,0 +1,212 @@
+"""An ingest that was interrupted: the next one uses again what it had uploaded, and nothing that is not safe."""
+
+from __future__ import annotations
+
+import shutil
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from faults import FaultyStore
+from small_lakes import counts, objects, own_store, zip_of
+
+from sxeslake.errors import UnreachableError
+from sxeslake.format.keys import pack_key
+from sxeslake.lake import Lake
+from sxeslake.storage import Data
+from sxeslake.vault import uploads
+from sxeslake.vault.packing import Packer
+from sxeslake.vault.uploads import Uploads
+from sxeslake.vault.vault import Vault, create_lake
+
+PACK_BYTES = 200_000
+CONTENTS = {f"data/{number}.bin": counts(number, 20_000) for number in range(12)}  # each a frame of some 35 kB
+
+
+@pytest.fixture
+def store(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> FaultyStore:
+    monkeypatch.setattr(Packer.__init__, "__defaults__", (PACK_BYTES,))
+    store = FaultyStore(own_store(request))
+    create_lake(store, {})
+    return store
+
+
+@pytest.fixture
+def client(store: FaultyStore, tmp_path: Path) -> Callable[[], Lake]:
+    """The lake, as the next process on this machine opens it."""
+    return lambda: Lake(Vault(store, tmp_path / "cache"))
+
+
+def packs(store: FaultyStore) -> set[str]:
+    return {key for key in objects(store) if key.startswith("packs/")}
+
+
+def journals(lake: Lake) -> list[Path]:
+    return sorted((lake._vault.folder / "uploads").glob("*"))
+
+
+def interrupted(client: Callable[[], Lake], store: FaultyStore, path: Path, before: str = "manifests/") -> set[str]:
+    """Ingest until a request fails; what is uploaded by then."""
+    with client() as lake:
+        store.plan("error", "create", before)
+        with pytest.raises(UnreachableError):
+            lake.ingest(path, exact="never")
+        assert len(journals(lake)) == 1
+    assert packs(store)
+    return packs(store)
+
+
+@pytest.mark.parametrize("before", ["manifests/", "log/"])
+def test_the_next_run_uploads_only_the_rest(
+    store: FaultyStore, client: Callable[[], Lake], tmp_path: Path, before: str
+) -> None:
+    there = interrupted(client, store, zip_of(tmp_path / "a.zip", CONTENTS), before)
+    more = {**CONTENTS, "data/new.bin": counts(99, 20_000)}
+    with client() as lake:
+        report = lake.ingest(zip_of(tmp_path / "a.zip", more), exact="never")
+        assert len(packs(store) - there) == 1
+        (archive,) = report.archives
+        assert (archive.blobs_new, archive.blobs) == (len(more), len(more))
+        stored = sum(store.size(pack) or 0 for pack in packs(store))
+        assert archive.bytes_stored == pytest.approx(stored, rel=0.03)
+        assert journals(lake) == []
+        assert lake.verify(data=True).ok
+        assert [lake.read("a", name) for name in more] == list(more.values())
+        assert lake.gc(grace="0").orphans == (1 if before == "log/" else 0)  # the manifest of the run that died
+
+
+def test_a_second_archive_finds_them_in_the_log(store: FaultyStore, client: Callable[[], Lake], tmp_path: Path) -> None:
+    there = interrupted(client, store, zip_of(tmp_path / "a.zip", CONTENTS))
+    with client() as lake:
+        lake.ingest(zip_of(tmp_path / "a.zip", CONTENTS), exact="never")
+        report = lake.ingest(zip_of(tmp_path / "b.zip", {**CONTENTS, "data/b.bin": b""}), exact="never")
+        assert report.archives[0].blobs_new == 0
+        assert packs(store) == there
+        assert lake.verify(data=True).ok
+
+
+def test_what_a_collector_took_is_uploaded_anew(store: FaultyStore, client: Callable[[], Lake], tmp_path: Path) -> None:
+    there = interrupted(client, store, zip_of(tmp_path / "a.zip", CONTENTS))
+    with Lake(Vault(store, None)) as other:
+        assert other.gc(grace="0").orphans == len(there)
+    with client() as lake:
+        lake.ingest(tmp_path / "a.zip", exact="never")
+        assert packs(store).isdisjoint(there)
+        assert lake.verify(data=True).ok
+
+
+def test_a_collector_that_comes_in_between(store: FaultyStore, client: Callable[[], Lake], tmp_path: Path) -> None:
+    there = interrupted(client, store, zip_of(tmp_path / "a.zip", CONTENTS))
+    create = store.create
+
+    def collect_first(key: str, data: Data) -> None:
+        if key.startswith("manifests/"):
+            store.create = create  # type: ignore[method-assign]
+            with Lake(Vault(store, None)) as other:
+                assert other.gc(grace="0").orphans == len(there)
+        create(key, data)
+
+    store.create = collect_first  # type: ignore[method-assign]
+    with client() as lake:
+        assert lake.ingest(tmp_path / "a.zip", exact="never").commit == 2
+        assert packs(store).isdisjoint(there)
+        assert lake.verify(data=True).ok
+
+
+def test_a_pack_that_is_not_what_was_noted_is_left_alone(
+    store: FaultyStore, client: Callable[[], Lake], tmp_path: Path
+) -> None:
+    there = sorted(interrupted(client, store, zip_of(tmp_path / "a.zip", CONTENTS)))
+    store.replace(there[0], store.get(there[0])[:-1])
+    store.replace(there[1], store.get(there[1])[:-40] + bytes(40))
+    with client() as lake:
+        lake.ingest(tmp_path / "a.zip", exact="never")
+        used = {pack_key(pack) for pack in lake._vault.state.pack_ids()}
+        assert used.isdisjoint(there[:2])
+        assert used.issuperset(there[2:])
+        assert lake.verify(data=True).ok
+
+
+def test_a_journal_that_is_damaged_is_read_as_far_as_it_goes(
+    store: FaultyStore, client: Callable[[], Lake], tmp_path: Path
+) -> None:
+    there = interrupted(client, store, zip_of(tmp_path / "a.zip", CONTENTS))
+    with client() as lake:
+        (journal,) = journals(lake)
+        junk = b'{"pack": {"id": "../x"}}\n{"pack": 7}\n[1]\n{"pack": {"id": 1, "kind": "", "bytes": 0'
+        journal.write_bytes(junk + b"\n" + journal.read_bytes()[:-20])
+        lake.ingest(tmp_path / "a.zip", exact="never")
+        assert len(there & {pack_key(pack) for pack in lake._vault.state.pack_ids()}) == len(there) - 1
+        assert journals(lake) == []
+        assert lake.verify(data=True).ok
+
+
+def test_what_a_living_run_has_uploaded_is_its_own(
+    store: FaultyStore, client: Callable[[], Lake], tmp_path: Path
+) -> None:
+    interrupted(client, store, zip_of(tmp_path / "a.zip", CONTENTS))
+    with client() as one, client() as two, Uploads(two._vault) as late:
+        with Uploads(one._vault) as first:
+            first.take_up()
+            late.take_up()
+            assert first.packs
+            assert not late.packs
+            noted = set(first.packs)
+        late.take_up()
+        assert set(late.packs) == noted
+
+
+@pytest.mark.parametrize("locks", [True, False])
+def test_two_runs_that_took_up_the_same_add_it_once(
+    store: FaultyStore, client: Callable[[], Lake], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, locks: bool
+) -> None:
+    """Also where the file system does not keep its promise, and where the run that died had committed after all."""
+    there = interrupted(client, store, zip_of(tmp_path / "a.zip", CONTENTS))
+    create = store.create
+    with client() as lake, client() as other:
+        (journal,) = journals(lake)
+        shutil.copy(journal, journal.with_stem(f"{journal.stem}2"))
+        monkeypatch.setattr(uploads, "_hold", uploads._hold if locks else lambda _: True)
+
+        def other_first(key: str, data: Data) -> None:
+            if key.startswith("log/"):
+                store.create = create  # type: ignore[method-assign]
+                if not locks:
+                    shutil.copy(tmp_path / "kept", journal.with_stem(f"{journal.stem}3"))
+                other.ingest(zip_of(tmp_path / "b.zip", {**CONTENTS, "b": b"b"}), exact="never")
+            create(key, data)
+
+        shutil.copy(journal, tmp_path / "kept")
+        store.create = other_first  # type: ignore[method-assign]
+        assert lake.ingest(tmp_path / "a.zip", exact="never").commit == 2
+        shutil.copy(tmp_path / "kept", journal)
+        assert lake.ingest(zip_of(tmp_path / "c.zip", {**CONTENTS, "c": b"c"}), exact="never").commit == 3
+        assert there <= {pack_key(pack) for pack in lake._vault.state.pack_ids()}
+        assert lake.verify(data=True).ok
+    with client() as lake:
+        assert {row.sample for row in lake.ls()} == {"a", "b", "c"}
+
+
+def test_what_a_failed_archive_had_uploaded_is_taken_off_and_back(
+    store: FaultyStore, client: Callable[[], Lake], tmp_path: Path
+) -> None:
+    path = zip_of(tmp_path / "a.zip", CONTENTS)
+    with zipfile.ZipFile(path) as archive:
+        at = archive.infolist()[-1].header_offset + 2000
+    data = bytearray(path.read_bytes())
+    data[at] ^= 0xFF
+    path.write_bytes(data)
+    with client() as lake:
+        assert lake.ingest(path).failed
+        assert packs(store) == set()
+        assert journals(lake) == []
+
+
+def test_a_journal_that_cannot_be_written_costs_nothing_but_itself(
+    store: FaultyStore, client: Callable[[], Lake], tmp_path: Path
+) -> None:
+    with client() as lake:
+        (lake._vault.folder / "uploads").write_bytes(b"in the way")
+        assert lake.ingest(zip_of(tmp_path / "a.zip", CONTENTS), exact="never").commit == 1
+        assert lake.verify(data=True).ok
