@@ -18,7 +18,7 @@ from sxeslake.catalog.verbs import CatalogVerbs
 from sxeslake.errors import AlreadyExistsError, ConflictError, MemberNotFoundError, UsageError
 from sxeslake.format import keys
 from sxeslake.model import ContainerKind, Limits, Progress
-from sxeslake.storage import is_remote, probe
+from sxeslake.storage import Store, is_remote, probe
 from sxeslake.upkeep.retention import RetentionVerbs
 from sxeslake.upkeep.verbs import UpkeepVerbs
 from sxeslake.vault import refs

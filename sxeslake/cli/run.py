@@ -13,8 +13,8 @@ import sys
 import traceback
 import warnings
 from collections.abc import Sequence
-from types import ModuleType
-from typing import NoReturn, TextIO, cast
+from importlib.abc import MetaPathFinder
+from typing import NoReturn, TextIO
 
 import click
 
@@ -36,6 +36,17 @@ _SECRET_VARIABLES = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 _SHORTEST_SECRET = 4  # shorter values hide nothing and would black out ordinary words
 
 
+class _WithoutPandas(MetaPathFinder):
+    """pyarrow loads pandas, where it is installed, for the first array of all: 0.3 s for frames that no command makes.
+
+    None in `sys.modules` would not do: libraries take that for the module.
+    """
+
+    def find_spec(self, name: str, path: object, target: object = None) -> None:  # noqa: ARG002 - importlib's words
+        if name == "pandas":
+            raise ModuleNotFoundError("no command needs pandas", name=name)
+
+
 def main() -> NoReturn:
     """The entry point of the command `sxeslake`."""
     for stream in (sys.stdout, sys.stderr):
@@ -44,8 +55,7 @@ def main() -> NoReturn:
             stream.reconfigure(errors="backslashreplace")
     if not {"-v", "--verbose"} & set(sys.argv):
         warnings.simplefilter("ignore")  # a library's deprecation is no word to users
-    # pyarrow loads pandas, where it is installed, for the first array of all: 0.4 s for frames that no command makes.
-    sys.modules.setdefault("pandas", cast("ModuleType", None))
+    sys.meta_path.insert(0, _WithoutPandas())
     code = run(sys.argv[1:])
     if code == INTERRUPTED:
         # All is cleaned up by now; the interpreter would still wait for threads amid a block of LZMA.

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import re
+from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
@@ -24,6 +25,7 @@ from sxeslake.model import MIB
 
 MAX_ENTRY_BYTES = 1 * MIB
 MAX_BODY_BYTES = 256 * MIB
+MAX_INLINE_CHARS = 64 * 1024  # of a recipe in an entry, in base64
 _TOO_MUCH = 2**63
 BODY_HEAD_BYTES = 128
 _BODY_HEAD = re.compile(rb'\{"transaction":"[0-9A-Za-z-]{1,64}","number":([0-9]{1,18})[,}]')
@@ -322,6 +324,10 @@ def _recipe(raw: Mapping[str, Any]) -> dict[str, Any]:
         check_id(pack)
         if len([_count(value) for value in (size, *place)]) != 4:
             raise ValueError("a recipe's blob stands in no place")
+    inline = known.get("inline", "")
+    if not isinstance(inline, str) or len(inline) > MAX_INLINE_CHARS:
+        raise ValueError("a recipe in the log is no text, or too long")
+    b64decode(inline, validate=True)
     if not isinstance(known.get("reason"), str | None):
         raise ValueError("a recipe's reason is no text")
     return known

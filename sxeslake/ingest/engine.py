@@ -204,7 +204,6 @@ class _Batch:
             absorbed = self._absorber.absorb(container, lambda total: self._start(path, total), self._advance)
             digest = sha256.result()
             recipe = self._recipes.seek(container, path, digest, monotonic() - began)
-            absorbed.new_numbers = range(absorbed.new_numbers.start, len(self._blobs))
             source = sources.describe(path, before, container.kind, absorbed.raw_bytes, digest)
         order = absorbed.order()
         report.kind = "sxes" if absorbed.metadata.is_group else "generic"
@@ -213,7 +212,7 @@ class _Batch:
         report.blobs_new = self._blobs.fresh(absorbed.new_numbers)[0]
         self._members += len(absorbed.members)
         self._taken.append(_Taken(candidate, report, source, absorbed, order, absorbed.content_id(order), recipe))
-        report.exact, report.exact_reason = bool(recipe.numbers), recipe.details.get("reason")
+        report.exact, report.exact_reason = recipe.found, recipe.details.get("reason")
 
     def _start(self, path: Path, total: int) -> None:
         if self._progress is not None:
@@ -230,6 +229,7 @@ class _Batch:
             self._frames.flush()
         for taken in self._taken:
             taken.report.blobs_new, taken.report.bytes_stored = self._blobs.fresh(taken.absorbed.new_numbers)
+            taken.report.bytes_stored += self._blobs.fresh(taken.recipe.new_numbers)[1]
         if self._options.dry_run:
             self._place_all()
             return None

@@ -18,7 +18,7 @@ from sxeslake.format.manifest import Blob
 from sxeslake.ingest.blobtable import BlobTable
 from sxeslake.model import Digest
 from sxeslake.vault.frames import FrameMaker, NewBlob
-from sxeslake.vault.recipes import RECIPE_PATH, as_record
+from sxeslake.vault.recipes import INLINE_BYTES, RECIPE_PATH, as_inline, as_record
 
 Mode = Literal["auto", "cheap", "always", "never"]
 """auto: where it is quick and cheap; cheap: however long it takes; always: at any cost, with what resists kept as it
@@ -27,7 +27,8 @@ is; never: not at all."""
 _GRACE_SECONDS: Final = 2.0  # what a run may spend on recipes in any case
 _SHARE: Final = 0.5  # and beside that, of the time that the archives themselves took
 _LEAST_SECONDS: Final = 0.2
-_LATER: Final = "other archives took the time; `sxeslake exact` finds the recipe"
+_QUICK_MEMBERS: Final = 200_000  # more of them take memory that an ingest has no right to
+_LATER: Final = "it would take too long now; `sxeslake exact` finds the recipe"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +36,19 @@ class Kept:
     """What became of the search: the recipe's blobs by their numbers in the run, or the reason why there is none."""
 
     numbers: tuple[int, ...] = ()
+    new_numbers: range = range(0)  # of the run's blob table: what this recipe was the first to bring
     details: dict[str, Any] = field(default_factory=dict)
+    inline: bytes = b""  # a short recipe: it stands in the log entry itself
+
+    @property
+    def found(self) -> bool:
+        """Whether there is a recipe."""
+        return bool(self.numbers or self.inline)
 
     def record(self, table: BlobTable) -> dict[str, Any]:
         """What the log says."""
+        if self.inline:
+            return as_inline(self.inline, **self.details)
         if not self.numbers:
             return self.details
         return as_record(
@@ -78,7 +88,7 @@ class RecipeSeeker:
         self._left_seconds += _SHARE * took_seconds
         terms = Terms(threads=self._threads, any_cost=self._mode == "always")
         if self._mode == "auto":
-            if self._left_seconds < _LEAST_SECONDS:
+            if self._left_seconds < _LEAST_SECONDS or len(container.members) > _QUICK_MEMBERS:
                 return no_recipe(_LATER)
             terms = Terms(self._left_seconds, threads=self._threads)
         began = monotonic()
@@ -86,7 +96,12 @@ class RecipeSeeker:
             with TemporaryFile(prefix="sxeslake-") as file:
                 proved = prove(container, path, sha256, cast("BinaryIO", file), terms)
                 file.seek(0)
-                return Kept(self._store(file), _details(proved))
+                head = file.read(INLINE_BYTES + 1)
+                if len(head) <= INLINE_BYTES:
+                    return Kept(details=_details(proved), inline=head)
+                file.seek(0)
+                first = len(self._table)
+                return Kept(self._store(file), range(first, len(self._table)), _details(proved))
         except InputError as error:  # what cannot be made again is no reason to refuse the archive
             return no_recipe(error.what)
         finally:

@@ -78,7 +78,7 @@ class _Later:
             kept = self._sought(source or Path(str(archive.source.get("path"))))
             self._frames.flush()
             record = kept.record(self._table)
-            if kept.numbers:
+            if kept.found:
                 self._commit(kept, self._packer.finish())
             return self._row(record, record.get("reason"))
         finally:
@@ -129,4 +129,6 @@ class _Later:
         encoders, size = record.get("encoders", ()), record.get("bytes", 0)
         names = [str(name) for name in encoders] if isinstance(encoders, list | tuple) else []
         known = size if isinstance(size, int) else 0
-        return ExactRow(self._version.sample, self._version.version, "blobs" in record, reason, names, known)
+        return ExactRow(
+            self._version.sample, self._version.version, bool({"blobs", "inline"} & record.keys()), reason, names, known
+        )

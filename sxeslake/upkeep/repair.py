@@ -246,8 +246,10 @@ class Repair:
             pack_id
             for pack_id, item in mender.remains.items()
             if pack_id not in needed
-            or ((len(spool) or len(item.footer.digests))
-            and (not (bad := item.digests(good=False)) or bad - wanted or any(digest in spool for digest in bad)))
+            or (
+                (len(spool) or len(item.footer.digests))
+                and (not (bad := item.digests(good=False)) or bad - wanted or any(digest in spool for digest in bad))
+            )
         ]
 
     def _needed(self, tables: _Tables) -> npt.NDArray[np.uint64]:

@@ -1,11 +1,12 @@
-"""Recipes of exact rebuilds, as an archive version keeps them: a few blobs that its log entry names.
+"""Recipes of exact rebuilds, as an archive version keeps them: in its log entry if short, else blobs that it names.
 
-`ArchiveAdded.recipe` holds `blobs` (see `format.logentry`), `bytes` (of the recipe), `encoders` and `tools`; or
-`reason`, why there is none. Its blobs are needed like those of members: by collection, verification and copies.
+`ArchiveAdded.recipe` holds `inline` (base64) or `blobs` (see `format.logentry`), `bytes` (of the recipe), `encoders`
+and `tools`; or `reason`, why there is none. Its blobs are needed like those of members: by collection, verification and copies.
 """
 
 from __future__ import annotations
 
+from base64 import b64decode, b64encode
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -20,13 +21,14 @@ if TYPE_CHECKING:
 
 # What reads recipes is imported where they are read: `ls` asks only whether there is one.
 
+INLINE_BYTES = 8 * 1024  # a recipe up to this size stands in the log entry
 RECIPE_PATH = "exact.recipe"  # by which packs know what it is: recipes lie beside recipes
 NOT_TRIED = "no recipe was sought when it came in"
 
 
 def is_exact(archive: ArchiveAdded) -> bool:
     """Whether the very file can be made again."""
-    return "blobs" in archive.recipe
+    return "blobs" in archive.recipe or "inline" in archive.recipe
 
 
 def why_not(archive: ArchiveAdded) -> str | None:
@@ -62,13 +64,21 @@ def as_record(blobs: Sequence[Blob], **more: Any) -> dict[str, Any]:
     return {"blobs": rows, **more}
 
 
+def as_inline(recipe: bytes, **more: Any) -> dict[str, Any]:
+    """A short recipe for the log, whole: a copy in another container costs a lake no object."""
+    return {"inline": b64encode(recipe).decode("ascii"), **more}
+
+
 class RecipeReader:
     """A recipe as a file that is read from front to back, a blob or two in memory."""
 
     def __init__(self, reader: BlobReader, archive: ArchiveAdded) -> None:
         from sxeslake.vault.contents import read_ahead  # noqa: PLC0415 - see above
 
-        self._parts: Iterator[bytes] = read_ahead(reader, recipe_blobs(archive))
+        inline = archive.recipe.get("inline")
+        self._parts: Iterator[bytes] = (
+            read_ahead(reader, recipe_blobs(archive)) if inline is None else iter([b64decode(inline)])
+        )
         self._held = memoryview(b"")
 
     def read(self, size: int, /) -> bytes:

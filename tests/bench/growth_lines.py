@@ -39,8 +39,6 @@ def flat(setting: Setting) -> Iterator[Row]:
     first: dict[str, Cost] = {}
     for size in sizes:
         setting.child("grow", str(lake), str(size), str(min(size, _REAL_ARCHIVES)), cache="growing")
-        if size > _REAL_ARCHIVES:
-            setting.ours("checkpoint", "--lake", lake, cache="growing")
         works = {
             "open (show)": ("show", "grown-000001"),
             "read one member": ("cat", "grown-000001", "metadata.json"),

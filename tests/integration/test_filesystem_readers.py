@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 import zipfile
 from collections import defaultdict
-from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -116,6 +115,11 @@ def test_duckdb_reads_one_handle_from_many_threads(
         assert total == pytest.approx(frame.v.sum())
     assert max(map(len, threads.values())) > 1  # else this showed nothing
     monkeypatch.setattr(RangeFile, "_here", lambda self: self._position)
-    with pytest.raises(duckdb.Error):  # a position that the threads share is what others' handles have
-        for _ in range(10):
-            assert ask(fs)[1] == int(frame.i.sum()), "wrong bytes, unnoticed"
+    with pytest.raises((duckdb.Error, AssertionError)):  # one position for all threads is what other handles have
+        ask_often(fs, int(frame.i.sum()))
+
+
+def ask_often(fs: Any, expected: int) -> None:
+    """Until an answer is wrong."""
+    for _ in range(10):
+        assert ask(fs)[1] == expected

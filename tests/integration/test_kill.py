@@ -27,7 +27,7 @@ from sxeslake.lake import Lake, init, open_lake
 from sxeslake.storage import open_store
 
 KILLS = int(os.environ.get("SXESLAKE_KILLS", "10"))
-KILLS_ON_S3 = 4
+KILLS_ON_S3 = 2
 ARCHIVES = 8
 OPERATIONS = ("ingest", "ingest", "ingest", "gc", "forget", "copy")
 SLOWEST_S = 60.0
@@ -137,7 +137,8 @@ class Household:
         self.check_contents()
         for url in (self.url, self.copy_url):  # by a child: with the caches that the killed ones left
             last = self.start(["verify", "--data", "--lake", url])
-            assert last.communicate(timeout=SLOWEST_S) and last.returncode == 0
+            last.communicate(timeout=SLOWEST_S)
+            assert last.returncode == 0
         with self.open(self.url) as lake:
             for name in sorted(self.there):
                 lake.forget(name)
@@ -159,18 +160,19 @@ def test_killed_at_random_moments_on_s3(s3_server: Seaweed, tmp_path: Path) -> N
 
 def test_an_ingest_that_was_killed_is_resumed(tmp_path: Path) -> None:
     """A map of some 100 MB, killed with a part of its packs uploaded: the next run uploads only the rest."""
-    source = write_archive(tmp_path / "map.plzip", map_members(MapPlan(5, 7, 6)), level=1)
+    source = write_archive(tmp_path / "map.plzip", map_members(MapPlan(5, 12, 11)), level=1)
     url = str(tmp_path / "lake")
     init(url).close()
     household = Household(url, tmp_path, {}, seed=0)
     store = open_store(url)
     process = household.start(["ingest", str(source), "--exact", "never", "--lake", url])
-    while not (there := {info.key for info in store.list(keys.PACK_PREFIX)}) and process.poll() is None:
+    cache = Path(household.environment["SXESLAKE_CACHE"])
+    while not any(note.stat().st_size for note in cache.glob("lakes/*/uploads/*")) and process.poll() is None:
         time.sleep(0.01)
-    time.sleep(0.05)  # the note is written behind the pack
     process.kill()
     process.communicate()
-    assert there, "the ingest was over too soon"
+    there = {info.key for info in store.list(keys.PACK_PREFIX)}
+    assert there
     assert list(store.list(keys.LOG_PREFIX)) == []
     again = household.start(["ingest", str(source), "--exact", "never", "--lake", url, "--json"])
     out, _ = again.communicate(timeout=SLOWEST_S)
@@ -180,6 +182,7 @@ def test_an_ingest_that_was_killed_is_resumed(tmp_path: Path) -> None:
         used = {keys.pack_key(pack) for pack in lake._vault.state.pack_ids()}
         assert there <= used
         assert packs.keys() == used
+        assert len(used) > len(there)
         assert archive["blobs_new"] == archive["blobs"] == lake.stats().blobs
         assert lake.stats().bytes_stored == pytest.approx(sum(packs.values()), rel=0.02)
         assert lake.verify(data=True).ok

@@ -163,3 +163,19 @@ def test_time_zones_of_instruments(own_folders: Path) -> None:
     (own_folders / "config" / "config.json").write_text('{"time_zones": ["UTC"]}')
     with pytest.raises(UsageError, match="cannot be read"):
         settings.time_zones()
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [("", 2 << 30), ("0", 0), ("1234", 1234), ("500MB", 500_000_000), ("2GiB", 2 << 30), (" 1.5 k ", 1500)],
+)
+def test_room_for_what_was_fetched(monkeypatch: pytest.MonkeyPatch, said: str, expected: int) -> None:
+    monkeypatch.setenv("SXESLAKE_CACHE_BYTES", said)
+    assert settings.cache_bytes() == expected
+
+
+@pytest.mark.parametrize("said", ["much", "-1", "1 PB", "2GiB/s"])
+def test_what_is_no_size(monkeypatch: pytest.MonkeyPatch, said: str) -> None:
+    monkeypatch.setenv("SXESLAKE_CACHE_BYTES", said)
+    with pytest.raises(UsageError, match="is no size"):
+        settings.cache_bytes()
