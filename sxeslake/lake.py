@@ -124,7 +124,7 @@ def _cache(address: str) -> Path | None:
 
 
 class Lake(FileVerbs, PartVerbs, CatalogVerbs, UpkeepVerbs, RetentionVerbs):
-    """A lake, open. Names are `sample`, `sample@2` or `sample@tag`; every verb follows the newest commit.
+    """A lake, open. Names are `sample`, `sample@2` or `sample@tag`; answers are those of the last `refresh`.
 
     with sxeslake.open("s3://epma/lake") as lake:
         lake.pull("ti-grains", "ti-grains.pl7z")

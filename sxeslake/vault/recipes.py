@@ -1,7 +1,8 @@
 """Recipes of exact rebuilds, as an archive version keeps them: in its log entry if short, else blobs that it names.
 
 `ArchiveAdded.recipe` holds `inline` (base64) or `blobs` (see `format.logentry`), `bytes` (of the recipe), `encoders`
-and `tools`; or `reason`, why there is none. Its blobs are needed like those of members: by collection, verification and copies.
+and `tools`; or `reason`, why there is none. Its blobs are needed like those of members: by collection, verification
+and copies.
 """
 
 from __future__ import annotations
