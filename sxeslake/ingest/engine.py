@@ -120,7 +120,7 @@ class _Batch:
         self._vault, self._uploads = vault, uploads
         self._options, self._threads, self._progress = options, threads, progress
         self._blobs = BlobTable(uploads.packs)
-        self._packer = Packer(vault.store, uploaded=uploads.note)
+        self._packer = Packer(vault.store, uploading=uploads.note)
         self._frames = None if options.dry_run else FrameMaker(self._packer, self._blobs.place, threads)
         self._absorber = Absorber(
             self._blobs, uploads.find, self._frames,

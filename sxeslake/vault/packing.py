@@ -48,10 +48,10 @@ class Packer:
         store: Store,
         target_bytes: int = TARGET_BYTES,
         *,
-        uploaded: Callable[[PackAdded], None] | None = None,
+        uploading: Callable[[PackAdded], None] | None = None,
     ) -> None:
-        """`uploaded` is told of each pack as soon as it is in the bucket, from the thread that put it there."""
-        self._store, self._target, self._uploaded = store, target_bytes, uploaded
+        """`uploading` is told of each pack just before it goes to the bucket, from the thread that puts it there."""
+        self._store, self._target, self._uploading = store, target_bytes, uploading
         self._open: dict[str, _Open] = {}
         self._uploads: deque[Future[Written]] = deque()
         self._pool = ThreadPoolExecutor(_UPLOADS, thread_name_prefix="upload")
@@ -98,10 +98,10 @@ class Packer:
 
     def _upload(self, kind: str, full: _Open) -> Written:
         tail = pack.footer(full.pack_id, full.digests, full.frame_lengths, full.frame_blobs, full.sizes)
-        self._store.create(keys.pack_key(full.pack_id), [*full.parts, tail])
-        footer = pack.load_footer(full.pack_id, tail, where=keys.pack_key(full.pack_id))
         size, raw = full.size + len(tail), int(np.sum(full.sizes, dtype=np.uint64))
         record = PackAdded(full.pack_id, kind, size, len(tail), len(full.digests), raw)
-        if self._uploaded is not None:
-            self._uploaded(record)
+        if self._uploading is not None:
+            self._uploading(record)
+        self._store.create(keys.pack_key(full.pack_id), [*full.parts, tail])
+        footer = pack.load_footer(full.pack_id, tail, where=keys.pack_key(full.pack_id))
         return Written(record, footer)

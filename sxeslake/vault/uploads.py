@@ -1,7 +1,7 @@
 """Uploads that no commit names yet, noted on this machine: the next run uses again what an interrupted one uploaded.
 
 One journal a process, in the lake's cache folder, under a lock for as long as that process lives: what a living run
-has uploaded is its own. A line a finished upload, and a line for what is none any more. A journal is a hint: each pack
+has uploaded is its own. A line before each upload, and a line for what is none any more. A journal is a hint: each pack
 in it is held against the log and against its own footer before it is believed, and again when it is committed.
 """
 
@@ -58,7 +58,7 @@ class Uploads:
         self.close()
 
     def note(self, record: PackAdded) -> None:
-        """A pack has reached the bucket."""
+        """A pack is on its way to the bucket: noted before, or a kill in between would leave it unknown."""
         with self._lock:
             self.packs[record.id] = record
             self._write({"pack": asdict(record)})
@@ -68,7 +68,7 @@ class Uploads:
         with self._lock:
             gone = [pack_id for pack_id in pack_ids if self.packs.pop(pack_id, None) is not None]
             self._again.difference_update(gone)
-            return not gone or self._write({"gone": gone})
+            return not gone or self._write({"gone": gone}, durably=True)
 
     def take_up(self) -> None:
         """Find what interrupted runs have noted; keep, of all that is noted, what is whole and the log never named."""
@@ -114,13 +114,14 @@ class Uploads:
 
     # --- journals ------------------------------------------------------------------------------------------------
 
-    def _write(self, line: dict[str, object]) -> bool:
+    def _write(self, line: dict[str, object], *, durably: bool = False) -> bool:
         try:
             if self._path is None:
                 self._open()
             if self._journal is not None:
                 self._journal.write(f"\n{json.dumps(line)}\n".encode())  # a line before it can be cut short
-                os.fsync(self._journal.fileno())
+                if durably:  # what is to be deleted must not be found again, also after a power cut
+                    os.fsync(self._journal.fileno())
         except OSError:  # a full disk: an interruption will cost what is uploaded, no more
             return False
         return True
