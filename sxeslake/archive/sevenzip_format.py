@@ -26,7 +26,6 @@ Flags = npt.NDArray[np.bool_]
 
 SIGNATURE: Final = b"7z\xbc\xaf\x27\x1c"
 SIGNATURE_HEADER_BYTES: Final = 32
-WINDOWS_EPOCH_TICKS: Final = 116_444_736_000_000_000  # 1601 → 1970 in units of 100 ns
 DIRECTORY_ATTRIBUTE: Final = 0x10
 ARCHIVE_ATTRIBUTE: Final = 0x20  # what Windows gives every ordinary file
 

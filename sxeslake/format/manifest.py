@@ -37,7 +37,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sxeslake.errors import DamagedLakeError
+from sxeslake.errors import DamagedLakeError, LimitExceededError
 from sxeslake.format.keys import check_id
 from sxeslake.model import Digest, Member
 
@@ -123,7 +123,12 @@ class ManifestBuilder:
 
     def pack_index(self, pack_id: str) -> int:
         """The number under which rows name a pack."""
-        return self._packs.setdefault(pack_id, len(self._packs))
+        number = self._packs.setdefault(pack_id, len(self._packs))
+        if number >= MAX_PACKS:
+            raise LimitExceededError(
+                f"the archives of one commit need more than {MAX_PACKS:,} packs.", hint="Ingest them in smaller parts."
+            )
+        return number
 
     def add(self, tables: Iterable[pa.Table]) -> RowRange:
         """Append one archive's rows: tables of `SCHEMA`, a row group each, sorted by path."""

@@ -32,7 +32,6 @@ HEADER_BYTES = 24
 TAIL = struct.Struct("<IIIQ32s8s")
 TAIL_BYTES = TAIL.size
 MAX_BLOBS = 65_536
-MAX_FRAMES = MAX_BLOBS
 
 U32 = npt.NDArray[np.uint32]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import csv
 import io
-import json
 import os
 import shutil
 import subprocess
@@ -13,15 +12,15 @@ import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
+from answers import Answer
 
 from sxeslake.archive.container import open_container
 from sxeslake.archive.synthetic import synthetic_facility
 from sxeslake.cli.run import run
 
-Call = Callable[..., "Answer"]
+Call = Callable[..., Answer]
 
 INGEST_KEYS = (
     "path, sample, version, status, error, kind, members, bytes_source, bytes_raw, blobs, blobs_new, bytes_stored"
@@ -33,23 +32,6 @@ STATS_KEYS = (
     "samples, archives, members, bytes_source, bytes_raw, blobs, "
     "bytes_unique_raw, bytes_stored, objects, packs, log_head"
 )
-
-
-class Answer:
-    """What a command left: exit code, stdout, stderr."""
-
-    def __init__(self, code: int, out: bytes, err: bytes) -> None:
-        self.code, self.bytes, self.err = code, out, err.decode()
-
-    @property
-    def out(self) -> str:
-        """Stdout as text."""
-        return self.bytes.decode()
-
-    @property
-    def document(self) -> Any:
-        """Stdout as the one JSON document that it must be."""
-        return json.loads(self.out)
 
 
 @pytest.fixture(scope="module")

@@ -12,12 +12,12 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import openpyxl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from answers import Answer
 from small_lakes import group, zip_of
 
 import sxeslake
@@ -25,29 +25,12 @@ from sxeslake.archive.synthetic import synthetic_facility
 from sxeslake.cli.run import run
 from sxeslake.lake import init
 
-Ask = Callable[..., "Answer"]
+Ask = Callable[..., Answer]
 
 MAP_COLUMNS = (
     "sample", "version", "analysis_uuid", "analysis_name", "kind", "kind_inferred", "positions",
     "accelerating_voltage_kv", "probe_current_na", "grating", "spectrometer", "instrument", "acquired_at",
 )  # fmt: skip
-
-
-class Answer:
-    """What a command left: exit code, stdout, stderr."""
-
-    def __init__(self, code: int, out: bytes, err: bytes) -> None:
-        self.code, self.bytes, self.err = code, out, err.decode()
-
-    @property
-    def out(self) -> str:
-        """Stdout as text."""
-        return self.bytes.decode()
-
-    @property
-    def document(self) -> Any:
-        """Stdout as the one JSON document that it must be."""
-        return json.loads(self.out)
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from sxeslake.errors import DamagedLakeError
+from sxeslake.errors import DamagedLakeError, LimitExceededError
 from sxeslake.format.manifest import (
     CHUNK,
     NO_DIGEST,
@@ -240,3 +240,12 @@ def test_row_groups_that_are_not_there_are_damage() -> None:
 def test_what_is_no_footer_is_damage(footer: bytes) -> None:
     with pytest.raises(DamagedLakeError):
         Manifest(ID, 5000, footer)
+
+
+def test_a_commit_of_too_many_packs_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows number their packs in 16 bits: one more than fits must not wrap."""
+    monkeypatch.setattr("sxeslake.format.manifest.MAX_PACKS", 2)
+    builder = ManifestBuilder()
+    assert [builder.pack_index(pack) for pack in ("a" * 32, "b" * 32, "a" * 32)] == [0, 1, 0]
+    with pytest.raises(LimitExceededError, match="more than 2 packs"):
+        builder.pack_index("c" * 32)
