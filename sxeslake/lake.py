@@ -6,7 +6,6 @@ import fnmatch
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from importlib import resources
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Self
@@ -76,6 +75,8 @@ def init(
     limit_down: str | None = None,
 ) -> Lake:
     """Make a lake, and open it. Raises AlreadyExistsError where one is, ConflictError on unfit storage."""
+    from sxeslake.upkeep import carried  # noqa: PLC0415 - start-up time: a lake is made once
+
     address, store = settings.open_storage(url, storage_options, limit_up, limit_down)
     try:
         if store.size(keys.LAKE) is None:
@@ -87,7 +88,7 @@ def init(
                     where=store.url,
                     hint="Two writers could overwrite each other. Use AWS S3, SeaweedFS ≥ 4.48, Ceph or a folder.",
                 )
-        create_lake(store, _texts())
+        create_lake(store, carried.texts())
         return Lake(Vault(store, _cache(address), keep_bytes=_keep_bytes(address)))
     except BaseException:
         store.close()
@@ -103,15 +104,6 @@ def _check_empty(store: Store) -> None:
             where=store.url,
             hint="Choose an empty folder or another prefix.",
         )
-
-
-def _texts() -> dict[str, bytes]:
-    """What a lake carries about itself: its format, and a reader that needs nothing of ours."""
-    package = resources.files("sxeslake")
-    return {
-        keys.FORMAT_TEXT: package.joinpath("FORMAT.md").read_bytes(),
-        keys.SALVAGE: package.joinpath("upkeep", "salvage.py").read_bytes(),
-    }
 
 
 def _keep_bytes(address: str) -> int:

@@ -8,8 +8,8 @@ import secrets
 from sxeslake.errors import DamagedLakeError
 
 LAKE = "lake.json"
-FORMAT_TEXT = "FORMAT.md"
-SALVAGE = "salvage.py"
+README = "README.txt"
+SALVAGE = "salvage.pyz"
 LOG_PREFIX = "log/"
 BODY_PREFIX = "log/body/"
 MANIFEST_PREFIX = "manifests/"

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Read a sxeslake lake without sxeslake: one file, written from FORMAT.md, which stands beside it.
+"""Read a sxeslake lake without sxeslake: one file, written from FORMAT.md, which stands beside it in `salvage.pyz`.
 
-    python salvage.py LAKE list
-    python salvage.py LAKE restore OUT [--zip] [--all] [NAME | NAME@VERSION …]
+    python salvage.pyz LAKE list
+    python salvage.pyz LAKE restore OUT [--zip] [--all] [NAME | NAME@VERSION …]
 
 LAKE is a folder: a local lake, or a copy of a bucket made with any tool. Needs Python 3.11 and
 `pip install blake3 numpy pcodec pyarrow zstandard`. What is damaged is named, what is left is restored;

@@ -98,10 +98,10 @@ def test_the_reader_imports_nothing_of_ours() -> None:
     assert imports - set(sys.stdlib_module_names) == {"numpy", "pyarrow", "zstandard", "blake3", "pcodec"}
 
 
-def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+def run(*arguments: object, script: Path = SCRIPT) -> subprocess.CompletedProcess[str]:
     """The reader as a stranger runs it: alone, in isolated mode, far from the checkout."""
     return subprocess.run(
-        [sys.executable, "-I", "-X", "utf8", str(SCRIPT), *map(str, arguments)],
+        [sys.executable, "-I", "-X", "utf8", str(script), *map(str, arguments)],
         capture_output=True,
         text=True,
         encoding="utf-8",
@@ -121,6 +121,18 @@ def check_folder(folder: Path, name: str) -> None:
             assert modified_ns // 100 == wanted[path]["modified_ns"] // 100
     for row in LISTING[name]:
         assert (folder / row["path"]).is_dir() == (row["kind"] == "directory")
+
+
+def test_a_lake_carries_its_reader_and_its_format(tmp_path: Path) -> None:
+    with lakes.init(str(tmp_path / "lake")):
+        pass
+    packed = tmp_path / "lake" / "salvage.pyz"
+    with zipfile.ZipFile(packed) as archive:
+        assert archive.read("FORMAT.md").startswith(b"# The lake format, number 1")
+    assert "unzip salvage.pyz FORMAT.md" in (tmp_path / "lake" / "README.txt").read_text(encoding="utf-8")
+    done = run(GOLDEN / "lake-1", "list", script=packed)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert {line.split("\t")[0] for line in done.stdout.splitlines()} >= set(NAMES)
 
 
 def test_the_reader_restores_folders(tmp_path: Path) -> None:

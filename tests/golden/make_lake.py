@@ -59,7 +59,7 @@ def make(folder: Path) -> None:
     ):
         fill(lake, source)
         listing = {f"{row.sample}@{row.version}": members_of(lake, row) for row in lake.ls(all_versions=True)}
-    for text in ("FORMAT.md", "salvage.py"):
+    for text in ("README.txt", "salvage.pyz"):
         (folder / "lake-1" / text).unlink(missing_ok=True)
     (folder / "lake-1.json").write_text(json.dumps(listing, indent=1, ensure_ascii=False) + "\n")
     shutil.rmtree(source)
