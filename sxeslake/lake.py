@@ -75,7 +75,7 @@ def init(
     limit_down: str | None = None,
 ) -> Lake:
     """Make a lake, and open it. Raises AlreadyExistsError where one is, ConflictError on unfit storage."""
-    from sxeslake.upkeep import carried  # noqa: PLC0415 - start-up time: a lake is made once
+    from sxeslake.upkeep import carried
 
     address, store = settings.open_storage(url, storage_options, limit_up, limit_down)
     try:
