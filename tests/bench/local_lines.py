@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bench.measure import Cost, bytes_below, files_below, lake_bytes, python, run, side_by_side
 from bench.peers import Peer, SevenZip, seven_zip, stored_bytes
-from bench.setting import LARGEST_UNPACKED, WORKLOAD, Setting
+from bench.setting import WORKLOAD, Setting
 from bench.table import OURS, Row, row
 
 _MAX_PEAK = 600 << 20  # whatever the archive's size
@@ -25,7 +25,7 @@ def ingest(setting: Setting) -> Iterator[Row]:
         setting.new_lake()
         return setting.ours("ingest", source, "--lake", lake)
 
-    fast = [peer for peer in _peers(setting) if not peer.heavy]
+    fast = [peer for peer in setting.peers if not peer.heavy]
     costs = side_by_side(setting.rounds, {OURS: ours} | {peer.name: _storing(peer, setting) for peer in fast})
     stored = lake_bytes(lake)
     yield row(
@@ -34,7 +34,7 @@ def ingest(setting: Setting) -> Iterator[Row]:
         met=costs[OURS].peak_bytes <= _MAX_PEAK and stored <= 0.67 * bytes_below(source)
         and (setting.positions != _FULL_SIZE or costs[OURS].seconds <= 4),
     )  # fmt: skip
-    for peer in _peers(setting):
+    for peer in setting.peers:
         cost = costs.get(peer.name) or setting.known.get(peer.name) or _storing(peer, setting)()
         kept = source if peer.name in setting.known else _repository(setting, peer)
         note = "one round; the source is its work" if peer.name in setting.known else "one round" if peer.heavy else ""
@@ -64,7 +64,7 @@ def _again(setting: Setting, lake: Path, fast: list[Peer]) -> Iterator[Row]:
     )  # fmt: skip
     for peer in kept:
         yield row(work, peer.name, costs[peer.name])
-    for peer in _peers(setting):
+    for peer in setting.peers:
         if peer not in kept and (cost := peer.again(setting.tree, _repository(setting, peer))) is not None:
             yield row(work, peer.name, cost, note="one round")
 
@@ -76,7 +76,7 @@ def pull(setting: Setting) -> Iterator[Row]:
     for suffix in ("plzip", "pl7z"):
         out = setting.folder / f"pulled.{suffix}"
         works = {OURS: lambda out=out: setting.ours("pull", "map", "-o", out, "--force", "--lake", lake)}
-        fast = [peer for peer in _peers(setting) if not peer.heavy] if suffix == "plzip" else []
+        fast = [peer for peer in setting.peers if not peer.heavy] if suffix == "plzip" else []
         for peer in fast:
             _stored(peer, setting)
         costs = side_by_side(setting.rounds, works | {peer.name: _restoring(peer, setting) for peer in fast})
@@ -89,7 +89,7 @@ def pull(setting: Setting) -> Iterator[Row]:
         for peer in fast:
             yield row(work, peer.name, costs[peer.name], note="to a folder")
         wanted = "-tzip" if suffix == "plzip" else "-t7z -mx1"
-        for peer in _peers(setting):
+        for peer in setting.peers:
             if isinstance(peer, SevenZip) and peer.name.endswith(wanted):
                 cost = setting.known.get(peer.name) or _storing(peer, setting)()
                 yield row(work, peer.name, cost, note="from a folder; one round")
@@ -161,10 +161,6 @@ def _full_lake(setting: Setting) -> Path:
         setting.new_lake()
         setting.ours("ingest", setting.map, "--lake", lake)
     return lake
-
-
-def _peers(setting: Setting) -> tuple[Peer, ...]:
-    return setting.peers if setting.positions <= LARGEST_UNPACKED else ()
 
 
 def _repository(setting: Setting, peer: Peer) -> Path:

@@ -2,7 +2,7 @@
 
     python tests/bench/run.py                                     the map of 2,500 positions, without peers
     python tests/bench/run.py --peers --table table.md            with the peers that are installed
-    python tests/bench/run.py --positions 100000 --only ingest,pull    17 GB raw; needs 40 GB of disk and time
+    python tests/bench/run.py --positions 100000 --only ingest,pull    17 GB raw; needs 30 GB of disk, with peers 60
     python tests/bench/run.py --positions 100000 --only one-position   the same members with tiny arrays: 1 GB of disk
 
 Times are medians of rounds in which all take turns; a machine that does other work changes times, ratios hardly.
