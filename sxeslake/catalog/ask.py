@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sxeslake.catalog.library import Bound
 from sxeslake.catalog.result import Result
-from sxeslake.catalog.sandbox import SandboxLimits, Scope, run_select
 from sxeslake.errors import UsageError
+
+if TYPE_CHECKING:
+    from sxeslake.catalog.sandbox import SandboxLimits, Scope
 
 Read = Callable[[str, Mapping[str, object]], Any]
 """(SQL, values to bind) → an Arrow record batch reader."""
@@ -26,6 +28,8 @@ def ask_freely(
     sql: str, scope: Scope, *, parameters: Mapping[str, object] | None = None, limits: SandboxLimits | None = None
 ) -> Result:
     """The answer to anybody's SQL: one SELECT, in a child process that can read the catalogue and nothing else."""
+    from sxeslake.catalog.sandbox import run_select  # noqa: PLC0415 - the library's queries need no child process
+
     answer = run_select(sql, scope, parameters=parameters, limits=limits)
     return Result(answer.schema, answer.batches, close=answer.close, was_cut=lambda: answer.truncated)
 

@@ -16,16 +16,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sxeslake.catalog import library, remarks
 from sxeslake.catalog.ask import ask, ask_freely
 from sxeslake.catalog.cache import Cache
 from sxeslake.catalog.database import Database
+from sxeslake.catalog.model import MakeProgress, no_progress
 from sxeslake.catalog.proof import Extent, Rebuilt, compare, extents
 from sxeslake.catalog.remarks import Remark
 from sxeslake.catalog.result import Result
-from sxeslake.catalog.sandbox import SandboxLimits, Scope
 from sxeslake.catalog.snapshot import MANIFEST_NAME, Snapshot
 from sxeslake.catalog.sync import checkpoint, rebuild, sync
 from sxeslake.catalog.vault_source import VaultSource
@@ -34,6 +34,9 @@ from sxeslake.vault import refs, segments
 from sxeslake.vault.commit import blank_entry
 from sxeslake.vault.state import Head, Version
 from sxeslake.vault.vault import Vault
+
+if TYPE_CHECKING:
+    from sxeslake.catalog.sandbox import SandboxLimits
 
 _FOLDER = "catalog"
 
@@ -62,8 +65,10 @@ class CheckpointReport:
 class Catalog:
     """The catalogue over an open vault; safe for many threads."""
 
-    def __init__(self, vault: Vault, *, time_zones: Mapping[str, str] | None = None) -> None:
-        self._vault = vault
+    def __init__(
+        self, vault: Vault, *, time_zones: Mapping[str, str] | None = None, progress: MakeProgress = no_progress
+    ) -> None:
+        self._vault, self._progress = vault, progress
         self._source = VaultSource(vault)
         self._time_zones = dict(time_zones or {})
         self._folder = vault.folder / _FOLDER
@@ -93,6 +98,8 @@ class Catalog:
         self, text: str, parameters: Mapping[str, object] | None = None, *, limits: SandboxLimits | None = None
     ) -> Result:
         """The answer to anybody's SQL, from a child process that reads the catalogue and nothing else."""
+        from sxeslake.catalog.sandbox import Scope  # noqa: PLC0415 - the library's queries need no child process
+
         return ask_freely(text, Scope(*self.database().scope(text)), parameters=parameters, limits=limits)
 
     def database(self) -> Database:
@@ -104,7 +111,7 @@ class Catalog:
             saved = self._saved_at()
             # Another process may have merged the parts of this commit; the old ones go away an hour later.
             if self._database is None or self._database.snapshot.head != head or saved != self._saved:
-                self._use(sync(self._source, self._cache, self._vault.store))
+                self._use(sync(self._source, self._cache, self._vault.store, self._progress))
             assert self._database is not None
             return self._database
 
@@ -149,7 +156,7 @@ class Catalog:
             self._vault.sync()
             before = self._extents_before()
             with _beside(self._cache.folder) as made:
-                snapshot = rebuild(self._source, made)
+                snapshot = rebuild(self._source, made, self._progress)
                 fresh = self._open(snapshot, made)
                 proof = compare(before, extents(fresh), snapshot.head.number)
                 fresh.close()

@@ -124,7 +124,13 @@ def _by_condition(catalog: Catalog, where: str, scope: _Scope) -> list[Row]:
 
 
 def _free(catalog: Catalog, condition: str, scope: _Scope) -> Any:
-    return _whole(catalog.sql(f"{_SELECT} WHERE {scope.sql} AND {condition}", scope.parameters))
+    try:
+        return _whole(catalog.sql(f"{_SELECT} WHERE {scope.sql} AND {condition}", scope.parameters))
+    except UsageError as error:
+        # What follows shows SQL that nobody wrote.
+        what = error.what.split("\nLINE ")[0].strip()
+        hint = error.hint or "`sxeslake schema positions` shows the columns."
+        raise UsageError(what, where="--where", hint=hint) from error
 
 
 def _guarded(condition: str) -> str:
@@ -154,8 +160,21 @@ def _of_result(catalog: Catalog, question: Question, scope: _Scope) -> list[Row]
     sql = f"{_SELECT} SEMI JOIN (SELECT {lists}) AS q ON {joins} WHERE {scope.sql}"
     found = _rows(catalog.database().table(sql, {**values, **scope.parameters}), scope)
     if not found:
-        raise NotFoundError(f"{name} names no position of the archives that are asked for.")
+        raise NotFoundError(
+            f"{name} names no position of the archives that are asked for.", hint=_elsewhere(asked, scope)
+        )
     return found
+
+
+def _elsewhere(asked: Any, scope: _Scope) -> str | None:
+    """Which version an answer names that was not asked for, if it names versions."""
+    if "version" not in asked.column_names:
+        return None
+    named = zip(asked["sample"].to_pylist(), asked["version"].to_pylist(), strict=True)
+    other = min(
+        (f"{sample}@{version}" for sample, version in named if (sample, version) not in scope.versions), default=None
+    )
+    return other and f"It names {other}; without names the newest versions are asked for. Name it: `pull {other} …`."
 
 
 def _whole(result: Result) -> Any:

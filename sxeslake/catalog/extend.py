@@ -2,68 +2,154 @@
 
 from __future__ import annotations
 
+import gc
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from typing import Final
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from sxeslake.catalog import tables
 from sxeslake.catalog.cache import Cache, Fetch
-from sxeslake.catalog.model import PLACES_PER_ENTRY, CatalogSource, Changes, Document, PackHeader, VersionHeader
-from sxeslake.catalog.parts import MERGE_WIDTH, PART_ROWS, merged, merges, write_part
+from sxeslake.catalog.lake_tables import ANNOTATIONS, BLOBS, PACKS
+from sxeslake.catalog.model import (
+    PLACES_PER_ENTRY,
+    CatalogSource,
+    Changes,
+    Document,
+    MakeProgress,
+    PackHeader,
+    VersionHeader,
+    no_progress,
+)
+from sxeslake.catalog.parts import MERGE_WIDTH, PART_ROWS, ROW_GROUP, merged, merges, read_part, write_part
 from sxeslake.catalog.project import projected
+from sxeslake.catalog.reading import DocumentReader
 from sxeslake.catalog.rows import Same, hex_of, table_of, table_of_rows
 from sxeslake.catalog.snapshot import Part, Snapshot
+from sxeslake.catalog.tables import BY_NAME
+from sxeslake.model import MIB
 
-FLUSH_ROWS: Final = 524_288
-"""So many new rows of all tables are gathered before parts are written: it bounds the memory of a long sync."""
+FLUSH_BYTES: Final = 32 * MIB
+"""So much is gathered before parts are written: it bounds what a long sync takes, and what an interruption costs."""
+FLUSH_S: Final = 15.0
+"""… and so long is nothing written at most, where small archives come slowly."""
+_TOGETHER: Final = 256
+"""So many tables that wait become one: small ones take a hundred times the bytes that they hold."""
 INLINE_MERGE_ROWS: Final = 65_536
 """Larger merges wait for a checkpoint, so that a sync before a query stays short …"""
 PATIENCE: Final = 4
 """… unless so many times more parts than usual have gathered: somebody who never publishes merges too."""
-_ENCODERS: Final = 4
-_AHEAD: Final = 2  # archives that are read while one is projected
+_ENCODERS: Final = 2  # each has a copy of its rows
+_AHEAD: Final = 2  # batches that are read while one is projected
+_BLOBS_TOGETHER: Final = 4096
+_VERSIONS_TOGETHER: Final = 256
 _READ_AHEAD_ROWS: Final = 32_768
 """An archive of so many members is read ahead whole; a larger one is read as it is used."""
 
-Loaded = tuple[pa.Table, Iterable[Document]]
+SHOWN_FROM: Final = 16
+"""New archives from which on somebody who waits wants to see that it goes on."""
+
+Batch = Sequence[tuple[VersionHeader, pa.Table, Iterable[Document]]]
+"""Versions with their members and documents."""
 
 
-def extended(source: CatalogSource, cache: Cache, start: Snapshot, changes: Changes) -> Snapshot:
-    """The snapshot with everything that is new; what is there already is not made twice."""
-    versions = [*changes.versions, *_returned(source, start, changes)]
-    known = _column(cache, start, "archives", "archive_id") if start.parts and versions else set()
-    wanted = {each.archive_id: each for each in versions if each.archive_id not in known}
-    new = [each for number, each in wanted.items() if number not in changes.hidden]
-    writer = _Writer(cache)
-    for header, (members, documents) in _loaded(source, new):
-        for name, rows in projected(header, members, documents):
-            writer.add(name, rows)
-    _add_events(source, writer, changes)
-    parts = (*start.parts, *writer.finish())
-    skipped = (start.skipped | wanted.keys()) & changes.hidden
-    return _with_hidden(cache, replace(start, head=changes.head, parts=parts, skipped=skipped), changes)
+def grown(
+    source: CatalogSource, cache: Cache, start: Snapshot, progress: MakeProgress = no_progress
+) -> Iterator[Snapshot]:
+    """Snapshots with more and more of what is new; the last one has all of it.
+
+    Whoever goes on from any of them, after an interruption perhaps, makes nothing twice: each is that of a commit,
+    with some whole versions of the next ones.
+    """
+    growth = _Growth(source, cache, start, progress)
+    head = source.head()
+    with _collector_paused():
+        while growth.snapshot.head.number < head.number:
+            yield from growth.add(source.changes_since(growth.snapshot.head.number))
+        yield growth.written()
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """No search for cycles meanwhile: millions of small values hold none, and looking takes a quarter of the time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+class _Growth:
+    """A snapshot, and the rows that wait to become parts of it."""
+
+    def __init__(self, source: CatalogSource, cache: Cache, start: Snapshot, progress: MakeProgress) -> None:
+        self.snapshot = start
+        self._source, self._cache, self._progress = source, cache, progress
+        self._writer, self._reader = _Writer(cache), DocumentReader()
+        self._known: set[object] | None = None
+        self._changes = Changes(start.head)
+
+    def add(self, changes: Changes) -> Iterator[Snapshot]:
+        """Take in what some commits say; a snapshot whenever much has gathered."""
+        self._changes = changes
+        versions = [*changes.versions, *_returned(self._source, self.snapshot, changes)]
+        if versions and self._known is None:
+            self._known = _column(self._cache, self.snapshot, "archives", "archive_id")
+        wanted = {each.archive_id: each for each in versions if each.archive_id not in (self._known or ())}
+        new = [each for number, each in wanted.items() if number not in changes.hidden]
+        for archives in self._shown(new, _loaded(self._source, new)):
+            for name, rows in projected(archives, self._reader):
+                self._writer.add(name, rows)
+            if self._writer.is_full:
+                yield self.written()
+        _add_events(self._source, self._writer, changes)
+        skipped = (self.snapshot.skipped | wanted.keys()) & changes.hidden
+        self.snapshot = replace(self.snapshot, head=changes.head, skipped=frozenset(skipped))
+
+    def written(self) -> Snapshot:
+        """The snapshot with all rows so far."""
+        snapshot = replace(self.snapshot, parts=(*self.snapshot.parts, *self._writer.finish()))
+        self.snapshot = _with_hidden(self._cache, snapshot, self._changes)
+        return self.snapshot
+
+    def _shown(self, headers: Sequence[VersionHeader], batches: Iterable[Batch]) -> Iterator[Batch]:
+        """The same, with progress where it takes a while."""
+        progress = self._progress() if len(headers) >= SHOWN_FROM else None
+        if progress is None:
+            yield from batches
+            return
+        progress.start(f"catalogue, to commit {self._changes.head.number:,}", sum(each.bytes_raw for each in headers))
+        try:
+            for batch in batches:
+                yield batch
+                progress.advance(sum(header.bytes_raw for header, _, _ in batch))
+        finally:
+            progress.finish()
 
 
 def _returned(source: CatalogSource, start: Snapshot, changes: Changes) -> list[VersionHeader]:
     """Versions that were forgotten when the catalogue passed them, and are restored now."""
     back = start.skipped - changes.hidden
-    if not back:
-        return []
-    before = min(back) // PLACES_PER_ENTRY - 1
-    return [each for each in source.changes_since(before).versions if each.archive_id in back]
+    found: dict[int, VersionHeader] = {}
+    for archive_id in sorted(back):
+        if archive_id not in found:  # what follows it is read with it
+            versions = source.changes_since(archive_id // PLACES_PER_ENTRY - 1).versions
+            found |= {each.archive_id: each for each in versions if each.archive_id in back}
+    return list(found.values())
 
 
 def _add_events(source: CatalogSource, writer: _Writer, changes: Changes) -> None:
     """Annotations, packs and their blobs."""
     if changes.annotations:
-        writer.add("annotations", table_of_rows(tables.ANNOTATIONS, [asdict(each) for each in changes.annotations], {}))
+        writer.add("annotations", table_of_rows(ANNOTATIONS, [asdict(each) for each in changes.annotations]))
     packs = [pack for pack in changes.packs if pack.pack_id not in changes.dead_packs]
     if packs:
-        writer.add("packs", table_of_rows(tables.PACKS, [asdict(pack) for pack in packs], {}))
+        writer.add("packs", table_of_rows(PACKS, [asdict(pack) for pack in packs]))
     for pack in packs:
         writer.add("blobs", _blob_table(pack, source.blobs(pack)))
 
@@ -77,7 +163,7 @@ def _blob_table(pack: PackHeader, blobs: pa.Table) -> pa.Table:
         "codec": blobs["codec"],
         "log_number": Same(pack.log_number),
     }
-    return table_of(tables.BLOBS, blobs.num_rows, columns)
+    return table_of(BLOBS, blobs.num_rows, columns)
 
 
 def _with_hidden(cache: Cache, snapshot: Snapshot, changes: Changes) -> Snapshot:
@@ -91,22 +177,39 @@ def _with_hidden(cache: Cache, snapshot: Snapshot, changes: Changes) -> Snapshot
     return replace(snapshot, hidden=frozenset(hidden), dead_packs=frozenset(dead))
 
 
-def _loaded(source: CatalogSource, headers: Sequence[VersionHeader]) -> Iterator[tuple[VersionHeader, Loaded]]:
-    """Members and documents of each version, read a little ahead of the projection."""
+def _loaded(source: CatalogSource, headers: Sequence[VersionHeader]) -> Iterator[Batch]:
+    """Members and documents of the versions, small ones together, read a little ahead of the projection."""
     with ThreadPoolExecutor(_AHEAD, "sxeslake-catalog") as pool:
-        pending: list[tuple[VersionHeader, Future[Loaded]]] = []
-        for header in headers:
-            pending.append((header, pool.submit(_load, source, header)))
+        pending: list[Future[Batch]] = []
+        for batch in _batches(headers):
+            pending.append(pool.submit(_load, source, batch))
             if len(pending) > _AHEAD:
-                first, future = pending.pop(0)
-                yield first, future.result()
-        for header, future in pending:
-            yield header, future.result()
+                yield pending.pop(0).result()
+        while pending:
+            yield pending.pop(0).result()
 
 
-def _load(source: CatalogSource, header: VersionHeader) -> Loaded:
-    members, documents = source.members(header), source.documents(header)
-    return members, documents if members.num_rows > _READ_AHEAD_ROWS else list(documents)
+def _batches(headers: Sequence[VersionHeader]) -> Iterator[list[VersionHeader]]:
+    """Runs of versions that together have some thousand blobs, which is about what they have of rows."""
+    batch: list[VersionHeader] = []
+    blobs = 0
+    for header in headers:
+        if (batch and blobs + header.blobs > _BLOBS_TOGETHER) or len(batch) >= _VERSIONS_TOGETHER:
+            yield batch
+            batch, blobs = [], 0
+        batch.append(header)
+        blobs += header.blobs
+    if batch:
+        yield batch
+
+
+def _load(source: CatalogSource, headers: Sequence[VersionHeader]) -> Batch:
+    loaded: list[tuple[VersionHeader, pa.Table, Iterable[Document]]] = []
+    for header in headers:
+        members, documents = source.members(header), source.documents(header)
+        small = members.num_rows <= _READ_AHEAD_ROWS
+        loaded.append((header, members, list(documents) if small else documents))
+    return loaded
 
 
 class _Writer:
@@ -115,29 +218,53 @@ class _Writer:
     def __init__(self, cache: Cache) -> None:
         self._cache = cache
         self._waiting: dict[str, list[pa.Table]] = {}
-        self._rows = 0
+        self._bytes = 0
         self._parts: list[Part] = []
+        self._written_at = time.monotonic()
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it is time to write."""
+        late = self._bytes > 0 and time.monotonic() - self._written_at >= FLUSH_S
+        return late or self._bytes >= FLUSH_BYTES or bool(self._parts)
 
     def add(self, name: str, rows: pa.Table) -> None:
         """Take rows of one table."""
-        if rows.num_rows:
-            self._waiting.setdefault(name, []).append(rows)
-            self._rows += rows.num_rows
-        if self._rows >= FLUSH_ROWS:
-            self.finish()
+        if rows.num_rows == 0:
+            return
+        waiting = self._waiting.setdefault(name, [])
+        waiting.append(rows)
+        self._bytes += rows.nbytes
+        if len(waiting) >= _TOGETHER:
+            self._waiting[name] = [pa.concat_tables(waiting).combine_chunks()]
+        if self._bytes >= 2 * FLUSH_BYTES:  # amid a very large archive
+            self._write()
 
     def finish(self) -> list[Part]:
-        """Write what waits; all parts so far."""
+        """Write what waits; all parts since the last time."""
+        self._write()
+        parts, self._parts = self._parts, []
+        return parts
+
+    def _write(self) -> None:
         slices = [
-            (tables.BY_NAME[name], whole.slice(start, PART_ROWS))
+            (BY_NAME[name], whole.slice(start, _part_rows(whole)))
             for name, rows in self._waiting.items()
             for whole in [pa.concat_tables(rows)]
-            for start in range(0, whole.num_rows, PART_ROWS)
+            for start in range(0, whole.num_rows, _part_rows(whole))
         ]
+        self._waiting, self._bytes = {}, 0
+        self._written_at = time.monotonic()
         with ThreadPoolExecutor(_ENCODERS, "sxeslake-catalog") as pool:  # Parquet is written outside Python's lock
             self._parts += pool.map(lambda item: write_part(self._cache, *item), slices)
-        self._waiting, self._rows = {}, 0
-        return self._parts
+        del slices
+        pa.default_memory_pool().release_unused()
+
+
+def _part_rows(table: pa.Table) -> int:
+    """So many rows of a table make a part: writing one takes several times its bytes."""
+    fitting = int(table.num_rows * FLUSH_BYTES / max(table.nbytes, 1))
+    return min(PART_ROWS, max(ROW_GROUP, fitting))
 
 
 def compacted(
@@ -157,7 +284,7 @@ def compacted(
 def _merged_parts(cache: Cache, snapshot: Snapshot, due: Iterable[Sequence[Part]]) -> tuple[Part, ...]:
     parts = list(snapshot.parts)
     for group in due:
-        spec = tables.BY_NAME[group[0].table]
+        spec = BY_NAME[group[0].table]
         rows = merged(spec, [str(cache.path(part)) for part in group], snapshot.dead_packs)
         gone = {part.name for part in group}
         parts = [part for part in parts if part.name not in gone]
@@ -170,5 +297,5 @@ def _column(cache: Cache, snapshot: Snapshot, table: str, column: str) -> set[ob
     """All values of one column of a small table."""
     found: set[object] = set()
     for part in snapshot.of([table]):
-        found.update(pq.read_table(cache.path(part), columns=[column], partitioning=None)[column].to_pylist())
+        found.update(read_part(cache.path(part), [column])[column].to_pylist())
     return found

@@ -19,6 +19,8 @@ Places = npt.NDArray[np.float64]
 
 STAGE_NOISE_UM: Final = 1.0
 """How well a stage of this class returns to a place; measurements that lie closer than this are at one place."""
+LARGEST_EXTENT_UM: Final = 1e9
+"""No stage goes a kilometre: such coordinates are slips, and their squares may be no numbers."""
 LARGEST_MISFIT_UM: Final = 2.0
 """A place may lie so far from its lattice point: the noise of two moves. Never a guess about coarse lattices."""
 LARGEST_MISFIT_STEP: Final = 0.2
@@ -68,6 +70,8 @@ def layout_of(places_um: Places) -> Layout:
     extent_um = float(np.max(np.ptp(places_um, axis=0)))
     if extent_um <= STAGE_NOISE_UM:
         return Layout("repeat")
+    if extent_um > LARGEST_EXTENT_UM:
+        return Layout("points")
     if count >= 3 and (line := _line(places_um)) is not None:
         return Layout("line", line)
     if count >= 4 and (lattice := _map(places_um)) is not None:
@@ -109,20 +113,23 @@ def _first_basis(places: Places) -> npt.NDArray[np.float64] | None:
     fewest, most = _SAMPLES
     size = min(most, len(places), max(fewest, _SAMPLE_COST // len(places)))
     sample = places[np.linspace(0, len(places) - 1, size).astype(int)]
-    offsets = places[None, :, :] - sample[:, None, :]
-    distances = np.hypot(offsets[..., 0], offsets[..., 1])
-    distances[distances <= STAGE_NOISE_UM] = np.inf  # itself, and repeats
+    east = places[None, :, 0] - sample[:, None, 0]
+    north = places[None, :, 1] - sample[:, None, 1]
+    distances = east * east + north * north
+    distances[distances <= STAGE_NOISE_UM**2] = np.inf  # itself, and repeats
     nearest = np.argmin(distances, axis=1)
     rows = np.arange(len(sample))
-    lengths = distances[rows, nearest]
+    steps = np.column_stack([east[rows, nearest], north[rows, nearest]])
+    lengths = np.sqrt(distances[rows, nearest])
     step = float(np.median(lengths))
     usual = np.abs(lengths - step) <= max(LARGEST_MISFIT_STEP * step, STAGE_NOISE_UM)
     if not math.isfinite(step) or not usual.any():
         return None
-    first = _common_direction(offsets[rows, nearest][usual], step)
+    first = _common_direction(steps[usual], step)
     unit = first / np.hypot(*first)
     normal = np.array([-unit[1], unit[0]])
-    along, across = np.abs(offsets @ unit), np.abs(offsets @ normal)
+    along = np.abs(east * unit[0] + north * unit[1])
+    across = np.abs(east * normal[0] + north * normal[1])
     across[(along > 1.5 * step) | (across <= max(STAGE_NOISE_UM, 0.5 * step))] = np.inf
     seconds = across.min(axis=1)
     seconds = seconds[np.isfinite(seconds)]

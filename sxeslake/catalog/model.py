@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
-from sxeslake.model import ArchiveKind
+from sxeslake.model import ArchiveKind, Progress
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -17,6 +17,13 @@ PLACES_PER_ENTRY: Final = 1 << 20
 
 Document = tuple[str, bytes]
 """A JSON member: path and bytes."""
+
+MakeProgress = Callable[[], Progress | None]
+"""Makes what shows progress when there is something to show; None where nobody watches."""
+
+
+def no_progress() -> None:
+    """Nobody watches."""
 
 
 class Head(NamedTuple):
@@ -90,10 +97,10 @@ class PackHeader:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What the log added after some commit, up to `head`.
+    """What the log added after some commit, up to `head`, which may be before the newest.
 
-    `hidden` are all versions that are forgotten or collected at `head`, and `dead_packs` all packs condemned by
-    then: whole states, not differences, so that a restored version simply is no longer among them.
+    `hidden` are all versions that are forgotten or collected now, and `dead_packs` all packs condemned by now: whole
+    states, not differences, so that a restored version simply is no longer among them.
     """
 
     head: Head
@@ -114,7 +121,7 @@ class CatalogSource(Protocol):
         """The hash of a log entry, None where there is none: proves that a cache belongs to this log."""
 
     def changes_since(self, number: int) -> Changes:
-        """All that was committed after `number`, in log order."""
+        """What was committed after `number`, in log order: at least one commit, or more, as many as fit in memory."""
 
     def members(self, header: VersionHeader) -> pa.Table:
         """Rows of the manifest: at least `path ordinal directory size modified_ns attributes crc32 blake3`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -24,7 +25,7 @@ PART_ROWS: Final = 262_144
 MERGE_WIDTH: Final = 8
 """So many parts of a size class become one: each row is written again log8(rows) times in its life."""
 _SMALLEST_CLASS: Final = 64
-_LEVEL: Final = 3  # of zstd: higher ones gain 4 % and take three times as long
+_LEVEL: Final = 1  # of zstd: 3 takes nearly twice as long for the same bytes, still higher ones gain 4 %
 
 
 def encode_part(spec: Table, table: pa.Table) -> bytes:
@@ -83,6 +84,8 @@ def _clustered(spec: Table, table: pa.Table) -> pa.Table:
 
 def _cluster_key(table: pa.Table, name: str) -> pa.Array | pa.ChunkedArray:
     column = table[name]
+    if name == "blake3":
+        return _leading_bits(column)
     if name != "probe_current_na" or "position_uuid" not in table.column_names:
         return column
     groups = pc.binary_join_element_wise(
@@ -94,6 +97,16 @@ def _cluster_key(table: pa.Table, name: str) -> pa.Array | pa.ChunkedArray:
     index = codes.indices.to_numpy()
     np.minimum.at(smallest, index, values)
     return pa.array(smallest[index])
+
+
+def _leading_bits(digests: pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+    """Hexadecimal digests by their first 32 bits: numbers are sorted in a tenth of the time of texts."""
+    try:
+        whole = digests.combine_chunks().cast(pa.binary()).cast(pa.binary(64))
+    except pa.ArrowInvalid:
+        return digests
+    signs = np.frombuffer(whole.buffers()[1], np.uint8).reshape(-1, 64)[whole.offset : whole.offset + len(whole), :8]
+    return pa.array(np.ascontiguousarray(signs).view(">u8").ravel().astype(np.uint64))
 
 
 def merges(parts: Sequence[Part], *, most_rows: int = PART_ROWS, width: int = MERGE_WIDTH) -> list[list[Part]]:
@@ -133,9 +146,16 @@ def _groups(parts: Iterable[Part]) -> list[list[Part]]:
     return [group for group in groups if len(group) > 1]
 
 
+def read_part(file: str | Path, columns: Sequence[str]) -> pa.Table:
+    """Some columns of a part; by the plain reader, for that of datasets takes long to load."""
+    with pq.ParquetFile(file) as opened:
+        return opened.read(list(columns))
+
+
 def merged(spec: Table, files: Sequence[str], dead_packs: frozenset[str]) -> pa.Table:
     """The rows of some parts in one table; rows of dead packs, whose ids never come back, are left out."""
-    tables = [pq.read_table(file, schema=spec.arrow, partitioning=None) for file in files]
+    names = [field.name for field in spec.arrow]
+    tables = [read_part(file, names).cast(spec.arrow) for file in files]
     table = pa.concat_tables(tables)
     if spec.retire == "pack_id" and dead_packs:
         dead = pa.array(sorted(dead_packs), pa.string())

@@ -2,50 +2,53 @@
 
 from __future__ import annotations
 
-import sys
-from collections import defaultdict
-from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from itertools import chain
+from operator import attrgetter
+from sys import intern
+from typing import Any, Final, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from sxeslake.archive.sxes import layout
 from sxeslake.archive.sxes.measurement import position_content_id
-from sxeslake.archive.sxes_metadata import AnalysisFields, ConditionFields, InfoFields, ProjectFields, read_state
+from sxeslake.archive.sxes_metadata import AnalysisFields, ConditionFields, ProjectFields, read_condition, read_state
 from sxeslake.catalog.reading import Contents, Info, State, extra_integer, extra_number, extra_text
-from sxeslake.catalog.rows import ColumnValues, Same, table_of
-from sxeslake.catalog.tables import POSITIONS
 from sxeslake.model import Digest
 
 _NO_STATE: Final = State(None, None, None, None, read_state(None))
-_DATA_SUFFIX: Final = ".data"
+_FOLDER: Final = f"{layout.DATA}/"
+_ROWS_AT_ONCE: Final = 32_768
+
+Columns = dict[str, Sequence[Any]]
 
 
-@dataclass(slots=True)
-class Arrays:
-    """The data arrays of one position, sorted by type."""
+class Arrays(NamedTuple):
+    """The data arrays of one position, sorted by type, and their bytes in all."""
 
-    digests: list[tuple[str, Digest]] = field(default_factory=list)
+    digests: Sequence[tuple[str, Digest]] = ()
     bytes_raw: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a position stands in the archive: analysis and project that list it, if any do."""
+_NO_ARRAYS: Final = Arrays()
 
-    uuid: str
+
+class Run(NamedTuple):
+    """Positions that one analysis lists, in its order; those that none lists are a run without analysis."""
+
+    uuids: Sequence[str]
     analysis: AnalysisFields | None
     project: ProjectFields | None
-    number: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class PositionRows:
-    """The rows, and where in them each analysis begins and ends."""
+    """How many rows, their columns, and where in them each analysis begins and ends."""
 
-    table: pa.Table
+    count: int
     columns: Mapping[str, Sequence[Any]]
     slices: Sequence[tuple[int, int]]
 
@@ -53,96 +56,94 @@ class PositionRows:
 def arrays_of(members: pa.Table) -> dict[str, Arrays]:
     """Position UUID → its data arrays, from `data/<uuid>/<type>.data` in the member table."""
     paths = members["path"]
-    wanted = pc.match_like(paths, f"data/%/%{_DATA_SUFFIX}")
+    wanted = pc.and_(pc.starts_with(paths, _FOLDER), pc.ends_with(paths, layout.TYPE_SUFFIX))
     found = members.select(["path", "size", "blake3"]).filter(wanted)
-    arrays: defaultdict[str, Arrays] = defaultdict(Arrays)
-    rows = zip(found["path"].to_pylist(), found["size"].to_pylist(), found["blake3"].to_pylist(), strict=True)
-    for path, size, digest in rows:
-        _, uuid, name = path.split("/", 2)
-        if "/" not in name:
-            here = arrays[uuid]
-            here.digests.append((sys.intern(name[: -len(_DATA_SUFFIX)]), digest))
-            here.bytes_raw += size
-    for each in arrays.values():
-        each.digests.sort()
-    return arrays
+    digests: dict[str, list[tuple[str, Digest]]] = {}
+    sizes: dict[str, int] = {}
+    for batch in found.to_batches(max_chunksize=_ROWS_AT_ONCE):
+        values = (batch["path"].to_pylist(), batch["size"].to_pylist(), batch["blake3"].to_numpy(False).tolist())
+        for path, size, digest in zip(*values, strict=True):
+            uuid, slash, name = path[len(_FOLDER) :].partition("/")
+            if not slash or "/" in name:
+                continue
+            array = (intern(name[: -len(layout.TYPE_SUFFIX)]), digest)
+            if uuid in sizes:
+                digests[uuid].append(array)
+                sizes[uuid] += size
+            else:
+                digests[uuid], sizes[uuid] = [array], size
+    for arrays in digests.values():
+        arrays.sort()
+    return {uuid: Arrays(arrays, sizes[uuid]) for uuid, arrays in digests.items()}
 
 
-def places_of(
-    analyses: Sequence[AnalysisFields], projects: Mapping[str, ProjectFields], found: Set[str]
-) -> tuple[list[Place], list[tuple[int, int]]]:
+def runs_of(analyses: Sequence[AnalysisFields], projects: Mapping[str, ProjectFields], found: Set[str]) -> list[Run]:
     """Every listed position, analysis by analysis, then those in `data/` that no analysis lists."""
-    places: list[Place] = []
-    slices: list[tuple[int, int]] = []
-    listed: set[str] = set()
-    for analysis in analyses:
-        start = len(places)
-        project = projects.get(analysis.uuid or "")
-        places += [Place(uuid, analysis, project, n) for n, uuid in enumerate(analysis.position_uuids, 1)]
-        slices.append((start, len(places)))
-        listed.update(analysis.position_uuids)
-    places += [Place(uuid, None, None, None) for uuid in sorted(found - listed)]
-    return places, slices
+    listed = set(chain.from_iterable(analysis.position_uuids for analysis in analyses))
+    return [
+        *(Run(analysis.position_uuids, analysis, projects.get(analysis.uuid or "")) for analysis in analyses),
+        Run(sorted(found - listed), None, None),
+    ]
 
 
 def position_rows(
-    owner: Mapping[str, Same],
     contents: Contents,
     arrays: Mapping[str, Arrays],
     conditions: Mapping[str, ConditionFields],
-    places: Sequence[Place],
-    slices: Sequence[tuple[int, int]],
+    runs: Sequence[Run],
 ) -> PositionRows:
     """The rows of one archive's positions, made column by column."""
-    infos = [contents.infos.get(place.uuid) for place in places]
-    states = [contents.states.get(place.uuid, _NO_STATE) for place in places]
-    columns: dict[str, Sequence[Any]] = {
-        **_place_columns(places),
-        **_info_columns(places, infos),
+    uuids = [uuid for run in runs for uuid in run.uuids]
+    infos = list(map(contents.infos.get, uuids))
+    states = [contents.states.get(uuid, _NO_STATE) for uuid in uuids]
+    columns: Columns = {
+        "position_uuid": uuids,
+        **_listing_columns(runs),
+        **_said_columns("comment", runs, [info and info.comment for info in infos]),
+        **_said_columns("operator", runs, [info and info.shared.fields.operator for info in infos]),
+        **_info_columns(infos),
         **_state_columns(states),
-        **_condition_columns(places, infos, conditions),
-        **_array_columns(places, states, arrays),
-        "problem": [_problem(place.uuid, contents) for place in places],
+        **_condition_columns(runs, infos, conditions),
+        **_array_columns([arrays.get(uuid, _NO_ARRAYS) for uuid in uuids], states),
+        "problem": [
+            None if info and state is not _NO_STATE else _problem(uuid, contents)
+            for uuid, info, state in zip(uuids, infos, states, strict=True)
+        ],
     }
-    table_columns: dict[str, ColumnValues] = {**columns, **owner}
-    return PositionRows(table_of(POSITIONS, len(places), table_columns), columns, slices)
+    return PositionRows(len(uuids), columns, list(_slices(runs))[:-1])
 
 
-def _place_columns(places: Sequence[Place]) -> dict[str, Sequence[Any]]:
-    analyses = [place.analysis for place in places]
-    return {
-        "position_uuid": [place.uuid for place in places],
-        "position_number": [place.number for place in places],
-        "analysis_uuid": [a.uuid if a else None for a in analyses],
-        "analysis_name": [a.name if a else None for a in analyses],
-        "project": [place.project.name if place.project else None for place in places],
+def _slices(runs: Sequence[Run]) -> Iterator[tuple[int, int]]:
+    """Where each run begins and ends among all rows."""
+    end = 0
+    for run in runs:
+        start, end = end, end + len(run.uuids)
+        yield start, end
+
+
+def _listing_columns(runs: Sequence[Run]) -> Columns:
+    """What the list says in which a position stands."""
+    columns: dict[str, list[Any]] = {
+        name: [] for name in ("position_number", "analysis_uuid", "analysis_name", "project")
     }
+    for run in runs:
+        count = len(run.uuids)
+        columns["position_number"] += range(1, count + 1) if run.analysis else [None] * count
+        columns["analysis_uuid"] += [run.analysis and run.analysis.uuid] * count
+        columns["analysis_name"] += [run.analysis and run.analysis.name] * count
+        columns["project"] += [run.project and run.project.name] * count
+    return dict(columns)
 
 
-def _info_columns(places: Sequence[Place], infos: Sequence[Info | None]) -> dict[str, Sequence[Any]]:
-    fields = [info.fields if info else None for info in infos]
-    comments = [_resolved("comment", place, info) for place, info in zip(places, fields, strict=True)]
-    operators = [_resolved("operator", place, info) for place, info in zip(places, fields, strict=True)]
-    columns: dict[str, Sequence[Any]] = {
-        "comment": [value for value, _ in comments],
-        "comment_source": [origin for _, origin in comments],
-        "operator": [value for value, _ in operators],
-        "operator_source": [origin for _, origin in operators],
-        "condition_id": [info.condition_id if info else None for info in fields],
-        "raw_condition_id": [info.raw_condition_id if info else None for info in fields],
-        "background_id": [info.background_id if info else None for info in fields],
-    }
-    if any(info and info.extra for info in infos):
-        columns |= _extra_columns(infos)
-    return columns
-
-
-def _resolved(name: str, place: Place, info: InfoFields | None) -> tuple[str | None, str | None]:
+def _said_columns(name: str, runs: Sequence[Run], own: Sequence[str | None]) -> Columns:
     """A comment or operator and its origin: the position's own, else its analysis', else its project's."""
-    own = getattr(info, name, None)
-    if own is not None:
-        return own, "position"
-    return resolved_above(name, place.analysis, place.project)
+    values: list[str | None] = []
+    origins: list[str | None] = []
+    for run, (start, end) in zip(runs, _slices(runs), strict=True):
+        above, origin = resolved_above(name, run.analysis, run.project)
+        values += [above if value is None else value for value in own[start:end]]
+        origins += [origin if value is None else "position" for value in own[start:end]]
+    return {name: values, f"{name}_source": origins}
 
 
 def resolved_above(
@@ -156,12 +157,23 @@ def resolved_above(
     return None, None
 
 
+def _info_columns(infos: Sequence[Info | None]) -> Columns:
+    shared = [info and info.shared.fields for info in infos]
+    columns: Columns = {
+        name: [fields and getattr(fields, name) for fields in shared]
+        for name in ("condition_id", "raw_condition_id", "background_id")
+    }
+    if any(info and info.shared.extra for info in infos):
+        columns |= _extra_columns(infos)
+    return columns
+
+
 def _extra_columns(infos: Sequence[Info | None]) -> dict[str, Sequence[Any]]:
     columns: dict[str, Sequence[Any]] = {
         name: [extra_text(info, name) if info else None for info in infos]
         for name in ("technique", "element", "line", "crystal")
     }
-    corrected = [info.extra.get("backgroundCorrected") if info else None for info in infos]
+    corrected = [info.shared.extra.get("backgroundCorrected") if info else None for info in infos]
     columns["background_corrected"] = [value if isinstance(value, bool) else None for value in corrected]
     columns["order"] = [extra_integer(info, "order") if info else None for info in infos]
     columns["exposure_s"] = [extra_number(info, "exposure") if info else None for info in infos]
@@ -175,56 +187,56 @@ _SHARED_STATE: Final = (
 )  # fmt: skip
 
 
-def _state_columns(states: Sequence[State]) -> dict[str, Sequence[Any]]:
-    shared = [state.shared for state in states]
-    columns: dict[str, Sequence[Any]] = {name: [getattr(item, name) for item in shared] for name in _SHARED_STATE}
-    columns["acquired_local"] = [state.saved_local for state in states]
-    columns["stage_x_mm"] = [state.stage_x_mm for state in states]
-    columns["stage_y_mm"] = [state.stage_y_mm for state in states]
-    columns["stage_z_mm"] = [state.stage_z_mm for state in states]
-    return columns
+def _state_columns(states: Sequence[State]) -> Columns:
+    shared = _transposed(list(map(_SHARED_OF, states)), len(_SHARED_STATE))
+    own = _transposed([state[:4] for state in states], 4)
+    names = (*_SHARED_STATE, "acquired_local", "stage_x_mm", "stage_y_mm", "stage_z_mm")
+    return dict(zip(names, (*shared, *own), strict=True))
+
+
+_SHARED_OF: Final = attrgetter(*(f"shared.{name}" for name in _SHARED_STATE))
+
+
+def _transposed(rows: Sequence[Sequence[Any]], width: int) -> list[Sequence[Any]]:
+    """Rows of `width` values → as many columns."""
+    return list(zip(*rows, strict=True)) if rows else [()] * width
+
+
+_CONDITION: Final = ("grating", "spectrometer", "ccd_name", "accumulation", "gain")
+_UNKNOWN: Final = read_condition(None)
 
 
 def _condition_columns(
-    places: Sequence[Place], infos: Sequence[Info | None], conditions: Mapping[str, ConditionFields]
-) -> dict[str, Sequence[Any]]:
-    found = [conditions.get(info.fields.condition_id or "") if info else None for info in infos]
-    columns: dict[str, Sequence[Any]] = {
-        name: [getattr(item, name) if item else None for item in found]
-        for name in ("grating", "spectrometer", "ccd_name", "accumulation", "gain")
-    }
-    columns["instrument"] = [
-        (place.analysis.instrument if place.analysis else None) or (item.instrument if item else None)
-        for place, item in zip(places, found, strict=True)
-    ]
-    return columns
+    runs: Sequence[Run], infos: Sequence[Info | None], conditions: Mapping[str, ConditionFields]
+) -> Columns:
+    found = [conditions.get(info.shared.fields.condition_id or "", _UNKNOWN) if info else _UNKNOWN for info in infos]
+    columns: Columns = {name: [getattr(fields, name) for fields in found] for name in _CONDITION}
+    instruments: list[str | None] = []
+    for run, (start, end) in zip(runs, _slices(runs), strict=True):
+        own = run.analysis.instrument if run.analysis else None
+        instruments += [own or fields.instrument for fields in found[start:end]]
+    return columns | {"instrument": instruments}
 
 
-def _array_columns(
-    places: Sequence[Place], states: Sequence[State], arrays: Mapping[str, Arrays]
-) -> dict[str, Sequence[Any]]:
-    nothing = Arrays()
-    here = [arrays.get(place.uuid, nothing) for place in places]
-    content_ids: list[str | None] = [
-        position_content_id(item.digests, state.saved_local, state[1:4])
-        for item, state in zip(here, states, strict=True)
-    ]
+def _array_columns(here: Sequence[Arrays], states: Sequence[State]) -> Columns:
     return {
-        "types": [[kind for kind, _ in item.digests] for item in here],
-        "bytes_raw": [item.bytes_raw for item in here],
-        "content_id": content_ids,
+        "types": [[kind for kind, _ in arrays.digests] for arrays in here],
+        "bytes_raw": [arrays.bytes_raw for arrays in here],
+        "content_id": [
+            position_content_id(arrays.digests, state.saved_local, state[1:4])
+            for arrays, state in zip(here, states, strict=True)
+        ],
     }
 
 
 def _problem(uuid: str, contents: Contents) -> str | None:
     """`state.json: Expecting value: line 1 …`; None where info and state are both readable."""
-    if uuid in contents.infos and uuid in contents.states:
-        return None
-    said = []
-    for name, known in (("info.json", contents.infos), ("state.json", contents.states)):
-        if uuid not in known:
-            said.append(f"{name}: {contents.problems.get(f'data/{uuid}/{name}', 'missing')}")
-    return "; ".join(said)
+    said = [
+        f"{name}: {contents.problems.get(f'data/{uuid}/{name}', 'missing')}"
+        for name, known in (("info.json", contents.infos), ("state.json", contents.states))
+        if uuid not in known
+    ]
+    return "; ".join(said) or None
 
 
 def latest(times: Sequence[datetime | None]) -> datetime | None:

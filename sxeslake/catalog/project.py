@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import gc
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from sxeslake.archive.sxes_metadata import AnalysisFields, ProjectFields, read_analyses, read_projects, version_of
 from sxeslake.catalog import tables
 from sxeslake.catalog.analyses import analysis_row
+from sxeslake.catalog.lake_tables import DOCUMENTS, MEMBERS
 from sxeslake.catalog.model import Document, VersionHeader
-from sxeslake.catalog.positions import PositionRows, arrays_of, latest, places_of, position_rows
-from sxeslake.catalog.reading import Contents, read_documents
-from sxeslake.catalog.rows import ColumnValues, Same, hex_of, table_of, table_of_rows
+from sxeslake.catalog.positions import PositionRows, arrays_of, latest, position_rows, runs_of
+from sxeslake.catalog.reading import Contents, DocumentReader, Files
+from sxeslake.catalog.rows import ColumnValues, Gathered, Same, hex_of, table_of
+from sxeslake.catalog.schema import Table
 from sxeslake.catalog.shared_files import (
     background_rows,
     condition_rows,
@@ -27,82 +28,89 @@ from sxeslake.catalog.shared_files import (
     project_rows,
     raw_condition_rows,
 )
+from sxeslake.model import MIB
 
 Tables = dict[str, pa.Table]
+Read = tuple[VersionHeader, pa.Table, Contents]
+"""A version, its members, and what its documents say."""
 
 
 def project(header: VersionHeader, members: pa.Table, documents: Iterable[Document]) -> Tables:
     """Rows of one archive version by table name. Broken or absent metadata leaves columns null, never drops a row."""
-    return dict(projected(header, members, documents))
+    found: dict[str, list[pa.Table]] = {}
+    for name, rows in projected([(header, members, documents)], DocumentReader()):
+        found.setdefault(name, []).append(rows)
+    return {name: pa.concat_tables(rows) for name, rows in found.items()}
 
 
 def projected(
-    header: VersionHeader, members: pa.Table, documents: Iterable[Document]
+    archives: Sequence[tuple[VersionHeader, pa.Table, Iterable[Document]]], reader: DocumentReader
 ) -> Iterator[tuple[str, pa.Table]]:
-    """The same, table by table: whoever writes each at once needs memory for one."""
-    sxes = header.kind == "sxes"
-    owner = {
-        "archive_id": Same(header.archive_id),
-        "sample": Same(header.sample),
-        "version": Same(header.version),
-    }
-    yield "members", _member_table(owner, members)
-    with _collector_paused():
-        contents = read_documents(documents, sxes=sxes)
-    yield "documents", _document_table(owner, contents, members)
-    contents.files.forget_texts()
-    summary: dict[str, Any] = {}
-    if sxes:
-        with _collector_paused():
-            group, summary = _group_tables(owner, members, contents)
-        yield from group.items()
-    yield "archives", _archive_table(header, members, contents, summary)
+    """Rows of some versions, table by table: whoever writes each at once needs memory for one.
+
+    Of small versions many at once, for a table of a few rows takes as long as one of thousands.
+    """
+    yield "members", _member_table([(header, members) for header, members, _ in archives])
+    read: list[Read] = []
+    waiting = 0
+    for header, members, documents in archives:
+        read.append((header, members, Contents()))
+        for size in reader.read(read[-1][2], documents, sxes=header.kind == "sxes"):
+            waiting += size
+            if waiting >= _TEXT_BYTES:  # amid a very large archive
+                yield "documents", _document_table(read)
+                waiting = 0
+    yield "documents", _document_table(read)
+    groups = {name: Gathered(tables.BY_NAME[name]) for name in _GROUP_TABLES}
+    rows = Gathered(tables.ARCHIVES)
+    for header, members, contents in read:
+        summary = _add_group(groups, header, members, contents) if header.kind == "sxes" else {}
+        rows.add_rows([_archive_row(header, members, contents, summary)], {})
+        contents.infos.clear()
+        contents.states.clear()
+    if any(header.kind == "sxes" for header, _, _ in archives):
+        for name in _GROUP_TABLES:
+            yield name, groups.pop(name).table()  # and the lists that it was made from go
+    yield "archives", rows.table()
 
 
-@contextmanager
-def _collector_paused() -> Iterator[None]:
-    """No search for cycles meanwhile: half a million small values hold none, and looking took a quarter of the time."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
+_TEXT_BYTES: Final = 8 * MIB
+_GROUP_TABLES = ("projects", "analyses", "positions", "images", "conditions", "raw_conditions", "backgrounds")
 
 
-def _group_tables(owner: Mapping[str, Same], members: pa.Table, contents: Contents) -> tuple[Tables, dict[str, Any]]:
-    """The tables of an sxes group, and what the archive's own row says of them."""
-    metadata = contents.metadata
+def _owner(header: VersionHeader) -> dict[str, Same]:
+    return {"archive_id": Same(header.archive_id), "sample": Same(header.sample), "version": Same(header.version)}
+
+
+def _add_group(
+    groups: Mapping[str, Gathered], header: VersionHeader, members: pa.Table, contents: Contents
+) -> dict[str, Any]:
+    """Add the rows of an sxes group; what the archive's own row says of it."""
+    metadata, owner = contents.metadata, _owner(header)
     projects, analyses = read_projects(metadata), read_analyses(metadata)
     by_analysis = _project_of_analysis(projects)
     arrays = arrays_of(members)
-    places, slices = places_of(analyses, by_analysis, contents.infos.keys() | contents.states.keys() | arrays.keys())
-    ids = [info.fields for place in places if (info := contents.infos.get(place.uuid))]
+    runs = runs_of(analyses, by_analysis, contents.infos.keys() | contents.states.keys() | arrays.keys())
+    ids = [info.shared.fields for run in runs for uuid in run.uuids if (info := contents.infos.get(uuid))]
     used = Counter(info.condition_id for info in ids if info.condition_id)
-    conditions, condition_fields = condition_rows(contents, used)
-    positions = position_rows(
-        {**owner, "archive_format_version": Same(version_of(metadata))},
-        contents, arrays, condition_fields, places, slices,
-    )  # fmt: skip
-    analysis_rows = _analysis_rows(analyses, originals(metadata, "analyses"), by_analysis, positions)
-    images = image_rows(contents, analyses, members)
     raw_used = Counter(info.raw_condition_id for info in ids if info.raw_condition_id)
     background_used = Counter(info.background_id for info in ids if info.background_id)
-    shared = {name: same.value for name, same in owner.items()}
+    conditions, condition_fields = condition_rows(contents, used)
+    positions = position_rows(contents, arrays, condition_fields, runs)
+    del arrays  # by the hundred thousand
+    images = image_rows(contents, analyses, members)
     version = {"archive_format_version": version_of(metadata)}
-    made = {
-        "projects": table_of_rows(
-            tables.PROJECTS, project_rows(projects, originals(metadata, "projects")), shared
-        ),
-        "analyses": table_of_rows(tables.ANALYSES, analysis_rows, shared | version),
-        "positions": positions.table,
-        "images": table_of_rows(tables.IMAGES, images, shared),
-        "conditions": table_of_rows(tables.CONDITIONS, conditions, shared),
-        "raw_conditions": table_of_rows(tables.RAW_CONDITIONS, raw_condition_rows(contents, raw_used), shared),
-        "backgrounds": table_of_rows(tables.BACKGROUNDS, background_rows(members, background_used), shared),
-    }  # fmt: skip
-    return made, version | _summary(projects, analyses, positions, len(images), contents)
+    stated = owner | {name: Same(value) for name, value in version.items()}
+    groups["projects"].add_rows(project_rows(projects, originals(metadata, "projects")), owner)
+    groups["analyses"].add_rows(
+        _analysis_rows(analyses, originals(metadata, "analyses"), by_analysis, positions), stated
+    )
+    groups["positions"].add(positions.count, {**positions.columns, **stated})
+    groups["images"].add_rows(images, owner)
+    groups["conditions"].add_rows(conditions, owner)
+    groups["raw_conditions"].add_rows(raw_condition_rows(contents, raw_used), owner)
+    groups["backgrounds"].add_rows(background_rows(members, background_used), owner)
+    return version | _summary(projects, analyses, positions, len(images), contents)
 
 
 def _project_of_analysis(projects: Sequence[ProjectFields]) -> dict[str, ProjectFields]:
@@ -124,7 +132,8 @@ def _analysis_rows(
     for number, (analysis, original, (start, end)) in enumerate(
         zip(analyses, objects, positions.slices, strict=True), 1
     ):
-        own = {name: values[start:end] for name, values in positions.columns.items()}
+        whole = end - start == positions.count
+        own = positions.columns if whole else {name: each[start:end] for name, each in positions.columns.items()}
         rows.append(analysis_row(number, analysis, original, projects.get(analysis.uuid or ""), own))
     return rows
 
@@ -144,7 +153,7 @@ def _summary(
     return {
         "projects": len(projects),
         "analyses": len(analyses),
-        "positions": positions.table.num_rows,
+        "positions": positions.count,
         "images": images,
         "instruments": sorted(instruments - {None}),
         "operators": sorted(operators - {None}),
@@ -154,11 +163,11 @@ def _summary(
     }
 
 
-def _archive_table(
+def _archive_row(
     header: VersionHeader, members: pa.Table, contents: Contents, summary: Mapping[str, Any]
-) -> pa.Table:
+) -> dict[str, Any]:
     source = header.source
-    row = {
+    return {
         "archive_id": header.archive_id,
         "sample": header.sample,
         "version": header.version,
@@ -181,11 +190,10 @@ def _archive_table(
         "ingested_at": header.ingested_at,
         "ingested_by": header.ingested_by,
         "tool": header.tool,
-        "documents": len(contents.files.paths),
-        "documents_unreadable": sum(problem is not None for problem in contents.files.problems),
+        "documents": contents.documents,
+        "documents_unreadable": contents.unreadable,
         **summary,
     }
-    return table_of_rows(tables.ARCHIVES, [row], {})
 
 
 def _time_from_ns(value: object) -> datetime | None:
@@ -197,9 +205,9 @@ def _time_from_ns(value: object) -> datetime | None:
         return None
 
 
-def _member_table(owner: Mapping[str, ColumnValues], members: pa.Table) -> pa.Table:
+def _member_table(archives: Sequence[tuple[VersionHeader, pa.Table]]) -> pa.Table:
+    members = pa.concat_tables([table.select(_MEMBER_COLUMNS) for _, table in archives])
     folder = members["directory"]
-    no_text = pa.scalar(None, pa.string())
     columns: dict[str, ColumnValues] = {
         "path": members["path"],
         "ordinal": members["ordinal"],
@@ -208,24 +216,51 @@ def _member_table(owner: Mapping[str, ColumnValues], members: pa.Table) -> pa.Ta
         "modified_at": pc.divide(members["modified_ns"], 1000).cast(pa.timestamp("us")),
         "attributes": members["attributes"],
         "crc32": members["crc32"],
-        "blake3": pc.if_else(folder, no_text, hex_of(members["blake3"])),
+        "blake3": pc.if_else(folder, pa.scalar(None, pa.string()), hex_of(members["blake3"])),
     }
-    return table_of(tables.MEMBERS, members.num_rows, {**columns, **owner})
+    return _owned(MEMBERS, columns, [(header, table.num_rows) for header, table in archives])
 
 
-def _document_table(owner: Mapping[str, ColumnValues], contents: Contents, members: pa.Table) -> pa.Table:
-    files = contents.files
-    jsons = members.filter(pc.ends_with(members["path"], ".json", ignore_case=True)).select(["path", "blake3"])
-    digests = dict(zip(jsons["path"].to_pylist(), hex_of(jsons["blake3"]).to_pylist(), strict=True))
+_MEMBER_COLUMNS = ["path", "ordinal", "directory", "size", "modified_ns", "attributes", "crc32", "blake3"]
+
+
+def _owned(spec: Table, columns: Mapping[str, ColumnValues], counts: Sequence[tuple[VersionHeader, int]]) -> pa.Table:
+    """A table with the columns that say whose rows they are, so many of each version."""
+    whose = np.repeat(np.arange(len(counts)), [count for _, count in counts])
+    owners = [_owner(header) for header, _ in counts]
+    own: dict[str, ColumnValues] = {
+        name: pa.array([owner[name].value for owner in owners], spec.arrow.field(name).type).take(pa.array(whose))
+        for name in ("archive_id", "sample", "version")
+    }
+    return table_of(spec, len(whose), {**columns, **own})
+
+
+def _document_table(read: Sequence[Read]) -> pa.Table:
+    """The documents that were read since the last time."""
+    files = [contents.files for _, _, contents in read]
+    paths = [path for each in files for path in each.paths]
+    owners = [owner for each in files for owner in each.owners]
+    problems = [problem for each in files for problem in each.problems]
+    digests = [_digests(members, contents.files.paths) for _, members, contents in read]
     columns: dict[str, ColumnValues] = {
-        "path": files.paths,
-        "owner": [owner.kind for owner in files.owners],
-        "owner_id": [owner.id for owner in files.owners],
-        "name": [path.rpartition("/")[2].rpartition(".")[0] for path in files.paths],
-        "bytes_raw": files.sizes,
-        "blake3": [digests.get(path) for path in files.paths],
-        "readable": [problem is None for problem in files.problems],
-        "problem": files.problems,
-        "json": files.texts(),
+        "path": paths,
+        "owner": [owner.kind for owner in owners],
+        "owner_id": [owner.id for owner in owners],
+        "name": [path.rpartition("/")[2].rpartition(".")[0] for path in paths],
+        "bytes_raw": [size for each in files for size in each.sizes],
+        "blake3": hex_of(pa.chunked_array(digests, pa.binary(32))),
+        "readable": [problem is None for problem in problems],
+        "problem": problems,
+        "json": pa.chunked_array([text for each in files for text in each.texts], pa.string()),
     }
-    return table_of(tables.DOCUMENTS, len(files.paths), {**columns, **owner})
+    counts = [(header, len(contents.files.paths)) for header, _, contents in read]
+    for _, _, contents in read:
+        contents.files = Files()
+    return _owned(DOCUMENTS, columns, counts)
+
+
+def _digests(members: pa.Table, paths: Sequence[str]) -> pa.Array:
+    """The BLAKE3 of some members."""
+    files = members.select(["path", "blake3"]).filter(pc.ends_with(members["path"], ".json", ignore_case=True))
+    places = pc.index_in(pa.array(paths, pa.string()), value_set=files["path"])
+    return files["blake3"].combine_chunks().take(places)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import marshal
-import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from json.scanner import make_scanner
-from typing import NamedTuple
+from itertools import islice
+from typing import Any, Final, NamedTuple
 
 import pyarrow as pa
 
@@ -18,10 +16,10 @@ from sxeslake.archive.sxes.documents import parse as parse_document
 from sxeslake.archive.sxes_metadata import InfoFields, StateFields, read_info, read_state
 from sxeslake.archive.units import integer, local_time, number, text
 from sxeslake.catalog.model import Document
+from sxeslake.catalog.shapes import Leaf, Shapes, parsed
 
-_NO_OBJECT = "not a JSON object"
-_PACKED_TOGETHER = 8192
-_SHARED_STATES = 65_536  # remembered readings of the part of state.json that positions have in common
+_NO_OBJECT: Final = "not a JSON object"
+_BLOCK: Final = 4096
 
 
 class State(NamedTuple):
@@ -34,11 +32,18 @@ class State(NamedTuple):
     shared: StateFields
 
 
-class Info(NamedTuple):
-    """An `info.json`, with the optional fields that other techniques add."""
+class SharedInfo(NamedTuple):
+    """What many `info.json` share, with the optional fields that other techniques add."""
 
     fields: InfoFields
     extra: Mapping[str, object]
+
+
+class Info(NamedTuple):
+    """An `info.json`: what differs from position to position, less its UUID, which is its folder's name; the rest."""
+
+    comment: str | None
+    shared: SharedInfo
 
 
 class Owner(NamedTuple):
@@ -50,44 +55,38 @@ class Owner(NamedTuple):
 
 @dataclass(slots=True)
 class Files:
-    """All JSON members in the order they came, for the table `documents`."""
+    """JSON members in the order they came, for the table `documents`."""
 
     paths: list[str] = field(default_factory=list)
-    sizes: list[int] = field(default_factory=list)
-    problems: list[str | None] = field(default_factory=list)
     owners: list[Owner] = field(default_factory=list)
-    _texts: list[str | None] = field(default_factory=list)
-    _packed: list[pa.Array] = field(default_factory=list)
+    problems: list[str | None] = field(default_factory=list)
+    sizes: list[int] = field(default_factory=list)
+    texts: list[pa.Array] = field(default_factory=list)
+    """Block by block: as Python values 200,000 of them would take 100 MB."""
 
-    def add(self, path: str, size: int, text_: str | None, problem: str | None, owner: Owner) -> None:
-        """One member. Texts are packed now and then: as Python values 200,000 of them would take 100 MB."""
-        self.paths.append(path)
-        self.sizes.append(size)
-        self.problems.append(problem)
-        self.owners.append(owner)
-        self._texts.append(text_)
-        if len(self._texts) >= _PACKED_TOGETHER:
-            self._pack()
-
-    def texts(self) -> pa.ChunkedArray:
-        """All texts, in order."""
-        self._pack()
-        return pa.chunked_array(self._packed, pa.string())
-
-    def forget_texts(self) -> None:
-        """Let go of the texts, once they are in a table."""
-        self._packed = []
-
-    def _pack(self) -> None:
-        self._packed.append(pa.array(self._texts, pa.string()))
-        self._texts = []
+    def add(
+        self,
+        block: Sequence[Document],
+        owners: Sequence[Owner],
+        texts: Sequence[bytes | str | None],
+        problems: Sequence[str | None],
+    ) -> None:
+        """A block of members; a text may be given as its UTF-8 bytes."""
+        self.paths += [path for path, _ in block]
+        self.sizes += [len(data) for _, data in block]
+        self.owners += owners
+        self.problems += problems
+        self.texts.append(pa.array(texts, pa.binary()).cast(pa.string()))
 
 
 @dataclass(slots=True)
 class Contents:
-    """What the JSON members of an archive say; a broken one is named in `files.problems` and otherwise absent."""
+    """What the JSON members of an archive say; a broken one is named in `problems` and otherwise absent."""
 
     files: Files = field(default_factory=Files)
+    """Those that were not taken into the table yet."""
+    documents: int = 0
+    unreadable: int = 0
     metadata: object = None
     metadata_problem: str | None = "metadata.json: missing"
     infos: dict[str, Info] = field(default_factory=dict)
@@ -102,9 +101,9 @@ class Contents:
     """Path of an unreadable member → why."""
 
 
-_NOBODY = Owner(None, None)
-_FOLDER_OWNERS = {layout.DATA: "position", layout.IMAGES: "image"}
-_SHARED_OWNERS = {layout.CONDITIONS: "condition", layout.RAW_CONDITIONS: "raw_condition"}
+_NOBODY: Final = Owner(None, None)
+_FOLDER_OWNERS: Final = {layout.DATA: "position", layout.IMAGES: "image"}
+_SHARED_OWNERS: Final = {layout.CONDITIONS: "condition", layout.RAW_CONDITIONS: "raw_condition"}
 
 
 def owner_of(path: str) -> Owner:
@@ -117,44 +116,14 @@ def owner_of(path: str) -> Owner:
     return Owner("archive", None) if path == layout.METADATA else _NOBODY
 
 
-def read_documents(documents: Iterable[Document], *, sxes: bool) -> Contents:
-    """Read every JSON member; of a generic archive only whether it is readable."""
-    contents = Contents()
-    files = contents.files
-    reader = _StateReader()
-    for path, data in documents:
-        if sxes and path.startswith(f"{layout.BACKGROUNDS}/"):
-            continue  # binaries, also those that an old bug saved with the suffix .json
-        text_, value, problem = parse(path, data)
-        owner = owner_of(path) if sxes else _NOBODY
-        files.add(path, len(data), text_, problem, owner)
-        if problem is not None:
-            contents.problems[path] = problem
-        if owner.kind is not None:
-            _keep(contents, reader, path, owner, text_, value)
-    if layout.METADATA in contents.texts:
-        problem = contents.problems.get(layout.METADATA)
-        contents.metadata_problem = problem and f"{layout.METADATA}: {problem}"
-    return contents
-
-
-_scan = make_scanner(json.JSONDecoder())  # type: ignore[arg-type]  # its stub wants itself
-
-
 def parse(path: str, data: bytes) -> tuple[str | None, object, str | None]:
-    """Text, value and problem of a JSON member; a text in a legacy encoding may still have values.
-
-    The bare scanner takes a third of the time of `json.loads`; what it does not take whole goes the long way.
-    """
+    """Text, value and problem of a JSON member; a text in a legacy encoding may still have values."""
     try:
         text_ = data.decode()
-        value, end = _scan(text_, 0)
-        if end == len(text_):
-            return text_, value, None
-    except (ValueError, StopIteration, RecursionError):
-        pass
-    document = parse_document(path, data)
-    return text_of(data), document.value, document.problem
+        return text_, parsed(text_), None
+    except ValueError:
+        document = parse_document(path, data)
+        return text_of(data), document.value, document.problem
 
 
 def text_of(data: bytes) -> str | None:
@@ -165,89 +134,145 @@ def text_of(data: bytes) -> str | None:
         return None
 
 
-def _keep(contents: Contents, reader: _StateReader, path: str, owner: Owner, text_: str | None, value: object) -> None:
-    """Put a member's value where it belongs."""
-    name = path.rpartition("/")[2]
-    if owner.id is None:
-        contents.metadata = value
-    elif owner.kind == "condition":
-        contents.conditions[owner.id] = value
-    elif owner.kind == "raw_condition":
-        contents.raw_conditions[owner.id] = value
-    elif isinstance(value, dict):
-        infos, states = contents.infos, contents.states
-        if owner.kind == "image":
-            infos, states = contents.image_infos, contents.image_states
-        if name == layout.STATE:
-            states[owner.id] = reader.read(value)
-        elif name == layout.INFO:
-            infos[owner.id] = read_info_file(value)
-    if owner.kind != "position":
-        contents.texts[path] = text_
-    if not isinstance(value, dict) and (owner.kind != "position" or name in _READ_NAMES):
-        contents.problems.setdefault(path, _NO_OBJECT)
+_EXTRA: Final = frozenset({"technique", "element", "line", "crystal", "order", "exposure", "backgroundCorrected"})
+_NO_EXTRA: Final[Mapping[str, object]] = {}
 
 
-_READ_NAMES = frozenset({layout.STATE, layout.INFO})
+def _read_info(value: dict[str, object]) -> SharedInfo:
+    extra = _NO_EXTRA if _EXTRA.isdisjoint(value) else {key: value[key] for key in _EXTRA if key in value}
+    return SharedInfo(read_info(value), extra)
 
 
-_HASHES = ("conditionUuid", "rawConditionUuid", "rawCondtionUuid", "backgroundUuid")
+def _unused(value: object) -> None:
+    """A value that differs, and that nobody asks for."""
 
 
-def read_info_file(value: dict[str, object]) -> Info:
-    """Typed fields of an `info.json`; hashes that many positions name are kept once."""
-    for key in _HASHES:
-        if type(named := value.get(key)) is str:
-            value[key] = sys.intern(named)
-    if _EXTRA.isdisjoint(value):
-        return Info(read_info(value), _NO_EXTRA)
-    return Info(read_info(value), {key: value[key] for key in _EXTRA if key in value})
+_POSITIONS: Final = f"{layout.DATA}/"
+_BACKGROUNDS: Final = f"{layout.BACKGROUNDS}/"
 
 
-_EXTRA = frozenset({"technique", "element", "line", "crystal", "order", "exposure", "backgroundCorrected"})
-_NO_EXTRA: Mapping[str, object] = {}
-
-
-class _StateReader:
-    """Reads states; the beam and camera part, equal in most positions of a map, is read once for all of them."""
+class DocumentReader:
+    """Reads the documents of one archive after the other, and remembers what they have in common."""
 
     def __init__(self) -> None:
-        self._known: dict[bytes, StateFields] = {}
+        stage = [Leaf(("stage", axis), number) for axis in "xyz"]
+        self._states = Shapes([Leaf(("saveDate",), local_time), *stage], read_state)
+        self._infos = Shapes([Leaf(("uuid",), _unused), Leaf(("comment",), text)], _read_info)
 
-    def read(self, state: dict[str, object]) -> State:
-        """Read a state; the mapping is taken apart."""
-        saved = state.pop("saveDate", None)
-        stage = state.get("stage")
-        place = (stage.pop("x", None), stage.pop("y", None), stage.pop("z", None)) if isinstance(stage, dict) else _OFF
-        key = marshal.dumps(state, _PLAIN_MARSHAL)  # unlike a hash of the values, it tells True from 1
-        shared = self._known.get(key)
-        if shared is None:
-            shared = read_state(state)
-            if len(self._known) < _SHARED_STATES:
-                self._known[key] = shared
-        x, y, z = place
-        return State(local_time(saved), _number(x), _number(y), _number(z), shared)
+    def read(self, contents: Contents, documents: Iterable[Document], *, sxes: bool) -> Iterator[int]:
+        """Read every JSON member; of a generic archive only whether it is readable. Bytes read, block by block."""
+        waiting = iter(documents)
+        while block := list(islice(waiting, _BLOCK)):
+            if sxes:  # no binaries, also those that an old bug saved with the suffix .json
+                block = [document for document in block if not document[0].startswith(_BACKGROUNDS)]
+            self._read_block(contents, block, sxes=sxes)
+            yield sum(len(data) for _, data in block)
+        if layout.METADATA in contents.texts:
+            problem = contents.problems.get(layout.METADATA)
+            contents.metadata_problem = problem and f"{layout.METADATA}: {problem}"
+
+    def _read_block(self, contents: Contents, block: Sequence[Document], *, sxes: bool) -> None:
+        """Read members of positions in short where they are like others, and parse what is left."""
+        alike = self._read_alike(contents, block) if sxes else {}
+        texts: list[bytes | str | None] = [data for _, data in block]
+        owners: list[Owner] = []
+        problems: list[str | None] = []
+        for place, (path, data) in enumerate(block):
+            owner, problem = alike.get(place), None
+            if owner is None:
+                owner = owner_of(path) if sxes else _NOBODY
+                texts[place], problem = self._read_other(contents, path, data, owner)
+            owners.append(owner)
+            problems.append(problem)
+        contents.files.add(block, owners, texts, problems)
+        contents.documents += len(block)
+        contents.unreadable += len(block) - problems.count(None)
+
+    def _read_alike(self, contents: Contents, block: Sequence[Document]) -> dict[int, Owner]:
+        """Read what is like documents that were read before; these by their places in the block."""
+        states, infos = _match(self._states, block, layout.STATE), _match(self._infos, block, layout.INFO)
+        contents.states.update((owner.id or "", State._make(reading)) for _, owner, reading in states)
+        contents.infos.update((owner.id or "", Info._make(reading[1:])) for _, owner, reading in infos)
+        return {place: owner for place, owner, _ in (*states, *infos)}
+
+    def _read_other(self, contents: Contents, path: str, data: bytes, owner: Owner) -> tuple[str | None, str | None]:
+        """Parse a member; its text and its problem."""
+        text_, value, problem = parse(path, data)
+        if problem is not None:
+            contents.problems[path] = problem
+        if owner.kind not in (None, "position"):
+            contents.texts[path] = text_
+        if owner.kind is not None:
+            self._keep(contents, path, owner, value)
+        return text_, problem
+
+    def _keep(self, contents: Contents, path: str, owner: Owner, value: object) -> None:
+        """Put a parsed value where it belongs."""
+        name = path.rpartition("/")[2]
+        if owner.id is None:
+            contents.metadata = value
+        elif owner.kind == "condition":
+            contents.conditions[owner.id] = value
+        elif owner.kind == "raw_condition":
+            contents.raw_conditions[owner.id] = value
+        elif isinstance(value, dict):
+            infos, states = contents.infos, contents.states
+            if owner.kind == "image":
+                infos, states = contents.image_infos, contents.image_states
+            if name == layout.STATE:
+                states[owner.id] = State._make(self._states.plain(value))
+            elif name == layout.INFO:
+                infos[owner.id] = Info._make(self._infos.plain(value)[1:])
+        if not isinstance(value, dict) and (owner.kind != "position" or name in _READ_NAMES):
+            contents.problems.setdefault(path, _NO_OBJECT)
 
 
-def _number(value: object) -> float | None:
-    """`units.number`, with a short way for what a stage coordinate nearly always is: a finite float."""
-    return value if type(value) is float and value - value == 0 else number(value)
+_READ_NAMES: Final = frozenset({layout.STATE, layout.INFO})
 
 
-_OFF = (None, None, None)
-_PLAIN_MARSHAL = 2  # later versions write references, so that equal values differ in bytes
+def _match(shapes: Shapes[Any], block: Sequence[Document], name: str) -> list[tuple[int, Owner, tuple[Any, ...]]]:
+    """Place, owner and reading of each `data/<uuid>/state.json` in a block whose shape is known."""
+    start, ending = len(_POSITIONS), f"/{name}"
+    end = -len(ending)
+    ours = [
+        (place, path[start:end], data)
+        for place, (path, data) in enumerate(block)
+        if path.endswith(ending) and path.startswith(_POSITIONS) and path.count("/") == 2
+    ]
+    found = shapes.match([_utf8(data) for _, _, data in ours])
+    return [
+        (place, Owner("position", uuid), reading)
+        for (place, uuid, _), reading in zip(ours, found, strict=True)
+        if reading is not None
+    ]
+
+
+def _utf8(data: bytes) -> str:
+    """The text, or none at all where it is in another encoding."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return ""
+
+
+def read_documents(documents: Iterable[Document], *, sxes: bool) -> Contents:
+    """Read every JSON member of one archive."""
+    contents = Contents()
+    for _ in DocumentReader().read(contents, documents, sxes=sxes):
+        pass
+    return contents
 
 
 def extra_text(info: Info, name: str) -> str | None:
     """An optional text of an `info.json`: `crystal` → `TAP`."""
-    return text(info.extra.get(name))
+    return text(info.shared.extra.get(name))
 
 
 def extra_number(info: Info, name: str) -> float | None:
     """An optional number of an `info.json`."""
-    return number(info.extra.get(name))
+    return number(info.shared.extra.get(name))
 
 
 def extra_integer(info: Info, name: str) -> int | None:
     """An optional whole number of an `info.json`."""
-    return integer(info.extra.get(name))
+    return integer(info.shared.extra.get(name))

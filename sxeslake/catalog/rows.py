@@ -32,11 +32,46 @@ def table_of(spec: Table, count: int, columns: Mapping[str, ColumnValues]) -> pa
     return pa.Table.from_arrays(arrays, schema=spec.arrow)
 
 
-def table_of_rows(spec: Table, rows: Sequence[Mapping[str, Any]], shared: Mapping[str, object]) -> pa.Table:
-    """A table from few rows given as mappings, with values that all share."""
-    names = dict.fromkeys(name for row in rows for name in row)
-    columns: dict[str, ColumnValues] = {name: [row.get(name) for row in rows] for name in names}
-    return table_of(spec, len(rows), columns | {name: Same(value) for name, value in shared.items()})
+def table_of_rows(spec: Table, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
+    """A table from few rows given as mappings."""
+    gathered = Gathered(spec)
+    gathered.add_rows(rows, {})
+    return gathered.table()
+
+
+class Gathered:
+    """Rows of one table from several archives: to make an Arrow table takes longer than to fill a short one."""
+
+    def __init__(self, spec: Table) -> None:
+        self._spec = spec
+        self._count = 0
+        self._columns: dict[str, list[Any]] = {}
+
+    def add(self, count: int, columns: Mapping[str, ColumnValues]) -> None:
+        """Take `count` rows, as columns of Python values; columns that are not given are null. Lists are kept."""
+        for name, values in columns.items():
+            given = [values.value] * count if isinstance(values, Same) else values
+            if self._count == 0 and isinstance(given, list):
+                self._columns[name] = given
+            else:
+                self._padded(name).extend(given)
+        self._count += count
+
+    def add_rows(self, rows: Sequence[Mapping[str, Any]], owner: Mapping[str, Same]) -> None:
+        """Take rows given as mappings, with values that all share."""
+        names = dict.fromkeys(name for row in rows for name in row)
+        columns: dict[str, ColumnValues] = {name: [row.get(name) for row in rows] for name in names}
+        self.add(len(rows), columns | dict(owner))
+
+    def table(self) -> pa.Table:
+        """All rows."""
+        return table_of(self._spec, self._count, {name: self._padded(name) for name in self._columns})
+
+    def _padded(self, name: str) -> list[Any]:
+        """A column with a value, or none, for every row so far."""
+        column = self._columns.setdefault(name, [])
+        column += [None] * (self._count - len(column))
+        return column
 
 
 def hex_of(digests: pa.ChunkedArray) -> pa.Array:

@@ -151,8 +151,8 @@ def _image_row(contents: Contents, uuid: str) -> dict[str, Any]:
         "state_json": contents.texts.get(f"images/{uuid}/state.json"),
     }
     if info is not None:
-        names = ("image_type", "comment", "condition_id", "raw_condition_id")
-        row |= {name: getattr(info.fields, name) for name in names}
+        names = ("image_type", "condition_id", "raw_condition_id")
+        row |= {name: getattr(info.shared.fields, name) for name in names} | {"comment": info.comment}
     if state is not None:
         row |= {name: getattr(state.shared, name) for name in _IMAGE_STATE}
         row |= {

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from sxeslake.catalog.cache import Cache
 from sxeslake.catalog.checkpoint import Published, newest, publish
-from sxeslake.catalog.model import CatalogSource, Head
+from sxeslake.catalog.model import CatalogSource, Head, MakeProgress, no_progress
 from sxeslake.catalog.snapshot import EMPTY, Snapshot
 
 if TYPE_CHECKING:
@@ -25,35 +25,37 @@ CHECKPOINT_AHEAD: Final = 64
 """A checkpoint so many commits ahead of a local catalogue is taken instead of reading them."""
 
 
-def sync(source: CatalogSource, cache: Cache, store: Store) -> Snapshot:
-    """Bring the catalogue in `cache` to the head of the log; `store` holds the checkpoints."""
+def sync(source: CatalogSource, cache: Cache, store: Store, progress: MakeProgress = no_progress) -> Snapshot:
+    """Bring the catalogue in `cache` to the head of the log; `store` holds the checkpoints.
+
+    A long one saves on its way what it has: whoever interrupts it loses little.
+    """
     head = source.head()
     local = cache.load()
     foreign = local is not None and not _belongs(source, local, head)
     start = _start(source, store, head, None if foreign else local)
     if local is not None and start is local and start.head == head:
         return start
-    snapshot = start if start.head == head else _grown(source, cache, store, start)
+    snapshot = start
+    if start.head != head:
+        from sxeslake.catalog.extend import compacted, grown  # noqa: PLC0415 - see above
+
+        small = start.of(["archives", "annotations", "packs"])  # what is there, and what may be hidden
+        cache.need(small, store.get)
+        for snapshot in grown(source, cache, start, progress):
+            cache.save(snapshot, force=foreign)
+            foreign = False
+        snapshot = compacted(cache, snapshot)
     cache.save(snapshot, force=foreign)
     return snapshot
 
 
-def _grown(source: CatalogSource, cache: Cache, store: Store, start: Snapshot) -> Snapshot:
-    """The snapshot with what the log added since."""
-    from sxeslake.catalog.extend import compacted, extended  # noqa: PLC0415 - see above
-
-    changes = source.changes_since(start.head.number)
-    cache.need(
-        start.of(["archives", "annotations", "packs"]), store.get
-    )  # small: what is there, and what may be hidden
-    return compacted(cache, extended(source, cache, start, changes))
-
-
-def rebuild(source: CatalogSource, cache: Cache) -> Snapshot:
+def rebuild(source: CatalogSource, cache: Cache, progress: MakeProgress = no_progress) -> Snapshot:
     """Make the whole catalogue again from the log, the manifests and the packs alone."""
-    from sxeslake.catalog.extend import compacted, extended  # noqa: PLC0415 - see above
+    from sxeslake.catalog.extend import compacted, grown  # noqa: PLC0415 - see above
 
-    snapshot = compacted(cache, extended(source, cache, Snapshot(), source.changes_since(0)))
+    *_, whole = grown(source, cache, Snapshot(), progress)
+    snapshot = compacted(cache, whole)
     cache.save(snapshot, force=True)
     return snapshot
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
-from itertools import tee
-from typing import cast
-
-import numpy as np
-import pyarrow as pa
+from functools import cached_property
+from typing import TYPE_CHECKING, Final, cast
 
 from sxeslake.catalog.model import (
     PLACES_PER_ENTRY,
@@ -22,11 +19,17 @@ from sxeslake.catalog.model import (
 from sxeslake.errors import DamagedLakeError
 from sxeslake.format import logentry
 from sxeslake.format.logentry import Entry
-from sxeslake.format.manifest import digest_column
 from sxeslake.model import ArchiveKind
-from sxeslake.vault.contents import read_ahead
 from sxeslake.vault.state import State, Version
 from sxeslake.vault.vault import Vault
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from sxeslake.catalog.vault_rows import VaultRows
+
+_COMMITS_AT_ONCE: Final = 2048  # and versions: a header with what is known of it takes some kilobytes
+_NAMES_AT_ONCE: Final = 250
 
 
 class VaultSource:
@@ -48,46 +51,45 @@ class VaultSource:
         return self._state.digest(number)
 
     def changes_since(self, number: int) -> Changes:
-        """What the log added after an entry; the hidden and the dead as they are now."""
+        """What the log added after an entry, up to some thousand versions; the hidden and the dead as they are now."""
         hidden = self._state.select("SELECT number, place FROM versions WHERE status <> 'live'")
         dead = self._state.select("SELECT id FROM packs WHERE condemned IS NOT NULL")
-        live = self._state.live_packs(
-            [pack for (pack,) in self._state.select("SELECT id FROM packs WHERE number > ?", (number,))]
-        )
-        # From the folded state, not the entries: a version's member table may have been written anew since.
-        added: dict[int, list[Version]] = {}
-        for version in self._state.versions("v.number > ?", (number,)):
-            added.setdefault(version.number, []).append(version)
-        places = {
-            (sample, version): place
-            for sample, version, place in self._state.select(
-                "SELECT sample, version, place FROM versions WHERE number > ?", (number,)
-            )
-        }
+        head = Head(number, None)
         versions: list[VersionHeader] = []
         packs: list[PackHeader] = []
         annotations: list[AnnotationEvent] = []
-        for entry in self._entries(number):
-            at = _moment(entry.time)
-            versions += sorted(
-                (_header(entry, at, places[each.sample, each.version], each) for each in added.get(entry.number, ())),
-                key=lambda header: header.place,
-            )
-            packs += [
-                PackHeader(entry.number, pack.id, pack.kind, pack.bytes, pack.raw_bytes, pack.blobs, at)
-                for pack in entry.packs
-                if pack.id in live
-            ]
-            annotations += self._annotations(entry, at)
+        for at, digest, data, body in self._state.log(number):
+            entry, head = logentry.load(data, body, where=f"log entry {at}"), Head(at, digest)
+            when = _moment(entry.time)
+            versions += self._versions(entry, when)
+            packs += self._packs(entry, when)
+            annotations += self._annotations(entry, when)
+            if len(versions) + at - number >= _COMMITS_AT_ONCE:
+                break
         return Changes(
-            self.head(), versions, packs, annotations,
+            head, versions, packs, annotations,
             frozenset(_archive_id(entry_number, place) for entry_number, place in hidden),
             frozenset(pack for (pack,) in dead),
         )  # fmt: skip
 
-    def _entries(self, number: int) -> Iterator[Entry]:
-        for at, _, data, body in self._state.log(number):
-            yield logentry.load(data, body, where=f"log entry {at}")
+    def _versions(self, entry: Entry, at: datetime) -> Iterator[VersionHeader]:
+        """The versions that an entry added, from the folded state: a member table may have been written anew since."""
+        names = [(archive.sample, archive.version) for archive in entry.archives]
+        found: dict[tuple[str, int], Version] = {}
+        for start in range(0, len(names), _NAMES_AT_ONCE):
+            part = names[start : start + _NAMES_AT_ONCE]
+            asked = ", ".join(["(?, ?)"] * len(part))
+            where = f"(v.sample, v.version) IN (VALUES {asked})"
+            for version in self._state.versions(where, [word for name in part for word in name]):
+                found[version.sample, version.version] = version
+        for place, name in enumerate(names):
+            yield _header(entry, at, place, found[name])
+
+    def _packs(self, entry: Entry, at: datetime) -> Iterator[PackHeader]:
+        live = self._state.live_packs([pack.id for pack in entry.packs])
+        for pack in entry.packs:
+            if pack.id in live:
+                yield PackHeader(entry.number, pack.id, pack.kind, pack.bytes, pack.raw_bytes, pack.blobs, at)
 
     def _annotations(self, entry: Entry, at: datetime) -> Iterator[AnnotationEvent]:
         for ordinal, said in enumerate(entry.annotations):
@@ -116,37 +118,21 @@ class VaultSource:
 
     def members(self, header: VersionHeader) -> pa.Table:
         """The rows of the manifest."""
-        return self._vault.manifests.table(_version(header))
+        return self._rows.members(header)
 
-    def documents(self, header: VersionHeader) -> Iterable[Document]:
+    def documents(self, header: VersionHeader) -> Iterator[Document]:
         """Every JSON member, read from the JSON packs alone."""
-        import pyarrow.compute as pc  # noqa: PLC0415 - heavy; a catalogue without news does not need it
-
-        version = _version(header)
-        table = self._vault.manifests.table(version)
-        wanted = pc.and_(pc.ends_with(table["path"], ".json"), pc.invert(table["directory"]))
-        manifest = self._vault.manifests.open(version.archive.manifest)
-        planned, rows = tee(manifest.rows(table.filter(wanted)))
-        stream = read_ahead(self._vault.blobs, (blob for row in planned for blob in row.blobs))
-        for row in rows:
-            yield row.member.path, b"".join(next(stream) for _ in row.blobs)
+        return self._rows.documents(header)
 
     def blobs(self, pack: PackHeader) -> pa.Table:
-        """What a pack holds, from its footer; a blob's share of its frame is what it takes."""
-        footer = self._vault.footer(self._state.pack(pack.pack_id))
-        _, lengths, _ = footer.locations()
-        firsts = (np.cumsum(footer.frame_blobs) - footer.frame_blobs).astype(np.int64)
-        frame_raw = np.add.reduceat(footer.sizes.astype(np.uint64), firsts) if len(firsts) else np.empty(0, np.uint64)
-        raw = np.repeat(np.maximum(frame_raw, 1), footer.frame_blobs)
-        stored = lengths.astype(np.uint64) * footer.sizes // raw
-        return pa.table(
-            {
-                "blake3": digest_column(footer.digests),
-                "bytes_raw": footer.sizes.astype(np.int64),
-                "bytes_stored": stored.astype(np.int64),
-                "codec": pa.nulls(len(footer.sizes), pa.string()),
-            }
-        )
+        """What a pack holds."""
+        return self._rows.blobs(pack)
+
+    @cached_property
+    def _rows(self) -> VaultRows:
+        from sxeslake.catalog.vault_rows import VaultRows  # noqa: PLC0415 - heavy; a catalogue without news needs none
+
+        return VaultRows(self._vault)
 
 
 def _header(entry: Entry, at: datetime, place: int, version: Version) -> VersionHeader:
@@ -170,10 +156,6 @@ def _header(entry: Entry, at: datetime, place: int, version: Version) -> Version
         source=archive.source,
         locator=version,
     )
-
-
-def _version(header: VersionHeader) -> Version:
-    return cast("Version", header.locator)
 
 
 def _archive_id(number: int, place: int) -> int:

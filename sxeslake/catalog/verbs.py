@@ -20,6 +20,7 @@ from sxeslake.version import TOOL
 if TYPE_CHECKING:
     from sxeslake.catalog.catalog import Annotated, Catalog, CheckpointReport
     from sxeslake.catalog.header import Query
+    from sxeslake.catalog.model import MakeProgress
     from sxeslake.catalog.proof import Rebuilt
     from sxeslake.catalog.result import Result
     from sxeslake.catalog.sandbox import SandboxLimits
@@ -43,6 +44,14 @@ class CatalogVerbs:
     _vault: Vault
     _catalog: Catalog | None = None
     _catalog_lock = threading.Lock()
+    _make_progress: MakeProgress | None = None
+
+    def show_progress(self, make: MakeProgress) -> None:
+        """Show whoever waits for a question that the catalogue is catching up with the log; `make` makes a `Progress`.
+
+        Interrupted, it goes on from there with the next question.
+        """
+        self._make_progress = make
 
     def query(
         self,
@@ -149,10 +158,13 @@ class CatalogVerbs:
     def _asked(self) -> Catalog:
         """The catalogue, opened by the first question."""
         from sxeslake.catalog.catalog import Catalog
+        from sxeslake.catalog.model import no_progress
 
         with self._catalog_lock:
             if self._catalog is None:
-                self._catalog = Catalog(self._vault, time_zones=self._time_zones())
+                self._catalog = Catalog(
+                    self._vault, time_zones=self._time_zones(), progress=self._make_progress or no_progress
+                )
             return self._catalog
 
     def _time_zones(self) -> Mapping[str, str]:

@@ -12,6 +12,7 @@ import pytest
 from small_lakes import group, objects, zip_of
 
 from sxeslake import settings
+from sxeslake.catalog.choosing import Question, choose_positions
 from sxeslake.catalog.sandbox import SandboxLimits
 from sxeslake.errors import NotFoundError, SampleNotFoundError, UsageError
 from sxeslake.lake import Lake, init
@@ -202,3 +203,18 @@ def test_a_vault_that_is_opened_anew_is_followed(tmp_path: Path) -> None:
         lake._vault.reload()  # as after a repair
         assert len(lake.positions()) == 2
         assert not before.exists()
+
+
+@pytest.mark.parametrize("where", ["accelerating_voltage = 5", "kv ==== 5"])
+def test_a_condition_that_sql_refuses_is_said_by_its_option_without_our_own_sql(lake: Lake, where: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        choose_positions(lake._asked(), Question(where=where), [("a", 2)])
+    assert caught.value.where == "--where"
+    assert "in_sample" not in str(caught.value)
+    assert "sxeslake schema positions" in str(caught.value)
+
+
+def test_an_answer_about_other_versions_than_asked_for_says_which(lake: Lake) -> None:
+    question = Question(sql="SELECT sample, version FROM archives WHERE version = 1 AND sample = 'a'")
+    with pytest.raises(NotFoundError, match="It names a@1"):
+        choose_positions(lake._asked(), question, [("a", 2)])

@@ -1,0 +1,173 @@
+"""Documents that are alike, read by their shape: never another answer than the parser's."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from catalog_source import state
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sxeslake.archive.units import local_time, number, text
+from sxeslake.catalog.reading import Contents, DocumentReader, read_documents
+from sxeslake.catalog.shapes import Leaf, Shapes, parsed
+
+ENOUGH = 20
+"""So many documents of a kind, and it is learned."""
+
+
+def info(uuid: object = "p", comment: object = "steel : Pos. : 1", **more: object) -> dict[str, object]:
+    return {"comment": comment, "operator": "", "backgroundUuid": "ef", "uuid": uuid, "conditionUuid": "88", **more}
+
+
+def read(texts: list[bytes], name: str = "state.json") -> Contents:
+    """All at once, by one reader that has seen many ordinary ones before."""
+    usual = state() if name == "state.json" else info()
+    reader, contents = DocumentReader(), Contents()
+    before = [(f"data/before{n}/{name}", json.dumps(usual).encode()) for n in range(ENOUGH)]
+    asked = [(f"data/p{n}/{name}", data) for n, data in enumerate(texts)]
+    for documents in (before, asked):
+        contents = Contents()
+        for _ in reader.read(contents, documents, sxes=True):
+            pass
+    return contents
+
+
+def alone(data: bytes, place: int, name: str = "state.json") -> Contents:
+    return read_documents([(f"data/p{place}/{name}", data)], sxes=True)
+
+
+def agrees(texts: list[bytes], name: str = "state.json") -> None:
+    """Each document says the same as if it were the only one."""
+    together = read(texts, name)
+    for place, data in enumerate(texts):
+        one, uuid, path = alone(data, place, name), f"p{place}", f"data/p{place}/{name}"
+        assert repr(together.states.get(uuid)) == repr(one.states.get(uuid)), data
+        assert repr(together.infos.get(uuid)) == repr(one.infos.get(uuid)), data
+        assert together.problems.get(path) == one.problems.get(path), data
+        assert together.files.problems[place] == one.files.problems[0], data
+    assert [text for each in together.files.texts for text in each.to_pylist()] == [
+        alone(data, 0, name).files.texts[0][0].as_py() for data in texts
+    ]
+
+
+def test_a_map_is_read_by_one_pattern(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = [json.dumps(state(n / 7, -n, second=n)).encode() for n in range(600)]
+    agrees(texts)
+    parses = []
+
+    def counted(text: str) -> object:
+        parses.append(text)
+        return parsed(text)
+
+    monkeypatch.setattr("sxeslake.catalog.reading.parsed", counted)
+    read(texts)
+    assert len(parses) <= ENOUGH
+
+
+USUAL = json.dumps(state())
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        USUAL.replace('"x": 1.0', '"x": 1.0, "x": 7.0', 1),  # the last of two counts
+        USUAL.replace('"z": 10.9', '"z": 10.9, "x": 3', 1),
+        USUAL[:-1] + ', "saveDate": "2000/01/01 00:00:00"}',
+        USUAL[:-1] + ', "stage": {"x": 5}}',
+        USUAL.replace('"x": 1.0', '"x": "1.0"', 1),
+        USUAL.replace('"x": 1.0', '"x": 01.0', 1),
+        USUAL.replace('"x": 1.0', '"x": 1.0.0', 1),
+        USUAL.replace('"x": 1.0', '"x": -0', 1),
+        USUAL.replace('"x": 1.0', '"x": -0.0', 1),
+        USUAL.replace('"x": 1.0', '"x": 1e999', 1),
+        USUAL.replace('"x": 1.0', '"x": 1e9999', 1),
+        USUAL.replace('"x": 1.0', f'"x": {"9" * 40}', 1),
+        USUAL.replace('"x": 1.0', f'"x": {"9" * 5000}', 1),
+        USUAL.replace('"x": 1.0', '"x": NaN', 1),
+        USUAL.replace('"x": 1.0', '"x": true', 1),
+        USUAL.replace('"x": 1.0', '"x": 1.0, "note": "\\"x\\": 9"', 1),
+        USUAL.replace("2018/04/12 14:00:00", "2018/02/31 14:00:00"),
+        USUAL.replace("2018/04/12 14:00:00", "2018\\/04\\/12 14:00:00"),
+        USUAL.replace("2018/04/12 14:00:00", "2018/04/12\t14:00:00"),
+        USUAL.replace("2018/04/12 14:00:00", "\\ud800"),
+        USUAL.replace("2018/04/12 14:00:00", '","stage":{"x":9},"y":"'),
+        USUAL.replace(" ", "\n"),
+        USUAL + "\n",
+        " " + USUAL,
+        USUAL + USUAL,
+        USUAL + "\x1e" + USUAL,
+        "\x1e",
+        USUAL[:-1],
+        USUAL[1:],
+        "\ufeff" + USUAL,
+        "",
+        "[]",
+        "{}",
+    ],
+)
+def test_an_odd_one_among_many_is_read_as_by_itself(odd: str) -> None:
+    agrees([USUAL.encode()] * 3 + [odd.encode()] + [USUAL.encode()] * 3)
+
+
+@pytest.mark.parametrize("data", [USUAL.encode("utf-16"), USUAL.encode("utf-16-le"), USUAL.encode() + b"\xff"])
+def test_other_encodings_among_many(data: bytes) -> None:
+    agrees([USUAL.encode(), data, USUAL.encode()])
+
+
+@pytest.mark.parametrize(
+    "comment", ['quoted "x"', "back\\slash", "試料 : Pos. : 3", "\u0001", "", 7, None, [1], "é" * 3000]
+)
+def test_comments_of_any_kind(comment: object) -> None:
+    texts = [
+        json.dumps(info(f"u{n}", comment), ensure_ascii=ascii_).encode() for n in range(4) for ascii_ in (True, False)
+    ]
+    agrees(texts, "info.json")
+    assert [each.comment for each in read(texts, "info.json").infos.values()] == [text(comment)] * 8
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=6),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from("xyz"), inner, max_size=2),
+    max_leaves=4,
+)  # fmt: skip
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([("saveDate",), ("stage",), ("stage", "x"), ("stage", "z"), ("probe", "current", "pre")]),
+            JSON, st.booleans(), st.integers(0, 600), st.sampled_from(["", '"', "\\", "}", "{", ",", "0", "e", "\x1e"]),
+        ),
+        min_size=1, max_size=6,
+    )
+)  # fmt: skip
+@settings(deadline=None, max_examples=150)
+def test_whatever_differs_the_answer_is_the_parsers(changes: list[tuple[Any, ...]]) -> None:
+    texts = [USUAL]
+    for path, value, ascii_, place, sign in changes:
+        changed = state()
+        inner = changed
+        for key in path[:-1]:
+            inner = inner[key]
+        inner[path[-1]] = value
+        said = json.dumps(changed, ensure_ascii=ascii_)
+        texts += [said, said[:place] + sign + said[place:], USUAL]
+    agrees([each.encode("utf-8", "replace") for each in texts])
+
+
+def test_documents_of_many_templates_are_all_read() -> None:
+    kinds = [json.dumps(info(f"u{n}", f"c{n}") | {"backgroundUuid": f"b{n % 30}"}).encode() for n in range(2000)]
+    agrees(kinds, "info.json")
+
+
+def test_a_leaf_is_found_where_its_path_says_and_not_under_the_same_key_elsewhere() -> None:
+    shapes = Shapes([Leaf(("b", "x"), number), Leaf(("t",), local_time)], lambda rest: rest)
+    texts = [f'{{"a":{{"x":1}},"b":{{"x":{n}}},"t":"2018/04/12 14:00:{n:02d}"}}' for n in range(40)]
+    found = shapes.match(texts)
+    assert found[:15] == [None] * 15
+    last = found[-1]
+    assert last is not None
+    assert (last[0], last[1], last[2]) == (39.0, local_time("2018/04/12 14:00:39"), {"a": {"x": 1}, "b": {}})
