@@ -6,8 +6,9 @@ import re
 import stat
 import unicodedata
 from array import array
-from collections.abc import Callable, Iterable, Sequence
-from itertools import pairwise
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice, pairwise
+from typing import NamedTuple
 
 from sxeslake.errors import LimitExceededError, UnsafeNameError
 from sxeslake.model import Limits, Member
@@ -18,6 +19,9 @@ WINDOWS_REPARSE = 0x400
 
 _DRIVE = re.compile(r"[A-Za-z]:")
 _SEPARATORS = re.compile(r"[/\\]")
+_UNPLAIN = ("\\", ":", "//", "/.", "/\0", "\0/", "\0.", "\0\0")  # in names that a NUL parts from each other
+_BATCH = 4096
+_MANY = 50_000
 
 Named = Iterable[tuple[str, bool]]
 """Paths, and whether each is a directory."""
@@ -36,6 +40,12 @@ def is_plain(name: str) -> bool:
         and ":" not in name
         and "\0" not in name
     )
+
+
+def all_plain(text: str) -> bool:
+    """Whether all names of a text, with a NUL between any two, are plain for sure, but for their length."""
+    framed = f"\0{text}\0"
+    return text.isascii() and not any(mark in framed for mark in _UNPLAIN)
 
 
 def normal_path(name: str) -> str:
@@ -90,44 +100,79 @@ def collision_key(path: str) -> str:
     return unicodedata.normalize("NFC", path.replace("\\", "/"))
 
 
+class NameBatch(NamedTuple):
+    """Some names of an archive; `plain` promises that each of them `is_plain`."""
+
+    paths: Sequence[str]
+    directory: Sequence[bool]
+    plain: bool = False
+
+
 def check_names(names: Callable[[], Named], *, where: object = None) -> None:
     """Refuse unsafe names, and names that collide: twice the same, or a file that is also a folder.
 
     `names` is called a second time only where hashes collide; 8 bytes a name are held, not the names.
     """
+    check_batches(lambda: _batched(names()), where=where)
+
+
+def check_batches(batches: Callable[[], Iterable[NameBatch]], *, where: object = None) -> None:
+    """`check_names` for names that come some thousand at a time."""
     files, folders = array("q"), array("q")
     parents: set[int] = set()
-    last_parent = ""
-    for path, is_directory in names():
+    for batch in batches():
+        keys = batch.paths if batch.plain else _keys(batch, where)
+        hashes = map(hash, keys)
+        if any(batch.directory):
+            for hashed, is_directory in zip(hashes, batch.directory, strict=True):
+                (folders if is_directory else files).append(hashed)
+        else:
+            files.extend(hashes)
+        for folder in {key.rpartition("/")[0] for key in keys}:
+            _note_folder(folder, parents)
+    suspects = _repeated(files + folders) | parents.intersection(files)
+    if suspects:
+        _name_the_collision(
+            lambda: ((path, folder) for batch in batches() for path, folder in zip(*batch[:2], strict=True)),
+            suspects, where,
+        )  # fmt: skip
+
+
+def _batched(names: Named) -> Iterator[NameBatch]:
+    left = iter(names)
+    while some := list(islice(left, _BATCH)):
+        yield NameBatch([path for path, _ in some], [is_directory for _, is_directory in some])
+
+
+def _keys(batch: NameBatch, where: object) -> list[str]:
+    keys = []
+    for path, is_directory in zip(batch.paths, batch.directory, strict=True):
         if is_plain(path):
-            key = path
+            keys.append(path)
         elif reason := unsafe_reason(path, is_directory=is_directory):
             raise UnsafeNameError(f"the name {path!r} {reason}", where=where)
         else:
-            key = collision_key(path)
-        (folders if is_directory else files).append(hash(key))
-        parent = key[: max(0, key.rfind("/"))]
-        if parent != last_parent:
-            _note_parents(key, parents)
-            last_parent = parent
-    suspects = _repeated(files, folders) | (parents.intersection(files))
-    if suspects:
-        _name_the_collision(names, suspects, where)
+            keys.append(collision_key(path))
+    return keys
 
 
-def _note_parents(key: str, parents: set[int]) -> None:
-    end = key.rfind("/")
-    while end > 0:
-        folder = hash(key[:end])
-        if folder in parents:
+def _repeated(hashes: array[int]) -> set[int]:
+    if len(hashes) < _MANY:  # of a folder that is opened as a group: not worth loading numpy
+        return {first for first, second in pairwise(sorted(hashes)) if first == second}
+    import numpy as np  # noqa: PLC0415
+
+    ordered = np.sort(np.frombuffer(hashes, np.int64))
+    return set(ordered[1:][ordered[1:] == ordered[:-1]].tolist())
+
+
+def _note_folder(folder: str, parents: set[int]) -> None:
+    """Note a folder and all that it lies in."""
+    while folder:
+        hashed = hash(folder)
+        if hashed in parents:
             return
-        parents.add(folder)
-        end = key.rfind("/", 0, end)
-
-
-def _repeated(files: array[int], folders: array[int]) -> set[int]:
-    ordered = array("q", sorted(files + folders))
-    return {first for first, second in pairwise(ordered) if first == second}
+        parents.add(hashed)
+        folder = folder.rpartition("/")[0]
 
 
 def _name_the_collision(names: Callable[[], Named], suspects: set[int], where: object) -> None:

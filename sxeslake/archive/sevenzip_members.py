@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Final, TypeVar, overload
+from typing import TypeVar, overload
 
 import numpy as np
 import numpy.typing as npt
 
-from sxeslake.archive.names import normal_path, special_reason
+from sxeslake.archive.columns import ABSENT, BATCH, Batch
+from sxeslake.archive.names import MAX_PATH_BYTES, NameBatch, all_plain, normal_path, special_reason
 from sxeslake.archive.sevenzip_format import Files, Flags, Streams
-from sxeslake.archive.times import ns_of_filetime
+from sxeslake.archive.times import FILETIME_OF_1970, FILETIMES, ns_of_filetime
 from sxeslake.model import Member
-
-BATCH: Final = 4096
-INT64_END: Final = 1 << 63
 
 
 class SevenZipMembers(Sequence[Member]):
@@ -57,11 +55,33 @@ class SevenZipMembers(Sequence[Member]):
         """The path of member `index`."""
         return self._names(index, index + 1)[0]
 
-    def named(self) -> Iterator[tuple[str, bool]]:
+    def name_batches(self) -> Iterator[NameBatch]:
         """Every path, and whether it is a directory."""
         for start in range(0, len(self), BATCH):
             stop = min(start + BATCH, len(self))
-            yield from zip(self._names(start, stop), self._files.directory[start:stop].tolist(), strict=True)
+            paths = self._names(start, stop)
+            is_plain = all_plain("\0".join(paths)) and max(map(len, paths)) <= MAX_PATH_BYTES
+            yield NameBatch(paths, self._files.directory[start:stop].tolist(), plain=is_plain)
+
+    def batches(self) -> Iterator[Batch]:
+        """All members as columns."""
+        files = self._files
+        for start in range(0, len(self), BATCH):
+            run = slice(start, min(start + BATCH, len(self)))
+            count = run.stop - start
+            yield Batch(
+                self._names(start, run.stop), files.directory[run], self._sizes[run], self._modified(run),
+                np.where(files.has_attributes[run], files.attributes[run].astype(np.int64), ABSENT)
+                if files.attributes is not None and files.has_attributes is not None else np.full(count, ABSENT),
+                np.full(count, ABSENT), np.where(self._has_crc[run], self._crcs[run].astype(np.int64), ABSENT), {},
+            )  # fmt: skip
+
+    def _modified(self, run: slice) -> npt.NDArray[np.int64]:
+        times, known = self._files.modified, self._files.has_modified
+        if times is None or known is None:
+            return np.full(run.stop - run.start, ABSENT)
+        known = known[run] & (times[run] >= FILETIMES.start) & (times[run] < FILETIMES.stop)
+        return np.where(known, (np.where(known, times[run], 0).astype(np.int64) - FILETIME_OF_1970) * 100, ABSENT)
 
     def special(self) -> tuple[int, str] | None:
         """The first member found that is a link or a device, and what it is."""
@@ -91,7 +111,7 @@ class SevenZipMembers(Sequence[Member]):
                 self._names(start, stop),
                 files.directory[run].tolist(),
                 self._sizes[run].tolist(),
-                map(_nanoseconds, _optional(files.modified, files.has_modified, run)),
+                [_nanoseconds(time) for time in _optional(files.modified, files.has_modified, run)],
                 _optional(files.attributes, files.has_attributes, run),
                 _optional(self._crcs, self._has_crc, run),
                 strict=True,
@@ -124,6 +144,4 @@ def _optional(
 
 
 def _nanoseconds(filetime: int | None) -> int | None:
-    """Unix nanoseconds; unknown where 64 bits do not hold them (years before 1677, after 2262)."""
-    modified = None if filetime is None else ns_of_filetime(filetime)
-    return modified if modified is not None and -INT64_END <= modified < INT64_END else None
+    return None if filetime is None else ns_of_filetime(filetime)

@@ -1,6 +1,4 @@
-"""Decoders of 7z folders: a chain of stages, each pulling from the one before it, none ever past its declared size.
-
-    PackedStream → LZMA2 + BCJ (one liblzma decoder) → Delta → read(4 MiB)
+"""The methods of 7z: a decoder for each, which pulls from the one before it, and never past its declared size.
 
 Decoders other than the standard library's are imported where they are built: most archives need none of them.
 """
@@ -10,14 +8,14 @@ from __future__ import annotations
 import bz2
 import lzma
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import IO, Any, Final, Protocol, cast
 
 import numpy as np
 
 from sxeslake.archive.deflate import INFLATE_ERRORS, decompressor
-from sxeslake.archive.sevenzip_format import Coder, Recipe
-from sxeslake.errors import DamagedArchiveError, EncryptedArchiveError, LimitExceededError, UnsupportedMethodError
+from sxeslake.archive.sevenzip_format import Coder
+from sxeslake.errors import DamagedArchiveError, LimitExceededError, UnsupportedMethodError
 from sxeslake.model import GIB, KIB, MIB
 
 MAX_DICTIONARY_BYTES: Final = 3 * GIB // 2  # the largest that 7-Zip's own dialogs offer
@@ -46,17 +44,6 @@ BRANCH_FILTERS: Final = {  # method id → liblzma's filter, pybcj's decoder
     b"\x08": (lzma.FILTER_ARMTHUMB, "ARMTDecoder"),
     b"\x09": (lzma.FILTER_SPARC, "SparcDecoder"),
 }
-NAMES_OF_OTHERS: Final = {
-    b"\x03\x03\x01\x1b": "BCJ2",
-    b"\x02\x03\x02": "Swap2",
-    b"\x02\x03\x04": "Swap4",
-    b"\x0a": "ARM64",
-    b"\x0b": "RISCV",
-    b"\x04\xf7\x11\x04": "LZ4",
-    b"\x04\xf7\x11\x05": "LZ5",
-    b"\x04\xf7\x11\x06": "Lizard",
-}
-ENCRYPTION_PREFIX: Final = b"\x06"  # 06F10701 is AES-256; the others under it were never in use
 
 
 class ByteSource(Protocol):
@@ -102,11 +89,11 @@ class Stage:
         return self.source.read(size)
 
 
-class _Copy(Stage):
+class Copy(Stage):
     ends_itself = True
 
 
-class _Push(Stage):
+class Push(Stage):
     """Decoders in the manner of `lzma.LZMADecompressor`: `needs_input`, `eof`, bounded `decompress`."""
 
     def __init__(self, source: ByteSource, size: int) -> None:
@@ -123,7 +110,7 @@ class _Push(Stage):
         return b""
 
 
-class _Lzma(_Push):
+class Lzma(Push):
     """LZMA or LZMA2, with the filters after it that liblzma can run in the same pass."""
 
     errors = (lzma.LZMAError, EOFError, ValueError)
@@ -169,7 +156,7 @@ def _lzma2_filter(coder: Coder, size: int) -> dict[str, int]:
     return {"id": lzma.FILTER_LZMA2, "dict_size": _dictionary(stated, size, "LZMA2")}
 
 
-class _Bzip2(_Push):
+class Bzip2(Push):
     name, errors, ends_itself = "BZip2", (OSError, EOFError, ValueError), True
 
     def __init__(self, source: ByteSource, size: int) -> None:
@@ -187,7 +174,7 @@ class _Bzip2(_Push):
         return data
 
 
-class _Ppmd(Stage):
+class Ppmd(Stage):
     name = "PPMd"
     errors = (ValueError, RuntimeError, EOFError, SystemError, MemoryError)  # pyppmd's MemoryError is damage, too
 
@@ -216,7 +203,7 @@ class _Ppmd(Stage):
                 return data
 
 
-class _Deflate(_Push):
+class Deflate(Push):
     name, errors, ends_itself = "Deflate", (*INFLATE_ERRORS, EOFError, ValueError), True
 
     def __init__(self, source: ByteSource, size: int) -> None:
@@ -224,7 +211,7 @@ class _Deflate(_Push):
         self._decoder = decompressor()
 
 
-class _Buffered(Stage):
+class Buffered(Stage):
     """Decoders without an output bound: fed little, their surplus kept for the next call."""
 
     feed_bytes = 64 * KIB
@@ -249,7 +236,7 @@ class _Buffered(Stage):
         return fed
 
 
-class _Deflate64(_Buffered):
+class Deflate64(Buffered):
     name, errors, feed_bytes = "Deflate64", (ValueError, RuntimeError, EOFError, OSError), DEFLATE64_FEED_BYTES
 
     def __init__(self, source: ByteSource, size: int) -> None:
@@ -262,7 +249,7 @@ class _Deflate64(_Buffered):
         return b"" if self._decoder.eof else self._decoder.inflate(fed)
 
 
-class _Branch(_Buffered):
+class Branch(Buffered):
     """BCJ and its kin after coders that are not liblzma's: same length out as in."""
 
     name, errors = "BCJ", (ValueError, RuntimeError)
@@ -287,7 +274,7 @@ class _Branch(_Buffered):
         return bytes(self._decoder.decode(fed))
 
 
-class _Delta(_Buffered):
+class Delta(Buffered):
     """Each byte is the sum, modulo 256, of what is stored and the byte `distance` before it."""
 
     name = "Delta"
@@ -307,7 +294,7 @@ class _Delta(_Buffered):
         return flat[distance:].tobytes()
 
 
-class _Zstd(Stage):
+class Zstd(Stage):
     name, ends_itself = "zstd", True
 
     def __init__(self, source: ByteSource, size: int) -> None:
@@ -322,7 +309,7 @@ class _Zstd(Stage):
         return self._reader.read(size)
 
 
-class _Brotli(_Buffered):
+class Brotli(Buffered):
     """Its bound is loose (a call may give some times as much), so that there is a surplus to keep."""
 
     name = "Brotli"
@@ -352,86 +339,3 @@ class _Brotli(_Buffered):
             self._surplus = memoryview(self._decoder.process(fed, output_buffer_limit=self.feed_bytes))
             self._drained = not self._surplus  # it says it takes more also while it still has something to give
         return self._kept(size)
-
-
-PLAIN_STAGES: Final[dict[bytes, Callable[[ByteSource, int], Stage]]] = {
-    COPY: _Copy,
-    BZIP2: _Bzip2,
-    DEFLATE: _Deflate,
-    DEFLATE64: _Deflate64,
-    ZSTD: _Zstd,
-    BROTLI: _Brotli,
-}
-
-
-def check_supported(recipe: Recipe) -> None:
-    """Refuse, by name, what nobody here can decode."""
-    for coder in recipe.coders:
-        if coder.method.startswith(ENCRYPTION_PREFIX):
-            raise EncryptedArchiveError("the archive is encrypted", hint="Extract it with its password first.")
-        known = coder.method in PLAIN_STAGES or coder.method in BRANCH_FILTERS
-        if not known and coder.method not in {DELTA, LZMA, LZMA2, PPMD}:
-            name = NAMES_OF_OTHERS.get(coder.method, f"number {coder.method.hex()}")
-            raise UnsupportedMethodError(
-                f"the 7z method {name} is not supported", hint="Repack it with another method."
-            )
-        if (coder.inputs, coder.outputs) != (1, 1):
-            raise UnsupportedMethodError(f"the 7z method {coder.method.hex()} with several streams is not supported")
-
-
-def open_folder(recipe: Recipe, sizes: Sequence[int], packed: ByteSource) -> Stage:
-    """The decoder of one folder; `sizes` are its coders' unpack sizes."""
-    check_supported(recipe)
-    source: ByteSource = packed
-    stage: Stage | None = None
-    order = _decoding_order(recipe)
-    while order:
-        index = order.pop(0)
-        coder, size = recipe.coders[index], sizes[index]
-        if coder.method in {LZMA, LZMA2}:
-            stage = _Lzma(source, size, coder, _same_pass(recipe, sizes, order, coder, size))
-        elif coder.method in BRANCH_FILTERS:
-            stage = _Branch(source, size, BRANCH_FILTERS[coder.method][1])
-        elif coder.method == DELTA:
-            stage = _Delta(source, size, _delta_distance(coder))
-        elif coder.method == PPMD:
-            stage = _Ppmd(source, size, coder)
-        else:
-            stage = PLAIN_STAGES[coder.method](source, size)
-        source = stage
-    if stage is None:
-        raise DamagedArchiveError("a folder without coders")
-    return stage
-
-
-def _decoding_order(recipe: Recipe) -> list[int]:
-    """Coders from the packed stream to the content; simple coders' inputs and outputs bear the coder's own number."""
-    following = {output: taker for taker, output in recipe.bonds}
-    order = [recipe.packed[0]]
-    while order[-1] in following and len(order) <= len(recipe.coders):
-        order.append(following[order[-1]])
-    if len(recipe.packed) != 1 or len(order) != len(recipe.coders):
-        raise DamagedArchiveError("the coders of a folder make no chain")
-    return order
-
-
-def _delta_distance(coder: Coder) -> int:
-    if len(coder.properties) != 1:
-        raise DamagedArchiveError("the properties of Delta are damaged")
-    return coder.properties[0] + 1
-
-
-def _same_pass(recipe: Recipe, sizes: Sequence[int], order: list[int], first: Coder, size: int) -> list[dict[str, int]]:
-    """Take from `order` the filters that liblzma runs with the decoder. Not BCJ after LZMA: without an end mark it
-    keeps the last bytes back."""
-    filters: list[dict[str, int]] = []
-    while order and len(filters) < 3 and sizes[order[0]] == size:
-        coder = recipe.coders[order[0]]
-        if coder.method == DELTA:
-            filters.append({"id": lzma.FILTER_DELTA, "dist": _delta_distance(coder)})
-        elif coder.method in BRANCH_FILTERS and first.method == LZMA2:
-            filters.append({"id": BRANCH_FILTERS[coder.method][0]})
-        else:
-            break
-        order.pop(0)
-    return filters

@@ -7,6 +7,7 @@ from typing import Final
 
 from sxeslake.archive.container import PROGRAM_MAGICS
 from sxeslake.archive.ranged_file import RangedFile
+from sxeslake.archive.sevenzip_chain import check_supported, open_folder
 from sxeslake.archive.sevenzip_format import (
     ENCODED_HEADER,
     HEADER,
@@ -18,7 +19,7 @@ from sxeslake.archive.sevenzip_format import (
     Streams,
     parse_start_header,
 )
-from sxeslake.archive.sevenzip_methods import ByteSource, check_supported, open_folder
+from sxeslake.archive.sevenzip_methods import ByteSource
 from sxeslake.archive.sevenzip_parser import parse_header, parse_streams
 from sxeslake.errors import DamagedArchiveError, InputError, LimitExceededError, NotAnArchiveError
 from sxeslake.model import GIB, MIB, Limits

@@ -11,11 +11,12 @@ from typing import Final, Self
 import numpy as np
 
 from sxeslake.archive.deflate import crc32
-from sxeslake.archive.names import check_limits, check_names
+from sxeslake.archive.names import check_batches, check_limits
 from sxeslake.archive.ranged_file import RangedFile, notes_on_stub
+from sxeslake.archive.sevenzip_chain import check_supported, open_folder
 from sxeslake.archive.sevenzip_format import SIGNATURE_HEADER_BYTES
 from sxeslake.archive.sevenzip_members import SevenZipMembers
-from sxeslake.archive.sevenzip_methods import ByteSource, Stage, check_supported, open_folder
+from sxeslake.archive.sevenzip_methods import ByteSource, Stage
 from sxeslake.archive.sevenzip_open import folder_source, open_header, read_exactly
 from sxeslake.errors import DamagedArchiveError, InputError, UnsafeNameError
 from sxeslake.model import MIB, ContainerKind, Job, Limits, Piece
@@ -83,7 +84,7 @@ class SevenZipReader:
         )
         if special := self.members.special():
             raise UnsafeNameError(f"{self.members.name(special[0])!r} {special[1]}", where=self.path)
-        check_names(self.members.named, where=self.path)
+        check_batches(self.members.name_batches, where=self.path)
         try:
             for recipe in {id(recipe): recipe for recipe in self._streams.recipes}.values():
                 check_supported(recipe)

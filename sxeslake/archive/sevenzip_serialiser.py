@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import numpy.typing as npt
 
@@ -32,6 +34,8 @@ from sxeslake.archive.sevenzip_format import (
     Streams,
 )
 
+_RUN = 16_384  # numbers that stand in memory as objects
+
 
 def number(value: int) -> bytes:
     """7z's own integer: `0x7F` → `7F`, `0x1234` → `92 34`: leading ones count the bytes that follow."""
@@ -44,7 +48,8 @@ def number(value: int) -> bytes:
 
 def numbers(values: Integers) -> bytes:
     """Many numbers, one after another."""
-    return b"".join(map(number, values.tolist()))
+    runs = (values[start : start + _RUN].tolist() for start in range(0, len(values), _RUN))
+    return b"".join([b"".join(map(number, run)) for run in runs])
 
 
 def _bits(flags: Flags) -> bytes:
@@ -108,24 +113,33 @@ def _values(kind: int, values: npt.NDArray[np.unsignedinteger] | None, defined: 
     return _property(kind, _defined(defined) + b"\x00" + little.tobytes())
 
 
-def _files(files: Files) -> bytes:
-    parts = [number(files.count)]
+def _files(files: Files) -> Iterator[bytes | memoryview]:
+    yield number(files.count)
     if files.empty.any():
-        parts.append(_property(EMPTY_STREAM, _bits(files.empty)))
+        yield _property(EMPTY_STREAM, _bits(files.empty))
         empty_files = ~files.directory[files.empty]
         if empty_files.any():
-            parts.append(_property(EMPTY_FILE, _bits(empty_files)))
-    parts.append(_property(NAMES, b"\x00" + bytes(files.names)))
-    parts.append(_values(MODIFIED, files.modified, files.has_modified))
-    parts.append(_values(ATTRIBUTES, files.attributes, files.has_attributes))
-    parts.append(number(END))
-    return b"".join(parts)
+            yield _property(EMPTY_FILE, _bits(empty_files))
+    yield number(NAMES) + number(1 + len(files.names)) + b"\x00"
+    yield files.names
+    yield _values(MODIFIED, files.modified, files.has_modified)
+    yield _values(ATTRIBUTES, files.attributes, files.has_attributes)
+    yield number(END)
+
+
+def header_parts(streams: Streams, files: Files) -> Iterator[bytes | memoryview]:
+    """A plain header, from its `HEADER` id to its end mark, in parts: half a million names are not copied."""
+    yield number(HEADER)
+    if streams.recipes:
+        yield number(MAIN_STREAMS) + _streams(streams)
+    yield number(FILES)
+    yield from _files(files)
+    yield number(END)
 
 
 def serialise_header(streams: Streams, files: Files) -> bytes:
-    """A plain header, from its `HEADER` id to its end mark."""
-    main = number(MAIN_STREAMS) + _streams(streams) if streams.recipes else b""
-    return number(HEADER) + main + number(FILES) + _files(files) + number(END)
+    """A plain header in one piece."""
+    return b"".join(header_parts(streams, files))
 
 
 def serialise_encoded_header(streams: Streams) -> bytes:

@@ -6,6 +6,8 @@ import calendar
 import time
 
 FILETIME_OF_1970 = 116_444_736_000_000_000  # 100 ns steps between 1601 and 1970
+_MOST_TICKS = (1 << 63) // 100
+FILETIMES = range(FILETIME_OF_1970 - _MOST_TICKS, FILETIME_OF_1970 + _MOST_TICKS + 1)  # in years 1678 to 2262
 DOS_EPOCH = 0x0021_0000  # 1980-01-01 00:00:00, the smallest wall clock a zip can say
 DOS_LAST = 0xFF9F_BF7D  # 2107-12-31 23:59:58
 
@@ -17,8 +19,8 @@ def filetime_of_ns(modified_ns: int) -> int | None:
 
 
 def ns_of_filetime(filetime: int) -> int | None:
-    """Unix nanoseconds; None for 0, which means "not known"."""
-    return (filetime - FILETIME_OF_1970) * 100 if filetime else None
+    """Unix nanoseconds; None for 0, which means "not known", and for what 64 bits do not hold as nanoseconds."""
+    return (filetime - FILETIME_OF_1970) * 100 if filetime in FILETIMES else None
 
 
 def dos_of_ns(modified_ns: int) -> int:

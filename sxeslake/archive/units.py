@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from datetime import datetime
+from functools import lru_cache
 from typing import Final
 
 HC_EV_ANGSTROM: Final = 12398.419843320026
@@ -16,6 +17,7 @@ HC_EV_ANGSTROM: Final = 12398.419843320026
 
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _LOCAL_TIME = re.compile(r"(\d{4})[/-](\d{1,2})[/-](\d{1,2})[ T](\d{1,2}):(\d{2})(?::(\d{2}))?", re.ASCII)
+_SHORT = 32  # characters of any number that an instrument writes
 _SIGNIFICANT_DIGITS = 12  # more than any instrument writes, fewer than a binary fraction's tail
 
 
@@ -24,18 +26,26 @@ def number(value: object) -> float | None:
     if isinstance(value, bool):
         return None
     if isinstance(value, str):
-        text = value.strip()
-        if not _NUMBER.fullmatch(text):
-            return None
-        parsed = float(text)
-    elif isinstance(value, int | float):
-        try:
-            parsed = float(value)
-        except OverflowError:
-            return None
-    else:
+        return _known_number_in(value) if len(value) <= _SHORT else _number_in(value)
+    if not isinstance(value, int | float):
+        return None
+    try:
+        parsed = float(value)
+    except OverflowError:
         return None
     return parsed if math.isfinite(parsed) else None
+
+
+def _number_in(value: str) -> float | None:
+    text = value.strip()
+    if not _NUMBER.fullmatch(text):
+        return None
+    parsed = float(text)
+    return parsed if math.isfinite(parsed) else None
+
+
+_known_number_in = lru_cache(maxsize=4096)(_number_in)
+"""The settings of a session come with each of its positions."""
 
 
 def integer(value: object) -> int | None:
@@ -56,6 +66,11 @@ def label(value: object) -> str | None:
 
 def local_time(value: object) -> datetime | None:
     """A wall-clock time without time zone: `"2018/04/12 14:07:54"`."""
+    if isinstance(value, str) and _is_full_time(value):  # five times as fast; a catalogue reads one a position
+        try:
+            return datetime.fromisoformat(f"{value[:4]}-{value[5:7]}-{value[8:]}")
+        except ValueError:
+            return None
     match = _LOCAL_TIME.fullmatch(value.strip()) if isinstance(value, str) else None
     if match is None:
         return None
@@ -64,6 +79,11 @@ def local_time(value: object) -> datetime | None:
         return datetime(year, month, day, hour, minute, second)
     except ValueError:
         return None
+
+
+def _is_full_time(text: str) -> bool:
+    """Whether it is as instruments write it, two digits for everything: then ISO's own form is next to it."""
+    return len(text) == 19 and text[4] == text[7] == "/" and text[10] == " " and text[13] == text[16] == ":"
 
 
 def _scaled(value: float | None, factor: float) -> float | None:

@@ -12,108 +12,27 @@ import numpy as np
 import numpy.typing as npt
 
 from sxeslake.archive import names, zip_format
+from sxeslake.archive.columns import ABSENT, BATCH, Batch, known_or_absent, members_of
 from sxeslake.archive.names import UNIX_ATTRIBUTES
 from sxeslake.archive.ranged_file import RangedFile
-from sxeslake.archive.zip_format import CENTRAL, END, END64, LOCATOR64, MAX_16, MAX_32
+from sxeslake.archive.times import FILETIME_OF_1970, FILETIMES
+from sxeslake.archive.zip_end import locate
+from sxeslake.archive.zip_format import CENTRAL, MAX_16, MAX_32
 from sxeslake.errors import DamagedArchiveError, LimitExceededError, UnsafeNameError, UnsupportedMethodError
-from sxeslake.model import GIB, Limits, Member
+from sxeslake.model import GIB, MIB, Limits, Member
 
-MAX_DIRECTORY_BYTES: Final = 2 * GIB  # it is held in memory
-TAIL_BYTES: Final = END.size + MAX_16
+MAX_DIRECTORY_BYTES: Final = 2 * GIB  # it is held in memory while it is looked through
+HELD_BYTES: Final = 8 * MIB  # a larger one is not, once it has been looked through
 
 _NAME_FIELDS: Final = struct.Struct("<B2xH18xHH6xL").unpack_from  # of a central record, from byte 5
 _UNICODE_PATH_TAG: Final = zip_format.EXTRA_UNICODE_PATH.to_bytes(2, "little")
+_NTFS: Final = np.dtype([
+    ("field", "<u2"), ("size", "<u2"), ("spare", "<u4"), ("tag", "<u2"), ("tag_size", "<u2"), ("modified", "<u8"),
+    ("others", "<u8", 2),
+])  # fmt: skip
+_NTFS_USUAL: Final = {"field": zip_format.EXTRA_NTFS, "size": 32, "tag": 1, "tag_size": 24}
 
 Column = npt.NDArray[Any]
-
-
-class Place(NamedTuple):
-    """Where the central directory stands, and what was put before the zip."""
-
-    start: int
-    size: int
-    members: int
-    count_is_16_bit: bool
-    shift: int  # bytes prepended that the offsets do not know of
-    comment: bytes
-
-
-def locate(file: RangedFile) -> Place:
-    """Find the end records; a DamagedArchiveError says what a truncated or multi-part file lacks."""
-    tail_at = max(0, file.size - TAIL_BYTES)
-    tail = file.read(tail_at, file.size - tail_at)
-    at = _end_record(tail)
-    if at is None:
-        raise DamagedArchiveError(
-            "truncated: the zip's central directory is missing",
-            where=file.path,
-            hint="Copy the file again from where it came.",
-        )
-    _, disk, first_disk, here, count, size, start, comment_size = END.unpack_from(tail, at)
-    comment = tail[at + END.size : at + END.size + comment_size]
-    end_at = tail_at + at
-    wide = _zip64(file, end_at)
-    if wide is not None:
-        end_at, record = wide
-        disk = record[4] if disk == MAX_16 else disk
-        first_disk = record[5] if first_disk == MAX_16 else first_disk
-        here = record[6] if here == MAX_16 else here
-        size = record[8] if size == MAX_32 else size
-        start = record[9] if start == MAX_32 else start
-        count_is_16_bit = count != MAX_16
-        count = count if count_is_16_bit else record[7]
-    else:
-        count_is_16_bit = True
-    if disk or first_disk or here != count:
-        raise UnsupportedMethodError(
-            "one part of a zip that was split over several files", where=file.path, hint="Join the parts first."
-        )
-    actual = end_at - size
-    shift = _shift(file, start, actual, size)
-    return Place(start + shift, size, count, count_is_16_bit, shift, comment)
-
-
-def _end_record(tail: bytes) -> int | None:
-    """The last end record whose comment reaches the file's end; else the last that is whole."""
-    fallback: int | None = None
-    at = tail.rfind(zip_format.END_MAGIC)
-    while at >= 0:
-        if at + END.size <= len(tail):
-            end = at + END.size + struct.unpack_from("<H", tail, at + 20)[0]
-            if end == len(tail):
-                return at
-            if fallback is None and end < len(tail):
-                fallback = at  # something was appended to the archive
-        at = tail.rfind(zip_format.END_MAGIC, 0, at)
-    return fallback
-
-
-def _zip64(file: RangedFile, end_at: int) -> tuple[int, tuple[Any, ...]] | None:
-    """The zip64 end record and its position, where a locator stands before the end record."""
-    at = end_at - LOCATOR64.size
-    if at < 0:
-        return None
-    magic, _, position, disks = LOCATOR64.unpack(file.read(at, LOCATOR64.size))
-    if magic != zip_format.LOCATOR64_MAGIC:
-        return None
-    if disks > 1:
-        raise UnsupportedMethodError("one part of a zip that was split over several files", where=file.path)
-    for place in (position, at - END64.size):  # as said, or where it must be when something was prepended
-        if 0 <= place <= at - END64.size:
-            record = END64.unpack(file.read(place, END64.size))
-            if record[0] == zip_format.END64_MAGIC:
-                return place, record
-    raise DamagedArchiveError("its zip64 end record is missing", where=file.path)
-
-
-def _shift(file: RangedFile, start: int, actual: int, size: int) -> int:
-    """How far the directory stands behind where the end record says it is."""
-    if size == 0 and actual >= 0:
-        return max(0, actual - start)
-    for place in (actual, start):
-        if place >= 0 and place + size <= file.size and file.read(place, 4) == zip_format.CENTRAL_MAGIC:
-            return place - start
-    raise DamagedArchiveError("its central directory is not where the end record says", where=file.path)
 
 
 class Row(NamedTuple):
@@ -140,7 +59,7 @@ class Directory(Sequence[Member]):
         self.place = locate(file)
         if self.place.size > MAX_DIRECTORY_BYTES:
             raise LimitExceededError(f"a central directory of {self.place.size:,} bytes", where=self._path)
-        self._buffer = file.read(self.place.start, self.place.size)
+        self._file, self._buffer = file, file.read(self.place.start, self.place.size)
         self._at = self._walk(limits)
         self._read_columns()
         self._widen()
@@ -148,9 +67,24 @@ class Directory(Sequence[Member]):
         self.first_byte = min(int(self.offset.min()) if len(self) else self.place.start, self.place.start)
         self._check_contents(limits, file.size)
         self.is_folder: Column = np.zeros(len(self), dtype=bool)  # filled by the one pass over all names
-        names.check_names(self._named, where=self._path)
+        self.name_hashes = array("q")  # of names as they stand there: members repeat them before their data
+        names.check_batches(self._name_batches, where=self._path)
+        self._let_go()
         for index in np.flatnonzero(self.is_folder & (self.size > 0)).tolist():
             raise DamagedArchiveError(f"{self.path_of(index)}: a folder that holds bytes", where=self._path)
+
+    def _let_go(self) -> None:
+        """Hold numbers only, where there are many members: names are read from the file again."""
+        if len(self._buffer) > HELD_BYTES:
+            self._buffer = b""
+
+    def _records(self, start: int, stop: int) -> tuple[bytes, int]:
+        """Bytes in which the records of some members stand, and where in the directory these begin."""
+        if self._buffer:
+            return self._buffer, 0
+        begin = self._at[start]
+        end = self._at[stop] if stop < len(self) else self.place.size
+        return self._file.read(self.place.start + begin, end - begin), begin
 
     # what is there
 
@@ -193,10 +127,12 @@ class Directory(Sequence[Member]):
         self._system = column(5, 1)
         self.flags = column(8, 2)
         self.method = column(10, 2)
+        self._dos_time = column(12, 4)
         self.crc32 = column(16, 4)
         self.packed = column(20, 4).astype(np.int64)
         self.size = column(24, 4).astype(np.int64)
         self.name_size = column(28, 2)
+        self._extra_size = column(30, 2)
         self._disk = column(34, 2)
         self._external = column(38, 4)
         self.offset = column(42, 4).astype(np.int64)
@@ -262,7 +198,8 @@ class Directory(Sequence[Member]):
 
     def name_bytes(self, row: Row) -> bytes:
         """A member's name as it stands in the archive."""
-        return self._buffer[row.name_at : row.name_at + row.name_size]
+        buffer, base = self._records(row.member, row.member + 1)
+        return buffer[row.name_at - base : row.name_at - base + row.name_size]
 
     # one member
 
@@ -271,25 +208,86 @@ class Directory(Sequence[Member]):
         return self._name(index)[0]
 
     def _extra(self, index: int) -> bytes:
-        at = self._at[index]
-        name, extra = struct.unpack_from("<HH", self._buffer, at + 28)
-        start = at + CENTRAL.size + name
-        return self._buffer[start : start + extra]
+        buffer, base = self._records(index, index + 1)
+        start = self._at[index] - base + CENTRAL.size + int(self.name_size[index])
+        return buffer[start : start + int(self._extra_size[index])]
 
-    def _named(self) -> Iterator[tuple[str, bool]]:
-        for index in range(len(self)):
-            path, is_folder, _ = self._name(index)
-            if is_folder:
-                self.is_folder[index] = True
-            yield path, is_folder
+    def _name_batches(self) -> Iterator[names.NameBatch]:
+        """All names; tells `is_folder` by the way."""
+        for start in range(0, len(self), BATCH):
+            yield self._names(start, min(start + BATCH, len(self)))[0]
+
+    def _names(self, start: int, stop: int) -> tuple[names.NameBatch, dict[int, bytes]]:
+        """The names of some members, and by place among these the raw bytes of those that need them.
+
+        Most archives have nothing but plain names: those of a batch are told by a few searches, and cut from one text.
+        """
+        part = slice(start, stop)
+        buffer, base = self._records(start, stop)
+        begins = [at + CENTRAL.size - base for at in self._at[part]]
+        sizes = self.name_size[part].tolist()
+        listed = [buffer[at : at + size] for at, size in zip(begins, sizes, strict=True)]
+        if len(self.name_hashes) == start:
+            self.name_hashes.extend(map(hash, listed))
+        raw = b"\0".join(listed)
+        may_be_folder = ((self._external[part] != 0) & (self.size[part] == 0)).any()
+        is_plain = raw.isascii() and max(sizes) <= names.MAX_PATH_BYTES and raw.count(b"\0") == stop - start - 1
+        if is_plain and not may_be_folder and not self._tells_names(start, stop):
+            text = raw.decode("ascii")
+            if names.all_plain(text):
+                return names.NameBatch(text.split("\0"), [False] * (stop - start), plain=True), {}
+        found = [self._name(index) for index in range(start, stop)]
+        self.is_folder[part] = [is_folder for _, is_folder, _ in found]
+        batch = names.NameBatch([path for path, _, _ in found], [is_folder for _, is_folder, _ in found])
+        return batch, {place: name for place, (_, _, name) in enumerate(found) if name is not None}
+
+    def _tells_names(self, start: int, stop: int) -> bool:
+        """Whether there may be names in the extra fields of some members."""
+        buffer, base = self._records(start, stop)
+        end = self._at[stop] - base if stop < len(self) else len(buffer)
+        if _UNICODE_PATH_TAG not in buffer[self._at[start] - base : end]:
+            return False
+        return any(_UNICODE_PATH_TAG in self._extra(index) for index in range(start, stop))
+
+    def batches(self) -> Iterator[Batch]:
+        """All members as columns."""
+        for start in range(0, len(self), BATCH):
+            part = slice(start, min(start + BATCH, len(self)))
+            found, raw_names = self._names(part.start, part.stop)
+            is_folder = self.is_folder[part]
+            yield Batch(
+                list(found.paths), is_folder, self.size[part], self._modified(part.start, part.stop),
+                known_or_absent(map(self._attributes, range(part.start, part.stop))) if self._external[part].any()
+                else np.full(len(is_folder), ABSENT),
+                self._dos_time[part].astype(np.int64), np.where(is_folder, ABSENT, self.crc32[part].astype(np.int64)),
+                raw_names,
+            )  # fmt: skip
+
+    def _modified(self, start: int, stop: int) -> npt.NDArray[np.int64]:
+        """Modification times; where 7-Zip, Windows or we ourselves wrote them, without an object a member."""
+        buffer, base = self._records(start, stop)
+        at = np.array(self._at[start:stop], np.int64) + (CENTRAL.size - base) + self.name_size[start:stop]
+        octets, width = np.frombuffer(buffer, np.uint8), _NTFS.itemsize
+        usual = (self._extra_size[start:stop] >= width) & (at + width <= len(octets))
+        fields = octets[np.where(usual, at, 0)[:, None] + np.arange(width)].view(_NTFS).ravel()
+        for name in ("field", "size", "tag", "tag_size"):
+            usual &= fields[name] == _NTFS_USUAL[name]
+        filetime = fields["modified"].astype(np.int64)
+        usual &= (filetime >= FILETIMES.start) & (filetime < FILETIMES.stop)
+        found: npt.NDArray[np.int64] = (np.where(usual, filetime, FILETIME_OF_1970) - FILETIME_OF_1970) * 100
+        for place in np.flatnonzero(~usual).tolist():
+            modified = zip_format.modified_ns(self._extra(start + place))
+            found[place] = ABSENT if modified is None else modified
+        return found
 
     def _name(self, index: int) -> tuple[str, bool, bytes | None]:
         """Path, whether it is a folder, and the raw bytes where the path alone would not give them again."""
-        at = self._at[index]
-        system, flags, size, extra_size, external = _NAME_FIELDS(self._buffer, at + 5)
+        buffer, base = self._records(index, index + 1)
+        at = self._at[index] - base
+        system, flags, size, extra_size, external = _NAME_FIELDS(buffer, at + 5)
         start = at + CENTRAL.size
-        raw = self._buffer[start : start + size]
-        extra = self._buffer[start + size : start + size + extra_size]
+        raw = buffer[start : start + size]
+        extra = buffer[start + size : start + size + extra_size]
         if _UNICODE_PATH_TAG not in extra:
             extra = b""  # nothing that concerns the name
         path, is_folder, faithful = zip_format.member_path(
@@ -312,6 +310,10 @@ class Directory(Sequence[Member]):
     def __len__(self) -> int:
         return len(self._at)
 
+    def __iter__(self) -> Iterator[Member]:
+        for batch in self.batches():
+            yield from members_of(batch)
+
     @overload
     def __getitem__(self, index: int) -> Member: ...
 
@@ -325,7 +327,6 @@ class Directory(Sequence[Member]):
             raise IndexError(index)
         index %= len(self)
         path, is_folder, raw_name = self._name(index)
-        clock, date = struct.unpack_from("<HH", self._buffer, self._at[index] + 12)
         return Member(
             path=path,
             kind="directory" if is_folder else "file",
@@ -333,6 +334,6 @@ class Directory(Sequence[Member]):
             modified_ns=zip_format.modified_ns(self._extra(index)),
             attributes=self._attributes(index),
             crc32=None if is_folder else int(self.crc32[index]),
-            dos_time=date << 16 | clock,
+            dos_time=int(self._dos_time[index]),
             raw_name=raw_name,
         )

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from operator import eq, itemgetter
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import numpy as np
+import numpy.typing as npt
 
 from sxeslake.archive import zip_format
 from sxeslake.archive.deflate import crc32, inflate
@@ -29,6 +31,13 @@ from sxeslake.model import MIB, ContainerKind, Job, Limits, Member, Piece
 JOB_MEMBERS = 4096  # a job of nothing but tiny members stays short
 READ_BYTES = MIB  # packed bytes at a time where a member is streamed
 MAX_GAP = 128 * 1024  # an extra field and a descriptor fit between members; more is not worth reading over
+_CRC_MISMATCH = "CRC-32 mismatch: the content is damaged"
+_LOCAL = np.dtype([
+    ("magic", "S4"), ("version", "<u2"), ("flags", "<u2"), ("method", "<u2"), ("time", "<u4"), ("crc32", "<u4"),
+    ("packed", "<u4"), ("size", "<u4"), ("name_size", "<u2"), ("extra_size", "<u2"),
+])  # fmt: skip
+
+Places = npt.NDArray[np.int64]
 
 
 class ZipReader:
@@ -68,7 +77,7 @@ class ZipReader:
             before = int(ends[start] - weights[start])
             stop = int(np.searchsorted(ends, before + chunk_bytes, side="right"))
             stop = min(max(stop, start + 1), start + JOB_MEMBERS)
-            yield partial(self._decode_run, start, stop)
+            yield partial(self._decode_run, np.arange(start, stop))
             start = stop
 
     def read(self, index: int) -> bytes:
@@ -105,35 +114,67 @@ class ZipReader:
 
     # many small members
 
-    def _decode_run(self, start: int, stop: int) -> list[Piece]:
-        """The members `start` to `stop`, read in as few stretches as their places allow."""
-        rows = [row for row in self._directory.rows(start, stop) if not row.is_folder]
+    def _decode_run(self, places: Places) -> list[Piece]:
+        """Some small members, in order, read in as few stretches as they stand in."""
+        listing = self._directory
+        places = places[~listing.is_folder[places]]
+        standing = places[np.argsort(listing.offset[places], kind="stable")]
+        ends = _least_end(listing, standing)
+        gaps = listing.offset[standing[1:]] - ends[:-1]
         pieces: list[Piece] = []
-        while rows:
-            count = _contiguous(rows)
-            begin = rows[0].offset
-            stretch = self._file.read(begin, _latest_end(rows[count - 1]) - begin)
-            for row in rows[:count]:
-                data = self._small(row, stretch, row.offset - begin)
-                if data:
-                    pieces.append(Piece(row.member, 0, data))
-            rows = rows[count:]
+        for run in np.split(standing, np.flatnonzero((gaps < 0) | (gaps > MAX_GAP)) + 1):
+            if len(run):
+                self._decode_stretch(run, pieces)
+        pieces.sort(key=itemgetter(0))
         return pieces
 
-    def _small(self, row: Row, stretch: bytes, at: int) -> bytes:
-        begin = at + self._check_local(row, stretch, at)
-        packed = memoryview(stretch)[begin : begin + row.packed]
+    def _decode_stretch(self, run: Places, pieces: list[Piece]) -> None:
+        """Members that stand one behind the other."""
+        listing = self._directory
+        begin = int(listing.offset[run[0]])
+        # the local extra field of the last one may be as long as 64 KiB
+        end = min(int(listing.limit[run[-1]]), int(_least_end(listing, run)[-1]) + zip_format.MAX_16)
+        stretch = self._file.read(begin, end - begin)
+        view = memoryview(stretch)
+        starts = self._starts(run, stretch, begin)
+        columns = (run, starts, listing.packed[run], listing.size[run], listing.method[run], listing.crc32[run])
+        for member, at, packed, size, method, checksum in zip(*(column.tolist() for column in columns), strict=True):
+            data = self._small(member, method, view[at : at + packed], size)
+            if crc32(data) != checksum:
+                raise self._damaged(member, _CRC_MISMATCH)
+            if data:
+                pieces.append(Piece(member, 0, data))
+
+    def _starts(self, run: Places, stretch: bytes, begin: int) -> Places:
+        """Where in a stretch the data of its members begin: local headers are checked all at once."""
+        listing = self._directory
+        at = listing.offset[run] - begin
+        octets = np.frombuffer(stretch, np.uint8)
+        if int(at[-1]) + LOCAL.size <= len(stretch):
+            heads = octets[at[:, None] + np.arange(LOCAL.size)].view(_LOCAL).ravel()
+            lengths: Places = LOCAL.size + heads["name_size"].astype(np.int64) + heads["extra_size"]
+            right = heads["magic"] == zip_format.LOCAL_MAGIC
+            right &= (heads["name_size"] == listing.name_size[run]) & (heads["method"] == listing.method[run])
+            right &= heads["flags"] & zip_format.ENCRYPTED == 0
+            right &= listing.offset[run] + lengths + listing.packed[run] <= listing.limit[run]
+            begins, sizes = (at + LOCAL.size).tolist(), listing.name_size[run].tolist()
+            names = [stretch[begin : begin + size] for begin, size in zip(begins, sizes, strict=True)]
+            if right.all() and all(map(eq, map(hash, names), map(listing.name_hashes.__getitem__, run.tolist()))):
+                return at + lengths
+        rows = [listing.rows(member, member + 1)[0] for member in run.tolist()]
+        return np.array(
+            [place + self._check_local(row, stretch, place) for row, place in zip(rows, at.tolist(), strict=True)]
+        )
+
+    def _small(self, member: int, method: int, packed: memoryview, size: int) -> bytes:
         try:
-            if row.method == DEFLATE:
-                data = inflate(packed, row.size)
-            elif row.method == STORE and len(packed) == row.size:
-                data = bytes(packed)
-            else:
-                data = b"".join(open_stream(row.method, _once(packed), row.size))
+            if method == DEFLATE:
+                return inflate(packed, size)
+            if method == STORE and len(packed) == size:
+                return bytes(packed)
+            return b"".join(open_stream(method, _once(packed), size))
         except InputError as error:
-            raise self._with_place(row, error) from error
-        self._check_crc(row, crc32(data))
-        return data
+            raise self._with_place(member, error) from error
 
     # one large member
 
@@ -159,56 +200,42 @@ class ZipReader:
                 checksum = crc32(block, checksum)
                 yield block
         except InputError as error:
-            raise self._with_place(row, error) from error
-        self._check_crc(row, checksum)
+            raise self._with_place(row.member, error) from error
+        if checksum != row.crc32:
+            raise self._damaged(row.member, _CRC_MISMATCH)
 
     # checks
 
     def _check_local(self, row: Row, stretch: bytes, at: int) -> int:
         """The local header must tell of the same member as the directory; gives its length."""
         if len(stretch) < at + LOCAL.size or not stretch.startswith(zip_format.LOCAL_MAGIC, at):
-            raise self._damaged(row, "there is no member where the directory says")
+            raise self._damaged(row.member, "there is no member where the directory says")
         _, _, flags, method, _, _, _, _, name_size, extra_size = LOCAL.unpack_from(stretch, at)
         same_name = name_size == row.name_size and stretch.startswith(self._directory.name_bytes(row), at + LOCAL.size)
         if not same_name:
-            raise self._damaged(row, "the directory and the member itself tell different names")
+            raise self._damaged(row.member, "the directory and the member itself tell different names")
         if method != row.method:
-            raise self._damaged(row, "the directory and the member itself tell different methods")
+            raise self._damaged(row.member, "the directory and the member itself tell different methods")
         if flags & zip_format.ENCRYPTED:
             raise EncryptedArchiveError(f"{self._directory.path_of(row.member)}: is encrypted", where=self.path)
         length = LOCAL.size + int(name_size) + int(extra_size)
         if row.offset + length + row.packed > row.limit:
-            raise self._damaged(row, "its data reach into another member")
+            raise self._damaged(row.member, "its data reach into another member")
         return length
 
-    def _check_crc(self, row: Row, found: int) -> None:
-        if found != row.crc32:
-            raise self._damaged(row, "CRC-32 mismatch: the content is damaged")
+    def _damaged(self, member: int, what: str) -> DamagedArchiveError:
+        return DamagedArchiveError(f"{self._directory.path_of(member)}: {what}", where=self.path)
 
-    def _damaged(self, row: Row, what: str) -> DamagedArchiveError:
-        return DamagedArchiveError(f"{self._directory.path_of(row.member)}: {what}", where=self.path)
-
-    def _with_place(self, row: Row, error: InputError) -> InputError:
+    def _with_place(self, member: int, error: InputError) -> InputError:
         if error.where is not None:
             return error
-        return type(error)(f"{self._directory.path_of(row.member)}: {error.what}", where=self.path, hint=error.hint)
+        return type(error)(f"{self._directory.path_of(member)}: {error.what}", where=self.path, hint=error.hint)
 
 
-def _least_end(row: Row) -> int:
-    return row.offset + LOCAL.size + row.name_size + row.packed
-
-
-def _latest_end(row: Row) -> int:
-    """Where a member ends at the latest: its local extra field may be as long as 64 KiB."""
-    return min(row.limit, _least_end(row) + zip_format.MAX_16)
-
-
-def _contiguous(rows: list[Row]) -> int:
-    """How many of the members, from the first, stand one behind the other in the file."""
-    for count in range(1, len(rows)):
-        if not 0 <= rows[count].offset - _least_end(rows[count - 1]) <= MAX_GAP:
-            return count
-    return len(rows)
+def _least_end(listing: Directory, run: Places) -> Places:
+    """Where members end, if their local headers have no extra fields."""
+    ends: Places = listing.offset[run] + LOCAL.size + listing.name_size[run] + listing.packed[run]
+    return ends
 
 
 def _once(data: memoryview) -> Callable[[], memoryview]:

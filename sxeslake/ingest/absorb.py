@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -12,16 +11,18 @@ import numpy as np
 import numpy.typing as npt
 from blake3 import blake3
 
+from sxeslake.archive.columns import ABSENT, BATCH, MemberColumns, Numbers
 from sxeslake.archive.container import Container
 from sxeslake.archive.parallel import in_order
+from sxeslake.archive.sxes.listing import LEAST_POSITIONS
 from sxeslake.errors import DamagedArchiveError
 from sxeslake.format import identity
-from sxeslake.format.manifest import NO_DIGEST, Blob
+from sxeslake.format.manifest import Blob
 from sxeslake.ingest.blobtable import BlobTable
-from sxeslake.ingest.columns import MemberColumns
 from sxeslake.ingest.metadata import MAX_JSON_BYTES, METADATA, MetadataReader
-from sxeslake.model import Digest, Job
-from sxeslake.vault.frames import FrameMaker, NewBlob
+from sxeslake.model import Digest, Job, Piece
+from sxeslake.vault.frames import FrameMaker
+from sxeslake.vault.holding import NewBlob
 
 EMPTY = blake3(b"").digest()
 _LOOK_UP = 4096  # digests asked of the index at once
@@ -32,13 +33,15 @@ def _silent(_: int) -> None:
 
 
 class Hashed(NamedTuple):
-    """A piece of a member, with its address and checksum."""
+    """Pieces of members, with the address of each."""
 
-    member: int
-    offset: int
-    data: bytes
-    digest: Digest
-    crc32: int
+    pieces: list[Piece]
+    digests: list[Digest]
+    crcs: list[int]  # empty where the container tells and checks them
+
+    def part(self, start: int, stop: int) -> Hashed:
+        """Some of the pieces."""
+        return Hashed(self.pieces[start:stop], self.digests[start:stop], self.crcs[start:stop])
 
 
 @dataclass(slots=True)
@@ -46,9 +49,9 @@ class Absorbed:
     """An archive as numbers: for each member its digest, CRC-32 and the blobs that it is made of."""
 
     members: MemberColumns
-    digests: bytearray  # 32 bytes a member
-    crcs: array[int]
-    first_blob: array[int]  # the number of the only blob; -1: none, see `chunks`
+    digests: npt.NDArray[np.uint8]  # 32 bytes a member
+    crcs: npt.NDArray[np.uint32]
+    first_blob: Numbers  # the number of the only blob; -1: none, see `chunks`
     chunks: dict[int, list[int]] = field(default_factory=dict)
     new_numbers: range = range(0)  # of the run's blob table: what was first met in this archive
     arrays_met: set[Digest] = field(default_factory=set)  # arrays of this archive that were met before
@@ -60,22 +63,31 @@ class Absorbed:
 
     def digest(self, member: int) -> Digest:
         """The BLAKE3 of a member."""
-        return bytes(self.digests[32 * member : 32 * member + 32])
+        return bytes(self.digests[member])
 
-    def order(self) -> list[int]:
-        """Members by the UTF-8 bytes of their paths."""
-        paths = [path.encode() for path in self.members.paths]
-        return sorted(range(len(paths)), key=paths.__getitem__)
+    def content_id(self, order: Numbers) -> str:
+        """See `format.identity`; `order` is by path."""
+        return identity.content_id_of(self._contents(order))
 
-    def content_id(self, order: Sequence[int]) -> str:
-        """See `format.identity`."""
-        return identity.content_id((self.members[number], self.digest(number)) for number in order)
+    def _contents(self, order: Numbers) -> Iterator[tuple[str, bool, int, Digest]]:
+        for start in range(0, len(order), BATCH):
+            part = order[start : start + BATCH]
+            digests = self.digests[part].tobytes()
+            yield from zip(
+                self.members.paths_at(part),
+                self.members.directory[part].tolist(),
+                self.members.sizes[part].tolist(),
+                [digests[at : at + 32] for at in range(0, len(digests), 32)],
+                strict=True,
+            )
 
-    def blob_numbers(self) -> npt.NDArray[np.int64]:
+    def blob_numbers(self) -> Numbers:
         """The numbers of the blobs that it is made of, each once."""
         chunks = np.fromiter((number for numbers in self.chunks.values() for number in numbers), np.int64)
-        found = np.unique(np.concatenate((np.frombuffer(self.first_blob, np.int64), chunks)))
-        return found[found >= 0]
+        met = np.zeros(max(int(self.first_blob.max(initial=-1)), int(chunks.max(initial=-1))) + 1, np.bool_)
+        met[self.first_blob[self.first_blob >= 0]] = True
+        met[chunks] = True
+        return np.flatnonzero(met)
 
 
 class Absorber:
@@ -103,78 +115,101 @@ class Absorber:
         """
         members = MemberColumns(container.members)
         count = len(members)
-        crcs, first_blob = array("I", [0]) * count, array("q", [-1]) * count
-        taken = Absorbed(members, bytearray(32 * count), crcs, first_blob)
+        taken = Absorbed(
+            members, np.zeros((count, 32), np.uint8), np.zeros(count, np.uint32), np.full(count, -1, np.int64)
+        )
         taken.comment, taken.notes = container.comment, container.notes
         taken.metadata = MetadataReader(self._encoding)
-        taken.layout_id, taken.raw_bytes = identity.layout_id(members), sum(members.sizes)
+        taken.layout_id, taken.raw_bytes = identity.layout_id_of(members.fields()), int(members.sizes.sum())
         start(taken.raw_bytes)
-        for number, size in enumerate(members.sizes):
-            if size == 0 and not members.is_directory(number):
-                taken.digests[32 * number : 32 * number + 32] = EMPTY
-                taken.metadata.look(members.paths[number], b"")
-        large, first_number = _Large(taken), len(self._table)
-        results = in_order((_hashing(job) for job in container.jobs(self._chunk_bytes)), threads=self._threads)
+        empty = np.flatnonzero((members.sizes == 0) & ~members.directory)
+        taken.digests[empty] = np.frombuffer(EMPTY, np.uint8)
+        for path in members.paths_at(empty):
+            taken.metadata.look(path, b"")
+        known = members.crc32 != ABSENT
+        taken.crcs[known] = members.crc32[known]
+        summing = bool((~known & ~members.directory & (members.sizes > 0)).any())
+        large, first_number = _Large(taken, summing=summing), len(self._table)
+        jobs = container.jobs(self._chunk_bytes)
+        results = in_order((_hashing(job, summing=summing) for job in jobs), threads=self._threads)
+        frames = self._frames if count >= LEAST_POSITIONS else None
+        if frames is not None:
+            frames.hold()
         try:
-            for pieces in results:
-                for at in range(0, len(pieces), _LOOK_UP):
-                    self._take(taken, large, pieces[at : at + _LOOK_UP])
-                advance(sum(len(piece.data) for piece in pieces))
+            for hashed in results:
+                for at in range(0, len(hashed.pieces), _LOOK_UP):
+                    self._take(taken, large, hashed.part(at, at + _LOOK_UP))
+                advance(sum(len(piece.data) for piece in hashed.pieces))
+            large.finish()
         finally:
             results.close()
-        large.finish()
+            if frames is not None:  # also of an archive that fails: others of this run can have the same blobs
+                frames.release(() if taken.metadata.listing is None else taken.metadata.listing.places)
         _check_whole(taken)
         taken.new_numbers = range(first_number, len(self._table))
         return taken
 
-    def _take(self, taken: Absorbed, large: _Large, pieces: Sequence[Hashed]) -> None:
-        unknown = list({piece.digest for piece in pieces if self._table.number(piece.digest) is None})
-        known = self._find(unknown) if unknown else {}
-        for piece in pieces:
-            path = taken.members.paths[piece.member]
-            number = self._number(taken, piece, path, known)
-            if piece.offset == 0 and len(piece.data) == taken.members.sizes[piece.member]:
-                taken.digests[32 * piece.member : 32 * piece.member + 32] = piece.digest
-                taken.crcs[piece.member] = piece.crc32
-                taken.first_blob[piece.member] = number
-                taken.metadata.look(path, piece.data)
+    def _take(self, taken: Absorbed, large: _Large, hashed: Hashed) -> None:
+        pieces, digests, _ = hashed
+        met = self._table.numbers(digests)
+        unknown = dict.fromkeys(digest for digest, number in zip(digests, met, strict=True) if number is None)
+        known = self._find(list(unknown)) if unknown else {}
+        members = np.fromiter((piece.member for piece in pieces), np.int64, len(pieces))
+        sizes = taken.members.sizes[members].tolist()
+        places, numbers = list[int](), list[int]()  # of pieces that are whole members
+        rows = zip(pieces, digests, met, taken.members.paths_at(members), sizes, strict=True)
+        for place, (piece, digest, number, path, size) in enumerate(rows):
+            found = self._number(taken, piece, digest, path, known) if number is None else number
+            if number is not None and _is_measured(path, piece.data):
+                taken.arrays_met.add(digest)
+            if piece.offset == 0 and len(piece.data) == size:
+                places.append(place)
+                numbers.append(found)
+                if path.endswith(".json"):
+                    taken.metadata.look(path, piece.data)
             else:
-                large.add(piece, number)
+                large.add(piece, path, found)
+        whole = members[places]
+        taken.first_blob[whole] = numbers
+        taken.digests[whole] = np.frombuffer(b"".join(digests), np.uint8).reshape(-1, 32)[places]
+        if hashed.crcs:
+            taken.crcs[whole] = np.array(hashed.crcs, np.uint32)[places]
 
-    def _number(self, taken: Absorbed, piece: Hashed, path: str, known: dict[Digest, Blob]) -> int:
-        number = self._table.number(piece.digest)
-        if (number is not None or piece.digest in known) and _is_measured(path, piece.data):
-            taken.arrays_met.add(piece.digest)
+    def _number(self, taken: Absorbed, piece: Piece, digest: Digest, path: str, known: Mapping[Digest, Blob]) -> int:
+        """The number of a blob that was not met before this batch."""
+        number = self._table.recent(digest)
+        if (number is not None or digest in known) and _is_measured(path, piece.data):
+            taken.arrays_met.add(digest)
         if number is not None:
             return number
-        if piece.digest in known:
-            return self._table.add_known(known[piece.digest])
-        number = self._table.add_new(piece.digest, len(piece.data))
+        if digest in known:
+            return self._table.add_known(known[digest])
+        number = self._table.add_new(digest, len(piece.data))
         if self._frames is not None:
-            self._frames.add(path, NewBlob(number, piece.digest, piece.data))
+            self._frames.add(path, NewBlob(number, digest, piece.data))
         return number
 
 
 class _Large:
     """Members of several chunks: hash and CRC run on from piece to piece."""
 
-    def __init__(self, taken: Absorbed) -> None:
-        self._taken = taken
+    def __init__(self, taken: Absorbed, *, summing: bool) -> None:
+        self._taken, self._summing = taken, summing
         self._member = -1
         self._hasher, self._crc, self._size = blake3(), 0, 0
         self._text: list[bytes] | None = None  # of a metadata.json, which a group of 100,000 positions has in chunks
 
-    def add(self, piece: Hashed, number: int) -> None:
+    def add(self, piece: Piece, path: str, number: int) -> None:
         if piece.member != self._member:
             self.finish()
             self._member, self._hasher, self._crc, self._size = piece.member, blake3(), 0, 0
-            members = self._taken.members
-            is_metadata = members.paths[piece.member] == METADATA
-            self._text = [] if is_metadata and members.sizes[piece.member] <= MAX_JSON_BYTES else None
+            size = self._taken.members.sizes[piece.member]
+            self._text = [] if path == METADATA and size <= MAX_JSON_BYTES else None
         if piece.offset != self._size:
-            raise DamagedArchiveError(f"{self._taken.members.paths[piece.member]} came in the wrong order.")
+            raise DamagedArchiveError(f"{path} came in the wrong order.")
         self._hasher.update(piece.data)
-        self._crc = zlib.crc32(piece.data, self._crc)
+        if self._summing:
+            self._crc = zlib.crc32(piece.data, self._crc)
         self._size += len(piece.data)
         if self._text is not None:
             self._text.append(piece.data)
@@ -182,25 +217,26 @@ class _Large:
 
     def finish(self) -> None:
         if self._member >= 0:
-            at = 32 * self._member
-            self._taken.digests[at : at + 32] = self._hasher.digest()
-            self._taken.crcs[self._member] = self._crc
+            self._taken.digests[self._member] = np.frombuffer(self._hasher.digest(), np.uint8)
+            if self._summing:
+                self._taken.crcs[self._member] = self._crc
             if self._text is not None:
                 self._taken.metadata.look(METADATA, b"".join(self._text))
             self._member, self._text = -1, None
 
 
-def _hashing(job: Job) -> Callable[[], list[Hashed]]:
-    def run() -> list[Hashed]:
-        return [Hashed(member, offset, data, blake3(data).digest(), zlib.crc32(data)) for member, offset, data in job()]
+def _hashing(job: Job, *, summing: bool) -> Callable[[], Hashed]:
+    def run() -> Hashed:
+        pieces = job()
+        crcs = [zlib.crc32(piece.data) for piece in pieces] if summing else []
+        return Hashed(pieces, [blake3(piece.data).digest() for piece in pieces], crcs)
 
     return run
 
 
 def _check_whole(taken: Absorbed) -> None:
-    for number, path in enumerate(taken.members.paths):
-        if taken.digest(number) == NO_DIGEST and not taken.members.is_directory(number):
-            raise DamagedArchiveError(f"the content of {path} is missing.")
+    for number in np.flatnonzero(~taken.digests.any(axis=1) & ~taken.members.directory).tolist():
+        raise DamagedArchiveError(f"the content of {taken.members.path(number)} is missing.")
 
 
 def _is_measured(path: str, data: bytes) -> bool:
@@ -210,6 +246,6 @@ def _is_measured(path: str, data: bytes) -> bool:
 
 def data_digests(taken: Absorbed) -> Iterator[Digest]:
     """The addresses of an archive's arrays: `data/<uuid>/<type>.data`."""
-    for number, path in enumerate(taken.members.paths):
+    for number, path in enumerate(taken.members.all_paths()):
         if path.startswith("data/") and path.endswith(".data"):
             yield taken.digest(number)

@@ -75,5 +75,5 @@ def _equal_content(vault: Vault, path: Path) -> Sequence[Version]:
             absorbed = absorber.absorb(container)
     except InputError:
         return []
-    wanted = absorbed.content_id(absorbed.order())
+    wanted = absorbed.content_id(absorbed.members.order())
     return vault.state.versions("status = 'live' AND v.content_id = ?", (wanted,))

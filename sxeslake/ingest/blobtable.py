@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from sxeslake.format.logentry import PackAdded
 from sxeslake.format.manifest import Blob, Hint
+from sxeslake.ingest.digests import Digests
 from sxeslake.model import Digest
 
 _NOWHERE = 2**32 - 1
@@ -23,8 +24,7 @@ class BlobTable:
     def __init__(self, uploaded: Mapping[str, PackAdded] = _NONE) -> None:
         """`uploaded`: packs that wait for a commit; what stands in them is new to the lake."""
         self._uploaded = uploaded
-        self._numbers: dict[Digest, int] = {}
-        self._digests: list[Digest] = []
+        self._digests = Digests()
         self._packs: dict[str, int] = {}
         self._pack_ids: list[str] = []
         self._pack, self._frame, self._length, self._inner = array("I"), array("I"), array("I"), array("I")
@@ -37,11 +37,18 @@ class BlobTable:
 
     def number(self, digest: Digest) -> int | None:
         """The number of a blob that was met before."""
-        return self._numbers.get(digest)
+        return self._digests.numbers([digest])[0]
+
+    def numbers(self, digests: Sequence[Digest]) -> list[int | None]:
+        """The numbers of some blobs, None for those that were not met before."""
+        return self._digests.numbers(digests)
+
+    def recent(self, digest: Digest) -> int | None:
+        """The number of a blob that was met since `numbers` was asked last."""
+        return self._digests.recent(digest)
 
     def _append(self, digest: Digest, size: int, *, new: bool) -> int:
-        number = self._numbers[digest] = len(self.sizes)
-        self._digests.append(digest)
+        number = self._digests.append(digest)
         for column in (self._pack, self._frame, self._length, self._inner):
             column.append(_NOWHERE)
         self.sizes.append(size)
@@ -85,6 +92,19 @@ class BlobTable:
     def packs(self, numbers: npt.NDArray[np.int64]) -> set[str]:
         """The packs in which some blobs stand."""
         return {self._pack_ids[pack] for pack in np.unique(np.frombuffer(self._pack, np.uint32)[numbers]).tolist()}
+
+    def places(
+        self, numbers: npt.NDArray[np.int64], pack_index: Callable[[str], int]
+    ) -> tuple[npt.NDArray[np.uint32], ...]:
+        """Where some blobs stand, as columns: pack, by the number that `pack_index` gives, and the rest of a hint."""
+        pack, *rest = (
+            np.frombuffer(column, np.uint32)[numbers] for column in (self._pack, self._frame, self._length, self._inner)
+        )
+        met, first, which = np.unique(pack, return_index=True, return_inverse=True)
+        named = np.zeros(len(met), np.uint32)
+        for at in np.argsort(first).tolist():  # packs are numbered as they are met
+            named[at] = pack_index(self._pack_ids[int(met[at])])
+        return named[which], *rest
 
     def hint(self, number: int) -> Hint:
         """Where a blob stands."""

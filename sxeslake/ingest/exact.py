@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryFile
 from time import monotonic
-from typing import Any, BinaryIO, Final, Literal, cast
+from typing import Any, BinaryIO, Final, cast
 
 from blake3 import blake3
 
@@ -16,17 +16,15 @@ from sxeslake.archive.exact.proving import Proved, Terms, prove
 from sxeslake.errors import InputError
 from sxeslake.format.manifest import Blob
 from sxeslake.ingest.blobtable import BlobTable
+from sxeslake.ingest.options import Mode
 from sxeslake.model import Digest
-from sxeslake.vault.frames import FrameMaker, NewBlob
+from sxeslake.vault.frames import FrameMaker
+from sxeslake.vault.holding import NewBlob
 from sxeslake.vault.recipes import INLINE_BYTES, RECIPE_PATH, as_inline, as_record
-
-Mode = Literal["auto", "cheap", "always", "never"]
-"""auto: where it is quick and cheap; cheap: however long it takes; always: at any cost, with what resists kept as it
-is; never: not at all."""
 
 _GRACE_SECONDS: Final = 2.0  # what a run may spend on recipes in any case
 _SHARE: Final = 0.5  # and beside that, of the time that the archives themselves took
-_LEAST_SECONDS: Final = 0.2
+_AT_ONCE: Final = 0.5  # of what is left: no archive that is hard takes everything from the easy ones behind it
 _QUICK_MEMBERS: Final = 200_000  # more of them take memory that an ingest has no right to
 _LATER: Final = "it would take too long now; `sxeslake exact` finds the recipe"
 
@@ -85,12 +83,12 @@ class RecipeSeeker:
             return Kept()
         if self._mode == "never" or self._frames is None:
             return no_recipe("it came in with --exact never" if self._mode == "never" else "a dry run seeks no recipe")
-        self._left_seconds += _SHARE * took_seconds
+        earned = _SHARE * took_seconds
         terms = Terms(threads=self._threads, any_cost=self._mode == "always")
         if self._mode == "auto":
-            if self._left_seconds < _LEAST_SECONDS or len(container.members) > _QUICK_MEMBERS:
+            if len(container.members) > _QUICK_MEMBERS:
                 return no_recipe(_LATER)
-            terms = Terms(self._left_seconds, threads=self._threads)
+            terms = Terms(earned + _AT_ONCE * self._left_seconds, threads=self._threads)
         began = monotonic()
         try:
             with TemporaryFile(prefix="sxeslake-") as file:
@@ -105,7 +103,7 @@ class RecipeSeeker:
         except InputError as error:  # what cannot be made again is no reason to refuse the archive
             return no_recipe(error.what)
         finally:
-            self._left_seconds -= monotonic() - began
+            self._left_seconds = max(0.0, self._left_seconds + earned - (monotonic() - began))
 
     def _store(self, file: Any) -> tuple[int, ...]:
         numbers = []

@@ -75,11 +75,15 @@ class _Later:
         if progress is not None:
             progress.start(f"exact {self._version.name}", None)
         try:
-            kept = self._sought(source or Path(str(archive.source.get("path"))))
+            path = source or Path(str(archive.source.get("path")))
+            unfit = self._unfit(path)
+            kept = self._sought(path) if unfit is None else no_recipe(unfit)
             self._frames.flush()
             record = kept.record(self._table)
             if kept.found:
                 self._commit(kept, self._packer.finish())
+            elif unfit is None and record.get("reason") != archive.recipe.get("reason"):
+                self._commit(kept, ())  # "it would take too long now" is no longer why
             return self._row(record, record.get("reason"))
         finally:
             self._frames.close()
@@ -87,22 +91,28 @@ class _Later:
             if progress is not None:
                 progress.finish()
 
-    def _sought(self, path: Path) -> Kept:
+    def _unfit(self, path: Path) -> str | None:
+        """Why a file is not the one that was stored."""
         sha256 = self._version.archive.source.get("sha256")
         if not path.is_file():
-            return no_recipe(f"its file is not at {path} any more")
+            return f"its file is not at {path} any more"
+        if sha256 is None or sources.sha256_of(path) != sha256:
+            return f"{path} is another file by now"
+        return None
+
+    def _sought(self, path: Path) -> Kept:
         try:
-            if sha256 is None or sources.sha256_of(path) != sha256:
-                return no_recipe(f"{path} is another file by now")
             with open_container(path) as container:
-                return self._seeker.seek(container, path, sha256, 0.0)
+                return self._seeker.seek(container, path, str(self._version.archive.source.get("sha256")), 0.0)
         except InputError as error:
-            return no_recipe(str(error))
+            return no_recipe(error.what)
 
     def _commit(self, kept: Kept, written: Sequence[Written]) -> None:
         numbers = np.array(kept.numbers, np.int64)
-        record = {**kept.record(self._table), "reason": None}  # what stood there before is gone
-        blank = blank_entry(self._tool, f"recipe of {self._version.name}")
+        record = kept.record(self._table)
+        if kept.found:
+            record["reason"] = None  # what stood there before is gone
+        blank = blank_entry(self._tool, f"{'' if kept.found else 'no '}recipe of {self._version.name}")
 
         def build(head: Head) -> Entry | None:
             now = self._vault.state.versions(

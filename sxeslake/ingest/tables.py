@@ -1,85 +1,76 @@
-"""An absorbed archive as the rows of a manifest."""
+"""An absorbed archive as the rows of a manifest: columns to columns, for there may be 600,000 of them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from sxeslake.archive.sxes.layout import DATA
-from sxeslake.archive.sxes.listing import Place
-from sxeslake.format.manifest import CHUNK, LISTED, ROW_GROUP, SCHEMA, ManifestBuilder, digest_column
+from sxeslake.archive.columns import ABSENT, Numbers
+from sxeslake.format.manifest import CHUNK, SCHEMA, ManifestBuilder, digest_column
+from sxeslake.format.rowgroups import arranged
+from sxeslake.format.rows import with_places
 from sxeslake.ingest.absorb import Absorbed
 from sxeslake.ingest.blobtable import BlobTable
 
 
-def tables_of(taken: Absorbed, order: Sequence[int], table: BlobTable, manifest: ManifestBuilder) -> Iterator[pa.Table]:
-    """The member table of one archive, sorted by path, a row group at a time, with a hint for every blob."""
+def tables_of(taken: Absorbed, order: Numbers, table: BlobTable, manifest: ManifestBuilder) -> Iterator[pa.Table]:
+    """The member table of one archive, a row group at a time, with a hint for every blob; `order` is by path."""
     listing = taken.metadata.listing
-    if listing is not None:
-        manifest.outline(listing.outline)
-    last = ""
-    for start in range(0, len(order), ROW_GROUP):
-        rows = _rows(taken, order[start : start + ROW_GROUP], table, manifest)
-        if listing is not None:
-            rows, last = _with_places(rows, listing.places, last)
-        yield rows
+    groups, runs = arranged(taken.members.paths_at(order), listing)
+    if listing is not None and runs is not None:
+        manifest.outline(listing.outline, runs)
+    for group in groups:
+        numbers = order[np.asarray(group, np.int64)]
+        rows = _rows(taken, numbers, table, manifest)
+        yield rows if listing is None or runs is None else with_places(rows, listing.places)
 
 
-def _rows(taken: Absorbed, numbers: Sequence[int], table: BlobTable, manifest: ManifestBuilder) -> pa.Table:
-    members = [taken.members[number] for number in numbers]
-    places = [_place(taken, number, table, manifest) for number in numbers]
-    is_folder = [member.kind == "directory" for member in members]
-    columns: dict[str, Any] = {
-        "path": [member.path for member in members],
-        "ordinal": list(numbers),
-        "directory": is_folder,
-        "size": [member.size for member in members],
-        "modified_ns": [member.modified_ns for member in members],
-        "attributes": [member.attributes for member in members],
-        "dos_time": [member.dos_time for member in members],
-        "raw_name": [member.raw_name for member in members],
-        "crc32": [None if folder else taken.crcs[number] for number, folder in zip(numbers, is_folder, strict=True)],
-        "blake3": digest_column(np.frombuffer(taken.digests, np.uint8).reshape(-1, 32)[list(numbers)]),
-        "chunks": [_chunks(taken.chunks.get(number), table, manifest) for number in numbers],
-    }
-    for at, name in enumerate(("pack", "frame_offset", "frame_length", "blob_offset")):
-        columns[name] = [place[at] for place in places]
-    arrays = [pa.array(columns[field.name], field.type) for field in SCHEMA]
-    return pa.Table.from_arrays(arrays, schema=SCHEMA)
+def _rows(taken: Absorbed, numbers: Numbers, table: BlobTable, manifest: ManifestBuilder) -> pa.Table:
+    members = taken.members
+    directory = members.directory[numbers]
+    columns: dict[str, pa.Array] = {
+        "path": pa.array(members.paths_at(numbers), pa.string()),
+        "ordinal": pa.array(numbers.astype(np.uint32)),
+        "directory": pa.array(directory),
+        "size": pa.array(members.sizes[numbers].astype(np.uint64)),
+        "modified_ns": _known(members.modified_ns[numbers], np.int64),
+        "attributes": _known(members.attributes[numbers], np.uint32),
+        "dos_time": _known(members.dos_time[numbers], np.uint32),
+        "raw_name": _few(members.raw_names, numbers),
+        "crc32": pa.array(taken.crcs[numbers], mask=directory),
+        "blake3": digest_column(taken.digests[numbers]),
+        "chunks": _few(
+            {number: _chunks(taken.chunks[number], table, manifest)
+             for number in numbers.tolist() if number in taken.chunks} if taken.chunks else {}, numbers,
+        ),
+    }  # fmt: skip
+    blobs = taken.first_blob[numbers]
+    there = blobs >= 0
+    for name, found in zip(_PLACE, table.places(blobs[there], manifest.pack_index), strict=True):
+        spread = np.zeros(len(numbers), found.dtype)
+        spread[there] = found
+        columns[name] = pa.array(spread.astype(SCHEMA.field(name).type.to_pandas_dtype()), mask=~there)
+    return pa.Table.from_arrays([columns[name] for name in SCHEMA.names], schema=SCHEMA)
 
 
-def _with_places(rows: pa.Table, places: Mapping[str, Place], last: str) -> tuple[pa.Table, str]:
-    """The rows with the place of each position beside the first row of its folder; `last` is the folder before."""
-    listed: list[Place | None] = []
-    for path in rows["path"].to_pylist():
-        root, _, rest = path.partition("/")
-        uuid = rest.partition("/")[0] if root == DATA else ""
-        listed.append(places.get(uuid) if uuid != last else None)
-        last = uuid
-    for at, field in enumerate(LISTED):
-        rows = rows.append_column(field, pa.array([place and place[at] for place in listed], field.type))
-    return rows, last
+_PLACE = ("pack", "frame_offset", "frame_length", "blob_offset")
 
 
-_NONE = (None, None, None, None)
+def _known(values: Numbers, dtype: type[np.int64 | np.uint32]) -> pa.Array:
+    absent = values == ABSENT
+    return pa.array(np.where(absent, 0, values).astype(dtype), mask=absent)
 
 
-def _place(
-    taken: Absorbed, number: int, table: BlobTable, manifest: ManifestBuilder
-) -> tuple[int | None, int | None, int | None, int | None]:
-    blob = taken.first_blob[number]
-    if blob < 0:
-        return _NONE
-    hint = table.hint(blob)
-    return manifest.pack_index(hint.pack), hint.frame_offset, hint.frame_length, hint.blob_offset
+def _few(values: Mapping[int, bytes], numbers: Numbers) -> pa.Array:
+    """A column of bytes that most members do not have."""
+    if not values:
+        return pa.nulls(len(numbers), pa.binary())
+    return pa.array([values.get(number) for number in numbers.tolist()], pa.binary())
 
 
-def _chunks(blobs: Sequence[int] | None, table: BlobTable, manifest: ManifestBuilder) -> bytes | None:
-    if blobs is None:
-        return None
+def _chunks(blobs: Sequence[int], table: BlobTable, manifest: ManifestBuilder) -> bytes:
     packed = bytearray()
     for blob in blobs:
         hint = table.hint(blob)

@@ -10,8 +10,9 @@ from sxeslake.archive import deflate
 from sxeslake.archive.exact.spec import Spec
 from sxeslake.archive.sevenzip_writer import lzma2_run
 from sxeslake.errors import UnsupportedMethodError
-from sxeslake.model import MIB
+from sxeslake.model import KIB, MIB
 
+_STORED_FEED: Final = 8 * KIB
 WHOLE_BYTES: Final = 16 * MIB  # contents up to this size are held whole; larger ones stream
 ENCODER_BYTES_PER_DICTIONARY_BYTE: Final = 12
 
@@ -37,9 +38,13 @@ class _Store:
 class _Zlib:
     def __init__(self, level: int, memory: int, strategy: int) -> None:
         self._packer = zlib.compressobj(level, zlib.DEFLATED, deflate.RAW, memory, strategy)
+        self._level = level
 
     def feed(self, data: bytes) -> bytes:
-        return self._packer.compress(data)
+        if self._level:
+            return self._packer.compress(data)
+        # Level 0 cuts its blocks by what it is given at once; programs give it no more than this.
+        return b"".join(self._packer.compress(data[at : at + _STORED_FEED]) for at in range(0, len(data), _STORED_FEED))
 
     def finish(self) -> bytes:
         return self._packer.flush()

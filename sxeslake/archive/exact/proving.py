@@ -67,6 +67,8 @@ class _Proof:
         self._container, self._path, self._terms = container, path, terms
         self._deadline = monotonic() + terms.seconds
         self._layout = layout_of(container, path)
+        if all(method.name == "store" for method in self._layout.methods):
+            self._deadline = float("inf")  # nothing is encoded: that is always quick
         self._specs: list[Spec] = []
         self._encoder: Column = np.full(len(self._layout), _RESIDUE, np.int64)  # place in _specs
         self._made: list[tuple[Column, tuple[Spec, ...]]] = []  # units of a class, and what made samples of it
@@ -85,6 +87,7 @@ class _Proof:
 
     def _choose(self, file: RangedFile) -> None:
         layout = self._layout
+        self._check_time(0)
         self._encoder[self._of_method("store")] = self._place(STORE)  # the file's own bytes are the content
         seconds = 0.0
         likely: trial.Choice | None = None

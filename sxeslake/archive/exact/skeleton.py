@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
@@ -17,7 +18,7 @@ from sxeslake.archive.sevenzip_methods import COPY, DEFLATE, LZMA, LZMA2
 from sxeslake.archive.sevenzip_open import open_header
 from sxeslake.archive.zip_directory import Directory
 from sxeslake.errors import InputError
-from sxeslake.model import Limits
+from sxeslake.model import MIB, Limits
 
 Column = npt.NDArray[np.int64]
 
@@ -26,6 +27,8 @@ LZMA_PROPERTIES_BYTES: Final = 5
 INFOZIP_HINT: Final = 1
 _INFOZIP_FIELD: Final = b"ux\x0b\0"  # owner and group, as Info-ZIP writes them
 _FIRST_HEADER_BYTES: Final = 4096
+_NAME_LENGTH: Final = 26  # where in a local header it stands; that of the extra field follows
+_MAPPED_BYTES: Final = 16 * MIB
 
 
 class Method(NamedTuple):
@@ -78,7 +81,7 @@ def _zip_layout(listing: Directory, path: Path) -> Layout:
     members = np.flatnonzero((listing.packed > 0) & ~listing.is_folder)
     members = members[np.argsort(listing.offset[members], kind="stable")]
     header = listing.offset[members]
-    begin = header + zip_format.LOCAL.size + _word(path, header + 26) + _word(path, header + 28)
+    begin = header + _lengths(path, header)
     methods: dict[Method, int] = {}
     kinds = listing.method[members].astype(np.int64) << 16 | listing.flags[members] & 6 | _maker(path)
     codes, which = np.unique(kinds, return_inverse=True)
@@ -101,12 +104,26 @@ def _maker(path: Path) -> int:
         return INFOZIP_HINT if _INFOZIP_FIELD in file.read(_FIRST_HEADER_BYTES) else 0
 
 
-def _word(path: Path, at: Column) -> Column:
-    """The 16-bit numbers that stand at some places of a file."""
-    if not len(at):
-        return at
-    data = np.memmap(path, np.uint8, "r")
-    return np.asarray(data[at], np.int64) | np.asarray(data[at + 1], np.int64) << 8
+def _lengths(path: Path, headers: Column) -> Column:
+    """The lengths of the local headers that stand at some places, in order: they tell of name and extra field.
+
+    The file is mapped a stretch at a time: what has been looked at counts as memory of this process.
+    """
+    found = np.zeros(len(headers), np.int64)
+    begin = 0
+    with path.open("rb") as file:
+        while begin < len(headers):
+            start = int(headers[begin]) // mmap.ALLOCATIONGRANULARITY * mmap.ALLOCATIONGRANULARITY
+            end = int(np.searchsorted(headers, int(headers[begin]) + _MAPPED_BYTES))
+            size = int(headers[end - 1]) + zip_format.LOCAL.size - start
+            with mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ, offset=start) as mapped:
+                at = headers[begin:end] - start + _NAME_LENGTH
+                octets = np.frombuffer(mapped, np.uint8)
+                low, high = (octets[at + byte].astype(np.int64) + octets[at + byte + 2] for byte in (0, 1))
+                del octets  # a map that is looked at cannot be closed
+            found[begin:end] = zip_format.LOCAL.size + low + (high << 8)
+            begin = end
+    return found
 
 
 def _zip_method(code: int) -> Method:

@@ -22,6 +22,7 @@ LARGE_BYTES: Final = 1 * MIB  # writers may treat larger contents in another way
 PREFIX_BYTES: Final = 512 * KIB  # of a content that is larger: what comes of its first part must agree
 DEFLATE_PREFIX_BYTES: Final = 1536 * KIB  # deflate is quicker to try, and our own blocks must show
 _AGREEING: Final = 0.25  # of what comes of a prefix: its last block is cut short, and differs
+_AGREEING_LZMA_BYTES: Final = 4 * KIB  # or so much: hash tables of 7-Zip are as large as what it is given
 _TELLING_BYTES: Final = 8 * KIB  # below this, many encoders agree
 _LEAST_AGREEING_BYTES: Final = 1 * KIB
 _FEED_BYTES: Final = 32 * KIB  # then what has come is compared: most candidates fail early
@@ -123,6 +124,7 @@ def _deflate(hint: int, size: int) -> Iterator[Spec]:
     if size > MIB:
         yield from (Spec("blocks", (level, MIB, 0)) for level in range(4, 10))
     yield from (Spec("zlib", (level, 8, strategy)) for level in (6, 9) for strategy in (1, 2, 3, 4))
+    yield Spec("zlib", (0, 8, 0))
 
 
 def _liblzma(method: Method) -> Iterator[Spec]:
@@ -179,7 +181,10 @@ def _agreement(made: bytes | bytearray, sample: Sample) -> int:
         return len(made) if made == sample.packed else 0
     skip = _LZMA2_HEAD_BYTES if sample.method.name == "lzma2" else 0  # it tells the length of the first chunk
     agreed = _common(made[skip:], sample.packed[skip:])
-    return agreed if agreed >= max(_LEAST_AGREEING_BYTES, int(_AGREEING * len(made))) else 0
+    enough = int(_AGREEING * len(made))
+    if sample.method.name.startswith("lzma"):
+        enough = min(enough, _AGREEING_LZMA_BYTES)
+    return agreed if agreed >= max(_LEAST_AGREEING_BYTES, enough) else 0
 
 
 def _common(one: bytes | bytearray, other: bytes) -> int:

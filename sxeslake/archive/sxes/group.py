@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self, TypeVar, cast
 
 from sxeslake.archive.container import DEFAULT_LEVEL, open_container
-from sxeslake.archive.sxes import adding, layout, saving, transfer
+from sxeslake.archive.sxes import adding, layout, opening, saving, transfer
 from sxeslake.archive.sxes.documents import Document, GroupWarning, check_encoding, dump, parse
 from sxeslake.archive.sxes.items import Item
 from sxeslake.archive.sxes.outline import Analysis, Entry, Items, Project
@@ -16,11 +17,11 @@ from sxeslake.archive.sxes.position import Image, Position
 from sxeslake.archive.sxes.shared import Background, Condition, RawCondition
 from sxeslake.archive.sxes.shared_files import SharedFiles
 from sxeslake.archive.sxes.source import ContainerSource, EditedSource, MemberSource
+from sxeslake.archive.sxes.unread import ListsPositions, UnreadUuids
 from sxeslake.archive.sxes_metadata import version_of
 from sxeslake.errors import (
     DamagedArchiveError,
     InputError,
-    MemberNotFoundError,
     ReadOnlyError,
     UsageError,
 )
@@ -33,7 +34,7 @@ CopyT = TypeVar("CopyT", bound=Project | Analysis | Item)
 def open_group(
     source: str | Path | MemberSource, *, encoding: str | None = None, limits: Limits | None = None
 ) -> Group:
-    """Open a `.plzip`, a `.pl7z`, an unpacked folder, or any MemberSource. Reads `metadata.json`, nothing more.
+    """Open a `.plzip`, a `.pl7z`, an unpacked folder, or any MemberSource. Reads `metadata.json`, at most.
 
     `encoding` is for names and JSON that are not UTF-8 (`cp932`, `cp437`). Raises NotAnArchiveError,
     DamagedArchiveError and their like for the container; InputError where it holds no `metadata.json`.
@@ -90,9 +91,10 @@ class Group:
         self._warnings: dict[GroupWarning, None] = {}
         self._base = source
         self.edited = EditedSource(source, name)
-        self._metadata = self._read_metadata(source)
-        self._fields = self._metadata.fields
         self._touched = source is None
+        self._count = source.count_positions() if isinstance(source, ListsPositions) else None
+        if self._count is None:
+            _ = self._fields
         self.files = SharedFiles(self)
         self._by_uuid: dict[str, Analysis] | None = None
         self._owned: dict[str, dict[str, list[Analysis]]] = {}
@@ -144,6 +146,10 @@ class Group:
     @property
     def positions(self) -> Items[Position]:
         """All positions that an analysis lists, in the order listed."""
+        if self._count is not None and "_metadata" not in self.__dict__ and isinstance(self._base, ListsPositions):
+            return Items(
+                self, Position, UnreadUuids(self._base, self._count, lambda: opening.first_list(self._metadata))
+            )
         return Items(self, Position, self._listed(layout.DATA))
 
     @property
@@ -349,23 +355,13 @@ class Group:
             or any(self.edited.children(layout.item_folder(root, uuid)) for root in (layout.DATA, layout.IMAGES))
         )
 
-    def _read_metadata(self, source: MemberSource | None) -> Document:
-        if source is None:
-            empty: dict[str, object] = {"version": layout.WRITTEN_VERSION, "projects": [], "analyses": []}
-            return Document(layout.METADATA, b"", empty, "utf-8")
-        try:
-            raw = source.read(layout.METADATA)
-        except MemberNotFoundError as error:
-            raise InputError(
-                "holds no metadata.json", where=self.name, hint="It is an archive, but not an sxes group."
-            ) from error
-        document = self.note(parse(layout.METADATA, raw, self.encoding))
-        for key in ("projects", "analyses"):
-            if not isinstance(document.fields.get(key, []), list):
-                self.warn(layout.METADATA, f"{key} is not a list")
-        if layout.is_newer(version_of(document.value)):
-            self.warn(layout.METADATA, f"format version {version_of(document.value)} is newer: opened read-only")
-        return document
+    @cached_property
+    def _metadata(self) -> Document:
+        return opening.read_metadata(self, self._base)
+
+    @cached_property
+    def _fields(self) -> dict[str, object]:
+        return self._metadata.fields
 
     def _entries(self, key: str) -> Iterable[dict[str, object]]:
         entries = self._fields.get(key)

@@ -54,6 +54,14 @@ def listing(metadata: object) -> Listing | None:
     return Listing(outline, places)
 
 
+def listing_in(data: bytes) -> Listing | None:
+    """The same of the bytes of a `metadata.json`; None also where they are not plain JSON in UTF-8."""
+    try:
+        return listing(json.loads(data.decode())) if data[:1] == b"{" else None
+    except (ValueError, RecursionError):
+        return None
+
+
 def relisted(outline: Mapping[str, Any], places: Mapping[str, Place]) -> dict[str, Any]:
     """The outline with some positions put back, each in its list, in their order."""
     analyses: Sequence[Mapping[str, Any]] = outline["analyses"]

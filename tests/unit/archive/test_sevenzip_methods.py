@@ -15,6 +15,7 @@ import py7zr
 import py7zr.properties as p7
 import pytest
 
+from sxeslake.archive.sevenzip_chain import check_supported, open_folder
 from sxeslake.archive.sevenzip_format import Coder, Recipe
 from sxeslake.archive.sevenzip_methods import (
     COPY,
@@ -24,8 +25,6 @@ from sxeslake.archive.sevenzip_methods import (
     LZMA2,
     MAX_DICTIONARY_BYTES,
     PPMD,
-    check_supported,
-    open_folder,
 )
 from sxeslake.archive.sevenzip_reader import SevenZipReader
 from sxeslake.errors import (

@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 
 from sxeslake.archive import sevenzip_reader
 from sxeslake.archive.parallel import in_order
+from sxeslake.archive.sevenzip_chain import open_folder
 from sxeslake.archive.sevenzip_format import SIGNATURE, Coder, Files, Recipe, StartHeader, Streams, start_header
-from sxeslake.archive.sevenzip_methods import COPY, open_folder
+from sxeslake.archive.sevenzip_methods import COPY
 from sxeslake.archive.sevenzip_reader import SevenZipReader
 from sxeslake.archive.sevenzip_serialiser import serialise_header
 from sxeslake.archive.sevenzip_writer import SevenZipWriter

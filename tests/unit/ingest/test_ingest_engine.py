@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +17,7 @@ from sxeslake.archive import container as containers
 from sxeslake.archive.container import create_writer
 from sxeslake.errors import DeadObjectsError, NotFoundError, UnreachableError
 from sxeslake.format import keys
-from sxeslake.ingest import engine
+from sxeslake.ingest import batch
 from sxeslake.ingest.absorb import Absorber
 from sxeslake.ingest.report import IngestReport
 from sxeslake.lake import Lake
@@ -83,7 +85,7 @@ def test_a_batch_is_one_commit(lake: Lake, store: FaultyStore, tmp_path: Path) -
 
 
 def test_a_long_list_is_several_commits(lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "_BATCH_ARCHIVES", 4)
+    monkeypatch.setattr(batch, "_BATCH_ARCHIVES", 4)
     paths = [zip_of(tmp_path / f"{seed}.zip", {"x": bytes([seed])}) for seed in range(10)]
     paths.insert(3, damaged(tmp_path / "damaged.zip"))
     report = lake.ingest(paths)
@@ -343,3 +345,23 @@ def test_progress_is_told(lake: Lake, tmp_path: Path) -> None:
     assert told.lines[0] == ("ingest a.zip", 3)
     assert sum(line for line in told.lines if isinstance(line, int)) == 3
     assert told.lines[-1] == "finished"
+
+
+def test_a_file_that_is_there_already_needs_nothing_heavy(tmp_path: Path) -> None:
+    """An ingest of thousands of known files must start at once."""
+    url, path = str(tmp_path / "lake"), zip_of(tmp_path / "a.zip", {"a": b"1"})
+    environment = {**os.environ, "SXESLAKE_CACHE": str(tmp_path / "cache")}
+    heavy = ("numpy", "pyarrow", "pcodec")
+
+    def ingest(verb: str) -> str:
+        code = (
+            f"import sys; from sxeslake.lake import {verb}; lake = {verb}({url!r})\n"
+            f"print([archive.status for archive in lake.ingest({str(path)!r}).archives])\n"
+            f"print([name for name in {heavy} if name in sys.modules])"
+        )
+        words = [sys.executable, "-c", code]
+        return subprocess.run(words, env=environment, capture_output=True, text=True, check=True).stdout
+
+    said = [ingest("init"), ingest("open_lake")]
+    assert said[0].startswith("['added']")
+    assert said[1] == "['unchanged']\n[]\n"

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from sxeslake.archive.container import create_writer, open_container
-from sxeslake.archive.exact import programs
+from sxeslake.archive.exact import programs, skeleton, trial
 from sxeslake.archive.exact.proving import Proved, Terms, prove
 from sxeslake.archive.exact.rebuild import rebuild
 from sxeslake.archive.exact.recipe import Column
@@ -173,3 +173,32 @@ def test_a_folder_has_no_recipe(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"content")
     with open_container(tmp_path) as container, pytest.raises(InputError, match="no bytes of its own"):
         prove(container, tmp_path, "", io.BytesIO(), Terms())
+
+
+def test_what_is_only_stored_is_always_quick(tmp_path: Path) -> None:
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in CONTENTS.items():
+            archive.writestr(name, content)
+    found, recipe = proved(path, Terms(seconds=0))
+    assert found.encoders == ("store",)
+    assert rebuilt(path, recipe) == path.read_bytes()
+
+
+def test_without_time_nothing_is_tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a", CONTENTS["data/1/xes.data"])
+    monkeypatch.setattr(trial, "choose", lambda *_: pytest.fail("an encoder was tried"))
+    with pytest.raises(LimitExceededError):
+        proved(path, Terms(seconds=0))
+
+
+def test_local_headers_are_looked_at_a_stretch_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(skeleton, "_MAPPED_BYTES", 1)
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for number in range(20):
+            archive.writestr(f"{number}", _noise(number, 3_000))
+    _, recipe = proved(path)
+    assert rebuilt(path, recipe) == path.read_bytes()

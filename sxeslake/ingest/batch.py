@@ -1,0 +1,277 @@
+"""Some archives on their way into the lake together: read, framed, uploaded, then one log entry for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from time import monotonic
+
+import numpy as np
+from blake3 import blake3
+
+from sxeslake.archive.columns import Numbers
+from sxeslake.archive.container import open_container
+from sxeslake.errors import DeadObjectsError, InputError, NotFoundError, UsageError
+from sxeslake.format import keys
+from sxeslake.format.logentry import ArchiveAdded, Entry, ManifestAdded, PackAdded
+from sxeslake.format.manifest import ManifestBuilder, RowRange, footer_bytes
+from sxeslake.ingest import naming
+from sxeslake.ingest import source as sources
+from sxeslake.ingest.absorb import Absorbed, Absorber, data_digests
+from sxeslake.ingest.blobtable import BlobTable
+from sxeslake.ingest.exact import Kept, RecipeSeeker
+from sxeslake.ingest.finding import Candidate
+from sxeslake.ingest.known import KnownFiles, decide
+from sxeslake.ingest.options import Options
+from sxeslake.ingest.report import ArchiveReport
+from sxeslake.ingest.tables import tables_of
+from sxeslake.model import GIB, Progress, Source
+from sxeslake.vault.commit import blank_entry
+from sxeslake.vault.frames import FrameMaker
+from sxeslake.vault.packing import Packer
+from sxeslake.vault.state import Head, LogRecord, Version
+from sxeslake.vault.uploads import Uploads
+from sxeslake.vault.vault import Vault
+
+_BATCH_ARCHIVES = 256  # an entry stays well below its limit of 1 MiB
+_BATCH_MEMBERS = 1_000_000  # bounds the memory of member tables
+_BATCH_BYTES = 8 * GIB  # raw and new: what an interruption can cost
+
+
+@dataclass(slots=True)
+class _Taken:
+    """An archive between its file and the log."""
+
+    candidate: Candidate
+    report: ArchiveReport
+    source: Source
+    absorbed: Absorbed
+    order: Numbers
+    content_id: str
+    recipe: Kept
+    rows: RowRange | None = None
+
+
+class Batch:
+    """Some archives that go into the log together."""
+
+    def __init__(
+        self,
+        vault: Vault,
+        uploads: Uploads,
+        known: KnownFiles,
+        options: Options,
+        tool: str,
+        threads: int,
+        progress: Progress | None,
+    ) -> None:
+        self._vault, self._uploads, self._known = vault, uploads, known
+        self._options, self._threads, self._progress = options, threads, progress
+        self._blobs = BlobTable(uploads.packs)
+        self._packer = Packer(vault.store, uploading=uploads.note)
+        self._frames = None if options.dry_run else FrameMaker(self._packer, self._blobs.place, threads)
+        self._absorber = Absorber(
+            self._blobs, uploads.find, self._frames,
+            chunk_bytes=vault.file.chunk_bytes, threads=threads, encoding=options.encoding,
+        )  # fmt: skip
+        self._recipes = RecipeSeeker(
+            self._blobs, uploads.find, self._frames,
+            mode=options.exact, chunk_bytes=vault.file.chunk_bytes, threads=threads,
+        )  # fmt: skip
+        self._entry = blank_entry(tool, options.message)
+        self._taken: list[_Taken] = []
+        self._members = 0
+
+    def run(self, candidates: Sequence[Candidate]) -> tuple[list[ArchiveReport], LogRecord | None]:
+        """Take as many of the archives as one commit should hold; says what became of those."""
+        reports = []
+        try:
+            with ThreadPoolExecutor(1, thread_name_prefix="sha256") as side:
+                for candidate in candidates:
+                    reports.append(self._try(candidate, side))
+                    if self._is_full(len(reports)):
+                        break
+            return reports, self._finish()
+        finally:
+            if self._frames is not None:
+                self._frames.close()
+            self._packer.close()
+
+    def _is_full(self, archives: int) -> bool:
+        new_bytes = sum(taken.report.bytes_raw for taken in self._taken if taken.report.blobs_new)
+        return archives >= _BATCH_ARCHIVES or self._members >= _BATCH_MEMBERS or new_bytes >= _BATCH_BYTES
+
+    # --- one archive ---------------------------------------------------------------------------------------------
+
+    def _try(self, candidate: Candidate, side: ThreadPoolExecutor) -> ArchiveReport:
+        report = ArchiveReport(str(candidate.path))
+        try:
+            known = self._known.report(candidate)
+            if known is not None:
+                return known
+            self._take(candidate, report, side)
+        except (InputError, NotFoundError, UsageError) as error:
+            report.status, report.error = "failed", str(error)
+        except OSError as error:
+            report.status, report.error = "failed", f"{candidate.path}: {error.strerror or error}"
+        finally:
+            if self._progress is not None:
+                self._progress.finish()
+        return report
+
+    def _take(self, candidate: Candidate, report: ArchiveReport, side: ThreadPoolExecutor) -> None:
+        path, began = candidate.path, monotonic()
+        before = sources.stamp(path)
+        sha256 = sources.later(side, path)
+        with open_container(path, encoding=self._options.encoding, limits=self._options.limits) as container:
+            absorbed = self._absorber.absorb(container, lambda total: self._start(path, total), self._advance)
+            digest = sha256.result()
+            recipe = self._recipes.seek(container, path, digest, monotonic() - began)
+            source = sources.describe(path, before, container.kind, absorbed.raw_bytes, digest)
+        order = absorbed.members.order()
+        report.kind = "sxes" if absorbed.metadata.is_group else "generic"
+        report.members, report.bytes_source, report.bytes_raw = len(absorbed.members), source.size, absorbed.raw_bytes
+        report.blobs, report.warnings = len(absorbed.blob_numbers()), (*absorbed.notes, *absorbed.metadata.warnings())
+        report.blobs_new = self._blobs.fresh(absorbed.new_numbers)[0]
+        self._members += len(absorbed.members)
+        self._taken.append(_Taken(candidate, report, source, absorbed, order, absorbed.content_id(order), recipe))
+        report.exact, report.exact_reason = recipe.found, recipe.details.get("reason")
+
+    def _start(self, path: Path, total: int) -> None:
+        if self._progress is not None:
+            self._progress.start(f"ingest {path.name}", total)
+
+    def _advance(self, done: int) -> None:
+        if self._progress is not None:
+            self._progress.advance(done)
+
+    # --- the commit ----------------------------------------------------------------------------------------------
+
+    def _finish(self) -> LogRecord | None:
+        if self._frames is not None:
+            self._frames.flush()
+        for taken in self._taken:
+            taken.report.blobs_new, taken.report.bytes_stored = self._blobs.fresh(taken.absorbed.new_numbers)
+            taken.report.bytes_stored += self._blobs.fresh(taken.recipe.new_numbers)[1]
+        if self._options.dry_run:
+            self._place_all()
+            return None
+        written = {item.record.id: item for item in self._packer.finish()}
+        added = [taken for taken, place in zip(self._taken, self._place_all(), strict=True) if not place.unchanged]
+        needed = {pack for taken in added for pack in self._packs(taken)}
+        self._drop([pack for pack in written if pack not in needed])
+        if not added:
+            return None
+        manifest = self._manifest(added)
+        packs = [self._uploads.packs[pack] for pack in sorted(needed & self._uploads.packs.keys())]
+        record = self._vault.commit(lambda head: self._build(head, packs, manifest))
+        if record is not None:
+            self._uploads.leave(needed)
+        self._vault.index.add([written[pack].footer for pack in sorted(needed & written.keys())])
+        return record
+
+    def _packs(self, taken: _Taken) -> set[str]:
+        return self._blobs.packs(np.append(taken.absorbed.blob_numbers(), np.array(taken.recipe.numbers, np.int64)))
+
+    def _drop(self, packs: Sequence[str]) -> None:
+        """Take back packs of which nothing is needed: their archives failed.
+
+        Ids are never reused, and nobody else can have taken them up: they are off the journal before they go.
+        """
+        if self._uploads.leave(packs):
+            self._vault.store.delete([keys.pack_key(pack) for pack in packs])
+
+    def _manifest(self, added: Sequence[_Taken]) -> ManifestAdded:
+        builder = ManifestBuilder()
+        for taken in added:
+            taken.rows = builder.add(tables_of(taken.absorbed, taken.order, self._blobs, builder))
+        data = builder.finish()
+        footer = footer_bytes(data)
+        manifest_id = keys.new_id()
+        self._vault.store.create(keys.manifest_key(manifest_id), data)
+        digests = blake3(data).hexdigest(), blake3(data[-footer:]).hexdigest()
+        return ManifestAdded(manifest_id, len(data), footer, *digests)
+
+    def _build(self, head: Head, packs: Sequence[PackAdded], manifest: ManifestAdded) -> Entry | None:
+        archives = [
+            self._archive(taken, place, manifest)
+            for taken, place in zip(self._taken, self._place_all(), strict=True)
+            if not place.unchanged
+        ]
+        if not archives:
+            return None
+        # The run that was interrupted can have committed at its last moment: what is there is not added again.
+        there = self._vault.state.known("packs", [pack.id for pack in packs])
+        return replace(
+            self._entry, number=head.number + 1, previous=head.digest, archives=tuple(archives),
+            packs=tuple(pack for pack in packs if pack.id not in there), manifests=(manifest,),
+        )  # fmt: skip
+
+    def _archive(self, taken: _Taken, place: naming.Place, manifest: ManifestAdded) -> ArchiveAdded:
+        if taken.rows is None:
+            # It was unchanged when the manifest was made; its twin has been forgotten since: begin again.
+            raise DeadObjectsError("a version was forgotten while its copy came in.")
+        report, rows = taken.report, taken.rows
+        return ArchiveAdded(
+            place.sample, place.version, manifest.id, rows.first_group, rows.groups, rows.rows,
+            taken.content_id, taken.absorbed.layout_id, report.kind or "generic", report.members,
+            report.bytes_source, report.bytes_raw, report.blobs, report.blobs_new, report.bytes_stored,
+            asdict(taken.source), tuple(taken.absorbed.metadata.analyses), report.warnings,
+            tuple(sorted(self._packs(taken))), taken.absorbed.comment.hex(), recipe=taken.recipe.record(self._blobs),
+        )  # fmt: skip
+
+    # --- names ---------------------------------------------------------------------------------------------------
+
+    def _place_all(self) -> list[naming.Place]:
+        """Decide for the whole batch at the folded head, each archive beside those before it; tell the reports."""
+        places: list[naming.Place] = []
+        batch: list[Version] = []
+        for taken in self._taken:
+            newcomer = self._newcomer(taken, batch)
+            place = decide(self._vault, newcomer, batch)
+            report = taken.report
+            report.status = "unchanged" if place.unchanged else "added"
+            report.sample, report.version = place.sample, place.version
+            report.renamed_from = newcomer.wanted if place.sample != newcomer.wanted else None
+            report.duplicate_of = None if place.unchanged else self._twin(taken, batch)
+            places.append(place)
+            if not place.unchanged:
+                batch.append(self._provisional(taken, place))
+        return places
+
+    def _newcomer(self, taken: _Taken, batch: Sequence[Version]) -> naming.Newcomer:
+        in_batch = {version.name: other for version, other in zip(batch, self._added_before(taken), strict=True)}
+        met = taken.absorbed.arrays_met
+
+        def shares_array(version: Version) -> bool:
+            if not met:
+                return False
+            if version.name in in_batch:
+                return not met.isdisjoint(data_digests(in_batch[version.name].absorbed))
+            return any(row.digest in met for row in self._vault.rows_between(version, "data/", "data0"))
+
+        return naming.Newcomer(
+            self._known.wanted(taken.candidate), self._options.sample is not None, taken.content_id,
+            taken.absorbed.layout_id, taken.source, frozenset(taken.absorbed.metadata.analyses), shares_array,
+        )  # fmt: skip
+
+    def _added_before(self, taken: _Taken) -> Iterator[_Taken]:
+        for other in self._taken:
+            if other is taken:
+                return
+            if other.report.status == "added":
+                yield other
+
+    def _provisional(self, taken: _Taken, place: naming.Place) -> Version:
+        archive = ArchiveAdded(
+            place.sample, place.version, "", 0, 0, 0, taken.content_id, taken.absorbed.layout_id, "", 0, 0, 0, 0, 0, 0,
+            asdict(taken.source), tuple(taken.absorbed.metadata.analyses),
+        )  # fmt: skip
+        return Version(0, "", "live", archive)
+
+    def _twin(self, taken: _Taken, batch: Sequence[Version]) -> str | None:
+        same = self._vault.state.versions("status = 'live' AND v.content_id = ?", (taken.content_id,))
+        same += [version for version in batch if version.archive.content_id == taken.content_id]
+        return same[0].name if same else None

@@ -1,0 +1,83 @@
+"""What the lake holds already, told by the SHA-256 of a file: nothing is unpacked, and nothing heavy is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from sxeslake.ingest import naming
+from sxeslake.ingest import source as sources
+from sxeslake.ingest.finding import Candidate
+from sxeslake.ingest.report import ArchiveReport
+from sxeslake.model import Progress
+from sxeslake.vault.state import Version
+from sxeslake.vault.vault import Vault
+
+
+def decide(vault: Vault, newcomer: naming.Newcomer, batch: Sequence[Version] = ()) -> naming.Place:
+    """Name and version of an archive at the folded head, beside those that come with it."""
+
+    def versions_of(name: str) -> list[Version]:
+        return [*vault.state.versions("v.sample = ?", (name,)), *(v for v in batch if v.sample == name)]
+
+    def next_version(name: str) -> int:
+        newest = max((v.version for v in batch if v.sample == name), default=0)
+        return max(vault.state.next_version(name), newest + 1)
+
+    return naming.decide(newcomer, versions_of, next_version)
+
+
+class KnownFiles:
+    """Recognises files that are in the lake under their names."""
+
+    def __init__(self, vault: Vault, sample: str | None, progress: Progress | None) -> None:
+        self._vault, self._sample, self._progress = vault, sample, progress
+        self._sums: dict[tuple[Path, sources.Stamp], str] = {}  # of files that were asked for and are not known
+
+    def wanted(self, candidate: Candidate) -> str:
+        """The name that an archive would have."""
+        return self._sample or candidate.name
+
+    def report(self, candidate: Candidate) -> ArchiveReport | None:
+        """What to say of a file whose very bytes are in the lake under its name; None of any other.
+
+        InputError or OSError where the file cannot be read.
+        """
+        path = candidate.path
+        if path.is_dir():
+            return None
+        before = sources.stamp(path)
+        alike = self._vault.state.versions("status = 'live' AND v.bytes = ? AND v.sha256 IS NOT NULL", (before.size,))
+        if not alike:
+            return None
+        sha256 = self._sum(path, before)
+        same = [version for version in alike if version.archive.source.get("sha256") == sha256]
+        if not same:
+            return None
+        source = sources.describe_file(path, before, sha256)
+        known = same[0].archive
+        place = decide(
+            self._vault,
+            naming.Newcomer(self.wanted(candidate), self._sample is not None, known.content_id,
+                            known.layout_id, source, frozenset(known.analyses), lambda _: False),
+        )  # fmt: skip
+        if not place.unchanged:
+            return None
+        report = ArchiveReport(str(path), sample=place.sample, version=place.version)
+        report.status, report.kind, report.members = "unchanged", known.kind, known.members
+        report.bytes_source, report.bytes_raw = before.size, known.bytes_raw
+        report.blobs, report.warnings = known.blobs, known.warnings
+        return report
+
+    def _sum(self, path: Path, before: sources.Stamp) -> str:
+        found = self._sums.get((path, before))
+        if found is not None:
+            return found
+        if self._progress is not None:
+            self._progress.start(f"ingest {path.name}", before.size)
+        try:
+            found = self._sums[path, before] = sources.sha256_of(path)
+        finally:
+            if self._progress is not None:
+                self._progress.finish()
+        return found

@@ -1,0 +1,27 @@
+"""What an ingest is asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from sxeslake.model import Limits
+
+Mode = Literal["auto", "cheap", "always", "never"]
+"""Whether to seek recipes. auto: where it is quick and cheap; cheap: however long it takes; always: at any cost, with
+what resists kept as it is; never: not at all."""
+
+NO_LIMITS = Limits()  # of its own: the defaults
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What an ingest was asked for."""
+
+    sample: str | None = None
+    jobs: int | None = None
+    dry_run: bool = False
+    encoding: str | None = None
+    limits: Limits = NO_LIMITS
+    message: str | None = None
+    exact: Mode = "auto"
