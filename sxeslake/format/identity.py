@@ -7,11 +7,11 @@ from collections.abc import Iterable
 
 from blake3 import blake3
 
+from sxeslake.archive.columns import ABSENT
 from sxeslake.model import Digest, Member
 
 _CONTENT = struct.Struct("<cIQ")
 _LAYOUT = struct.Struct("<cIIQqqq")
-_ABSENT = -(2**63)
 
 
 def content_id(members: Iterable[tuple[Member, Digest]]) -> str:
@@ -20,35 +20,47 @@ def content_id(members: Iterable[tuple[Member, Digest]]) -> str:
     A member adds: `f` or `d`, u32 bytes of the path, u64 size, the path in UTF-8, its BLAKE3 (32 zero bytes for a
     folder). Members come sorted by the UTF-8 bytes of their path.
     """
+    return content_id_of((member.path, member.kind == "directory", member.size, digest) for member, digest in members)
+
+
+def content_id_of(members: Iterable[tuple[str, bool, int, Digest]]) -> str:
+    """`content_id` of path, whether it is a folder, size and BLAKE3: objects are dear where there are many."""
     hasher = blake3(b"sxeslake content 1\n")
-    for member, digest in members:
-        path = member.path.encode()
-        kind = b"d" if member.kind == "directory" else b"f"
-        hasher.update(_CONTENT.pack(kind, len(path), member.size) + path + digest)
+    for name, is_directory, size, digest in members:
+        path = name.encode()
+        hasher.update(_CONTENT.pack(b"d" if is_directory else b"f", len(path), size) + path + digest)
     return hasher.hexdigest()
 
 
 def layout_id(members: Iterable[Member]) -> str:
     """Everything else that a pull gives back: order, times, attributes, legacy names; members in archive order."""
-    hasher = blake3(b"sxeslake layout 1\n")
-    for member in members:
-        path, raw_name = member.path.encode(), member.raw_name or b""
-        kind = b"d" if member.kind == "directory" else b"f"
-        hasher.update(
-            _LAYOUT.pack(
-                kind,
-                len(path),
-                len(raw_name),
-                member.size,
-                _or_absent(member.modified_ns),
-                _or_absent(member.attributes),
-                _or_absent(member.dos_time),
-            )
-            + path
-            + raw_name
+    return layout_id_of(
+        (
+            member.path,
+            member.kind == "directory",
+            member.size,
+            _or_absent(member.modified_ns),
+            _or_absent(member.attributes),
+            _or_absent(member.dos_time),
+            member.raw_name,
         )
+        for member in members
+    )
+
+
+def layout_id_of(members: Iterable[tuple[str, bool, int, int, int, int, bytes | None]]) -> str:
+    """`layout_id` of path, whether it is a folder, size, time, attributes, DOS time and raw name.
+
+    A member adds: `f` or `d`, u32 bytes of the path and of the raw name, u64 size, i64 time, attributes and DOS time
+    (-2^63: not known), the path in UTF-8, the raw name.
+    """
+    hasher = blake3(b"sxeslake layout 1\n")
+    for name, is_directory, size, modified_ns, attributes, dos_time, raw_name in members:
+        path, raw = name.encode(), raw_name or b""
+        kind = b"d" if is_directory else b"f"
+        hasher.update(_LAYOUT.pack(kind, len(path), len(raw), size, modified_ns, attributes, dos_time) + path + raw)
     return hasher.hexdigest()
 
 
 def _or_absent(value: int | None) -> int:
-    return _ABSENT if value is None else value
+    return ABSENT if value is None else value

@@ -1,7 +1,7 @@
 """A manifest: the member tables of the archives of one commit, as Parquet.
 
-Rows of an archive are sorted by the UTF-8 bytes of their path and stand in row groups of their own, of at most
-`ROW_GROUP` rows: one member of 100,000 positions is found with the footer and one row group. Columns:
+Rows of an archive stand in row groups of their own, sorted by the UTF-8 bytes of their path within each; which group
+holds which rows says `rowgroups`: one member of 100,000 positions is found with the footer and one row group. Columns:
 
     path           string
     ordinal        uint32   place in the archive
@@ -29,8 +29,8 @@ import io
 import json
 import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple, cast
+from dataclasses import dataclass, replace
+from typing import Any, Literal, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -39,9 +39,9 @@ import pyarrow.parquet as pq
 
 from sxeslake.errors import DamagedLakeError, LimitExceededError
 from sxeslake.format.keys import check_id
+from sxeslake.format.rowgroups import ROW_GROUP, RowGroups, Runs
 from sxeslake.model import Digest, Member
 
-ROW_GROUP = 8192
 MAX_PACKS = 65_535  # of one manifest: `pack` is a u16
 CHUNK = struct.Struct("<32sIIIIII")
 NO_DIGEST = bytes(32)
@@ -115,11 +115,12 @@ class ManifestBuilder:
         self._buffer = io.BytesIO()
         self._writer: pq.ParquetWriter | None = None
         self._groups = 0
-        self._outlines: dict[str, object] = {}
+        self._outlines: list[dict[str, object]] = []
 
-    def outline(self, value: Mapping[str, object]) -> None:
-        """Say the outline of the archive whose rows come next; see `Manifest.outline`."""
-        self._outlines[str(self._groups)] = value
+    def outline(self, metadata: Mapping[str, object], runs: Runs) -> None:
+        """Say the outline of the archive whose rows come next; see `Manifest.outline`. Runs count from its groups."""
+        moved = replace(runs, group=self._groups + runs.group)
+        self._outlines.append({"first_group": self._groups, "metadata": metadata, **moved.dump()})
 
     def pack_index(self, pack_id: str) -> int:
         """The number under which rows name a pack."""
@@ -131,7 +132,7 @@ class ManifestBuilder:
         return number
 
     def add(self, tables: Iterable[pa.Table]) -> RowRange:
-        """Append one archive's rows: tables of `SCHEMA`, a row group each, sorted by path."""
+        """Append one archive's rows: tables of `SCHEMA`, a row group each, as `rowgroups.arranged` has them."""
         if self._writer is None:
             self._writer = _writer(self._buffer)
         first, rows = self._groups, 0
@@ -159,6 +160,7 @@ def _with_listed(table: pa.Table) -> pa.Table:
 
 
 def _writer(buffer: io.BytesIO) -> pq.ParquetWriter:
+    """Deltas only where numbers follow each other: zstd makes less of packed bits than of plain numbers."""
     few_values = ["directory", "attributes", "pack"]
     return pq.ParquetWriter(
         buffer,
@@ -169,12 +171,6 @@ def _writer(buffer: io.BytesIO) -> pq.ParquetWriter:
         column_encoding={
             "path": "DELTA_BYTE_ARRAY",
             "ordinal": "DELTA_BINARY_PACKED",
-            "size": "DELTA_BINARY_PACKED",
-            "modified_ns": "DELTA_BINARY_PACKED",
-            "dos_time": "DELTA_BINARY_PACKED",
-            "frame_offset": "DELTA_BINARY_PACKED",
-            "frame_length": "DELTA_BINARY_PACKED",
-            "blob_offset": "DELTA_BINARY_PACKED",
             "listed_in": "DELTA_BINARY_PACKED",
             "listed_at": "DELTA_BINARY_PACKED",
         },
@@ -237,7 +233,8 @@ class Manifest:
             raw = cast("dict[bytes, bytes]", self._meta.metadata or {})
             said = json.loads(raw[_META_KEY])
             self.packs = [check_id(pack) for pack in said["packs"]]
-            self._outlines = dict(said.get("outlines", {}).items())
+            self._outlines = {int(each["first_group"]): each for each in _outlines(said)}
+            self._runs = {first: _runs(each) for first, each in self._outlines.items() if "names" in each}
             fields = list(self._meta.schema.to_arrow_schema())
         if fields[: len(SCHEMA)] != list(SCHEMA):  # columns behind them are a later version's
             raise DamagedLakeError("a manifest's columns are not those of the format.", where=manifest_id)
@@ -248,7 +245,15 @@ class Manifest:
         Then `listed_in` and `listed_at` of the first row of a position's folder say which analysis lists it, and where.
         """
         there = all(name in self._meta.schema.names for name in LISTED.names)
-        return self._outlines.get(str(where.first_group)) if there else None
+        return self._outlines.get(where.first_group, {}).get("metadata") if there else None
+
+    def row_groups(self, where: RowRange) -> RowGroups:
+        """Finds the row groups of an archive that can hold some paths."""
+        groups = range(where.first_group, where.first_group + where.groups)
+        runs = self._runs.get(where.first_group) if self.outline(where) is not None else None
+        if runs is not None and not groups.start <= runs.group <= groups.stop - len(runs.starts):
+            raise DamagedLakeError("a manifest's runs lie outside of their archive.", where=self.manifest_id)
+        return RowGroups(groups.start, [self.bounds(group) for group in groups], runs)
 
     def group_bytes(self, group: int) -> tuple[int, int]:
         """Where a row group's bytes begin and end."""
@@ -272,16 +277,6 @@ class Manifest:
             statistics = self._meta.row_group(group).column(0).statistics
             return str(statistics.min), str(statistics.max)
 
-    def groups_with(self, where: RowRange, first: str, last: str) -> list[int]:
-        """The row groups of an archive that can hold paths from `first` to `last`, both included."""
-        low, high = first.encode(), last.encode()
-        found = []
-        for group in range(where.first_group, where.first_group + where.groups):
-            start, end = self.bounds(group)
-            if start.encode() <= high and low <= end.encode():
-                found.append(group)
-        return found
-
     def table(self, groups: Sequence[int], runs: Sequence[tuple[int, bytes]], *, listed: bool = False) -> pa.Table:
         """The rows of some row groups, of which `runs` holds the bytes; with `listed`, those columns too."""
         names = [*SCHEMA.names, *LISTED.names] if listed else SCHEMA.names
@@ -295,12 +290,11 @@ class Manifest:
             )
             return file.read_row_groups(list(groups), columns=names, use_threads=False)
 
-    def rows(self, table: pa.Table, *, by_path: bool = True) -> Iterator[Row]:
-        """Rows as objects, by path or in archive order; for tables of any length, built on demand."""
-        order = None if by_path else np.argsort(table["ordinal"].to_numpy(), kind="stable")
-        step = ROW_GROUP
-        for start in range(0, table.num_rows, step):
-            part = table.slice(start, step) if order is None else table.take(pa.array(order[start : start + step]))
+    def rows(self, table: pa.Table, by: Literal["path", "archive"] | None = None) -> Iterator[Row]:
+        """Rows as objects: as the table has them, by path, or in archive order; built on demand."""
+        order = None if by is None else _order(table, by)
+        for start in range(0, table.num_rows, ROW_GROUP):
+            part = table.slice(start, ROW_GROUP) if order is None else table.take(order[start : start + ROW_GROUP])
             with _as_damage(self.manifest_id):  # a path that is no UTF-8
                 columns = {name: part[name].to_pylist() for name in SCHEMA.names}
             for values in zip(*columns.values(), strict=True):
@@ -337,6 +331,30 @@ class Manifest:
         if number >= len(self.packs):
             raise DamagedLakeError("a manifest names a pack that it does not list.", where=self.manifest_id)
         return self.packs[number]
+
+
+def _outlines(said: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """The outlines of a manifest's archives; older ones have them by number and without runs: all rows are by path."""
+    found = said.get("outlines", [])
+    if isinstance(found, dict):
+        return [{"first_group": int(first), "metadata": metadata} for first, metadata in found.items()]
+    return cast("Sequence[Mapping[str, Any]]", found)
+
+
+def _runs(outline: Mapping[str, Any]) -> Runs:
+    runs = Runs.load(outline)
+    if len(runs.lists) != len(outline["metadata"]["analyses"]):
+        raise ValueError("an outline has other analyses than its lists")
+    return runs
+
+
+def _order(table: pa.Table, by: Literal["path", "archive"]) -> pa.Array | None:
+    """The places of rows in an order; None where they stand in it."""
+    import pyarrow.compute as pc  # noqa: PLC0415 - 50 ms of start-up that most commands need not wait for
+
+    order = pc.sort_indices(table["path" if by == "path" else "ordinal"])
+    steps = order.to_numpy()
+    return None if bool(np.all(steps == np.arange(len(steps)))) else order
 
 
 class _as_damage:  # noqa: N801 — reads as a word in a `with`

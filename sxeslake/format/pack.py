@@ -14,7 +14,7 @@ one blob in one footer (hints and the blob index do that), and so a blob costs i
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -69,13 +69,20 @@ def header(pack_id: str) -> bytes:
 
 
 def footer(
-    pack_id: str, digests: list[bytes], frame_lengths: list[int], frame_blobs: list[int], sizes: list[int]
+    pack_id: str,
+    digests: Sequence[bytes] | bytearray,
+    frame_lengths: Sequence[int],
+    frame_blobs: Sequence[int],
+    sizes: Sequence[int],
 ) -> bytes:
-    """The last bytes of a pack whose frames stand one after the other behind its header."""
+    """The last bytes of a pack whose frames stand one after the other behind its header.
+
+    `digests` one by one, or all in one.
+    """
     columns = [np.asarray(column, dtype="<u4").tobytes() for column in (frame_lengths, frame_blobs, sizes)]
     table = zstandard.compress(b"".join(columns), 9)
-    hashes = b"".join(digests)
-    fields = struct.pack("<IIIQ", len(frame_lengths), len(digests), len(table), HEADER_BYTES + sum(frame_lengths))
+    hashes = bytes(digests) if isinstance(digests, bytearray) else b"".join(digests)
+    fields = struct.pack("<IIIQ", len(frame_lengths), len(sizes), len(table), HEADER_BYTES + sum(frame_lengths))
     return b"".join((hashes, table, fields, _digest(pack_id, hashes, table, fields), END_MAGIC))
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
 
-from sxeslake.format.manifest import CHUNK, ROW_GROUP, SCHEMA, Blob, Hint, ManifestBuilder, Row
+from sxeslake.archive.sxes.listing import Listing, Place
+from sxeslake.format.manifest import CHUNK, LISTED, SCHEMA, Blob, Hint, ManifestBuilder, Row
+from sxeslake.format.rowgroups import arranged, position_of
 
 HintOf = Callable[[Blob], Hint | None]
 _NOWHERE = (None, None, None, None)
@@ -18,10 +20,32 @@ def by_path(rows: Sequence[Row]) -> list[Row]:
     return sorted(rows, key=lambda row: row.member.path.encode())
 
 
-def tables_of(rows: Sequence[Row], hint_of: HintOf, manifest: ManifestBuilder) -> Iterator[pa.Table]:
-    """One archive's rows, sorted by path, a row group at a time. A blob without a hint is looked up by its readers."""
-    for start in range(0, len(rows), ROW_GROUP):
-        yield _table(rows[start : start + ROW_GROUP], hint_of, manifest)
+def tables_of(
+    rows: Sequence[Row], hint_of: HintOf, manifest: ManifestBuilder, listing: Listing | None
+) -> Iterator[pa.Table]:
+    """One archive's rows, which are sorted by path, a row group at a time; `listing`: of a large group.
+
+    A blob without a hint is looked up by its readers.
+    """
+    groups, runs = arranged([row.member.path for row in rows], listing)
+    if listing is not None and runs is not None:
+        manifest.outline(listing.outline, runs)
+    for group in groups:
+        table = _table([rows[at] for at in group], hint_of, manifest)
+        yield table if listing is None or runs is None else with_places(table, listing.places)
+
+
+def with_places(table: pa.Table, places: Mapping[str, Place]) -> pa.Table:
+    """The rows of a group with the place of each position beside the first row of its folder."""
+    listed: list[Place | None] = []
+    last: str | None = None
+    for path in table["path"].to_pylist():
+        uuid = position_of(path)
+        listed.append(places.get(uuid) if uuid is not None and uuid != last else None)
+        last = uuid
+    for at, field in enumerate(LISTED):
+        table = table.append_column(field, pa.array([place and place[at] for place in listed], field.type))
+    return table
 
 
 def _table(rows: Sequence[Row], hint_of: HintOf, manifest: ManifestBuilder) -> pa.Table:

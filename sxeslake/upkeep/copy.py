@@ -20,7 +20,9 @@ from sxeslake.upkeep.digests import among, keys_of, needed_by
 from sxeslake.upkeep.gc_rewrite import rewrite
 from sxeslake.upkeep.report import Copied, CopyReport
 from sxeslake.vault.commit import blank_entry
-from sxeslake.vault.frames import FrameMaker, NewBlob
+from sxeslake.vault.frames import FrameMaker
+from sxeslake.vault.holding import NewBlob
+from sxeslake.vault.listings import listing_of
 from sxeslake.vault.packing import Packer, Written
 from sxeslake.vault.recipes import RECIPE_PATH, as_record, recipe_blobs
 from sxeslake.vault.state import Head, LogRecord, Version
@@ -239,7 +241,8 @@ class _Batch:
                 more = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
                 self._failed[version.name] = f"the source has lost the content of {lost[0]}{more}."
                 continue
-            rows[version.name] = version, builder.add(tables_of(table, _hints(found), builder))
+            listing = listing_of(self._source.blobs, table, lambda blob: blob.hint)
+            rows[version.name] = version, builder.add(tables_of(table, _hints(found), builder, listing))
             needs[version.name] = {blob.hint.pack for blob in found.values() if blob.hint is not None}
             needs[version.name] |= self._place_recipe(version, made)
         if not rows:

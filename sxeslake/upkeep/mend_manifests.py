@@ -13,6 +13,7 @@ from sxeslake.format.manifest import Blob, Hint, Manifest, ManifestBuilder, Row,
 from sxeslake.format.rows import tables_of
 from sxeslake.model import Digest
 from sxeslake.upkeep.offers import ids_of
+from sxeslake.vault.listings import listing_of
 from sxeslake.vault.recipes import recipe_digests
 from sxeslake.vault.state import Version
 from sxeslake.vault.vault import Vault
@@ -34,7 +35,7 @@ def salvaged(vault: Vault, manifest_id: str, versions: Sequence[Version]) -> Fou
         where = vault.manifests.range_of(version)
         try:
             table = manifest.table(range(where.first_group, where.first_group + where.groups), [(0, data)])
-            rows = list(manifest.rows(table))
+            rows = list(manifest.rows(table, "path"))
         except DamagedLakeError:
             continue
         if is_of(version, rows):
@@ -48,7 +49,7 @@ def content_of(vault: Vault, record: ManifestAdded, archive: ArchiveAdded) -> tu
         data = vault.store.get(keys.manifest_key(record.id))
         manifest = Manifest(record.id, len(data), data[len(data) - record.footer_bytes :])
         groups = range(archive.first_group, archive.first_group + archive.groups)
-        return _ids(list(manifest.rows(manifest.table(groups, [(0, data)]))))
+        return _ids(list(manifest.rows(manifest.table(groups, [(0, data)]), "path")))
     except (DamagedLakeError, ObjectNotFoundError):
         return None
 
@@ -89,7 +90,8 @@ class NewManifest:
 
         for digest in recipe:
             hint_of(Blob(digest, 0, None))
-        where = self._builder.add(tables_of(rows, hint_of, self._builder))
+        listing = listing_of(self._vault.blobs, rows, hint_of)
+        where = self._builder.add(tables_of(rows, hint_of, self._builder, listing))
         self.moved.append(
             Moved(
                 version.sample,

@@ -19,7 +19,8 @@ from sxeslake.upkeep.findings import Findings, PackFinding
 from sxeslake.upkeep.gc_rewrite import rewrite
 from sxeslake.upkeep.offers import Spool
 from sxeslake.upkeep.verify_packs import blobs_in, check_frame
-from sxeslake.vault.frames import FrameMaker, NewBlob
+from sxeslake.vault.frames import FrameMaker
+from sxeslake.vault.holding import NewBlob
 from sxeslake.vault.packing import Packer, Written
 from sxeslake.vault.vault import Vault
 

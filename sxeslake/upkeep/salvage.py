@@ -350,6 +350,7 @@ class Lake:
             rows: list[dict[str, Any]] = file.read_row_groups(list(groups)).to_pylist() if groups else []
         except (OSError, ValueError, KeyError, TypeError, IndexError, pa.ArrowException) as error:
             raise Damage(f"{key}: {error}") from error
+        rows.sort(key=lambda row: row["path"].encode())  # large groups stand as their positions are listed
         hasher = blake3(b"sxeslake content 1\n")
         for row in rows:
             path = row["path"].encode()

@@ -101,7 +101,7 @@ class Verifier:
         where = self._vault.manifests.range_of(version)
         try:
             table = manifest.table(range(where.first_group, where.first_group + where.groups), [(0, data)])
-            rows = ((row.member, row.digest) for row in manifest.rows(table))
+            rows = ((row.member, row.digest) for row in manifest.rows(table, "path"))
             if identity.content_id(rows) != version.archive.content_id:
                 raise DamagedLakeError("its rows do not give the content id of the log")
         except DamagedLakeError as error:

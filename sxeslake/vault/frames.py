@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -10,21 +10,15 @@ from sxeslake import codecs
 from sxeslake.archive.parallel import OrderedPool
 from sxeslake.format import frame
 from sxeslake.format.manifest import Hint
-from sxeslake.model import MIB, Digest
-from sxeslake.vault.kinds import ALONE_BYTES, FOLLOWS, FRAME_BYTES, Kind, kind_of
+from sxeslake.format.rowgroups import position_and_name
+from sxeslake.model import MIB
+from sxeslake.vault.holding import Held, NewBlob
+from sxeslake.vault.kinds import ALONE_BYTES, FOLLOWS, FRAME_BYTES, HELD_BYTES, HELD_FRAME_BYTES, Kind, kind_of
 from sxeslake.vault.packing import Packer
 
 _PENDING_BYTES = 16 * MIB  # of groups that wait for company: a generic archive can have hundreds of kinds
 _MAX_GROUP = 4096  # blobs in a frame
 _MAX_FOLLOWERS = 256  # in an archive in which like members lie beside like
-
-
-class NewBlob(NamedTuple):
-    """A blob that the lake lacks: its number in this run, address and bytes."""
-
-    number: int
-    digest: Digest
-    data: bytes
 
 
 @dataclass(slots=True)
@@ -60,6 +54,7 @@ class FrameMaker:
         self._groups: dict[Kind, _Group] = {}
         self._waiting = 0
         self._followers: dict[str, _Follower] = {}
+        self._held: Held | None = None
         self._pool: OrderedPool[_Encoded] = OrderedPool(self._place, threads=threads)
 
     def add(self, path: str, blob: NewBlob) -> None:
@@ -74,22 +69,48 @@ class FrameMaker:
             return
         follower = self._followers.get(folder)
         if follower is not None and FOLLOWS[follower.name][0] == name:
+            if self._held is not None and len(blob.data) < HELD_BYTES:
+                self._release(folder)
+                self._add(path, blob)
+                return
             del self._followers[folder]
             self._pool.submit(self._encode, kind_of(path, len(blob.data)), [blob, follower.blob], follower.name)
             return
-        self._add(kind_of(path, len(blob.data)), blob)
+        self._add(path, blob)
+
+    def hold(self) -> None:
+        """From here on the small files of positions wait: a large group will say how it lists them."""
+        self._held = Held()
+
+    def release(self, order: Iterable[str] = ()) -> None:
+        """Frame what waits, by the order of its positions: who reads some neighbours will read few frames."""
+        if self._held is None:
+            return
+        for folder in list(self._followers):
+            self._release(folder)
+        held, self._held = self._held, None
+        for name, blob in held.take(order):
+            self._share(kind_of(f"data/-/{name}", len(blob.data)), blob, HELD_FRAME_BYTES)
+        held.close()
 
     def _release(self, folder: str) -> None:
         """The member that this one follows from is not new, or not there: on its own, then."""
         follower = self._followers.pop(folder)
-        self._add(kind_of(follower.path, len(follower.blob.data)), follower.blob)
+        self._add(follower.path, follower.blob)
 
-    def _add(self, kind: Kind, blob: NewBlob) -> None:
-        if len(blob.data) >= ALONE_BYTES:
-            self._pool.submit(self._encode, kind, [blob])
-            return
+    def _add(self, path: str, blob: NewBlob) -> None:
+        size = len(blob.data)
+        position, name = (None, "") if self._held is None else position_and_name(path)
+        if self._held is not None and position is not None and size < HELD_BYTES and not self._held.is_full:
+            self._held.add(position, name, blob)
+        elif size >= ALONE_BYTES or (position is not None and size >= HELD_BYTES):
+            self._pool.submit(self._encode, kind_of(path, size), [blob])
+        else:
+            self._share(kind_of(path, size), blob, FRAME_BYTES)
+
+    def _share(self, kind: Kind, blob: NewBlob, most: int) -> None:
         group = self._groups.setdefault(kind, _Group())
-        if group.size + len(blob.data) > FRAME_BYTES or len(group.blobs) >= _MAX_GROUP:
+        if group.size + len(blob.data) > most or len(group.blobs) >= _MAX_GROUP:
             self._flush(kind)
             group = self._groups.setdefault(kind, _Group())
         group.blobs.append(blob)
@@ -109,6 +130,8 @@ class FrameMaker:
     def close(self) -> None:
         """Stop the threads."""
         self._pool.abort()
+        if self._held is not None:
+            self._held.close()
 
     def _flush(self, kind: Kind) -> None:
         group = self._groups.pop(kind)

@@ -10,6 +10,8 @@ PackKind = Literal["json", "array"]
 
 ALONE_BYTES = 64 * KIB  # a blob of this size is a frame of its own
 FRAME_BYTES = 256 * KIB  # smaller ones share a frame up to this size: what reading one of them costs
+HELD_BYTES = 16 * KIB  # of a large group: files of positions below this share frames as positions are listed …
+HELD_FRAME_BYTES = 64 * KIB  # … of this size: who reads in another order decodes each of them many times
 _TAIL_CHARS = 16
 
 

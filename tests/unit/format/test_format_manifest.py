@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -15,7 +15,6 @@ from sxeslake.errors import DamagedLakeError, LimitExceededError
 from sxeslake.format.manifest import (
     CHUNK,
     NO_DIGEST,
-    ROW_GROUP,
     SCHEMA,
     Manifest,
     ManifestBuilder,
@@ -24,6 +23,7 @@ from sxeslake.format.manifest import (
     SparseFile,
     footer_bytes,
 )
+from sxeslake.format.rowgroups import ROW_GROUP
 
 ID = "ab" * 16
 PACKS = ["0" * 32, "1" * 32]
@@ -74,11 +74,11 @@ def opened(data: bytes) -> Manifest:
     return Manifest(ID, len(data), data[-footer_bytes(data) :])
 
 
-def rows_of(data: bytes, where: RowRange, *, by_path: bool = True) -> list[Row]:
+def rows_of(data: bytes, where: RowRange, by: Literal["path", "archive"] | None = None) -> list[Row]:
     manifest = opened(data)
     groups = range(where.first_group, where.first_group + where.groups)
     runs = [(start, data[start:end]) for start, end in map(manifest.group_bytes, groups)]
-    return list(manifest.rows(manifest.table(groups, runs), by_path=by_path))
+    return list(manifest.rows(manifest.table(groups, runs), by))
 
 
 def foreign(schema: pa.Schema, rows: list[dict[str, Any]], packs: object = PACKS) -> bytes:
@@ -94,7 +94,7 @@ def test_rows_come_back_by_path_and_in_archive_order() -> None:
     data, (where,) = built([row("a", 2), row("b", 0, **times), folder("c", 1)])
     found = rows_of(data, where)
     assert [one.member.path for one in found] == ["a", "b", "c"]
-    assert [one.member.path for one in rows_of(data, where, by_path=False)] == ["b", "c", "a"]
+    assert [one.member.path for one in rows_of(data, where, "archive")] == ["b", "c", "a"]
     member = found[1].member
     assert (member.modified_ns, member.dos_time, member.attributes, member.raw_name) == tuple(times.values())
     assert found[0].blobs[0].hint == (PACKS[0], 24, 90, 6)
@@ -133,19 +133,20 @@ def test_archives_stand_in_row_groups_of_their_own() -> None:
 def test_one_path_needs_one_row_group() -> None:
     many = [row(f"data/{number:06}/xes.data", number) for number in range(3 * ROW_GROUP)]
     data, (where,) = built(many)
-    manifest = opened(data)
+    finder = opened(data).row_groups(where)
     for number, group in ((0, 0), (ROW_GROUP - 1, 0), (ROW_GROUP, 1), (3 * ROW_GROUP - 1, 2)):
         path = many[number]["path"]
-        assert manifest.groups_with(where, path, path) == [group]
-    assert manifest.groups_with(where, "data/", "data/\U0010ffff") == [0, 1, 2]
-    assert manifest.groups_with(where, "e", "f") == []
+        assert finder.at([path]) == finder.between(path, path) == finder.beginning(path) == [group]
+    assert finder.beginning("data/") == finder.between("data/", "data/\U0010ffff") == [0, 1, 2]
+    assert finder.holding(["data"]) == [0, 1, 2]
+    assert (finder.at(["data"]), finder.between("e", "f")) == ([], [])
 
 
 def test_paths_are_found_by_their_bytes_not_by_their_length() -> None:
     paths = sorted(("Größe/日本.txt", "\U0001f52c", "～", "z" * 300, "z" * 300 + "a"), key=str.encode)
     data, (where,) = built([row(path, number) for number, path in enumerate(paths)])
     for path in paths:
-        assert opened(data).groups_with(where, path, path) == [0]
+        assert opened(data).row_groups(where).at([path]) == [0]
 
 
 def test_a_sparse_file_is_zeros_where_nothing_is() -> None:

@@ -31,7 +31,7 @@ ROWS = [
 
 def written(hints: dict[bytes, Hint]) -> list[Row]:
     builder = ManifestBuilder()
-    builder.add(tables_of(by_path(ROWS), lambda item: hints.get(item.digest), builder))
+    builder.add(tables_of(by_path(ROWS), lambda item: hints.get(item.digest), builder, None))
     data = builder.finish()
     manifest = Manifest("c" * 32, len(data), data[-footer_bytes(data) :])
     return list(manifest.rows(manifest.table([0], [(0, data)])))

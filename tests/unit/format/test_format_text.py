@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import struct
+from dataclasses import replace
 from importlib import resources
 
 import pytest
@@ -11,9 +12,14 @@ import zstandard
 from blake3 import blake3
 
 from sxeslake import codecs
-from sxeslake.format import frame, identity, keys, logentry, manifest, pack
+from sxeslake.archive.sxes import listing
+from sxeslake.archive.sxes.listing import Listing, Place
+from sxeslake.codecs.zstd import Zstd
+from sxeslake.format import frame, identity, keys, logentry, manifest, pack, rowgroups
 from sxeslake.format.lakefile import FORMAT
+from sxeslake.format.rowgroups import Runs
 from sxeslake.model import Member
+from sxeslake.vault import kinds
 
 TEXT = resources.files("sxeslake").joinpath("FORMAT.md").read_text(encoding="utf-8")
 PACK_ID = "00112233445566778899aabbccddeeff"
@@ -45,6 +51,20 @@ def test_the_payload_is_that_of_the_pipeline() -> None:
     assert struct.unpack("<4H4h", payload) == (1000, 2000, 1001, 2003, 2, -2, -1, 1)
     assert codecs.decode(pipeline, payload, len(raw)) == raw
     assert codecs.encode(codecs.Pipeline.parse(pipeline), raw) == payload
+
+
+def test_the_names_of_runs_are_written_so() -> None:
+    runs = Runs((3,), 7, (0, 2), Zstd(3).encode(octets("names")))
+    assert [runs.groups_of([name]) for name in ("b6b1", "5e0c", "ffa2", "other")] == [{7}, {7}, {8}, set()]
+    groups, made = rowgroups.arranged(*two_runs())
+    assert (len(groups), made) == (2, replace(runs, group=0, packed=Zstd(19).encode(octets("names"))))
+
+
+def two_runs() -> tuple[list[str], Listing]:
+    """So many members that two positions of three fill a row group."""
+    paths = sorted(f"data/{name}/{number:04}" for name in ("b6b1", "5e0c", "ffa2") for number in range(1024))
+    places = {name: Place(0, number) for number, name in enumerate(("b6b1", "5e0c", "ffa2"))}
+    return paths, Listing({"analyses": [{}]}, places)
 
 
 def test_the_pack_is_read() -> None:
@@ -120,7 +140,14 @@ def test_limits_are_those_of_the_code() -> None:
     for words in (
         f"at most {frame.MAX_RAW_BYTES:,}",
         f"1 to {frame.MAX_BLOBS:,}",
-        f"at most {manifest.ROW_GROUP:,} rows",
+        f"at most {rowgroups.ROW_GROUP:,} rows",
+        f"at most {rowgroups.RUN_ROWS:,} rows",
+        f"has more than {rowgroups.ROW_GROUP:,} members",
+        f"lists fewer than {listing.LEAST_POSITIONS:,}",
+        f"{listing.MOST_OUTLINE_BYTES // 1024} KiB",
+        f"the high {rowgroups.CODE_BITS} bits",
+        f"from {kinds.HELD_BYTES // 1024} KiB on have their own",
+        f"frames of up to {kinds.HELD_FRAME_BYTES // 1024} KiB in the order",
         f"at most {manifest.MAX_PACKS:,}",
     ):
         assert words in TEXT, words
