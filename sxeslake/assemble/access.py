@@ -1,16 +1,19 @@
 """The verbs of a lake that open single files of it, and keep a folder up to date: what `Lake` inherits.
 
 lake.files("ti-grains@2").read("data/5/qlw.data", 0, 1024)
+dict(lake.read_many("ti-grains@2", ["data/5/info.json", "data/5/qlw.data"]))
 lake.locate("2019/map@2/data/5/qlw.data")
 lake.sync("ti-grains", "unpacked/")
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from sxeslake.errors import UsageError
 from sxeslake.vault import refs
 
 if TYPE_CHECKING:
@@ -39,6 +42,13 @@ class FileVerbs:
     def files(self, ref: str) -> VersionFiles:
         """The files of a version, to list and to read in parts. SampleNotFoundError for a name that is not there."""
         return self._files_of(refs.find(self._vault.state, ref))
+
+    def read_many(self, ref: str, members: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+        """Several members of a version, found and fetched together: pairs of path and bytes, in the order asked.
+
+        MemberNotFoundError, before anything is fetched, where one is not there.
+        """
+        return self.files(ref).read_many(members)
 
     def locate(self, path: str) -> Located | None:
         """`2019/map@2/data/5/qlw.data` → that version and `data/5/qlw.data`; None where no name fits.
@@ -77,6 +87,8 @@ class FileVerbs:
         """
         from sxeslake.assemble.sync import Sync  # noqa: PLC0415 - start-up time, as below
 
+        if not str(folder).strip():  # an unset variable: it would be the current folder
+            raise UsageError("no folder was named.", hint="The current one is called `.`.")
         return Sync(delete, dry_run, progress).run(self._vault, refs.find(self._vault.state, ref), Path(folder))
 
     @cached_property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -18,6 +18,7 @@ from sxeslake.errors import UnsafeNameError
 from sxeslake.format.manifest import Row
 from sxeslake.model import ArchiveKind, Member, Progress
 from sxeslake.vault.contents import contents
+from sxeslake.vault.state import Version
 from sxeslake.vault.vault import Vault
 
 
@@ -52,6 +53,17 @@ class Part:
                 yield self.path(path), folder
 
 
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """A version that something of goes into a new archive: what is said of it concerns that archive, too.
+
+    `place("position", uuid)` is the UUID that a position or an analysis has there; None where it is not in it.
+    """
+
+    version: Version
+    place: Callable[[str, str], str | None]
+
+
 @dataclass(frozen=True)
 class Assembly:
     """All that goes into the new archive. `made` replaces the members of its paths; `metadata.json` goes first."""
@@ -62,8 +74,13 @@ class Assembly:
     made: Mapping[str, Made] = field(default_factory=dict)
     positions: int = 0
     analyses: int = 0
-    samples: Sequence[str] = ()  # `name@version`
+    carried: Sequence[Carried] = ()
     warnings: Sequence[str] = ()
+
+    @property
+    def samples(self) -> list[str]:
+        """The versions that it comes from: `ti-grains@2`."""
+        return [each.version.name for each in self.carried]
 
     @cached_property
     def members(self) -> int:

@@ -26,7 +26,7 @@ def copied_parts(
     parts: list[Part] = []
     warnings: list[str] = []
     for number, share in enumerate(shares):
-        needed = _shared_of(number, share, kept)
+        needed = _shared_of(number, shares, kept)
         taken: list[int] = []
         columns = (share.table[name].to_pylist() for name in ("path", "blake3", "directory"))
         for at, (path, digest, is_folder) in enumerate(zip(*columns, strict=True)):
@@ -48,7 +48,7 @@ def copied_parts(
 def _new_path(
     number: int, path: str, shares: Sequence[Share], kept: Mapping[str, Kept], needed: set[str] | None
 ) -> str | None:
-    """Where a file stands in the new group; None where an equal item has it already, or nothing needs it."""
+    """Where a file stands in the new group; None where an equal item before it has one, or nothing needs it."""
     root, _, rest = path.partition("/")
     if root in _SHARED:
         return path if needed is None or path in needed else None
@@ -59,20 +59,23 @@ def _new_path(
     new = kept[root].uuids.get(origin)
     if new is None:
         return None
-    first = kept[root].origins[new][0]
-    if origin != first and name in shares[first.share].folders[f"{root}/{first.uuid}"]:
-        return None
-    return f"{root}/{new}/{name}"
+    return f"{root}/{new}/{name}" if origin == _giver(shares, kept, root, new, name) else None
 
 
-def _shared_of(number: int, share: Share, kept: Mapping[str, Kept]) -> set[str] | None:
+def _giver(shares: Sequence[Share], kept: Mapping[str, Kept], root: str, uuid: str, name: str) -> Origin | None:
+    """Which of the equal items a file is taken from: the first that has it."""
+    origins = kept[root].origins[uuid]
+    return next((each for each in origins if name in shares[each.share].folders[f"{root}/{each.uuid}"]), None)
+
+
+def _shared_of(number: int, shares: Sequence[Share], kept: Mapping[str, Kept]) -> set[str] | None:
     """The shared files of items whose own words go into the new group; None is all: who needs them is unreadable."""
     needed: set[str] = set()
-    for path, document in share.infos.items():
+    for path, document in shares[number].infos.items():
         root, uuid, _ = path.split("/", 2)
         origin = Origin(number, uuid)
         new = kept[root].uuids.get(origin)
-        if new is None or kept[root].origins[new][0] != origin:
+        if new is None or _giver(shares, kept, root, new, layout.INFO) != origin:
             continue
         if document.raw and not document.fields:
             return None

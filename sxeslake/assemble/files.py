@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_left
-from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 
 import pyarrow as pa
 
+from sxeslake.assemble.memberrows import KEEP_ROWS, Group, MemberRows
 from sxeslake.assemble.virtual import VirtualZip
 from sxeslake.errors import MemberNotFoundError
 from sxeslake.format.manifest import Row
+from sxeslake.format.rowgroups import AFTER_ALL
 from sxeslake.model import MemberKind
 from sxeslake.vault.ranges import slices_of
 from sxeslake.vault.state import Version
 from sxeslake.vault.vault import Vault
 
-_LAST = "\U0010ffff"  # behind every path that begins so
-_KEEP_GROUPS = 8  # some 65,000 rows as columns: neighbours are asked for next
 _GROUPS_AT_ONCE = 4  # of those that are walked through
+_FILES_AT_ONCE = 256  # of those that are read together
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,26 +36,14 @@ class FileInfo:
     blake3: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Group:
-    """A row group, by path."""
-
-    table: pa.Table
-    paths: list[str]
-
-
 class VersionFiles:
     """The files of one version. What is read stays this version, whatever is committed meanwhile."""
 
     def __init__(self, vault: Vault, version: Version) -> None:
         self.version = version
         self._vault = vault
-        self._manifest = vault.manifests.open(version.archive.manifest)
-        where = vault.manifests.range_of(version)
-        self._numbers = range(where.first_group, where.first_group + where.groups)
-        self._lasts = [self._manifest.bounds(number)[1] for number in self._numbers]
-        self._groups: OrderedDict[int, _Group] = OrderedDict()
-        self._lock, self._zip_lock = threading.Lock(), threading.Lock()
+        self._rows = MemberRows(vault, version, keep_rows=KEEP_ROWS)
+        self._zip_lock = threading.Lock()
 
     @property
     def name(self) -> str:
@@ -76,46 +64,46 @@ class VersionFiles:
         """A file or folder; None where there is neither. "" is the archive itself."""
         if not path:
             return FileInfo("", "directory", 0)
-        found = next(self._from(path), None)
-        if found is not None and found[0].paths[found[1]] == path:
-            return next(_infos(found[0].table.slice(found[1], 1)))
-        below = next(self._from(path + "/"), None)
-        is_folder = below is not None and below[0].paths[below[1]].startswith(path + "/")
-        return FileInfo(path, "directory", 0) if is_folder else None
+        with self._vault.reading(self.version):
+            for table, _ in self._rows.at([path]):
+                return next(_infos(table))
+        return FileInfo(path, "directory", 0) if self._is_folder(path + "/") else None
+
+    def _is_folder(self, prefix: str) -> bool:
+        """Whether any path begins so; most often a row group's first or last path tells."""
+        finder = self._rows.finder
+        numbers = finder.beginning(prefix)
+        if any(end.startswith(prefix) for number in numbers for end in finder.bounds(number)):
+            return True
+        return any(len(group.span(prefix)) > 0 for group in self._each(numbers))
 
     def entries(self, path: str) -> list[FileInfo]:
         """What stands in a folder, by path; MemberNotFoundError where there is no such folder."""
         prefix = path + "/" if path else ""
+        finder = self._rows.finder
         found: dict[str, FileInfo] = {}
-        after = prefix
-        while (step := next(self._from(after), None)) is not None and step[0].paths[step[1]].startswith(prefix):
-            group, at = step
-            name, deeper, _ = group.paths[at].removeprefix(prefix).partition("/")
-            whole = prefix + name
-            if deeper:
-                found.setdefault(whole, FileInfo(whole, "directory", 0))
-                after = whole + "/" + _LAST
+        unread = []
+        for number in finder.beginning(prefix):
+            whole = _common_folder(prefix, finder.bounds(number))
+            if whole is None:
+                unread.append(number)
             else:
-                if name != ".":  # how some tools call the archive itself
-                    found[whole] = next(_infos(group.table.slice(at, 1)))
-                after = whole + "\0"
+                found[whole] = FileInfo(whole, "directory", 0)
+        for group in self._each(unread):
+            _add_entries(found, group, prefix)
         if not found:
             info = self.info(path)
             if info is None or info.kind == "file":
                 raise MemberNotFoundError(f"no folder {path!r} in it.", where=self.name)
-        return list(found.values())
+        return [found[name] for name in sorted(found)]
 
     def walk(self, path: str) -> Iterator[FileInfo]:
         """All files below a folder, by path; in one go through the manifest."""
         prefix = path + "/" if path else ""
-        first = bisect_left(self._lasts, prefix)
-        for place in range(first, len(self._numbers)):
-            group = self._group(place, ahead=_GROUPS_AT_ONCE if place > first else 1)
-            start = bisect_left(group.paths, prefix)
-            end = bisect_left(group.paths, prefix + _LAST)
-            yield from (info for info in _infos(group.table.slice(start, end - start)) if info.kind == "file")
-            if end < len(group.paths):
-                return
+        finder = self._rows.finder
+        groups = self._each(finder.beginning(prefix))
+        files = (info for group in groups for info in _infos(group.take(group.span(prefix))) if info.kind == "file")
+        yield from files if finder.by_path else sorted(files, key=lambda info: info.path)
 
     def read(self, path: str, start: int = 0, end: int | None = None) -> bytes:
         """The bytes of a file from `start` to before `end`; fewer at its end."""
@@ -131,41 +119,60 @@ class VersionFiles:
             parts = self._vault.ranges.read([item for slices in plan for item in slices])
             return [b"".join(islice(parts, len(slices))) for slices in plan]
 
+    def read_many(self, paths: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+        """Several files, found and fetched together, in the order asked; MemberNotFoundError where one is not there."""
+        asked = list(paths)
+        found = self.rows(asked)
+        for path in asked:
+            if path not in found or found[path].member.kind == "directory":
+                raise MemberNotFoundError(f"no file {path!r} in it.", where=self.name)
+        return self._whole([found[path] for path in asked])
+
+    def _whole(self, rows: Sequence[Row]) -> Iterator[tuple[str, bytes]]:
+        for start in range(0, len(rows), _FILES_AT_ONCE):
+            part = rows[start : start + _FILES_AT_ONCE]
+            found = self.read_ranges([(row, 0, row.member.size) for row in part])
+            yield from zip((row.member.path for row in part), found, strict=True)
+
     def row(self, path: str) -> Row | None:
         """A member as the manifest knows it."""
-        found = next(self._from(path), None)
-        if found is None or found[0].paths[found[1]] != path:
-            return None
-        return next(self._manifest.rows(found[0].table.slice(found[1], 1)))
+        return self.rows([path]).get(path)
 
-    def _from(self, path: str) -> Iterator[tuple[_Group, int]]:
-        """Rows by path from the first that is not before `path`: their row group, and their place in it."""
-        first = bisect_left(self._lasts, path)
-        for place in range(first, len(self._numbers)):
-            group = self._group(place, ahead=_GROUPS_AT_ONCE if place > first else 1)
-            start = bisect_left(group.paths, path) if place == first else 0
-            for at in range(start, len(group.paths)):
-                yield group, at
+    def rows(self, paths: Iterable[str]) -> dict[str, Row]:
+        """Members by path, those that are there, found together."""
+        with self._vault.reading(self.version):
+            return self._rows.rows_at(paths)
 
-    def _group(self, place: int, ahead: int) -> _Group:
-        """A row group; with `ahead`, the ones behind it come in the same request."""
-        with self._lock:
-            if place not in self._groups:
-                places = [at for at in range(place, min(place + ahead, len(self._numbers))) if at not in self._groups]
-                with self._vault.reading(self.version):
-                    table = self._vault.manifests.groups(self.version, [self._numbers[at] for at in places])
-                self._take(places, table)
-            self._groups.move_to_end(place)
-            return self._groups[place]
+    def _each(self, numbers: Sequence[int]) -> Iterator[Group]:
+        """Row groups one after the other: the first alone, for it may be enough, then some in each request."""
+        for start in range(min(1, len(numbers)) - _GROUPS_AT_ONCE, len(numbers), _GROUPS_AT_ONCE):
+            with self._vault.reading(self.version):
+                groups = self._rows.groups(numbers[max(start, 0) : start + _GROUPS_AT_ONCE])
+            yield from groups
 
-    def _take(self, places: Sequence[int], table: pa.Table) -> None:
-        start = 0
-        for place in places:
-            part = table.slice(start, self._manifest.rows_of(self._numbers[place])).combine_chunks()
-            self._groups[place] = _Group(part, part["path"].to_pylist())
-            start += part.num_rows
-        while len(self._groups) > _KEEP_GROUPS:
-            self._groups.popitem(last=False)
+
+def _common_folder(prefix: str, bounds: tuple[str, str]) -> str | None:
+    """The entry of a folder that all paths between two stand below, if there is one."""
+    if not all(path.startswith(prefix) for path in bounds):
+        return None
+    (first, *below), (last, *also) = (path[len(prefix) :].split("/", 1) for path in bounds)
+    return prefix + first if first == last and below and also else None
+
+
+def _add_entries(found: dict[str, FileInfo], group: Group, prefix: str) -> None:
+    """What a row group tells of a folder's entries."""
+    inside = group.span(prefix)
+    at = inside.start
+    while at < inside.stop:
+        name, deeper, _ = group.paths[at][len(prefix) :].partition("/")
+        whole = prefix + name
+        if deeper:
+            found.setdefault(whole, FileInfo(whole, "directory", 0))
+            at = bisect_left(group.paths, whole + "/" + AFTER_ALL, at)
+        else:
+            if name != ".":  # how some tools call the archive itself
+                found[whole] = next(_infos(group.table.slice(at, 1)))
+            at += 1
 
 
 def _infos(table: pa.Table) -> Iterator[FileInfo]:

@@ -1,9 +1,11 @@
-"""Rows of a version's manifest by folder: only the row groups that can hold them are fetched, each once."""
+"""Rows of a version's manifest by path and folder: only the row groups that can hold them are fetched, together."""
 
 from __future__ import annotations
 
+import threading
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,71 +13,113 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from sxeslake.archive.sxes import layout
 from sxeslake.archive.sxes.listing import Place
 from sxeslake.format.manifest import LISTED, SCHEMA, Row
+from sxeslake.format.rowgroups import AFTER_ALL, position_of
 from sxeslake.vault.contents import contents
 from sxeslake.vault.state import Version
 from sxeslake.vault.vault import Vault
 
-_LAST = "\U0010ffff"  # behind every path that begins so
+KEEP_ROWS = 40_000  # of row groups read last, for those who jump about: neighbours are asked for next
 
 
 @dataclass(frozen=True, slots=True)
-class _Run:
-    """Rows that were fetched together, by path."""
+class Group:
+    """A row group, by path."""
 
     table: pa.Table
     paths: list[str]
 
+    def span(self, prefix: str) -> range:
+        """The rows whose paths begin so."""
+        return range(bisect_left(self.paths, prefix), bisect_left(self.paths, prefix + AFTER_ALL))
+
+    def take(self, places: Sequence[int]) -> pa.Table:
+        """Some rows."""
+        return self.table.take(pa.array(places, pa.int64()))
+
 
 class MemberRows:
-    """The member rows of one version, found by how their paths begin."""
+    """The member rows of one version; safe for many threads at once."""
 
-    def __init__(self, vault: Vault, version: Version) -> None:
+    def __init__(self, vault: Vault, version: Version, *, keep_rows: int | None = None) -> None:
+        """`keep_rows` bounds what stays at hand; None keeps all that was read."""
         self.version = version
-        self._vault = vault
+        self._vault, self._keep_rows = vault, keep_rows
         self.manifest = vault.manifests.open(version.archive.manifest)
         where = vault.manifests.range_of(version)
         self.outline: Any = self.manifest.outline(where)
-        self._groups = list(range(where.first_group, where.first_group + where.groups))
-        bounds = [self.manifest.bounds(group) for group in self._groups]
-        self._firsts, self._lasts = [first for first, _ in bounds], [last for _, last in bounds]
-        self._runs: list[_Run] = []
-        self._here: set[int] = set()
+        self.finder = self.manifest.row_groups(where)
+        self._held: OrderedDict[int, Group] = OrderedDict()
+        self._lock = threading.Lock()
 
-    def bring(self, prefixes: Iterable[str]) -> None:
-        """Fetch, at once, the row groups that can hold paths that begin so."""
-        wanted: set[int] = set()
-        for prefix in prefixes:
-            first = bisect_left(self._lasts, prefix)
-            last = bisect_left(self._firsts, prefix + _LAST)
-            wanted.update(self._groups[first:last])
-        missing = sorted(wanted - self._here)
-        if missing:
-            table = self._vault.manifests.groups(self.version, missing, listed=self.outline is not None)
-            self._runs.append(_Run(table, table["path"].to_pylist()))
-            self._here.update(missing)
+    def groups(self, numbers: Iterable[int]) -> list[Group]:
+        """Some row groups; those that are not at hand come in one go."""
+        with self._lock:
+            asked = sorted(set(numbers))
+            missing = [number for number in asked if number not in self._held]
+            if missing:
+                self._fetch(missing)
+            for number in asked:
+                self._held.move_to_end(number)
+            found = [self._held[number] for number in asked]
+            while self._keep_rows is not None and self._is_much(self._keep_rows):
+                self._held.popitem(last=False)
+            return found
+
+    def _is_much(self, keep_rows: int) -> bool:
+        return len(self._held) > 1 and sum(len(group.paths) for group in self._held.values()) > keep_rows
+
+    def _fetch(self, numbers: Sequence[int]) -> None:
+        table, start = self._vault.manifests.groups(self.version, numbers, listed=self.outline is not None), 0
+        for number in numbers:
+            part = table.slice(start, self.manifest.rows_of(number)).combine_chunks()
+            self._held[number] = Group(part, part["path"].to_pylist())
+            start += part.num_rows
 
     def below(self, prefixes: Sequence[str]) -> list[tuple[pa.Table, list[str]]]:
         """The rows whose paths begin so, with their paths; by path within each table. "" is everything."""
-        self.bring(prefixes)
-        found = []
-        for run in self._runs:
-            spans = (_span(run.paths, prefix) for prefix in prefixes)
-            places = sorted({at for first, last in spans for at in range(first, last)})
-            if places:
-                found.append((run.table.take(pa.array(places)), [run.paths[at] for at in places]))
-        return found
+        numbers = {number for prefix in prefixes for number in self.finder.beginning(prefix)}
+        return self._some(numbers, lambda group: sorted({at for prefix in prefixes for at in group.span(prefix)}))
 
-    def places(self, uuids: Sequence[str]) -> dict[str, Place]:
-        """Where some positions are listed, as the manifest of a large group knows it."""
+    def at(self, paths: Iterable[str]) -> list[tuple[pa.Table, list[str]]]:
+        """The rows of just these paths, with their paths."""
+        wanted = set(paths)
+        return self._some(
+            self.finder.at(wanted), lambda group: [at for at, path in enumerate(group.paths) if path in wanted]
+        )
+
+    def folders(self, root: str, names: Collection[str]) -> list[tuple[pa.Table, list[str]]]:
+        """The rows of some folders `root/name` and of all that is in them, with their paths."""
+        start = f"{root}/"
+
+        def places(group: Group) -> list[int]:
+            inside = group.span(start)
+            return [at for at in inside if group.paths[at][len(start) :].partition("/")[0] in names]
+
+        return self._some(self.finder.holding(start + name for name in names), places)
+
+    def _some(self, numbers: Iterable[int], places: Callable[[Group], list[int]]) -> list[tuple[pa.Table, list[str]]]:
+        found = ((group, places(group)) for group in self.groups(numbers))
+        return [(group.take(chosen), [group.paths[at] for at in chosen]) for group, chosen in found if chosen]
+
+    def row(self, path: str) -> Row | None:
+        """A member as the manifest knows it."""
+        return self.rows_at([path]).get(path)
+
+    def rows_at(self, paths: Iterable[str]) -> dict[str, Row]:
+        """Members by path, those that are there."""
+        return {row.member.path: row for table, _ in self.at(paths) for row in self.rows(table)}
+
+    def places(self, numbers: Iterable[int]) -> dict[str, Place]:
+        """Where the positions of some row groups are listed, as the manifest of a large group knows it."""
         found: dict[str, Place] = {}
-        for table, paths in self.below([f"{layout.DATA}/{uuid}" for uuid in uuids]) if self.outline is not None else ():
-            listed = (table[name].to_pylist() for name in LISTED.names)
-            for path, analysis, number in zip(paths, *listed, strict=True):
-                if analysis is not None and number is not None:
-                    found[path.split("/", 2)[1]] = Place(analysis, number)
+        for group in self.groups(numbers) if self.outline is not None else ():
+            listed = (group.table[name].to_pylist() for name in LISTED.names)
+            for path, analysis, number in zip(group.paths, *listed, strict=True):
+                uuid = None if analysis is None or number is None else position_of(path)
+                if uuid is not None:
+                    found[uuid] = Place(analysis, number)
         return found
 
     def read(self, table: pa.Table) -> Iterator[tuple[str, bytes]]:
@@ -92,10 +136,6 @@ class MemberRows:
     def packs(self) -> Sequence[str]:
         """The packs that `pack` of a row counts in."""
         return self.manifest.packs
-
-
-def _span(paths: Sequence[str], prefix: str) -> tuple[int, int]:
-    return bisect_left(paths, prefix), bisect_left(paths, prefix + _LAST)
 
 
 def where_true(table: pa.Table, mask: Sequence[bool] | npt.NDArray[np.bool_]) -> pa.Table:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from sxeslake.archive.sxes import layout
 from sxeslake.archive.sxes.documents import Document, dump, parse
-from sxeslake.archive.sxes_metadata import StateFields, read_state
-from sxeslake.assemble.assembly import Assembly, Made, made_from
+from sxeslake.archive.sxes_metadata import read_state
+from sxeslake.assemble.assembly import Assembly, Carried, Made, made_from
 from sxeslake.assemble.copying import copied_parts
+from sxeslake.assemble.joining import keep_measurements
 from sxeslake.assemble.memberrows import where_true
 from sxeslake.assemble.merging import MergedMetadata
-from sxeslake.assemble.provenance import provenance
-from sxeslake.assemble.same import Item, Origin, content_key, keep, measurement_key, need_states
+from sxeslake.assemble.provenance import other_files, provenance
+from sxeslake.assemble.same import Item, Kept, Origin, content_key, keep, need_states
 from sxeslake.assemble.share import Share
 from sxeslake.model import Member
 
@@ -21,11 +22,10 @@ _LEGACY = "cp932"
 
 
 def merge(shares: Sequence[Share], *, tool: str, lake_id: str) -> Assembly:
-    """One group from the shares of several versions, in their order; of equal measurements the first is kept."""
+    """One group of the shares of several versions; of equal measurements the first, with what only others have."""
     positions = _items(shares, layout.DATA)
     states = _states(shares, need_states(positions))
-    keys = [measurement_key(item, _typed(states.get(Origin(item.share, item.uuid)))) for item in positions]
-    kept = keep(positions, keys)
+    kept = keep_measurements(positions, {origin: read_state(found.value) for origin, found in states.items()})
     images = _items(shares, layout.IMAGES)
     kept_images = keep(images, [content_key(item) for item in images])
 
@@ -42,8 +42,8 @@ def merge(shares: Sequence[Share], *, tool: str, lake_id: str) -> Assembly:
         made=made,
         positions=len(kept.origins),
         analyses=len(metadata.fields({})["analyses"]),
-        samples=[share.version.name for share in shares],
-        warnings=warnings,
+        carried=[Carried(share.version, _placed(at, kept, metadata)) for at, share in enumerate(shares)],
+        warnings=[*warnings, *other_files(said)],
     )
 
 
@@ -72,8 +72,19 @@ def _states(shares: Sequence[Share], wanted: set[Origin]) -> dict[Origin, Docume
     return states
 
 
-def _typed(state: Document | None) -> StateFields:
-    return read_state(None if state is None else state.value)
+def _placed(share: int, kept: Kept, metadata: MergedMetadata) -> Callable[[str, str], str | None]:
+    """See `Carried`: the UUIDs that one version's positions and analyses have in the merged group."""
+    analyses = {
+        origin.uuid: uuid
+        for uuid, origins in metadata.origins["analyses"].items()
+        for origin in origins
+        if origin.share == share
+    }
+
+    def place(target: str, uuid: str) -> str | None:
+        return kept.uuids.get(Origin(share, uuid)) if target == "position" else analyses.get(uuid)
+
+    return place
 
 
 def _metadata_member(shares: Sequence[Share], data: bytes) -> Made:

@@ -80,7 +80,9 @@ def choose(outline: Outline, wanted: Wanted, chosen: Collection[str] | None, *, 
 
     `chosen` are those that a query chose, which `by` describes: `--where "…"`; None where nothing was asked.
     """
-    places = _analyses(outline, wanted.analyses, where)
+    places = called(outline, wanted.analyses, where)
+    if wanted.analyses and not any(listed(outline.analyses[at]) for at in places):
+        raise NotFoundError(f"--analysis {' '.join(wanted.analyses)} lists no position.", where=where)
     candidates = list(dict.fromkeys(uuid for at in places for uuid in listed(outline.analyses[at])))
     taken, unlisted = _numbered(outline, wanted, candidates, where) if wanted.positions else (candidates, [])
     if chosen is not None:
@@ -100,7 +102,7 @@ def choose(outline: Outline, wanted: Wanted, chosen: Collection[str] | None, *, 
     )
 
 
-def _analyses(outline: Outline, words: Sequence[str], where: str) -> list[int]:
+def called(outline: Outline, words: Sequence[str], where: str) -> list[int]:
     """The places of the analyses of those names or UUIDs; all where none is asked for."""
     analyses = outline.analyses
     if not words:
@@ -112,8 +114,6 @@ def _analyses(outline: Outline, words: Sequence[str], where: str) -> list[int]:
             names = [str(fields.get("name") or fields.get("uuid") or "") for fields in analyses]
             raise NotFoundError(f"no analysis is called {word!r}.", where=where, hint=_near(word, names))
         found |= matches
-    if not any(listed(analyses[at]) for at in found):
-        raise NotFoundError(f"--analysis {' '.join(words)} lists no position.", where=where)
     return sorted(found)
 
 
@@ -161,7 +161,7 @@ def pruned(outline: Outline, choice: Choice, *, images: bool) -> dict[str, Any]:
         if not images and PICTURES in fields:
             fields[PICTURES] = []
         analyses.append(fields)
-    kept = {fields.get("uuid") for fields in analyses}
+    kept = {uuid for fields in analyses if isinstance(uuid := fields.get("uuid"), str)}
     projects = []
     for project in outline.projects:
         key = analysis_uuids_key(project)

@@ -13,12 +13,11 @@ from typing import BinaryIO
 from sxeslake.archive.container import ArchiveWriter
 from sxeslake.assemble import pull, sidecar
 from sxeslake.assemble.assembly import Assembly
-from sxeslake.assemble.merge import merge
 from sxeslake.assemble.publish import Publisher, Written
 from sxeslake.assemble.selection import Budget, SelectionReport, check_budget, select
 from sxeslake.assemble.share import Share, share_of
 from sxeslake.assemble.wanted import Chosen, Wanted
-from sxeslake.errors import LimitExceededError, NotFoundError, UsageError
+from sxeslake.errors import InputError, LimitExceededError, NotFoundError, SxeslakeError, UsageError
 from sxeslake.model import ContainerKind, Progress
 from sxeslake.vault.state import Version
 from sxeslake.vault.vault import Vault
@@ -42,6 +41,24 @@ class Output:
         """Whether `out` names a folder."""
         return self.out is not None and (self.out.endswith(("/", "\\")) or Path(self.out).is_dir())
 
+    def kind(self, version: Version | None) -> ContainerKind:
+        """The container: as it is asked for, else by the name, else the version's own."""
+        if self.container is not None:
+            return self.container
+        if self.is_folder:
+            return "folder"
+        target = None if self.out is None else Path(self.out)
+        if version is not None:
+            return pull.container_of(version, target)
+        return pull.container_by_suffix(target) or "7z"
+
+    def check(self, version: Version | None) -> None:
+        """Refuse a place that is taken, or that nobody named, before anything is read."""
+        if self.stream is None and (version is None or self.out is not None):
+            container = self.kind(version)
+            target = _target(self, version, container, None)
+            Publisher(self.level, self.force, self.threads).check(target, container)
+
 
 @dataclass(frozen=True, slots=True)
 class PartPull:
@@ -62,6 +79,8 @@ class PartPull:
 
     def of_many(self, versions: Sequence[Version], *, asked: bool) -> Assembly:
         """One group of parts of many versions; those without such a part are left out."""
+        from sxeslake.assemble.merge import merge  # noqa: PLC0415 - start-up time: most parts are of one version
+
         if self.wanted.members and not self.wanted.of_a_group and self.chosen is None:
             raise UsageError("--member alone takes members of one archive.", hint="Name one sample.")
         by_version = self._by_version(versions)
@@ -71,19 +90,23 @@ class PartPull:
         with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="share") as readers:
             found = list(readers.map(lambda version: self._share(version, by_version[version.name]), kept))
         shares = [share for share in found if isinstance(share, Share)]
-        errors = [error for error in found if isinstance(error, NotFoundError)]
+        errors = [error for error in found if not isinstance(error, Share)]
         if not shares:
             raise errors[0]
+        unfit = [error for error in errors if not isinstance(error, NotFoundError)]
+        if unfit and asked:
+            raise unfit[0]
         assembly = merge(shares, tool=self.tool, lake_id=self.vault.file.lake_id)
-        left_out = [f"left out: {error}" for error in errors] if asked else []
+        left_out = [f"left out: {error}" for error in (errors if asked else unfit)]
         return replace(assembly, warnings=[*assembly.warnings, *left_out])
 
     def _by_version(self, versions: Sequence[Version]) -> dict[str, set[str] | None]:
         if self.chosen is None:
             return {version.name: None for version in versions}
-        if len(self.chosen) > self.budget.positions:
+        uuids = len({item.position_uuid for item in self.chosen})  # a copy of an archive has the same ones
+        if uuids > self.budget.positions:
             raise LimitExceededError(
-                f"this would be {len(self.chosen):,} positions, more than the {self.budget.positions:,} allowed.",
+                f"this would be {uuids:,} positions, more than the {self.budget.positions:,} allowed.",
                 hint="Narrow it, or allow more with --max-positions. Nothing was moved.",
             )
         found: defaultdict[str, set[str]] = defaultdict(set)
@@ -91,10 +114,10 @@ class PartPull:
             found[f"{item.sample}@{item.version}"].add(item.position_uuid)
         return dict(found)
 
-    def _share(self, version: Version, chosen: Collection[str] | None) -> Share | NotFoundError:
+    def _share(self, version: Version, chosen: Collection[str] | None) -> Share | SxeslakeError:
         try:
             return share_of(self.vault, version, self.wanted, chosen, by=self.by)
-        except NotFoundError as error:
+        except (NotFoundError, InputError) as error:  # of one archive; the others may have such a part, and be fit
             return error
 
     def deliver(
@@ -109,7 +132,7 @@ class PartPull:
         """Check, say what will move, then write; a dry run ends there."""
         check_budget(assembly, self.budget)
         assembly.check()
-        container = _container(output, version)
+        container = output.kind(version)
         report = _planned(assembly, version, container)
         if planned is not None:
             planned(report)
@@ -125,34 +148,22 @@ class PartPull:
 
         if output.stream is not None:
             return _done(report, "-", publisher.to_stream(output.stream, container, fill))
-        target, state = _target(output, version, assembly, container), self.vault.state
-        if version is not None:
-            sidecar.check(state, version, target, force=output.force)
+        target, state = _target(output, version, container, assembly.kind), self.vault.state
+        sidecar.check_part(state, assembly.carried, target, force=output.force)
         report = _done(report, str(target), publisher.to_path(target, container, fill))
-        if version is None:
-            return report
-        beside = sidecar.write(state, version, target, lake=self.vault.store.url, force=output.force)
+        beside = sidecar.write_part(
+            state, assembly.carried, target, merged=version is None, lake=self.vault.store.url, force=output.force
+        )
         return replace(report, annotations=beside)
 
 
-def _container(output: Output, version: Version | None) -> ContainerKind:
-    if output.container is not None:
-        return output.container
-    if output.is_folder:
-        return "folder"
-    target = None if output.out is None else Path(output.out)
-    if version is not None:
-        return pull.container_of(version, target)
-    return pull.container_by_suffix(target) or "7z"
-
-
-def _target(output: Output, version: Version | None, assembly: Assembly, container: ContainerKind) -> Path:
+def _target(output: Output, version: Version | None, container: ContainerKind, kind: str | None) -> Path:
     """`map.plzip` in part is `map-part.plzip`, unless it is told where to go."""
     if output.out is not None and not (output.is_folder and container != "folder"):
         return Path(output.out)
     if version is None:
         raise UsageError("say where the merged group goes.", hint="-o nitrides.pl7z")
-    name = Path(pull.file_name(version, container, assembly.kind))
+    name = Path(pull.file_name(version, container, kind))
     return Path(output.out or ".") / f"{name.stem}-part{name.suffix}"
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from sxeslake.archive.sxes import layout
@@ -10,8 +11,10 @@ from sxeslake.archive.sxes.documents import Document
 from sxeslake.assemble.merging import MergedMetadata
 from sxeslake.assemble.same import Kept, Origin
 from sxeslake.assemble.share import Share
+from sxeslake.model import Digest
 
-_REFERENCES: Final = ("uuid", "conditionUuid", "rawConditionUuid", "rawCondtionUuid", "backgroundUuid")
+_HASH: Final = "blake3"
+"""What is said of a file that is no JSON object: its hash, by which the lake finds it."""
 
 
 def provenance(
@@ -33,12 +36,27 @@ def provenance(
         said[kind] = {uuid: _origins(uuid, found) for uuid, found in metadata.origins[kind].items()}
     said["positions"] = {
         uuid: [
-            {**origin, **_otherwise(shares, states, found[0], other)}
-            for origin, other in zip(_origins(uuid, found), found, strict=True)
+            {**origin, **otherwise}
+            for origin, otherwise in zip(_origins(uuid, found), _otherwise(shares, states, found), strict=True)
         ]
         for uuid, found in kept.origins.items()
     }
     return said
+
+
+def other_files(said: Mapping[str, Any]) -> list[str]:
+    """A warning for each archive with files that stand aside for others of their name, JSON apart."""
+    found: Counter[int] = Counter()
+    for origins in said["positions"].values():
+        for origin in origins:
+            found[origin["archive"]] += sum(_HASH in fields for fields in origin.get("otherwise", {}).values())
+    archives = said["archives"]
+    return [
+        f"{archives[at]['sample']}@{archives[at]['version']}: files that differ from those of equal positions before "
+        f"them: {count:,}; left out, and named in the provenance"
+        for at, count in sorted(found.items())
+        if count
+    ]
 
 
 def _origins(uuid: str, origins: Iterable[Origin]) -> list[dict[str, Any]]:
@@ -50,26 +68,35 @@ def _origins(uuid: str, origins: Iterable[Origin]) -> list[dict[str, Any]]:
 
 
 def _otherwise(
-    shares: Sequence[Share], states: Mapping[Origin, Document], kept: Origin, other: Origin
-) -> dict[str, Any]:
-    """What an equal measurement said in other words: those of its fields that the kept one has not."""
-    if other == kept:
-        return {}
-    said: dict[str, Any] = {}
-    for name, (mine, theirs) in {
-        layout.INFO: (_info(shares, kept), _info(shares, other)),
-        layout.STATE: (states.get(kept), states.get(other)),
-    }.items():
-        if mine is not None and theirs is not None and mine.raw != theirs.raw:
-            known = mine.fields
-            differs = {
-                key: value
-                for key, value in theirs.fields.items()
-                if key not in _REFERENCES and (key not in known or known[key] != value)
-            }
-            if differs:
-                said[name] = differs
-    return {"otherwise": said} if said else {}
+    shares: Sequence[Share], states: Mapping[Origin, Document], origins: Sequence[Origin]
+) -> Iterator[dict[str, Any]]:
+    """What each copy of a measurement says in other words than those before it: fields of JSON, hashes of files."""
+    kept = origins[0]
+    there: dict[str, Digest] = {}
+    for other in origins:
+        files = shares[other.share].folders[f"{layout.DATA}/{other.uuid}"]
+        said: dict[str, Any] = {}
+        for name, digest in sorted(files.items()):
+            if there.setdefault(name, digest) != digest:
+                mine, theirs = (_document(shares, states, origin, name) for origin in (kept, other))
+                said[name] = _fields(mine, theirs) if theirs is not None and theirs.fields else {_HASH: digest.hex()}
+        said = {name: fields for name, fields in said.items() if fields}
+        yield {"otherwise": said} if said else {}
+
+
+def _fields(mine: Document | None, theirs: Document) -> dict[str, Any]:
+    known = {} if mine is None else mine.fields
+    return {
+        key: value
+        for key, value in theirs.fields.items()
+        if key != "uuid" and (key not in known or known[key] != value)
+    }
+
+
+def _document(shares: Sequence[Share], states: Mapping[Origin, Document], origin: Origin, name: str) -> Document | None:
+    if name == layout.STATE:
+        return states.get(origin)
+    return _info(shares, origin) if name == layout.INFO else None
 
 
 def _info(shares: Sequence[Share], origin: Origin) -> Document | None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
+import re
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,6 +19,14 @@ from sxeslake.archive.container import DEFAULT_LEVEL, ArchiveWriter, create_writ
 from sxeslake.archive.folder import FolderWriter
 from sxeslake.errors import AlreadyExistsError, InputError, StorageError
 from sxeslake.model import MIB, ContainerKind
+
+try:
+    import fcntl
+except ImportError:  # Windows: nobody can tell whether a file is still being written; what was left stays
+    fcntl = None  # type: ignore[assignment]
+
+_SUFFIX = ".partial"
+_YOUNG_SECONDS = 10  # somebody may have made it just now, and not locked it yet
 
 Fill = Callable[[ArchiveWriter], None]
 """Hands every member to the writer, and closes it."""
@@ -56,6 +67,7 @@ class Publisher:
         self.check(out, container)
         try:
             out.parent.mkdir(parents=True, exist_ok=True)
+            _sweep(out)
             if container == "folder":
                 return _to_folder(out, fill)
             with _beside(out) as (file, publish):
@@ -113,9 +125,10 @@ class _Publish:
 @contextmanager
 def _beside(out: Path) -> Iterator[tuple[BinaryIO, _Publish]]:
     """A new file in the folder of `out`, gone if it was not published."""
-    with NamedTemporaryFile(prefix=f".{out.name[:100]}.", suffix=".partial", dir=out.parent, delete=False) as file:
+    with NamedTemporaryFile(prefix=_prefix(out), suffix=_SUFFIX, dir=out.parent, delete=False) as file:
         made = Path(file.name)
         try:
+            _lock(file.fileno())
             made.chmod(0o666 & ~_umask())
             yield cast("BinaryIO", file), _Publish(made, out)
         finally:
@@ -124,16 +137,61 @@ def _beside(out: Path) -> Iterator[tuple[BinaryIO, _Publish]]:
 
 
 def _to_folder(out: Path, fill: Fill) -> Written:
-    made = Path(mkdtemp(prefix=f".{out.name[:100]}.", suffix=".partial", dir=out.parent))
+    made = Path(mkdtemp(prefix=_prefix(out), suffix=_SUFFIX, dir=out.parent))
     try:
-        inside = made / "whole"
-        inside.mkdir()
-        writer = FolderWriter(inside)
-        fill(writer)
-        _replace_folder(inside, out, made / "old")
+        with _locked(made):
+            inside = made / "whole"
+            inside.mkdir()
+            writer = FolderWriter(inside)
+            fill(writer)
+            _replace_folder(inside, out, made / "old")
     finally:
         shutil.rmtree(made, ignore_errors=True)
     return Written(renamed=list(writer.renamed.items()))
+
+
+def _prefix(out: Path) -> str:
+    return f".{out.name[:100]}."
+
+
+def _sweep(out: Path) -> None:
+    """Remove what a pull to the same place left when it was killed: its lock went with it."""
+    name = re.compile(re.escape(_prefix(out)) + r"[a-z0-9_]{8}" + re.escape(_SUFFIX))
+    with contextlib.suppress(OSError):  # what cannot be removed is in nobody's way
+        for left in [path for path in out.parent.iterdir() if name.fullmatch(path.name)]:
+            with contextlib.suppress(OSError):
+                if time.time() - left.lstat().st_mtime > _YOUNG_SECONDS and not left.is_symlink():
+                    _remove_abandoned(left)
+
+
+def _remove_abandoned(left: Path) -> None:
+    with _locked(left) as is_ours:
+        if is_ours and not (left / "old").exists():  # the folder that was there before: its last copy
+            shutil.rmtree(left) if left.is_dir() else left.unlink()
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[bool]:
+    """Hold the lock of a file or folder that is being written; False where another process does, or nobody can."""
+    if fcntl is None:
+        yield False
+        return
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        yield _lock(handle)
+    finally:
+        os.close(handle)
+
+
+def _lock(handle: int) -> bool:
+    """Whether the lock is ours now; it goes with the process, however that ends."""
+    try:
+        if fcntl is not None:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+    except OSError:  # another's, or a file system without locks
+        pass
+    return False
 
 
 def _umask() -> int:

@@ -156,7 +156,7 @@ class Pull:
         self.damaged.clear()
         table = table_left(vault, version, self.damaged) if self.skip_damaged else vault.manifests.table(version)
         check_table(table, version.name)
-        rows = vault.manifests.open(version.archive.manifest).rows(table, by_path=False)
+        rows = vault.manifests.open(version.archive.manifest).rows(table, "archive")
         if self.skip_damaged:
             return contents_left(vault.blobs, rows, self.damaged)
         if beside is not None:

@@ -28,7 +28,8 @@ def table_left(vault: Vault, version: Version, lost: list[str]) -> pa.Table:
             tables.append(vault.manifests.groups(version, [group]))
         except (DamagedLakeError, ObjectNotFoundError):
             first, last = manifest.bounds(group)
-            lost.append(first if first == last else f"{first} … {last} (the names between are lost, too)")
+            count = manifest.rows_of(group)
+            lost.append(first if first == last else f"{first} … {last} ({count:,} members, whose names are lost, too)")
     return pa.concat_tables(tables) if tables else SCHEMA.empty_table()
 
 

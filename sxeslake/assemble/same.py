@@ -9,8 +9,6 @@ from typing import Final, NamedTuple
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from sxeslake.archive.sxes import layout
-from sxeslake.archive.sxes.measurement import position_content_id
-from sxeslake.archive.sxes_metadata import StateFields
 from sxeslake.model import Digest
 
 _NAMESPACE: Final[UUID] = uuid5(NAMESPACE_URL, "sxeslake:content")
@@ -50,23 +48,15 @@ def arrays_of(files: Mapping[str, Digest]) -> Arrays:
 
 
 def need_states(items: Iterable[Item]) -> set[Origin]:
-    """The positions whose `state.json` must be read to tell: others have arrays that nobody else has."""
-    items = list(items)
+    """The positions whose `state.json` must be read to tell: another one has an array of theirs, or their UUID."""
     arrays = {Origin(item.share, item.uuid): arrays_of(item.files) for item in items}
-    times = Counter(found for found in arrays.values() if found)
-    return {origin for origin, found in arrays.items() if found and times[found] > 1}
-
-
-def measurement_key(item: Item, state: StateFields) -> str:
-    """What a position is told by: its `content_id`; without arrays all that it has.
-
-    Where nobody else has its arrays the state need not be known: an empty one will do.
-    """
-    arrays = arrays_of(item.files)
-    if not arrays:
-        return content_key(item)
-    stage_mm = (state.stage_x_mm, state.stage_y_mm, state.stage_z_mm)
-    return position_content_id(arrays, state.saved_local, stage_mm) or ""
+    times: Counter[object] = Counter(array for found in arrays.values() for array in found)
+    times.update(origin.uuid for origin in arrays)
+    return {
+        origin
+        for origin, found in arrays.items()
+        if found and (times[origin.uuid] > 1 or any(times[array] > 1 for array in found))
+    }
 
 
 def content_key(item: Item) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from sxeslake.archive.sxes import layout
 from sxeslake.archive.sxes.documents import dump
-from sxeslake.assemble.assembly import Assembly, Made, Part, made_from
+from sxeslake.assemble.assembly import Assembly, Carried, Made, Part, made_from
 from sxeslake.assemble.share import Share
 from sxeslake.errors import LimitExceededError
 from sxeslake.model import GIB, ContainerKind
@@ -47,7 +47,7 @@ class SelectionReport:
     requests: int
     dry_run: bool
     warnings: list[str]
-    annotations: str | None = None  # the file beside it with what is said of the one version it came from
+    annotations: str | None = None  # the file beside it with what is said of what is in it
 
 
 def select(share: Share) -> Assembly:
@@ -65,8 +65,18 @@ def select(share: Share) -> Assembly:
         made=made,
         positions=len(share.positions),
         analyses=len(share.choice.analyses) if share.choice else 0,
-        samples=[name],
+        carried=[Carried(share.version, _placed(share))],
     )
+
+
+def _placed(share: Share) -> Callable[[str, str], str | None]:
+    """See `Carried`: what is taken keeps its UUID. Of members taken by their paths everything that is said stays."""
+    if share.choice is None:
+        return lambda _, uuid: uuid
+    entries = share.metadata.get("analyses")
+    analyses = [str(entry.get("uuid")) for entry in entries] if isinstance(entries, list) else []
+    there = {"position": set(share.positions), "analysis": set(analyses)}
+    return lambda target, uuid: uuid if uuid in there.get(target, ()) else None
 
 
 def check_budget(assembly: Assembly, budget: Budget) -> None:

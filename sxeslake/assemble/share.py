@@ -12,20 +12,20 @@ from typing import Any
 import pyarrow as pa
 
 from sxeslake.archive.sxes import layout
-from sxeslake.archive.sxes.documents import Document, dump, parse
-from sxeslake.archive.sxes.listing import relisted
+from sxeslake.archive.sxes.documents import Document, parse
 from sxeslake.archive.sxes.shared import Background, Condition, RawCondition
 from sxeslake.archive.sxes_metadata import InfoFields, read_info
+from sxeslake.assemble.listed import asked, choice_of
 from sxeslake.assemble.memberrows import MemberRows, in_archive_order, joined, where_true
 from sxeslake.assemble.outline import Choice, Outline, choose, pictures, pruned, read_outline
-from sxeslake.assemble.wanted import Wanted, numbers_of
+from sxeslake.assemble.wanted import Wanted
 from sxeslake.errors import MemberNotFoundError, NotFoundError
 from sxeslake.model import Digest, Member
 from sxeslake.vault.state import Version
 from sxeslake.vault.vault import Vault
 
 _LEGACY = "cp932"
-_FEW = 2000  # positions; to look up more of them one by one costs more than the whole list
+_FEW_ROWS = 5000  # what is read of their documents stays at hand until it is written
 _WILDCARD = re.compile(r"[*?\[]")
 
 Folder = dict[str, Digest]
@@ -97,8 +97,7 @@ def _group_share(rows: MemberRows, wanted: Wanted, chosen: Collection[str] | Non
     share.metadata = pruned(outline, choice, images=wanted.keeps_images)
     if wanted.keeps_images:
         tables += _folders(share, layout.IMAGES, pictures(share.metadata), Wanted())
-    info_rows = joined([where_true(table, [_is_info(path) for path in table["path"].to_pylist()]) for table in tables])
-    share.infos = {path: parse(path, data, _LEGACY) for path, data in rows.read(info_rows)}
+    share.infos = {path: parse(path, data, _LEGACY) for path, data in rows.read(_documents(tables)) if _is_info(path)}
     tables += _shared(rows, share.infos.values())
     share.table = in_archive_order(joined(tables))
     return share
@@ -108,44 +107,20 @@ def _outline(
     rows: MemberRows, wanted: Wanted, chosen: Collection[str] | None, by: str
 ) -> tuple[Outline, Choice, Member, bytes]:
     """What is chosen of a group; its `metadata.json` is read only where the manifest does not tell enough."""
-    uuids = _named(wanted, chosen) if rows.outline is not None else None
-    rows.bring([layout.METADATA, *(f"{layout.DATA}/{uuid}" for uuid in uuids or ())])
+    what = asked(rows, wanted, chosen)
+    rows.groups([*rows.finder.at([layout.METADATA]), *rows.finder.shared, *(() if what is None else what.groups)])
     row = _metadata_row(rows)
     (found,) = rows.rows(row)
-    if uuids is not None:
-        known = _from_places(rows, uuids, wanted, chosen)
-        if known is not None:
-            return *known, found.member, b""
+    if what is not None and (known := choice_of(rows, what, wanted, chosen)) is not None:
+        return *known, found.member, b""
     ((_, raw),) = rows.read(row)
     outline = read_outline(raw, where=rows.version.name)
     return outline, choose(outline, wanted, chosen, where=rows.version.name, by=by), found.member, raw
 
 
-def _named(wanted: Wanted, chosen: Collection[str] | None) -> list[str] | None:
-    """The UUIDs that are asked for, where they are few; None where the whole list is needed to know."""
-    uuids = [word.lower() for word in wanted.positions] or sorted(chosen or ())
-    return uuids if 0 < len(uuids) <= _FEW and not any(map(numbers_of, uuids)) else None
-
-
-def _from_places(
-    rows: MemberRows, uuids: Sequence[str], wanted: Wanted, chosen: Collection[str] | None
-) -> tuple[Outline, Choice] | None:
-    """The choice by what the manifest tells; None where a position is in no list, or nothing is left to say why."""
-    places = rows.places(uuids)
-    if len(places) < len(uuids):
-        return None
-    try:
-        fields = relisted(rows.outline, places)
-        outline = read_outline(dump(fields), where=rows.version.name)
-        return outline, choose(outline, wanted, chosen, where=rows.version.name)
-    except (NotFoundError, LookupError, TypeError, ValueError):
-        return None
-
-
 def _metadata_row(rows: MemberRows) -> pa.Table:
-    for table, paths in rows.below([layout.METADATA]):
-        if layout.METADATA in paths:
-            return where_true(table, [path == layout.METADATA for path in paths])
+    for table, _ in rows.at([layout.METADATA]):
+        return table
     raise MemberNotFoundError("it holds no metadata.json.", where=rows.version.name)
 
 
@@ -153,7 +128,7 @@ def _folders(share: Share, root: layout.ItemRoot, uuids: Sequence[str], wanted: 
     """The wanted rows of the folders of positions or images; all names go to `share.folders`."""
     kept = set(uuids)
     tables = []
-    for table, paths in share.rows.below([f"{root}/{uuid}" for uuid in uuids]):
+    for table, paths in share.rows.folders(root, kept):
         mask = []
         for path, digest, is_folder in zip(
             paths, table["blake3"].to_pylist(), table["directory"].to_pylist(), strict=True
@@ -189,6 +164,13 @@ def _existing(share: Share, choice: Choice, wanted: Wanted) -> Choice:
     return left
 
 
+def _documents(tables: Sequence[pa.Table]) -> pa.Table:
+    """The rows of each `info.json`. Of a few items those of `state.json` too: it stands beside, and comes in one go."""
+    rows = joined(tables)
+    suffixes = (f"/{layout.INFO}", f"/{layout.STATE}") if rows.num_rows <= _FEW_ROWS else (f"/{layout.INFO}",)
+    return where_true(rows, [path.endswith(suffixes) and path.count("/") == 2 for path in rows["path"].to_pylist()])
+
+
 def _is_info(path: str) -> bool:
     return path.endswith(f"/{layout.INFO}") and path.count("/") == 2
 
@@ -204,8 +186,7 @@ def _shared(rows: MemberRows, infos: Iterable[Document]) -> list[pa.Table]:
             prefixes = [f"{kind.kind}/" for _, kind in _KINDS]
             return [table for table, _ in rows.below(prefixes)]
         wanted.update(shared_paths(read_info(document.value)))
-    prefixes = sorted(wanted)
-    return [where_true(table, [path in wanted for path in paths]) for table, paths in rows.below(prefixes)]
+    return [table for table, _ in rows.at(wanted)]
 
 
 def shared_paths(info: InfoFields) -> Iterator[str]:

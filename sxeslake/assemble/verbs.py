@@ -36,14 +36,15 @@ class PartVerbs:
         samples: str | Sequence[str] = (),
         out: str | Path | None = None,
         *,
-        positions: Sequence[str | int] = (),
-        analyses: Sequence[str] = (),
-        types: Sequence[str] = (),
-        members: Sequence[str] = (),
+        positions: Sequence[str | int] | None = None,
+        analyses: Sequence[str] | None = None,
+        types: Sequence[str] | None = None,
+        members: Sequence[str] | None = None,
         where: str | None = None,
         query: str | None = None,
         sql: str | None = None,
         queries: Sequence[str | Path] = (),
+        merge: bool = False,
         container: ContainerKind | None = None,
         level: int | None = None,
         force: bool = False,
@@ -60,33 +61,62 @@ class PartVerbs:
 
         One sample: its positions of those UUIDs or numbers from 1 (`"7"`, `"3..9"`), of those analyses, with those
         data types, and all that they need; other members by glob. Several samples or none (all): one group, equal
-        measurements once, where each came from under `provenance` in its metadata. `where`, `query`, `sql` and the
-        shared filters (`kv=5`) choose positions by the catalogue. `planned` is told what will move before it moves;
-        `dry_run` ends there.
+        measurements once, where each came from under `provenance` in its metadata; `merge` makes one of whole
+        archives, too. `where`, `query`, `sql` and the shared filters (`kv=5`) choose positions by the catalogue; an
+        empty list chooses nothing. `planned` is told what will move before it moves; `dry_run` ends there. What is
+        said of all this comes beside it, in `OUT.annotations.json`.
 
         Raises NotFoundError naming the condition that leaves nothing, LimitExceededError before anything moves.
         """
         from sxeslake.assemble.parts import Output, PartPull
         from sxeslake.assemble.selection import MOST_BYTES, MOST_POSITIONS, Budget
-        from sxeslake.assemble.wanted import Wanted, split_words
+        from sxeslake.assemble.wanted import Wanted, said, split_words
 
         wanted = Wanted(
-            split_words([str(word) for word in positions]), tuple(analyses), split_words(types), tuple(members)
-        )
+            split_words(said("--position", positions)), said("--analysis", analyses),
+            split_words(said("--types", types)), said("--member", members),
+        )  # fmt: skip
+        for name, text in (("--where", where), ("--query", query), ("--sql", sql)):
+            said(name, None if text is None else [text])
         names = [samples] if isinstance(samples, str) else list(samples)
         question = {"where": where, "query": query, "sql": sql, "words": filters, "folders": [*map(Path, queries)]}
         asks = bool(where or query or sql or filters)
         versions = self._candidates(names)
-        if not wanted and not asks and (not names or len(versions) < 2):
+        if not wanted and not asks and not merge and (not names or len(versions) < 2):
             raise UsageError("nothing was said of which part.", hint="Name positions, analyses, types or members.")
-        single = len(versions) == 1 and bool(names)
-        chosen = self._positions_of(question, versions) if asks else None
-        budget = Budget(max_positions or MOST_POSITIONS, MOST_BYTES if max_bytes is None else max_bytes)
+        single = len(versions) == 1 and bool(names) and not merge
         target = None if out is None else str(out)
         output = Output(target, container, level, force, jobs, stream)
+        if not dry_run:
+            output.check(versions[0] if single else None)
+        chosen = self._positions_of(question, versions) if asks else None
+        budget = Budget(max_positions or MOST_POSITIONS, MOST_BYTES if max_bytes is None else max_bytes)
         job = PartPull(self._vault, wanted, chosen, _described(question), budget, TOOL, progress)
         assembly = job.of_one(versions[0]) if single else job.of_many(versions, asked=bool(names))
         return job.deliver(assembly, output, versions[0] if single else None, dry_run=dry_run, planned=planned)
+
+    def why_not_exact(
+        self,
+        ref: str,
+        out: str | Path | None = None,
+        *,
+        container: ContainerKind | None = None,
+        level: int | None = None,
+        exact: bool | None = None,
+    ) -> str | None:
+        """Why `pull` with these words would not give the very file that came in; None where it would.
+
+        Raises NotFoundError with the reason where `exact` insists.
+        """
+        from sxeslake.assemble.exact import not_exact, reason_against
+        from sxeslake.assemble.parts import Output
+
+        version = refs.find(self._vault.state, ref)
+        kind = Output(None if out is None else str(out), container).kind(version)
+        reason = "it was not asked for" if exact is False else reason_against(version, kind, level)
+        if reason is not None and exact:
+            raise not_exact(version, reason)
+        return reason
 
     def diff(self, a: str, b: str) -> Difference:
         """What differs from one version to another, `ti-grains@1` and `ti-grains`: members, positions, JSON fields.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from sxeslake.archive.sxes import layout
-from sxeslake.errors import UsageError
+from sxeslake.errors import NotFoundError, UsageError
 
 IMAGES: Final = "images"
 """The word of `--types` that keeps the pictures of an analysis."""
@@ -69,6 +69,18 @@ class Wanted:
 def split_words(values: Sequence[str]) -> tuple[str, ...]:
     """`("qlw,state", "sum")` → `("qlw", "state", "sum")`, each once."""
     return tuple(dict.fromkeys(word.strip() for value in values for word in value.split(",") if word.strip()))
+
+
+def said(option: str, values: Sequence[object] | None) -> tuple[str, ...]:
+    """The words of an option; None is nothing said. A blank one, an unset variable, must not mean everything."""
+    words = tuple(str(value) for value in values or ())
+    if values is not None and not values:
+        raise NotFoundError(
+            f"{option} is an empty list, which chooses nothing.", hint="Without it everything is taken."
+        )
+    if not all(map(str.strip, words)):
+        raise UsageError(f"{option} is empty.", hint="Say what it means, or leave it out.")
+    return words
 
 
 def numbers_of(word: str) -> tuple[int, int] | None:

@@ -1,4 +1,4 @@
-"""Parts and merges of a small lake: valid by themselves, complete, lean, and told where they came from."""
+"""Parts of a small lake, valid by themselves, complete and lean; and what differs between its archives."""
 
 from __future__ import annotations
 
@@ -7,30 +7,15 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import pytest
-from part_lakes import CONDITION, Session, Spot, contents, uid
+from part_lakes import CONDITION, ONE, Session, Spot, add, contents, files, metadata, uid
 from small_lakes import new_lake, own_store, zip_of
 
-from sxeslake.archive import open_container, open_group
+from sxeslake.archive import open_group
 from sxeslake.assemble.selection import SelectionReport
-from sxeslake.errors import AlreadyExistsError, InputError, LimitExceededError, NotFoundError, UsageError
+from sxeslake.errors import AlreadyExistsError, InputError, NotFoundError, UsageError
 from sxeslake.lake import Lake
-
-OTHER = {"ccd": {"grating": "JS50XL"}}
-ONE = contents(
-    [
-        Session(
-            101,
-            [Spot(1, 1, "first", background=7), Spot(2, 2), Spot(3, 3, condition=OTHER, kv=10)],
-            "grain 1",
-            images=[50],
-        ),
-        Session(102, [Spot(4, 4, extra={"log.txt": b"x", "sub/deep.bin": b"y"})], "grain 2", more={"mine": 1}),
-    ],
-    top={"future": 5},
-)
 
 
 @pytest.fixture
@@ -38,21 +23,6 @@ def lake(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Lake]:
     with new_lake(own_store(request)) as opened:
         opened.ingest(zip_of(tmp_path / "in" / "one.plzip", ONE))
         yield opened
-
-
-def files(path: str | Path | None) -> dict[str, bytes]:
-    assert path is not None
-    with open_container(Path(path)) as found:
-        return {m.path: found.read(at) for at, m in enumerate(found.members) if m.kind == "file"}
-
-
-def metadata(path: str | Path | None) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(files(path)["metadata.json"])
-    return found
-
-
-def add(lake: Lake, tmp_path: Path, name: str, members: dict[str, bytes]) -> None:
-    lake.ingest(zip_of(tmp_path / "in" / f"{name}.plzip", members))
 
 
 def test_a_part_is_a_group_of_just_what_it_needs(lake: Lake, tmp_path: Path) -> None:
@@ -204,93 +174,28 @@ def test_broken_metadata_is_pulled_whole_only(lake: Lake, tmp_path: Path) -> Non
         lake.pull_part("bad", positions=["1"])
 
 
-# --- merges -------------------------------------------------------------------------------------------------------
+def test_a_part_comes_with_what_is_said_of_what_is_in_it(lake: Lake, tmp_path: Path) -> None:
+    lake.annotate("one", position=uid(1), mount="A")
+    lake.annotate("one", position=uid(2), mount="B")
+    lake.annotate("one", analysis=uid(102), mount="C")
+    report = lake.pull_part("one", tmp_path / "a.plzip", positions=["1"])
+    (said,) = json.loads(Path(str(report.annotations)).read_text())["annotations"]
+    assert (said["uuid"], said["value"]) == (uid(1), "A")
+    whole = lake.pull_part("one", tmp_path / "b.zip", members=["*.json"])
+    assert len(json.loads(Path(str(whole.annotations)).read_text())["annotations"]) == 3
 
-TWO = contents(
+
+@pytest.mark.parametrize(
+    ("words", "error"),
     [
-        Session(101, [Spot(1, 1, "first", background=7), Spot(2, 22, "another measurement")], "grain 1"),
-        Session(103, [Spot(9, 4, "the same as spot 4, converted again"), Spot(8, 8)], "grain 3"),
+        ({"positions": []}, NotFoundError), ({"analyses": []}, NotFoundError), ({"members": []}, NotFoundError),
+        ({"positions": [""]}, UsageError), ({"analyses": [" "]}, UsageError), ({"types": [""]}, UsageError),
+        ({"where": ""}, UsageError), ({"query": ""}, UsageError), ({"sql": " "}, UsageError),
     ],
-    top={"future": 6},
-)
-
-
-def test_a_merge_keeps_equal_measurements_once(lake: Lake, tmp_path: Path) -> None:
-    add(lake, tmp_path, "two", TWO)
-    report = lake.pull_part(["one", "two"], tmp_path / "m.pl7z")
-    assert (report.sample, report.samples, report.warnings) == (None, ["one@1", "two@1"], [])
-    found, fields = files(report.path), metadata(report.path)
-    uuids = {path.split("/")[1] for path in found if path.startswith("data/")}
-    (derived,) = uuids - {uid(number) for number in (1, 2, 3, 4, 8)}
-    assert UUID(derived).version == 5
-    assert found[f"data/{derived}/qlw.data"] == TWO[f"data/{uid(2)}/qlw.data"]
-    assert json.loads(found[f"data/{derived}/info.json"])["uuid"] == derived
-    assert found[f"data/{uid(2)}/qlw.data"] == ONE[f"data/{uid(2)}/qlw.data"]
-    listed = {each["name"]: each["positionUuids"] for each in fields["analyses"]}
-    assert listed["grain 1"] == [uid(1), uid(2), uid(3), derived]
-    assert listed["grain 3"] == [uid(4), uid(8)]
-    said = fields["provenance"]
-    assert [(each["sample"], each["version"]) for each in said["archives"]] == [("one", 1), ("two", 1)]
-    assert said["archives"][0]["manifest"] == lake._version("one").archive.manifest
-    assert said["archives"][1]["metadata"] == {"future": 6}
-    assert said["positions"][derived] == [{"archive": 1, "uuid": uid(2)}]
-    assert said["positions"][uid(4)] == [
-        {"archive": 0},
-        {"archive": 1, "uuid": uid(9),
-         "otherwise": {"info.json": {"comment": "the same as spot 4, converted again"}}},
-    ]  # fmt: skip
-    with open_group(report.path or "") as group:
-        assert group.check() == ()
-
-
-def test_a_merge_comes_in_again_without_a_new_array(lake: Lake, tmp_path: Path) -> None:
-    add(lake, tmp_path, "two", TWO)
-    report = lake.pull_part((), tmp_path / "m.pl7z", kv="1..20")
-    (stored,) = lake.ingest(tmp_path / "m.pl7z").archives
-    assert stored.status == "added"
-    entry = lake._vault.state.select("SELECT max(number) FROM entries")[0][0]
-    kinds = [kind for (kind,) in lake._vault.state.select(
-        "SELECT json_extract(record, '$.kind') FROM packs WHERE number = ?", (entry,))]  # fmt: skip
-    assert set(kinds) == {"json"}
-    again = lake.pull_part(["one", "two"], tmp_path / "n.pl7z")
-    assert again.sha256 == report.sha256
-
-
-def test_merges_of_merges_and_of_one(lake: Lake, tmp_path: Path) -> None:
-    add(lake, tmp_path, "two", TWO)
-    lake.pull_part(["one", "two"], tmp_path / "m.plzip")
-    lake.ingest(tmp_path / "m.plzip")
-    fields = metadata(lake.pull_part(["m", "two"], tmp_path / "n.plzip").path)
-    assert len(fields["provenance"]["positions"]) == 6
-    assert fields["provenance"]["archives"][0]["metadata"]["provenance"]["archives"][1]["sample"] == "two"
-    alone = metadata(lake.pull_part((), tmp_path / "o.plzip", grating="JS50XL").path)
-    assert list(alone["provenance"]["positions"]) == [uid(3)]
-
-
-def test_a_merge_leaves_out_those_without_such_a_part(lake: Lake, tmp_path: Path) -> None:
-    add(lake, tmp_path, "two", TWO)
-    report = lake.pull_part(["one", "two"], tmp_path / "m.plzip", analyses=["grain 3"])
-    assert report.samples == ["two@1"]
-    assert "left out: one@1: no analysis is called 'grain 3'" in report.warnings[0]
-    with pytest.raises(NotFoundError, match="grain 9"):
-        lake.pull_part(["one", "two"], tmp_path / "n.plzip", analyses=["grain 9"])
-    with pytest.raises(UsageError, match="one archive"):
-        lake.pull_part(["one", "two"], tmp_path / "n.plzip", members=["*"])
-
-
-@pytest.mark.parametrize(("words", "option"), [({"max_positions": 5}, "positions"), ({"max_bytes": 900}, "bytes")])
-def test_a_merge_beyond_its_limit_says_so_first(lake: Lake, tmp_path: Path, words: dict[str, Any], option: str) -> None:
-    add(lake, tmp_path, "two", TWO)
-    with pytest.raises(LimitExceededError, match=f"{option}, more than .* allowed.*--max-{option}"):
-        lake.pull_part(["one", "two"], tmp_path / "m.plzip", where="true", **words)
-    assert not (tmp_path / "m.plzip").exists()
-
-
-def test_another_file_under_a_shared_name_is_warned_of(lake: Lake, tmp_path: Path) -> None:
-    (name,) = (path for path in ONE if path.startswith("rawConditions/"))
-    add(lake, tmp_path, "odd", {**TWO, name: b"{}"})
-    report = lake.pull_part(["one", "odd"], tmp_path / "m.plzip")
-    assert report.warnings == [f"odd@1: another {name} than that of an archive before it; left out"]
+)  # fmt: skip
+def test_nothing_never_means_everything(lake: Lake, tmp_path: Path, words: dict[str, Any], error: type) -> None:
+    with pytest.raises(error, match="empty"):
+        lake.pull_part("one", tmp_path / "a.plzip", **{"kv": 5, **words})
 
 
 # --- differences --------------------------------------------------------------------------------------------------

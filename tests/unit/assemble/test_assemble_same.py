@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from uuid import UUID
 
 from blake3 import blake3
 
-from sxeslake.archive.sxes_metadata import read_state
 from sxeslake.assemble.merging import MergedMetadata
 from sxeslake.assemble.same import (
     Item,
@@ -16,7 +14,6 @@ from sxeslake.assemble.same import (
     content_key,
     derived_uuid,
     keep,
-    measurement_key,
     need_states,
 )
 
@@ -26,17 +23,12 @@ def item(share: int, uuid: str, **files: str) -> Item:
     return Item(share, uuid, {suffix[name]: blake3(text.encode()).digest() for name, text in files.items()})
 
 
-def test_only_positions_with_shared_arrays_need_their_state() -> None:
+def test_only_positions_with_a_shared_array_or_uuid_need_their_state() -> None:
     items = [item(0, "a", qlw="1"), item(1, "b", qlw="1"), item(1, "c", qlw="2"), item(1, "d", info="x")]
     assert need_states(items) == {Origin(0, "a"), Origin(1, "b")}
-
-
-def test_time_and_place_tell_equal_arrays_apart() -> None:
-    here = read_state({"saveDate": "2020/01/01 00:00:00", "stage": {"x": 1}})
-    there = read_state({"saveDate": "2020/01/01 00:00:00", "stage": {"x": 2}})
-    assert here.saved_local == datetime(2020, 1, 1)
-    keys = [measurement_key(item(n, f"u{n}", qlw="1"), state) for n, state in enumerate((here, here, there))]
-    assert keys[0] == keys[1] != keys[2]
+    assert need_states([*items, item(2, "c", qlw="3"), item(2, "d", info="x")]) == {
+        Origin(0, "a"), Origin(1, "b"), Origin(1, "c"), Origin(2, "c"),
+    }  # fmt: skip
 
 
 def test_the_first_of_equal_contents_is_kept() -> None:
