@@ -13,6 +13,7 @@ files by their URL with the version that they were opened at.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import threading
@@ -23,12 +24,13 @@ from typing import TYPE_CHECKING, Any
 from fsspec.spec import AbstractFileSystem
 
 from sxeslake.assemble.rangefile import Fetch, RangeFile
-from sxeslake.errors import SampleNotFoundError
+from sxeslake.errors import SampleNotFoundError, SxeslakeError
 
 if TYPE_CHECKING:
     # Types only: `import fsspec` finds this module by its entry point, and must not pay for the lake's libraries.
     from sxeslake.assemble.access import Located
     from sxeslake.assemble.files import FileInfo, VersionFiles
+    from sxeslake.format.manifest import Row
     from sxeslake.lake import Lake
 
 PROTOCOL = "sxeslake"
@@ -150,6 +152,15 @@ class LakeFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec has no
         first, last, _step = slice(start, end).indices(file.size)
         return file.read_at(first, last - first)
 
+    def cat(self, path: str | list[str], recursive: bool = False, on_error: str = "raise", **options: Any) -> Any:
+        """The bytes of a file, or of many by path: those of one version are found and fetched together."""
+        paths = self.expand_path(path, recursive=recursive)
+        if isinstance(path, str) and paths == [self._strip_protocol(path)]:
+            return self.cat_file(path, **options)
+        how = "raise" if on_error == "raise" else "return"
+        found = zip(paths, self.cat_ranges(paths, None, None, on_error=how), strict=True)
+        return {each: data for each, data in found if on_error != "omit" or not isinstance(data, Exception)}
+
     def cat_ranges(
         self,
         paths: list[str],
@@ -166,16 +177,16 @@ class LakeFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec has no
         if len(starts) != count or len(ends) != count:
             raise ValueError("as many starts and ends as paths are needed")
         results: list[Any] = [None] * count
+        rows = self._rows(paths)
         together: dict[str, list[tuple[int, VersionFiles, Any]]] = {}
         for number, (path, start, end) in enumerate(zip(paths, starts, ends, strict=True)):
             try:
-                found = self._at(self._strip_protocol(path))
-                row = found.files.row(found.member) if found.member else None
-                if row is None or row.member.kind == "directory":
+                if path not in rows:
                     results[number] = self.cat_file(path, start, end)
                 else:
+                    files, row = rows[path]
                     first, last, _step = slice(start, end).indices(row.member.size)
-                    together.setdefault(found.files.name, []).append((number, found.files, (row, first, last)))
+                    together.setdefault(files.name, []).append((number, files, (row, first, last)))
             except Exception as error:
                 if on_error != "return":
                     raise
@@ -184,6 +195,22 @@ class LakeFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec has no
             for (number, _files, _wanted), data in zip(items, _read_together(items, on_error), strict=True):
                 results[number] = data
         return results
+
+    def _rows(self, paths: Sequence[str]) -> dict[str, tuple[VersionFiles, Row]]:
+        """The files among some paths that are members, looked up together; others will say what is wrong with them."""
+        members: dict[VersionFiles, dict[str, list[str]]] = {}
+        rows: dict[str, tuple[VersionFiles, Row]] = {}
+        for path in paths:
+            with contextlib.suppress(OSError, SxeslakeError):
+                found = self._at(self._strip_protocol(path))
+                if found.member:
+                    members.setdefault(found.files, {}).setdefault(found.member, []).append(path)
+        for files, wanted in members.items():
+            with contextlib.suppress(SxeslakeError):
+                for member, row in files.rows(wanted).items():
+                    if row.member.kind == "file":
+                        rows.update((path, (files, row)) for path in wanted[member])
+        return rows
 
     def _open(self, path: str, mode: str = "rb", **_: Any) -> LakeFile:
         """A file to read; what it reads stays the version that it was opened at."""

@@ -175,8 +175,9 @@ class Lake(FileVerbs, PartVerbs, CatalogVerbs, UpkeepVerbs, RetentionVerbs):
         StorageError where the lake cannot be written.
         """
         from sxeslake.ingest import engine
+        from sxeslake.ingest.options import Options
 
-        options = engine.Options(sample, jobs, dry_run, encoding, limits, message, exact)
+        options = Options(sample, jobs, dry_run, encoding, limits, message, exact)
         return engine.ingest(self._vault, _paths(paths), tree=tree, options=options, tool=TOOL, progress=progress)
 
     def exact(

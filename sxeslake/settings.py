@@ -185,9 +185,14 @@ def cache_bytes() -> int:
     said = os.environ.get(CACHE_BYTES_VARIABLE, "").strip()
     if not said:
         return DEFAULT_CACHE_BYTES
-    match = _SIZE.fullmatch(said)
-    if match is None:
-        raise UsageError(f"{said!r} is no size.", where=CACHE_BYTES_VARIABLE, hint="Write bytes, 500MB or 2GiB.")
+    return parse_size(said, CACHE_BYTES_VARIABLE)
+
+
+def parse_size(text: str, where: str) -> int:
+    """`20GiB`, `5 MB`, `1000` → bytes."""
+    match = _SIZE.fullmatch(text.strip())
+    if match is None or (match[3] and not match[2]):
+        raise UsageError(f"{text!r} is no size.", where=where, hint="Write bytes, 500MB or 2GiB.")
     return int(float(match[1]) * (1024 if match[3] else 1000) ** " kmgt".index(match[2].lower() or " "))
 
 

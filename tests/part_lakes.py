@@ -7,9 +7,13 @@ import json
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from small_lakes import counts
+from small_lakes import counts, zip_of
+
+from sxeslake.archive import open_container
+from sxeslake.lake import Lake
 
 CONDITION: dict[str, Any] = {"ccd": {"grating": "JS300N", "accumulation": "10", "model": "JXA"}, "probe": {}}
 RAW: dict[str, Any] = {"dataCondition": {}}
@@ -102,3 +106,36 @@ def _shared(found: dict[str, bytes], folder: str, value: Mapping[str, Any]) -> s
 def dump(value: Any) -> bytes:
     """JSON as the format's writer makes it."""
     return json.dumps(value, separators=(",", ":")).encode()
+
+
+OTHER = {"ccd": {"grating": "JS50XL"}}
+ONE = contents(
+    [
+        Session(
+            101,
+            [Spot(1, 1, "first", background=7), Spot(2, 2), Spot(3, 3, condition=OTHER, kv=10)],
+            "grain 1",
+            images=[50],
+        ),
+        Session(102, [Spot(4, 4, extra={"log.txt": b"x", "sub/deep.bin": b"y"})], "grain 2", more={"mine": 1}),
+    ],
+    top={"future": 5},
+)
+
+
+def files(path: str | Path | None) -> dict[str, bytes]:
+    """The files of an archive."""
+    assert path is not None
+    with open_container(Path(path)) as found:
+        return {m.path: found.read(at) for at, m in enumerate(found.members) if m.kind == "file"}
+
+
+def metadata(path: str | Path | None) -> dict[str, Any]:
+    """Its `metadata.json`."""
+    found: dict[str, Any] = json.loads(files(path)["metadata.json"])
+    return found
+
+
+def add(lake: Lake, tmp_path: Path, name: str, members: dict[str, bytes]) -> None:
+    """Store a group under a name."""
+    lake.ingest(zip_of(tmp_path / "in" / f"{name}.plzip", members))

@@ -95,6 +95,7 @@ class App:
             lake = init(url)
         if self.word is None:
             self.say(f"Lake: {lake.url} ({_WHY[how]})")
+        lake.show_progress(self.progress)
         return lake
 
     def progress(self) -> Progress | None:

@@ -8,6 +8,7 @@ import click
 
 from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.documents import INGEST, INGESTED, document
+from sxeslake.cli.memory import keep_little
 from sxeslake.cli.options import LakeCommand
 from sxeslake.cli.words import count, percent, shown, size
 from sxeslake.model import Limits
@@ -83,6 +84,7 @@ def command(
     limits = Limits(
         members=max_members, raw_bytes=max_bytes, ratio=max_ratio, ratio_floor_bytes=_LIMITS.ratio_floor_bytes
     )
+    keep_little()
     with app.open_lake(create_default=True) as lake:
         report = lake.ingest(
             paths,

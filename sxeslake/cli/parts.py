@@ -30,8 +30,8 @@ def part_options() -> list[click.Parameter]:
         _several("--types", "types", "TYPE,…", "Only these data: qlw,xes … and images. info and state always come."),
         _several("--member", "members", "GLOB", "Members by path, of any archive; FOLDER/ is all below it."),
         _one("--where", "where", "CONDITION", "Positions by columns, 'stage_x_mm between 10 and 20'; see `schema`."),
-        _one("--query", "query", "NAME", "The positions that a query of the library answers with."),
-        _one("--sql", "sql", "SELECT", "The positions of free SQL: columns sample, version, position_uuid."),
+        _one("--query", "query", "NAME", "Positions of a question's answer, in the versions named, else the newest."),
+        _one("--sql", "sql", "SELECT", "As --query, of free SQL with the columns sample, version, position_uuid."),
         _several("--queries", "queries", "DIR", "A folder of your own queries for --query."),
         click.Option(["--merge", f"{_PREFIX}merge"], is_flag=True, help="One group of whole archives."),
         click.Option(["--dry-run", f"{_PREFIX}dry_run"], is_flag=True, help="Say what would move, and move nothing."),
@@ -40,16 +40,28 @@ def part_options() -> list[click.Parameter]:
             help="Refuse more.  [default: 1,000,000]",
         ),
         _one("--max-bytes", "max_bytes", "SIZE", "Refuse more, such as 20GiB, unpacked.  [default: 256 GiB]"),
-        *filter_options(),
+        *map(_never_blank, filter_options()),
     ]  # fmt: skip
 
 
-def _one(flag: str, name: str, metavar: str, text: str) -> click.Option:
-    return click.Option([flag, _PREFIX + name], metavar=metavar, help=text)
+def _one(flag: str, name: str, metavar: str, text: str) -> click.Parameter:
+    return _never_blank(click.Option([flag, _PREFIX + name], metavar=metavar, help=text))
 
 
-def _several(flag: str, name: str, metavar: str, text: str) -> click.Option:
-    return click.Option([flag, _PREFIX + name], metavar=metavar, multiple=True, help=text)
+def _several(flag: str, name: str, metavar: str, text: str) -> click.Parameter:
+    return _never_blank(click.Option([flag, _PREFIX + name], metavar=metavar, multiple=True, help=text))
+
+
+def _never_blank(option: click.Parameter) -> click.Parameter:
+    """An option that refuses `--kv "$unset"`: nothing must not mean everything."""
+
+    def check(ctx: click.Context, option: click.Parameter, value: Any) -> Any:
+        if any(isinstance(word, str) and not word.strip() for word in (value if option.multiple else [value])):
+            raise click.BadParameter("it is empty. Say what it means, or leave it out.", ctx, option)
+        return value
+
+    option.callback = check
+    return option
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +82,7 @@ class PartWords:
         return any(name not in _LIMITS for name in self.words) or bool(self.filters) or self.merge
 
 
-_LIMITS = ("max_positions", "max_bytes", "queries")
+_LIMITS = {"max_positions": "--max-positions", "max_bytes": "--max-bytes", "queries": "--queries"}
 
 
 def part_words(values: Mapping[str, Any]) -> PartWords:
@@ -79,10 +91,14 @@ def part_words(values: Mapping[str, Any]) -> PartWords:
     merge, dry_run = bool(found.pop("merge", False)), bool(found.pop("dry_run", False))
     words = {name: list(value) if isinstance(value, tuple) else value for name, value in found.items() if value}
     if "max_bytes" in words:
-        from sxeslake.catalog.quantity import parse_number  # noqa: PLC0415  (start-up time of --help)
+        from sxeslake.settings import parse_size  # noqa: PLC0415  (start-up time of --help)
 
-        words["max_bytes"] = int(parse_number(str(words["max_bytes"]), "B", "--max-bytes"))
-    return PartWords(words, filter_words(values), merge, dry_run)
+        words["max_bytes"] = parse_size(str(words["max_bytes"]), "--max-bytes")
+    part = PartWords(words, filter_words(values), merge, dry_run)
+    if words and not part.chooses:
+        alone = " and ".join(_LIMITS[name] for name in words)
+        raise click.UsageError(f"{alone}: of a part or a merge, and none was asked for.")
+    return part
 
 
 def pull_part(
@@ -91,22 +107,34 @@ def pull_part(
 ) -> None:  # fmt: skip
     """Pull a part or a merge; what will move is said before it moves."""
     words: dict[str, Any] = {**part.words, **part.filters}
-    if not part.chooses:
-        if len(refs) != 1:
-            raise click.UsageError("--dry-run without a choice takes one sample.")
-        words["members"] = ["*"]
-    if part.merge and not refs and not part.filters and not any(words.get(key) for key in ("where", "query", "sql")):
-        refs = ["*"]
     to_stdout = out == STDOUT and not part.dry_run
     if to_stdout:
         _check_stdout(app)
     with app.open_lake() as lake:
         report = lake.pull_part(
-            refs, None if out == STDOUT else out, **words, container=container, level=level,
+            refs, None if out == STDOUT else out, **words, merge=part.merge, container=container, level=level,
             force=force, jobs=jobs, dry_run=part.dry_run, stream=sys.stdout.buffer if to_stdout else None,
             planned=lambda plan: app.say(_plan_line(plan)), progress=app.progress(),
         )  # fmt: skip
     _tell(app, report)
+
+
+def dry_run_whole(
+    app: App, refs: Sequence[str], *, every: bool, out: str | None, container: ContainerKind | None, level: int | None,
+    exact: bool | None,
+) -> None:  # fmt: skip
+    """Say what pulling whole archives would move, and whether they would be the very files that came in."""
+    many = every or len(refs) > 1 or any(letter in refs[0] for letter in "*?[")
+    documents = []
+    with app.open_lake() as lake:
+        for ref in lake.resolve(refs, everything=every):
+            report = lake.pull_part(ref, members=["*"], container=container, dry_run=True)
+            reason = lake.why_not_exact(ref, None if many else out, container=container, level=level, exact=exact)
+            app.say(_plan_line(report))
+            app.say(f"not exact  {shown(reason)}" if reason else "exact      the very file that came in")
+            documents.append(document(report, PART) | {"exact": reason is None, "exact_reason": reason})
+    if app.as_json:
+        app.emit(documents if many else documents[0])
 
 
 def _check_stdout(app: App) -> None:
@@ -125,6 +153,8 @@ def _tell(app: App, report: SelectionReport) -> None:
         app.say(_line(report))
     elif not report.dry_run:
         app.print(_line(report))
+    if report.annotations:
+        app.say(f"annotated  {shown(report.annotations)} has what is said of it")
     for before, after in report.renamed:
         app.say(f"renamed    {shown(before)} is {shown(after)} on disk")
 

@@ -11,11 +11,12 @@ import click
 from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.destinations import STDOUT, Wanted, below, is_folder
 from sxeslake.cli.documents import PULL, document
+from sxeslake.cli.memory import keep_little
 from sxeslake.cli.options import LakeCommand
-from sxeslake.cli.parts import part_options, part_words, pull_part
+from sxeslake.cli.parts import dry_run_whole, part_options, part_words, pull_part
 from sxeslake.cli.refs import samples_argument
 from sxeslake.cli.words import count, shown, size
-from sxeslake.errors import SxeslakeError
+from sxeslake.errors import NotFoundError, SxeslakeError
 from sxeslake.model import ContainerKind
 
 if TYPE_CHECKING:
@@ -82,17 +83,19 @@ def command(
     once, and where each came from in its metadata.
     """
     part = part_words(values)
-    if part:
-        if as_source or exact or skip_damaged or (every and refs):
-            raise click.UsageError("--as-source, --exact, --skip-damaged and names beside --all take whole archives.")
-        names = ["*"] if every else refs
-        pull_part(app, names, out, part, container=container, level=level, force=force, jobs=jobs)
+    if part.chooses:
+        _check_part(exact=bool(exact), whole_only=bool(as_source or skip_damaged or (every and refs)))
+        pull_part(app, refs, out, part, container=container, level=level, force=force, jobs=jobs)
         return 0
     if not refs and not every:
         raise click.UsageError("name a sample, or say --all.")
+    if part.dry_run:
+        dry_run_whole(app, refs, every=every, out=out, container=container, level=level, exact=exact)
+        return 0
     many = every or as_source or len(refs) > 1 or any(letter in refs[0] for letter in "*?[")
     if out == STDOUT:
         _check_stdout(app, many=many)
+    keep_little()
     with app.open_lake() as lake:
         found = lake.resolve(refs, everything=every)
         if out == STDOUT:
@@ -129,6 +132,16 @@ def command(
     if app.as_json:
         app.emit(document(report, PULL))
     return code
+
+
+def _check_part(*, exact: bool, whole_only: bool) -> None:
+    if exact:
+        raise NotFoundError(
+            "the very file cannot be made again: a part or a merge was asked for, which is another file.",
+            hint="Without --exact, it is an archive of its own.",
+        )
+    if whole_only:
+        raise click.UsageError("--as-source, --skip-damaged and names beside --all take whole archives.")
 
 
 def _check_stdout(app: App, *, many: bool) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import signal
 import sys
 import traceback
 import warnings
@@ -56,6 +57,7 @@ def main() -> NoReturn:
     if not {"-v", "--verbose"} & set(sys.argv):
         warnings.simplefilter("ignore")  # a library's deprecation is no word to users
     sys.meta_path.insert(0, _WithoutPandas())
+    _end_tidily()
     code = run(sys.argv[1:])
     if code == INTERRUPTED:
         # All is cleaned up by now; the interpreter would still wait for threads amid a block of LZMA.
@@ -64,6 +66,14 @@ def main() -> NoReturn:
                 stream.flush()
         os._exit(code)
     sys.exit(code)
+
+
+def _end_tidily() -> None:
+    """Whatever asks the program to end, a scheduler or a closed terminal, ends it as Ctrl-C does."""
+    for name in ("SIGTERM", "SIGHUP"):
+        asked = getattr(signal, name, None)
+        if asked is not None and signal.getsignal(asked) == signal.SIG_DFL:  # `nohup` wants to be asked in vain
+            signal.signal(asked, signal.default_int_handler)
 
 
 def run(args: Sequence[str]) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -19,11 +18,11 @@ if TYPE_CHECKING:
 
 @click.command("sync", cls=LakeCommand, example="sxeslake sync map map/\nsxeslake sync map@2 map/ --delete --dry-run")
 @sample_argument
-@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@click.argument("folder", type=click.Path(file_okay=False))
 @click.option("--delete", is_flag=True, help="Remove what is in the folder and not in the archive.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done and moved; do nothing.")
 @pass_app
-def command(app: App, ref: str, folder: Path, delete: bool, dry_run: bool) -> None:
+def command(app: App, ref: str, folder: str, delete: bool, dry_run: bool) -> None:
     """Bring an unpacked folder up to date, moving only what differs.
 
     Files are compared by content, written one by one, each in one step: an interrupted sync is taken up again by the
@@ -47,7 +46,8 @@ def _lines(report: SyncReport) -> list[str]:
         f"{report.added:,} added, {report.changed:,} changed, {report.removed:,} removed, {report.unchanged:,} as is"
     )
     lines = [f"{what:<10} {shown(report.sample)}@{report.version} → {shown(report.path)}  {counts}"]
-    lines.append(f"           {size(report.bytes_written)} written, {size(report.bytes_moved)} moved from the lake")
+    written, moved = ("to write", "to move") if report.dry_run else ("written", "moved")
+    lines.append(f"           {size(report.bytes_written)} {written}, {size(report.bytes_moved)} {moved} from the lake")
     if report.extra:
         lines.append(f"           {count(report.extra, 'entry', 'entries')} not in the archive left alone (--delete)")
     return lines

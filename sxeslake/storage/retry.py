@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
@@ -47,39 +46,16 @@ class RetryPolicy:
 DEFAULT_POLICY = RetryPolicy()
 
 
-async def retried_async(
-    operation: Callable[[], Awaitable[T]],
-    classify: Callable[[Exception], Trouble],
-    policy: RetryPolicy = DEFAULT_POLICY,
-    *,
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-    clock: Callable[[], float] = time.monotonic,
-    chance: Callable[[], float] = random.random,
-) -> T:
-    """The operation's result; its last error where the policy gives up."""
-    started = clock()
-    attempt = 0
-    while True:
-        attempt += 1
-        try:
-            return await operation()
-        except Exception as error:
-            delay = policy.wait(classify(error), attempt, clock() - started, chance())
-            if delay is None:
-                raise
-        await sleep(delay)
-
-
 def retried(
     operation: Callable[[], T],
     classify: Callable[[Exception], Trouble],
     policy: RetryPolicy = DEFAULT_POLICY,
     *,
-    sleep: Callable[[float], None] = time.sleep,
+    sleep: Callable[[float], object] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
     chance: Callable[[], float] = random.random,
 ) -> T:
-    """The same for code that blocks."""
+    """The operation's result; its last error where the policy gives up."""
     started = clock()
     attempt = 0
     while True:

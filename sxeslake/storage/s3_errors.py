@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable
-from urllib.parse import urlsplit
-
-import aiohttp
-from botocore import exceptions as boto
+from http import HTTPStatus
 
 from ..errors import (
     AccessDeniedError,
@@ -18,9 +14,9 @@ from ..errors import (
     StorageError,
     SxeslakeError,
     UnreachableError,
-    UsageError,
 )
 from .retry import Trouble
+from .s3_wire import CutOffError, TruncatedBodyError, UnreachedError, UntrustedError
 
 _TAKEN = frozenset(("PreconditionFailed", "412"))
 _MISSING = frozenset(("NoSuchKey", "NotFound", "404"))
@@ -37,43 +33,32 @@ _CREDENTIALS = {
     "RequestTimeTooSkewed": "this machine's clock is more than 15 minutes off, so the server refuses its signatures",
 }
 _REGION = frozenset(("PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "301"))
-_NO_CREDENTIALS = (
-    boto.NoCredentialsError,
-    boto.PartialCredentialsError,
-    boto.CredentialRetrievalError,
-    boto.UnauthorizedSSOTokenError,
-    boto.SSOTokenLoadError,
-    boto.TokenRetrievalError,
-)
-_CANNOT_CONNECT = (boto.EndpointConnectionError, boto.ConnectTimeoutError, boto.ProxyConnectionError)
-_CUT_OFF = (
-    boto.ConnectionClosedError,
-    boto.IncompleteReadError,
-    boto.ResponseStreamingError,
-    boto.HTTPClientError,
-    aiohttp.ClientError,
-    ConnectionError,
-)
 _SET_CREDENTIALS = "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE."
-_SET_PROFILE = "See AWS_PROFILE and --storage-option profile=NAME."
 _SET_VERIFY = "Name its authority's file with --storage-option verify=FILE."
 _SET_ENDPOINT = "Check the network and the endpoint (AWS_ENDPOINT_URL or --storage-option endpoint_url=URL)."
 
 
-class TruncatedBodyError(Exception):
-    """A reply's body ended before its announced length."""
+class RefusalError(Exception):
+    """The server's answer is no. What it said is not in the text: it may quote keys and tokens."""
+
+    def __init__(self, status: int, code: str, message: str = "") -> None:
+        """`code` is S3's, `NoSuchKey`, or of a reply without a body the HTTP status, `404`."""
+        super().__init__(f"{status} {code}")
+        self.status, self.code, self.message = status, code, message
+
+
+class StoppedError(Exception):
+    """Nobody waits for the answer any more."""
 
 
 def code_of(error: BaseException) -> str:
-    """The S3 code, `NoSuchKey`, or of a reply without body its HTTP status, `404`; empty for other errors."""
-    if not isinstance(error, boto.ClientError):
-        return ""
-    return str(error.response.get("Error", {}).get("Code") or _status(error))
+    """`NoSuchKey`, `404`; empty for errors that are no refusal."""
+    return error.code if isinstance(error, RefusalError) else ""
 
 
 def is_taken(error: BaseException) -> bool:
     """The create-only condition failed: the key is taken."""
-    return code_of(error) in _TAKEN or (isinstance(error, boto.ClientError) and _status(error) == 412)
+    return isinstance(error, RefusalError) and (error.code in _TAKEN or error.status == HTTPStatus.PRECONDITION_FAILED)
 
 
 def is_missing(error: BaseException) -> bool:
@@ -88,43 +73,38 @@ def is_bad_range(error: BaseException) -> bool:
 
 def classify(error: Exception) -> Trouble:
     """Whether another attempt may help."""
-    if isinstance(error, boto.ClientError):
-        code, status = code_of(error), _status(error)
+    if isinstance(error, RefusalError):
+        code, status = error.code, error.status
         retry = code in _BUSY or code in _UNDECIDED or status in (408, 429) or (status >= 500 and status != 501)
         return "busy" if retry else "final"
-    if isinstance(error, boto.SSLError):
-        return "final"
-    if isinstance(error, _CANNOT_CONNECT):
+    if isinstance(error, UnreachedError):
         return "unreachable"
-    if isinstance(error, boto.ReadTimeoutError | asyncio.TimeoutError):
+    if isinstance(error, TimeoutError):
         return "stalled"
-    return "busy" if isinstance(error, (*_CUT_OFF, TruncatedBodyError)) else "final"
+    return "busy" if isinstance(error, CutOffError | TruncatedBodyError) else "final"
 
 
-def translate(error: Exception, where: str, action: str, endpoint: str, secrets: Iterable[str]) -> SxeslakeError:
+def translate(error: Exception, where: str, action: str, host: str, secrets: Iterable[str]) -> SxeslakeError:
     """The error for people, without secrets. `action` is the permission that the request needs: `s3:GetObject`."""
     if isinstance(error, SxeslakeError):
-        return error
-    if isinstance(error, boto.ClientError):
+        return error if error.where else type(error)(error.what, where=where, hint=error.hint)
+    if isinstance(error, RefusalError):
         return _translate_reply(error, where, action, secrets)
-    host = urlsplit(endpoint).hostname or endpoint
     reason = "sends truncated replies" if isinstance(error, TruncatedBodyError) else "does not answer"
     lost = classify(error) in ("busy", "stalled")
-    for matches, kind, what, hint in (
-        (isinstance(error, _NO_CREDENTIALS), AccessDeniedError, "found no credentials", _SET_CREDENTIALS),
-        (isinstance(error, boto.ProfileNotFound), UsageError, "no such profile in the AWS configuration", _SET_PROFILE),
-        (isinstance(error, boto.SSLError), UnreachableError, f"the certificate of {host} is not trusted", _SET_VERIFY),
-        (isinstance(error, _CANNOT_CONNECT), UnreachableError, f"{host} cannot be reached", _SET_ENDPOINT),
-        (lost, UnreachableError, f"{host} {reason}, also after retries", None),
+    for matches, what, hint in (
+        (isinstance(error, UntrustedError), f"the certificate of {host} is not trusted", _SET_VERIFY),
+        (isinstance(error, UnreachedError), f"{host} cannot be reached", _SET_ENDPOINT),
+        (lost, f"{host} {reason}, also after retries", None),
     ):
         if matches:
-            return kind(what, where=where, hint=hint)
+            return UnreachableError(what, where=where, hint=hint)
     return StorageError(_scrub(f"{type(error).__name__}: {error}", secrets), where=where)
 
 
-def _translate_reply(error: boto.ClientError, where: str, action: str, secrets: Iterable[str]) -> SxeslakeError:
-    code, status = code_of(error), _status(error)
-    words = _scrub(str(error.response.get("Error", {}).get("Message") or ""), secrets)
+def _translate_reply(error: RefusalError, where: str, action: str, secrets: Iterable[str]) -> SxeslakeError:
+    code, status = error.code, error.status
+    words = _scrub(error.message, secrets)
     said = f"{code}: {words}" if words and words != code else code
     for matches, kind, what, hint in (
         (is_taken(error), ObjectExistsError, "exists already", None),
@@ -141,10 +121,6 @@ def _translate_reply(error: boto.ClientError, where: str, action: str, secrets: 
         if matches:
             return kind(what, where=where, hint=hint)
     return StorageError(f"the server refused {action} ({said})", where=where)
-
-
-def _status(error: boto.ClientError) -> int:
-    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
 
 
 def _scrub(text: str, secrets: Iterable[str]) -> str:

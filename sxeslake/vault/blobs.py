@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import chain
 from typing import NamedTuple
 
@@ -22,7 +22,7 @@ from sxeslake.vault.blobcache import FrameCache, FrameKey
 Locate = Callable[[Sequence[Blob]], dict[Digest, Blob]]
 
 MAX_FRAME_BYTES = 80 * MIB  # stored; a frame decodes to at most 64 MiB, and a manifest can claim anything
-_CACHE_BYTES = 64 * MIB
+_CACHE_BYTES = 96 * MIB  # the small files of 100,000 positions, of whose frames a pull takes a little here and there
 _TASK_BYTES = MIB  # hashed by one task
 
 
@@ -48,6 +48,7 @@ class BlobReader:
         self._store, self._translate, self._relocate = store, translate, relocate
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="decode")
         self._cache: OrderedDict[FrameKey, bytes] = OrderedDict()
+        self._coming: dict[FrameKey, Future[bytes | None]] = {}  # frames that a thread has in work: nobody else asks
         self._cached_bytes = 0
         self._lock = threading.Lock()
 
@@ -94,6 +95,7 @@ class BlobReader:
             return data if blake3(data).digest() == blob.digest else None
 
         found = list(chain.from_iterable(self._pool.map(lambda part: list(map(proved, part)), _shares(blobs))))
+        self._retire(blobs)
         if self._disk is None:
             return found
         wrong = {
@@ -117,16 +119,43 @@ class BlobReader:
 
     def _frames(self, needed: set[FrameKey], *, by_cache: bool) -> _Frames:
         frames: dict[FrameKey, bytes | None] = {}
+        elsewhere: dict[FrameKey, Future[bytes | None]] = {}
+        own: dict[FrameKey, Future[bytes | None]] = {}
         with self._lock:
-            for key in needed & self._cache.keys():
-                self._cache.move_to_end(key)
-                frames[key] = self._cache[key]
-        decode = sorted(needed - frames.keys())
-        held = self._disk.get(decode) if self._disk is not None and by_cache else {}
-        fetch = [key for key in decode if key not in held]
+            for key in needed:
+                if key in self._cache:
+                    self._cache.move_to_end(key)
+                    frames[key] = self._cache[key]
+                elif by_cache and key in self._coming:  # another thread is at it
+                    elsewhere[key] = self._coming[key]
+                else:
+                    own[key] = Future()
+            if by_cache:
+                self._coming.update(own)
+        try:
+            found = self._decode(sorted(own), frames, by_cache=by_cache)
+            for key, future in own.items():
+                future.set_result(frames[key])
+        except BaseException as error:
+            for future in own.values():
+                future.set_exception(error)
+            raise
+        finally:
+            with self._lock:
+                for key, future in own.items():
+                    if self._coming.get(key) is future:
+                        del self._coming[key]
+        # Last: whoever waits for others has done by then what they may wait for.
+        frames |= {key: future.result() for key, future in elsewhere.items()}
+        return found._replace(held=found.held | elsewhere.keys())  # perhaps from the disk
+
+    def _decode(self, wanted: Sequence[FrameKey], frames: dict[FrameKey, bytes | None], *, by_cache: bool) -> _Frames:
+        """Bring frames from the disk or the lake, decoded, to the others."""
+        held = self._disk.get(wanted) if self._disk is not None and by_cache else {}
+        fetch = [key for key in wanted if key not in held]
         came = dict(zip(fetch, self._bodies(fetch), strict=True))
-        bodies = [held[key] if key in held else came[key] for key in decode]
-        for key, raw in zip(decode, self._pool.map(_decoded, decode, bodies), strict=True):
+        bodies = [held[key] if key in held else came[key] for key in wanted]
+        for key, raw in zip(wanted, self._pool.map(_decoded, wanted, bodies), strict=True):
             frames[key] = raw
             if raw is not None:
                 self._keep(key, raw)
@@ -150,6 +179,17 @@ class BlobReader:
         except DamagedLakeError:
             pass
         return None
+
+    def _retire(self, blobs: Sequence[Blob]) -> None:
+        """Let frames of which all was wanted at once be the first to go: who reads on will not ask for them again."""
+        wanted: dict[FrameKey, dict[int, int]] = {}
+        for blob in blobs:
+            if blob.hint is not None:
+                wanted.setdefault(_frame_of(blob.hint), {})[blob.hint.blob_offset] = blob.size
+        with self._lock:
+            for key, sizes in wanted.items():
+                if key in self._cache and len(self._cache[key]) == sum(sizes.values()):
+                    self._cache.move_to_end(key, last=False)
 
     def _keep(self, key: FrameKey, raw: bytes) -> None:
         if len(raw) > MIB:  # one large blob: nobody else will ask for its frame

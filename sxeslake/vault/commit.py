@@ -13,6 +13,7 @@ import socket
 import time
 import uuid
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime
 
@@ -33,6 +34,7 @@ from sxeslake.vault.state import Head, LogRecord, State
 
 _ATTEMPTS = 200  # each lost race means that somebody else has won one
 _BACK_OFF_S = 0.01
+_AT_ONCE = 8  # questions after new objects: one after the other, a far bucket makes them the longest part of a commit
 _LIMIT = logentry.MAX_BODY_BYTES // MIB
 
 
@@ -67,8 +69,10 @@ def commit(store: Store, state: State, build: Callable[[Head], Entry | None]) ->
         entry = build(head)
         if entry is None:
             return None
-        _check_alive(store, state, entry)
-        _check_gap(store, entry.number)
+        with ThreadPoolExecutor(1) as asker:
+            gap = asker.submit(_check_gap, store, entry.number)
+            _check_alive(store, state, entry)
+            gap.result()
         record = _record(store, entry)
         try:
             store.create(keys.log_key(entry.number), record.data)
@@ -121,8 +125,11 @@ def _check_alive(store: Store, state: State, entry: Entry) -> None:
     dead_manifests = state.condemned("manifests", sorted(manifests))
     own_packs, own_manifests = {pack.id for pack in entry.packs}, {item.id for item in entry.manifests}
     dead_packs |= packs - own_packs - state.live_packs(sorted(packs - own_packs))
-    dead_packs |= {pack for pack in own_packs if store.size(keys.pack_key(pack)) is None}
-    dead_manifests |= {item for item in own_manifests if store.size(keys.manifest_key(item)) is None}
+    wanted = [*map(keys.pack_key, own_packs), *map(keys.manifest_key, own_manifests)]
+    with ThreadPoolExecutor(_AT_ONCE) as askers:
+        gone = {key for key, size in zip(wanted, askers.map(store.size, wanted), strict=True) if size is None}
+    dead_packs |= {pack for pack in own_packs if keys.pack_key(pack) in gone}
+    dead_manifests |= {item for item in own_manifests if keys.manifest_key(item) in gone}
     if dead_packs or dead_manifests:
         raise DeadObjectsError(
             f"{len(dead_packs)} packs and {len(dead_manifests)} manifests of this commit were collected meanwhile.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain, islice, tee
@@ -11,7 +12,8 @@ from sxeslake.format.manifest import Blob, Row
 from sxeslake.model import MIB, Member
 from sxeslake.vault.blobs import BlobReader
 
-_WINDOW_BYTES = 16 * MIB  # raw, read at once; two windows are in memory: one is used, one is on its way
+_WINDOW_BYTES = 16 * MIB  # raw, read at once: a third of that comes over the wire, in one request or two
+_AHEAD = 2  # windows on their way while one is used: what one waits for a far bucket, the other moves bytes
 _WINDOW_BLOBS = 4096
 
 
@@ -34,14 +36,20 @@ def contents(reader: BlobReader, rows: Iterable[Row]) -> Iterator[Content]:
 
 
 def read_ahead(reader: BlobReader, blobs: Iterable[Blob]) -> Iterator[bytes]:
-    """The bytes of blobs, in order; one window is read while the one before is used."""
+    """The bytes of blobs, in order; the next windows are read while one is used."""
     plans = windows(blobs)
-    with ThreadPoolExecutor(1, thread_name_prefix="fetch") as ahead:
-        coming = [ahead.submit(reader.fetch, plan) for plan in islice(plans, 1)]
-        while coming:
-            data = coming.pop().result()
-            coming += [ahead.submit(reader.fetch, plan) for plan in islice(plans, 1)]
-            yield from data
+    with ThreadPoolExecutor(_AHEAD, thread_name_prefix="fetch") as ahead:
+        coming = deque(ahead.submit(reader.fetch, plan) for plan in islice(plans, _AHEAD))
+        try:
+            while coming:
+                data = coming.popleft().result()
+                coming.extend(ahead.submit(reader.fetch, plan) for plan in islice(plans, 1))
+                data.reverse()
+                while data:  # what was used is let go of at once, not with its window
+                    yield data.pop()
+        finally:
+            for future in coming:
+                future.cancel()
 
 
 def windows(blobs: Iterable[Blob]) -> Iterator[list[Blob]]:

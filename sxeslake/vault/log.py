@@ -76,10 +76,13 @@ def sync(store: Store, state: State, gap: Gap | None = None) -> None:
     DamagedLakeError. With `gap` that one is told, and an empty entry folded in its place.
     """
     head = state.head()
-    if head.number and not _agrees(store, head.number, head.digest):
+    with ThreadPoolExecutor(1) as asker:  # both at once: a far bucket is asked twice for each command
+        agrees = asker.submit(_agrees, store, head.number, head.digest) if head.number else None
+        newest = find_head(store, head.number)
+    if agrees is not None and not agrees.result():
         state.forget_everything()
         head = state.head()
-    newest = find_head(store, head.number)
+        newest = find_head(store, head.number)
     if gap is not None or newest == 0:  # a lake that looks empty may have lost its first entry
         newest = max(newest, listed_head(store))
     if newest - head.number >= _WORTH_A_CHECKPOINT:

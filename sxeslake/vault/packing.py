@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -21,15 +22,15 @@ _UPLOADS = 2  # packs on their way at once
 
 @dataclass(slots=True)
 class _Open:
-    """A pack that still takes frames."""
+    """A pack that still takes frames; columns, for there can be a million blobs."""
 
     pack_id: str
     parts: list[bytes]
     size: int
-    digests: list[Digest] = field(default_factory=list)
-    sizes: list[int] = field(default_factory=list)
-    frame_lengths: list[int] = field(default_factory=list)
-    frame_blobs: list[int] = field(default_factory=list)
+    digests: bytearray = field(default_factory=bytearray)
+    sizes: array[int] = field(default_factory=lambda: array("I"))
+    frame_lengths: array[int] = field(default_factory=lambda: array("I"))
+    frame_blobs: array[int] = field(default_factory=lambda: array("I"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ class Packer:
         """Append a frame; says where it stands (`blob_offset` is that of the first blob: 0)."""
         current = self._open.get(kind)
         if current is not None and (
-            current.size + len(frame) > self._target or len(current.digests) + len(digests) > pack.MAX_BLOBS
+            current.size + len(frame) > self._target or len(current.sizes) + len(digests) > pack.MAX_BLOBS
         ):
             self._seal(kind)
             current = None
@@ -72,8 +73,8 @@ class Packer:
         hint = Hint(current.pack_id, current.size, len(frame), 0)
         current.parts.append(frame)
         current.size += len(frame)
-        current.digests += digests
-        current.sizes += sizes
+        current.digests += b"".join(digests)
+        current.sizes.extend(sizes)
         current.frame_lengths.append(len(frame))
         current.frame_blobs.append(len(digests))
         return hint
@@ -99,7 +100,7 @@ class Packer:
     def _upload(self, kind: str, full: _Open) -> Written:
         tail = pack.footer(full.pack_id, full.digests, full.frame_lengths, full.frame_blobs, full.sizes)
         size, raw = full.size + len(tail), int(np.sum(full.sizes, dtype=np.uint64))
-        record = PackAdded(full.pack_id, kind, size, len(tail), len(full.digests), raw)
+        record = PackAdded(full.pack_id, kind, size, len(tail), len(full.sizes), raw)
         if self._uploading is not None:
             self._uploading(record)
         self._store.create(keys.pack_key(full.pack_id), [*full.parts, tail])

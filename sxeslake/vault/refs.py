@@ -54,7 +54,9 @@ def find(state: State, text: str) -> Version:
     for version in live:
         if version.version == number:
             return version
-    there = ", ".join(str(version.version) for version in live)
+    marks = state.marks(ref.sample)
+    tags = [tag for version in live for kind, tag in marks.get(version.version, ()) if kind == "tag"]
+    there = ", ".join([*(str(version.version) for version in live), *tags])
     raise SampleNotFoundError(f"{ref.sample} has no version {ref.version}.", hint=f"There is {there}.")
 
 

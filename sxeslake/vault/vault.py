@@ -194,13 +194,13 @@ class Vault:
 
     def rows(self, version: Version, *, by_path: bool = False) -> Iterator[Row]:
         """The members of a version, in archive order or by path."""
-        manifest = self.manifests.open(version.archive.manifest)
-        return manifest.rows(self.manifests.table(version), by_path=by_path)
+        table = self.manifests.table(version)  # first: it may find the footer on the way
+        return self.manifests.open(version.archive.manifest).rows(table, "path" if by_path else "archive")
 
     def rows_between(self, version: Version, first: str, last: str) -> Iterator[Row]:
         """The members of a version whose path lies from `first` to `last`, by path; reads only what can hold them."""
         manifest = self.manifests.open(version.archive.manifest)
-        for row in manifest.rows(self.manifests.between(version, first, last)):
+        for row in manifest.rows(self.manifests.between(version, first, last), "path"):
             if first.encode() <= row.member.path.encode() <= last.encode():
                 yield row
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import statistics
 import sys
 import time
 import zipfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
@@ -19,10 +21,12 @@ import numpy as np
 from sxeslake.archive.container import open_container
 from sxeslake.format.logentry import ArchiveAdded, Entry
 from sxeslake.lake import open_lake
+from sxeslake.storage import open_store
 from sxeslake.vault.commit import blank_entry
 from sxeslake.vault.state import Head
 
 _ROUNDS = 7
+_PACK_BYTES, _PACKS = 32 << 20, 4
 _PER_COMMIT = 250
 _FULL_BYTES = 100_000
 _NAMES = ("info.json", "qlw.data", "state.json", "sum.data", "xes.data")
@@ -43,7 +47,7 @@ def position(url: str, ref: str, uuid: str) -> None:
 
 
 def in_group(url: str, ref: str, uuid: str) -> None:
-    """The same position as part of its group, whose metadata is read first: all projects, analyses and positions."""
+    """The same position as part of its group, whose list of positions stays unread."""
     with open_lake(url) as lake, lake[ref] as group:
         found = group.positions[uuid]
         print(found.comment, found.state.accelerating_voltage_kv, found.xes.sum(), found.qlw.sum())
@@ -139,6 +143,22 @@ def catalogue(folder: str, archives: str, positions: str) -> None:
     print(json.dumps(found))
 
 
+def link(url: str) -> None:
+    """As many bytes as packs have, up and down, and nothing but that."""
+    store, pack = open_store(url), os.urandom(_PACK_BYTES)
+    keys = [f"packs/{number}" for number in range(_PACKS)]
+    began = time.perf_counter()
+    with ThreadPoolExecutor(2) as uploads:
+        list(uploads.map(lambda key: store.create(key, pack), keys))
+    up_s, began = time.perf_counter() - began, time.perf_counter()
+    step = _PACK_BYTES // 4
+    for key in keys:
+        store.get_ranges([(key, start, start + step) for start in range(0, _PACK_BYTES, step)])
+    down_s = time.perf_counter() - began
+    store.close()
+    print(json.dumps({"bytes": _PACKS * _PACK_BYTES, "up_s": up_s, "down_s": down_s}))
+
+
 _VERBS: dict[str, Callable[..., None]] = {
     "full-position": full_position,
     "position": position,
@@ -146,6 +166,7 @@ _VERBS: dict[str, Callable[..., None]] = {
     "tiny-archive": tiny_archive,
     "grow": grow,
     "catalogue": catalogue,
+    "link": link,
 }
 
 

@@ -45,6 +45,15 @@ def test_small_archives_cost_few_requests(setting: Setting) -> None:
     assert row.requests <= 20
 
 
+@pytest.mark.s3
+@pytest.mark.skipif(seaweed.weed_binary() is None, reason="the S3 server is not installed")
+def test_a_far_bucket_is_held_against_a_folder_and_the_link(setting: Setting) -> None:
+    rows = list(LINES["latency"](setting))
+    assert [row.by for row in rows] == 2 * ["sxeslake, local", "sxeslake, S3", table.OURS, "the far link alone"]
+    far = [row for row in rows if row.by == table.OURS]
+    assert all("% of local" in row.note and "% of S3" in row.note and row.requests for row in far)
+
+
 def test_peers_are_named_whether_installed_or_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.which", lambda name: None)
     there, absent = peers.found(tmp_path, ALL, thorough=True)

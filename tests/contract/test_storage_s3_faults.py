@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import os
+import signal
 import socket
-import threading
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
+from scripted_s3 import SECRETS, ScriptedS3
 
 from sxeslake.errors import (
     AccessDeniedError,
@@ -25,105 +32,8 @@ from sxeslake.storage.retry import RetryPolicy
 from sxeslake.storage.s3 import S3Store
 from sxeslake.storage.s3_options import settings_from
 
+ROOT = Path(__file__).parents[2]
 QUICK = RetryPolicy(first_s=0.001, cap_s=0.002, unreachable_budget_s=1.0)
-SECRETS = {"key": "AKIA_SECRET_KEY_ID", "secret": "sEcReT/with+signs", "token": "tOkEn=="}
-
-
-class ScriptedS3:
-    """A server of one bucket. `script` holds what to do with the next requests: `ok` or a fault."""
-
-    def __init__(self) -> None:
-        self.objects: dict[str, bytes] = {}
-        self.metadata: dict[str, dict[str, str]] = {}
-        self.script: list[str] = []
-        self.seen: list[str] = []
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-            wbufsize = -1  # one packet a reply: header and body apart wait for an acknowledgement
-
-            def log_message(self, *arguments: object) -> None:
-                """Quiet."""
-
-            def handle_expect_100(self) -> bool:
-                go_on = super().handle_expect_100()
-                self.wfile.flush()
-                return go_on
-
-            def do_GET(self) -> None:
-                outer.serve(self)
-
-            do_PUT = do_HEAD = do_DELETE = do_GET  # noqa: N815 - names that http.server asks for
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
-        self._thread.start()
-        self.endpoint = f"http://127.0.0.1:{self._server.server_address[1]}"
-
-    def stop(self) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
-
-    def serve(self, request: BaseHTTPRequestHandler) -> None:
-        """Answer one request as the script says."""
-        body = request.rfile.read(int(request.headers.get("Content-Length") or 0))
-        self.seen.append(request.command)
-        step = self.script.pop(0) if self.script else "ok"
-        if step == "hang up":
-            request.close_connection = True
-        elif step == "silence":
-            time.sleep(1.0)
-            request.close_connection = True
-        elif step == "short body":
-            content = self.objects[request.path]
-            request.send_response(200)
-            request.send_header("Content-Length", str(len(content)))
-            request.end_headers()
-            request.wfile.write(content[: len(content) // 2])
-            request.close_connection = True
-        elif step.startswith("done, then "):
-            self._put(request, body)
-            if step.endswith("hang up"):
-                request.close_connection = True
-            else:
-                self._refuse(request, 500, "InternalError")
-        elif step != "ok":
-            status, _, code = step.partition(" ")
-            self._refuse(request, int(status), code)
-        elif request.command == "PUT":
-            if self._put(request, body):
-                self._reply(request, 200, b"")
-            else:
-                self._refuse(request, 412, "PreconditionFailed")
-        elif request.path in self.objects:
-            self._reply(request, 200, self.objects[request.path])
-        else:
-            self._refuse(request, 404, "NoSuchKey")
-
-    def _put(self, request: BaseHTTPRequestHandler, body: bytes) -> bool:
-        if request.headers.get("If-None-Match") == "*" and request.path in self.objects:
-            return False
-        self.objects[request.path] = body
-        self.metadata[request.path] = {
-            name: value for name, value in request.headers.items() if name.lower().startswith("x-amz-meta-")
-        }
-        return True
-
-    def _refuse(self, request: BaseHTTPRequestHandler, status: int, code: str) -> None:
-        words = f"Said about {SECRETS['key']} and {SECRETS['secret']} and {SECRETS['token']}"
-        self._reply(request, status, f"<Error><Code>{code}</Code><Message>{words}</Message></Error>".encode())
-
-    def _reply(self, request: BaseHTTPRequestHandler, status: int, body: bytes) -> None:
-        request.send_response(status)
-        request.send_header("Content-Length", str(len(body)))
-        for name, value in self.metadata.get(request.path, {}).items():
-            request.send_header(name, value)
-        request.end_headers()
-        if request.command != "HEAD":
-            request.wfile.write(body)
 
 
 @pytest.fixture(scope="module")
@@ -139,6 +49,7 @@ def server(running_server: ScriptedS3) -> ScriptedS3:
     running_server.metadata = {}
     running_server.script = []
     running_server.seen = []
+    running_server.headers = []
     return running_server
 
 
@@ -192,11 +103,28 @@ def test_silence_is_asked_once_more(server: ScriptedS3, store: S3Store) -> None:
 
 @pytest.mark.parametrize("fault", ["503 SlowDown", "hang up", "short body"])
 def test_a_lasting_trouble_is_an_error(server: ScriptedS3, store: S3Store, fault: str) -> None:
+    assert store.size("p") == 10_000
+    server.seen.clear()
     server.script = [fault] * 50
     with pytest.raises(UnreachableError, match=r"s3://b/lake/p: .*also after retries"):
         store.get("p")
-    attempts = 2 * QUICK.busy_attempts if fault == "hang up" else QUICK.busy_attempts  # aiohttp repeats by itself
-    assert len(server.seen) == attempts
+    on_a_kept_connection = 1 if fault == "hang up" else 0  # which the server may have closed before it was asked
+    assert len(server.seen) == QUICK.busy_attempts + on_a_kept_connection
+
+
+def test_a_connection_that_was_closed_while_idle_costs_no_attempt(server: ScriptedS3) -> None:
+    impatient = opened(server.endpoint, policy=RetryPolicy(busy_attempts=1))
+    assert impatient.size("p") == 10_000
+    server.script = ["hang up"]
+    assert impatient.get("p") == server.objects["/b/lake/p"]
+    impatient.close()
+
+
+def test_a_refusal_before_the_body_is_read_is_heard(server: ScriptedS3, store: S3Store) -> None:
+    server.script = ["early 403 AccessDenied"]
+    with pytest.raises(AccessDeniedError, match="s3:PutObject"):
+        store.create("packs/large", bytes(64 << 20))
+    assert server.seen == ["PUT"]
 
 
 @pytest.mark.parametrize("fault", ["done, then hang up", "done, then 500"])
@@ -285,6 +213,21 @@ def test_secrets_stay_secret(
     assert caught.value.__cause__ is None or caught.value.__suppress_context__
 
 
+def test_an_interrupted_request_is_not_made_again_behind_ones_back(server: ScriptedS3) -> None:
+    store = opened(server.endpoint, policy=RetryPolicy(busy_attempts=1), read_timeout_s=20)
+    assert store.size("p") == 10_000  # so that there is a connection which may have been closed while it was idle
+    server.script = ["silence"] * 5
+    with ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(store.get, "p")
+        while server.seen != ["HEAD", "GET"]:
+            time.sleep(0.01)
+        store._client.interrupt()
+        with pytest.raises(UnreachableError):
+            waiting.result(0.8)
+    assert server.seen == ["HEAD", "GET"]
+    store.close()
+
+
 def test_nobody_listens() -> None:
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
@@ -310,3 +253,80 @@ def test_a_host_without_address() -> None:
     with pytest.raises(UnreachableError, match=r"no-such-host\.invalid"):
         store.size("p")
     store.close()
+
+
+def test_a_bucket_of_another_region_is_asked_with_its_region(server: ScriptedS3) -> None:
+    store = opened(server.endpoint)
+    server.script = ["400 AuthorizationHeaderMalformed eu-north-1"]
+    assert store.get("p") == server.objects["/b/lake/p"]
+    assert store.size("p") == 10_000
+    scopes = [headers["authorization"].split("/")[2] for headers in server.headers]
+    assert scopes == ["us-east-1", "eu-north-1", "eu-north-1"]
+    store.close()
+
+
+def test_a_put_says_what_the_server_is_to_check(server: ScriptedS3, store: S3Store) -> None:
+    store.create("packs/q", [b"one", b" and ", b"two"])
+    sent = server.headers[0]
+    assert server.objects["/b/lake/packs/q"] == b"one and two"
+    assert sent["content-md5"] == base64.b64encode(hashlib.md5(b"one and two").digest()).decode()
+    assert sent["x-amz-content-sha256"] == hashlib.sha256(b"one and two").hexdigest()
+    assert sent["if-none-match"] == "*"
+    assert all(name in sent["authorization"] for name in ("content-md5", "if-none-match", "x-amz-meta-put-nonce"))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no forks here")
+def test_a_store_serves_the_child_of_a_fork_too(server: ScriptedS3) -> None:
+    """With what it holds at that moment: connections, threads that wait, and locks."""
+    script = f"""
+import os, sys
+from sxeslake.storage import open_store
+options = {{"endpoint_url": {server.endpoint!r}, "key": "k", "secret": "s", "addressing_style": "path"}}
+store = open_store("s3://b/lake", options=options)
+def read():
+    sizes = store._crew.each(lambda key, stop: store.size(key), [("p",)] * 4, interrupt=print)
+    assert sizes == [10_000] * 4
+read()
+child = os.fork()
+read()
+if child:
+    assert os.waitpid(child, 0)[1] == 0
+"""
+    subprocess.run([sys.executable, "-W", "error", "-c", script], check=True, timeout=20, cwd=ROOT)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such signal")
+@pytest.mark.parametrize("call", ["store.get('p')", "store.get_ranges([('p', 0, 1), ('q', 0, 1), ('r', 0, 1)])"])
+def test_ctrl_c_gets_through_to_a_process_that_waits(call: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as held:
+        script = f"""
+from sxeslake.storage import open_store
+options = {{"endpoint_url": "http://127.0.0.1:{held.getsockname()[1]}", "key": "k", "secret": "s"}}
+store = open_store("s3://b/lake", options=options)
+print("ready", flush=True)
+{call}
+"""
+        command = [sys.executable, "-c", script]
+        with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+            held.settimeout(10)
+            with held.accept()[0] as connection:
+                connection.recv(1)  # it has asked, and waits
+                time.sleep(0.1)
+                interrupted = time.monotonic()
+                process.send_signal(signal.SIGINT)
+                _, shown = process.communicate(timeout=15)
+        assert time.monotonic() - interrupted < 5, "20 s would be the time limit of a read"
+        assert "KeyboardInterrupt" in shown
+
+
+@pytest.mark.parametrize(("status", "keeps"), [("Enabled", True), ("Suspended", False)])
+def test_a_bucket_says_whether_it_keeps_versions(server: ScriptedS3, store: S3Store, status: str, keeps: bool) -> None:
+    names = "http://s3.amazonaws.com/doc/2006-03-01/"
+    server.objects["/b"] = f'<VersioningConfiguration xmlns="{names}"><Status>{status}</Status>'.encode()
+    server.objects["/b"] += b"</VersioningConfiguration>"
+    assert store.keeps_versions() is keeps
+    assert server.targets[-1] == "/b?versioning="
+    server.script = ["403 AccessDenied"]
+    assert store.keeps_versions() is False

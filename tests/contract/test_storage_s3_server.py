@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 import seaweed
 
-from sxeslake.errors import AccessDeniedError, LakeNotFoundError, ObjectExistsError, SxeslakeError
-from sxeslake.storage import Store, open_store
+from sxeslake.errors import AccessDeniedError, LakeNotFoundError, ObjectExistsError, StorageError, SxeslakeError
+from sxeslake.storage import Store, Versioned, open_store
+from sxeslake.storage.address import parse
+from sxeslake.storage.retry import RetryPolicy
+from sxeslake.storage.s3 import S3Store
+from sxeslake.storage.s3_options import settings_from
 
 pytestmark = pytest.mark.s3
 
@@ -28,7 +35,7 @@ def store(s3_server: seaweed.Seaweed, request: pytest.FixtureRequest) -> Iterato
 
 
 def test_a_large_object_is_one_request_and_create_only(store: Store) -> None:
-    large = bytes(101 << 20)  # beyond 100 MiB s3fs itself would upload in parts, where the condition is racy
+    large = bytes(101 << 20)  # where many clients upload in parts, and the condition is racy
     store.create("packs/large", large)
     assert store.counters.requests == {"PUT": 1}
     with pytest.raises(ObjectExistsError):
@@ -115,3 +122,56 @@ def test_a_process_ends_without_a_word(s3_server: seaweed.Seaweed, closing: str)
     )
     # The loop's own debug mode reports slow steps of a busy machine; everything else is a finding.
     assert [line for line in run.stderr.splitlines() if not line.startswith("Executing <")] == []
+
+
+class FlippingProxy:
+    """Passes bytes on to a server, and turns one bit of what clients send while `mark` is in it."""
+
+    def __init__(self, endpoint: str, mark: bytes) -> None:
+        host, _, port = endpoint.removeprefix("http://").partition(":")
+        self._beyond, self._mark = (host, int(port)), mark
+        self.turned = 0
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.endpoint = f"http://127.0.0.1:{self._listening.getsockname()[1]}"
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def close(self) -> None:
+        self._listening.close()
+
+    def _serve(self) -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = self._listening.accept()
+                server = socket.create_connection(self._beyond)
+                threading.Thread(target=self._pass, args=(client, server, self._mark), daemon=True).start()
+                threading.Thread(target=self._pass, args=(server, client, b""), daemon=True).start()
+
+    def _pass(self, source: socket.socket, target: socket.socket, mark: bytes) -> None:
+        with source, suppress(OSError):
+            while data := source.recv(1 << 16):
+                if mark and mark in data:
+                    self.turned += 1
+                    data = data.replace(mark, bytes([mark[0] ^ 1]) + mark[1:])
+                target.sendall(data)
+            target.shutdown(socket.SHUT_RDWR)
+
+
+def test_what_changes_on_the_way_is_not_stored(s3_server: seaweed.Seaweed, store: Store) -> None:
+    proxy = FlippingProxy(s3_server.endpoint, b"the bytes that change")
+    address = parse(store.url)
+    settings = settings_from(address, {**s3_server.options(), "endpoint_url": proxy.endpoint})
+    through = S3Store(address, settings, RetryPolicy(busy_attempts=3, first_s=0.01))
+    with pytest.raises(StorageError):
+        through.create("packs/p", b"x" * 5000 + b"the bytes that change" + b"x" * 5000)
+    assert proxy.turned >= 1
+    assert store.size("packs/p") is None
+    through.create("packs/p", b"bytes that arrive as they are")
+    assert store.get("packs/p") == b"bytes that arrive as they are"
+    through.close()
+    proxy.close()
+
+
+def test_keeping_versions_is_asked_of_the_bucket(store: Store) -> None:
+    assert isinstance(store, Versioned)
+    assert store.keeps_versions() is False
+    assert store.counters.requests == {"GET": 1}

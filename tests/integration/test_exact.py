@@ -85,7 +85,7 @@ def _bsdtar(folder: Path, out: Path) -> None:
 
 
 MAKERS = [
-    *(pytest.param(f"python-{level}.zip", _python(level), "zlib", id=f"python-zip-{level}") for level in (1, 6, 9)),
+    *(pytest.param(f"python-{level}.zip", _python(level), "zlib", id=f"python-zip-{level}") for level in (0, 1, 6, 9)),
     *(
         pytest.param(f"infozip-{level}.zip", _infozip(level), "", id=f"infozip-{level}", marks=needs_zip)
         for level in (1, 6, 9)
@@ -101,7 +101,7 @@ MAKERS = [
             f"7zip-{level}-{solid}.7z", _sevenzip(f"-mx={level}", f"-ms={solid}"), "7zip-lzma",
             id=f"7zip-7z-{level}-solid-{solid}", marks=needs_7zip,
         )
-        for level in (1, 3, 5, 7, 9)
+        for level in range(1, 10)
         for solid in ("on", "off")
     ),
     pytest.param("lzma.7z", _sevenzip("-m0=lzma"), "7zip-lzma:1", id="7zip-7z-lzma", marks=needs_7zip),
@@ -131,6 +131,23 @@ def test_the_very_file_comes_back(
     report = lake.pull(sample, tmp_path / "back" / name, exact=True)
     assert report.exact
     assert (tmp_path / "back" / name).read_bytes() == source.read_bytes()
+
+
+@needs_7zip
+@pytest.mark.parametrize("level", [2, 3, 4])
+def test_a_block_that_is_larger_than_what_is_tried(tmp_path: Path, level: int) -> None:
+    """7-Zip's fast levels find other matches in the first part of a block, given that part alone."""
+    inside = tmp_path / "source"
+    inside.mkdir()
+    for number in range(16):
+        numbers = np.random.default_rng(number)
+        (inside / f"{number}.xes").write_bytes(numbers.poisson(3000, 17 * 2049).astype("<u4").tobytes())
+        (inside / f"{number}.qlw").write_bytes(numbers.poisson(300, 4095).astype("<f8").tobytes())
+    _sevenzip(f"-mx={level}")(inside, tmp_path / "map.7z")
+    with init(str(tmp_path / "lake")) as lake:
+        lake.ingest(tmp_path / "map.7z", exact="never")
+        (row,) = lake.exact(["map"])
+        assert row.encoders == ["7zip-lzma:2:1:1048576:3:0:2:0" if level == 2 else "7zip-lzma:2:1:3145728:3:0:2:0"]
 
 
 @needs_7zip
@@ -186,6 +203,25 @@ def test_a_recipe_is_not_believed_without_its_file(folder: Path, tmp_path: Path)
         assert "not at" in str(lake.exact(["map"])[0].exact_reason)
         with pytest.raises(NotFoundError, match="exact never"):
             lake.pull("map", tmp_path / "back.zip", exact=True)
+
+
+def test_a_search_that_fails_says_why_from_then_on(folder: Path, tmp_path: Path) -> None:
+    source = tmp_path / "map.zip"
+    with zipfile.ZipFile(source, "w", zipfile.ZIP_BZIP2) as made:
+        made.write(folder / "data" / "0" / "xes.data", "xes.data")
+    with init(str(tmp_path / "lake")) as lake:
+        lake.ingest(source, exact="never")
+        (row,) = lake.exact(["map"])
+        assert row.exact_reason == "no known encoder makes its packed data"
+        assert lake.show("map").exact_reason == lake.ls()[0].exact_reason == row.exact_reason
+        with pytest.raises(NotFoundError, match="no known encoder"):
+            lake.pull("map", tmp_path / "back.zip", exact=True)
+        commits = len(list(lake.log()))
+        lake.exact(["map"])
+        source.unlink()
+        assert "not at" in str(lake.exact(["map"])[0].exact_reason)
+        assert len(list(lake.log())) == commits, "nothing new was learnt"
+        assert lake.verify(data=True).ok
 
 
 def test_an_encoder_that_is_missing_at_the_pull(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -98,7 +98,7 @@ def test_rows_come_back(archives: list[list[dict[str, Any]]]) -> None:
             assert sum(blob.size for blob in row.blobs) == wanted["size"]
             if wanted["size"]:
                 assert row.blobs[0].hint is None or row.blobs[0].hint.pack in PACKS
-                assert manifest.groups_with(where, row.member.path, row.member.path) == [where.first_group]
+                assert manifest.row_groups(where).at([row.member.path]) == [where.first_group]
 
 
 @settings(max_examples=50)

@@ -179,3 +179,16 @@ def test_what_is_no_size(monkeypatch: pytest.MonkeyPatch, said: str) -> None:
     monkeypatch.setenv("SXESLAKE_CACHE_BYTES", said)
     with pytest.raises(UsageError, match="is no size"):
         settings.cache_bytes()
+
+
+@pytest.mark.parametrize(
+    ("text", "size"), [("20GiB", 20 << 30), ("5 MB", 5_000_000), ("1.5k", 1500), ("7", 7), (" 7B ", 7)]
+)
+def test_sizes_as_they_are_written(text: str, size: int) -> None:
+    assert settings.parse_size(text, "--max-bytes") == size
+
+
+@pytest.mark.parametrize("text", ["-5", "iB", "5iB", "5 miles", "", "5MB/s"])
+def test_what_is_no_size_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match=r"--max-bytes: .* is no size"):
+        settings.parse_size(text, "--max-bytes")

@@ -19,7 +19,6 @@ HEAVY = {
     "pyarrow",
     "duckdb",
     "fsspec",
-    "s3fs",
     "botocore",
     "asyncio",
     "rich",

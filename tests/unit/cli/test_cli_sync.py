@@ -49,3 +49,14 @@ def test_exit_codes(lake: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
     (tmp_path / "x" / "thesis.txt").write_text("mine")
     assert run(["sync", *words, "--lake", lake]) == code
     assert (tmp_path / "x" / "thesis.txt").exists()
+
+
+def test_an_unset_variable_is_not_the_current_folder(
+    lake: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    assert run(["sync", "map", "", "--lake", lake]) == 2
+    assert "no folder was named" in capsys.readouterr().err
+    assert list(Path().iterdir()) == []
+    assert run(["sync", "map", ".", "--lake", lake]) == 0

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 
 import pytest
 
-from sxeslake.storage.retry import RetryPolicy, Trouble, retried, retried_async
+from sxeslake.storage.retry import RetryPolicy, Trouble, retried
 
 POLICY = RetryPolicy(
     busy_attempts=4, stalled_attempts=2, unreachable_attempts=9, unreachable_budget_s=10, first_s=1, cap_s=3
@@ -59,37 +58,25 @@ class Flaky:
             raise ValueError(f"failure {self.calls}")
         return 7
 
-    async def later(self) -> int:
-        return self()
 
-
-def run_blocking(flaky: Flaky, classify: Callable[[Exception], Trouble], slept: list[float]) -> int:
+def run(flaky: Flaky, classify: Callable[[Exception], Trouble], slept: list[float]) -> int:
     return retried(flaky, classify, POLICY, sleep=slept.append, clock=lambda: 0.0, chance=lambda: 1.0)
 
 
-def run_async(flaky: Flaky, classify: Callable[[Exception], Trouble], slept: list[float]) -> int:
-    async def sleep(seconds: float) -> None:
-        slept.append(seconds)
+def test_it_tries_until_it_succeeds() -> None:
+    slept: list[float] = []
+    assert run(Flaky(3), lambda error: "busy", slept) == 7
+    assert slept == [1, 2, 3]
 
-    return asyncio.run(retried_async(flaky.later, classify, POLICY, sleep=sleep, clock=lambda: 0.0, chance=lambda: 1.0))
+
+def test_the_last_error_comes_through() -> None:
+    flaky = Flaky(100)
+    with pytest.raises(ValueError, match="failure 4"):
+        run(flaky, lambda error: "busy", [])
+    assert flaky.calls == 4
 
 
-@pytest.mark.parametrize("run", [run_blocking, run_async])
-class TestBoth:
-    Run = Callable[[Flaky, Callable[[Exception], Trouble], list[float]], int]
-
-    def test_it_tries_until_it_succeeds(self, run: Run) -> None:
-        slept: list[float] = []
-        assert run(Flaky(3), lambda error: "busy", slept) == 7
-        assert slept == [1, 2, 3]
-
-    def test_the_last_error_comes_through(self, run: Run) -> None:
-        flaky = Flaky(100)
-        with pytest.raises(ValueError, match="failure 4"):
-            run(flaky, lambda error: "busy", [])
-        assert flaky.calls == 4
-
-    def test_a_final_error_is_not_tried_again(self, run: Run) -> None:
-        flaky = Flaky(100)
-        with pytest.raises(ValueError, match="failure 1"):
-            run(flaky, lambda error: "final", [])
+def test_a_final_error_is_not_tried_again() -> None:
+    flaky = Flaky(100)
+    with pytest.raises(ValueError, match="failure 1"):
+        run(flaky, lambda error: "final", [])

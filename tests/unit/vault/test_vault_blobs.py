@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 
 import pytest
 from blake3 import blake3
@@ -154,6 +157,67 @@ def test_one_row_is_read_without_the_others(vault: Vault) -> None:
     path = rows(vault)[2].member.path
     assert [row.member.path for row in vault.rows_between(version, path, path)] == [path]
     assert list(vault.rows_between(version, "x", "y")) == []
+
+
+@pytest.mark.parametrize(("a_row", "requests"), [(10_000, 1), (0, 2)])
+def test_a_manifest_that_is_wanted_whole_is_one_request(
+    vault: Vault, faulty: FaultyStore, monkeypatch: pytest.MonkeyPatch, a_row: int, requests: int
+) -> None:
+    """One of a few rows is mostly footer; where it is worth it, the footer is not asked for by itself."""
+    monkeypatch.setattr("sxeslake.vault.manifests._BYTES_A_ROW", a_row)
+    monkeypatch.setattr("sxeslake.vault.manifests._TAIL_BYTES", 0)
+    before = faulty.counters.requests["GET"]
+    found = rows(vault)
+    assert faulty.counters.requests["GET"] - before == requests
+    assert rows(vault) == found
+    assert faulty.counters.requests["GET"] - before == requests + 1, "the footer stays at hand"
+
+
+def test_rows_beside_the_footer_come_with_it(vault: Vault, faulty: FaultyStore) -> None:
+    version = vault.state.versions()[0]
+    before = faulty.counters.requests["GET"]
+    found = list(vault.rows_between(version, "", "\U0010ffff"))
+    assert faulty.counters.requests["GET"] - before == 1
+    first, tail = vault.manifests._tails[version.archive.manifest]
+    vault.manifests._tails[version.archive.manifest] = first, bytes(len(tail))  # as a bad wire brought them
+    assert list(vault.rows_between(version, "", "\U0010ffff")) == found
+    assert faulty.counters.requests["GET"] - before == 2
+
+
+def test_what_one_thread_fetches_another_does_not(vault: Vault, faulty: FaultyStore) -> None:
+    wanted = blobs(vault)
+    before = faulty.counters.bytes_in
+    assert len(vault.blobs.fetch(wanted)) == len(wanted)
+    once = faulty.counters.bytes_in - before
+    again = Vault(faulty, None)
+    asked, let_go = Event(), Event()
+    get_ranges = faulty.get_ranges
+
+    def slowly(ranges: Sequence[tuple[str, int, int]]) -> list[bytes]:
+        if ranges:
+            asked.set()
+            assert let_go.wait(10)
+        return get_ranges(ranges)
+
+    with ThreadPoolExecutor(2) as threads, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(faulty, "get_ranges", slowly)
+        before = faulty.counters.bytes_in
+        first = threads.submit(again.blobs.fetch, wanted)
+        assert asked.wait(10)
+        second = threads.submit(again.blobs.fetch, wanted)
+        time.sleep(0.05)
+        let_go.set()
+        assert first.result() == second.result()
+    assert faulty.counters.bytes_in - before == once
+    again.close()
+
+
+def test_a_failure_is_that_of_all_who_wait(vault: Vault, faulty: FaultyStore) -> None:
+    wanted = blobs(vault)
+    faulty.plan("error", "get_range")
+    with pytest.raises(UnreachableError):
+        vault.blobs.fetch(wanted)
+    assert len(vault.blobs.fetch(wanted)) == len(wanted), "and of nobody who comes later"
 
 
 def test_a_damaged_manifest_is_not_believed(vault: Vault, store: Store) -> None:

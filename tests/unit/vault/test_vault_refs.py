@@ -67,7 +67,7 @@ def test_near_misses_are_offered(state: State) -> None:
 
 @pytest.mark.parametrize("text", ["ti-grains@1", "ti-grains@3", "ti-grains@draft", "ti-grains@²"])
 def test_a_version_that_is_not_there_says_which_are(state: State, text: str) -> None:
-    with pytest.raises(SampleNotFoundError, match=r"has no version .*There is 2, 10\."):
+    with pytest.raises(SampleNotFoundError, match=r"has no version .*There is 2, 10, paper-2026\."):
         refs.find(state, text)
 
 

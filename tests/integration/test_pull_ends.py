@@ -1,0 +1,41 @@
+"""A pull that is asked to end, by whom ever, leaves nothing half-written."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from small_lakes import counts, zip_of
+
+from sxeslake.lake import init
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of its own")
+
+
+@pytest.mark.parametrize("how", ["SIGINT", "SIGTERM", "SIGHUP"])
+@pytest.mark.parametrize("out", ["x.plzip", "x/"])
+def test_nothing_stays(tmp_path: Path, how: str, out: str) -> None:
+    members = {f"{number}.xes": counts(number, 20_000) for number in range(40)}
+    with init(str(tmp_path / "lake")) as lake:
+        lake.ingest(zip_of(tmp_path / "map.zip", members), exact="never")
+    work = tmp_path / "work"
+    work.mkdir()
+    command = [sys.executable, "-m", "sxeslake", "pull", "map", "-o", out, "--limit-down", "200kB/s"]
+    setting = {**os.environ, "SXESLAKE_LAKE": str(tmp_path / "lake"), "SXESLAKE_CACHE": str(tmp_path / "cache")}
+    with subprocess.Popen(command, cwd=work, env=setting, stderr=subprocess.PIPE, text=True) as pull:
+        try:
+            give_up = time.monotonic() + 30
+            while not any(work.iterdir()) and pull.poll() is None and time.monotonic() < give_up:
+                time.sleep(0.02)
+            assert [path.suffix for path in work.iterdir()] == [".partial"], "it was to be caught in the midst"
+            pull.send_signal(getattr(signal, how))
+            _, said = pull.communicate(timeout=30)
+        finally:
+            pull.kill()
+    assert (pull.returncode, "Interrupted." in said) == (130, True)
+    assert list(work.iterdir()) == []
