@@ -18,7 +18,9 @@ else:
 
 RAW = -15  # window bits: 32 KiB, neither header nor trailer
 _TINY_BYTES = 2048  # even a bomb of this size gives 2 MiB only: decoded in one call, which is four times as fast
-ISAL_LEVELS = range(1, 4)  # of ours; 4 to 9 are zlib's
+ISAL_LEVELS = range(1, 4)  # ISA-L's own; 4 to 9 are zlib's
+FICKLE_LEVELS = range(1, 3)
+"""Of ISA-L's: one stream in some ten thousand comes out otherwise, as the addresses of its buffers fall."""
 
 
 class Compressor(Protocol):
@@ -77,9 +79,9 @@ _ISAL_ERRORS = (cast("type[Exception]", igzip_lib.IsalError),) if HAVE_ISAL else
 INFLATE_ERRORS: tuple[type[Exception], ...] = (zlib.error, *_ISAL_ERRORS)
 
 
-def encoder_name(level: int) -> str:
-    """Which encoder `deflate` uses at a level, `isal-1` or `zlib-6`: equal names on equal input, equal bytes."""
-    return f"isal-{level}" if HAVE_ISAL and level in ISAL_LEVELS else f"zlib-{_zlib_level(level)}"
+def steady_level(level: int) -> int:
+    """The level that a writer uses for the one it was asked for: the same bytes each time, and hardly slower."""
+    return FICKLE_LEVELS.stop if level in FICKLE_LEVELS else level
 
 
 def _zlib_level(level: int) -> int:

@@ -11,7 +11,7 @@ from typing import BinaryIO, Final, NamedTuple
 
 import numpy as np
 
-from sxeslake.archive.deflate import crc32, deflate, deflate_block
+from sxeslake.archive.deflate import crc32, deflate, deflate_block, steady_level
 from sxeslake.archive.parallel import OrderedPool, in_order, usable_cpus
 from sxeslake.archive.sevenzip_format import (
     ARCHIVE_ATTRIBUTE,
@@ -68,10 +68,11 @@ def _method(level: int, threads: int) -> _Method:
     if level == 0:
         return _Method(4 * MIB, lambda _: _simple(Coder(COPY)), lambda data, _: data, 1)
     if level <= 3:
+        steady = steady_level(level)
         return _Method(
             4 * MIB,
             lambda _: _simple(Coder(DEFLATE)),
-            lambda data, last: deflate(data, level) if last else deflate_block(data, level, last=False),
+            lambda data, last: deflate(data, steady) if last else deflate_block(data, steady, last=False),
             threads,
         )
     block = (8 if level <= 6 else 16) * MIB

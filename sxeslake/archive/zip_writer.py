@@ -7,7 +7,7 @@ from functools import partial
 from types import TracebackType
 from typing import BinaryIO, NamedTuple, Self
 
-from sxeslake.archive.deflate import crc32, deflate, deflate_block
+from sxeslake.archive.deflate import crc32, deflate, deflate_block, steady_level
 from sxeslake.archive.parallel import OrderedPool
 from sxeslake.archive.zip_format import DEFLATE, MAX_16, STORE
 from sxeslake.archive.zip_records import Entry, central_record, end_records, entry_of, is_wide, local_header
@@ -43,7 +43,7 @@ class ZipWriter:
             raise UsageError(f"a zip comment of {len(comment):,} bytes; it may have {MAX_16:,}")
         self._out = out
         self._origin = out.tell()
-        self._level = level
+        self._level = steady_level(level)
         self._comment = comment
         self._position = 0
         self._central = bytearray()

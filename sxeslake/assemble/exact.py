@@ -7,7 +7,8 @@ from typing import BinaryIO
 
 import numpy as np
 
-from sxeslake.archive.exact.rebuild import Contents, rebuild
+from sxeslake.archive.exact.encoders import is_fickle
+from sxeslake.archive.exact.rebuild import Contents, OtherBytesError, rebuild
 from sxeslake.archive.exact.recipe import Column
 from sxeslake.errors import DamagedArchiveError, DamagedLakeError, NotFoundError
 from sxeslake.format.manifest import Row
@@ -16,6 +17,8 @@ from sxeslake.vault.contents import contents
 from sxeslake.vault.recipes import RecipeReader, why_not
 from sxeslake.vault.state import Version
 from sxeslake.vault.vault import Vault
+
+_ATTEMPTS = 4  # of encoders that give other bytes once in a while
 
 
 def reason_against(version: Version, container: ContainerKind, level: int | None) -> str | None:
@@ -40,15 +43,28 @@ def write_exact(
     vault: Vault, version: Version, file: BinaryIO, *, threads: int | None, advance: Callable[[int], None]
 ) -> None:
     """Write the very file, proved by its SHA-256; UnsupportedMethodError where encoders here give other bytes."""
-    try:
-        made = rebuild(
-            RecipeReader(vault.blobs, version.archive), _contents(vault, version, advance), file,
-            where=version.name, threads=threads,
-        )  # fmt: skip
-    except DamagedArchiveError as error:
-        raise DamagedLakeError(error.what, where=version.name) from error
+    begin = file.tell()
+    for attempt in range(_ATTEMPTS):
+        try:
+            made = rebuild(
+                RecipeReader(vault.blobs, version.archive), _contents(vault, version, advance), file,
+                where=version.name, threads=threads,
+            )  # fmt: skip
+            break
+        except DamagedArchiveError as error:
+            raise DamagedLakeError(error.what, where=version.name) from error
+        except OtherBytesError as error:
+            if attempt == _ATTEMPTS - 1 or not any(map(is_fickle, error.encoders)):
+                raise
+            file.seek(begin)
+            file.truncate()
+            advance = _unheard
     if made.sha256 != version.archive.source.get("sha256"):
         raise DamagedLakeError("the recipe is that of another file.", where=version.name)
+
+
+def _unheard(_: int) -> None:
+    """A second attempt is no progress."""
 
 
 def _contents(vault: Vault, version: Version, advance: Callable[[int], None]) -> Contents:

@@ -174,6 +174,11 @@ def encoder_bytes(spec: Spec) -> int:
     return 0
 
 
+def is_fickle(spec: Spec) -> bool:
+    """Whether an encoder gives other bytes once in a while, and is worth another try; see `deflate.FICKLE_LEVELS`."""
+    return spec.family in {"isal", "blocks"} and spec.numbers[0] in deflate.FICKLE_LEVELS
+
+
 def library_of(spec: Spec) -> str | None:
     """The library whose version decides on the bytes: `zlib 1.3.1`."""
     if spec.family == "isal" or (spec.family == "blocks" and spec.numbers[0] in deflate.ISAL_LEVELS):

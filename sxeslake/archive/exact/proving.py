@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from time import monotonic
 from typing import BinaryIO, Final
@@ -210,8 +211,9 @@ class _Proof:
             if not 0 < len(left) <= _RETRIED_UNITS:
                 continue
             method = layout.methods[int(layout.method[left[0]])]
-            for spec in trial.candidates(method, int(layout.raw[left].max()), others):
-                if spec != first and (len(left) > 1 or trial.screen(spec, self._sample(file, int(left[0])))):
+            again = [first] if encoders.is_fickle(first) else []
+            for spec in chain(again, trial.candidates(method, int(layout.raw[left].max()), others)):
+                if (spec != first or again) and (len(left) > 1 or trial.screen(spec, self._sample(file, int(left[0])))):
                     self._try(file, spec, left)
                     left = left[self._encoder[left] == _RESIDUE]
                 if not len(left):

@@ -9,10 +9,17 @@ from typing import BinaryIO
 from sxeslake.archive.exact import encoders, programs
 from sxeslake.archive.exact.packing import Packing
 from sxeslake.archive.exact.recipe import Column, Reader, Recipe, Skeleton, read_recipe
+from sxeslake.archive.exact.spec import Spec
 from sxeslake.errors import DamagedArchiveError, UnsupportedMethodError
 
 Contents = Callable[[Column], Iterator[Iterable[bytes]]]
 """Asked for members by their places in the archive, gives the content of each, in that order, in parts."""
+
+
+class OtherBytesError(UnsupportedMethodError):
+    """The encoders of a recipe gave other bytes here than at ingest."""
+
+    encoders: tuple[Spec, ...] = ()
 
 
 def missing(recipe: Recipe) -> str | None:
@@ -24,8 +31,8 @@ def missing(recipe: Recipe) -> str | None:
 def rebuild(source: Reader, contents: Contents, out: BinaryIO, *, where: str, threads: int | None = None) -> Recipe:
     """Make the file that a recipe tells of.
 
-    Raises UnsupportedMethodError where an encoder is missing here or gives other bytes than it gave at ingest, before
-    which nothing that was written to `out` may be used.
+    Raises UnsupportedMethodError where an encoder is missing here, OtherBytesError where one gives other bytes than it
+    gave at ingest; nothing that was written to `out` before may be used then.
     """
     recipe = read_recipe(source, where=where)
     if (reason := missing(recipe)) is not None:
@@ -82,12 +89,14 @@ class _File:
         self._out.write(data)
 
 
-def _other_bytes(recipe: Recipe, where: str | None = None) -> UnsupportedMethodError:
+def _other_bytes(recipe: Recipe, where: str | None = None) -> OtherBytesError:
     tools = ", ".join(recipe.tools) or "other software"
-    return UnsupportedMethodError(
+    error = OtherBytesError(
         "the encoders of this machine do not give the source's bytes", where=where,
         hint=f"The recipe was proved with {tools}.",
     )  # fmt: skip
+    error.encoders = recipe.encoders
+    return error
 
 
 def check_members(recipe: Recipe, count: int, *, where: str) -> None:

@@ -115,10 +115,10 @@ def _deflate(hint: int, size: int) -> Iterator[Spec]:
     levels = (*first, *(level for level in range(1, 10) if level not in first))
     yield Spec("zlib", (levels[0], 8, 0))
     if size <= encoders.WHOLE_BYTES:
-        yield from (Spec("isal", (level,)) for level in (1, 2, 3, 0))
+        yield from (Spec("isal", (level,)) for level in (3, 1, 2, 0))
     for block, whole_tail in _OUR_BLOCKS:
         if size > block:
-            yield from (Spec("blocks", (level, block, whole_tail)) for level in deflate.ISAL_LEVELS)
+            yield from (Spec("blocks", (level, block, whole_tail)) for level in reversed(deflate.ISAL_LEVELS))
     yield from (Spec("zlib", (level, 8, 0)) for level in levels[1:])
     yield from (Spec("zlib", (level, 9, 0)) for level in levels)
     if size > MIB:

@@ -1,0 +1,62 @@
+"""An encoder that gives other bytes once in a while: the very file comes back all the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sxeslake import lake as lakes
+from sxeslake.archive import deflate, zip_writer
+from sxeslake.archive.exact import encoders
+from sxeslake.archive.synthetic import MapPlan, map_members, write_archive
+from sxeslake.errors import NotFoundError
+
+pytestmark = pytest.mark.skipif(not deflate.HAVE_ISAL, reason="ISA-L is not installed")
+
+
+class Odd:
+    """Stands for ISA-L's level 1 on its bad days: another level's bytes, so many times."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, times: int, after: int = 0) -> None:
+        self.left, self.calls = times, 0
+        finish = encoders._Isal.finish
+
+        def odd(encoder: encoders._Isal) -> bytes:
+            self.calls += 1
+            if self.left and self.calls > after and len(encoder._held[0]) > 1000:
+                self.left -= 1
+                encoder._level = 3
+            return finish(encoder)
+
+        monkeypatch.setattr(encoders._Isal, "finish", odd)
+
+
+@pytest.fixture
+def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A zip by ISA-L's level 1."""
+    monkeypatch.setattr(zip_writer, "steady_level", lambda level: level)
+    return write_archive(tmp_path / "map.plzip", map_members(MapPlan(3, 6, 4)))
+
+
+def test_a_pull_tries_again(tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with lakes.init(str(tmp_path / "lake")) as lake:
+        lake.ingest(source, exact="cheap")
+        odd = Odd(monkeypatch, 2)
+        lake.pull("map", tmp_path / "out.plzip", exact=True)
+        assert (odd.left, (tmp_path / "out.plzip").read_bytes()) == (0, source.read_bytes())
+        odd.left = 1 << 30
+        with pytest.raises(NotFoundError, match="do not give the source's bytes"):
+            lake.pull("map", tmp_path / "never.plzip", exact=True)
+        assert not (tmp_path / "never.plzip").exists()
+
+
+def test_a_search_tries_units_again(tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    odd = Odd(monkeypatch, 1, after=30)  # behind the samples, when all units are compared
+    with lakes.init(str(tmp_path / "lake")) as lake:
+        lake.ingest(source, exact="cheap")
+        (version,) = lake._vault.state.versions("v.sample = ?", ("map",))
+        assert version.archive.recipe is not None
+        assert (odd.left, version.archive.recipe["residue_bytes"]) == (0, 0)
+        lake.pull("map", tmp_path / "out.plzip", exact=True)
+    assert (tmp_path / "out.plzip").read_bytes() == source.read_bytes()
