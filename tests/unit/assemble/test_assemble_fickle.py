@@ -41,7 +41,7 @@ def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_pull_tries_again(tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with lakes.init(str(tmp_path / "lake")) as lake:
-        lake.ingest(source, exact="cheap")
+        lake.ingest(source, exact="always")
         odd = Odd(monkeypatch, 2)
         lake.pull("map", tmp_path / "out.plzip", exact=True)
         assert (odd.left, (tmp_path / "out.plzip").read_bytes()) == (0, source.read_bytes())
@@ -54,7 +54,7 @@ def test_a_pull_tries_again(tmp_path: Path, source: Path, monkeypatch: pytest.Mo
 def test_a_search_tries_units_again(tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     odd = Odd(monkeypatch, 1, after=30)  # behind the samples, when all units are compared
     with lakes.init(str(tmp_path / "lake")) as lake:
-        lake.ingest(source, exact="cheap")
+        lake.ingest(source, exact="always")
         (version,) = lake._vault.state.versions("v.sample = ?", ("map",))
         assert version.archive.recipe is not None
         assert (odd.left, version.archive.recipe["residue_bytes"]) == (0, 0)
