@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryFile
 from time import monotonic
@@ -13,6 +13,7 @@ from blake3 import blake3
 
 from sxeslake.archive.container import Container
 from sxeslake.archive.exact.proving import Proved, Terms, prove
+from sxeslake.archive.exact.spec import Spec
 from sxeslake.errors import InputError
 from sxeslake.format.manifest import Blob
 from sxeslake.ingest.blobtable import BlobTable
@@ -76,6 +77,8 @@ class RecipeSeeker:
         self._table, self._find, self._frames = table, find, frames
         self._mode, self._chunk_bytes, self._threads = mode, chunk_bytes, threads
         self._left_seconds = _GRACE_SECONDS
+        self._likely: tuple[Spec, ...] = ()  # one program wrote most archives of a folder
+        self._seconds_per_byte = 0.0  # of the last archive whose recipe was found
 
     def seek(self, container: Container, path: Path, sha256: str | None, took_seconds: float) -> Kept:
         """The recipe of an archive that was just read, which took so long."""
@@ -84,15 +87,16 @@ class RecipeSeeker:
         if self._mode == "never" or self._frames is None:
             return no_recipe("it came in with --exact never" if self._mode == "never" else "a dry run seeks no recipe")
         earned = _SHARE * took_seconds
-        terms = Terms(threads=self._threads, any_cost=self._mode == "always")
-        if self._mode == "auto":
-            if len(container.members) > _QUICK_MEMBERS:
-                return no_recipe(_LATER)
-            terms = Terms(earned + _AT_ONCE * self._left_seconds, threads=self._threads)
+        terms = self._terms(container, path, earned)
+        if terms is None:
+            self._left_seconds += earned
+            return no_recipe(_LATER)
         began = monotonic()
         try:
             with TemporaryFile(prefix="sxeslake-") as file:
                 proved = prove(container, path, sha256, cast("BinaryIO", file), terms)
+                self._likely = proved.recipe.encoders
+                self._seconds_per_byte = (monotonic() - began) / max(1, proved.recipe.size)
                 file.seek(0)
                 head = file.read(INLINE_BYTES + 1)
                 if len(head) <= INLINE_BYTES:
@@ -104,6 +108,15 @@ class RecipeSeeker:
             return no_recipe(error.what)
         finally:
             self._left_seconds = max(0.0, self._left_seconds + earned - (monotonic() - began))
+
+    def _terms(self, container: Container, path: Path, earned: float) -> Terms | None:
+        """How far to go for an archive; None where that would be in vain."""
+        terms = Terms(threads=self._threads, any_cost=self._mode == "always", likely=self._likely)
+        if self._mode != "auto":
+            return terms
+        seconds = earned + _AT_ONCE * self._left_seconds
+        too_long = seconds < self._seconds_per_byte * path.stat().st_size  # tried in vain, it would cost as much
+        return None if too_long or len(container.members) > _QUICK_MEMBERS else replace(terms, seconds=seconds)
 
     def _store(self, file: Any) -> tuple[int, ...]:
         numbers = []

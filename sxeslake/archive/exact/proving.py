@@ -39,6 +39,7 @@ class Terms:
     seconds: float = float("inf")
     any_cost: bool = False
     threads: int | None = None
+    likely: tuple[Spec, ...] = ()  # encoders of archives before this one: tried first
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,7 @@ class _Proof:
         likely: trial.Choice | None = None
         method = -1
         for units in self._classes():
-            choice = trial.choose(self._samples(file, units), self._deadline)
+            choice = self._choice(file, units)
             if not choice.specs and likely is not None and layout.method[units[0]] == method:
                 choice = likely  # the comparison tells whether large contents were packed like the small ones
             likely, method = choice, int(layout.method[units[0]])
@@ -105,6 +106,14 @@ class _Proof:
                 seconds += float(layout.raw[units].sum()) / choice.bytes_per_second / threads
         self._check_cost()
         self._check_time(seconds)
+
+    def _choice(self, file: RangedFile, units: Column) -> trial.Choice:
+        """What made a class of units: the likely encoder where one sample speaks for it, for all will be compared."""
+        if self._terms.likely:
+            choice = trial.of_these(self._terms.likely, self._samples(file, units, 1))
+            if choice is not None:
+                return choice
+        return trial.choose(self._samples(file, units, SAMPLES), self._deadline)
 
     def _of_method(self, name: str) -> Column:
         places = [place for place, method in enumerate(self._layout.methods) if method.name == name]
@@ -125,9 +134,9 @@ class _Proof:
             self._specs.append(spec)
         return self._specs.index(spec)
 
-    def _samples(self, file: RangedFile, units: Column) -> list[trial.Sample]:
+    def _samples(self, file: RangedFile, units: Column, count: int) -> list[trial.Sample]:
         sizes = zip(units.tolist(), self._layout.raw[units].tolist(), strict=True)
-        return [self._sample(file, unit) for unit in trial.pick(sizes, SAMPLES)]
+        return [self._sample(file, unit) for unit in trial.pick(sizes, count)]
 
     def _sample(self, file: RangedFile, unit: int) -> trial.Sample:
         layout = self._layout

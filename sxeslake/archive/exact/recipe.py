@@ -30,7 +30,7 @@ FORMAT: Final = 1
 MAGIC: Final = b"SXEXACT1"
 MAX_HEAD_BYTES: Final = MIB
 MAX_UNITS: Final = 1 << 27
-_LEVELS: Final = ((1 * MIB, 19), (16 * MIB, 12), (64 * MIB, 6))  # skeletons up to so many bytes: Zstandard's level
+_LEVELS: Final = ((1 * MIB, 15), (16 * MIB, 12), (64 * MIB, 6))  # skeletons up to so many bytes: Zstandard's level
 _HUGE_LEVEL: Final = 3
 _MAX_WINDOW_LOG: Final = 27  # 128 MiB: the directory of a zip repeats the local headers far behind it
 _SKELETON_PART: Final = 256 * KIB
@@ -99,7 +99,9 @@ def write_recipe(recipe: Recipe, skeleton: Iterable[bytes], out: BinaryIO) -> No
 def _parameters(size: int) -> zstandard.ZstdCompressionParameters:
     level = next((level for limit, level in _LEVELS if size <= limit), _HUGE_LEVEL)
     window = min(_MAX_WINDOW_LOG, max(10, size.bit_length()))
-    return zstandard.ZstdCompressionParameters.from_level(level, window_log=window, enable_ldm=size > 64 * MIB)
+    return zstandard.ZstdCompressionParameters.from_level(
+        level, source_size=size, window_log=window, enable_ldm=size > 64 * MIB
+    )
 
 
 def _columns(recipe: Recipe) -> bytes:

@@ -56,11 +56,28 @@ class Choice:
     bytes_per_second: float
 
 
+def of_these(specs: Sequence[Spec], samples: Sequence[Sample]) -> Choice | None:
+    """The first of some encoders that gives all samples of one method; None where none of them does."""
+    method, size = samples[0].method, max(sample.size for sample in samples)
+    for spec in specs:
+        if spec.program is None and spec in in_process(method, size):
+            result = _tried(spec, samples)
+        elif spec.program is not None and spec in in_programs(method, size) and programs.missing(spec) is None:
+            result = _tried_by_program(spec, samples)
+        else:
+            continue
+        if len(result.hits) == len(samples):
+            return Choice((spec,), result.bytes_per_second)
+    return None
+
+
 def choose(samples: Sequence[Sample], deadline: float) -> Choice:
     """The encoders that give the packed bytes of samples of one method, the best first; none where nothing does."""
     found: list[_Result] = []
     trials = (_in_programs, _in_process) if samples[0].method.name.startswith("lzma") else (_in_process, _in_programs)
     for trial in trials:
+        if found and monotonic() > deadline:
+            break
         for result in trial(samples):
             found.append(result)
             if result.is_certain(samples) or monotonic() > deadline:
@@ -86,14 +103,18 @@ class _Result(NamedTuple):
 
 def _in_process(samples: Sequence[Sample]) -> Iterator[_Result]:
     for spec in in_process(samples[0].method, max(sample.size for sample in samples)):
-        began, hits, tried = monotonic(), set[int](), 0
-        for number, sample in enumerate(samples):
-            tried += len(sample.content)
-            if makes(spec, sample):
-                hits.add(number)
-            elif not hits:
-                break  # the samples come the most telling first: what fails the first will not serve
-        yield _Result(spec, hits, 0, tried / max(1e-6, monotonic() - began))
+        yield _tried(spec, samples)
+
+
+def _tried(spec: Spec, samples: Sequence[Sample]) -> _Result:
+    began, hits, tried = monotonic(), set[int](), 0
+    for number, sample in enumerate(samples):
+        tried += len(sample.content)
+        if makes(spec, sample):
+            hits.add(number)
+        elif not hits:
+            break  # the samples come the most telling first: what fails the first will not serve
+    return _Result(spec, hits, 0, tried / max(1e-6, monotonic() - began))
 
 
 def in_process(method: Method, size: int) -> Iterator[Spec]:
@@ -205,11 +226,15 @@ def _common(one: bytes | bytearray, other: bytes) -> int:
 def _in_programs(samples: Sequence[Sample]) -> Iterator[_Result]:
     for spec in in_programs(samples[0].method, max(sample.size for sample in samples)):
         if programs.missing(spec) is None:
-            began = monotonic()
-            agreed = _made_by_program(spec, samples)
-            seconds = max(1e-6, monotonic() - began)
-            hits = {number for number, count in enumerate(agreed) if count}
-            yield _Result(spec, hits, sum(agreed), sum(len(sample.content) for sample in samples) / seconds)
+            yield _tried_by_program(spec, samples)
+
+
+def _tried_by_program(spec: Spec, samples: Sequence[Sample]) -> _Result:
+    began = monotonic()
+    agreed = _made_by_program(spec, samples)
+    seconds = max(1e-6, monotonic() - began)
+    hits = {number for number, count in enumerate(agreed) if count}
+    return _Result(spec, hits, sum(agreed), sum(len(sample.content) for sample in samples) / seconds)
 
 
 def in_programs(method: Method, size: int) -> Iterator[Spec]:
