@@ -19,7 +19,7 @@ from typing import Any
 
 from sxeslake.catalog.filter_spec import BY_NAME, SETTINGS
 from sxeslake.catalog.filters import Filters, filter_words
-from sxeslake.catalog.header import FILTER_MARK, Parameter, Query, parse_query
+from sxeslake.catalog.header import FILTER_MARK, Query, parse_query
 from sxeslake.catalog.near import did_you_mean
 from sxeslake.errors import InputError, NotFoundError, UsageError
 
@@ -156,8 +156,3 @@ def _shown(value: object, unit: str | None) -> str:
     """A value as given; a bare number with its unit: `0.1 mm`."""
     bare = isinstance(value, int | float) or (isinstance(value, str) and re.fullmatch(r"[-+.\deE]+", value))
     return f"{value} {unit}" if unit and bare else str(value)
-
-
-def parameter_help(query: Query) -> list[tuple[str, Parameter]]:
-    """The options a query has beside the filters: `("--radius", Parameter(…))`."""
-    return [(f"--{parameter.name.replace('_', '-')}", parameter) for parameter in query.parameters]

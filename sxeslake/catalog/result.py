@@ -54,11 +54,6 @@ class Result:
         self._source: Iterator[Any] | None = self._cut(iter(batches), limit)
 
     @classmethod
-    def of_reader(cls, reader: Any, **words: Any) -> Result:
-        """From an Arrow record batch reader, as DuckDB makes it."""
-        return cls(reader.schema, reader, **words)
-
-    @classmethod
     def of_table(cls, table: Any, **words: Any) -> Result:
         """From an Arrow table."""
         return cls(table.schema, table.to_batches(), **words)
