@@ -58,9 +58,10 @@ def _again(setting: Setting, lake: Path, fast: list[Peer]) -> Iterator[Row]:
         | {peer.name: peer_again(peer) for peer in kept},
     )
     new = files_below(lake) - before
+    timed = setting.positions == _FULL_SIZE
     yield row(
-        work, OURS, costs[OURS], to_reach="≤ 0.5 s, no new object", met=costs[OURS].seconds <= 0.5 and new == 0,
-        note=f"{new} new objects",
+        work, OURS, costs[OURS], to_reach="≤ 0.5 s, no new object" if timed else "no new object",
+        met=new == 0 and (not timed or costs[OURS].seconds <= 0.5), note=f"{new} new objects",
     )  # fmt: skip
     for peer in kept:
         yield row(work, peer.name, costs[peer.name])
