@@ -102,6 +102,8 @@ class Shapes(Generic[_T]):
         return self._templates[0].readings(found, self.plain) if len(found) == len(texts) else ()
 
     def _match_one(self, text: str) -> tuple[Any, ...] | None:
+        if _BETWEEN in text:  # a template would take it for the end of the text
+            return None
         for place, template in enumerate(self._templates):
             found = template.fullmatch(text)
             if found is not None:

@@ -18,8 +18,7 @@ from sxeslake.archive.names import check_members
 from sxeslake.errors import InputError
 from sxeslake.model import MIB, Limits, Member
 
-FIRST_STEP = 116_444_735_999_999_999  # of 100 ns before 1970: FILETIME begins in 1601
-LAST_STEP = ((1 << 63) - 1) // 100  # times are 64-bit nanoseconds: later ones read as not known
+LAST_STEP = ((1 << 63) - 1) // 100  # of 100 ns: times are 64-bit nanoseconds, others read as not known
 ATTRIBUTES = [None, 0x20, 0x21, 0o100644 << 16 | 0x8020, 0o600 << 16 | 0x8000]
 FOLDER_MODE = 0o40755 << 16 | 0x8010
 QUIET = settings(
@@ -47,7 +46,7 @@ def member_sets(draw: st.DrawFn) -> list[tuple[Member, bytes]]:
             path,
             "directory" if content is None else "file",
             len(content or b""),
-            modified_ns=draw(st.one_of(st.none(), st.integers(-FIRST_STEP, LAST_STEP).map(lambda step: step * 100))),
+            modified_ns=draw(st.one_of(st.none(), st.integers(-LAST_STEP, LAST_STEP).map(lambda step: step * 100))),
             attributes=draw(st.sampled_from([*ATTRIBUTES, FOLDER_MODE] if content is None else ATTRIBUTES)),
             dos_time=draw(st.integers(0, 0xFFFF_FFFF)),
         )

@@ -100,6 +100,8 @@ USUAL = json.dumps(state())
         USUAL + USUAL,
         USUAL + "\x1e" + USUAL,
         "\x1e",
+        USUAL + "\x1e",
+        "\x1e" + USUAL,
         USUAL[:-1],
         USUAL[1:],
         "\ufeff" + USUAL,
