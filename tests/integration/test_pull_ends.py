@@ -27,13 +27,17 @@ def test_nothing_stays(tmp_path: Path, how: str, out: str) -> None:
     work.mkdir()
     command = [sys.executable, "-m", "sxeslake", "pull", "map", "-o", out, "--limit-down", "200kB/s"]
     setting = {**os.environ, "SXESLAKE_LAKE": str(tmp_path / "lake"), "SXESLAKE_CACHE": str(tmp_path / "cache")}
+    number = getattr(signal, how)
+    # Under nohup a child would inherit that hang-ups are ignored; a handler is not inherited.
+    before = signal.signal(number, lambda *_: None)
     with subprocess.Popen(command, cwd=work, env=setting, stderr=subprocess.PIPE, text=True) as pull:
+        signal.signal(number, before)
         try:
             give_up = time.monotonic() + 30
             while not any(work.iterdir()) and pull.poll() is None and time.monotonic() < give_up:
                 time.sleep(0.02)
             assert [path.suffix for path in work.iterdir()] == [".partial"], "it was to be caught in the midst"
-            pull.send_signal(getattr(signal, how))
+            pull.send_signal(number)
             _, said = pull.communicate(timeout=30)
         finally:
             pull.kill()
