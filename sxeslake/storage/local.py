@@ -1,4 +1,8 @@
-"""A lake in a local folder: atomic, durable, create-only; unfinished files of crashed writers stay invisible."""
+"""A lake in a local folder: atomic, durable, create-only; unfinished files of crashed writers stay invisible.
+
+Whoever may use the lake's root folder may use all that is in it: files and folders take mode and group from the root,
+whatever the umask of the member who writes them (as `core.sharedRepository` does in git).
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ import errno
 import os
 import secrets
 import stat
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -170,7 +175,7 @@ class LocalStore:
         with _translated(path, "write"):
             try:
                 self._make_durable(path.parent)
-                _write_durably(temporary, data)
+                _write_durably(temporary, data, self._root.stat())
                 move(temporary, path)
                 sync_folder(path.parent)
             except BaseException:
@@ -185,7 +190,7 @@ class LocalStore:
             if folder in self._durable and folder.is_dir():
                 return
             missing = [step for step in (folder, *folder.parents) if not step.is_dir()]
-            folder.mkdir(parents=True, exist_ok=True)
+            self._make(missing)
             # A folder that another process made a moment ago may not be durable yet: sync below the root always.
             below_root = [step for step in (folder, *folder.parents) if step.is_relative_to(self._root)]
             for step in dict.fromkeys([*missing, *below_root]):
@@ -193,9 +198,36 @@ class LocalStore:
                     sync_folder(step.parent)
             self._durable.add(folder)
 
+    def _make(self, missing: Sequence[Path]) -> None:
+        """Make folders, the outermost last in `missing`; those below the root are as open as the root is."""
+        for step in reversed(missing):
+            try:
+                step.mkdir()
+            except FileExistsError:  # by another process, a moment ago
+                if not step.is_dir():
+                    raise
+            else:
+                if step != self._root and step.is_relative_to(self._root):
+                    root = self._root.stat()
+                    _share(step, root, stat.S_IMODE(root.st_mode))
 
-def _write_durably(path: Path, data: Data) -> None:
+
+def _share(place: Path, root: os.stat_result, mode: int) -> None:
+    """Give a new file or folder the root's group and a mode; where the system has no such thing, it stays as made."""
+    if sys.platform == "win32":
+        return
+    facts = place.stat()
+    with contextlib.suppress(OSError):  # a group that this user is not in; a file system without owners
+        if facts.st_gid != root.st_gid:
+            os.chown(place, -1, root.st_gid)
+    with contextlib.suppress(OSError):
+        if stat.S_IMODE(place.stat().st_mode) != mode:
+            place.chmod(mode)
+
+
+def _write_durably(path: Path, data: Data, root: os.stat_result) -> None:
     with path.open("xb", buffering=0) as file:
+        _share(path, root, stat.S_IMODE(root.st_mode) & 0o666)
         for part in parts(data):
             view = memoryview(part).cast("B")
             while view.nbytes:

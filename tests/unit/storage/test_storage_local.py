@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import subprocess
 import sys
 from collections.abc import Callable
@@ -136,6 +137,58 @@ def test_every_folder_and_file_is_synced_before_create_returns(
     assert {str(tmp_path), str(root), str(root / "packs"), str(root / "packs" / "ab")} <= set(synced)
     assert synced[-1] == str(root / "packs" / "ab"), "the name is synced last"
     assert ".tmp-" in synced[-2], "the content is synced before the name"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="modes of Unix")
+@pytest.mark.parametrize("root_mode", [0o2775, 0o770, 0o755, 0o700, 0o2777])
+@pytest.mark.parametrize("umask", [0o077, 0o022, 0o000])
+def test_objects_are_as_open_as_the_root(tmp_path: Path, root_mode: int, umask: int) -> None:
+    """One member's umask locks nobody out of a shared lake, and opens a private one to nobody."""
+    root = tmp_path / "lake"
+    root.mkdir()
+    root.chmod(root_mode)
+    store = LocalStore(root)
+    before = os.umask(umask)
+    try:
+        store.create("packs/ab/x.pack", b"1")
+        store.replace("lake.json", b"{}")
+        store.replace("lake.json", b"{ }")
+        store.create("log/000/1.json", [b"1", b"2"])
+    finally:
+        os.umask(before)
+    for path in root.rglob("*"):
+        wanted = root_mode if path.is_dir() else root_mode & 0o666
+        assert stat.S_IMODE(path.stat().st_mode) == wanted, path
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="modes of Unix")
+def test_the_mode_is_set_before_the_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another member never sees an object that only its writer may read."""
+    (tmp_path / "lake").mkdir(mode=0o755)
+    (tmp_path / "lake").chmod(0o775)
+    seen: list[int] = []
+    publish = exclusive.publish
+
+    def record(made: Path, target: Path) -> None:
+        seen.append(stat.S_IMODE(made.stat().st_mode))
+        publish(made, target)
+
+    monkeypatch.setattr("sxeslake.storage.local.publish", record)
+    before = os.umask(0o077)
+    try:
+        LocalStore(tmp_path / "lake").create("log/1", b"1")
+    finally:
+        os.umask(before)
+    assert seen == [0o664]
+
+
+@pytest.mark.skipif(not hasattr(os, "chown") or os.geteuid() != 0, reason="only root gives folders away")
+def test_objects_belong_to_the_roots_group(tmp_path: Path) -> None:
+    root = tmp_path / "lake"
+    root.mkdir()
+    os.chown(root, -1, 12345)
+    LocalStore(root).create("log/1", b"1")
+    assert {path.stat().st_gid for path in root.rglob("*")} == {12345}
 
 
 @pytest.mark.parametrize(
