@@ -20,6 +20,8 @@ from sxeslake.storage import Store
 from sxeslake.vault.blobcache import FrameCache, FrameKey
 
 Locate = Callable[[Sequence[Blob]], dict[Digest, Blob]]
+Places = Callable[[Sequence[Blob]], Iterator[dict[Digest, list[Blob]]]]
+"""Where blobs stand, all copies of each: first what is known at little cost, then what takes longer to find out."""
 
 MAX_FRAME_BYTES = 80 * MIB  # stored; a frame decodes to at most 64 MiB, and a manifest can claim anything
 _CACHE_BYTES = 96 * MIB  # the small files of 100,000 positions, of whose frames a pull takes a little here and there
@@ -38,9 +40,11 @@ class BlobReader:
     """Fetches, decodes and proves blobs; shared frames are decoded once and kept for a while."""
 
     def __init__(
-        self, store: Store, translate: Locate, relocate: Locate, threads: int, disk: FrameCache | None = None
+        self, store: Store, translate: Locate, relocate: Places, threads: int, disk: FrameCache | None = None
     ) -> None:
         """`translate` knows, without asking for the head, where blobs of condemned packs went; `relocate` asks.
+
+        `relocate` is told of blobs that could not be read, and names every place where they stand.
 
         `disk` keeps what was fetched for the next process.
         """
@@ -61,7 +65,7 @@ class BlobReader:
     def fetch(self, blobs: Sequence[Blob]) -> list[bytes]:
         """The bytes of some blobs, in order; DamagedLakeError rather than a wrong byte.
 
-        A stale hint (its pack was rewritten, or the bytes there are damaged and another copy lives) is looked up anew.
+        Where the hint leads to no good copy (its pack was rewritten, is damaged or gone), every other copy is tried.
         """
         found = self.fetch_some(blobs)
         for blob, data in zip(blobs, found, strict=True):
@@ -71,15 +75,35 @@ class BlobReader:
         return [data for data in found if data is not None]
 
     def fetch_some(self, blobs: Sequence[Blob]) -> list[bytes | None]:
-        """As `fetch`, but None for a blob that is missing or damaged."""
+        """As `fetch`, but None for a blob of which no copy is whole."""
         moved = self._translate(blobs)
-        found = self._read([moved.get(blob.digest, blob) for blob in blobs] if moved else blobs)
-        lost = [blob for blob, data in zip(blobs, found, strict=True) if data is None]
+        first = [moved.get(blob.digest, blob) for blob in blobs] if moved else blobs
+        found = self._read(first)
+        lost = {blob.digest: blob for blob, data in zip(blobs, found, strict=True) if data is None}
         if lost:
-            elsewhere = self._relocate(lost)
-            again = [elsewhere.get(blob.digest, blob) for blob in lost]
-            mended = dict(zip((blob.digest for blob in lost), self._read(again), strict=True))
-            found = [mended[blob.digest] if data is None else data for blob, data in zip(blobs, found, strict=True)]
+            copies = self._from_copies(lost, {blob for blob, data in zip(first, found, strict=True) if data is None})
+            found = [copies.get(blob.digest) if data is None else data for blob, data in zip(blobs, found, strict=True)]
+        return found
+
+    def _from_copies(self, lost: dict[Digest, Blob], tried: set[Blob]) -> dict[Digest, bytes]:
+        """Blobs from any place but those that failed; at last from their hints, which may have failed on the way."""
+        found: dict[Digest, bytes] = {}
+        left = dict(lost)
+
+        def read(places: Sequence[Blob]) -> None:
+            for blob, data in zip(places, self._read(places), strict=True):
+                if data is not None:
+                    found[blob.digest] = data
+                    del left[blob.digest]
+
+        for stage in self._relocate(list(lost.values())):
+            waiting = {digest: [blob for blob in stage.get(digest, ()) if blob not in tried] for digest in left}
+            while turn := [waiting[digest].pop() for digest in left if waiting[digest]]:  # a copy of each at once
+                tried.update(turn)
+                read(turn)
+            if not left:
+                return found
+        read(list(left.values()))
         return found
 
     def _read(self, blobs: Sequence[Blob], *, by_cache: bool = True) -> list[bytes | None]:

@@ -7,7 +7,7 @@ Python dict of the lake. Derived from pack footers; a missed blob is only stored
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import NamedTuple
@@ -28,6 +28,8 @@ _SLICE = 1 << 20  # rows moved at once in a merge
 U8 = npt.NDArray[np.uint8]
 U32 = npt.NDArray[np.uint32]
 U64 = npt.NDArray[np.uint64]
+Live = AbstractSet[str] | Callable[[Sequence[str]], set[str]] | None
+"""Which packs count: a set, or a function that tells which of some do."""
 
 
 class Rows(NamedTuple):
@@ -190,15 +192,23 @@ class BlobIndex:
         for name in old:
             (self._folder / name).unlink(missing_ok=True)
 
-    def find(
-        self, digests: Sequence[Digest], *, live: AbstractSet[str] | Callable[[Sequence[str]], set[str]] | None = None
-    ) -> dict[Digest, Blob]:
+    def find(self, digests: Sequence[Digest], *, live: Live = None) -> dict[Digest, Blob]:
         """Where some blobs stand, of those that the lake holds; only in packs that are `live`.
 
         `live` is a set, or is asked once which packs of some are; a blob in a dead pack can stand in a living one too.
         """
+        return {blob.digest: blob for blob in self._placed(digests, live)}
+
+    def find_all(self, digests: Sequence[Digest], *, live: Live = None) -> dict[Digest, list[Blob]]:
+        """As `find`, with every place where a blob stands: two writers at once store it twice."""
+        found: dict[Digest, list[Blob]] = {}
+        for blob in self._placed(digests, live):
+            found.setdefault(blob.digest, []).append(blob)
+        return found
+
+    def _placed(self, digests: Sequence[Digest], live: Live) -> Iterator[Blob]:
         if not digests:
-            return {}
+            return
         wanted = np.frombuffer(b"".join(digests), np.uint8).reshape(-1, 32)
         hits = [segment.find(wanted) for segment in self._reload()]
         ordinals = {ordinal for _, places in hits for ordinal in np.unique(places[:, 0]).tolist()}
@@ -206,9 +216,7 @@ class BlobIndex:
         if live is not None:
             living = live(sorted(packs.values())) if callable(live) else live
             packs = {ordinal: pack for ordinal, pack in packs.items() if pack in living}
-        found: dict[Digest, Blob] = {}
         for asked, places in hits:
             for number, (ordinal, offset, length, inner, size) in zip(asked.tolist(), places.tolist(), strict=True):
                 if ordinal in packs:
-                    found[digests[number]] = Blob(digests[number], size, Hint(packs[ordinal], offset, length, inner))
-        return found
+                    yield Blob(digests[number], size, Hint(packs[ordinal], offset, length, inner))

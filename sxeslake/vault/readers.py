@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sxeslake.storage import Store
 from sxeslake.vault.blobcache import FrameCache
-from sxeslake.vault.blobs import BlobReader, Locate
+from sxeslake.vault.blobs import BlobReader, Locate, Places
 from sxeslake.vault.index import BlobIndex
 from sxeslake.vault.manifests import Manifests
 from sxeslake.vault.ranges import RangeReader
@@ -22,7 +22,7 @@ class Readers:
         state: State,
         folder: Path,
         translate: Locate,
-        relocate: Locate,
+        relocate: Places,
         threads: int,
         keep_bytes: int,
     ) -> None:

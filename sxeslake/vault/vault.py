@@ -227,15 +227,12 @@ class Vault:
         stale = [blob.digest for blob in blobs if blob.hint is not None and blob.hint.pack in gone]
         return self.index.find(stale, live=standing)
 
-    def _relocate(self, blobs: Sequence[Blob]) -> dict[Digest, Blob]:
-        """Other places of blobs whose hint led nowhere: the head may have moved on, a pack been rewritten."""
+    def _relocate(self, blobs: Sequence[Blob]) -> Iterator[dict[Digest, list[Blob]]]:
+        """All places of blobs that could not be read: the head may have moved on, a pack been rewritten or damaged."""
         self.sync()
-        found = self._translate(blobs)
-        lost = [blob.digest for blob in blobs if blob.digest not in found]
-        if lost:
-            self.sync_index()
-            found |= self.index.find(lost, live=self.state.live_packs)
-        return found
+        yield {digest: [blob] for digest, blob in self._translate(blobs).items()}
+        self.sync_index()
+        yield self.index.find_all([blob.digest for blob in blobs], live=self.state.live_packs)
 
     # --- the blob index ------------------------------------------------------------------------------------------
 

@@ -21,6 +21,7 @@ from sxeslake.lake import Lake
 from sxeslake.storage import Store
 from sxeslake.vault import blobs as blob_floor
 from sxeslake.vault.commit import blank_entry
+from sxeslake.vault.ranges import Slice
 from sxeslake.vault.vault import Vault
 
 
@@ -243,3 +244,75 @@ def test_reading_writes_nothing(vault: Vault, store: Store) -> None:
     list(vault.rows(vault.state.versions()[0]))
     vault.blobs.fetch(blobs(vault))
     assert objects(store) == before
+
+
+def two_copies(vault: Vault, folder: Path) -> list[Blob]:
+    """The vault's blobs stored again in other packs, by a client that did not see the first: hints of both copies."""
+    store, held = vault.store, blobs(vault)
+    with Lake(Vault(store, None)) as other:
+        other._vault.index.clear()
+        other._vault.find = lambda digests: {}  # type: ignore[method-assign]
+        other.ingest(zip_of(folder / "b.plzip", {**group(1, 3), "new": b"1"}), sample="b")
+        (second,) = other._vault.state.versions("v.sample = 'b'")
+        again = [blob for row in other._vault.rows(second) for blob in row.blobs]
+    assert {blob.hint.pack for blob in held if blob.hint}.isdisjoint(blob.hint.pack for blob in again if blob.hint)
+    return [*held, *(blob for blob in again if blob.digest in {one.digest for one in held})]
+
+
+def rot(vault: Vault, pack: str) -> None:
+    """Flip bits in every frame of a pack; its footer stays whole."""
+    vault.sync()
+    key, record = keys.pack_key(pack), vault.state.pack(pack)
+    data = vault.store.get(key)
+    end = record.bytes - record.footer_bytes
+    vault.store.replace(key, bytes(byte ^ 0x10 for byte in data[:end]) + data[end:])
+
+
+@pytest.mark.parametrize("warm", [True, False], ids=["indexed", "not indexed"])
+@pytest.mark.parametrize("damage", ["rotten", "cut short", "missing"])
+@pytest.mark.parametrize("copy", [0, 1])
+def test_a_reader_takes_the_copy_that_is_whole(
+    vault: Vault, store: Store, tmp_path: Path, copy: int, damage: str, *, warm: bool
+) -> None:
+    """Whichever copy is damaged, whichever the hint names: also where both copies stand in the index."""
+    whole = {blob.digest: data for blob, data in zip(blobs(vault), vault.blobs.fetch(blobs(vault)), strict=True)}
+    both = two_copies(vault, tmp_path)
+    halves = both[: len(whole)], both[len(whole) :]
+    for pack in {blob.hint.pack for blob in halves[copy] if blob.hint}:
+        if damage == "missing":
+            store.delete([keys.pack_key(pack)])
+        elif damage == "cut short":
+            store.replace(keys.pack_key(pack), store.get(keys.pack_key(pack))[:60])
+        else:
+            rot(vault, pack)
+    vault.sync()
+    if warm:
+        vault.sync_index()
+    for half in halves:
+        vault.blobs._cache.clear()
+        assert vault.blobs.fetch(half) == [whole[blob.digest] for blob in half]
+        part = [Slice(blob, 1, blob.size - 1) for blob in half if blob.size > 2]
+        assert list(vault.ranges.read(part)) == [whole[item.blob.digest][1:-1] for item in part]
+
+
+def test_every_copy_is_asked_once_before_a_blob_is_given_up(
+    vault: Vault, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = two_copies(vault, tmp_path)
+    vault.sync()
+    for pack in vault.state.pack_ids():
+        rot(vault, pack)
+    vault.blobs._cache.clear()
+    asked: list[Hint | None] = []
+    read = vault.blobs._read
+
+    def watched(places: Sequence[Blob]) -> list[bytes | None]:
+        asked.extend(place.hint for place in places)
+        return read(places)
+
+    monkeypatch.setattr(vault.blobs, "_read", watched)
+    places = {blob.hint for blob in both if blob.digest == both[0].digest}
+    with pytest.raises(DamagedLakeError):
+        vault.blobs.fetch([both[0]])
+    assert len(places) == 2
+    assert sorted(map(str, asked)) == sorted(map(str, [*places, both[0].hint]))  # its hint once more, at the end
