@@ -32,6 +32,8 @@ class SxeslakeError(Exception):
     """An error for people: `where: what. hint`."""
 
     exit_code = 1
+    has_lines = False
+    """Whether the message has lines of its own, as a database's with an arrow under a word."""
 
     def __init__(self, what: str, *, where: object = None, hint: str | None = None) -> None:
         self.what = what

@@ -12,14 +12,19 @@ import re
 import secrets
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from sxeslake.catalog.near import did_you_mean
 from sxeslake.errors import UsageError
+from sxeslake.safetext import FORMULA, inert
 
 Writer = Callable[[BinaryIO, Any, Iterable[Any]], int]
 """(target, Arrow schema, record batches) → rows written."""
+
+Guard = Callable[[str], str]
+"""Makes a cell's text safe, or leaves it as it is."""
 
 XLSX_ROWS: Final = 1_048_575
 """Excel's own limit, less the row of names."""
@@ -34,11 +39,17 @@ def format_of(path: Path) -> str:
     return name
 
 
-def writer_for(name: str, target: Path | BinaryIO) -> Writer:
-    """The writer of a format other than `table`."""
+def writer_for(name: str, target: Path | BinaryIO, *, raw: bool = False) -> Writer:
+    """The writer of a format other than `table`; `raw` leaves text that a spreadsheet takes for a formula as it is."""
+    if name in _SHEETS:
+        return partial(_SHEETS[name], guard=_as_it_is if raw else inert)
     if name == "arrow" and isinstance(target, Path) and target.suffix.casefold() != ".arrows":
         return _write_arrow_file
     return _WRITERS[name]
+
+
+def _as_it_is(text: str) -> str:
+    return text
 
 
 @contextmanager
@@ -47,15 +58,15 @@ def open_target(target: Path | BinaryIO) -> Iterator[BinaryIO]:
     if not isinstance(target, Path):
         yield target
         return
-    partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+    made = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
     try:
-        with partial.open("xb") as out:
+        with made.open("xb") as out:
             yield out
-        os.replace(partial, target)  # noqa: PTH105 - the one call whose overwriting is meant
+        os.replace(made, target)  # noqa: PTH105 - the one call whose overwriting is meant
     except FileNotFoundError:
         raise UsageError("there is no such folder to write to.", where=target.parent) from None
     finally:
-        partial.unlink(missing_ok=True)
+        made.unlink(missing_ok=True)
 
 
 def plain(value: Any) -> Any:
@@ -79,38 +90,71 @@ def plain(value: Any) -> Any:
     return said
 
 
+_NOT_PLAIN_JSON: Final = re.compile("[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
+"""What JSON allows in a text, and what steers a terminal or is no Unicode: written as `\\u…`, which means the same."""
+
+
+def _json_escape(found: re.Match[str]) -> str:
+    return f"\\u{ord(found[0]):04x}"
+
+
 def _write_json(out: BinaryIO, _schema: Any, batches: Iterable[Any]) -> int:
     """One array of objects, a row a line."""
     rows = 0
     for batch in batches:
         for row in batch.to_pylist():
-            text = json.dumps(plain(row), ensure_ascii=False)
+            text = _NOT_PLAIN_JSON.sub(_json_escape, json.dumps(plain(row), ensure_ascii=False))
             out.write((",\n" if rows else "[\n").encode() + text.encode())
             rows += 1
     out.write(b"\n]\n" if rows else b"[]\n")
     return rows
 
 
-def _write_csv(out: BinaryIO, schema: Any, batches: Iterable[Any]) -> int:
+def _write_csv(out: BinaryIO, schema: Any, batches: Iterable[Any], *, guard: Guard) -> int:
     """RFC 4180 with a line of names; lists are joined with `; `."""
     import pyarrow as pa  # noqa: PLC0415 - heavy
     import pyarrow.csv as pa_csv  # noqa: PLC0415 - heavy
 
-    flat = pa.schema(
-        [pa.field(each.name, pa.string() if pa.types.is_nested(each.type) else each.type) for each in schema]
-    )
+    flat = pa.schema([pa.field(guard(each.name), _flat_type(each.type)) for each in schema])
     rows = 0
     with pa_csv.CSVWriter(out, flat) as writer:
         for batch in batches:
             columns = [
-                pa.array([_joined(value) for value in column.to_pylist()], pa.string())
-                if pa.types.is_nested(column.type)
-                else column
-                for column in batch.columns
+                _guarded(_flat(column, each.type), guard) for column, each in zip(batch.columns, flat, strict=True)
             ]
             writer.write_batch(pa.record_batch(columns, schema=flat))
             rows += batch.num_rows
     return rows
+
+
+def _flat_type(kind: Any) -> Any:
+    import pyarrow as pa  # noqa: PLC0415 - loaded already
+
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return pa.string() if pa.types.is_nested(kind) or pa.types.is_large_string(kind) else kind
+
+
+def _flat(column: Any, kind: Any) -> Any:
+    """A column as CSV can hold it, of the type that `_flat_type` says."""
+    import pyarrow as pa  # noqa: PLC0415 - loaded already
+
+    if pa.types.is_nested(column.type):
+        return pa.array([_joined(value) for value in column.to_pylist()], pa.string())
+    return column.cast(kind)
+
+
+def _guarded(column: Any, guard: Guard) -> Any:
+    """A column of text after the guard; only texts that begin in a suspicious way are looked at one by one."""
+    import pyarrow as pa  # noqa: PLC0415 - loaded already
+    import pyarrow.compute as pc  # noqa: PLC0415 - as above
+
+    if not pa.types.is_string(column.type):
+        return column
+    suspicious = pc.match_substring_regex(column, FORMULA).fill_null(False)
+    if not pc.any(suspicious).as_py():
+        return column
+    texts = [guard(text) for text in column.filter(suspicious).to_pylist()]
+    return pc.replace_with_mask(column, suspicious, pa.array(texts, column.type))
 
 
 def _joined(value: Any) -> str | None:
@@ -158,7 +202,7 @@ def _write_ipc(opened: Any, batches: Iterable[Any]) -> int:
 _NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
 
-def _write_xlsx(out: BinaryIO, schema: Any, batches: Iterable[Any]) -> int:
+def _write_xlsx(out: BinaryIO, schema: Any, batches: Iterable[Any], *, guard: Guard) -> int:
     """One sheet with a bold, frozen line of names."""
     try:
         from openpyxl import Workbook  # noqa: PLC0415 - an extra
@@ -173,9 +217,10 @@ def _write_xlsx(out: BinaryIO, schema: Any, batches: Iterable[Any]) -> int:
     sheet.freeze_panes = "A2"
 
     def cell(value: Any, *, bold: bool = False) -> Any:
-        made = WriteOnlyCell(sheet, value=_for_excel(value))
-        if isinstance(value, str):
-            made.data_type = "s"  # a comment that starts with "=" is no formula
+        said = _for_excel(value)
+        made = WriteOnlyCell(sheet, value=guard(said) if isinstance(said, str) else said)
+        if isinstance(said, str):
+            made.data_type = "s"  # text that starts with "=" is no formula here, guarded or not
         if bold:
             made.font = Font(bold=True)
         return made
@@ -210,12 +255,8 @@ def _for_excel(value: Any) -> Any:
     return _NOT_IN_XML.sub("\ufffd", text)[:32_767]  # a cell's own limit
 
 
-_WRITERS: Final[dict[str, Writer]] = {
-    "json": _write_json,
-    "csv": _write_csv,
-    "parquet": _write_parquet,
-    "arrow": _write_arrow,
-    "xlsx": _write_xlsx,
-}
-FORMATS: Final = ("table", *_WRITERS)
-_SUFFIXES: Final = {name: name for name in _WRITERS} | {"txt": "table", "arrows": "arrow", "feather": "arrow"}
+_WRITERS: Final[dict[str, Writer]] = {"json": _write_json, "parquet": _write_parquet, "arrow": _write_arrow}
+_SHEETS: Final[dict[str, Callable[..., int]]] = {"csv": _write_csv, "xlsx": _write_xlsx}
+"""What spreadsheets open: their text goes through a guard."""
+FORMATS: Final = ("table", "json", "csv", "parquet", "arrow", "xlsx")
+_SUFFIXES: Final = {name: name for name in FORMATS[1:]} | {"txt": "table", "arrows": "arrow", "feather": "arrow"}

@@ -33,6 +33,7 @@ from sxeslake.catalog.filters import Filters, parse_date
 from sxeslake.catalog.near import did_you_mean
 from sxeslake.catalog.quantity import check_unit, parse_number, parse_range
 from sxeslake.errors import InputError, SxeslakeError, UsageError
+from sxeslake.safetext import visible
 
 ParameterType = Literal["text", "number", "integer", "flag", "date", "range"]
 TYPES: Final[tuple[ParameterType, ...]] = ("text", "number", "integer", "flag", "date", "range")
@@ -128,7 +129,7 @@ def parse_query(name: str, text: str, *, where: object) -> Query:
     count = 0
     while count < len(lines) and lines[count].startswith("--"):
         count += 1
-        header.read(count, lines[count - 1][2:].strip())
+        header.read(count, visible(lines[count - 1][2:].strip()))  # titles and help reach terminals
     if not header.title:
         raise InputError("line 1: the first line is a comment with the query's title.", where=where)
     if not "\n".join(lines[count:]).strip():

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 from sxeslake.catalog.export import FORMATS, format_of, open_target, writer_for
 from sxeslake.catalog.near import did_you_mean
 from sxeslake.errors import UsageError
+from sxeslake.safetext import visible
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
@@ -101,10 +102,11 @@ class Result:
         found: list[dict[str, Any]] = self.arrow().to_pylist()
         return found
 
-    def write(self, target: Path | BinaryIO, format_name: str | None = None) -> int:
+    def write(self, target: Path | BinaryIO, format_name: str | None = None, *, raw: bool = False) -> int:
         """Write all rows as json, csv, parquet, arrow, xlsx or table (text); by a path's suffix unless named.
 
-        A file appears whole or not at all. Returns the number of rows.
+        A file appears whole or not at all. In csv and xlsx a text that a spreadsheet would take for a formula gets a
+        `'` before it, unless `raw`. Returns the number of rows.
         """
         name = format_name or (format_of(target) if isinstance(target, Path) else "table")
         if name not in FORMATS:
@@ -112,7 +114,7 @@ class Result:
         if name == "table":
             return self._write_text(target)
         with open_target(target) as out:
-            return writer_for(name, target)(out, self.schema, self.batches())
+            return writer_for(name, target, raw=raw)(out, self.schema, self.batches())
 
     def close(self) -> None:
         """Let go of what the rows come from."""
@@ -141,12 +143,12 @@ class Result:
         filled = [n for n in range(len(self.columns)) if not rows or any(row[n] for row in rows)]
         fitting = filled if width is None else _fitting(self.columns, rows, filled, width)
         if self.title:
-            yield Text(self.title, style="bold")
+            yield Text(visible(self.title), style="bold")
         yield self._rich_table(rows, fitting, None if width is None else _CELL_WIDTH)
         for line in self._caption(max_rows):
-            yield Text(line)
+            yield Text(visible(line))
         for words, hidden in (("no room for", filled), ("empty", range(len(self.columns)))):
-            names = [self.columns[n] for n in hidden if n not in (fitting if hidden is filled else filled)]
+            names = [visible(self.columns[n]) for n in hidden if n not in (fitting if hidden is filled else filled)]
             if names:
                 yield Text(f"{words}: {', '.join(names)}", style="dim")
 
@@ -158,7 +160,7 @@ class Result:
         for n in columns:
             field = self.schema.field(n)
             side: Literal["left", "right"] = "right" if _is_number(field.type) else "left"
-            header = Text("\n".join(_header_lines(field.name)))
+            header = Text("\n".join(_header_lines(visible(field.name))))
             made.add_column(header, justify=side, overflow="fold", max_width=cell_width)
         for row in rows:
             made.add_row(*(Text(row[n]) for n in columns))
@@ -248,7 +250,7 @@ def _fitting(names: Sequence[str], rows: Sequence[Sequence[str]], columns: list[
 
 
 def shown(value: Any, *, short: bool = False) -> str:
-    """A value in a table for people: few digits, no control characters (comments come from anywhere).
+    """A value in a table for people: few digits, control characters as escapes (comments come from anywhere).
 
     `short` also cuts a UUID to its first eight digits.
     """
@@ -260,7 +262,7 @@ def shown(value: Any, *, short: bool = False) -> str:
         return value.strftime("%Y-%m-%d %H:%M:%S")
     if isinstance(value, list | tuple):
         return ", ".join(shown(each) for each in value)
-    text = "".join(sign if sign.isprintable() else " " for sign in str(value))
+    text = visible(value)
     return f"{text[:8]}…" if short and _UUID.fullmatch(text) else text
 
 

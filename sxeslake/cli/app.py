@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sxeslake.errors import LakeNotFoundError
+from sxeslake.safetext import visible_lines
 
 if TYPE_CHECKING:
     # Types only: these modules load the heavy libraries, which `--help` must not.
@@ -32,29 +33,29 @@ class App:
     def say(self, text: str) -> None:
         """Words for people, on stderr."""
         if not self.quiet:
-            click.echo(text, err=True)
+            self.complain(text)
 
     def complain(self, text: str) -> None:
         """Words that also --quiet lets through: failures and warnings."""
-        click.echo(text, err=True)
+        click.echo(visible_lines(text), err=True)
 
     def print(self, text: str = "") -> None:
         """A line of the result, on stdout."""
-        click.echo(text)
+        click.echo(visible_lines(text))
+
+    def print_data(self, text: str) -> None:
+        """Text for programs, on stdout: as it is into a file or a pipe, without control characters on a terminal."""
+        click.echo(visible_lines(text) if sys.stdout.isatty() else text)
 
     def emit(self, document: object) -> None:
         """The one JSON document, on stdout."""
-        import json  # noqa: PLC0415  (no command without --json needs it)
-
-        click.echo(json.dumps(document, indent=2, ensure_ascii=True))
+        click.echo(_json(document, indent=2))
 
     def emit_rows(self, rows: Iterable[object]) -> None:
         """A JSON list, a row a line, written as it comes: half a million members never stand in memory."""
-        import json  # noqa: PLC0415
-
         opening = "[\n"
         for row in rows:
-            sys.stdout.write(opening + json.dumps(row, ensure_ascii=True))
+            sys.stdout.write(opening + _json(row))
             opening = ",\n"
         sys.stdout.write("[]\n" if opening == "[\n" else "\n]\n")
 
@@ -105,6 +106,13 @@ class App:
         from sxeslake.cli.progress import Bar  # noqa: PLC0415  (rich is slow to load)
 
         return Bar()
+
+
+def _json(document: object, indent: int | None = None) -> str:
+    """JSON in plain ASCII; DEL, which JSON allows, is escaped as other control characters are."""
+    import json  # noqa: PLC0415  (no command without --json needs it)
+
+    return json.dumps(document, indent=indent, ensure_ascii=True).replace("\x7f", "\\u007f")
 
 
 _WHY = {

@@ -21,7 +21,14 @@ from sxeslake.cli.results import deliver, output_options
 @click.argument("words", nargs=-1, required=True, metavar="TEXT...")
 @pass_app
 def command(
-    app: App, /, words: tuple[str, ...], format_name: str | None, out: str | None, limit: int | None, **filters: Any
+    app: App,
+    /,
+    words: tuple[str, ...],
+    format_name: str | None,
+    out: str | None,
+    limit: int | None,
+    raw: bool | None,
+    **filters: Any,
 ) -> None:
     """Find words in names, comments, operators, projects, source paths, annotations and JSON documents.
 
@@ -30,4 +37,4 @@ def command(
     with app.open_lake() as lake:
         chosen = {**filter_words(filters), "text": " ".join(words)}
         result = lake.query("find-text", chosen, limit=limit, stream=True)
-        deliver(app, result, format_name, out)
+        deliver(app, result, format_name, out, raw=raw)

@@ -136,6 +136,7 @@ def command(
     format_name: str | None = None,
     out: str | None = None,
     limit: int | None = None,
+    raw: bool | None = None,
     **words: Any,
 ) -> None:
     """Ask the whole lake: questions of the library, your own, or free SQL.
@@ -148,13 +149,13 @@ def command(
     if sql is not None:
         if name or given:
             raise click.UsageError("--sql stands alone, without a query's name, parameters or filters.")
-        _free(app, sql, timeout, memory, limit, format_name, out)
+        _free(app, sql, timeout, memory, limit, format_name, out, raw=raw)
     elif timeout is not None or memory is not None:
         raise click.UsageError("--timeout and --memory go with --sql.")
     elif name is not None:
         with app.open_lake() as lake:
             result = lake.query(name, given, limit=limit, queries=folders, stream=True)
-            deliver(app, result, format_name, out)
+            deliver(app, result, format_name, out, raw=raw)
     elif given:
         raise click.UsageError("which question? `sxeslake query` lists them.")
     else:
@@ -168,7 +169,7 @@ def _parameters(words: dict[str, Any]) -> dict[str, object]:
 
 def _free(
     app: App, sql: str, timeout: float | None, memory: str | None, limit: int | None, format_name: str | None,
-    out: str | None,
+    out: str | None, *, raw: bool | None,
 ) -> None:  # fmt: skip
     from dataclasses import replace  # noqa: PLC0415
 
@@ -182,7 +183,7 @@ def _free(
         limits = replace(limits, memory_bytes=int(parse_number(memory, "B", "--memory")))
     with app.open_lake() as lake:
         # All rows first: a query that fails halfway must not leave half a document.
-        deliver(app, lake.sql(sql, limits=limits), format_name, out)
+        deliver(app, lake.sql(sql, limits=limits), format_name, out, raw=raw)
 
 
 def _list(app: App, queries: list[Query]) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import codecs
+import io
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
 from sxeslake.cli.app import App
 from sxeslake.cli.words import count, shown
+from sxeslake.safetext import visible_lines
 
 if TYPE_CHECKING:
     from sxeslake.catalog.result import Result
@@ -25,14 +28,20 @@ def output_options() -> list[click.Parameter]:
         click.Option(
             ["-o", "--out"], metavar="FILE", help="Write a file: .csv .json .parquet .arrow .xlsx .txt by its suffix."
         ),
+        click.Option(
+            ["--raw"],
+            is_flag=True,
+            default=None,
+            help="Leave text in csv and xlsx that a spreadsheet takes for a formula as it is.",
+        ),
         click.Option(["--limit"], type=click.IntRange(min=0), metavar="N", help="So many rows at most."),
     ]
 
 
-def deliver(app: App, result: Result, format_name: str | None, out: str | None) -> None:
+def deliver(app: App, result: Result, format_name: str | None, out: str | None, *, raw: bool | None) -> None:
     """The rows where they are wanted; how the question was understood is said beside them."""
     if out is not None and out != "-":
-        _to_file(app, result, Path(out), format_name)
+        _to_file(app, result, Path(out), format_name, raw=bool(raw))
         return
     name = format_name or ("json" if app.as_json else "table")
     if name == "table" and sys.stdout.isatty():
@@ -41,14 +50,30 @@ def deliver(app: App, result: Result, format_name: str | None, out: str | None) 
     if name in _BINARY and sys.stdout.isatty():
         raise click.UsageError(f"{name} is binary; send it somewhere: -o FILE")
     sys.stdout.flush()
-    result.write(sys.stdout.buffer, name)
-    sys.stdout.buffer.flush()
+    target: BinaryIO = sys.stdout.buffer
+    result.write(_Visible(target) if sys.stdout.isatty() else target, name, raw=bool(raw))  # type: ignore[arg-type]
+    target.flush()
     if name != "table":  # which has them below its rows
         _explain(app, result)
 
 
-def _to_file(app: App, result: Result, path: Path, format_name: str | None) -> None:
-    rows = result.write(path, format_name)
+class _Visible(io.RawIOBase):
+    """Text on its way to a terminal, without control characters."""
+
+    def __init__(self, out: BinaryIO) -> None:
+        self._out = out
+        self._decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self._out.write(visible_lines(self._decoder.decode(bytes(data))).encode())
+        return len(data)
+
+
+def _to_file(app: App, result: Result, path: Path, format_name: str | None, *, raw: bool) -> None:
+    rows = result.write(path, format_name, raw=raw)
     _explain(app, result)
     if app.as_json:
         app.emit({"path": str(path), "rows": rows, "columns": result.columns})

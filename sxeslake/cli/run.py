@@ -22,6 +22,7 @@ import click
 from sxeslake.cli.app import App
 from sxeslake.cli.root import root
 from sxeslake.errors import SxeslakeError
+from sxeslake.safetext import visible, visible_lines
 
 PROGRAM = "sxeslake"
 COMPLETION_VARIABLE = "_SXESLAKE_COMPLETE"
@@ -56,6 +57,8 @@ def main() -> NoReturn:
             stream.reconfigure(errors="backslashreplace")
     if not {"-v", "--verbose"} & set(sys.argv):
         warnings.simplefilter("ignore")  # a library's deprecation is no word to users
+    plain = warnings.formatwarning
+    warnings.formatwarning = lambda *words, **more: visible_lines(plain(*words, **more))
     sys.meta_path.insert(0, _WithoutPandas())
     _end_tidily()
     code = run(sys.argv[1:])
@@ -102,7 +105,7 @@ def _failed(app: App, error: Exception) -> int:
         return _usage(app, error)
     kind = type(error).__name__
     if isinstance(error, SxeslakeError):
-        return _fail(app, kind, str(error), error.exit_code)
+        return _fail(app, kind, str(error), error.exit_code, has_lines=error.has_lines)
     hint = "" if app.verbose else " (-v shows where it came from)"
     return _fail(app, kind, f"Unexpected {kind}{f': {error}' if str(error) else '.'}{hint}", UNEXPECTED)
 
@@ -117,15 +120,19 @@ def _pipe_closed() -> int:
 def _usage(app: App, error: click.ClickException) -> int:
     context = getattr(error, "ctx", None)
     hint = f" See: {context.command_path} --help" if context is not None else ""
-    return _fail(app, "UsageError", error.format_message() + hint, USAGE)
+    return _fail(app, "UsageError", error.format_message() + hint, USAGE, has_lines=True)
 
 
-def _fail(app: App, kind: str, message: str, code: int) -> int:
-    """Say what went wrong, without secrets; under -v, where it came from."""
+def _fail(app: App, kind: str, message: str, code: int, *, has_lines: bool = False) -> int:
+    """Say what went wrong, without secrets; under -v, where it came from.
+
+    A name in the message cannot steer the terminal. Further lines are indented: none looks like a message of its own.
+    """
     if app.verbose and sys.exc_info()[0] is not None and code != INTERRUPTED:
-        _write(sys.stderr, scrub(traceback.format_exc().rstrip(), app))
+        _write(sys.stderr, visible_lines(scrub(traceback.format_exc().rstrip(), app)))
     message = scrub(message, app)
-    _write(sys.stderr, f"sxeslake: {message}")
+    said = visible_lines(message).replace("\n", "\n  ") if has_lines else visible(message)
+    _write(sys.stderr, f"sxeslake: {said}")
     if app.as_json:
         app.emit({"error": {"kind": kind, "message": message, "exit_code": code}})
     return code

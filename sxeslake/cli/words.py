@@ -6,6 +6,8 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
+from sxeslake.safetext import visible
+
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 
 
@@ -31,8 +33,8 @@ def percent(part: int, whole: int) -> str:
 
 
 def shown(text: object) -> str:
-    """A name without control characters: an archive's member names must not steer the terminal."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
+    """A name in one line, without control characters: an archive's member names must not steer the terminal."""
+    return visible(text)
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[str]:

@@ -13,7 +13,8 @@ from sxeslake.ingest.metadata import METADATA
 
 SUFFIXES = (".plzip", ".pl7z", ".zip", ".7z")
 _MAX_NAME_CHARS = 512
-_UNFIT = re.compile(r"[\x00-\x1f\x7f@\ud800-\udfff]")  # `@` parts a name from its version; lone surrogates are no text
+_UNFIT = re.compile(r"[\x00-\x1f\x7f-\x9f@\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""`@` parts a name from its version; control characters and marks of direction mislead; lone surrogates are no text."""
 
 
 @dataclass(frozen=True, slots=True)

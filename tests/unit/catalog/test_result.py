@@ -130,7 +130,7 @@ def test_values_that_json_does_not_know() -> None:
 
 
 def test_csv_is_read_back_by_python(tmp_path: Path) -> None:
-    result().write(tmp_path / "x.csv")
+    result().write(tmp_path / "x.csv", raw=True)
     with (tmp_path / "x.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert [row["sample"] for row in rows] == [row["sample"] for row in ROWS]
@@ -176,7 +176,7 @@ def test_excel_shows_text_as_text(tmp_path: Path) -> None:
     assert [cell.value for cell in rows[1]] == [
         "TiN", 5, 4, "qlw; xes", dt.datetime(2018, 4, 12, 14, 7), dt.datetime(2018, 4, 12, 5, 7), True,
     ]  # fmt: skip
-    assert (rows[2][0].value, rows[2][0].data_type) == ("=1+1", "s")
+    assert (rows[2][0].value, rows[2][0].data_type) == ("'=1+1", "s")
     assert rows[3][1].value is None
     assert "\x1b" not in rows[3][0].value
 
@@ -264,6 +264,65 @@ def test_columns_of_one_name_are_told_apart() -> None:
     schema = pa.schema([("a", pa.int64()), ("a", pa.int64()), ("a_2", pa.int64())])
     made = Result(schema, [pa.RecordBatch.from_arrays([pa.array([n]) for n in (1, 2, 3)], schema=schema)])
     assert made.rows() == [{"a": 1, "a_2": 2, "a_2_2": 3}]
+
+
+FORMULAS = ["=1+1", "+1+1", "-1-1", "@SUM(1)", "\t=1", "\r=1", "  =1", '"=1', "\uff1d1", "\ufeff@a", "-", "\n=2"]
+FORMULA_SIGNS = tuple(text[:1] for text in FORMULAS)
+ORDINARY = ["", "TiN", "-5", "+1.5e-9", "-1,5", "a=b", "5-3", "試料 -1"]
+
+
+@pytest.mark.parametrize("suffix", ["csv", "xlsx"])
+@pytest.mark.parametrize("raw", [False, True])
+def test_no_cell_begins_as_a_formula(tmp_path: Path, suffix: str, raw: bool) -> None:
+    texts = FORMULAS + ORDINARY
+    columns = {
+        "=name()": pa.array(texts),
+        "listed": pa.array([[text, "x"] for text in texts]),
+        "kinds": pa.array(texts).dictionary_encode(),
+        "number": pa.array([-float(n) for n in range(len(texts))]),
+    }
+    Result.of_table(pa.table(columns)).write(tmp_path / f"x.{suffix}", raw=raw)
+    rows = _cells(tmp_path / f"x.{suffix}")
+    assert rows[0] == ["=name()" if raw else "'=name()", "listed", "kinds", "number"]
+    for text, row in zip(texts, rows[1:], strict=True):
+        shown = text if raw or text in ORDINARY else f"'{text}"
+        listed = f"{text}; x" if raw or text[:1] not in FORMULA_SIGNS else f"'{text}; x"
+        assert [_cell(cell) for cell in row[:3]] == [_cell(shown), _cell(listed), _cell(shown)]
+    assert [float(row[3]) for row in rows[1:]] == [-float(n) for n in range(len(texts))]
+
+
+def _cell(text: Any) -> str:
+    """A cell's text as XML keeps it."""
+    return str(text or "").replace("\r\n", "\n").replace("\r", "\n").replace("_x000D_", "\n")
+
+
+def _cells(path: Path) -> list[list[Any]]:
+    """Every row of a CSV file or a sheet, which holds no formula at all."""
+    if path.suffix == ".csv":
+        with path.open(newline="", encoding="utf-8") as file:
+            return list(csv.reader(file))
+    rows = [list(row) for row in openpyxl.load_workbook(path).active.iter_rows()]
+    assert all(cell.data_type != "f" for row in rows for cell in row)
+    return [[cell.value for cell in row] for row in rows]
+
+
+def test_names_titles_and_notes_cannot_steer_the_terminal() -> None:
+    hostile = "a\x1b]0;x\x07\x9b\u202e\u2028\x7f"
+    table = pa.table({hostile: [hostile, "x"], "empty" + hostile: [None, None]})
+    made = Result.of_table(table, title=hostile, notes=[hostile])
+    console = Console(width=300, record=True, file=io.StringIO())
+    console.print(made)
+    text = console.export_text()
+    assert all(line.isprintable() for line in text.splitlines())
+    assert text.count("a\\x1b]0;x\\x07\\x9b\\u202e\\u2028\\x7f") == 5
+
+
+def test_json_escapes_what_steers_a_terminal() -> None:
+    hostile = "a\x1b\x9b\u202e\u2028\x7f試"
+    target = io.BytesIO()
+    Result.of_table(pa.table({"a": [hostile]})).write(target, "json")
+    assert json.loads(target.getvalue()) == [{"a": hostile}]
+    assert all(line.isprintable() for line in target.getvalue().decode().splitlines())
 
 
 def test_no_columns_and_no_rows_are_shown_too() -> None:

@@ -141,3 +141,28 @@ def test_a_closed_pipe_is_quiet() -> None:
     with process.stderr as stream:
         assert stream.read() == b""
     assert process.wait() in (0, 141)
+
+
+@pytest.mark.parametrize("has_lines", [False, True])
+def test_no_error_steers_the_terminal_or_looks_like_two(
+    failing: Callable[[BaseException], None], capsys: pytest.CaptureFixture[str], has_lines: bool
+) -> None:
+    error = errors.UsageError("a\x1b]0;x\x07\x9b\u202e\u2028\udc8e\nsxeslake: all is well", where="p\x7f")
+    error.has_lines = has_lines
+    failing(error)
+    assert run(["-v", "ls"]) == 2
+    err = capsys.readouterr().err
+    assert all(line.isprintable() for line in err.splitlines())
+    said = err[err.index("sxeslake: p\\x7f: a\\x1b]0;x\\x07\\x9b\\u202e\\u2028\\udc8e") :]
+    assert said.endswith("\n  sxeslake: all is well\n" if has_lines else "\\nsxeslake: all is well\n")
+
+
+def test_what_is_said_and_printed_is_visible(capsys: pytest.CaptureFixture[str]) -> None:
+    app = App()
+    for speak in (app.say, app.complain, app.print):
+        speak("a\x1b[31m\x9b\u202e\nb")
+    app.emit({"a": "\x1b\x7f\x9b"})
+    app.print_data("a\x1b")
+    out, err = capsys.readouterr()
+    assert err == 2 * "a\\x1b[31m\\x9b\\u202e\nb\n"
+    assert out == "a\\x1b[31m\\x9b\\u202e\nb\n" + '{\n  "a": "\\u001b\\u007f\\u009b"\n}\n' + "a\x1b\n"
