@@ -77,6 +77,11 @@ class Range:
         """The upper bound to compare with, a grain above `high`."""
         return None if self.high is None else self.high + abs(self.high) * _GRAIN
 
+    def __contains__(self, value: float) -> bool:
+        """Whether a row with this value is chosen: the comparison that SQL makes with `floor` and `ceiling`."""
+        floor, ceiling = self.floor, self.ceiling
+        return (floor is None or value >= floor) and (ceiling is None or value <= ceiling)
+
 
 def check_unit(unit: str, where: object = None) -> None:
     """UsageError for a unit that nobody here can convert."""

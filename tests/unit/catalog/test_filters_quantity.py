@@ -56,6 +56,16 @@ def test_a_bound_takes_in_what_conversion_made_of_it() -> None:
     assert 90.1 < value <= ceiling < 90.1001
 
 
+@pytest.mark.parametrize(
+    ("value", "inside"),
+    [(100.0, True), (110.00000000000001, True), (99.99999999999999, True), (110.000001, False), (99.999999, False)],
+)
+def test_a_range_holds_what_rounds_to_its_ends_and_no_more(value: float, inside: bool) -> None:
+    assert (value in Range(100, 110)) is inside
+    assert (-value in Range(-110, -100)) is inside
+    assert value in Range(None, None)
+
+
 @given(st.floats(-1e6, 1e6), st.floats(0, 1e3))
 def test_a_range_written_is_the_range_read(low: float, width: float) -> None:
     made = Range(low, low + width)

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sxeslake.catalog.filters import Filters
+from sxeslake.catalog.quantity import Range
 from sxeslake.errors import UsageError
 
 Row = dict[str, Any]
@@ -30,7 +31,7 @@ def chosen(facility: Any, over: str, words: dict[str, Any]) -> set[Any]:
 
 
 def in_range(value: float | None, low: float | None, high: float | None) -> bool:
-    return value is not None and (low is None or value >= low) and (high is None or value <= high)
+    return value is not None and value in Range(low, high)  # with the rounding that the filter has
 
 
 def position_fits(row: Row, words: dict[str, Any]) -> bool:
@@ -48,7 +49,7 @@ def position_fits(row: Row, words: dict[str, Any]) -> bool:
 positions = st.fixed_dictionaries(
     {
         "accelerating_voltage_kv": st.sampled_from([None, 4.95, 5.0, 5.05, 15.0]),
-        "probe_current_na": st.sampled_from([None, 99.7, 100.9, 110.0, 110.00000000000001]),
+        "probe_current_na": st.sampled_from([None, 99.7, 100.9, 110.0, 110.00000000000001, 110.000001]),
         "probe_current_target_na": st.sampled_from([None, 100.0]),
         "accumulation": st.sampled_from([None, 1, 10]),
         "grating": st.sampled_from([None, "JS300N", "JS50XL"]),
