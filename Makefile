@@ -5,13 +5,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PYTHON
 
-.PHONY: help demo test lint bench clean
+.PHONY: help demo test lint bench mutants clean
 
 help:
 	@echo "make demo    ingest a synthetic facility into a lake, pull an archive back, compare, ask"
 	@echo "make test    all tests"
 	@echo "make lint    ruff, mypy, import contracts"
 	@echo "make bench   a map of 2,500 positions beside restic, borg, 7-Zip and DVC; a table in build/bench.md"
+	@echo "make mutants break critical lines one at a time; the tests must notice each"
 	@echo "make clean   remove .venv and caches"
 
 demo: $(VENV)/ready-run
@@ -28,6 +29,9 @@ lint: $(VENV)/ready-dev
 
 bench: $(VENV)/ready-dev
 	$(BIN)/python tests/bench/run.py --peers --table build/bench.md --json build/bench.json
+
+mutants: $(VENV)/ready-test
+	$(BIN)/python tests/mutants/run.py
 
 # Each stamp says what has been installed; a changed pyproject.toml makes it old.
 $(VENV)/ready-run $(VENV)/ready-test $(VENV)/ready-dev: $(VENV)/ready-%: pyproject.toml .ci/bootstrap

@@ -124,6 +124,14 @@ def test_contents_come_back(level: int, tmp_path: Path) -> None:
             reader.members[4]
 
 
+def test_a_name_that_is_flipped_in_the_header_is_damage(tmp_path: Path) -> None:
+    path = tmp_path / "x.7z"
+    whole = stored(b"abc", one_folder([b"abc"]), filled("name"))
+    path.write_bytes(whole.replace("name".encode("utf-16-le"), "game".encode("utf-16-le")))
+    with pytest.raises(DamagedArchiveError, match="the 7z header fails its CRC"):
+        SevenZipReader(path)
+
+
 def test_large_members_are_cut_at_multiples_and_small_ones_are_whole(tmp_path: Path) -> None:
     path = tmp_path / "x.7z"
     path.write_bytes(written(CONTENTS))

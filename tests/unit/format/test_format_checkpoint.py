@@ -44,6 +44,13 @@ def test_a_segment_comes_back() -> None:
     assert segment.key == f"checkpoints/{3:020d}/log-{segment.blake3}.zst"
 
 
+def test_the_bytes_of_another_segment_are_damage() -> None:
+    segment, _ = segment_of(ENTRIES)
+    _, other = segment_of([Stored(b'{"ene":1}', None), *ENTRIES[1:]])
+    with pytest.raises(DamagedLakeError, match="does not agree with its hash"):
+        list(checkpoint.load_segment(other, replace(segment, bytes=len(other))))
+
+
 @pytest.mark.parametrize(
     "hostile",
     [
