@@ -62,7 +62,7 @@ def write(lake: Lake, number: int, folder: Path, until: float) -> None:
 def collect(lake: Lake, until: float) -> None:
     """Collect again and again."""
     while time.monotonic() < until:
-        report = lake.gc()
+        report = lake.gc(grace="2s")
         say(did="collected", commit=report.commit, packs=report.packs_condemned)
         time.sleep(0.2)
 

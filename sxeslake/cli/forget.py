@@ -37,8 +37,8 @@ def command(
 ) -> None:
     """Forget versions: one, all of a sample, or those that no rule keeps.
 
-    What goes is listed first. `restore` brings it back until `gc` frees the room. Held and tagged versions refuse to
-    be forgotten; rules keep them.
+    What goes is listed first. `restore` brings it back until `gc` frees the room: a week later at the earliest, or at
+    once with `gc --grace 0`. Held and tagged versions refuse to be forgotten; rules keep them.
     """
     with app.open_lake() as lake:
         report = lake.forget(refs, keep_last=keep_last, keep_within=keep_within, dry_run=True)
@@ -60,7 +60,8 @@ def command(
         app.print(f"{what} would be forgotten.")
     else:
         app.print(
-            f"{what} forgotten in commit {report.commit}; `sxeslake restore` brings them back until `sxeslake gc`."
+            f"{what} forgotten in commit {report.commit}; `sxeslake restore` brings them back. "
+            "`sxeslake gc` frees the room, seven days from now at the earliest; `gc --grace 0` at once."
         )
 
 

@@ -14,8 +14,9 @@ from sxeslake.cli.words import count, shown, size
 @click.option(
     "--grace",
     metavar="SPAN",
-    help="Leave what is condemned to readers for so long (1h, 2d); a later gc deletes it. "
-    "0 takes all at once, also uploads of an ingest that may still be running.",
+    help="Keep forgotten versions restorable for so long (30s, 10m, 12h, 7d, 2w), and what is condemned for readers; "
+    "a later gc goes on. 0 takes all at once, also uploads of an ingest that may still be running.  "
+    "[default: 7d for forgotten versions, 0 for readers, 1h for uploads]",
 )
 @click.option("-n", "--dry-run", is_flag=True, help="Say what would go; change nothing.")
 @click.option("-m", "--message", help="Why, for the log.")
@@ -23,8 +24,9 @@ from sxeslake.cli.words import count, shown, size
 def command(app: App, grace: str | None, dry_run: bool, message: str | None) -> None:
     """Free the room of forgotten versions and of interrupted uploads; rewrite packs that are badly filled.
 
-    Others may read and write meanwhile. Without --grace what no version needs is deleted at once, but uploads that no
-    commit names only when they are an hour old. Can be interrupted at any moment; the next gc goes on.
+    Others may read and write meanwhile. Versions forgotten less than a week ago stay restorable, unless --grace says
+    otherwise; so do uploads of the last hour that no commit names yet. Ages are counted by the bucket's clock. Can be
+    interrupted at any moment; the next gc goes on.
     """
     with app.open_lake() as lake:
         report = lake.gc(grace=grace, dry_run=dry_run, message=message, progress=app.progress())

@@ -6,12 +6,13 @@ Importing this package is light; fsspec and the S3 client load when a URL needs 
 from __future__ import annotations
 
 from .address import is_remote, redact
-from .interface import Counters, Data, ObjectInfo, Store, Versioned
+from .interface import Clocked, Counters, Data, ObjectInfo, Store, Versioned
 from .opening import open_store
 from .probe import ProbeReport, probe
 from .throttle import RateLimit, ThrottledStore, limited, parse_rate
 
 __all__ = [
+    "Clocked",
     "Counters",
     "Data",
     "ObjectInfo",

@@ -115,6 +115,14 @@ class Versioned(Protocol):
         """Whether a deleted object stays as an old version until a lifecycle rule removes it; False where unknown."""
 
 
+@runtime_checkable
+class Clocked(Protocol):
+    """A store whose own clock can be asked: the one that stamps its objects."""
+
+    def now(self) -> float:
+        """The time there, in seconds since 1970."""
+
+
 def joined(data: Data) -> bytes | bytearray | memoryview:
     """One buffer from whole or parts; whole ones are not copied."""
     return data if isinstance(data, bytes | bytearray | memoryview) else b"".join(data)

@@ -147,6 +147,18 @@ class LocalStore:
                         freed += status.st_size
         return freed
 
+    def now(self) -> float:
+        """The time that a new file gets: of the file server, where the folder is on one."""
+        path = self._root / f"{TEMPORARY}{os.getpid()}-{secrets.token_hex(8)}"
+        try:
+            with path.open("xb") as file:
+                return os.fstat(file.fileno()).st_mtime
+        except OSError:  # nothing can be written here, and so nothing will be deleted
+            return time.time()
+        finally:
+            with contextlib.suppress(OSError):
+                path.unlink()
+
     def close(self) -> None:
         """Files are open only while they are read."""
 

@@ -15,11 +15,13 @@ import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
+from email.utils import parsedate_to_datetime
 from typing import TypeVar
 from urllib.parse import unquote_plus
 from xml.etree.ElementTree import Element
 
 from ..errors import AccessDeniedError, DamagedLakeError, ObjectExistsError, ObjectNotFoundError, StorageError
+from ..format.keys import LAKE
 from . import coalesce
 from .address import Address, check_key, check_prefix, join
 from .crew import Crew
@@ -167,6 +169,24 @@ class S3Store:
             return self._request("", "s3:GetBucketVersioning", operation)
         except StorageError:
             return False
+
+    def now(self) -> float:
+        """The server's time, to the second."""
+
+        def operation() -> float:
+            self.counters.add("HEAD")
+            try:
+                headers = self._client.exchange("HEAD", self._name(LAKE)).headers
+            except RefusalError as error:
+                if is_missing(error):
+                    return time.time()
+                raise
+            try:
+                return parsedate_to_datetime(headers.get("date", "")).timestamp()
+            except ValueError:  # a server that does not tell; it has checked our own clock by the signature
+                return time.time()
+
+        return self._request(LAKE, READ, operation)
 
     def close(self) -> None:
         """Close the connections."""

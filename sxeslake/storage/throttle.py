@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 
 from ..errors import UsageError
-from .interface import Data, ObjectInfo, Store, Versioned, byte_count
+from .interface import Clocked, Data, ObjectInfo, Store, Versioned, byte_count
 
 _RATE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmg]?)(i?)b?(?:/s|ps)?", re.IGNORECASE | re.ASCII)
 _STEPS = {"": 0, "k": 1, "m": 2, "g": 3}
@@ -110,6 +110,10 @@ class ThrottledStore:
     def keeps_versions(self) -> bool:
         """Whether deleted objects stay as old versions."""
         return isinstance(self._store, Versioned) and self._store.keeps_versions()
+
+    def now(self) -> float:
+        """The time by the clock beneath."""
+        return self._store.now() if isinstance(self._store, Clocked) else time.time()
 
     def close(self) -> None:
         """Close the store beneath."""

@@ -1,4 +1,4 @@
-"""Spans of time as people write them: `2y`, `6m`, `1y6m`, `30d`, `12h`."""
+"""Spans of time as people write them: `2y`, `6m`, `1y6m`, `30d` of versions; `90s`, `10m`, `12h`, `7d` of waiting."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from sxeslake.errors import UsageError
 
 _SPAN = re.compile(r"(?:(\d{1,4})y)?(?:(\d{1,4})m)?(?:(\d{1,4})w)?(?:(\d{1,5})d)?(?:(\d{1,6})h)?", re.ASCII)
+_WAIT = re.compile(r"(?:(\d{1,5})w)?(?:(\d{1,5})d)?(?:(\d{1,6})h)?(?:(\d{1,6})m(?:in)?)?(?:(\d{1,8})s)?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,26 @@ def parse(text: str) -> Span:
         )
     years, months, weeks, days, hours = (int(part or 0) for part in match.groups())
     return Span(12 * years + months, 24 * (7 * weeks + days) + hours)
+
+
+def parse_wait(text: str) -> timedelta:
+    """`1d12h` → a day and a half; w, d, h, m or min (minutes), s, in this order. `0` is no time at all."""
+    match = _WAIT.fullmatch("0s" if text == "0" else text)
+    if not text or match is None:
+        raise UsageError(
+            f"{text!r} is no waiting time.",
+            hint="Write weeks, days, hours, minutes, seconds: 1w, 7d, 12h, 10m (or 10min), 30s; 0 for none.",
+        )
+    weeks, days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
+    return timedelta(weeks=weeks, days=days, hours=hours, minutes=minutes, seconds=seconds)
+
+
+def in_words(wait: timedelta) -> str:
+    """`7 days`, `1 hour`, `90 seconds`: in the largest unit that fits exactly."""
+    seconds = int(wait.total_seconds())
+    units = ((86_400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
+    size, unit = next((size, unit) for size, unit in units if seconds % size == 0)
+    return f"{seconds // size} {unit}{'s' if seconds != size else ''}"
 
 
 def moment(text: str) -> datetime:

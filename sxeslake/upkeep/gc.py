@@ -6,10 +6,11 @@ and a collector that died leaves nothing but work for the next one.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import timedelta
+
+import numpy as np
 
 from sxeslake.archive.parallel import in_order
 from sxeslake.errors import ConflictError, DamagedLakeError, DeadObjectsError, ObjectNotFoundError
@@ -18,26 +19,32 @@ from sxeslake.format.logentry import Entry, PackAdded
 from sxeslake.format.pack import Footer
 from sxeslake.model import GIB, Progress
 from sxeslake.storage import ObjectInfo, Versioned
-from sxeslake.upkeep import gc_plan
-from sxeslake.upkeep.durations import Span, moment
+from sxeslake.upkeep import clock, gc_plan
+from sxeslake.upkeep.durations import in_words
 from sxeslake.upkeep.gc_needs import needed_keys
 from sxeslake.upkeep.gc_plan import Plan
 from sxeslake.upkeep.gc_rewrite import rewrite
 from sxeslake.vault.commit import blank_entry
 from sxeslake.vault.packing import Packer, Written
-from sxeslake.vault.state import Head
+from sxeslake.vault.state import Head, Version
 from sxeslake.vault.vault import Vault
 
+KEEP_FORGOTTEN = timedelta(days=7)  # what was forgotten by mistake comes back with `restore` for so long
 ORPHAN_AGE_S = 3600  # an upload that no commit names may belong to an ingest that is still running
+_NAMED = 5  # versions that a message lists
 _ATTEMPTS = 20  # other collectors that came first
 _ROUND_BYTES = 4 * GIB  # rewritten before a commit: what a crash can cost
 
 
 @dataclass(frozen=True, slots=True)
 class GcOptions:
-    """How to collect. `grace` None: at once, but for young orphans; a span: later, for readers; 0: all at once."""
+    """How to collect.
 
-    grace: Span | None = None
+    `grace`: how long a forgotten version stays restorable, what is condemned stays for readers, and an upload that no
+    commit names may be of a running ingest; 0: not at all. None: seven days, not at all, and one hour.
+    """
+
+    grace: timedelta | None = None
     dry_run: bool = False
 
 
@@ -69,7 +76,7 @@ class _Round:
     head: int
     plan: Plan
     kinds: Mapping[str, str]
-    needs: set[str]  # packs that live versions refer to
+    needs: set[str]  # packs that the versions which stay refer to
     packs: list[str] = field(default_factory=list)  # to be condemned
     manifests: list[str] = field(default_factory=list)
     collected: tuple[tuple[str, int], ...] = ()
@@ -140,28 +147,61 @@ class Collector:
     def _plan(self) -> _Round:
         state = self._vault.state
         head = state.head().number
-        versions = state.versions()
+        kept, ripe = self._forgotten()
+        live = needed_keys(self._vault, state.versions())
+        needed = np.union1d(live, needed_keys(self._vault, kept)) if kept else live
+        versions = [*state.versions(), *kept]
         records = state.packs()
-        needed = needed_keys(self._vault, versions)
         footers = ((record.kind, footer) for record, footer in self._footers(records) if footer is not None)
         held = gc_plan.gather(footers, sum(record.blobs for record in records.values()))
         plan = gc_plan.plan(held, needed)
         if plan.lost:
             raise DamagedLakeError(
-                f"{plan.lost} blobs of live versions are in no pack; nothing is collected from a damaged lake.",
-                hint="Run `sxeslake verify`, then `sxeslake repair`.",
+                f"{plan.lost} blobs of {'live or restorable' if kept else 'live'} versions are in no pack; "
+                "nothing is collected from a damaged lake.",
+                hint="Run `sxeslake verify`, then `sxeslake repair`."
+                + (" `gc --grace 0` lets go of forgotten versions." if kept else ""),
             )
         needs = state.resolved(sorted({pack for version in versions for pack in version.archive.needs}))
         made = _Round(head, plan, {pack: records[pack].kind for pack in records}, needs)
         blind = [pack for pack in records if pack not in set(held.packs) and pack not in needs]
         made.whole = self._bound(plan, records)
         made.packs = [*plan.dead, *blind, *plan.merged, *(item.pack for item in plan.rewrites)]
-        live_manifests = {version.archive.manifest for version in versions}
-        made.manifests = sorted(state.manifests().keys() - live_manifests)
-        forgotten = state.versions("status = 'forgotten'")
-        made.collected = tuple((version.sample, version.version) for version in forgotten)
+        made.manifests = sorted(state.manifests().keys() - {version.archive.manifest for version in versions})
+        made.collected = tuple((version.sample, version.version) for version in ripe)
+        self.report.later, self.report.bytes_later = [], 0  # of the plan before
+        self._tell_kept(kept, gc_plan.only_for(held, needed, live))
         self._add_orphans(made)
         return made
+
+    def _forgotten(self) -> tuple[list[Version], list[Version]]:
+        """Forgotten versions: those that stay restorable for a while, and those that go."""
+        state, store = self._vault.state, self._vault.store
+        grace = KEEP_FORGOTTEN if self._options.grace is None else self._options.grace
+        forgotten = state.versions("status = 'forgotten'")
+        if not forgotten or not grace:
+            return [], forgotten
+        entries = clock.forgotten_in(state, [(version.sample, version.version) for version in forgotten])
+        times, now = clock.written_at(store, set(entries.values())), clock.now(store)
+        kept: list[Version] = []
+        ripe: list[Version] = []
+        for version in forgotten:
+            since = times.get(entries.get((version.sample, version.version), 0), now)
+            (ripe if now - since >= grace.total_seconds() else kept).append(version)
+        return kept, ripe
+
+    def _tell_kept(self, kept: Sequence[Version], size: int) -> None:
+        if not kept:
+            return
+        grace = KEEP_FORGOTTEN if self._options.grace is None else self._options.grace
+        names = ", ".join(version.name for version in kept[:_NAMED]) + (", …" if len(kept) > _NAMED else "")
+        one = len(kept) == 1
+        what = "1 forgotten version stays" if one else f"{len(kept)} forgotten versions stay"
+        self.report.bytes_later += size
+        self.report.later.append(
+            f"{what} restorable for {in_words(grace)} after {'it was' if one else 'they were'} forgotten "
+            f"({names}; {size} bytes): `gc --grace 0` collects at once"
+        )
 
     def _footers(self, records: Mapping[str, PackAdded]) -> Iterator[tuple[PackAdded, Footer | None]]:
         def reading(record: PackAdded) -> Footer | None:
@@ -186,8 +226,8 @@ class Collector:
 
     def _add_orphans(self, made: _Round) -> None:
         """Objects that the log has never heard of: condemned too, unless they are so young that a writer may live."""
-        age = ORPHAN_AGE_S if self._options.grace is None else self._grace_s()
-        young, young_bytes = 0, 0
+        age = ORPHAN_AGE_S if self._options.grace is None else self._options.grace.total_seconds()
+        young, young_bytes, now = 0, 0, clock.now(self._vault.store)
         state = self._vault.state
         for prefix, table, into in (
             (keys.PACK_PREFIX, "packs", made.packs), (keys.MANIFEST_PREFIX, "manifests", made.manifests)
@@ -195,20 +235,16 @@ class Collector:
             found = {keys.id_of(key): info for key, info in self._listed.items() if key.startswith(prefix)}
             ids = {name: info for name, info in found.items() if name is not None}
             for name in sorted(ids.keys() - state.known(table, sorted(ids))):
-                if ids[name].modified > time.time() - age:
+                if age and now - ids[name].modified < age:
                     young, young_bytes = young + 1, young_bytes + ids[name].size
                 else:
                     made.orphans += 1
                     into.append(name)
         if young:
-            self.report.later = [
+            self.report.later.append(
                 f"{young} objects of {young_bytes} bytes are in no commit, and so young that an ingest may still run"
-            ]
-            self.report.bytes_later = young_bytes
-
-    def _grace_s(self) -> float:
-        now = datetime.now(UTC)
-        return 0.0 if self._options.grace is None else (now - self._options.grace.before(now)).total_seconds()
+            )
+            self.report.bytes_later += young_bytes
 
     def _count(self, made: _Round) -> None:
         report = self.report
@@ -267,11 +303,11 @@ class Collector:
 
     def _entry(self, made: _Round, blank: Entry, head: Head) -> Entry | None:
         """The entry for a head: the plan, less what newcomers need that were committed since it was made."""
-        spared = self._needed_since(made.head)
+        spared, restored = self._needed_since(made.head)
         forgotten = {(v.sample, v.version) for v in self._vault.state.versions("status = 'forgotten'")}
         packs = tuple(pack for pack in made.packs if pack not in spared)
         manifests = tuple(item for item in made.manifests if item not in spared)
-        collected = tuple(version for version in made.collected if version in forgotten)
+        collected = tuple(version for version in made.collected if version in forgotten - restored)
         if not packs and not manifests and not collected:
             return None
         return replace(
@@ -280,33 +316,36 @@ class Collector:
             replaced={pack: made.replaced[pack] for pack in packs if pack in made.replaced},
         )  # fmt: skip
 
-    def _needed_since(self, number: int) -> set[str]:
-        """Packs and manifests that versions need which were added or restored behind an entry."""
+    def _needed_since(self, number: int) -> tuple[set[str], set[tuple[str, int]]]:
+        """Packs and manifests that versions need which were added or restored behind an entry; those restored."""
         state = self._vault.state
         spared: set[str] = set()
+        restored: set[tuple[str, int]] = set()
         for after, _, data, body in state.log(number):
             entry = logentry.load(data, body, where=keys.log_key(after))
             if entry.condemned_packs or entry.condemned_manifests or entry.replaced or entry.moved:
                 raise _PlanAnewError("another collector was first.", hint="Run the command again.")
             packs, manifests = entry.referenced()
             spared |= packs | manifests
+            restored.update(entry.restored)
             for sample, version in entry.restored:
                 for back in state.versions("v.sample = ? AND v.version = ?", (sample, version)):
                     spared |= {back.archive.manifest} | state.resolved(back.archive.needs)
-        return spared
+        return spared, restored
 
     # --- deleting ------------------------------------------------------------------------------------------------
 
     def _delete(self, made: _Round) -> None:
         """Delete what is condemned and still there: of this collection, and of one that died before it could."""
-        now, grace = datetime.now(UTC), self._grace_s()
-        condemned = self._condemned_times()
+        condemned = self._condemned()
+        waits = self._waiting(condemned) if self._options.grace else set()
         if self._options.dry_run:
-            fresh = (*map(keys.pack_key, made.packs), *map(keys.manifest_key, made.manifests))
-            condemned |= {key: now for key in fresh if key in self._listed}
-        ripe = [key for key, since in condemned.items() if (now - since).total_seconds() >= grace]
+            fresh = {*map(keys.pack_key, made.packs), *map(keys.manifest_key, made.manifests)} & self._listed.keys()
+            condemned |= dict.fromkeys(fresh, made.head + 1)
+            waits |= fresh if self._options.grace else set()
+        ripe = [key for key in condemned if key not in waits]
         ripe += self._waste_bodies()
-        waiting = sum(self._listed[key].size for key in condemned.keys() - set(ripe))
+        waiting = sum(self._listed[key].size for key in waits)
         if waiting:
             self.report.bytes_later += waiting
             self.report.later.append(
@@ -317,14 +356,22 @@ class Collector:
             self._vault.store.delete(ripe)
             self._gone.update(ripe)
 
-    def _condemned_times(self) -> dict[str, datetime]:
-        """Condemned objects that the listing shows, and when their sentence was committed."""
-        found: dict[str, datetime] = {}
+    def _condemned(self) -> dict[str, int]:
+        """Condemned objects that the listing shows, and the entries that condemned them."""
+        found: dict[str, int] = {}
         for table, key_of in (("packs", keys.pack_key), ("manifests", keys.manifest_key)):
             ids = [name for key in self._listed if (name := keys.id_of(key)) is not None and key_of(name) == key]
-            for name, since in self._vault.state.condemned_since(table, ids):
-                found[key_of(name)] = moment(since)
+            for name, number in self._vault.state.condemned_in(table, ids):
+                found[key_of(name)] = number
         return found
+
+    def _waiting(self, condemned: Mapping[str, int]) -> set[str]:
+        """Condemned objects whose grace for readers is not over."""
+        if self._options.grace is None:
+            return set()
+        times, now = clock.written_at(self._vault.store, set(condemned.values())), clock.now(self._vault.store)
+        grace = self._options.grace.total_seconds()
+        return {key for key, number in condemned.items() if now - times.get(number, now) < grace}
 
     def _waste_bodies(self) -> list[str]:
         """Bodies of entries whose number went to another commit: they can never be named any more."""

@@ -116,6 +116,12 @@ def plan(held: Holdings, needed: U64, *, badly_filled: float = BADLY_FILLED, man
     return made
 
 
+def only_for(held: Holdings, needed: U64, live: U64) -> int:
+    """The stored bytes of blobs that are needed, but not by what is live (sorted keys both)."""
+    keys = keys_of(held.digests)
+    return int(held.share[_among(keys, needed) & ~_among(keys, live)].sum(dtype=np.float64))
+
+
 def _per_pack(values: npt.NDArray[np.floating], starts: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
     sums = np.concatenate(([0.0], np.cumsum(values, dtype=np.float64)))
     return np.asarray(sums[starts[1:]] - sums[starts[:-1]])

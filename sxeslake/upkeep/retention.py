@@ -35,7 +35,8 @@ class RetentionVerbs:
         """Forget versions: `name@2`, all of a `name`, of all names that fit a glob; with rules, those no rule keeps.
 
         `keep_within` is a span such as `2y`, `6m` or `30d`, counted back from the newest version of each sample.
-        Forgotten versions come back with `restore` until `gc` has collected them. Raises ConflictError where a held or
+        Forgotten versions come back with `restore` until `gc` has collected them: seven days later at the earliest,
+        unless it is told otherwise. Raises ConflictError where a held or
         tagged version is named outright; rules keep such versions.
         """
         from sxeslake.upkeep import durations, forget
@@ -60,13 +61,15 @@ class RetentionVerbs:
     ) -> GcReport:
         """Free what no version needs. Safe beside writers, readers and other collectors.
 
-        `grace`, such as `1h`, leaves condemned objects for that long to readers of forgotten versions; a later `gc`
-        deletes them. Without it they go at once, but uploads that no commit names stay for an hour: their ingest may
-        still be running. `0` takes these too. Raises DamagedLakeError, and does nothing, where the lake is damaged.
+        Without `grace`, forgotten versions stay restorable for seven days, what no version needs goes at once, and
+        uploads that no commit names stay for an hour: their ingest may still be running. A `grace` such as `10m`, `12h`
+        or `30d` holds for all three: forgotten versions are collected that long after they were forgotten, and what is
+        condemned stays that long for readers; a later `gc` deletes it. `0` takes all at once. Ages are counted by the
+        bucket's clock. Raises DamagedLakeError, and does nothing, where the lake is damaged.
         """
         from sxeslake.upkeep import durations, gc
 
-        options = gc.GcOptions(None if grace is None else durations.parse(grace), dry_run)
+        options = gc.GcOptions(None if grace is None else durations.parse_wait(grace), dry_run)
         return gc.collect(self._vault, options, tool=TOOL, message=message, progress=progress)
 
     def tag(self, ref: str, tag: str, *, remove: bool = False, message: str | None = None) -> MarkReport:

@@ -271,11 +271,11 @@ class State:
         """Those of some `packs` or `manifests` that the log has ever named, alive or dead."""
         return self._among(table, "TRUE", ids)
 
-    def condemned_since(self, table: str, ids: Sequence[str]) -> list[tuple[str, str]]:
-        """Of some `packs` or `manifests` the condemned ones, each with the time of the entry that condemned it."""
+    def condemned_in(self, table: str, ids: Sequence[str]) -> list[tuple[str, int]]:
+        """Of some `packs` or `manifests` the condemned ones, each with the number of the entry that condemned it."""
         dead = sorted(self.condemned(table, ids))
-        sql = f"SELECT id, time FROM {table} t JOIN entries e ON e.number = t.condemned WHERE id = ?"
-        return [(name, since) for item in dead for name, since in self.select(sql, (item,))]
+        sql = f"SELECT id, condemned FROM {table} WHERE id = ?"
+        return [(name, number) for item in dead for name, number in self.select(sql, (item,))]
 
     def body_keys(self) -> set[str]:
         """The keys of the body objects that entries name."""

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from sxeslake.errors import DamagedLakeError, ObjectExistsError, ObjectNotFoundError, StorageError
-from sxeslake.storage import RateLimit, Store, ThrottledStore, open_store, probe
+from sxeslake.storage import Clocked, RateLimit, Store, ThrottledStore, open_store, probe
 
 KINDS = ["memory", "local", "throttled", pytest.param("s3", marks=pytest.mark.s3)]
 
@@ -282,3 +282,14 @@ def test_nothing_crashed_nothing_to_sweep(store: Store) -> None:
     store.create("p", b"12345")
     assert store.sweep(0) == 0
     assert store.get("p") == b"12345"
+
+
+def test_the_store_tells_the_time_that_it_stamps_objects_with(store: Store) -> None:
+    if not isinstance(store, Clocked):
+        pytest.skip("a store in memory has no clock of its own")
+    empty = store.now()
+    store.create("lake.json", b"{}")
+    (info,) = store.list("lake.json")
+    assert store.now() == pytest.approx(info.modified, abs=3)
+    assert empty == pytest.approx(info.modified, abs=3)
+    assert [info.key for info in store.list("")] == ["lake.json"]

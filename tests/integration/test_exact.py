@@ -176,7 +176,7 @@ def test_the_life_of_a_recipe(folder: Path, tmp_path: Path) -> None:
         ]  # fmt: skip
         assert lake.show("map").exact
         lake.forget(["second"])
-        lake.gc()
+        lake.gc(grace="0")
         assert lake.verify(data=True).problems == []
         lake.copy_to(other)
         assert other.verify(data=True).problems == []

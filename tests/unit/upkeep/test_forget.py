@@ -132,7 +132,7 @@ def test_restore(lake: Lake) -> None:
 
 def test_what_was_collected_cannot_be_restored(lake: Lake) -> None:
     lake.forget("a@1")
-    lake.gc()
+    lake.gc(grace="0")
     with pytest.raises(SampleNotFoundError, match="collected"):
         lake.restore("a@1")
 
@@ -188,7 +188,7 @@ def test_holds(lake: Lake) -> None:
 def test_history(lake: Lake) -> None:
     lake.tag("a@1", "paper", message="for the paper")
     lake.forget("maps/b@1")
-    lake.gc()
+    lake.gc(grace="0")
     rows = list(lake.log())
     assert [row.number for row in rows] == [8, 7, 6, 5, 4, 3, 2, 1]
     assert [(row.what, row.archives) for row in rows[1:4]] == [

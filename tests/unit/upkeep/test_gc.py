@@ -11,7 +11,7 @@ from faults import FaultyStore
 from small_lakes import counts, flip, group, new_lake, only, zip_of
 
 from sxeslake.archive.container import open_container
-from sxeslake.errors import DamagedLakeError, ReadOnlyError, SampleNotFoundError, UnreachableError
+from sxeslake.errors import DamagedLakeError, ReadOnlyError, SampleNotFoundError, UnreachableError, UsageError
 from sxeslake.format import keys, logentry
 from sxeslake.lake import Lake
 from sxeslake.storage import Data, Store, open_store
@@ -68,7 +68,7 @@ def test_half_of_the_lake_leaves_no_more_than_a_fresh_lake_of_the_other_half(
     ingest(lake, tmp_path, **archives)
     lake.forget([name for place, name in enumerate(archives) if place % 2])
     before = stored(store)
-    report = lake.gc()
+    report = lake.gc(grace="0")
     assert len(report.collected) == 20
     assert report.bytes_freed - report.bytes_written == pytest.approx(before - stored(store), abs=50_000)
     fresh = open_store(f"{store.url}-fresh")
@@ -79,14 +79,14 @@ def test_half_of_the_lake_leaves_no_more_than_a_fresh_lake_of_the_other_half(
         for name, inside in half.items():
             assert pulled(lake, name, tmp_path) == inside
     assert lake.verify(data=True).ok
-    assert lake.gc().commit is None
+    assert lake.gc(grace="0").commit is None
 
 
 def test_a_frame_with_a_dead_blob_is_made_anew(lake: Lake, store: Store, tmp_path: Path) -> None:
     """Small blobs share frames: of two archives in a frame one goes."""
     ingest(lake, tmp_path, a={f"a{n}.json": b"[1, 2]" * (n + 1) for n in range(50)}, b={"b.json": b"{}" * 99})
     lake.forget("a")
-    assert lake.gc().packs_rewritten == 1
+    assert lake.gc(grace="0").packs_rewritten == 1
     assert pulled(lake, "b", tmp_path) == {"b.json": b"{}" * 99}
     assert lake.stats().blobs == 1
 
@@ -95,9 +95,9 @@ def test_a_dry_run_says_what_would_be(lake: Lake, store: Store, tmp_path: Path) 
     ingest(lake, tmp_path, a=big(0, 1, 2, 3), b=big(4))
     lake.forget("a")
     before = sorted(store.list(""))
-    told = lake.gc(dry_run=True)
+    told = lake.gc(grace="0", dry_run=True)
     assert sorted(store.list("")) == before
-    done = lake.gc()
+    done = lake.gc(grace="0")
     assert (told.collected, told.packs_condemned, told.packs_rewritten, told.bytes_freed) == (
         done.collected, done.packs_condemned, done.packs_rewritten, done.bytes_freed,
     )  # fmt: skip
@@ -126,19 +126,91 @@ def test_copies_are_merged(lake: Lake, store: Store, tmp_path: Path) -> None:
     assert lake.verify(data=True).ok
 
 
+def aged(store: Store, seconds: float) -> None:
+    """Let every object be written so long ago, by the bucket's clock."""
+    objects = store._space.objects  # type: ignore[attr-defined]
+    for key, (data, modified) in objects.items():
+        objects[key] = (data, modified - seconds)
+
+
+def test_what_was_forgotten_stays_restorable_for_a_week(lake: Lake, store: Store, tmp_path: Path) -> None:
+    ingest(lake, tmp_path, a=big(0, 1), b=big(2))
+    ingest(lake, tmp_path, c=big(3))
+    lake.forget(["a", "c"])
+    before = pack_ids(store)
+    for report in (lake.gc(dry_run=True), lake.gc(), lake.gc(grace="8d")):
+        assert (report.collected, report.commit, report.bytes_freed) == ([], None, 0)
+        assert report.bytes_later > 3 * 15_000
+        assert "2 forgotten versions stay restorable" in report.later[0]
+        assert "a@1, c@1" in report.later[0]
+    assert pack_ids(store) == before
+    lake.restore("a")
+    assert pulled(lake, "a", tmp_path) == big(0, 1)
+    lake.forget("a")
+    aged(store, 6.9 * 86_400)
+    assert lake.gc().collected == []
+    lake.restore("c")
+    lake.forget("c")  # its week begins again
+    aged(store, 0.2 * 86_400)
+    report = lake.gc()
+    assert report.collected == ["a@1"]
+    assert report.bytes_freed > 2 * 15_000
+    assert "c@1" in report.later[0]
+    lake.restore("c")
+    assert pulled(lake, "c", tmp_path) == big(3)
+    assert lake.verify(data=True).ok
+
+
+@pytest.mark.parametrize(
+    ("grace", "seconds"), [("10m", 600), ("10min", 600), ("90s", 90), ("2h", 7200), ("1d", 86_400), ("1w", 604_800)]
+)
+def test_the_units_of_grace(lake: Lake, store: Store, tmp_path: Path, grace: str, seconds: int) -> None:
+    """`m` is minutes here, never months."""
+    ingest(lake, tmp_path, a=big(0), b=big(1))
+    lake.forget("a")
+    aged(store, seconds - 20)
+    assert lake.gc(grace=grace).collected == []
+    aged(store, 40)
+    assert lake.gc(grace=grace).collected == ["a@1"]
+
+
+@pytest.mark.parametrize("grace", ["", "1y", "-1h", "1.5h", "soon", "1h30", "1M"])
+def test_what_is_no_grace(lake: Lake, grace: str) -> None:
+    with pytest.raises(UsageError):
+        lake.gc(grace=grace)
+
+
 def test_grace_leaves_condemned_objects_to_readers(lake: Lake, store: Store, tmp_path: Path) -> None:
     ingest(lake, tmp_path, a=big(0, 1), b=big(2))
     lake.forget("a")
+    aged(store, 3700)
     before = pack_ids(store)
     report = lake.gc(grace="1h")
+    assert report.collected == ["a@1"]
     assert report.bytes_freed == 0
     assert report.bytes_later > 50_000
     assert "grace" in report.later[0]
     assert before < pack_ids(store)
     again = lake.gc(grace="1h")
     assert (again.commit, again.bytes_freed, again.bytes_later) == (None, 0, report.bytes_later)
-    assert lake.gc(grace="0").bytes_freed == report.bytes_later
+    aged(store, 3700)
+    assert lake.gc(grace="1h").bytes_freed == report.bytes_later
     assert before.isdisjoint(pack_ids(store))
+    assert pulled(lake, "b", tmp_path) == big(2)
+
+
+@pytest.mark.parametrize("clock", ["1970-01-01T00:00:00Z", "2036-01-01T00:00:00Z"])
+def test_a_client_whose_clock_is_wrong_shortens_no_grace(
+    lake: Lake, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: str
+) -> None:
+    """What counts is when its entry reached the bucket."""
+    ingest(lake, tmp_path, a=big(0), b=big(1))
+    with monkeypatch.context() as wrong:
+        wrong.setattr("sxeslake.vault.commit.utc_now", lambda: clock)
+        lake.forget("a")
+    assert lake.gc().collected == []
+    lake.restore("a")
+    assert pulled(lake, "a", tmp_path) == big(0)
 
 
 def test_young_uploads_of_others_stay(lake: Lake, store: Store, tmp_path: Path) -> None:
@@ -170,9 +242,9 @@ def test_what_a_dead_collector_left_is_deleted_by_the_next(store: Store, tmp_pat
         lake.forget("a")
         faulty.plan("error", "delete")
         with pytest.raises(UnreachableError):
-            lake.gc()
+            lake.gc(grace="0")
         assert len(pack_ids(store)) == 2
-        assert lake.gc().bytes_freed > 50_000
+        assert lake.gc(grace="0").bytes_freed > 50_000
         assert len(pack_ids(store)) == 1
         assert pulled(lake, "b", tmp_path) == big(2)
 
@@ -189,7 +261,7 @@ def test_whatever_request_fails_the_next_collection_ends_it(
         lake.forget("a")
         faulty.plan("error" if fault == "error" else "lost reply", verb, skip=skip)
         try:
-            lake.gc()
+            lake.gc(grace="0")
         except UnreachableError:
             assert lake.verify(data=True).ok
         lake.gc(grace="0")
@@ -236,6 +308,22 @@ def test_a_version_that_was_restored_first_is_not_collected(lake: Lake, store: S
     assert lake.verify(data=True).ok
 
 
+def test_a_version_forgotten_again_meanwhile_has_its_grace_anew(lake: Lake, store: Store, tmp_path: Path) -> None:
+    ingest(lake, tmp_path, a=big(0, 1), b=big(2))
+    lake.forget("a")
+    aged(store, 8 * 86_400)
+
+    def again() -> None:
+        lake.restore("a")
+        lake.forget("a")
+
+    with beaten(store, again) as collector:
+        assert collector.gc().collected == []
+    lake.refresh()
+    lake.restore("a")
+    assert pulled(lake, "a", tmp_path) == big(0, 1)
+
+
 def test_two_collectors(lake: Lake, store: Store, tmp_path: Path) -> None:
     ingest(lake, tmp_path, a=big(0, 1), b=big(2))
     lake.forget("a")
@@ -262,7 +350,7 @@ def test_a_cold_client_finds_rewritten_blobs_by_few_requests(lake: Lake, store: 
         ingest(lake, tmp_path, **{f"other{number}": group(100 + number)})
     ingest(lake, tmp_path, a=group(1, 30), b=group(2, 30))
     lake.forget("a")
-    assert lake.gc().packs_rewritten >= 1
+    assert lake.gc(grace="0").packs_rewritten >= 1
     with Lake(Vault(store, None)) as cold:
         cold.show("b")
         before = cold._vault.store.counters.total
@@ -280,7 +368,7 @@ def test_a_client_that_missed_the_collection_finds_rewritten_blobs(lake: Lake, s
     ingest(lake, tmp_path, a=big(0, 1), b=big(2), c=group(1, 5))
     with Lake(Vault(store, None)) as reader:
         lake.forget("a")
-        lake.gc()
+        lake.gc(grace="0")
         assert pulled(reader, "b", tmp_path) == big(2)
         assert pulled(reader, "c", tmp_path) == group(1, 5)
 
@@ -289,7 +377,7 @@ def test_a_client_that_missed_the_collection_is_told_what_is_gone(lake: Lake, st
     ingest(lake, tmp_path, a=big(0, 1), b=big(2))
     with Lake(Vault(store, None)) as reader:
         lake.forget("a")
-        lake.gc()
+        lake.gc(grace="0")
         with pytest.raises(SampleNotFoundError, match="collected meanwhile"):
             pulled(reader, "a", tmp_path)
 
@@ -301,7 +389,7 @@ def test_the_very_file_comes_back_from_rewritten_packs(lake: Lake, store: Store,
     both = [zip_of(tmp_path / "c.zip", big(3)), zip_of(tmp_path / "d.zip", big(4))]
     lake.ingest(both, exact="always")
     lake.forget(["a", "d"])
-    lake.gc()
+    lake.gc(grace="0")
     assert lake.verify(data=True).ok
     lake.pull("c", tmp_path / "out.zip", exact=True)
     assert (tmp_path / "out.zip").read_bytes() == both[0].read_bytes()
@@ -310,7 +398,7 @@ def test_the_very_file_comes_back_from_rewritten_packs(lake: Lake, store: Store,
 def test_rewritten_blobs_are_found_for_deduplication(lake: Lake, store: Store, tmp_path: Path) -> None:
     ingest(lake, tmp_path, a=big(0, 1), b=big(2))
     lake.forget("a")
-    lake.gc()
+    lake.gc(grace="0")
     (row,) = lake.ingest([zip_of(tmp_path / "c.zip", big(2, 3))], exact="never").archives
     assert row.blobs_new == 1
 
@@ -323,16 +411,16 @@ def test_nothing_is_collected_from_a_damaged_lake(lake: Lake, store: Store, tmp_
     footer = lake._vault.footer(next(iter(lake._vault.state.packs().values())))
     flip(store, pack, int(footer.frame_offsets[-1]) + 40)  # b's only frame
     with pytest.raises(DamagedLakeError):
-        lake.gc()
+        lake.gc(grace="0")
     assert before <= pack_ids(store)
     flip(store, pack, int(footer.frame_offsets[-1]) + 40)
     manifest = only(store, keys.MANIFEST_PREFIX)
     flip(store, manifest, 50)
     with pytest.raises(DamagedLakeError, match="b@1"):
-        lake.gc()
+        lake.gc(grace="0")
     store.delete([manifest])
     with pytest.raises(DamagedLakeError, match="missing"):
-        lake.gc()
+        lake.gc(grace="0")
     assert before <= pack_ids(store)
 
 
@@ -343,7 +431,7 @@ def test_a_lost_pack_stops_the_collection(lake: Lake, store: Store, tmp_path: Pa
     needed = lake._vault.state.versions()[0].archive.needs[0]
     store.delete([keys.pack_key(needed)])
     with pytest.raises(DamagedLakeError, match="1 blobs of live versions"):
-        lake.gc()
+        lake.gc(grace="0")
 
 
 def test_a_pack_without_a_readable_footer_goes_when_nobody_needs_it(lake: Lake, store: Store, tmp_path: Path) -> None:
@@ -352,7 +440,7 @@ def test_a_pack_without_a_readable_footer_goes_when_nobody_needs_it(lake: Lake, 
     dead = lake._vault.state.versions()[0].archive.needs[0]
     flip(store, keys.pack_key(dead), -9)
     lake.forget("a")
-    lake.gc()
+    lake.gc(grace="0")
     assert dead not in pack_ids(store)
     assert lake.verify(data=True).ok
 
@@ -366,7 +454,7 @@ def test_a_bucket_that_keeps_versions_is_named(store: Store, tmp_path: Path) -> 
         ingest(lake, tmp_path, a=big(0), b=big(1))
         assert lake.gc().later == []
         lake.forget("a")
-        assert "lifecycle" in lake.gc().later[0]
+        assert "lifecycle" in lake.gc(grace="0").later[0]
 
 
 def test_a_newer_lake_is_not_collected(lake: Lake, tmp_path: Path) -> None:

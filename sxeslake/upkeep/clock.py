@@ -1,0 +1,45 @@
+"""Ages by the bucket's own clock: what a client claims of the time may be years off, and rules by age delete data."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+
+from sxeslake.format import keys
+from sxeslake.storage import Clocked, Store
+from sxeslake.vault.state import State
+
+_ONE_BY_ONE = 32  # entries that are looked up singly; for more of them, listing the whole log is cheaper
+_FORGOTTEN = """
+SELECT number, data, body FROM entries
+WHERE instr(data, CAST('"forgotten"' AS BLOB)) OR instr(body, CAST('"forgotten"' AS BLOB)) ORDER BY number DESC"""
+
+
+def now(store: Store) -> float:
+    """Seconds since 1970 by the clock of the store; by this machine's where the store has none to ask."""
+    return store.now() if isinstance(store, Clocked) else time.time()
+
+
+def written_at(store: Store, numbers: Iterable[int]) -> dict[int, float]:
+    """When log entries reached the bucket, by its listing, in seconds since 1970."""
+    wanted = {keys.log_key(number): number for number in numbers}
+    prefixes = sorted(wanted) if len(wanted) <= _ONE_BY_ONE else [keys.LOG_PREFIX]
+    listed = (info for prefix in prefixes for info in store.list(prefix))
+    return {wanted[info.key]: info.modified for info in listed if info.key in wanted}
+
+
+def forgotten_in(state: State, versions: Iterable[tuple[str, int]]) -> dict[tuple[str, int], int]:
+    """The entries that forgot some forgotten versions; the last one of each."""
+    from sxeslake.format import logentry  # noqa: PLC0415 - a lake where nothing is forgotten reads no entry
+
+    left, found = set(versions), dict[tuple[str, int], int]()
+    if not left:
+        return found
+    for number, data, body in state.select(_FORGOTTEN):
+        for version in logentry.load(data, body, where=keys.log_key(number)).forgotten:
+            if version in left:
+                found[version] = number
+                left.discard(version)
+        if not left:
+            break
+    return found
