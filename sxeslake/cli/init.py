@@ -11,7 +11,7 @@ from sxeslake.cli.options import LakeCommand
 @click.command(
     "init",
     cls=LakeCommand,
-    example="sxeslake init s3://epma-archive/lake --storage-option endpoint_url=https://s3.example.org",
+    example="sxeslake init s3://epma-archive/lake --storage-option profile=epma",
 )
 @click.argument("url", required=False)
 @pass_app

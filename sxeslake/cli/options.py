@@ -10,7 +10,7 @@ from sxeslake.cli.app import App
 from sxeslake.errors import UsageError
 from sxeslake.storage.throttle import parse_rate
 
-GLOBAL_HEADING = "Everywhere"
+SHARED = ("--lake, --json, -v, -q ...", "Options of every command: `sxeslake help options`.")
 
 
 def global_options() -> list[click.Parameter]:
@@ -58,18 +58,23 @@ class LakeCommand(click.Command):
 
 
 def split_options(command: click.Command, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-    """Write the command's own options apart from the global ones."""
-    everywhere = {option.name for option in global_options()}
-    own: list[tuple[str, str]] = []
-    common: list[tuple[str, str]] = []
-    for param in command.get_params(ctx):
-        record = param.get_help_record(ctx)
-        if record is not None and isinstance(param, click.Option):
-            (common if param.name in everywhere or param.name == "help" else own).append(record)
-    for heading, records in (("Options", own), (GLOBAL_HEADING, common)):
-        if records:
-            with formatter.section(heading):
-                formatter.write_dl(records, col_max=26)
+    """Write the command's own options; the shared ones are explained once, by `sxeslake help options`."""
+    shared = {option.name for option in global_options()}
+    records = [
+        record
+        for param in command.get_params(ctx)
+        if isinstance(param, click.Option) and param.name not in shared and (record := param.get_help_record(ctx))
+    ]
+    with formatter.section("Options"):
+        formatter.write_dl([*records, SHARED], col_max=26)
+
+
+def write_shared_options(ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    """Write what the options of every command mean."""
+    with formatter.section("Options of every command"):
+        formatter.write_dl(
+            [record for option in global_options() if (record := option.get_help_record(ctx))], col_max=26
+        )
 
 
 def _flag(names: str, attribute: str, text: str) -> click.Option:

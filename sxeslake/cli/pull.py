@@ -36,7 +36,7 @@ DAMAGED = 5
     params=part_options(),
     example='sxeslake pull map@2 -o map.pl7z\nsxeslake pull map -o map/\nsxeslake pull "2018/*" -o out/\n'
     "sxeslake pull map --position 3..9 --types qlw -o part.pl7z\n"
-    "sxeslake pull --where 'accelerating_voltage_kv = 5' --text nitride -o nitrides.pl7z",
+    "sxeslake pull --where 'stage_x_mm < 20' --text nitride -o nitrides.pl7z",
 )
 @samples_argument
 @click.option("-o", "--out", metavar="OUT", help="A file (.pl7z .7z .plzip .zip), a folder (OUT/) or - for stdout.")

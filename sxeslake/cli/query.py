@@ -108,9 +108,9 @@ def _complete_name(_: click.Context, __: click.Parameter, incomplete: str) -> li
     "query",
     cls=QueryCommand,
     params=output_options(),
-    example="sxeslake query maps-by-beam-condition --kv 5 --current-na 90..110 --grating JS300N --since 2018-01-01\n"
+    example="sxeslake query maps-by-beam-condition --kv 5 --current-na 90..110\n"
     "sxeslake query positions-by-condition --current-na ..99.7 -o positions.csv\n"
-    'sxeslake query --sql "SELECT grating, count(*) AS positions FROM positions GROUP BY ALL"',
+    'sxeslake query --sql "SELECT grating, count(*) FROM positions GROUP BY ALL"',
 )
 @click.argument("name", required=False, shell_complete=_complete_name)
 @click.option(

@@ -14,7 +14,8 @@ import click
 import pytest
 
 import sxeslake
-from sxeslake.cli.root import root
+from sxeslake.cli.help import TASKS
+from sxeslake.cli.root import SECTIONS, root
 
 CHECKOUT = Path(__file__).parents[2]
 README = CHECKOUT / "README.md"
@@ -57,9 +58,7 @@ def test_the_wheel_names_its_command_version_and_licence(wheel: zipfile.ZipFile)
 
 
 def test_the_readme_lists_every_command_in_its_own_words() -> None:
-    context = click.Context(root)
-    commands = {name: root.get_command(context, name) for name in root.list_commands(context)}
-    rows = [f"| `{name}` | {command.get_short_help_str(200)} |" for name, command in commands.items() if command]
+    rows = [f"| `{name}` | {summary} |" for names in SECTIONS.values() for name, summary in names.items()]
     shown = re.findall(r"^\| `[a-z-]+` \| .+ \|$", README.read_text(encoding="utf-8"), re.MULTILINE)
     assert shown == rows, "the README's table should be:\n" + "\n".join(rows)
 
@@ -70,7 +69,8 @@ def command_lines() -> list[str]:
     lines = [line.removeprefix("$ ").strip() for block in blocks for line in block.splitlines()]
     context = click.Context(root)
     for name in root.list_commands(context):
-        lines += getattr(root.get_command(context, name), "example", "").splitlines()
+        lines += getattr(root.get_command(context, name), "example", "").replace("\\\n", "").splitlines()
+    lines += [line for _, tasks in TASKS for _, line in tasks]
     return [line.partition("  #")[0].partition(" > ")[0] for line in lines if line.startswith("sxeslake ")]
 
 

@@ -45,6 +45,6 @@ def test_every_command_takes_them_and_ends_its_help_with_an_example() -> None:
         command = root.get_command(context, name)
         assert isinstance(command, LakeCommand)
         lines = command.get_help(click.Context(command, info_name=name, parent=context)).rstrip().splitlines()
-        assert "--storage-option NAME=VALUE" in "\n".join(lines)
+        assert "--lake, --json, -v, -q" in "\n".join(lines)
         assert lines[-len(command.example.splitlines()) - 1] == "Example:", name
         assert f"sxeslake {name}" in command.example

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from click.shell_completion import ShellComplete
 
 import sxeslake.cli
-from sxeslake.cli.root import SECTIONS, root
+from sxeslake.cli.root import MEANINGS, SECTIONS, root
 from sxeslake.cli.run import run
 
 HEAVY = {
@@ -32,7 +33,7 @@ HEAVY = {
 def test_every_command_file_is_listed_once() -> None:
     sources = {path.stem: path.read_text(encoding="utf-8") for path in Path(sxeslake.cli.__file__).parent.glob("*.py")}
     files = [name for name, source in sources.items() if "\ndef command(" in source]
-    listed = [name.replace("-", "_") for _, names in SECTIONS for name in names]
+    listed = [name.replace("-", "_") for names in SECTIONS.values() for name in names]
     assert sorted(listed) == sorted(files)
 
 
@@ -47,15 +48,76 @@ def test_help_loads_nothing_heavy() -> None:
 def test_help_names_every_command(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
     assert run(arguments) == 0
     out = capsys.readouterr().out
-    for _, names in SECTIONS:
+    for names in SECTIONS.values():
         for name in names:
             assert f"\n  {name} " in out
     assert out.rstrip().endswith("sxeslake pull map -o map.pl7z")
 
 
+def test_every_summary_fits_its_line(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert run(["--help"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    for names in SECTIONS.values():
+        for name, summary in names.items():
+            assert any(line.split(maxsplit=1) == [name, summary] for line in lines), name
+
+
+def test_no_example_is_wider_than_80_columns() -> None:
+    context = click.Context(root)
+    for name in root.list_commands(context):
+        for line in getattr(root.get_command(context, name), "example", "").splitlines():
+            assert len(line) <= 78, f"{name}: {line}"
+
+
+@pytest.mark.parametrize(("word", "meant"), MEANINGS.items())
+def test_a_word_of_another_program_runs_the_command_of_that_meaning(
+    capsys: pytest.CaptureFixture[str], word: str, meant: str
+) -> None:
+    assert word not in root.list_commands(click.Context(root))
+    assert run([word, "--help"]) == 0
+    assert capsys.readouterr().out.startswith(f"Usage: sxeslake {meant} ")
+
+
+@pytest.mark.parametrize("word", ["forgt", "forget-all", "gcc", "realease", "releas", "rmm", "delet", "prun", "dele"])
+def test_no_slip_is_answered_with_a_destructive_command(capsys: pytest.CaptureFixture[str], word: str) -> None:
+    assert run([word]) == 2
+    err = capsys.readouterr().err
+    assert "There is no command" in err
+    suggested = err.partition("Did you mean")[2]
+    assert not {"forget", "gc", "release"} & set(suggested.replace("?", " ").split())
+
+
+@pytest.mark.parametrize(("word", "near"), [("ingst", "ingest"), ("lss", "ls"), ("serch", "find"), ("verfy", "verify")])
+def test_a_slip_is_answered_with_what_is_near(capsys: pytest.CaptureFixture[str], word: str, near: str) -> None:
+    assert run([word]) == 2
+    assert f"Did you mean {near}" in capsys.readouterr().err
+
+
+def test_help_explains_commands_options_and_tasks(capsys: pytest.CaptureFixture[str]) -> None:
+    topics = {
+        "pull": "Usage: sxeslake pull",
+        "get": "Usage: sxeslake pull",
+        "options": "--lake URL",
+        "tasks": "sxeslake ls",
+    }
+    for topic, expected in topics.items():
+        assert run(["help", topic]) == 0
+        assert expected in capsys.readouterr().out
+    assert run(["help"]) == 0
+    plain = capsys.readouterr().out
+    assert run(["--help"]) == 0
+    assert capsys.readouterr().out == plain
+    assert run(["help", "nonsense"]) == 2
+
+
 def test_version_is_the_packages(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["--version"]) == 0
     assert capsys.readouterr().out == f"sxeslake {sxeslake.__version__}\n"
+    assert run(["version"]) == 0
+    assert capsys.readouterr().out == f"sxeslake {sxeslake.__version__}\n"
+    assert run(["version", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["version"] == sxeslake.__version__
 
 
 def test_python_m_is_the_command() -> None:
