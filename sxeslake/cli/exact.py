@@ -29,7 +29,7 @@ def command(
     """Make stored archives exact: find how their very files are made again, bit for bit.
 
     An ingest seeks that only where it is quick. The file must still be where it came from, or be given by --from. A
-    recipe that takes more than 5 % of the file is kept only with --always.
+    recipe that takes more than 5 % of the file (and more than 4 kB) is kept only with --always.
     """
     if not refs and not every:
         raise click.UsageError("name a sample, or say --all.")

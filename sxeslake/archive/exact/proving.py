@@ -26,6 +26,7 @@ from sxeslake.model import KIB, MIB
 SAMPLES: Final = 5  # of each method
 COPY_BYTES: Final = MIB
 MAX_COST: Final = 0.05  # of the source: dearer recipes are kept only when asked for
+FREE_BYTES: Final = 4 * KIB  # but one so short is always kept: small archives come back exactly, too
 _RETRIED_UNITS: Final = 4096  # that the chosen encoder did not make: tried one by one with the others
 _HELD_BYTES: Final = 64 * MIB  # of one content
 _SHORT_BYTES: Final = 128 * KIB
@@ -252,7 +253,7 @@ class _Proof:
 
     def _check_cost(self, *, after_retry: bool = False) -> None:
         residue, size = self._residue(), self._layout.size
-        if self._terms.any_cost or after_retry or residue <= MAX_COST * size:
+        if self._terms.any_cost or after_retry or residue <= _most(size):
             return
         raise UnsupportedMethodError(self._resisting(residue))
 
@@ -287,11 +288,16 @@ class _Proof:
         begin = out.tell()
         write_recipe(recipe, _skeleton(file, recipe), out)
         size = out.tell() - begin
-        if not self._terms.any_cost and size > MAX_COST * layout.size:
+        if not self._terms.any_cost and size > _most(layout.size):
             raise LimitExceededError(f"its recipe would take {100 * size / layout.size:.0f} % of it")
         out.seek(begin)
         _check_written(file, out, sha256, str(self._path))
         return Proved(recipe, size, self._residue())
+
+
+def _most(size: int) -> float:
+    """What the recipe of a file may take, unless it is wanted at any cost."""
+    return max(FREE_BYTES, MAX_COST * size)
 
 
 class _Window:

@@ -114,7 +114,7 @@ def _tried(spec: Spec, samples: Sequence[Sample]) -> _Result:
             hits.add(number)
         elif not hits:
             break  # the samples come the most telling first: what fails the first will not serve
-    return _Result(spec, hits, 0, tried / max(1e-6, monotonic() - began))
+    return _Result(spec, hits, 0, _rate(tried, monotonic() - began))
 
 
 def in_process(method: Method, size: int) -> Iterator[Spec]:
@@ -232,9 +232,14 @@ def _in_programs(samples: Sequence[Sample]) -> Iterator[_Result]:
 def _tried_by_program(spec: Spec, samples: Sequence[Sample]) -> _Result:
     began = monotonic()
     agreed = _made_by_program(spec, samples)
-    seconds = max(1e-6, monotonic() - began)
+    seconds = monotonic() - began
     hits = {number for number, count in enumerate(agreed) if count}
-    return _Result(spec, hits, sum(agreed), sum(len(sample.content) for sample in samples) / seconds)
+    return _Result(spec, hits, sum(agreed), _rate(sum(len(sample.content) for sample in samples), seconds))
+
+
+def _rate(count: int, seconds: float) -> float:
+    """Bytes a second; never 0, also where all that was tried is empty."""
+    return max(1, count) / max(1e-6, seconds)
 
 
 def in_programs(method: Method, size: int) -> Iterator[Spec]:

@@ -15,7 +15,7 @@ import pytest
 
 from sxeslake.archive.container import create_writer, open_container
 from sxeslake.archive.exact import programs, skeleton, trial
-from sxeslake.archive.exact.proving import Proved, Terms, prove
+from sxeslake.archive.exact.proving import FREE_BYTES, MAX_COST, Proved, Terms, prove
 from sxeslake.archive.exact.rebuild import rebuild
 from sxeslake.archive.exact.recipe import Column
 from sxeslake.errors import InputError, LimitExceededError, UnsupportedMethodError
@@ -201,4 +201,33 @@ def test_local_headers_are_looked_at_a_stretch_at_a_time(tmp_path: Path, monkeyp
         for number in range(20):
             archive.writestr(f"{number}", _noise(number, 3_000))
     _, recipe = proved(path)
+    assert rebuilt(path, recipe) == path.read_bytes()
+
+
+EMPTY_UNITS: dict[str, list[tuple[str, bytes, int]]] = {
+    "all are empty": [("a", b"", zipfile.ZIP_DEFLATED), ("b", b"", zipfile.ZIP_DEFLATED)],
+    "empty beside stored": [("a", b"", zipfile.ZIP_DEFLATED), ("b", b"picture", zipfile.ZIP_STORED)],
+    "empty beside packed": [("a", b"", zipfile.ZIP_DEFLATED), ("b", b"text " * 900, zipfile.ZIP_DEFLATED)],
+    "no member": [],
+}
+
+
+@pytest.mark.parametrize("seconds", [60.0, float("inf")])
+@pytest.mark.parametrize("case", EMPTY_UNITS)
+def test_packed_members_of_no_bytes_come_back(tmp_path: Path, case: str, seconds: float) -> None:
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as made:
+        for name, data, method in EMPTY_UNITS[case]:
+            made.writestr(name, data, method)
+    found, recipe = proved(path, Terms(seconds=seconds))
+    assert found.size <= FREE_BYTES
+    assert rebuilt(path, recipe) == path.read_bytes()
+
+
+def test_a_short_recipe_is_kept_though_it_is_a_large_part_of_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as made:
+        made.writestr("a", b"x")
+    found, recipe = proved(path)
+    assert MAX_COST * path.stat().st_size < found.size <= FREE_BYTES
     assert rebuilt(path, recipe) == path.read_bytes()
