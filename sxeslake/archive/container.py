@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from io import BufferedReader
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Literal, Protocol, Self
 
 from sxeslake.archive.parallel import CHUNK_BYTES
+from sxeslake.archive.ranged_file import open_regular
 from sxeslake.errors import InputError, NotAnArchiveError, UsageError
 from sxeslake.model import ContainerKind, Job, Limits, Member
 
@@ -76,7 +78,7 @@ def sniff(path: Path) -> ContainerKind:
     if path.exists() and not path.is_file():
         raise NotAnArchiveError("neither a file nor a folder", where=path)  # a pipe would block
     try:
-        with path.open("rb") as file:
+        with BufferedReader(open_regular(path)) as file:
             head = file.read(8)
             if head.startswith(SEVENZIP_MAGIC):
                 return "7z"

@@ -17,6 +17,7 @@ from uuid import uuid4
 from sxeslake.archive import names, zip_format
 from sxeslake.archive.names import UNIX_ATTRIBUTES
 from sxeslake.archive.parallel import CHUNK_BYTES
+from sxeslake.archive.ranged_file import open_regular
 from sxeslake.archive.times import local_ns_of_dos
 from sxeslake.errors import AccessDeniedError, AlreadyExistsError, InputError, StorageError, UnsafeNameError
 from sxeslake.model import ContainerKind, Job, Limits, Member, Piece
@@ -25,6 +26,7 @@ JOB_FILES = 1024  # a job of nothing but tiny files stays short
 WINDOWS_DIRECTORY = 0x10
 WINDOWS_ARCHIVE = 0x20
 JUNCTION_TAG = 0xA000_0003
+_NO_TIME = -(1 << 63)
 PARTIAL = ".sxeslake-partial-"  # how files begin that are not whole yet
 
 
@@ -33,12 +35,12 @@ class FolderReader:
 
     kind: ContainerKind = "folder"
     comment = b""
-    notes: tuple[str, ...] = ()
 
     def __init__(self, path: Path, *, encoding: str | None = None, limits: Limits | None = None) -> None:
         self.path = path
         self._listing = _Listing(path, encoding, limits or Limits())
         names.check_names(self._listing.named, where=path)
+        self.notes = tuple(self._listing.notes)
 
     @property
     def members(self) -> Sequence[Member]:
@@ -86,7 +88,7 @@ class FolderReader:
     def _read_slice(self, index: int, offset: int, count: int) -> list[Piece]:
         size = self._listing.sizes[index]
         try:
-            with self._listing.disk_path(index).open("rb", buffering=0) as file:
+            with open_regular(self._listing.disk_path(index)) as file:
                 if os.fstat(file.fileno()).st_size != size:
                     raise InputError(f"{self._listing.path_of(index)}: changed while it was read", where=self.path)
                 file.seek(offset)
@@ -115,7 +117,8 @@ class _Listing(Sequence[Member]):
         self._paths: list[str] = []
         self._real: dict[str, str] = {}  # where the disk's name is not UTF-8: its own form, by path
         self.sizes = array("q")  # -1 for a folder
-        self._times = array("q")
+        self._times = array("q")  # _NO_TIME where it is not known
+        self.notes: list[str] = []
         self._attributes = array("L")
         self._walk(encoding, limits)
         order = sorted(range(len(self._paths)), key=self._paths.__getitem__)
@@ -154,8 +157,15 @@ class _Listing(Sequence[Member]):
             raise UnsafeNameError(f"{path!r} is a device, a pipe or a socket", where=self._root)
         self._paths.append(path)
         self.sizes.append(-1 if is_folder else facts.st_size)
-        self._times.append(facts.st_mtime_ns)
+        self._times.append(self._time(facts.st_mtime_ns, path))
         self._attributes.append(_attributes(facts, is_folder=is_folder))
+
+    def _time(self, modified_ns: int, path: str) -> int:
+        """A time as 64 bits hold it; `_NO_TIME`, and a note, for one before 1678 or beyond 2262."""
+        if abs(modified_ns) < 1 << 63:
+            return modified_ns
+        self.notes.append(f"{path}: its modification time lies beyond the years 1678 to 2262 and is not kept")
+        return _NO_TIME
 
     def named(self) -> Iterator[tuple[str, bool]]:
         """Every path, and whether it is a folder."""
@@ -188,7 +198,7 @@ class _Listing(Sequence[Member]):
             path=path,
             kind="directory" if is_folder else "file",
             size=max(0, self.sizes[index]),
-            modified_ns=self._times[index],
+            modified_ns=None if self._times[index] == _NO_TIME else self._times[index],
             attributes=self._attributes[index],
             raw_name=None if real is None else os.fsencode(real + "/" * is_folder),
         )

@@ -3,10 +3,29 @@
 from __future__ import annotations
 
 import os
+import stat
 import threading
+from io import FileIO
 from pathlib import Path
 
 from sxeslake.errors import InputError
+
+_FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0)
+
+
+def open_regular(path: Path) -> FileIO:
+    """Open a file to read it. InputError for a pipe, a device or a folder: none of them is waited for.
+
+    The kind is asked of what was opened, so that nothing put in its place meanwhile can make a run wait for ever.
+    """
+    handle = os.open(path, _FLAGS)
+    try:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise InputError("is not a regular file; only files and folders can be read", where=path)
+        return FileIO(handle, "rb")
+    except BaseException:
+        os.close(handle)
+        raise
 
 
 def notes_on_stub(size: int) -> tuple[str, ...]:
@@ -22,7 +41,7 @@ class RangedFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            self._file = path.open("rb", buffering=0)
+            self._file = open_regular(path)
             self.size = self._file.seek(0, os.SEEK_END)
         except OSError as error:
             raise InputError(f"cannot be read: {error.strerror}", where=path) from error

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sxeslake.archive.container import sniff
+from sxeslake.archive.ranged_file import open_regular
 from sxeslake.errors import InputError
 from sxeslake.model import MIB, ContainerKind, Source
 
@@ -29,7 +30,7 @@ def stamp(path: Path) -> Stamp:
 
 def sha256_of(path: Path) -> str:
     """The SHA-256 of a file."""
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256", _bufsize=4 * MIB).hexdigest()
 
 

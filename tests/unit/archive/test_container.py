@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from sxeslake.archive.container import SEVENZIP_MAGIC, open_container, sniff
-from sxeslake.archive.ranged_file import RangedFile
+from sxeslake.archive.ranged_file import RangedFile, open_regular
 from sxeslake.archive.zip_reader import ZipReader
 from sxeslake.errors import InputError, NotAnArchiveError
 
@@ -108,3 +108,14 @@ def test_opening_costs_little_for_each_member(tmp_path: Path) -> None:
         tracemalloc.stop()
     assert held < 250 * count
     assert most < 450 * count  # while names are compared; here each has a folder of its own, the worst case
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes here")
+def test_a_pipe_in_place_of_a_file_is_not_waited_for(tmp_path: Path) -> None:
+    """Whoever opens a path that was a file a moment ago must not hang on what is there now."""
+    os.mkfifo(tmp_path / "p.zip")
+    for path in (tmp_path / "p.zip", tmp_path):
+        with pytest.raises(InputError, match="not a regular file"):
+            open_regular(path)
+    with pytest.raises(InputError, match="not a regular file"):
+        RangedFile(tmp_path / "p.zip")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import calendar
 import os
 import stat
 import time
@@ -165,3 +166,16 @@ def test_a_zip_clock_is_local_time(tmp_path: Path) -> None:
     with FolderWriter(tmp_path) as writer:
         writer.add(Member("x", "file", 1, dos_time=0x5177_7AD9), [b"x"])  # 2020-11-23 15:22:50
     assert time.localtime((tmp_path / "x").stat().st_mtime)[:6] == (2020, 11, 23, 15, 22, 50)
+
+
+@pytest.mark.parametrize("year", [1600, 2300])
+def test_a_time_that_64_bits_do_not_hold_is_left_out_and_said(tmp_path: Path, year: int) -> None:
+    moment = calendar.timegm((year, 1, 1, 0, 0, 0)) * 10**9
+    for name in ("a", "b"):
+        (tmp_path / name).write_bytes(b"x")
+    os.utime(tmp_path / "b", ns=(moment, moment))
+    if (tmp_path / "b").stat().st_mtime_ns != moment:
+        pytest.skip("this disk holds no such time")
+    with FolderReader(tmp_path) as reader:
+        assert [member.modified_ns is None for member in reader.members] == [False, True]
+        assert [note.split(":")[0] for note in reader.notes] == ["b"]
