@@ -107,7 +107,7 @@ def _stored(report: IngestReport) -> ArchiveReport:
     if not report.archives:
         raise NotAnArchiveError("no archive was found there.")
     first = report.archives[0]
-    if first.status == "failed":
+    if first.status not in ("added", "unchanged"):
         raise InputError(str(first.error))
     return first
 

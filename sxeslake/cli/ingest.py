@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
 
 import click
@@ -36,6 +39,13 @@ _LIMITS = Limits()
     show_default=True,
     help="Seek how the very file is made again: where that is quick, at any cost, or not at all.",
 )
+@click.option(
+    "--links",
+    type=click.Choice(["follow", "keep", "skip"]),
+    default="keep",
+    show_default=True,
+    help="Symbolic links in folders: read all, only those that stay in the searched folders, or none.",
+)
 @click.option("-m", "--message", metavar="TEXT", help="A word on this ingest, kept with every version.")
 @click.option(
     "--jobs", type=click.IntRange(min=1), metavar="N", help="How many threads work.  [default: as many as processors]"
@@ -68,6 +78,7 @@ def command(
     tree: bool,
     dry_run: bool,
     exact: Literal["auto", "always", "never"],
+    links: Literal["follow", "keep", "skip"],
     message: str | None,
     jobs: int | None,
     encoding: str | None,
@@ -78,14 +89,14 @@ def command(
     """Store archives: files, folders that are searched for them, unpacked group folders.
 
     Content that the lake has already is not stored again. A sample's name is the file's name without suffix, below
-    a searched folder its relative path. One archive that cannot be stored does not stop the others; the exit code
-    is then 4.
+    a searched folder its relative path. One archive that cannot be stored does not stop the others, nor does a
+    folder, file or link that cannot be read; each is reported, and the exit code is then 4.
     """
     limits = Limits(
         members=max_members, raw_bytes=max_bytes, ratio=max_ratio, ratio_floor_bytes=_LIMITS.ratio_floor_bytes
     )
     keep_little()
-    with app.open_lake(create_default=True) as lake:
+    with app.open_lake(create_default=True) as lake, _tracebacks(app):
         report = lake.ingest(
             paths,
             sample=sample,
@@ -96,6 +107,7 @@ def command(
             limits=limits,
             message=message,
             exact=exact,
+            links=links,
             progress=app.progress(),
         )
     if app.as_json:
@@ -106,16 +118,45 @@ def command(
     return FAILED if report.failed else 0
 
 
+@contextmanager
+def _tracebacks(app: App) -> Iterator[None]:
+    """Under -v, print where an unexpected error of an archive arose."""
+    if not app.verbose:
+        yield
+        return
+    import logging  # noqa: PLC0415  (start-up time)
+
+    from sxeslake.cli.run import scrub  # noqa: PLC0415  (it imports all commands' root)
+
+    class Complaints(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            app.complain(scrub(self.format(record), app))
+
+    logger, handler = logging.getLogger("sxeslake"), Complaints()
+    level = logger.level
+    logger.setLevel(logging.DEBUG)
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+
+
 def _render(app: App, report: IngestReport, dry_run: bool) -> None:
     for archive in report.archives:
         if archive.status == "failed":
             app.complain(f"failed     {shown(archive.error)}")
+        elif archive.status in ("unreadable", "skipped"):
+            app.complain(f"{archive.status:10} {shown(archive.path)}: {shown(archive.error)}")
         else:
             app.print(_line(app, archive, dry_run))
         for warning in archive.warnings:
             app.complain(f"warning    {shown(archive.path)}: {shown(warning)}")
     for path in report.unrecognised:
         app.say(f"skipped    {shown(path)}: not an archive")
+    for link in report.links:
+        app.say(f"skipped    {shown(link)}")
     if len(report.archives) != 1:
         app.print(_summary(report, dry_run))
 
@@ -143,11 +184,13 @@ def _line(app: App, archive: ArchiveReport, dry_run: bool) -> str:
 
 
 def _summary(report: IngestReport, dry_run: bool) -> str:
-    tally = {status: [a for a in report.archives if a.status == status] for status in ("added", "unchanged", "failed")}
-    before = sum(a.bytes_source for a in report.archives if a.status != "failed")
-    after = sum(a.bytes_stored for a in report.archives if a.status != "failed")
+    tally = Counter(archive.status for archive in report.archives)
+    archives = tally["added"] + tally["unchanged"] + tally["failed"]
+    before = sum(archive.bytes_source for archive in report.archives if archive.status != "failed")
+    after = sum(archive.bytes_stored for archive in report.archives if archive.status != "failed")
     verb, took = ("would be stored", "would take") if dry_run else ("stored", "took")
+    missed = "".join(f", {tally[word]} {word}" for word in ("unreadable", "skipped") if tally[word])
     return (
-        f"{count(len(report.archives), 'archive')}: {len(tally['added'])} {verb}, {len(tally['unchanged'])} unchanged, "
-        f"{len(tally['failed'])} failed; {size(before)} of archives {took} {size(after)} ({percent(after, before)})"
+        f"{count(archives, 'archive')}: {tally['added']} {verb}, {tally['unchanged']} unchanged, "
+        f"{tally['failed']} failed{missed}; {size(before)} of archives {took} {size(after)} ({percent(after, before)})"
     )

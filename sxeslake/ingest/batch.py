@@ -13,7 +13,7 @@ from blake3 import blake3
 
 from sxeslake.archive.columns import Numbers
 from sxeslake.archive.container import open_container
-from sxeslake.errors import DeadObjectsError, InputError, NotFoundError, UsageError
+from sxeslake.errors import DeadObjectsError, SxeslakeError
 from sxeslake.format import keys
 from sxeslake.format.logentry import ArchiveAdded, Entry, ManifestAdded, PackAdded
 from sxeslake.format.manifest import ManifestBuilder, RowRange, footer_bytes
@@ -25,7 +25,7 @@ from sxeslake.ingest.exact import Kept, RecipeSeeker
 from sxeslake.ingest.finding import Candidate
 from sxeslake.ingest.known import KnownFiles, decide
 from sxeslake.ingest.options import Options
-from sxeslake.ingest.report import ArchiveReport
+from sxeslake.ingest.report import LAKE_ERRORS, ArchiveReport, of_unexpected
 from sxeslake.ingest.tables import tables_of
 from sxeslake.model import GIB, Progress, Source
 from sxeslake.vault.commit import blank_entry
@@ -83,6 +83,7 @@ class Batch:
         self._entry = blank_entry(tool, options.message)
         self._taken: list[_Taken] = []
         self._members = 0
+        self.begun = 0  # archives that this batch has looked at
 
     def run(self, candidates: Sequence[Candidate]) -> tuple[list[ArchiveReport], LogRecord | None]:
         """Take as many of the archives as one commit should hold; says what became of those."""
@@ -90,6 +91,7 @@ class Batch:
         try:
             with ThreadPoolExecutor(1, thread_name_prefix="sha256") as side:
                 for candidate in candidates:
+                    self.begun += 1
                     reports.append(self._try(candidate, side))
                     if self._is_full(len(reports)):
                         break
@@ -112,10 +114,14 @@ class Batch:
             if known is not None:
                 return known
             self._take(candidate, report, side)
-        except (InputError, NotFoundError, UsageError) as error:
+        except LAKE_ERRORS:
+            raise
+        except SxeslakeError as error:
             report.status, report.error = "failed", str(error)
         except OSError as error:
             report.status, report.error = "failed", f"{candidate.path}: {error.strerror or error}"
+        except Exception as error:  # one archive's trouble, whatever it is, is not that of the others
+            report = of_unexpected(str(candidate.path), error)
         finally:
             if self._progress is not None:
                 self._progress.finish()

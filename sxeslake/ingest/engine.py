@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sxeslake.archive.parallel import usable_cpus
-from sxeslake.errors import DeadObjectsError, InputError, NotFoundError
+from sxeslake.errors import DeadObjectsError, NotFoundError, SxeslakeError
 from sxeslake.ingest import finding
-from sxeslake.ingest.finding import Candidate
+from sxeslake.ingest.finding import Candidate, Found
 from sxeslake.ingest.known import KnownFiles
 from sxeslake.ingest.options import Options
-from sxeslake.ingest.report import ArchiveReport, IngestReport
+from sxeslake.ingest.report import LAKE_ERRORS, ArchiveReport, IngestReport, of_unexpected
 from sxeslake.model import Progress
 from sxeslake.vault.state import LogRecord
 from sxeslake.vault.vault import Vault
@@ -34,12 +34,16 @@ class Ingest:
         self._known = KnownFiles(vault, options.sample, progress)
         self._threads = options.jobs or usable_cpus()
 
-    def run(self, candidates: Sequence[Candidate], unrecognised: Sequence[Path] = ()) -> IngestReport:
+    def run(self, found: Found) -> IngestReport:
         """Take the archives in, batch by batch; a failed one does not stop the others."""
         report = IngestReport(self._vault.store.url, dry_run=self._options.dry_run)
-        report.unrecognised = [str(path) for path in unrecognised]
+        report.unrecognised = [str(path) for path in found.unrecognised]
+        report.links = [f"{passed.path}: {passed.reason}" for passed in found.passed_over if passed.status == "link"]
+        for passed in found.passed_over:
+            if passed.status != "link":
+                report.archives.append(ArchiveReport(str(passed.path), status=passed.status, error=passed.reason))
         self._vault.sync()  # what is called unchanged must be there now, not when this lake was opened
-        left = self._without_known(candidates, report)
+        left = self._without_known(found.archives, report)
         if not left:
             return report
         # What takes archives in takes a while to load: not for files that are there already.
@@ -61,7 +65,9 @@ class Ingest:
         for number, candidate in enumerate(candidates):
             try:
                 known = self._known.report(candidate)
-            except (InputError, OSError):
+            except LAKE_ERRORS:
+                raise
+            except Exception:
                 known = None  # the batch says what is wrong with it
             if known is None:
                 return list(candidates[number:])
@@ -85,19 +91,42 @@ class Ingest:
                 self._vault.sync()
                 self._vault.sync_index()
                 uploads.take_up()  # what is left of this attempt, too
+            except LAKE_ERRORS:
+                raise
+            except Exception as error:  # in the commit: which archive it comes from shows when each comes alone
+                uploads.take_up()
+                if batch.begun <= 1:
+                    return [_failed(candidates[0], error)], None
+                return self._one_by_one(candidates[: batch.begun], uploads)
         raise AssertionError("the loop returns or raises")
+
+    def _one_by_one(
+        self, candidates: Sequence[Candidate], uploads: Uploads
+    ) -> tuple[list[ArchiveReport], LogRecord | None]:
+        reports, last = list[ArchiveReport](), None
+        for candidate in candidates:
+            done, record = self._batch_again([candidate], uploads)
+            reports += done
+            last = record or last
+        return reports, last
+
+
+def _failed(candidate: Candidate, error: Exception) -> ArchiveReport:
+    if isinstance(error, SxeslakeError):
+        return ArchiveReport(str(candidate.path), error=f"{candidate.path}: {error}")
+    return of_unexpected(str(candidate.path), error)
 
 
 def ingest(
     vault: Vault, paths: Sequence[Path], *, tree: bool, options: Options, tool: str, progress: Progress | None = None
 ) -> IngestReport:
     """Search `paths` for archives and take them in."""
-    found = finding.find(paths, tree=tree)
-    if not found.archives and not options.dry_run:
+    found = finding.find(paths, tree=tree, links=options.links)
+    if not found.archives and not found.missed and not options.dry_run:
         names = ", ".join(str(path) for path in paths)
         raise NotFoundError(
             "no archive is in there.",
             where=names,
             hint="Looked for .plzip, .pl7z, .zip, .7z and unpacked groups; `--tree` takes any folder.",
         )
-    return Ingest(vault, options, tool, progress).run(found.archives, found.unrecognised)
+    return Ingest(vault, options, tool, progress).run(found)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from sxeslake.ingest.finding import Links
 from sxeslake.model import Limits
 
 Mode = Literal["auto", "cheap", "always", "never"]
@@ -25,3 +26,4 @@ class Options:
     limits: Limits = NO_LIMITS
     message: str | None = None
     exact: Mode = "auto"
+    links: Links = "keep"

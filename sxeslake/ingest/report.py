@@ -1,19 +1,25 @@
-"""What an ingest tells: one line an archive."""
+"""What an ingest tells: one row an archive, and one for everything that it could not read."""
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
 from typing import Literal
+
+from sxeslake.errors import ConflictError, DamagedLakeError, ObjectNotFoundError, ReadOnlyError, StorageError
+
+LAKE_ERRORS = (StorageError, DamagedLakeError, ConflictError, ObjectNotFoundError, ReadOnlyError)
+"""Errors of the lake, not of an archive: the next archive would meet them, too, and so they end a run."""
 
 
 @dataclass(slots=True)
 class ArchiveReport:
-    """What became of one archive."""
+    """What became of one archive, or of what could not be read: `unreadable` or `skipped`, see `finding.PassedOver`."""
 
     path: str
     sample: str | None = None
     version: int | None = None
-    status: Literal["added", "unchanged", "failed"] = "failed"
+    status: Literal["added", "unchanged", "failed", "unreadable", "skipped"] = "failed"
     error: str | None = None
     kind: str | None = None
     members: int = 0
@@ -38,8 +44,17 @@ class IngestReport:
     archives: list[ArchiveReport] = field(default_factory=list)
     unrecognised: list[str] = field(default_factory=list)
     dry_run: bool = False
+    links: list[str] = field(default_factory=list)  # not followed, and nothing is missed with them: path and reason
 
     @property
     def failed(self) -> bool:
-        """Whether any archive could not be taken."""
-        return any(archive.status == "failed" for archive in self.archives)
+        """Whether any archive could not be taken, or anything could not be searched for archives."""
+        return any(archive.status not in ("added", "unchanged") for archive in self.archives)
+
+
+def of_unexpected(path: str, error: Exception) -> ArchiveReport:
+    """The row of an archive that ended in an error that nobody foresaw; its traceback goes to the log."""
+    logging.getLogger(__name__).debug("%s could not be stored", path, exc_info=error)
+    said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    text = f"{path}: cannot be stored because of an error in sxeslake ({said}); `-v` shows where it arose."
+    return ArchiveReport(path, error=text)

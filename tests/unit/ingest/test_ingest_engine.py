@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pkgutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -15,7 +16,7 @@ from small_lakes import group, new_lake, objects, own_store, zip_of
 
 from sxeslake.archive import container as containers
 from sxeslake.archive.container import create_writer
-from sxeslake.errors import DeadObjectsError, NotFoundError, UnreachableError
+from sxeslake.errors import AccessDeniedError, DamagedLakeError, DeadObjectsError, NotFoundError, UnreachableError
 from sxeslake.format import keys
 from sxeslake.ingest import batch
 from sxeslake.ingest.absorb import Absorber
@@ -162,6 +163,91 @@ def test_a_failed_archive_leaves_the_lake_as_it_was(
     else:
         assert objects(store) == before
         assert report.commit is None
+
+
+UNFORESEEN: dict[str, tuple[str, Callable[..., bool], Exception]] = {
+    "while it is read": (
+        "absorb:Absorber.absorb", lambda _, container: container.members[0].path == "odd", ZeroDivisionError("division")
+    ),
+    "an error without words": (
+        "absorb:Absorber.absorb", lambda _, container: container.members[0].path == "odd", RecursionError()
+    ),
+    "too little memory": (
+        "absorb:Absorber.absorb", lambda _, container: container.members[0].path == "odd", MemoryError()
+    ),
+    "while its recipe is sought": ("exact:prove", lambda _, path: path.stem == "odd", OverflowError("too large")),
+    "while its rows are made": (
+        "batch:tables_of", lambda taken, _: taken.members.path(0) == "odd", OverflowError("too large")
+    ),
+    "while it is named": ("naming:Newcomer", lambda wanted, _: wanted == "odd", ValueError("odd")),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+@pytest.mark.parametrize("case", UNFORESEEN)
+def test_an_error_that_nobody_foresaw_fails_one_archive(
+    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, case: str, place: int
+) -> None:
+    where, is_odd, error = UNFORESEEN[case]
+    names = ["a", "b", "c"]
+    names[place] = "odd"
+    paths = [zip_of(tmp_path / f"{name}.zip", {name: name.encode() * 2000}) for name in names]
+    whole = pkgutil.resolve_name(f"sxeslake.ingest.{where}")
+
+    def broken(*args: object, **kwargs: object) -> object:
+        if is_odd(*args[:2]):
+            raise error
+        return whole(*args, **kwargs)
+
+    monkeypatch.setattr(f"sxeslake.ingest.{where.replace(':', '.')}", broken)
+    with caplog.at_level("DEBUG", "sxeslake"):
+        report = lake.ingest(paths)
+    assert statuses(report) == ["failed" if name == "odd" else "added" for name in names]
+    said = report.archives[place].error or ""
+    assert all(words in said for words in (str(paths[place]), type(error).__name__, str(error))), said
+    assert "Traceback" in caplog.text
+    assert [row.sample for row in lake.ls()] == [name for name in names if name != "odd"]
+    assert lake.verify(data=True).ok
+
+
+@pytest.mark.parametrize("error", [UnreachableError("away"), DamagedLakeError("rotten"), AccessDeniedError("no")])
+def test_an_error_of_the_lake_ends_the_run(
+    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(Absorber, "absorb", refused)
+    with pytest.raises(type(error)):
+        lake.ingest([zip_of(tmp_path / f"{number}.zip", {"x": bytes([number])}) for number in range(3)])
+
+
+def test_what_cannot_be_read_is_a_row_of_the_report(lake: Lake, tmp_path: Path) -> None:
+    zip_of(tmp_path / "in" / "a.zip", {"x": b"1"})
+    zip_of(tmp_path / "out" / "b.zip", {"x": b"2"})
+    os.mkfifo(tmp_path / "in" / "p.zip")
+    (tmp_path / "in" / "l.zip").symlink_to(tmp_path / "out" / "b.zip")
+    (tmp_path / "in" / "here").symlink_to(".")
+    report = lake.ingest(tmp_path / "in")
+    assert {Path(row.path).name: row.status for row in report.archives} == {
+        "a.zip": "added",
+        "p.zip": "unreadable",
+        "l.zip": "skipped",
+    }
+    assert report.failed
+    assert len(report.links) == 1
+    assert lake.ingest(tmp_path / "in" / "a.zip").failed is False
+    assert statuses(lake.ingest(tmp_path / "in" / "p.zip")) == ["unreadable"]
+    followed = lake.ingest(tmp_path / "in", links="follow")
+    assert sorted(statuses(followed)) == ["added", "unchanged", "unreadable"]
+
+
+def test_a_name_that_cannot_be_fails_one_archive(lake: Lake, tmp_path: Path) -> None:
+    zip_of(tmp_path.joinpath("in", *["d" * 200] * 3) / "a.zip", {"x": b"1"})
+    zip_of(tmp_path / "in" / "b.zip", {"x": b"2"})
+    report = lake.ingest(tmp_path / "in")
+    assert sorted(statuses(report)) == ["added", "failed"]
+    assert statuses(lake.ingest(tmp_path / "in", sample="s")) == ["added", "added"], "another name was given"
 
 
 def test_a_file_that_changes_while_it_is_read_is_refused(
