@@ -18,6 +18,7 @@ from typing import Any, Final
 from sxeslake.catalog.conditions import Condition, Match, Over, compile_condition
 from sxeslake.catalog.filter_spec import ANY, BY_NAME, CURRENTS, FILTERS, KINDS, SETTINGS, Filter
 from sxeslake.catalog.near import did_you_mean
+from sxeslake.catalog.periods import period
 from sxeslake.catalog.quantity import Range, Tolerance, parse_number, parse_range
 from sxeslake.errors import UsageError
 
@@ -130,37 +131,9 @@ def _whole_number(value: object, option: str) -> int:
     return int(number)
 
 
-_DATE = re.compile(r"(\d{4})(?:[-/](\d{1,2})(?:[-/](\d{1,2})(?:[ T](\d{1,2}):(\d{2})(?::(\d{2}))?)?)?)?")
-
-
-def _period(value: object, option: str) -> tuple[dt.datetime, dt.datetime]:
-    """Start and end of what a date names: `2018-04` is the whole month. The end is exclusive."""
-    if isinstance(value, dt.datetime):
-        return value.replace(tzinfo=None), value.replace(tzinfo=None) + dt.timedelta(microseconds=1)
-    text = value.isoformat() if isinstance(value, dt.date) else str(value).strip()
-    match = _DATE.fullmatch(text)
-    if match is None:
-        raise UsageError(
-            f'"{text}" is not a date.', where=option, hint="Write 2018, 2018-04, 2018-04-12 or 2018-04-12 14:30."
-        )
-    year, month, day, hour, minute, second = (None if part is None else int(part) for part in match.groups())
-    try:
-        start = dt.datetime(year or 0, month or 1, day or 1, hour or 0, minute or 0, second or 0)
-        if month is None:
-            return start, start.replace(year=start.year + 1)
-        if day is None:
-            return start, (start.replace(day=28) + dt.timedelta(days=4)).replace(day=1)
-    except ValueError as error:
-        raise UsageError(f'"{text}" is not a date: {error}.', where=option) from None
-    step = (
-        dt.timedelta(days=1) if hour is None else dt.timedelta(minutes=1) if second is None else dt.timedelta(seconds=1)
-    )
-    return start, start + step
-
-
 def parse_date(value: object, option: str) -> dt.datetime:
     """The start of what a date names: `2018-04` → 2018-04-01 00:00."""
-    return _period(value, option)[0]
+    return period(value, option)[0]
 
 
 def _described(each: Filter, written: object, value: Any, tolerances: Mapping[str, Tolerance]) -> str:
@@ -181,8 +154,8 @@ def _described(each: Filter, written: object, value: Any, tolerances: Mapping[st
 
 _PARSERS: Final[Mapping[str, Callable[[object, str], Any]]] = {
     "integer": _whole_number,
-    "since": lambda value, option: _period(value, option)[0],
-    "until": lambda value, option: _period(value, option)[1],
+    "since": lambda value, option: period(value, option)[0],
+    "until": lambda value, option: period(value, option)[1],
     "kind": _kinds,
     "words": lambda value, _: tuple(word for text in _alternatives(value) for word in text.split()) or None,
     "text": lambda value, _: _alternatives(value) or None,

@@ -90,7 +90,8 @@ def test_a_date_is_all_that_it_names(word: Any, start: dt.datetime, end: dt.date
         ({"match": "both"}, "neither all nor any"),
         ({"min_positions": "2.5"}, "not a whole number"),
         ({"min_positions": "-1"}, "not a whole number"),
-        ({"since": "12.4.2018"}, "is not a date. Write 2018"),
+        ({"since": "April"}, "is not a date. Write 2018"),
+        ({"since": "11/25/2018"}, "Is the day or the month first"),
         ({"since": "2018-13"}, "is not a date: month must be in 1..12"),
         ({"curent_na": 5}, 'no filter "curent_na". Did you mean "current_na"'),
         ({"zzz": 5}, 'no filter "zzz"'),
@@ -105,8 +106,8 @@ def test_messages_say_what_was_meant(words: dict[str, Any], message: str) -> Non
 def test_every_filter_has_help_and_an_option() -> None:
     assert [each.option for each in FILTERS] == [
         "--kv", "--current-na", "--target-current-na", "--grating", "--spectrometer", "--instrument", "--operator",
-        "--project", "--text", "--kind", "--accumulation", "--type", "--min-positions", "--since", "--until",
-        "--annotation",
+        "--project", "--sample", "--text", "--kind", "--accumulation", "--type", "--min-positions", "--since",
+        "--until", "--annotation",
     ]  # fmt: skip
     assert all(each.help.endswith((".", "…")) for each in FILTERS)
 

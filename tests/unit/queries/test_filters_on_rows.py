@@ -162,6 +162,19 @@ def test_filters_on_analyses(facility: Any, words: dict[str, Any], every: set[st
     assert found("any") == some
 
 
+def test_a_sample_is_chosen_by_name_or_pattern(facility: Any) -> None:
+    names = sorted({row["sample"] for row in facility.positions})
+    assert len(names) > 1
+    for name in names:
+        wanted = {row["position_uuid"] for row in facility.positions if row["sample"] == name}
+        assert chosen(facility, "positions", {"sample": name.upper()}) == wanted
+        listed = {row["analysis_uuid"] for row in facility.positions if row["sample"] == name}
+        assert listed <= chosen(facility, "analyses", {"sample": f"{name[:3]}*"})
+    every = {row["position_uuid"] for row in facility.positions}
+    assert chosen(facility, "positions", {"sample": names}) == every
+    assert chosen(facility, "positions", {"sample": "no-such-sample"}) == set()
+
+
 def test_values_are_bound_never_pasted() -> None:
     nasty = "x'); DROP TABLE positions; --"
     for over in ("positions", "analyses"):
