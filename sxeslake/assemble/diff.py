@@ -10,6 +10,8 @@ from sxeslake.archive.sxes import layout
 from sxeslake.archive.sxes.documents import parse
 from sxeslake.assemble.difference import Difference, File, Side, compare_groups, member_changes, open_positions
 from sxeslake.assemble.memberrows import MemberRows, joined, where_true
+from sxeslake.format.layout import LayoutDifference, compare
+from sxeslake.format.logentry import ArchiveAdded
 from sxeslake.vault.state import Version
 from sxeslake.vault.vault import Vault
 
@@ -21,8 +23,8 @@ class _Reader:
 
     def __init__(self, vault: Vault, version: Version) -> None:
         self._rows = MemberRows(vault, version)
-        self._table = joined([table for table, _ in self._rows.below([""])])
-        self._table = where_true(self._table, [not folder for folder in self._table["directory"].to_pylist()])
+        self.table = joined([table for table, _ in self._rows.below([""])])
+        self._table = where_true(self.table, [not folder for folder in self.table["directory"].to_pylist()])
         columns = (self._table[name].to_pylist() for name in ("path", "blake3", "size"))
         self.side = Side({path: File(digest, size) for path, digest, size in zip(*columns, strict=True)})
 
@@ -36,19 +38,38 @@ class _Reader:
 
 
 def diff(vault: Vault, a: Version, b: Version) -> Difference:
-    """What differs from version `a` to version `b`; equal contents cost no request."""
-    found = Difference(a.name, b.name)
-    if a.archive.content_id == b.archive.content_id:
-        found.members_same = a.archive.members
-        return found
-    found.equal = False
+    """What differs from version `a` to version `b`; equal contents in equal order with equal times cost no request."""
+    found = Difference(a.name, b.name, equal=a.archive.content_id == b.archive.content_id)
     with vault.reading(a), vault.reading(b):
-        ours, theirs = _Reader(vault, a), _Reader(vault, b)
-        found.members, found.members_same = member_changes(ours.side.files, theirs.side.files)
-        if a.archive.kind == b.archive.kind == "sxes":
-            _read_what_differs(ours, theirs)
-            compare_groups(ours.side, theirs.side, found)
+        if not found.equal:
+            ours, theirs = _Reader(vault, a), _Reader(vault, b)
+            found.members, found.members_same = member_changes(ours.side.files, theirs.side.files)
+            if a.archive.kind == b.archive.kind == "sxes":
+                _read_what_differs(ours, theirs)
+                compare_groups(ours.side, theirs.side, found)
+            layout = compare(ours.table, theirs.table)
+        else:
+            found.members_same = a.archive.members
+            same = a.archive.layout_id == b.archive.layout_id
+            tables = [] if same else [vault.manifests.table(version) for version in (a, b)]
+            layout = compare(*tables) if tables else LayoutDifference()
+    _add_layout(found, layout, a.archive, b.archive)
     return found
+
+
+def _add_layout(found: Difference, layout: LayoutDifference, a: ArchiveAdded, b: ArchiveAdded) -> None:
+    """Add what a pull would give back otherwise though the contents are the same."""
+    found.layout = layout.changes
+    found.differs = ([] if found.equal else ["content"]) + layout.words()
+    found.comment_a, found.comment_b = (bytes.fromhex(side.comment).decode("utf-8", "replace") for side in (a, b))
+    if a.comment != b.comment:
+        found.differs.append("comment")
+    found.container_a, found.container_b = (side.source.get("container") for side in (a, b))
+    # Files of the same kind that hold the same differ in how they are packed, or in bytes around the archive.
+    packed_otherwise = not found.differs and a.source.get("sha256") != b.source.get("sha256")
+    if found.container_a != found.container_b or packed_otherwise:
+        found.differs.append("container")
+    found.identical = not found.differs
 
 
 def _read_what_differs(a: _Reader, b: _Reader) -> None:

@@ -12,6 +12,7 @@ from sxeslake.archive.sxes_metadata import mapping, read_info, read_state
 from sxeslake.assemble.merging import PROVENANCE
 from sxeslake.assemble.outline import PICTURES, POSITIONS, listed
 from sxeslake.assemble.same import arrays_of
+from sxeslake.format.layout import LayoutChange
 from sxeslake.model import Digest
 
 Change = Literal["added", "removed", "changed", "renamed"]
@@ -81,6 +82,13 @@ class Difference:
     positions_same: int = 0
     conditions: list[ConditionChange] = field(default_factory=list)
     fields: list[FieldChange] = field(default_factory=list)
+    identical: bool = True  # also in what `equal` does not cover: see `differs`
+    differs: list[str] = field(default_factory=list)  # content, times, attributes, names, order, comment, container
+    layout: list[LayoutChange] = field(default_factory=list)  # of members that both have
+    comment_a: str = ""
+    comment_b: str = ""
+    container_a: str | None = None
+    container_b: str | None = None
 
 
 @dataclass(slots=True)

@@ -16,6 +16,7 @@ from sxeslake.cli.words import count, shown, size
 
 if TYPE_CHECKING:
     from sxeslake.assemble.difference import Difference, FieldChange, MemberChange, PositionChange
+    from sxeslake.format.layout import LayoutChange
 
 _SIGNS = {"added": "+", "removed": "-", "changed": "~", "renamed": "="}
 
@@ -29,10 +30,11 @@ _SIGNS = {"added": "+", "removed": "-", "changed": "~", "renamed": "="}
 )  # fmt: skip
 @pass_app
 def command(app: App, a: str, b: str, limit: int) -> None:
-    """Compare two archives: members, positions, conditions.
+    """Compare two archives: members, positions, conditions; times, attributes, order, comment.
 
     Positions are told by what was measured, when and where: the same measurement under another UUID is no change.
-    Conditions, states and metadata are compared field by field. Equal archives are said to be so.
+    Conditions, states and metadata are compared field by field. "equal" means the same names and contents,
+    "identical" means that nothing else differs either, not even how the file is packed.
     """
     with app.open_lake() as lake:
         found = lake.diff(a, b)
@@ -47,7 +49,16 @@ def _lines(found: Difference, limit: int) -> Iterator[str]:
     if found.equal:
         entries = count(found.members_same, "entry", "entries")
         yield f"equal      {shown(found.a)} and {shown(found.b)} hold the same {entries}"
-        return
+        if found.identical:
+            yield "identical  times, attributes, order, comment and packing are the same, too"
+        else:
+            yield f"differs    in {', '.join(found.differs)}"
+    else:
+        yield from _contents(found, limit)
+    yield from _layout(found, limit)
+
+
+def _contents(found: Difference, limit: int) -> Iterator[str]:
     yield f"members    {_counts(found.members, found.members_same)}"
     yield from _some([_member(change) for change in found.members], limit)
     if found.positions or found.positions_same:
@@ -61,6 +72,27 @@ def _lines(found: Difference, limit: int) -> Iterator[str]:
     if found.fields:
         yield f"fields     {count(len(found.fields), 'difference')}"
         yield from _some([f"{_field(change)}   {shown(change.where)}" for change in found.fields], limit)
+
+
+def _layout(found: Difference, limit: int) -> Iterator[str]:
+    """What differs beside the contents."""
+    for what, word in (("time", "times"), ("attributes", "attributes"), ("name", "names")):
+        changes = [change for change in found.layout if change.what == what]
+        if changes:
+            yield f"{word:10} {count(len(changes), 'member')} differ{'s' if len(changes) == 1 else ''}"
+            yield from _some([_layout_change(change) for change in changes], limit)
+    if "order" in found.differs:
+        yield "order      the members stand in another order"
+    if "comment" in found.differs:
+        yield f"comment    {_value(found.comment_a)} → {_value(found.comment_b)}"
+    if found.container_a != found.container_b:
+        yield f"container  {shown(found.container_a)} → {shown(found.container_b)}"
+    elif "container" in found.differs:
+        yield f"container  both are {shown(found.container_a)}, packed differently"
+
+
+def _layout_change(change: LayoutChange) -> str:
+    return f"~ {shown(change.path)}  {shown(change.a or 'none')} → {shown(change.b or 'none')}"
 
 
 def _counts(changes: Sequence[MemberChange] | Sequence[PositionChange], same: int) -> str:

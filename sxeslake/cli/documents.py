@@ -29,7 +29,10 @@ SYNC = (
     "sample", "version", "path", "dry_run", "members", "unchanged", "added", "changed", "removed", "extra",
     "bytes_written", "bytes_moved",
 )  # fmt: skip
-DIFF = ("a", "b", "equal", "members", "members_same", "positions", "positions_same", "conditions", "fields")
+DIFF = (
+    "a", "b", "equal", "members", "members_same", "positions", "positions_same", "conditions", "fields",
+    "identical", "differs", "layout", "comment_a", "comment_b", "container_a", "container_b",
+)  # fmt: skip
 MEMBERS = ("path", "kind", "size", "modified", "blake3", "crc32")
 STATS = (
     "samples", "archives", "members", "bytes_source", "bytes_raw", "blobs",
