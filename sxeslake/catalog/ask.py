@@ -10,7 +10,7 @@ from sxeslake.catalog.result import Result
 from sxeslake.errors import UsageError
 
 if TYPE_CHECKING:
-    from sxeslake.catalog.sandbox import SandboxLimits, Scope
+    from sxeslake.catalog.sandbox import FindScope, SandboxLimits, Scope
 
 Read = Callable[[str, Mapping[str, object]], Any]
 """(SQL, values to bind) → an Arrow record batch reader."""
@@ -25,13 +25,39 @@ def ask(read: Read, bound: Bound, *, limit: int | None = None) -> Result:
 
 
 def ask_freely(
-    sql: str, scope: Scope, *, parameters: Mapping[str, object] | None = None, limits: SandboxLimits | None = None
+    sql: str,
+    scope: Scope | FindScope,
+    *,
+    parameters: Mapping[str, object] | None = None,
+    limits: SandboxLimits | None = None,
+    bound: Bound | None = None,
 ) -> Result:
-    """The answer to anybody's SQL: one SELECT, in a child process that can read the catalogue and nothing else."""
+    """The answer to anybody's SQL: one SELECT, in a child process that can read the catalogue and nothing else.
+
+    `bound` is the query of a folder that the SQL is from: its errors are said with its name.
+    """
     from sxeslake.catalog.sandbox import run_select  # noqa: PLC0415 - the library's queries need no child process
 
-    answer = run_select(sql, scope, parameters=parameters, limits=limits)
-    return Result(answer.schema, answer.batches, close=answer.close, was_cut=lambda: answer.truncated)
+    answer = _named(bound, lambda: run_select(sql, scope, parameters=parameters, limits=limits))
+    batches = answer.batches if bound is None else _named_batches(bound, answer.batches)
+    title, notes = ("", ()) if bound is None else (bound.title, bound.notes)
+    return Result(
+        answer.schema, batches, title=title, notes=notes, close=answer.close, was_cut=lambda: answer.truncated
+    )
+
+
+def _named_batches(bound: Bound, batches: Iterator[Any]) -> Iterator[Any]:
+    while (batch := _named(bound, lambda: next(batches, None))) is not None:
+        yield batch
+
+
+def _named(bound: Bound | None, step: Callable[[], _T]) -> _T:
+    try:
+        return step()
+    except UsageError as error:
+        if bound is not None:
+            error.where = f'query "{bound.name}"'
+        raise
 
 
 def _batches(bound: Bound, reader: Any) -> Iterator[Any]:

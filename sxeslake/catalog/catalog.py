@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -36,7 +36,7 @@ from sxeslake.vault.state import Head, Version
 from sxeslake.vault.vault import Vault
 
 if TYPE_CHECKING:
-    from sxeslake.catalog.sandbox import SandboxLimits
+    from sxeslake.catalog.sandbox import SandboxLimits, Scope
 
 _FOLDER = "catalog"
 
@@ -88,19 +88,34 @@ class Catalog:
     # --- asking --------------------------------------------------------------------------------------------------
 
     def query(
-        self, name: str, words: Mapping[str, object], *, folders: Sequence[Path] = (), limit: int | None = None
+        self,
+        name: str,
+        words: Mapping[str, object],
+        *,
+        folders: Sequence[Path] = (),
+        limit: int | None = None,
+        limits: SandboxLimits | None = None,
     ) -> Result:
-        """The answer to a query of the library, batch by batch."""
+        """The answer to a query of the library, or of `folders`, batch by batch; the latter in the sandbox."""
         bound = library.load(folders).bind(name, words)
-        return ask(self.database().reader, bound, limit=limit)
+        if bound.trusted:
+            return ask(self.database().reader, bound, limit=limit)
+        from sxeslake.catalog.sandbox import SandboxLimits  # noqa: PLC0415 - the library's queries need none
+
+        limits = replace(limits or SandboxLimits(), rows=limit)
+        return ask_freely(bound.sql, self._scope, parameters=bound.parameters, limits=limits, bound=bound)
 
     def sql(
         self, text: str, parameters: Mapping[str, object] | None = None, *, limits: SandboxLimits | None = None
     ) -> Result:
         """The answer to anybody's SQL, from a child process that reads the catalogue and nothing else."""
+        return ask_freely(text, self._scope, parameters=parameters, limits=limits)
+
+    def _scope(self, names: Iterable[str]) -> Scope:
+        """What the sandbox needs for a query with these names of tables and functions."""
         from sxeslake.catalog.sandbox import Scope  # noqa: PLC0415 - the library's queries need no child process
 
-        return ask_freely(text, Scope(*self.database().scope(text)), parameters=parameters, limits=limits)
+        return Scope(*self.database().scope(names))
 
     def database(self) -> Database:
         """The catalogue at the newest commit."""

@@ -25,7 +25,7 @@ Row = tuple[str, int, str]
 
 _KEYS: Final = ("sample", "version", "analysis_uuid", "position_uuid")
 _SELECT: Final = "SELECT p.sample, p.version, p.position_uuid FROM positions AS p"
-_WORD = re.compile(r"\w+|\s+|'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/|.", re.DOTALL)
+_WORD = re.compile(r"\w+|\s+|'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?(?:\*/|\Z)|.", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)

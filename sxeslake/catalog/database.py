@@ -86,19 +86,19 @@ class Database:
         """The whole answer as an Arrow table."""
         return self._relation(sql, parameters).to_arrow_table()
 
-    def scope(self, sql: str) -> tuple[list[str], list[Path]]:
-        """For the sandbox: the statements that make the views `sql` needs, and the exact files these read."""
-        names = self.tables_of(sql)
+    def scope(self, names: Iterable[str]) -> tuple[list[str], list[Path]]:
+        """For the sandbox: the statements that make the views behind some names, and the exact files these read."""
+        tables = needed_tables(names)
         with self._lock:
-            self._bring(names)
-            here = [name for name in BY_NAME if name in names or self._is_here(name)]
+            self._bring(tables)
+            here = [name for name in BY_NAME if name in tables or self._is_here(name)]
         statements = [self._view(name) for name in here] + further_views(here)
         return statements, [self._cache.path(part) for part in self.snapshot.of(here)]
 
     def tables_of(self, sql: str) -> set[str]:
-        """The tables that a query reads, also behind views and macros; none where it cannot be parsed.
+        """The tables that a query of our own reads, also behind views and macros; none where it cannot be parsed.
 
-        Parsed, not bound: the views need not be there yet.
+        Parsed, not bound: the views need not be there yet. Anybody else's SQL is parsed in the sandbox alone.
         """
         ((text,),) = (
             self._connection.cursor().execute("SELECT json_serialize_sql($sql)", {"sql": _plain(sql)}).fetchall()

@@ -47,7 +47,7 @@ _PARAMETER = re.compile(
 )
 _DIRECTIVE = re.compile(r"(?P<word>parameters?|filters?|defaults?|requires?)\s*:\s*(?P<rest>.*)", re.IGNORECASE)
 _WORDS: Final = ("parameter", "filters", "default", "require")
-_NOT_CODE = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/", re.DOTALL)
+_NOT_CODE = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?(?:\*/|\Z)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +113,7 @@ class Query:
     defaults: Mapping[str, str] = field(default_factory=dict)
     one_of: tuple[str, ...] = ()
     source: str = ""
+    trusted: bool = False  # the product's own; any other runs in the sandbox
 
     @property
     def counts_filters(self) -> bool:
@@ -120,7 +121,7 @@ class Query:
         return "$filtered" in self.sql
 
 
-def parse_query(name: str, text: str, *, where: object) -> Query:
+def parse_query(name: str, text: str, *, where: object, trusted: bool = False) -> Query:
     """The query in a file's text; InputError names file and line of a mistake."""
     if not _QUERY_NAME.fullmatch(name):
         raise InputError("a query's file name is lower-case words joined by hyphens: by-operator.sql.", where=where)
@@ -145,6 +146,7 @@ def parse_query(name: str, text: str, *, where: object) -> Query:
         header.defaults,
         header.one_of,
         str(where),
+        trusted,
     )
 
 

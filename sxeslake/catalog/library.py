@@ -4,6 +4,8 @@
     bound = library.get("positions-near").bind({"sample": "CuFeS2", "x": "12.5", "y": "-3", "kv": "5"})
     connection.sql(bound.sql, params=bound.parameters)
 
+Only the product's own queries are `trusted` to run in this process; a folder's go to the sandbox, like free SQL.
+
 A file is plain SQL that any DuckDB shell runs once its parameters are set. Its leading comment declares the rest;
 `header.py` has the grammar. `/* filters: analyses a */ true` is where the shared filters go: conditions on the columns
 of `a`, an alias of `analyses`.
@@ -24,6 +26,8 @@ from sxeslake.catalog.near import did_you_mean
 from sxeslake.errors import InputError, NotFoundError, UsageError
 
 SUFFIX = ".sql"
+QUERY_BYTES = 256 * 1024
+"""Longest query: no person writes more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,7 @@ class Bound:
     sql: str
     parameters: Mapping[str, object]
     notes: tuple[str, ...] = ()
+    trusted: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +65,19 @@ class Library:
 
 
 def load(folders: Sequence[Path] = ()) -> Library:
-    """The library: the product's own queries, then those of `folders`, which may replace them by name."""
+    """The library: the product's own queries, and those of `folders`; no two have one name."""
     queries = {query.name: query for query in _own_queries()}
     for folder in folders:
         if not folder.is_dir():
             raise NotFoundError("there is no such folder of queries.", where=folder)
         for path in sorted(folder.glob(f"*{SUFFIX}")):
             query = parse_query(path.stem, _text(path), where=path)
+            other = queries.get(query.name)
+            if other is not None and other.source != query.source:  # a folder may be named twice
+                whose = "the library" if other.trusted else f"the file {other.source}"
+                raise UsageError(
+                    f'{whose} has a query "{query.name}", too.', where=path, hint="Rename the file: mine-NAME.sql."
+                )
             queries[query.name] = query
     return Library(dict(sorted(queries.items())))
 
@@ -75,12 +86,19 @@ def _own_queries() -> list[Query]:
     """From the wheel's `sxeslake/queries`, or a checkout's top-level `queries/`."""
     shipped = Path(__file__).parents[1] / "queries"
     folder = shipped if shipped.is_dir() else Path(__file__).parents[2] / "queries"
-    return [parse_query(path.stem, _text(path), where=path) for path in sorted(folder.glob(f"*{SUFFIX}"))]
+    paths = sorted(folder.glob(f"*{SUFFIX}"))
+    return [parse_query(path.stem, _text(path), where=path, trusted=True) for path in paths]
 
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8-sig")
+        if not path.is_file():
+            raise NotFoundError("this query is no file.", where=path)
+        with path.open("rb") as file:
+            data = file.read(QUERY_BYTES + 1)
+        if len(data) > QUERY_BYTES:
+            raise InputError(f"this query is longer than {QUERY_BYTES // 1024} KiB.", where=path)
+        return data.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         raise InputError(f"this query is not UTF-8 text: {error.reason} at byte {error.start}.", where=path) from None
     except OSError as error:
@@ -112,7 +130,7 @@ def bind(query: Query, words: Mapping[str, object]) -> Bound:
     values |= bound
     if query.counts_filters:
         values["filtered"] = bool(chosen)
-    return Bound(query.name, query.title, sql, values, (*notes, *_filter_notes(query, chosen, filters)))
+    return Bound(query.name, query.title, sql, values, (*notes, *_filter_notes(query, chosen, filters)), query.trusted)
 
 
 def _unknown_word(query: Query, name: str) -> UsageError:

@@ -9,6 +9,9 @@ at the deadline, reading its frames, and saying in plain words what was wrong wi
 
 from __future__ import annotations
 
+import contextlib
+import datetime as dt
+import decimal
 import importlib.util
 import io
 import json
@@ -18,6 +21,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -52,17 +56,29 @@ class Scope:
     allowed_paths: Sequence[Path] = field(default_factory=tuple)
 
 
+FindScope = Callable[[Collection[str]], Scope]
+"""Names of tables and functions in a query → what it needs of them, brought here if need be."""
+
+
 def run_select(
     sql: str,
-    scope: Scope,
+    scope: Scope | FindScope,
     *,
     parameters: Mapping[str, object] | None = None,
     limits: SandboxLimits | None = None,
 ) -> Answer:
     """Run one SELECT (or EXPLAIN) with `$name` parameters bound; UsageError says what was wrong with it."""
-    if len(sql.encode()) > SQL_BYTES:
+    if len(sql.encode(errors="surrogatepass")) > SQL_BYTES:
         raise UsageError(f"the SQL is longer than {SQL_BYTES // 1024} KiB.")
-    return Answer(_Child(sql, scope, parameters or {}, limits or SandboxLimits()))
+    if not sql.isascii() and any("\ud800" <= sign <= "\udfff" for sign in sql):
+        raise UsageError("the SQL is not UTF-8 text.")
+    child = _Child(sql, parameters or {}, limits or SandboxLimits())
+    try:
+        child.look(scope)
+    except BaseException:
+        child.kill()
+        raise
+    return Answer(child)
 
 
 class Answer:
@@ -109,11 +125,12 @@ class Answer:
 class _Child:
     """The process, its deadline, its frames."""
 
-    def __init__(self, sql: str, scope: Scope, parameters: Mapping[str, object], limits: SandboxLimits) -> None:
+    def __init__(self, sql: str, parameters: Mapping[str, object], limits: SandboxLimits) -> None:
         if not sys.executable:
             raise SxeslakeError("free SQL needs a Python interpreter to start, and this program does not name one.")
         self._limits = limits
         self._expired = False
+        request = _request(sql, parameters, limits)
         child = Path(__file__).with_name("sandbox_child.py")
         self._process = subprocess.Popen(
             [sys.executable, "-I", str(child)],
@@ -123,17 +140,39 @@ class _Child:
             env=_environment(),
             cwd=child.anchor,
         )
-        self._timer = threading.Timer(limits.seconds, self._expire)
-        self._timer.daemon = True
-        self._timer.start()
+        self._seconds_left = limits.seconds
+        self._timer = self._timed()
         self.frames = _FrameFile(_pipe(self._process.stdout))
-        self._send(_request(sql, scope, parameters, limits))
+        self._send(request)
 
-    def _send(self, request: bytes) -> None:
+    def look(self, scope: Scope | FindScope) -> None:
+        """Let the child see what its query names. What it takes to bring that here is not the query's time."""
+        names = self.frames.names()
+        self._pause()
+        if names is None:
+            self.finish()
+            raise SxeslakeError("the query's child process says nothing of the tables that it needs.")
+        found = scope if isinstance(scope, Scope) else scope(names)
+        self._timer = self._timed()
+        self._send({"setup": list(found.setup), "allowed_paths": [str(path) for path in found.allowed_paths]})
+
+    def _timed(self) -> threading.Timer:
+        self._started = time.monotonic()
+        timer = threading.Timer(self._seconds_left, self._expire)
+        timer.daemon = True
+        timer.start()
+        return timer
+
+    def _pause(self) -> None:
+        self._timer.cancel()
+        self._seconds_left = max(0.0, self._seconds_left - (time.monotonic() - self._started))
+
+    def _send(self, words: Mapping[str, object]) -> None:
+        """One line to the child."""
         stdin = _pipe(self._process.stdin)
         try:
-            stdin.write(request)
-            stdin.close()
+            stdin.write(json.dumps(words).encode() + b"\n")
+            stdin.flush()
         except OSError:  # the child died; its frames or exit status say why
             return
 
@@ -158,7 +197,8 @@ class _Child:
         self._process.wait()
         for stream in (self._process.stdout, self._process.stdin):
             if stream is not None and not stream.closed:
-                stream.close()
+                with contextlib.suppress(OSError):  # a request that the child never read
+                    stream.close()
 
 
 class _FrameFile(io.RawIOBase):
@@ -167,8 +207,14 @@ class _FrameFile(io.RawIOBase):
     def __init__(self, pipe: IO[bytes]) -> None:
         self._pipe = pipe
         self._left = 0
+        self._names: list[str] | None = None
         self.error: dict[str, Any] | None = None
         self.done: dict[str, Any] | None = None
+
+    def names(self) -> list[str] | None:
+        """The first frame: the names in the query; None where an error or the end came in its place."""
+        self._next_frame()
+        return self._names
 
     def readable(self) -> bool:
         return True
@@ -203,6 +249,9 @@ class _FrameFile(io.RawIOBase):
                     return True
                 continue
             payload = json.loads(self._pipe.read(length))
+            if kind == b"N":
+                self._names = payload
+                return True
             if kind == b"E":
                 self.error = payload
             else:
@@ -210,12 +259,10 @@ class _FrameFile(io.RawIOBase):
         return False
 
 
-def _request(sql: str, scope: Scope, parameters: Mapping[str, object], limits: SandboxLimits) -> bytes:
-    request = {
+def _request(sql: str, parameters: Mapping[str, object], limits: SandboxLimits) -> dict[str, object]:
+    return {
         "sql": sql,
-        "parameters": dict(parameters),
-        "setup": list(scope.setup),
-        "allowed_paths": [str(path) for path in scope.allowed_paths],
+        "parameters": {name: _written(value) for name, value in parameters.items()},
         "import_paths": _import_paths(),
         "memory_bytes": limits.memory_bytes,
         "result_bytes": limits.result_bytes,
@@ -223,7 +270,29 @@ def _request(sql: str, scope: Scope, parameters: Mapping[str, object], limits: S
         "seconds": limits.seconds,
         "threads": limits.threads,
     }
-    return json.dumps(request, default=str).encode()
+
+
+def _written(value: object) -> tuple[str, object]:
+    """A parameter's value for the child: its kind and what JSON can say of it; `sandbox_child._value` reads it."""
+    written: tuple[str, object]
+    match value:
+        case None | bool() | int() | str():
+            written = "plain", value
+        case float():
+            written = "float", repr(value)
+        case decimal.Decimal():
+            written = "decimal", str(value)
+        case dt.datetime():
+            written = "datetime", value.isoformat()
+        case dt.date():
+            written = "date", value.isoformat()
+        case bytes():
+            written = "bytes", value.hex()
+        case list() | tuple():
+            written = "list", [_written(each) for each in value]
+        case _:
+            written = "plain", str(value)
+    return written
 
 
 def _import_paths() -> list[str]:
@@ -295,9 +364,9 @@ def _near_miss(message: str, names: Collection[str]) -> str | None:
     return did_you_mean(word, near)
 
 
-def _memory_error(limits: SandboxLimits) -> UsageError:
+def _memory_error(limits: SandboxLimits, *, perhaps: str = "") -> UsageError:
     return UsageError(
-        f"the query needed more than {limits.memory_bytes / GIB:g} GiB of memory and was stopped.",
+        f"the query needed more than {limits.memory_bytes / GIB:g} GiB of memory{perhaps} and was stopped.",
         hint="Select fewer rows or columns, or aggregate.",
     )
 
@@ -308,7 +377,10 @@ def _death(status: int, expired: bool, limits: SandboxLimits) -> SxeslakeError:
         return UsageError(
             f"the query took longer than {limits.seconds:g} s and was stopped.", hint="Narrow it with WHERE or LIMIT."
         )
-    # A failed allocation that DuckDB cannot turn into an error ends in abort or a fault: the limit did its work.
+    # A failed allocation that DuckDB cannot turn into an error ends in abort or a fault: the limit did its work. So
+    # does a recursion that outgrows the stack.
+    if status in (-signal.SIGSEGV, -getattr(signal, "SIGBUS", 0)):
+        return _memory_error(limits, perhaps=", or is nested too deeply,")
     if status == MEMORY_EXIT or status < 0:
         return _memory_error(limits)
     return SxeslakeError(f"the query's child process ended with status {status}.")

@@ -1,14 +1,16 @@
 """The child of `sandbox.py`: answers one SELECT over the catalogue's parts, under limits, and dies.
 
 Run by its path (`python -I sandbox_child.py`), it imports nothing of the package: what it imports is paid for by every
-free query. The request is one JSON object on stdin. The answer is frames on stdout: a kind (`A` bytes of an Arrow IPC
-stream, `E` an error, `D` done), eight bytes of length, the payload.
+free query. The request is one line of JSON on stdin. The answer is frames on stdout: a kind (`N` the names that the
+query reads, `A` bytes of an Arrow IPC stream, `E` an error, `D` done), eight bytes of length, the payload. After `N`
+the parent brings the parts of these tables and sends one more line: the statements for their views, and the files.
 
-What confines the query, from the outside in:
+So nothing of a query is parsed outside, and the limits hold for the parser, too. What confines the query, from the
+outside in:
 
 - the statement: exactly one that DuckDB's own parser calls SELECT (or EXPLAIN of one), whose syntax tree holds nothing
-  but selects (DuckDB 2 takes `WITH t AS (COPY … TO …) SELECT …` for a SELECT) and no table function that reads files
-  or changes settings;
+  but selects (DuckDB 2 takes `WITH t AS (COPY … TO …) SELECT …` for a SELECT), no table function and no view of
+  DuckDB's own but those known to tell of nothing but tables and types, and no function that tells of the machine;
 - DuckDB's settings: no external access but the named parts, no extensions, no spill, then locked;
 - the operating system: no file may grow, no core dump, CPU seconds, and a limit on memory. Linux enforces
   `RLIMIT_AS`; on macOS, which does not, a thread watches the resident size; on Windows a job object limits the commit.
@@ -17,6 +19,8 @@ What confines the query, from the outside in:
 
 from __future__ import annotations
 
+import datetime as dt
+import decimal
 import io
 import json
 import os
@@ -24,8 +28,8 @@ import re
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from typing import Any, BinaryIO
+from collections.abc import Callable, Iterator
+from typing import Any, BinaryIO, NamedTuple
 
 MEMORY_EXIT = 77
 """Exit status of a child that its own watchdog ended for its memory."""
@@ -45,10 +49,20 @@ TABLE_FUNCTIONS = frozenset(
 """Table functions that touch nothing but their arguments and the names of tables. All others are refused, also those
 that take SQL as text (`query`, `json_execute_serialized_sql`): the walk over the syntax tree could not see into it."""
 
+VIEWS = frozenset({"columns", "schemata", "tables", "duckdb_columns", "duckdb_schemas", "duckdb_types"})
+"""DuckDB's own views that may be read: names and types. Others show settings, or the files behind a table."""
+
+SHOWS = frozenset({'"tables"', "__show_tables_expanded"})
+"""What SHOW may list."""
+
 REFUSED_FUNCTIONS = frozenset(
-    {"getenv", "getvariable", "current_setting", "write_log", "nextval", "currval", "setval", "setseed", "sleep_ms"}
-)
-"""Scalar functions that tell of the machine, write, or only waste time."""
+    {
+        "current_connection_id", "current_query_id", "current_setting", "current_transaction_id", "currval",
+        "get_block_size", "getenv", "getvariable", "nextval", "pg_get_constraintdef", "pg_get_viewdef", "pg_sleep",
+        "setseed", "setval", "sleep_ms", "stats", "txid_current", "write_log",
+    }
+)  # fmt: skip
+"""Scalar functions and macros that tell of the machine, write, or only waste time."""
 
 _EXPLAIN = re.compile(r"\s*EXPLAIN\b(?P<analyze>\s+ANALYZE\b)?(?P<options>\s*\([^()]*\))?", re.IGNORECASE)
 
@@ -64,12 +78,14 @@ class TooLargeError(Exception):
 def main() -> None:
     """Read the request, answer it."""
     out = _private_stdout()
-    request = json.loads(sys.stdin.buffer.read())
+    request = json.loads(sys.stdin.buffer.readline())
     sys.path.extend(path for path in request["import_paths"] if path not in sys.path)
     try:
         _answer(request, out)
     except RefusedError as error:
         _frame(out, b"E", json.dumps({"kind": "refused", "message": str(error)}).encode())
+    except RecursionError:
+        _frame(out, b"E", json.dumps({"kind": "refused", "message": "it is nested too deeply."}).encode())
     except TooLargeError as error:
         _frame(out, b"E", json.dumps({"kind": "result", "message": str(error)}).encode())
     except MemoryError:
@@ -84,16 +100,22 @@ def _answer(request: dict[str, Any], out: BinaryIO) -> None:
     import duckdb  # noqa: PLC0415 - found only after the request named the import paths
     import pyarrow as pa  # noqa: PLC0415 - as above
 
-    phase = "setup"
+    phase = "limits"
     connection = duckdb.connect(":memory:", config={"threads": request["threads"]})
     try:
-        _prepare(connection, request)
-        phase = "limits"
         limit_process(request)
         phase = "sql"
-        statement = checked_statement(connection, request["sql"])
+        query = parsed(connection, request["sql"])
+        _frame(out, b"N", json.dumps(sorted(query.names)).encode())
+        out.flush()
+        scope = json.loads(sys.stdin.buffer.readline())
+        phase = "setup"
+        _prepare(connection, request | scope)
+        phase = "sql"
+        check_query(connection, query)
         # A relation streams; the result of `execute` is whole in memory before its first batch.
-        relation = connection.sql(statement, params=request["parameters"] or None)
+        values = {name: _value(*given) for name, given in request["parameters"].items()}
+        relation = connection.sql(query.sql, params=values or None)
         reader = relation.to_arrow_reader(BATCH_ROWS)
         rows, truncated = _send(reader, out, pa, request)
         _frame(out, b"D", json.dumps({"rows": rows, "truncated": truncated}).encode())
@@ -108,6 +130,21 @@ def _answer(request: dict[str, Any], out: BinaryIO) -> None:
             phase = "memory"
         report = {"kind": phase, "message": message, "names": _names(connection) if phase == "sql" else []}
         _frame(out, b"E", json.dumps(report).encode())
+
+
+def _value(kind: str, written: Any) -> object:
+    """A parameter's value, as the parent's `_written` wrote it."""
+    return [_value(*each) for each in written] if kind == "list" else _VALUES[kind](written)
+
+
+_VALUES: dict[str, Callable[[Any], object]] = {
+    "plain": lambda written: written,
+    "float": float,
+    "decimal": decimal.Decimal,
+    "datetime": dt.datetime.fromisoformat,
+    "date": dt.date.fromisoformat,
+    "bytes": bytes.fromhex,
+}
 
 
 def _prepare(connection: Any, request: dict[str, Any]) -> None:
@@ -132,8 +169,16 @@ def _prepare(connection: Any, request: dict[str, Any]) -> None:
         connection.execute(f"SET {name} = {_literal(value)}")
 
 
-def checked_statement(connection: Any, sql: str) -> str:
-    """The one statement of `sql`, as it shall be run; RefusedError for anything but a pure SELECT or its EXPLAIN."""
+class Query(NamedTuple):
+    """One SELECT as it shall be run, its syntax tree, and the names of tables and table functions in it."""
+
+    sql: str
+    tree: dict[str, Any]
+    names: frozenset[str]
+
+
+def parsed(connection: Any, sql: str) -> Query:
+    """The one SELECT (or EXPLAIN of one) of `sql`; RefusedError for any other statement."""
     statements = connection.extract_statements(sql)
     if not statements:
         raise RefusedError("there is no statement in it.")
@@ -151,8 +196,20 @@ def checked_statement(connection: Any, sql: str) -> str:
     if kind != "SELECT":
         raise RefusedError(f"{kind} is not allowed: free SQL reads the catalogue, with one SELECT (or EXPLAIN).")
     tree = _syntax_tree(connection, sql)
-    check_tree(tree, TABLE_FUNCTIONS | _own_macros(connection, tree))
-    return prefix + sql
+    tables = {str(node.get("table_name", "")) for node in _walk(tree) if node.get("type") == "BASE_TABLE"}
+    return Query(prefix + sql, tree, frozenset(tables | _table_functions(tree)))
+
+
+def check_query(connection: Any, query: Query) -> None:
+    """RefusedError for a query that does more than read the catalogue; the catalogue's own macros are there by now."""
+    check_tree(query.tree, TABLE_FUNCTIONS | _own_macros(connection, query.tree), _own_views(connection))
+
+
+def checked_statement(connection: Any, sql: str) -> str:
+    """The one statement of `sql`, as it shall be run; RefusedError for anything but a pure SELECT or its EXPLAIN."""
+    query = parsed(connection, sql)
+    check_query(connection, query)
+    return query.sql
 
 
 def _syntax_tree(connection: Any, sql: str) -> dict[str, Any]:
@@ -162,6 +219,17 @@ def _syntax_tree(connection: Any, sql: str) -> dict[str, Any]:
     if tree.get("error") or len(tree.get("statements", ())) != 1:
         raise RefusedError(f"it cannot be checked: {tree.get('error_message', 'not one SELECT')}")
     return tree
+
+
+def _own_views(connection: Any) -> frozenset[str]:
+    """DuckDB's own views and tables that are closed, as they may be written: with a schema, or without where found."""
+    rows = connection.execute(
+        "SELECT schema_name, view_name FROM duckdb_views() WHERE internal "
+        "UNION ALL SELECT schema_name, table_name FROM duckdb_tables() WHERE internal"
+    ).fetchall()
+    closed = {(str(schema).lower(), str(name).lower()) for schema, name in rows if str(name).lower() not in VIEWS}
+    searched = {name for schema, name in closed if schema in ("main", "pg_catalog")}
+    return frozenset(searched | {f"{schema}.{name}" for schema, name in closed})
 
 
 def _own_macros(connection: Any, tree: object) -> frozenset[str]:
@@ -182,16 +250,26 @@ def _function_of(node: dict[str, Any]) -> str:
     return str(node.get("function", {}).get("function_name", "")).lower()
 
 
-def check_tree(tree: object, allowed: frozenset[str] = TABLE_FUNCTIONS) -> None:
-    """Refuse whatever in the syntax tree does more than read tables and call `allowed` table functions."""
+def check_tree(tree: object, allowed: frozenset[str] = TABLE_FUNCTIONS, closed: frozenset[str] = frozenset()) -> None:
+    """Refuse whatever in the syntax tree does more than read tables not `closed` and call `allowed` functions."""
     for node in _walk(tree):
         kind = node.get("type")
         if "info_type" in node or (isinstance(kind, str) and kind.endswith("_NODE") and kind not in NODES):
             raise RefusedError(f"{str(node.get('info_type', kind)).split('_')[0]} inside a SELECT is not allowed.")
         if kind == "TABLE_FUNCTION" and (name := _function_of(node)) not in allowed:
             raise RefusedError(f"the table function {name}() is not allowed: read the catalogue's tables by name.")
+        if kind == "BASE_TABLE" and (name := _view_of(node)) in closed:
+            raise RefusedError(f"the view {name} is not allowed: read the catalogue's tables by name.")
+        if kind == "SHOW_REF" and node.get("show_type") == "SHOW_SPECIAL" and node.get("table_name") not in SHOWS:
+            raise RefusedError("SHOW lists tables, and nothing else.")
         if str(node.get("function_name", "")).lower() in REFUSED_FUNCTIONS:
             raise RefusedError(f"the function {node['function_name']}() is not allowed.")
+
+
+def _view_of(node: dict[str, Any]) -> str:
+    """`pg_settings`, `pg_catalog.pg_settings`: a table's name with its schema where it has one."""
+    names = [str(node.get("schema_name", "")), str(node.get("table_name", ""))]
+    return ".".join(name.lower() for name in names if name)
 
 
 def _walk(tree: object) -> Iterator[dict[str, Any]]:

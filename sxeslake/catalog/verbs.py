@@ -61,15 +61,18 @@ class CatalogVerbs:
         *,
         limit: int | None = None,
         queries: Sequence[str | Path] = (),
+        limits: SandboxLimits | None = None,
         stream: bool = False,
         **more: object,
     ) -> Result:
         """The answer to a question of the library, or of a folder of one's own in `queries`.
 
+        A folder's SQL runs like `sql`: it reads the catalogue and nothing else, under `limits` of time and memory.
+
         Raises NotFoundError for an unknown query, UsageError for an unknown or unreadable word, with near misses.
         """
         folders = [Path(folder) for folder in queries]
-        result = self._asked().query(name, {**words, **more}, folders=folders, limit=limit)
+        result = self._asked().query(name, {**words, **more}, folders=folders, limit=limit, limits=limits)
         return result if stream else _kept(result)
 
     def maps(self, **filters: object) -> Result:

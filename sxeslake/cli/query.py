@@ -18,6 +18,7 @@ from sxeslake.errors import SxeslakeError
 if TYPE_CHECKING:
     from sxeslake.catalog.header import Parameter, Query
     from sxeslake.catalog.library import Library
+    from sxeslake.catalog.sandbox import SandboxLimits
 
 _QUERY = "sxeslake.query"
 _PREFIX = "parameter_"
@@ -121,9 +122,9 @@ def _complete_name(_: click.Context, __: click.Parameter, incomplete: str) -> li
     "--timeout",
     type=click.FloatRange(min=0, min_open=True),
     metavar="S",
-    help="Seconds that --sql may take.  [default: 30]",
+    help="Seconds that --sql or a query of your own may take.  [default: 30]",
 )
-@click.option("--memory", metavar="SIZE", help="Memory that --sql may take, such as 4GiB.  [default: 2 GiB]")
+@click.option("--memory", metavar="SIZE", help="Memory that it may take, such as 4GiB.  [default: 2 GiB]")
 @pass_app
 def command(
     app: App,
@@ -149,13 +150,20 @@ def command(
     if sql is not None:
         if name or given:
             raise click.UsageError("--sql stands alone, without a query's name, parameters or filters.")
-        _free(app, sql, timeout, memory, limit, format_name, out, raw=raw)
-    elif timeout is not None or memory is not None:
-        raise click.UsageError("--timeout and --memory go with --sql.")
-    elif name is not None:
+        limits = _limits(timeout, memory, limit)
         with app.open_lake() as lake:
-            result = lake.query(name, given, limit=limit, queries=folders, stream=True)
+            # All rows first: a query that fails halfway must not leave half a document.
+            deliver(app, lake.sql(sql, limits=limits), format_name, out, raw=raw)
+    elif name is not None:
+        trusted = _library(folders).get(name).trusted
+        if trusted and (timeout is not None or memory is not None):
+            raise click.UsageError("--timeout and --memory go with --sql and queries of your own.")
+        limits = _limits(timeout, memory, limit)
+        with app.open_lake() as lake:
+            result = lake.query(name, given, limit=limit, queries=folders, limits=limits, stream=trusted)
             deliver(app, result, format_name, out, raw=raw)
+    elif timeout is not None or memory is not None:
+        raise click.UsageError("--timeout and --memory go with --sql and queries of your own.")
     elif given:
         raise click.UsageError("which question? `sxeslake query` lists them.")
     else:
@@ -167,23 +175,18 @@ def _parameters(words: dict[str, Any]) -> dict[str, object]:
     return {name: value for name, value in found.items() if value is not None}
 
 
-def _free(
-    app: App, sql: str, timeout: float | None, memory: str | None, limit: int | None, format_name: str | None,
-    out: str | None, *, raw: bool | None,
-) -> None:  # fmt: skip
+def _limits(timeout: float | None, memory: str | None, rows: int | None) -> SandboxLimits:
     from dataclasses import replace  # noqa: PLC0415
 
     from sxeslake.catalog.quantity import parse_number  # noqa: PLC0415
     from sxeslake.catalog.sandbox import SandboxLimits  # noqa: PLC0415
 
-    limits = SandboxLimits(rows=limit)
+    limits = SandboxLimits(rows=rows)
     if timeout is not None:
         limits = replace(limits, seconds=timeout)
     if memory is not None:
         limits = replace(limits, memory_bytes=int(parse_number(memory, "B", "--memory")))
-    with app.open_lake() as lake:
-        # All rows first: a query that fails halfway must not leave half a document.
-        deliver(app, lake.sql(sql, limits=limits), format_name, out, raw=raw)
+    return limits
 
 
 def _list(app: App, queries: list[Query]) -> None:

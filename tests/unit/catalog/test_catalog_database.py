@@ -138,7 +138,7 @@ def test_a_query_brings_the_tables_it_names(open_: Open, sql: str, tables: set[s
 def test_the_scope_of_free_sql_is_exact_files_and_works_elsewhere(open_: Open) -> None:
     source = MemorySource()
     source.commit({"alpha": group({"a": state()})})
-    statements, files = open_(source).scope("SELECT count(*) FROM positions")
+    statements, files = open_(source).scope(["positions", "range"])
     elsewhere = duckdb.connect()
     for statement in statements:
         elsewhere.execute(statement)

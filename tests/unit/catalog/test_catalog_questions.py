@@ -12,8 +12,10 @@ import pytest
 from small_lakes import group, objects, zip_of
 
 from sxeslake import settings
+from sxeslake.catalog import library, sandbox_child
 from sxeslake.catalog.choosing import Question, choose_positions
 from sxeslake.catalog.sandbox import SandboxLimits
+from sxeslake.catalog.tables import BY_NAME
 from sxeslake.errors import NotFoundError, SampleNotFoundError, UsageError
 from sxeslake.lake import Lake, init
 from sxeslake.storage import open_store
@@ -86,6 +88,56 @@ def test_a_folder_of_ones_own_queries(lake: Lake, tmp_path: Path) -> None:
     assert lake.query("how-many", queries=[folder], of="b").rows() == [{"of": "b", "n": 2}]
     with pytest.raises(NotFoundError):
         lake.query("how-many")
+
+
+@pytest.mark.parametrize(
+    ("sql", "message"),
+    [
+        ("SELECT * FROM read_text('/etc/passwd')", r"read_text\(\) is not allowed"),
+        ("COPY (SELECT 1) TO 'WRITTEN'", "COPY is not allowed"),
+        ("WITH t AS (COPY (SELECT 1) TO 'WRITTEN') SELECT 1", "COPY inside a SELECT"),
+        ("SELECT getenv('HOME')", r"getenv\(\) is not allowed"),
+        ("SELECT 1; SELECT 2", "2 statements"),
+        ("INSTALL httpfs", "LOAD is not allowed"),
+        ("FROM pg_settings", "pg_settings is not allowed"),
+        ("SELECT count(*) FROM range(100000000000)", "longer than 1 s"),
+        ("SELECT * FROM " + "(" * 60_000 + "positions" + ")" * 60_000, "longer than 1 s|GiB of memory"),
+        ("SELECT sample::INT FROM positions", "Conversion Error"),
+        ("SELECT * FROM positons", 'Did you mean "positions"'),
+    ],
+    ids=lambda text: str(text)[:30],
+)
+def test_a_folders_query_can_do_what_free_sql_can(lake: Lake, tmp_path: Path, sql: str, message: str) -> None:
+    written = tmp_path / "written"
+    (tmp_path / "mine.sql").write_text(f"-- Harmless\n{sql.replace('WRITTEN', str(written))}")
+    limits = SandboxLimits(seconds=1)
+    with pytest.raises(UsageError, match=rf'(?s)query "mine": .*({message})'):
+        lake.query("mine", queries=[tmp_path], limits=limits)
+    question = Question(query="mine", folders=[tmp_path])
+    if "longer" not in message:
+        with pytest.raises(UsageError, match=message):
+            choose_positions(lake._asked(), question, [("a", 2)])
+    assert not written.exists()
+
+
+def test_a_folders_query_binds_parameters_and_filters_and_is_cut(lake: Lake, tmp_path: Path) -> None:
+    (tmp_path / "mine.sql").write_text(
+        "-- Mine\n-- parameter: until date = 2100-01-01: Until.\n-- parameter: span range = 1..2: S.\n"
+        "-- filters: positions\nSELECT p.sample, $span_low AS low FROM positions AS p "
+        "WHERE now() < $until AND $span_high > 1 AND /* filters: positions p */ true"
+    )
+    result = lake.query("mine", queries=[tmp_path], limit=2, sample="b")
+    assert {row["sample"] for row in result.rows()} == {"b"}
+    assert (result.title, result.rows()[0]["low"]) == ("Mine", pytest.approx(1))
+    assert len(lake.query("mine", queries=[tmp_path], limit=1)) == 1
+
+
+def test_every_query_of_the_library_is_one_that_a_folder_may_have(lake: Lake) -> None:
+    """Whoever copies a query into a folder of their own can change it there."""
+    database = lake._asked().database()
+    database.prepare(BY_NAME)
+    for query in library.load():
+        sandbox_child.checked_statement(database._connection.cursor(), query.sql)
 
 
 def current(lake: Lake) -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 from pathlib import Path
 
 import pytest
@@ -120,15 +121,48 @@ def test_a_file_name_is_a_name_on_the_command_line(name: str) -> None:
         parsed("-- T\nSELECT 1\n", name)
 
 
-def test_a_folder_of_queries_joins_and_replaces(tmp_path: Path) -> None:
-    (tmp_path / "mine.sql").write_text("-- Mine\nSELECT 1\n")
-    (tmp_path / "by-operator.sql").write_text("\ufeff-- My operators\nSELECT 2;\n", encoding="utf-8")
+def test_a_folder_of_queries_joins_and_is_not_trusted(tmp_path: Path) -> None:
+    (tmp_path / "mine.sql").write_text("\ufeff-- Mine\r\nSELECT 1\r\n", encoding="utf-8", newline="")
     (tmp_path / "notes.txt").write_text("no query")
-    found = library.load([tmp_path])
+    found = library.load([tmp_path, tmp_path])
     assert found.get("mine").title == "Mine"
-    assert found.get("by-operator").title == "My operators"
-    assert "maps-by-beam-condition" in found.queries
+    assert not found.bind("mine", {}).trusted
+    assert found.bind("by-operator", {}).trusted
     assert [query.name for query in found] == sorted(found.queries)
+
+
+def test_a_folder_replaces_no_query(tmp_path: Path) -> None:
+    for name in ("one/by-operator.sql", "one/mine.sql", "two/mine.sql"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("-- Harmless\nSELECT 1\n")
+    with pytest.raises(UsageError, match=r'by-operator\.sql: the library has a query "by-operator", too. Rename'):
+        library.load([tmp_path / "one"])
+    (tmp_path / "one/by-operator.sql").unlink()
+    with pytest.raises(UsageError, match=r'two/mine\.sql: the file .*one/mine\.sql has a query "mine", too'):
+        library.load([tmp_path / "one", tmp_path / "two"])
+
+
+def test_a_query_that_is_too_long_or_no_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "long.sql").write_text("-- T\nSELECT 1" + " " * library.QUERY_BYTES)
+    with pytest.raises(InputError, match=r"long\.sql: this query is longer than 256 KiB"):
+        library.load([tmp_path])
+    (tmp_path / "long.sql").unlink()
+    (tmp_path / "folder.sql").mkdir()
+    with pytest.raises(NotFoundError, match=r"folder\.sql: this query is no file"):
+        library.load([tmp_path])
+
+
+def test_comments_without_end_are_read_in_a_moment() -> None:
+    started = time.monotonic()
+    parsed("-- T\nSELECT 1 " + "/*" * 60_000)
+    assert time.monotonic() - started < 2
+
+
+def test_titles_and_help_cannot_steer_the_terminal() -> None:
+    query = parsed("-- T\x1b]0;x\x07\n--\n-- Help\x9b\n-- parameter: a text: H\u202e.\nSELECT $a")
+    assert query.title.isprintable()
+    assert query.help.isprintable()
+    assert query.parameters[0].help.isprintable()
 
 
 def test_a_broken_query_of_a_folder_is_named(tmp_path: Path) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import decimal
 import hashlib
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +77,9 @@ def rows_of(sql: str, scope: Scope, limits: SandboxLimits = QUICK, **parameters:
         ("SELECT 'COPY t TO ''x''; PRAGMA version; getenv' AS n", {"n": "COPY t TO 'x'; PRAGMA version; getenv"}),
         ("SELECT current_timestamp::TIMESTAMPTZ::VARCHAR LIKE '%+00' AS utc", {"utc": True}),
         ("DESCRIBE positions", None),
+        ("SHOW TABLES", {"name": "positions"}),
+        ("SELECT table_name AS n FROM information_schema.tables", {"n": "positions"}),
+        ("WITH views AS (SELECT 1 AS n) FROM views", {"n": 1}),
         ("SUMMARIZE positions", None),
     ],
 )  # fmt: skip
@@ -127,6 +133,18 @@ def test_a_result_streams_and_is_cut_at_the_limit_of_rows(scope: Scope) -> None:
         ("SELECT current_setting('allowed_paths')", r"current_setting\(\)"),
         ("SELECT * FROM duckdb_settings()", r"duckdb_settings\(\)"),
         ("SELECT * FROM duckdb_secrets()", r"duckdb_secrets\(\)"),
+        ("FROM pg_settings", "the view pg_settings is not allowed"),
+        ('SELECT 1 FROM positions WHERE EXISTS (FROM system.PG_CATALOG."pg_Settings")', "pg_catalog.pg_settings"),
+        ("WITH t AS (TABLE pg_settings) FROM t", "pg_settings is not allowed"),
+        ("SUMMARIZE pg_settings", "pg_settings is not allowed"),
+        ("DESCRIBE pg_views", "pg_views is not allowed"),
+        ("FROM duckdb_views", "duckdb_views is not allowed"),
+        ("SELECT sql FROM sqlite_master", "sqlite_master is not allowed"),
+        ("FROM information_schema.views", "information_schema.views is not allowed"),
+        ("SHOW DATABASES", "SHOW lists tables"),
+        ("SHOW VARIABLES", "SHOW lists tables"),
+        ("SELECT pg_get_viewdef(1)", r"pg_get_viewdef\(\)"),
+        ("SELECT pg_sleep(1)", r"pg_sleep\(\)"),
         ("SELECT * FROM enable_logging(storage = 'stdout')", r"enable_logging\(\)"),
         ("SELECT write_log('x')", r"write_log\(\)"),
         ("SELECT * FROM query('SELECT 1')", r"query\(\)"),
@@ -214,10 +232,139 @@ def test_settings_hold_where_the_check_of_the_statement_would_not(part: Path, in
     assert list(part.parent.iterdir()) == [part]
 
 
+HARMLESS_FUNCTIONS = (
+    "+ - age century current_catalog current_database current_date current_localtime current_localtimestamp "
+    "current_query current_schema current_schemas date_diff date_part date_sub date_trunc datediff datepart datesub "
+    "datetrunc day dayname dayofmonth dayofweek dayofyear decade era error gen_random_uuid generate_series "
+    "get_current_time get_current_timestamp hour in_search_path isodow isoyear julian last_day make_timestamptz "
+    "microsecond millennium millisecond minute month monthname now quarter random range second strftime time_bucket "
+    "timezone timezone_hour timezone_minute today transaction_timestamp uuid uuidv4 uuidv7 vector_type week weekday "
+    "weekofyear year yearweek format_type"
+)
+"""Functions of DuckDB whose answer depends on more than their arguments: on the clock, on chance, on the query."""
+
+
+def test_every_function_that_may_tell_of_the_machine_is_known(inside: Any) -> None:
+    rows = inside.execute(
+        "SELECT DISTINCT function_name FROM duckdb_functions() WHERE function_type = 'scalar' AND stability <> "
+        "'CONSISTENT' OR function_type = 'macro' AND regexp_matches(macro_definition, 'duckdb_|pragma_|sleep|setting')"
+    ).fetchall()
+    assert {name for (name,) in rows} - {*HARMLESS_FUNCTIONS.split()} <= sandbox_child.REFUSED_FUNCTIONS
+
+
+def test_no_view_of_duckdb_shows_the_files_behind_a_table(inside: Any, part: Path) -> None:
+    views = inside.execute("SELECT schema_name || '.' || view_name FROM duckdb_views() WHERE internal").fetchall()
+    assert len(views) > 30
+    for (name,) in views:
+        try:
+            sql = sandbox_child.checked_statement(inside, f"SELECT * FROM {name}")
+        except sandbox_child.RefusedError:
+            continue
+        assert str(part) not in str(inside.sql(sql).fetchall()), name
+
+
 def test_the_child_cannot_see_the_environment(scope: Scope, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "very-secret")
-    assert "very-secret" not in str(sandbox._environment())
+    monkeypatch.setenv("PYTHONPATH", f"{os.environ.get('PYTHONPATH', '')}{os.pathsep}/very-secret")
+    started: list[dict[str, str]] = []
+    popen = subprocess.Popen
+
+    def noted(*arguments: Any, **words: Any) -> Any:
+        started.append(words["env"])
+        return popen(*arguments, **words)
+
+    monkeypatch.setattr(subprocess, "Popen", noted)
     assert rows_of("SELECT 1 AS n", scope) == [{"n": 1}]
+    assert [set(each) - {"LD_LIBRARY_PATH", "SYSTEMROOT", "PATH"} for each in started] == [{"MALLOC_ARENA_MAX"}]
+    assert "very-secret" not in str(started)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the environment where Linux shows it")
+def test_the_child_at_work_has_nothing_of_the_environment(scope: Scope, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "very-secret")
+    answer = run_select("SELECT * FROM range(100000000)", scope, limits=QUICK)
+    environment = Path(f"/proc/{answer._child._process.pid}/environ").read_bytes()
+    answer.close()
+    assert b"MALLOC_ARENA_MAX" in environment
+    assert b"very-secret" not in environment
+    assert b"HOME=" not in environment
+
+
+def many(unit: str, between: str) -> str:
+    """As much SQL of a kind as is taken."""
+    return between.join([unit] * ((sandbox.SQL_BYTES - 100) // (len(unit) + len(between))))
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT * FROM " + "(" * 60_000 + "positions" + ")" * 60_000,
+        "SELECT * FROM " + many("positions", ","),
+        "SELECT 1 FROM " + many("a", ","),
+        "SELECT 1 FROM positions " + many("NATURAL JOIN positions", " "),
+        "SELECT " + "(" * 120_000 + "1" + ")" * 120_000,
+        "SELECT 1 WHERE 0 IN (" + many("1", ",") + ")",
+        "WITH a AS (" * 9_000 + "SELECT 1" + ") FROM a" * 9_000,
+        "FROM (" * 20_000 + "SELECT 1" + ")" * 20_000,
+        "SELECT 1 WHERE " + many("sample = 'a'", " OR "),
+        many("SELECT 1", " UNION ALL "),
+        "SELECT sample" + ".a" * 120_000,
+        "SELECT NULL::INT" + "[]" * 100_000,
+        ";".join(["SELECT 1"] * 20_000),
+        "SELECT '\udc80'",
+    ],
+    ids=lambda sql: str(sql)[:30],
+)
+def test_the_limits_hold_for_the_parser_too(scope: Scope, sql: str) -> None:
+    started = time.monotonic()
+    with pytest.raises(UsageError) as told:
+        rows_of(sql, scope, SandboxLimits(seconds=1, memory_bytes=512 * MIB, threads=2))
+    assert time.monotonic() - started < 2.5
+    assert "Recursion" not in str(told.value)
+
+
+def test_tables_are_brought_when_their_names_are_known_and_that_takes_no_time_of_the_query(scope: Scope) -> None:
+    asked: list[Collection[str]] = []
+
+    def find(names: Collection[str]) -> Scope:
+        asked.append(names)
+        time.sleep(1.2)
+        return scope
+
+    answer = run_select(
+        "WITH w AS (FROM Positions) SELECT count(*) n FROM w, first_ones(1)", find, limits=replace(QUICK, seconds=1)
+    )
+    assert [batch.to_pylist() for batch in answer.batches] == [[{"n": 20_000}]]
+    assert asked == [["Positions", "first_ones", "w"]]
+
+
+def test_a_failure_to_bring_tables_leaves_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[Any] = []
+    popen = subprocess.Popen
+
+    def noted(*arguments: Any, **words: Any) -> Any:
+        started.append(popen(*arguments, **words))
+        return started[0]
+
+    monkeypatch.setattr(subprocess, "Popen", noted)
+
+    def find(names: Collection[str]) -> Scope:
+        raise UsageError(f"nothing is here of {len(names)}")
+
+    with pytest.raises(UsageError, match="nothing is here of 1"):
+        run_select("FROM positions", find, limits=QUICK)
+    assert started[0].returncode is not None
+
+
+def test_parameters_keep_their_types(scope: Scope) -> None:
+    values: dict[str, Any] = {
+        "at": dt.datetime(2018, 4, 12, 14, 7, 0, 5), "day": dt.date(2018, 4, 12), "exact": decimal.Decimal("1.50"),
+        "much": float("inf"), "data": b"\x00\xff", "some": ["a", None, 1.5], "none": None, "yes": True, "n": 2**40,
+    }  # fmt: skip
+    sql = f"SELECT {', '.join(f'${name} AS {name}' for name in values if name != 'some')}, $some::VARCHAR AS some"
+    assert rows_of(sql, scope, **values) == [values | {"some": "[a, NULL, 1.5]"}]
+    sql = "SELECT count(*) AS n FROM (VALUES (TIMESTAMP '2018-04-12 15:00')) t(x) WHERE x > $at"
+    assert rows_of(sql, scope, at=values["at"]) == [{"n": 1}]
 
 
 @pytest.mark.parametrize(
