@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -147,6 +147,10 @@ class Lake(FileVerbs, PartVerbs, CatalogVerbs, UpkeepVerbs, RetentionVerbs):
 
     def __repr__(self) -> str:
         return f"<Lake {self.url}, commit {self._vault.state.head().number}>"
+
+    def tell_trouble(self, tell: Callable[[str], None]) -> None:
+        """Have it said, once, if the cache on this machine cannot be used: everything works without, but slower."""
+        self._vault.tell_trouble(tell)
 
     def refresh(self) -> int:
         """Fold what others have committed since this lake was opened; the number of the newest commit."""
@@ -349,7 +353,8 @@ class Lake(FileVerbs, PartVerbs, CatalogVerbs, UpkeepVerbs, RetentionVerbs):
             paths = [Path(word) for word in words if not isinstance(word, Lake) and not settings.names_lake(word)]
             archives = [found.path for found in finding.find_any(paths)]
             others = [lake._vault for lake in lakes]
-            return repair(self._vault, archives, others, TOOL, dry_run=dry_run, progress=progress)
+            vault = opened.enter_context(self._vault.from_bucket(remembering=True))
+            return repair(vault, archives, others, TOOL, dry_run=dry_run, progress=progress)
 
     # --- upkeep --------------------------------------------------------------------------------------------------
 

@@ -154,9 +154,10 @@ class Catalog:
 
     def checkpoint(self) -> CheckpointReport:
         """Bring log and catalogue of the newest commit into the bucket; uploads only what no checkpoint holds yet."""
-        with self._lock:
+        with self._lock, self._vault.from_bucket() as vault:
             snapshot = self.database().snapshot
-            log = segments.publish(self._vault.store, self._vault.state)
+            vault.sync()
+            log = segments.publish(vault.store, vault.state)
             done = checkpoint(self._vault.store, self._cache, snapshot)
             self._use(done.snapshot)
             return CheckpointReport(
@@ -167,8 +168,7 @@ class Catalog:
 
     def rebuild(self) -> Rebuilt:
         """Make the catalogue anew from the log, the manifests and the packs alone, and hold it against the old one."""
-        with self._lock:
-            self._vault.sync()
+        with self._lock, self._vault.from_bucket():
             before = self._extents_before()
             with _beside(self._cache.folder) as made:
                 snapshot = rebuild(self._source, made, self._progress)

@@ -69,13 +69,15 @@ class App:
         """The lake that a word means, with the options of this call."""
         from sxeslake.lake import open_lake  # noqa: PLC0415  (start-up time of --help)
 
-        return open_lake(
+        lake = open_lake(
             word,
             storage_options=self.storage_options,
             limit_up=self.limit_up,
             limit_down=self.limit_down,
             tolerant=tolerant,
         )
+        lake.tell_trouble(self._warn)
+        return lake
 
     def open_lake(self, *, create_default: bool = False, tolerant: bool = False) -> Lake:
         """The lake of this call; names it where the user did not; makes the embedded one on first need."""
@@ -94,10 +96,16 @@ class App:
                     hint="`sxeslake ingest FILE` makes one; --lake URL names another.",
                 ) from None
             lake = init(url)
+            lake.tell_trouble(self._warn)
         if self.word is None:
             self.say(f"Lake: {lake.url} ({_WHY[how]})")
         lake.show_progress(self.progress)
         return lake
+
+    def _warn(self, text: str) -> None:
+        from sxeslake.cli.words import shown  # noqa: PLC0415  (rarely needed)
+
+        self.complain(f"warning    {shown(text)}")
 
     def progress(self) -> Progress | None:
         """A progress bar where somebody watches stderr, else none."""

@@ -78,6 +78,8 @@ def command(
             jobs=jobs,
             progress=app.progress(),
         )
+    for note in report.notes:
+        app.say(f"note: {note}.")
     if app.as_json:
         checked = document(report.checked, CHECKED)
         problems = [document(problem, PROBLEM) for problem in report.problems]

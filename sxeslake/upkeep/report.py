@@ -36,6 +36,7 @@ class VerifyReport:
     complete: bool = True  # False where the time was up before every pack had been read
     passed_over: int = 0  # packs that a run before had found whole
     seed: int | None = None  # of the sample
+    notes: list[str] = field(default_factory=list)  # what was wrong with this machine's cache, and is not any more
 
 
 @dataclass(frozen=True, slots=True)

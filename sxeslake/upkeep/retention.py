@@ -70,7 +70,8 @@ class RetentionVerbs:
         from sxeslake.upkeep import durations, gc
 
         options = gc.GcOptions(None if grace is None else durations.parse_wait(grace), dry_run)
-        return gc.collect(self._vault, options, tool=TOOL, message=message, progress=progress)
+        with self._vault.from_bucket() as vault:
+            return gc.collect(vault, options, tool=TOOL, message=message, progress=progress)
 
     def tag(self, ref: str, tag: str, *, remove: bool = False, message: str | None = None) -> MarkReport:
         """Name a version: `lake.pull("ti-grains@paper")`. ConflictError where the tag names another version."""

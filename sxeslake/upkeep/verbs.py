@@ -49,7 +49,10 @@ class UpkeepVerbs:
             raise UsageError("a sample cannot be resumed; take another one.")
         seed = secrets.randbelow(2**32) if seed is None else seed
         extent = Extent(data, sample_percent, seed, max_duration_s, resume, jobs)
-        return Verifier(self._vault, extent, progress).run()
+        with self._vault.from_bucket(remembering=True) as vault:
+            report = Verifier(vault, extent, progress).run()
+        report.notes += vault.notes
+        return report
 
     def copy_to(self, target: UpkeepVerbs, refs: Sequence[str] = (), *, progress: Progress | None = None) -> CopyReport:
         """Copy archives into another lake: all versions of everything, or those that names and globs mean.
@@ -60,6 +63,6 @@ class UpkeepVerbs:
         from sxeslake.upkeep.copy import Copy
         from sxeslake.vault import refs as names
 
-        self._vault.sync()
-        versions = names.find_all(self._vault.state, refs) if refs else self._vault.state.versions()
-        return Copy(self._vault, target._vault, TOOL, progress).run(versions)
+        with self._vault.from_bucket() as source, target._vault.from_bucket() as into:
+            versions = names.find_all(source.state, refs) if refs else source.state.versions()
+            return Copy(source, into, TOOL, progress).run(versions)

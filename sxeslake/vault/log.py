@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from itertools import islice
 from typing import NamedTuple
 
@@ -69,11 +70,12 @@ def listed_head(store: Store) -> int:
     return max((int(match[1]) for match in found if match), default=0)
 
 
-def sync(store: Store, state: State, gap: Gap | None = None) -> None:
+def sync(store: Store, state: State, gap: Gap | None = None, *, memory: State | None = None) -> None:
     """Bring the folded state to the head of the bucket's log.
 
     A damaged entry is taken from a checkpoint that has it, or corrected where one bit of it is wrong; else
-    DamagedLakeError. With `gap` that one is told, and an empty entry folded in its place.
+    DamagedLakeError. With `gap` that one is told, and an empty entry folded in its place. `memory` is a state that
+    folded this log before: an entry that the bucket has lost is taken from there if the log's own hashes prove it.
     """
     head = state.head()
     with ThreadPoolExecutor(1) as asker:  # both at once: a far bucket is asked twice for each command
@@ -89,13 +91,24 @@ def sync(store: Store, state: State, gap: Gap | None = None) -> None:
         _fold_checkpoint(store, state, newest)
     numbers = range(state.head().number + 1, newest + 1)
     if len(numbers) == 1:
-        _fold(store, state, [_read(store, numbers[0])], gap)
+        _fold(store, state, [_read(store, numbers[0], memory)], gap)
     elif numbers:
         with ThreadPoolExecutor(_READERS) as readers:
             for start in range(0, len(numbers), _AT_ONCE):
-                read = list(readers.map(lambda n: _read(store, n), numbers[start : start + _AT_ONCE]))
+                read = list(readers.map(lambda n: _read(store, n, memory), numbers[start : start + _AT_ONCE]))
                 if not _fold(store, state, read, gap):
                     return
+    if memory is not None:
+        _go_on(store, state, memory)
+
+
+def _go_on(store: Store, state: State, memory: State) -> None:
+    """Fold what is remembered behind the bucket's last entry: if it follows, the bucket has lost its newest entries."""
+    for number in range(state.head().number + 1, memory.head().number + 1):
+        record = _remembered(store, number, memory)
+        if record is None or record.entry.previous != state.head().digest:
+            return
+        state.apply([record])
 
 
 def _fold_checkpoint(store: Store, state: State, newest: int) -> None:
@@ -111,13 +124,25 @@ def _fold_checkpoint(store: Store, state: State, newest: int) -> None:
         return  # derived, and not to be believed: the entries themselves say what is so
 
 
-def _read(store: Store, number: int) -> LogRecord | Damage:
+def _read(store: Store, number: int, memory: State | None) -> LogRecord | Damage:
     key = keys.log_key(number)
     try:
         return read_entry(store, number)
     except (DamagedLakeError, ObjectNotFoundError) as error:
         kept = segments.find(store, number) or corrected(store, number, _QUICK_BYTES, any_byte=False)
+        if kept is None and memory is not None:
+            kept = _remembered(store, number, memory)
         return kept if kept is not None else Damage(number, str(error), _names(store, key))
+
+
+def _remembered(store: Store, number: int, memory: State) -> LogRecord | None:
+    """An entry from a state that folded it, if the entry behind it does not say otherwise."""
+    for data, body in memory.select("SELECT data, body FROM entries WHERE number = ? AND data <> x''", (number,)):
+        with suppress(DamagedLakeError):
+            record = segments.record_of(number, Stored(data, body), keys.log_key(number))
+            if expected(store, number) in (None, record.digest):
+                return record
+    return None
 
 
 def corrected(store: Store, number: int, limit_bytes: int, *, any_byte: bool) -> LogRecord | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from sxeslake.storage import Store
 from sxeslake.vault.blobcache import FrameCache
 from sxeslake.vault.blobs import BlobReader, Locate, Places
-from sxeslake.vault.index import BlobIndex
+from sxeslake.vault.index import LAYOUT, BlobIndex
 from sxeslake.vault.manifests import Manifests
 from sxeslake.vault.ranges import RangeReader
 from sxeslake.vault.state import State
@@ -27,8 +27,13 @@ class Readers:
         keep_bytes: int,
     ) -> None:
         """`keep_bytes`: how much of what is fetched stays on this machine; 0 where fetching costs nothing."""
-        self.index = BlobIndex(folder / "index", state)
+        self.index = BlobIndex(folder / f"index-{LAYOUT}")
         self.manifests = Manifests(store, state)
         disk = FrameCache(folder / "frames", keep_bytes) if keep_bytes else None
         self.blobs = BlobReader(store, translate, relocate, threads, disk)
         self.ranges = RangeReader(self.blobs)
+
+    def close(self) -> None:
+        """Stop threads, and let go of files."""
+        self.blobs.close()
+        self.index.close()

@@ -1,16 +1,15 @@
 """The log, folded: which samples, packs and manifests are alive at the head. A cache in SQLite, never the truth.
 
 A local database keeps opening, listing and committing flat in the number of archives; it is thrown away whenever the
-log in the bucket says otherwise. Any number of processes share it.
+log in the bucket says otherwise, or its rows do not give the digest that stands beside them. Any number of processes
+share it.
 """
 
 from __future__ import annotations
 
 import json
 import sqlite3
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,10 +19,10 @@ from blake3 import blake3
 from sxeslake.errors import DamagedLakeError
 from sxeslake.format import keys
 from sxeslake.format.logentry import ArchiveAdded, Entry, ManifestAdded, PackAdded
+from sxeslake.vault.localdb import LocalDatabase
 
-_LAYOUT = 4  # of this database; another number and it is built anew
+_LAYOUT = 5  # of this database; versions of this program with different layouts use different files
 _TABLES = """
-CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS entries (
   number INTEGER PRIMARY KEY, digest TEXT NOT NULL, time TEXT NOT NULL, data BLOB NOT NULL, body BLOB);
 CREATE TABLE IF NOT EXISTS versions (
@@ -46,9 +45,12 @@ CREATE TABLE IF NOT EXISTS annotations (
   sample TEXT NOT NULL, version INTEGER NOT NULL, target TEXT NOT NULL, uuid TEXT NOT NULL, key TEXT NOT NULL,
   value TEXT NOT NULL, who TEXT NOT NULL, time TEXT NOT NULL,
   PRIMARY KEY (sample, version, target, uuid, key)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS segments (file TEXT PRIMARY KEY, rows INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS indexed (ordinal INTEGER PRIMARY KEY, pack TEXT NOT NULL UNIQUE, file TEXT NOT NULL);
 """
+
+
+def folder_of_layout(name: str) -> str:
+    """The cache folder that holds this layout of the database of a lake whose own folder is `name`."""
+    return f"{name}-{_LAYOUT}"
 
 
 class Head(NamedTuple):
@@ -105,56 +107,15 @@ class Version:
         return f"{self.archive.sample}@{self.archive.version}"
 
 
-class State:
-    """The folded log in a database file."""
+class State(LocalDatabase):
+    """The folded log in a database file; in a temporary one where `path` is None."""
 
-    def __init__(self, path: Path) -> None:
-        self._lock = threading.RLock()
-        self._db = sqlite3.connect(path, timeout=60, isolation_level=None, check_same_thread=False)
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=OFF")  # a cache: after a power cut it is checked, and built anew
-        with self.transaction():
-            if self._meta("layout") != str(_LAYOUT):
-                self._reset()
-
-    def close(self) -> None:
-        """Let go of the file."""
-        with self._lock:
-            self._db.close()
-
-    @contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
-        """All or nothing, alone among threads and processes."""
-        with self._lock:
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._db
-            except BaseException:
-                self._db.execute("ROLLBACK")
-                raise
-            self._db.execute("COMMIT")
-
-    def select(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
-        """Rows of a query."""
-        with self._lock:
-            return self._db.execute(sql, values).fetchall()
-
-    def _meta(self, key: str) -> str | None:
-        self._db.execute("CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)")
-        rows = self.select("SELECT value FROM meta WHERE key = ?", (key,))
-        return rows[0][0] if rows else None
-
-    def _reset(self) -> None:
-        for (table,) in self.select("SELECT name FROM sqlite_master WHERE type = 'table'"):
-            self._db.execute(f"DROP TABLE {table}")
-        for statement in _TABLES.split(";"):
-            self._db.execute(statement)
-        self._db.execute("INSERT INTO meta VALUES ('layout', ?)", (str(_LAYOUT),))
+    def __init__(self, path: Path | None) -> None:
+        super().__init__(path, _LAYOUT, _TABLES)
 
     def forget_everything(self) -> None:
         """Start again from an empty log: the bucket's log is not the one that was folded."""
-        with self.transaction():
-            self._reset()
+        self.clear()
 
     # --- folding -------------------------------------------------------------------------------------------------
 
@@ -170,6 +131,9 @@ class State:
 
     def apply(self, records: Sequence[LogRecord]) -> None:
         """Fold entries onto the head; those that are folded already are passed over."""
+        self.surely(lambda: self._apply(records))
+
+    def _apply(self, records: Sequence[LogRecord]) -> None:
         with self.transaction() as db:
             for record in records:
                 head = self.head()

@@ -25,11 +25,12 @@ from sxeslake.errors import (
 from sxeslake.format import keys
 from sxeslake.format.lakefile import LakeFile
 from sxeslake.format.logentry import Entry, PackAdded
-from sxeslake.model import Digest
+from sxeslake.model import KIB, Digest
 from sxeslake.storage import Store
-from sxeslake.vault import lakedoc, log
+from sxeslake.vault import lakedoc, log, private
 from sxeslake.vault.commit import commit, utc_now
-from sxeslake.vault.state import Head, LogRecord, State, Version
+from sxeslake.vault.localdb import no_room
+from sxeslake.vault.state import Head, LogRecord, State, Version, folder_of_layout
 
 if TYPE_CHECKING:
     from sxeslake.format.manifest import Blob, Row
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 
 _FOOTER_READERS = 16
 _FOOTERS_AT_ONCE = 64  # at most 2 MiB each: bounds the memory of building the index
+_PROBE_BYTES = 256 * KIB  # what a cache must have room for, or it is not begun
 
 
 def create_lake(store: Store, texts: dict[str, bytes]) -> LakeFile:
@@ -60,6 +62,9 @@ def create_lake(store: Store, texts: dict[str, bytes]) -> LakeFile:
 class Vault:
     """The content-addressed truth of one lake."""
 
+    file: LakeFile
+    folder: Path  # of the cache
+
     def __init__(
         self,
         store: Store,
@@ -68,61 +73,145 @@ class Vault:
         threads: int | None = None,
         tolerant: bool = False,
         keep_bytes: int = 0,
+        beside: Vault | None = None,
+        memory: State | None = None,
     ) -> None:
         """`tolerant` opens a lake whose log or `lake.json` is damaged as far as it goes: for verify and repair.
 
-        `keep_bytes` bounds what of the fetched packs stays in the cache for the next process; 0 keeps none.
+        `keep_bytes` bounds what of the fetched packs stays in the cache for the next process; 0 keeps none. `beside`
+        is the vault whose cache folder this one shares while it folds the log for itself; see `from_bucket`. `memory`
+        has entries that the bucket may have lost.
         """
         self._keep_bytes = keep_bytes if cache is not None else 0
         self.store = store
         self.threads = threads or os.cpu_count() or 1
         self.damage: list[log.Damage] = []  # log entries that are lost, where a tolerant vault had to pass over some
-        self.file = lakedoc.read(store, tolerant=tolerant)
-        self._cache, self._tolerant = cache, tolerant
+        self.notes: list[str] = []  # what was wrong with the cache, in words: nothing depends on it any more
+        self.file = lakedoc.read(store, tolerant=tolerant) if beside is None else beside.file
+        self._cache, self._tolerant, self._beside, self._memory = cache, tolerant, beside, memory
+        self._tell: Callable[[str], None] | None = None
+        self._is_told = self._is_reloaded = False
+        self._trouble: str | None = None
         self._temporary: TemporaryDirectory[str] | None = None
         self._sync_lock, self._readers_lock = threading.Lock(), threading.Lock()
         self._readers: Readers | None = None
         self._open()
 
     def _open(self) -> None:
-        self.folder = self._cache_folder(self._cache)
-        self._open_folder()
+        path = self._open_folder()
+        self.state = self._state_at(path)
+        if self.state.was_damaged:
+            self.notes.append("the local copy of the log was damaged; it was made again from the bucket")
         try:
-            self.sync()
+            with self._sync_lock:
+                log.sync(self.store, self.state, memory=self._memory)
         except BaseException as error:
-            self._release()
             if not (self._tolerant and isinstance(error, DamagedLakeError)):
+                self._release()
                 raise
-            self.folder = self._cache_folder(None)  # what is folded over gaps must not outlive this vault
-            self._open_folder()
-            log.sync(self.store, self.state, self.damage.append)
+            self._fold_over_gaps()
+        self._say_trouble()
 
-    def _open_folder(self) -> None:
-        self.state = State(self.folder / "state.sqlite")
+    def _fold_over_gaps(self) -> None:
+        """Fold what can be read into a temporary state, which does not outlive this vault."""
+        known, self.state = self.state, State(None)
+        try:
+            log.sync(self.store, self.state, self.damage.append, memory=self._memory or known)
+        finally:
+            known.close()
+
+    def _state_at(self, path: Path | None) -> State:
+        state = State(path)
+        state.refill = lambda: log.sync(self.store, state, self.damage.append if self.damage else None)
+        return state
 
     def reload(self) -> None:
         """Begin again, from a log that has been mended."""
+        self._is_reloaded = True
         self._release()
         self.damage.clear()
         self.file = lakedoc.read(self.store)
         self._open()
 
-    def _cache_folder(self, cache: Path | None) -> Path:
-        """A folder of this lake at this address; a temporary one where the cache cannot be written."""
-        if cache is not None:
+    @contextmanager
+    def from_bucket(self, *, remembering: bool = False) -> Iterator[Vault]:
+        """The same lake, its log folded again from the bucket: for what must not act on the word of a cache.
+
+        The cache is compared with it, and thrown away where it differs. With `remembering`, an entry that the bucket
+        has lost is taken from the cache, if the hashes of the log prove it.
+        """
+        vault = Vault(
+            self.store, self._cache, threads=self.threads, tolerant=self._tolerant, keep_bytes=self._keep_bytes,
+            beside=self, memory=self.state if remembering else None,
+        )  # fmt: skip
+        vault.tell_trouble(self._tell_once)
+        try:
+            if not vault.damage:
+                self._compare(vault.state)
+            vault.notes += self.notes
+            yield vault
+            head = vault.state.head()
+        finally:
+            vault._release()
+        if vault._is_reloaded:
+            self.reload()
+        elif head.number > self.state.head().number:
+            self.sync()
+
+    def _compare(self, true: State) -> None:
+        """Throw the folded cache away if it is not what the bucket's log gives."""
+        if self.damage:
+            return
+        if self.state.head().number < true.head().number:
+            self.sync()
+        if self.state.head() == true.head() and self.state.content_digest() != true.content_digest():
+            self.notes.append("the local copy of the log did not follow from the bucket's; it was made again")
+            self.state.forget_everything()
+            self.sync()
+
+    def _open_folder(self) -> Path | None:
+        """Find the cache folder of this lake at this address, else a temporary one; where its state belongs."""
+        if self._beside is not None:
+            self.folder = self._beside.folder
+            return None
+        if self._cache is not None:
             # The address too: two copies of a lake's folder have one lake id and can part ways.
-            folder = cache / blake3(f"{self.file.lake_id} {self.store.url}".encode()).hexdigest()[:24]
+            name = blake3(f"{self.file.lake_id} {self.store.url}".encode()).hexdigest()[:24]
+            folder = self._cache / name
             try:
-                folder.mkdir(parents=True, exist_ok=True)
+                private.make_folder(folder)
                 probe = folder / f".probe-{uuid4().hex}"
-                probe.touch()
-                probe.unlink()
-            except OSError:
-                pass
+                try:
+                    private.write(probe, bytes(_PROBE_BYTES))
+                finally:
+                    probe.unlink(missing_ok=True)
+            except OSError as error:
+                self._trouble = str(error)
             else:
-                return folder
-        self._temporary = TemporaryDirectory(prefix="sxeslake-", ignore_cleanup_errors=True)
-        return Path(self._temporary.name)
+                self.folder = folder
+                return self._cache / folder_of_layout(name) / "state.sqlite"
+        try:
+            self._temporary = TemporaryDirectory(prefix="sxeslake-", ignore_cleanup_errors=True)
+        except OSError as error:
+            raise no_room(error) from error
+        self.folder = Path(self._temporary.name)
+        return None
+
+    def tell_trouble(self, tell: Callable[[str], None]) -> None:
+        """Have it said, once, that the cache cannot be used, and why."""
+        self._tell = tell
+        self._say_trouble()
+
+    def _say_trouble(self) -> None:
+        index = None if self._readers is None else self._readers.index.trouble
+        trouble = self._trouble or self.state.trouble or index
+        if trouble is not None:
+            self._tell_once(f"the cache cannot be used, so this takes longer: {trouble}")
+
+    def _tell_once(self, text: str) -> None:
+        if self._tell is not None and not self._is_told:
+            self._is_told = True
+            self._tell(text)
 
     def close(self) -> None:
         """Let go of threads, files and connections."""
@@ -130,8 +219,9 @@ class Vault:
         self.store.close()
 
     def _release(self) -> None:
+        self._say_trouble()
         if self._readers is not None:
-            self._readers.blobs.close()
+            self._readers.close()
             self._readers = None
         self.state.close()
         if self._temporary is not None:

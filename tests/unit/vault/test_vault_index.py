@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,8 +13,8 @@ from entries import named
 
 from sxeslake.format import pack
 from sxeslake.format.pack import Footer
+from sxeslake.vault import index as index_module
 from sxeslake.vault.index import BlobIndex
-from sxeslake.vault.state import State
 
 
 def footer(number: int, digests: list[bytes], per_frame: int = 4) -> Footer:
@@ -28,15 +29,22 @@ def digests(*names: object) -> list[bytes]:
 
 
 @pytest.fixture
-def state(tmp_path: Path) -> Iterator[State]:
-    opened = State(tmp_path / "state.sqlite")
+def index(tmp_path: Path) -> Iterator[BlobIndex]:
+    opened = BlobIndex(tmp_path / "index")
     yield opened
     opened.close()
 
 
 @pytest.fixture
-def index(tmp_path: Path, state: State) -> BlobIndex:
-    return BlobIndex(tmp_path / "index", state)
+def other(index: BlobIndex, tmp_path: Path) -> Iterator[BlobIndex]:
+    """The same index, as another process has it."""
+    opened = BlobIndex(tmp_path / "index")
+    yield opened
+    opened.close()
+
+
+def segment_files(folder: Path) -> list[Path]:
+    return sorted((folder / "index").glob("*.seg"))
 
 
 def test_an_empty_index_finds_nothing(index: BlobIndex) -> None:
@@ -54,11 +62,11 @@ def test_blobs_are_found_where_they_stand(index: BlobIndex) -> None:
     assert found[wanted[6]] == (wanted[6], 10, (named(1), 124, 100, 20))
 
 
-def test_a_pack_is_indexed_once(index: BlobIndex, state: State) -> None:
+def test_a_pack_is_indexed_once(index: BlobIndex, tmp_path: Path) -> None:
     index.add([footer(1, digests("a")), footer(2, digests("b"))])
     index.add([footer(1, digests("a")), footer(3, digests("c"))])
     assert index.missing([named(1), named(2), named(3), named(4)]) == [named(4)]
-    assert state.select("SELECT count(*) FROM segments") == [(2,)]
+    assert len(segment_files(tmp_path)) == 2
 
 
 def test_keys_that_begin_alike_are_told_apart(index: BlobIndex) -> None:
@@ -67,13 +75,11 @@ def test_keys_that_begin_alike_are_told_apart(index: BlobIndex) -> None:
     assert index.find(alike).keys() == set(alike[:15])
 
 
-def test_merging_keeps_every_blob(index: BlobIndex, state: State, tmp_path: Path) -> None:
+def test_merging_keeps_every_blob(index: BlobIndex, tmp_path: Path) -> None:
     packs = {number: digests(*(f"{number}-{blob}" for blob in range(1 + number * 7 % 23))) for number in range(1, 61)}
     for number, blobs in packs.items():
         index.add([footer(number, blobs)])
-    files = {file for (file,) in state.select("SELECT file FROM segments")}
-    assert len(files) < 12
-    assert {path.name for path in (tmp_path / "index").iterdir()} == files, "merged segments are removed"
+    assert len(segment_files(tmp_path)) < 12, "merged segments are removed"
     for number, blobs in packs.items():
         found = index.find(blobs)
         assert found.keys() == set(blobs)
@@ -92,8 +98,7 @@ def test_only_living_packs_are_offered_where_asked(index: BlobIndex) -> None:
     assert index.find(both, live=set()) == {}
 
 
-def test_another_process_sees_what_was_added(index: BlobIndex, state: State, tmp_path: Path) -> None:
-    other = BlobIndex(tmp_path / "index", state)
+def test_another_process_sees_what_was_added(index: BlobIndex, other: BlobIndex) -> None:
     assert other.find(digests("a")) == {}
     index.add([footer(1, digests("a"))])
     assert len(other.find(digests("a"))) == 1
@@ -102,20 +107,62 @@ def test_another_process_sees_what_was_added(index: BlobIndex, state: State, tmp
     assert len(other.find(digests("a", *range(2, 40)))) == 39
 
 
-@pytest.mark.parametrize("damage", ["gone", "cut", "magic", "empty"])
-def test_a_damaged_segment_is_indexed_anew(index: BlobIndex, state: State, tmp_path: Path, damage: str) -> None:
-    index.add([footer(1, digests("a", "b"))])
-    index.add([footer(2, digests("c"))])
-    path = tmp_path / "index" / state.select("SELECT file FROM segments WHERE rows = 2")[0][0]
-    data = path.read_bytes()
+@pytest.mark.parametrize("damage", ["gone", "cut", "magic", "empty", "swapped", "flip"])
+def test_a_damaged_segment_is_indexed_again(tmp_path: Path, damage: str) -> None:
+    first = BlobIndex(tmp_path / "index")
+    first.add([footer(1, digests("a", "b"))])
+    (path,) = segment_files(tmp_path)
+    first.add([footer(2, digests("c"))])
+    first.close()
+    (good,) = set(segment_files(tmp_path)) - {path}
+    data = bytearray(path.read_bytes())
     path.unlink()
+    data[-20] ^= damage == "flip"  # the ordinal of the last blob's pack
     if damage != "gone":
-        path.write_bytes({"cut": data[:-1], "magic": b"x" + data[1:], "empty": b""}[damage])
-    fresh = BlobIndex(tmp_path / "index", state)
+        damaged = {"cut": data[:-1], "magic": b"x" + data[1:], "empty": b"", "swapped": good.read_bytes()}
+        path.write_bytes(bytes(damaged.get(damage, data)))
+    fresh = BlobIndex(tmp_path / "index")
     assert fresh.missing([named(1), named(2)]) == [named(1)]
     assert fresh.find(digests("a", "c")).keys() == set(digests("c"))
     fresh.add([footer(1, digests("a", "b"))])
+    assert {blob.hint.pack for blob in fresh.find(digests("a", "b")).values() if blob.hint} == {named(1)}
     assert len(fresh.find(digests("a", "b", "c"))) == 3
+    fresh.close()
+
+
+def test_what_another_process_has_in_memory_stays_right(index: BlobIndex, other: BlobIndex, tmp_path: Path) -> None:
+    index.add([footer(1, digests("a"))])
+    (kept,) = segment_files(tmp_path)
+    index.add([footer(2, digests("b"))])
+    assert len(other.find(digests("a", "b"))) == 2
+    (gone,) = set(segment_files(tmp_path)) - {kept}
+    gone.unlink()
+    third = BlobIndex(tmp_path / "index")
+    assert third.missing([named(1), named(2)]) == [named(2)]
+    third.add([footer(3, digests("c"))])
+    third.close()
+    found = other.find(digests("c"))[digests("c")[0]]
+    assert found.hint is not None
+    assert found.hint.pack == named(3), "an ordinal is never used for another pack"
+
+
+def test_an_index_goes_on_where_the_disk_is_full(
+    index: BlobIndex, other: BlobIndex, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    index.add([footer(1, digests("a"))])
+    real = index_module.write_segment
+
+    def full(path: Path, parts: object) -> tuple[int, str]:
+        if path.parent == tmp_path / "index":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(path, parts)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(index_module, "write_segment", full)
+    for number in range(2, 30):
+        index.add([footer(number, digests(number))])
+    assert len(index.find(digests("a", *range(2, 30)))) == 29
+    assert "No space" in str(index.trouble)
+    assert other.missing([named(1), named(2)]) == [named(2)], "what others cannot read is not told to them"
 
 
 def test_many_blobs_are_looked_up_at_once(index: BlobIndex) -> None:
