@@ -273,26 +273,29 @@ class Lake(FileVerbs, PartVerbs, CatalogVerbs, UpkeepVerbs, RetentionVerbs):
     ) -> PullReport:
         """Write a version as `.plzip`, `.pl7z`, `.zip`, `.7z` or a folder (`out` ends in `/`); whole or not at all.
 
-        None for `out` is the source's own name in the current folder. What is said of the version comes beside it, in
-        `OUT.annotations.json`. `skip_damaged` leaves out what the lake has lost, and lists it in `report.damaged`.
+        None for `out` is the source's own name in the current folder, the sample's for a folder. What
+        is said of the version comes beside it, in `OUT.annotations.json`. `force` replaces a file, or the folder of an
+        earlier pull. `skip_damaged` leaves out what the lake has lost, and lists it in `report.damaged`.
         It is the very file that was ingested where container and level allow (`report.exact`); `exact` True raises
         NotFoundError with the reason where it is not, False makes a new container, which is quicker. Raises
         AlreadyExistsError unless `force`, DamagedLakeError rather than a wrong byte.
         """
         from sxeslake.assemble import pull, sidecar
+        from sxeslake.disk.output import is_stream, named
 
         version = self._version(ref)
-        target = None if out is None else Path(out)
+        target = None if out is None else named(out)
         if container is None:
-            is_folder = out is not None and (str(out).endswith(("/", "\\")) or Path(out).is_dir())
+            is_folder = target is not None and (str(out).endswith(("/", "\\")) or target.is_dir())
             container = "folder" if is_folder else pull.container_of(version, target)
         if target is None:
-            target = Path(pull.file_name(version, container))
+            target = Path(pull.default_name(version, container))
         state = self._vault.state
+        how = pull.Pull(level, force, jobs, progress, skip_damaged, exact=exact)
+        if is_stream(target):  # nothing can stand beside it
+            return how.to_path(self._vault, version, target, container)
         sidecar.check(state, version, target, force=force)
-        report = pull.Pull(level, force, jobs, progress, skip_damaged, exact=exact).to_path(
-            self._vault, version, target, container
-        )
+        report = how.to_path(self._vault, version, target, container)
         return replace(report, annotations=sidecar.write(state, version, target, lake=self.url, force=force))
 
     def pull_to(

@@ -227,9 +227,15 @@ class FolderWriter:
     differ only in case are kept apart; `renamed` tells which.
     """
 
-    def __init__(self, target: Path, *, escape: bool = os.name == "nt", make: bool = True) -> None:
-        """`make` False leaves the target unmade until something is written into it: for who only asks for names."""
+    def __init__(
+        self, target: Path, *, escape: bool = os.name == "nt", make: bool = True, called: Path | None = None
+    ) -> None:
+        """`make` False leaves the target unmade until something is written into it: for who only asks for names.
+
+        `called` is the folder that errors name, where the target is a temporary one.
+        """
         self.target = target
+        self._called = called or target
         self.renamed: dict[str, str] = {}  # member path → path below the target, where they differ
         self._names = _DiskNames(escape=escape)
         self._folders: set[str] = set()  # seen to be real folders
@@ -254,13 +260,13 @@ class FolderWriter:
         self, member: Member, data: Iterable[bytes], write: Callable[[Path, Member, Iterable[bytes]], None]
     ) -> None:
         if reason := names.unsafe_reason(member.path, is_directory=member.kind == "directory"):
-            raise UnsafeNameError(f"the name {member.path!r} {reason}", where=self.target)
+            raise UnsafeNameError(f"the name {member.path!r} {reason}", where=self._called)
         if reason := names.special_reason(member.attributes):
-            raise UnsafeNameError(f"{member.path!r} {reason}", where=self.target)
+            raise UnsafeNameError(f"{member.path!r} {reason}", where=self._called)
         path = self._names.on_disk(member.path)
         if path != member.path:
             self.renamed[member.path] = path
-        with _told(self.target / path):
+        with _told(self._called / path):
             if member.kind == "directory":
                 self._make_folder(path)
                 self._finish.append(member)
@@ -272,7 +278,7 @@ class FolderWriter:
         """Set the folders' times and modes, the deepest first."""
         for member in sorted(self._finish, key=lambda folder: folder.path.count("/"), reverse=True):
             path = self.target / self._names.on_disk(member.path)
-            with _told(path):
+            with _told(self._called / self._names.on_disk(member.path)):
                 mode = _unix_mode(member)
                 if mode is not None:  # never more than the umask left, never locked to ourselves
                     path.chmod(stat.S_IMODE(path.stat().st_mode) & (mode | 0o700))

@@ -8,6 +8,7 @@ from functools import cached_property
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from blake3 import blake3
 
 from sxeslake.archive.container import ArchiveWriter
 from sxeslake.archive.names import check_names, special_reason
@@ -16,7 +17,7 @@ from sxeslake.assemble.memberrows import MemberRows
 from sxeslake.assemble.pull import reported
 from sxeslake.errors import UnsafeNameError
 from sxeslake.format.manifest import Row
-from sxeslake.model import ArchiveKind, Member, Progress
+from sxeslake.model import ArchiveKind, Digest, Member, Progress
 from sxeslake.vault.contents import contents
 from sxeslake.vault.state import Version
 from sxeslake.vault.vault import Vault
@@ -119,6 +120,16 @@ class Assembly:
             if reason := next(filter(None, map(special_reason, part.table["attributes"].unique().to_pylist())), None):
                 raise UnsafeNameError(f"a member {reason}", where=part.rows.version.name)
         check_names(self._names, where=self.title)
+
+    def expected(self) -> Iterator[tuple[str, int, Digest]]:
+        """Path, size and content of every file that it will have."""
+        for path, made in self.made.items():
+            yield path, len(made.data), blake3(made.data).digest()
+        for part in self.parts:
+            sizes, digests = part.table["size"].to_pylist(), part.table["blake3"].to_pylist()
+            for (path, is_folder), size, digest in zip(part.paths(), sizes, digests, strict=True):
+                if path not in self.made and not is_folder:
+                    yield path, size, digest
 
     def _names(self) -> Iterator[tuple[str, bool]]:
         for path in self.made:

@@ -29,7 +29,6 @@ class FolderPlan:
     added: int = 0
     changed: int = 0
     unchanged: int = 0
-    same_files: int = 0
     folders: list[Member] = field(default_factory=list)
     retimed: list[Row] = field(default_factory=list)  # right bytes, wrong time
     extra: list[str] = field(default_factory=list)
@@ -87,7 +86,6 @@ def _judge(plan: FolderPlan, facts: os.stat_result | None, digest: Digest | None
         plan.unchanged += facts is not None
     elif digest == row.digest and facts is not None:
         plan.unchanged += 1
-        plan.same_files += 1
         moment = time_of(row.member)
         if moment is not None and facts.st_mtime_ns != moment:
             plan.retimed.append(row)

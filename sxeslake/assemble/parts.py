@@ -13,10 +13,12 @@ from typing import BinaryIO
 from sxeslake.archive.container import ArchiveWriter
 from sxeslake.assemble import pull, sidecar
 from sxeslake.assemble.assembly import Assembly
+from sxeslake.assemble.earlier import check_replaceable
 from sxeslake.assemble.publish import Publisher, Written
 from sxeslake.assemble.selection import Budget, SelectionReport, check_budget, select
 from sxeslake.assemble.share import Share, share_of
 from sxeslake.assemble.wanted import Chosen, Wanted
+from sxeslake.disk.output import is_stream, named
 from sxeslake.errors import InputError, LimitExceededError, NotFoundError, SxeslakeError, UsageError
 from sxeslake.model import ContainerKind, Progress
 from sxeslake.vault.state import Version
@@ -39,7 +41,7 @@ class Output:
     @property
     def is_folder(self) -> bool:
         """Whether `out` names a folder."""
-        return self.out is not None and (self.out.endswith(("/", "\\")) or Path(self.out).is_dir())
+        return self.out is not None and (self.out.endswith(("/", "\\")) or named(self.out).is_dir())
 
     def kind(self, version: Version | None) -> ContainerKind:
         """The container: as it is asked for, else by the name, else the version's own."""
@@ -138,7 +140,12 @@ class PartPull:
             planned(report)
         if dry_run:
             return report
-        publisher = Publisher(output.level, output.force, output.threads)
+        versions = [each.version for each in assembly.carried]
+
+        def guard(folder: Path) -> None:
+            check_replaceable(self.vault, versions, folder, assembly.expected())
+
+        publisher = Publisher(output.level, output.force, output.threads, guard=guard)
 
         def fill(writer: ArchiveWriter) -> None:
             with ExitStack() as reading:
@@ -149,6 +156,8 @@ class PartPull:
         if output.stream is not None:
             return _done(report, "-", publisher.to_stream(output.stream, container, fill))
         target, state = _target(output, version, container, assembly.kind), self.vault.state
+        if is_stream(target):
+            return _done(report, str(target), publisher.to_path(target, container, fill))
         sidecar.check_part(state, assembly.carried, target, force=output.force)
         report = _done(report, str(target), publisher.to_path(target, container, fill))
         beside = sidecar.write_part(
@@ -160,10 +169,10 @@ class PartPull:
 def _target(output: Output, version: Version | None, container: ContainerKind, kind: str | None) -> Path:
     """`map.plzip` in part is `map-part.plzip`, unless it is told where to go."""
     if output.out is not None and not (output.is_folder and container != "folder"):
-        return Path(output.out)
+        return named(output.out)
     if version is None:
         raise UsageError("say where the merged group goes.", hint="-o nitrides.pl7z")
-    name = Path(pull.file_name(version, container, kind))
+    name = Path(pull.default_name(version, container, kind))
     return Path(output.out or ".") / f"{name.stem}-part{name.suffix}"
 
 

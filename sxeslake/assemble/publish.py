@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
-import re
 import shutil
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import NamedTemporaryFile, TemporaryFile, mkdtemp
-from typing import BinaryIO, Literal, cast
+from tempfile import TemporaryFile
+from typing import BinaryIO, Literal
 
 from sxeslake.archive.container import DEFAULT_LEVEL, ArchiveWriter, create_writer
 from sxeslake.archive.folder import FolderWriter
-from sxeslake.errors import AlreadyExistsError, InputError, StorageError
+from sxeslake.disk.output import check_file, check_folder, is_stream, written_file, written_folder
+from sxeslake.disk.trouble import scratch_told, told
+from sxeslake.errors import InputError
 from sxeslake.model import MIB, ContainerKind
-
-try:
-    import fcntl
-except ImportError:  # Windows: nobody can tell whether a file is still being written; what was left stays
-    fcntl = None  # type: ignore[assignment]
-
-_SUFFIX = ".partial"
-_YOUNG_SECONDS = 10  # somebody may have made it just now, and not locked it yet
 
 Fill = Callable[[ArchiveWriter], None]
 """Hands every member to the writer, and closes it."""
@@ -46,48 +36,59 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class Publisher:
-    """How to write: everything but what and where."""
+    """How to write: everything but what and where.
+
+    `guard` is asked whether a folder that is there may give way to the new one; without it none does.
+    """
 
     level: int | None = None
     force: bool = False
     threads: int | None = None
     comment: bytes = b""
     whole: WholeFile | None = None  # instead of a writer
+    guard: Callable[[Path], None] | None = None
 
     def check(self, out: Path, container: ContainerKind) -> None:
         """Refuse what is there already, before anything is read."""
-        is_free = not any(out.iterdir()) if container == "folder" and out.is_dir() else not out.exists()
-        if not self.force and not is_free:
-            raise AlreadyExistsError("this is there already.", where=out, hint="`--force` writes over it.")
-        if container != "folder" and out.is_dir():
+        if container == "folder":
+            check_folder(out, force=self.force)
+        elif out.is_dir():
             raise InputError("this is a folder; an archive cannot replace it.", where=out)
+        else:
+            check_file(out, force=self.force)
 
     def to_path(self, out: Path, container: ContainerKind, fill: Fill) -> Written:
         """Write the archive beside `out`, then move it there in one step."""
-        self.check(out, container)
-        try:
+        with told(out):
+            self.check(out, container)
             out.parent.mkdir(parents=True, exist_ok=True)
-            _sweep(out)
-            if container == "folder":
-                return _to_folder(out, fill)
-            with _beside(out) as (file, publish):
-                self._write(file, container, fill)
-                sha256, size = _digest(file)
-                publish(self.force)
-        except OSError as error:
-            raise _disk_error(error, out) from error
+        if container == "folder":
+            with written_folder(out, force=self.force, guard=self.guard) as made:
+                writer = FolderWriter(made, called=out)
+                fill(writer)
+            return Written(renamed=list(writer.renamed.items()))
+        if is_stream(out):
+            with written_file(out, force=self.force) as stream:
+                return self._by_way_of(stream, container, fill, out)
+        with written_file(out, force=self.force) as file:
+            self._write(file, container, fill)
+            sha256, size = _digest(file)
         return Written(size, sha256)
 
     def to_stream(self, stream: BinaryIO, container: ContainerKind, fill: Fill) -> Written:
         """Write the archive to a stream that cannot seek, by way of a temporary file."""
         if container == "folder":
             raise InputError("a folder cannot go to standard output.", hint="Choose `--container zip` or `7z`.")
-        with TemporaryFile(prefix="sxeslake-") as file:
+        return self._by_way_of(stream, container, fill, Path("-"))
+
+    def _by_way_of(self, stream: BinaryIO, container: Literal["zip", "7z"], fill: Fill, out: Path) -> Written:
+        with scratch_told(), TemporaryFile(prefix="sxeslake-") as file:
             self._write(file, container, fill)
             sha256, size = _digest(file)
             file.seek(0)
-            shutil.copyfileobj(file, stream, MIB)
-        stream.flush()
+            with told(out):  # what fails there is no fault of the temporary file
+                shutil.copyfileobj(file, stream, MIB)
+                stream.flush()
         return Written(size, sha256)
 
     def _write(self, file: BinaryIO, container: Literal["zip", "7z"], fill: Fill) -> None:
@@ -100,114 +101,6 @@ class Publisher:
         file.flush()
 
 
-class _Publish:
-    """Moves the finished file to its name."""
-
-    def __init__(self, made: Path, out: Path) -> None:
-        self._made, self._out = made, out
-
-    def __call__(self, force: bool) -> None:
-        if force:
-            self._made.replace(self._out)
-            return
-        try:
-            os.link(self._made, self._out)
-        except FileExistsError as error:
-            raise AlreadyExistsError("somebody made this meanwhile.", where=self._out) from error
-        except OSError:  # no hard links here
-            if self._out.exists():
-                raise AlreadyExistsError("somebody made this meanwhile.", where=self._out) from None
-            self._made.replace(self._out)
-        else:
-            self._made.unlink()
-
-
-@contextmanager
-def _beside(out: Path) -> Iterator[tuple[BinaryIO, _Publish]]:
-    """A new file in the folder of `out`, gone if it was not published."""
-    with NamedTemporaryFile(prefix=_prefix(out), suffix=_SUFFIX, dir=out.parent, delete=False) as file:
-        made = Path(file.name)
-        try:
-            _lock(file.fileno())
-            made.chmod(0o666 & ~_umask())
-            yield cast("BinaryIO", file), _Publish(made, out)
-        finally:
-            file.close()
-            made.unlink(missing_ok=True)
-
-
-def _to_folder(out: Path, fill: Fill) -> Written:
-    made = Path(mkdtemp(prefix=_prefix(out), suffix=_SUFFIX, dir=out.parent))
-    try:
-        with _locked(made):
-            inside = made / "whole"
-            inside.mkdir()
-            writer = FolderWriter(inside)
-            fill(writer)
-            _replace_folder(inside, out, made / "old")
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
-    return Written(renamed=list(writer.renamed.items()))
-
-
-def _prefix(out: Path) -> str:
-    return f".{out.name[:100]}."
-
-
-def _sweep(out: Path) -> None:
-    """Remove what a pull to the same place left when it was killed: its lock went with it."""
-    name = re.compile(re.escape(_prefix(out)) + r"[a-z0-9_]{8}" + re.escape(_SUFFIX))
-    with contextlib.suppress(OSError):  # what cannot be removed is in nobody's way
-        for left in [path for path in out.parent.iterdir() if name.fullmatch(path.name)]:
-            with contextlib.suppress(OSError):
-                if time.time() - left.lstat().st_mtime > _YOUNG_SECONDS and not left.is_symlink():
-                    _remove_abandoned(left)
-
-
-def _remove_abandoned(left: Path) -> None:
-    with _locked(left) as is_ours:
-        if is_ours and not (left / "old").exists():  # the folder that was there before: its last copy
-            shutil.rmtree(left) if left.is_dir() else left.unlink()
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[bool]:
-    """Hold the lock of a file or folder that is being written; False where another process does, or nobody can."""
-    if fcntl is None:
-        yield False
-        return
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        yield _lock(handle)
-    finally:
-        os.close(handle)
-
-
-def _lock(handle: int) -> bool:
-    """Whether the lock is ours now; it goes with the process, however that ends."""
-    try:
-        if fcntl is not None:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return True
-    except OSError:  # another's, or a file system without locks
-        pass
-    return False
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
-def _replace_folder(made: Path, out: Path, old: Path) -> None:
-    """Put a finished folder in its place; what was there goes only when the new one is whole."""
-    made.chmod(0o777 & ~_umask())
-    if out.exists():
-        out.rename(old)
-    made.rename(out)
-
-
 def _digest(file: BinaryIO) -> tuple[str, int]:
     file.flush()
     size = file.seek(0, os.SEEK_END)
@@ -216,8 +109,3 @@ def _digest(file: BinaryIO) -> tuple[str, int]:
     while block := file.read(4 * MIB):
         hasher.update(block)
     return hasher.hexdigest(), size
-
-
-def _disk_error(error: OSError, out: Path) -> StorageError:
-    where = error.filename or out
-    return StorageError(f"cannot be written: {error.strerror or error}.", where=where, hint="Nothing was left behind.")

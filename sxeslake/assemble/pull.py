@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -14,9 +15,11 @@ from sxeslake.archive.container import ArchiveWriter
 from sxeslake.archive.folder import FolderWriter
 from sxeslake.archive.names import check_names, special_reason
 from sxeslake.assemble import exact as exactly
+from sxeslake.assemble.earlier import check_replaceable
 from sxeslake.assemble.present import contents_beside
 from sxeslake.assemble.publish import Fill, Publisher, Written
 from sxeslake.assemble.rescue import contents_left, table_left
+from sxeslake.disk.output import plain_name
 from sxeslake.errors import DamagedLakeError, UnsafeNameError, UnsupportedMethodError, UsageError
 from sxeslake.model import ContainerKind, Progress
 from sxeslake.vault.contents import Content, contents
@@ -81,6 +84,16 @@ def file_name(version: Version, container: ContainerKind, kind: str | None = Non
     return stem + _SUFFIXES["sxes" if (kind or version.archive.kind) == "sxes" else "generic", container]
 
 
+def default_name(version: Version, container: ContainerKind, kind: str | None = None) -> str:
+    """The name of a pull that nobody named: the source's own for a file, the sample's for a folder.
+
+    Whoever wrote the archive chose it: it never begins with a dot, or a pull in a home folder would write to `.ssh`.
+    """
+    if container != "folder":
+        return plain_name(file_name(version, container, kind))
+    return plain_name(version.sample.rpartition("/")[2])
+
+
 @dataclass(frozen=True, slots=True)
 class Pull:
     """How to pull: everything but what and where. `exact` None is where it can be, True insists, False never."""
@@ -108,7 +121,9 @@ class Pull:
         self, vault: Vault, version: Version, path: str, container: ContainerKind, write: Callable[[Publisher], Written]
     ) -> PullReport:
         """The very file where that can be, else every member in a new container."""
-        plain = Publisher(self.level, self.force, self.threads, bytes.fromhex(version.archive.comment))
+        comment = bytes.fromhex(version.archive.comment)
+        guard = partial(check_replaceable, vault, [version])
+        plain = Publisher(self.level, self.force, self.threads, comment, guard=guard)
         reason = self._reason_against_exact(version, container)
         if reason is None:
             try:

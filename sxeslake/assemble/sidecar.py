@@ -7,14 +7,15 @@ a merge of the same versions is the same file, whatever was said of them since. 
 from __future__ import annotations
 
 import json
-import secrets
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from sxeslake.assemble.assembly import Carried
-from sxeslake.errors import AlreadyExistsError, StorageError
+from sxeslake.disk.output import written_file
+from sxeslake.disk.trouble import told
+from sxeslake.errors import AlreadyExistsError
 from sxeslake.vault.state import Annotation, State, Version
 
 SUFFIX = ".annotations.json"
@@ -101,21 +102,20 @@ def _publish(document: dict[str, Any] | None, out: Path, *, lake: str, force: bo
 
 
 def _put(target: Path, text: str, *, force: bool) -> None:
-    """Whole or not at all."""
-    made = target.with_name(f".{target.name[-100:]}.{secrets.token_hex(4)}.partial")
-    try:
-        made.write_text(text, encoding="utf-8")
-        if target.exists() and not force:
-            raise AlreadyExistsError("somebody made this meanwhile.", where=target)
-        made.replace(target)
-    except OSError as error:
-        raise StorageError(f"cannot be written: {error.strerror or error}.", where=target) from error
-    finally:
-        made.unlink(missing_ok=True)
+    with written_file(target, force=force) as file:
+        file.write(text.encode())
 
 
 def _remove(target: Path) -> None:
+    """Remove what an earlier pull said beside the archive; a file of that name that is none of ours stays."""
+    with told(target):
+        if _is_ours(target):
+            target.unlink()
+
+
+def _is_ours(target: Path) -> bool:
     try:
-        target.unlink(missing_ok=True)
-    except OSError as error:
-        raise StorageError(f"cannot be removed: {error.strerror or error}.", where=target) from error
+        document = json.loads(target.read_bytes())
+    except (OSError, ValueError):
+        return False
+    return isinstance(document, dict) and "lake" in document and ("annotations" in document or "archives" in document)

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from sxeslake.archive.folder import FolderWriter, set_time
 from sxeslake.assemble.cost import cost_of, frames_of
+from sxeslake.assemble.earlier import check_removable
 from sxeslake.assemble.folderplan import FolderPlan, plan_folder
 from sxeslake.assemble.memberrows import in_archive_order
 from sxeslake.assemble.pull import check_table, reported
@@ -63,7 +64,9 @@ class Sync:
             writer = FolderWriter(folder, make=not self.dry_run)
             rows = vault.manifests.open(version.archive.manifest).rows(table)
             plan = plan_folder(folder, rows, writer.on_disk, stamps, vault.threads)
-            self._check(plan, version, folder)
+            self._check(plan, folder)
+            if self.delete and plan.extra:
+                check_removable(vault, version, folder, plan.extra)
             ordinals = table["ordinal"].to_numpy()
             wanted = table.take(pa.array(np.searchsorted(ordinals, np.array(plan.wanted, ordinals.dtype))))
             size = int(wanted["size"].to_numpy().sum())
@@ -80,18 +83,12 @@ class Sync:
             size, moved, list(writer.renamed.items()),
         )  # fmt: skip
 
-    def _check(self, plan: FolderPlan, version: Version, folder: Path) -> None:
+    def _check(self, plan: FolderPlan, folder: Path) -> None:
         if plan.in_the_way and not self.delete:
             raise AlreadyExistsError(
                 "this is a folder where the archive has a file, or the other way round.",
                 where=folder / plan.in_the_way[0],
                 hint="`--delete` removes what does not belong.",
-            )
-        if self.delete and plan.extra and not plan.same_files:
-            raise InputError(
-                f"no file in this folder is of {version.name}, and --delete would remove {len(plan.extra):,} others.",
-                where=folder,
-                hint="Choose the folder that an earlier pull or sync wrote, or an empty one.",
             )
 
     def _write(self, vault: Vault, version: Version, plan: FolderPlan, wanted: pa.Table, writer: FolderWriter) -> None:

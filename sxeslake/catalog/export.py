@@ -7,9 +7,7 @@ import datetime as dt
 import decimal
 import json
 import math
-import os
 import re
-import secrets
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -17,6 +15,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from sxeslake.catalog.near import did_you_mean
+from sxeslake.disk.output import written_file
 from sxeslake.errors import UsageError
 from sxeslake.safetext import FORMULA, inert
 
@@ -53,20 +52,13 @@ def _as_it_is(text: str) -> str:
 
 
 @contextmanager
-def open_target(target: Path | BinaryIO) -> Iterator[BinaryIO]:
+def open_target(target: Path | BinaryIO, *, force: bool) -> Iterator[BinaryIO]:
     """An open file; a path gets its content only when all of it is written."""
     if not isinstance(target, Path):
         yield target
         return
-    made = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
-    try:
-        with made.open("xb") as out:
-            yield out
-        os.replace(made, target)  # noqa: PTH105 - the one call whose overwriting is meant
-    except FileNotFoundError:
-        raise UsageError("there is no such folder to write to.", where=target.parent) from None
-    finally:
-        made.unlink(missing_ok=True)
+    with written_file(target, force=force) as out:
+        yield out
 
 
 def plain(value: Any) -> Any:

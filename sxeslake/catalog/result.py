@@ -102,18 +102,21 @@ class Result:
         found: list[dict[str, Any]] = self.arrow().to_pylist()
         return found
 
-    def write(self, target: Path | BinaryIO, format_name: str | None = None, *, raw: bool = False) -> int:
+    def write(
+        self, target: Path | BinaryIO, format_name: str | None = None, *, raw: bool = False, force: bool = True
+    ) -> int:
         """Write all rows as json, csv, parquet, arrow, xlsx or table (text); by a path's suffix unless named.
 
         A file appears whole or not at all. In csv and xlsx a text that a spreadsheet would take for a formula gets a
-        `'` before it, unless `raw`. Returns the number of rows.
+        `'` before it, unless `raw`. Without `force`, AlreadyExistsError where there is a file. A device or a pipe is
+        written to, never replaced. Returns the number of rows.
         """
         name = format_name or (format_of(target) if isinstance(target, Path) else "table")
         if name not in FORMATS:
             raise UsageError(f'there is no format "{name}".', hint=did_you_mean(name, FORMATS))
         if name == "table":
-            return self._write_text(target)
-        with open_target(target) as out:
+            return self._write_text(target, force=force)
+        with open_target(target, force=force) as out:
             return writer_for(name, target, raw=raw)(out, self.schema, self.batches())
 
     def close(self) -> None:
@@ -190,13 +193,13 @@ class Result:
             lines.append("cut at the limit; there are more")
         return [*lines, *self.notes]
 
-    def _write_text(self, target: Path | BinaryIO) -> int:
+    def _write_text(self, target: Path | BinaryIO, *, force: bool) -> int:
         from rich.console import Console  # noqa: PLC0415 - only for people
 
         console = Console(width=_TEXT_WIDTH, color_system=None, force_terminal=False)
         with console.capture() as captured:
             console.print(*self.renderables(max_rows=None), sep="\n")
-        with open_target(target) as out:
+        with open_target(target, force=force) as out:
             out.write(captured.get().encode())
         return len(self)
 

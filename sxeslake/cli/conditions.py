@@ -20,12 +20,13 @@ from sxeslake.cli.results import deliver, output_options
 )
 @pass_app
 def command(
-    app: App, /, format_name: str | None, out: str | None, limit: int | None, raw: bool | None, **filters: Any
-) -> None:
+    app: App, /, format_name: str | None, out: str | None, force: bool | None, limit: int | None, raw: bool | None,
+    **filters: Any,
+) -> None:  # fmt: skip
     """Count the values of each condition: voltages, currents, gratings, spectrometers, instruments, accumulations.
 
     `sxeslake query conditions-in-use` shows which of them occur together.
     """
     with app.open_lake() as lake:
         result = lake.query("condition-values", filter_words(filters), limit=limit, stream=True)
-        deliver(app, result, format_name, out, raw=raw)
+        deliver(app, result, format_name, out, raw=raw, force=force)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from sxeslake.disk.output import plain_name
 from sxeslake.errors import UsageError
 
 STDOUT = "-"
@@ -42,6 +43,8 @@ def below(out: str | None, wanted: Sequence[Wanted], *, as_source: bool) -> list
             "several archives do not go into one file.", where=out, hint=f"Name a folder: -o {Path(out).stem}/"
         )
     names = [_as_it_came(item) if as_source else _by_sample(item) for item in wanted]
+    if out is None:
+        names = [_plain(name) for name in names]
     folded = [str(name).casefold() for name in names]  # also where case makes no difference
     return [
         _inside(Path(out or "."), _numbered(name, item) if folded.count(fold) > 1 else name, item)
@@ -56,7 +59,12 @@ def archive_suffix(name: str) -> str:
 
 
 def _by_sample(item: Wanted) -> PurePosixPath:
-    return PurePosixPath(item.sample + archive_suffix(item.file_name))
+    return _plain(PurePosixPath(item.sample + archive_suffix(item.file_name)))
+
+
+def _plain(path: PurePosixPath) -> PurePosixPath:
+    """`a/.git` → `a/_git`: no name that others chose is hidden, or configures a program. `..` is refused later."""
+    return PurePosixPath(*(step if step == ".." else plain_name(step) for step in path.parts))
 
 
 def _as_it_came(item: Wanted) -> PurePosixPath:

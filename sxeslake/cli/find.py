@@ -26,6 +26,7 @@ def command(
     words: tuple[str, ...],
     format_name: str | None,
     out: str | None,
+    force: bool | None,
     limit: int | None,
     raw: bool | None,
     **filters: Any,
@@ -37,4 +38,4 @@ def command(
     with app.open_lake() as lake:
         chosen = {**filter_words(filters), "text": " ".join(words)}
         result = lake.query("find-text", chosen, limit=limit, stream=True)
-        deliver(app, result, format_name, out, raw=raw)
+        deliver(app, result, format_name, out, raw=raw, force=force)

@@ -14,6 +14,7 @@ from sxeslake.cli.destinations import STDOUT
 from sxeslake.cli.documents import PART, document
 from sxeslake.cli.filters import filter_options, filter_words
 from sxeslake.cli.words import count, shown, size
+from sxeslake.disk.output import is_stdout
 
 if TYPE_CHECKING:
     from sxeslake.assemble.selection import SelectionReport
@@ -147,10 +148,10 @@ def _check_stdout(app: App) -> None:
 def _tell(app: App, report: SelectionReport) -> None:
     for warning in report.warnings:
         app.complain(f"warning    {shown(warning)}")
-    if app.as_json:
-        app.emit(document(report, PART))
-    elif report.path == STDOUT:
+    if report.path == STDOUT or (report.path is not None and is_stdout(report.path)):
         app.say(_line(report))
+    elif app.as_json:
+        app.emit(document(report, PART))
     elif not report.dry_run:
         app.print(_line(report))
     if report.annotations:

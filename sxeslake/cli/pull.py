@@ -16,6 +16,7 @@ from sxeslake.cli.options import LakeCommand
 from sxeslake.cli.parts import dry_run_whole, part_options, part_words, pull_part
 from sxeslake.cli.refs import samples_argument
 from sxeslake.cli.words import count, shown, size
+from sxeslake.disk.output import is_stdout
 from sxeslake.errors import NotFoundError, SxeslakeError
 from sxeslake.model import ContainerKind
 
@@ -51,7 +52,7 @@ DAMAGED = 5
 @click.option(
     "--exact/--no-exact", default=None, help="Only the very file, or never.  [default: where container and level allow]"
 )
-@click.option("--force", is_flag=True, help="Replace what is there.")
+@click.option("--force", is_flag=True, help="Replace a file, or the folder of an earlier pull.")
 @click.option(
     "--skip-damaged", is_flag=True, help="Leave out what the lake has lost, say so, and end with exit code 5."
 )
@@ -129,7 +130,7 @@ def command(
             return _pull_each(app, pull, wanted, below(out, wanted, as_source=as_source))
         report = pull(found[0], _place(lake, found[0], out, container))
     code = _tell(app, report)
-    if app.as_json:
+    if app.as_json and not is_stdout(report.path):
         app.emit(document(report, PULL))
     return code
 
@@ -180,7 +181,9 @@ def _pull_each(app: App, pull: Callable[[str, Path], PullReport], wanted: list[W
 
 
 def _tell(app: App, report: PullReport) -> int:
-    if not app.as_json:
+    if is_stdout(report.path):
+        app.say(_line(report))
+    elif not app.as_json:
         app.print(_line(report))
     if report.annotations:
         app.say(f"annotated  {shown(report.annotations)} has what is said of it")

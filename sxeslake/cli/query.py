@@ -136,6 +136,7 @@ def command(
     memory: str | None = None,
     format_name: str | None = None,
     out: str | None = None,
+    force: bool | None = None,
     limit: int | None = None,
     raw: bool | None = None,
     **words: Any,
@@ -153,7 +154,7 @@ def command(
         limits = _limits(timeout, memory, limit)
         with app.open_lake() as lake:
             # All rows first: a query that fails halfway must not leave half a document.
-            deliver(app, lake.sql(sql, limits=limits), format_name, out, raw=raw)
+            deliver(app, lake.sql(sql, limits=limits), format_name, out, raw=raw, force=force)
     elif name is not None:
         trusted = _library(folders).get(name).trusted
         if trusted and (timeout is not None or memory is not None):
@@ -161,7 +162,7 @@ def command(
         limits = _limits(timeout, memory, limit)
         with app.open_lake() as lake:
             result = lake.query(name, given, limit=limit, queries=folders, limits=limits, stream=trusted)
-            deliver(app, result, format_name, out, raw=raw)
+            deliver(app, result, format_name, out, raw=raw, force=force)
     elif timeout is not None or memory is not None:
         raise click.UsageError("--timeout and --memory go with --sql and queries of your own.")
     elif given:

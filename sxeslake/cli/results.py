@@ -12,6 +12,7 @@ import click
 
 from sxeslake.cli.app import App
 from sxeslake.cli.words import count, shown
+from sxeslake.disk.output import is_stdout, named
 from sxeslake.safetext import visible_lines
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ def output_options() -> list[click.Parameter]:
         click.Option(
             ["-o", "--out"], metavar="FILE", help="Write a file: .csv .json .parquet .arrow .xlsx .txt by its suffix."
         ),
+        click.Option(["--force"], is_flag=True, default=None, help="Write over the FILE that is there."),
         click.Option(
             ["--raw"],
             is_flag=True,
@@ -38,10 +40,12 @@ def output_options() -> list[click.Parameter]:
     ]
 
 
-def deliver(app: App, result: Result, format_name: str | None, out: str | None, *, raw: bool | None) -> None:
+def deliver(
+    app: App, result: Result, format_name: str | None, out: str | None, *, raw: bool | None, force: bool | None
+) -> None:
     """The rows where they are wanted; how the question was understood is said beside them."""
     if out is not None and out != "-":
-        _to_file(app, result, Path(out), format_name, raw=bool(raw))
+        _to_file(app, result, named(out), format_name, raw=bool(raw), force=bool(force))
         return
     name = format_name or ("json" if app.as_json else "table")
     if name == "table" and sys.stdout.isatty():
@@ -72,10 +76,14 @@ class _Visible(io.RawIOBase):
         return len(data)
 
 
-def _to_file(app: App, result: Result, path: Path, format_name: str | None, *, raw: bool) -> None:
-    rows = result.write(path, format_name, raw=raw)
+def _to_file(app: App, result: Result, path: Path, format_name: str | None, *, raw: bool, force: bool) -> None:
+    prints = is_stdout(path)
+    name = format_name or ("json" if prints and app.as_json else None)
+    rows = result.write(path, name, raw=raw, force=force)
     _explain(app, result)
-    if app.as_json:
+    if prints:
+        app.say(f"{count(rows, 'row')} in {shown(path)}")
+    elif app.as_json:
         app.emit({"path": str(path), "rows": rows, "columns": result.columns})
     else:
         app.print(f"{count(rows, 'row')} in {shown(path)}")

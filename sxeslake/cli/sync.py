@@ -27,7 +27,7 @@ def command(app: App, ref: str, folder: str, delete: bool, dry_run: bool) -> Non
 
     Files are compared by content, written one by one, each in one step: an interrupted sync is taken up again by the
     same command. What is in the folder and not in the archive stays, unless --delete is said; --delete refuses a
-    folder that holds no file of the archive.
+    folder that is not mostly the archive's own, of any version.
     """
     with app.open_lake() as lake:
         report = lake.sync(ref, folder, delete=delete, dry_run=dry_run, progress=app.progress())

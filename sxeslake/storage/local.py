@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from ..disk.rename import sync_folder
 from ..errors import (
     AccessDeniedError,
     DamagedLakeError,
@@ -27,7 +28,7 @@ from ..errors import (
 )
 from . import coalesce
 from .address import TEMPORARY, check_key, check_prefix
-from .exclusive import NO_LINKS, publish, sync_folder
+from .exclusive import NO_LINKS, publish
 from .interface import Counters, Data, ObjectInfo, byte_count, parts
 
 MAX_GAP = 4096

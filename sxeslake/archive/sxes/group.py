@@ -263,15 +263,16 @@ class Group:
         kind = saving.container_of(target, container)
         saving.refuse_existing(target, overwrite=overwrite or own)
         comment = self._base.container.comment if isinstance(self._base, ContainerSource) else b""
-        with saving.written_beside(self.source, target, kind, level=level, comment=comment) as written:
-            if own:
-                self._close_base()  # Windows cannot replace an open file
-            try:
-                saving.put_in_place(written, target)
-            except OSError:
+        is_closed = False
+        try:
+            with saving.written(self.source, target, kind, level=level, comment=comment):
                 if own:
-                    self.edited.rebase(self._open_base(target))
-                raise
+                    is_closed = True
+                    self._close_base()  # Windows cannot replace an open file
+        except BaseException:
+            if is_closed:
+                self.edited.rebase(self._open_base(target))
+            raise
         self._close_base()
         old, self.path, self.name = self.edited, target, target.name
         self.edited = old.successor(self._open_base(target))

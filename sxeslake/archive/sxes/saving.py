@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +10,7 @@ from pathlib import Path
 from sxeslake.archive.container import create_writer
 from sxeslake.archive.names import check_members, windows_escape
 from sxeslake.archive.sxes.source import MemberSource
+from sxeslake.disk.output import written_file, written_folder
 from sxeslake.errors import AlreadyExistsError, StorageError, UsageError
 from sxeslake.model import MIB, ContainerKind, Member
 
@@ -44,40 +43,23 @@ def refuse_existing(target: Path, *, overwrite: bool) -> None:
 
 
 @contextmanager
-def written_beside(
-    source: MemberSource, target: Path, kind: ContainerKind, *, level: int, comment: bytes
-) -> Iterator[Path]:
-    """The whole archive under a temporary name in the target's folder; gone again when the block fails."""
+def written(source: MemberSource, target: Path, kind: ContainerKind, *, level: int, comment: bytes) -> Iterator[None]:
+    """Write the whole archive beside the target; it gets there in one step when the block ends well."""
     members = source.children("")
     check_members(members, where=source.name)
-    try:
-        beside = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent))
-    except OSError as error:
-        raise StorageError(f"cannot be written there: {error.strerror}", where=target) from error
-    try:
-        written = beside / target.name
-        if kind == "folder":
-            _write_folder(source, members, written)
-        else:
-            with written.open("wb") as out:
-                writer = create_writer(out, kind, level=level, comment=comment)
-                for member, data in _contents(source, members):
-                    writer.add(member, [data] if data else [])
-                writer.close()
-                out.flush()
-                os.fsync(out.fileno())
-        yield written
-    except OSError as error:
-        raise StorageError(f"cannot be written: {error.strerror}", where=target) from error
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
-
-
-def put_in_place(written: Path, target: Path) -> None:
-    """Rename what was written to its place; an old folder steps aside first, and goes with the temporary one."""
-    if target.is_dir():
-        target.rename(written.parent / "old")
-    written.replace(target)
+    if not target.parent.is_dir():
+        raise StorageError("cannot be written there: there is no such folder.", where=target)
+    if kind == "folder":
+        with written_folder(target, force=True) as made:
+            _write_folder(source, members, made)
+            yield
+        return
+    with written_file(target, force=True) as out:
+        writer = create_writer(out, kind, level=level, comment=comment)
+        for member, data in _contents(source, members):
+            writer.add(member, [data] if data else [])
+        writer.close()
+        yield
 
 
 def _contents(source: MemberSource, members: Sequence[Member]) -> Iterator[tuple[Member, bytes]]:
@@ -104,7 +86,6 @@ def batches(
 
 
 def _write_folder(source: MemberSource, members: Sequence[Member], folder: Path) -> None:
-    folder.mkdir()
     for member, data in _contents(source, members):
         path = folder / (windows_escape(member.path) if os.name == "nt" else member.path)
         if member.kind == "directory":

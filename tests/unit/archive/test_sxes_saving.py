@@ -123,8 +123,8 @@ def test_a_rename_that_fails_keeps_the_changes(tmp_path: Path, monkeypatch: pyte
     with open_group(path) as group:
         group.positions[0].comment = "kept"
         with monkeypatch.context() as patch:
-            patch.setattr(saving, "put_in_place", refuse)
-            with pytest.raises(StorageError, match="in use"):
+            patch.setattr(Path, "replace", refuse)
+            with pytest.raises(StorageError, match="no permission"):
                 group.save()
         assert group.positions[0].comment == "kept"
         assert group.positions[1].xes.shape == (17, 2049)

@@ -122,7 +122,10 @@ def test_a_folder_is_not_written_over(lake: Lake, out: Path) -> None:
     (target / "mine").write_text("mine")
     with pytest.raises(AlreadyExistsError):
         lake.pull("a", f"{target}/")
+    with pytest.raises(InputError, match=r"1 file is here, of no version of a, and would be gone: mine\."):
+        lake.pull("a", f"{target}/", force=True)
     assert (target / "mine").exists()
+    (target / "mine").unlink()
     lake.pull("a", f"{target}/", force=True)
     assert contents_of(target) == CONTENTS
     assert names_in(out) == ["x"]
