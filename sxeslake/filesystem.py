@@ -25,6 +25,7 @@ from fsspec.spec import AbstractFileSystem
 
 from sxeslake.assemble.rangefile import Fetch, RangeFile
 from sxeslake.errors import SampleNotFoundError, SxeslakeError
+from sxeslake.upkeep.durations import moment
 
 if TYPE_CHECKING:
     # Types only: `import fsspec` finds this module by its entry point, and must not pay for the lake's libraries.
@@ -130,15 +131,15 @@ class LakeFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec has no
 
     def modified(self, path: str) -> datetime:
         """When a file was last changed, where its archive says so; else when the version was stored."""
-        moment: datetime = self.info(path)["mtime"]
-        return moment
+        changed: datetime = self.info(path)["mtime"]
+        return changed
 
     def created(self, path: str) -> datetime:
         """When the version was stored."""
         found = self._locate(self._strip_protocol(path))
         if found is None:
             raise _missing(path)
-        return datetime.fromisoformat(found.files.version.time)
+        return moment(found.files.version.time)
 
     def ukey(self, path: str) -> str:
         """The same for equal bytes: the hash that the file's content has in the lake."""
@@ -261,7 +262,7 @@ class LakeFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec has no
 
     @staticmethod
     def _archive_info(path: str, files: VersionFiles) -> dict[str, Any]:
-        stored = datetime.fromisoformat(files.version.time)
+        stored = moment(files.version.time)
         return {
             "name": path, "size": files.archive.size, "type": "file", "mtime": stored,
             "version": files.name, "content_id": files.version.archive.content_id,
@@ -317,9 +318,9 @@ def _read_together(items: Sequence[tuple[int, VersionFiles, Any]], on_error: str
 def _entry(name: str, info: FileInfo, files: VersionFiles) -> dict[str, Any]:
     if info.kind == "directory":
         return {"name": name, "size": 0, "type": "directory"}
-    moment = _moment(info.modified_ns) or datetime.fromisoformat(files.version.time)
+    changed = _moment(info.modified_ns) or moment(files.version.time)
     return {
-        "name": name, "size": info.size, "type": "file", "mtime": moment, "version": files.name, "blake3": info.blake3,
+        "name": name, "size": info.size, "type": "file", "mtime": changed, "version": files.name, "blake3": info.blake3,
     }  # fmt: skip
 
 

@@ -50,6 +50,9 @@ def record(head: Head, **values: Any) -> LogRecord:
     """The entry behind a head, as it would be read from the bucket."""
     number = head.number + 1
     blank = Entry(number, head.digest, f"transaction-{number}", "2026-11-23T02:34:57Z", "curie", "probe-2", "test 1")
+    if "manifests" not in values:  # those of the archives, so that nothing is void
+        tables = (*values.get("archives", ()), *values.get("moved", ()))
+        values["manifests"] = tuple(manifest(int(table, 16)) for table in {table.manifest: 0 for table in tables})
     entry = replace(blank, **values)
     data, body = logentry.dump(entry)
     return LogRecord(entry, logentry.digest_of(data, where="test"), data, body[1] if body else None)

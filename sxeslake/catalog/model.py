@@ -48,7 +48,7 @@ class VersionHeader:
     kind: ArchiveKind
     content_id: str
     manifest_id: str
-    ingested_at: datetime
+    ingested_at: datetime | None
     ingested_by: str | None
     tool: str | None
     bytes_source: int
@@ -79,7 +79,7 @@ class AnnotationEvent:
     key: str
     value: str | None
     annotated_by: str | None
-    annotated_at: datetime
+    annotated_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ class PackHeader:
     bytes_stored: int
     bytes_raw: int
     blobs: int
-    added_at: datetime
+    added_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,6 @@ from sxeslake.catalog.model import (
     PackHeader,
     VersionHeader,
 )
-from sxeslake.errors import DamagedLakeError
 from sxeslake.format import logentry
 from sxeslake.format.logentry import Entry
 from sxeslake.model import ArchiveKind
@@ -59,7 +58,10 @@ class VaultSource:
         packs: list[PackHeader] = []
         annotations: list[AnnotationEvent] = []
         for at, digest, data, body in self._state.log(number):
-            entry, head = logentry.load(data, body, where=f"log entry {at}"), Head(at, digest)
+            head = Head(at, digest)
+            if not data:  # an entry that is lost has left an empty place
+                continue
+            entry = self._state.counted(logentry.load(data, body, where=f"log entry {at}"))
             when = _moment(entry.time)
             versions += self._versions(entry, when)
             packs += self._packs(entry, when)
@@ -72,7 +74,7 @@ class VaultSource:
             frozenset(pack for (pack,) in dead),
         )  # fmt: skip
 
-    def _versions(self, entry: Entry, at: datetime) -> Iterator[VersionHeader]:
+    def _versions(self, entry: Entry, at: datetime | None) -> Iterator[VersionHeader]:
         """The versions that an entry added, from the folded state: a member table may have been written anew since."""
         names = [(archive.sample, archive.version) for archive in entry.archives]
         found: dict[tuple[str, int], Version] = {}
@@ -85,13 +87,13 @@ class VaultSource:
         for place, name in enumerate(names):
             yield _header(entry, at, place, found[name])
 
-    def _packs(self, entry: Entry, at: datetime) -> Iterator[PackHeader]:
+    def _packs(self, entry: Entry, at: datetime | None) -> Iterator[PackHeader]:
         live = self._state.live_packs([pack.id for pack in entry.packs])
         for pack in entry.packs:
             if pack.id in live:
                 yield PackHeader(entry.number, pack.id, pack.kind, pack.bytes, pack.raw_bytes, pack.blobs, at)
 
-    def _annotations(self, entry: Entry, at: datetime) -> Iterator[AnnotationEvent]:
+    def _annotations(self, entry: Entry, at: datetime | None) -> Iterator[AnnotationEvent]:
         for ordinal, said in enumerate(entry.annotations):
             version = said["version"]
             yield AnnotationEvent(
@@ -135,7 +137,7 @@ class VaultSource:
         return VaultRows(self._vault)
 
 
-def _header(entry: Entry, at: datetime, place: int, version: Version) -> VersionHeader:
+def _header(entry: Entry, at: datetime | None, place: int, version: Version) -> VersionHeader:
     archive, origin = version.archive, version.archive.origin
     return VersionHeader(
         log_number=entry.number,
@@ -162,8 +164,6 @@ def _archive_id(number: int, place: int) -> int:
     return number * PLACES_PER_ENTRY + place
 
 
-def _moment(text: str) -> datetime:
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError as error:
-        raise DamagedLakeError(f"a log entry has the time {text!r}.") from error
+def _moment(text: str) -> datetime | None:
+    """A time of the log; None where the entry has none that can be read, for nothing depends on clocks."""
+    return datetime.fromisoformat(text) if text else None

@@ -12,9 +12,11 @@ from __future__ import annotations
 import json
 import re
 from base64 import b64decode
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, asdict, dataclass, field, fields, replace
+from datetime import UTC, datetime
+from math import isfinite
+from typing import Any, NamedTuple, TypeVar
 
 from blake3 import blake3
 
@@ -26,9 +28,31 @@ from sxeslake.model import MIB
 MAX_ENTRY_BYTES = 1 * MIB
 MAX_BODY_BYTES = 256 * MIB
 MAX_INLINE_CHARS = 64 * 1024  # of a recipe in an entry, in base64
+MAX_NAME_CHARS = 512
+MAX_VERSION = 2**53 - 1
+MAX_NESTING = 16  # of objects and lists within an item
 _TOO_MUCH = 2**63
+_MAX_GROUPS = 2**31  # of a manifest: Parquet counts them in 32 bits
+_YEARS = range(1970, 10_000)
+_UNFIT = re.compile(r"[\x00-\x1f\x7f@\ud800-\udfff]")  # `@` parts a name from its version; lone surrogates are no text
+_NO_NUMBER = False  # stands for a number that no field takes: too long, or not finite
 BODY_HEAD_BYTES = 128
 _BODY_HEAD = re.compile(rb'\{"transaction":"[0-9A-Za-z-]{1,64}","number":([0-9]{1,18})[,}]')
+
+
+_WRONG = (
+    DamagedLakeError, ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, RecursionError,
+)  # fmt: skip
+T = TypeVar("T")
+
+
+class Void(NamedTuple):
+    """A part of an entry that breaks a rule: every reader passes it over, and the rest of the entry counts."""
+
+    what: str  # `archives[3]`, `time`
+    why: str
+    field: str = ""  # of an item that can be read: where it stands in the `Entry`
+    at: int = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +145,9 @@ class Entry:
     tags: tuple[Mapping[str, Any], ...] = ()  # {"sample","version","tag","action":"add|remove","kind":"tag|hold"}
     annotations: tuple[Mapping[str, Any], ...] = ()  # {"sample","version","target","uuid","key","value"}
     stands_for: str | None = None  # the hash of a lost entry whose place this one takes: what the next one names
+    settled: tuple[int, ...] = ()  # entries whose void items a repair has dealt with
     format: int = FORMAT
+    void: tuple[Void, ...] = ()  # what could not be read of it; never written
 
     def referenced(self) -> tuple[set[str], set[str]]:
         """Every pack and every manifest that this entry needs to be alive."""
@@ -155,7 +181,7 @@ def dump(entry: Entry) -> tuple[bytes, tuple[str, bytes] | None]:
 
 
 def _plain(entry: Entry) -> dict[str, Any]:
-    values = {item.name: getattr(entry, item.name) for item in fields(entry)}
+    values = {item.name: getattr(entry, item.name) for item in fields(entry) if item.name != "void"}
     tables: tuple[ArchiveAdded | Moved, ...] = (*entry.archives, *entry.moved)
     packs = sorted({pack for table in tables for pack in table.needs})
     number = {pack: index for index, pack in enumerate(packs)}
@@ -164,7 +190,8 @@ def _plain(entry: Entry) -> dict[str, Any]:
     values["manifests"] = [asdict(manifest) for manifest in entry.manifests]
     values["archives"] = [_with_places(archive, number) for archive in entry.archives]
     values["moved"] = [_with_places(moved, number) for moved in entry.moved]
-    for key in ("forgotten", "restored", "collected", "condemned_packs", "condemned_manifests", "tags", "annotations"):
+    lists = ("forgotten", "restored", "collected", "condemned_packs", "condemned_manifests", "tags", "annotations")
+    for key in (*lists, "settled"):
         values[key] = list(values[key])
     values["replaced"] = {old: list(new) for old, new in entry.replaced.items()}
     return values
@@ -193,8 +220,8 @@ def digest_of(data: bytes, *, where: str) -> str:
 def body_of(data: bytes, *, where: str) -> tuple[str, int] | None:
     """Hash and length of the entry's body object, if it has one."""
     try:
-        raw = json.loads(data)
-        if "body" not in raw:
+        raw = _json(data)
+        if raw.get("body") is None:
             return None
         digest, size = check_digest(raw["body"]["blake3"]), int(raw["body"]["bytes"])
     except (ValueError, KeyError, TypeError) as error:
@@ -211,115 +238,279 @@ def number_of_body(start: bytes) -> int | None:
 
 
 def load(data: bytes, body: bytes | None = None, *, where: str) -> Entry:
-    """Read an entry; hostile values are refused here, unknown fields are passed over."""
+    """Read an entry that its hash proves.
+
+    A part of it that is wrong is in `void`, and the rest counts; unknown fields are passed over. Only where nothing
+    can be made of it, the bytes are damage: no JSON object, no number, a body that is missing.
+    """
     if len(data) > MAX_ENTRY_BYTES:
         raise DamagedLakeError("a log entry is longer than entries may be.", where=where)
     own = digest_of(data, where=where)
     try:
         raw = _json(data)
-        if int(raw["format"]) > FORMAT:
+        if is_later(raw.get("format")):
             raise ReadOnlyError(
                 f"this log entry has format {raw['format']}.", where=where, hint="Install a newer sxeslake."
             )
-        if "body" in raw or body is not None:
+        odd = b"\\u" in data or (body is not None and b"\\u" in body)
+        if raw.get("body") is not None or body is not None:
             if body is None:
                 raise DamagedLakeError("the body of a log entry is missing.", where=where)
             if blake3(body).hexdigest() != raw["body"]["blake3"]:
                 raise DamagedLakeError("the body of a log entry does not agree with its hash.", where=where)
             inner = _json(body)
-            if inner.pop("transaction") != raw["transaction"]:
+            if inner["transaction"] != raw["transaction"]:
                 raise DamagedLakeError("the body of a log entry belongs to another transaction.", where=where)
             raw.update({key: inner[key] for key in _LONG if key in inner})  # never the number or the hash before
-        return _entry(raw)
+        return _Reading(raw, odd=odd).entry()
     except DamagedLakeError as error:  # an id that is none
         raise DamagedLakeError(error.what, where=where, hint=error.hint) from error
     except (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, RecursionError) as error:
         raise DamagedLakeError(f"log entry {own[:12]} cannot be read: {error}.", where=where) from error
 
 
-def _json(data: bytes) -> Any:
-    """JSON whose strings are text: a lone surrogate, which JSON can escape, is in no database and no file name."""
-    raw = json.loads(data)
-    if b"\\u" in data:
-        json.dumps(raw, ensure_ascii=False).encode()
+def is_later(number: object) -> bool:
+    """Whether this is the number of a format that came after this one."""
+    return isinstance(number, int | float) and number is not _NO_NUMBER and number > FORMAT
+
+
+def _json(data: bytes) -> dict[str, Any]:
+    """A JSON object; numbers that no field takes are `_NO_NUMBER`, so that they spoil no more than their item."""
+    raw = json.loads(data, parse_int=_integer, parse_float=_float, parse_constant=lambda _: _NO_NUMBER)
+    if not isinstance(raw, dict):
+        raise ValueError("it is no JSON object")
     return raw
 
 
-def _entry(raw: Mapping[str, Any]) -> Entry:
-    pack_ids = [check_id(pack) for pack in raw.get("pack_ids", ())]
-    archives = []
-    for item in raw.get("archives", ()):
-        known = _known(ArchiveAdded, item)
-        known["needs"] = tuple(pack_ids[index] for index in item.get("needs", ()))
-        known["analyses"], known["warnings"] = _words(item, "analyses"), _words(item, "warnings")
-        known["source"] = _source(known["source"])
-        known["origin"] = _origin(item.get("origin", {}))
-        known["recipe"] = _recipe(item.get("recipe", {}))
-        check_id(known["manifest"])
-        bytes.fromhex(known.get("comment", ""))
-        archives.append(ArchiveAdded(**known))
-    previous, stands_for = raw.get("previous"), raw.get("stands_for")
-    return Entry(
-        number=_count(raw["number"]),
-        previous=None if previous is None else check_digest(previous),
-        transaction=str(raw["transaction"]),
-        time=str(raw["time"]),
-        who=str(raw["who"]),
-        host=str(raw["host"]),
-        tool=str(raw["tool"]),
-        message=None if raw.get("message") is None else str(raw["message"]),
-        packs=tuple(PackAdded(**_object(PackAdded, item)) for item in raw.get("packs", ())),
-        manifests=tuple(ManifestAdded(**_object(ManifestAdded, item)) for item in raw.get("manifests", ())),
-        archives=tuple(archives),
-        forgotten=_versions(raw, "forgotten"),
-        restored=_versions(raw, "restored"),
-        collected=_versions(raw, "collected"),
-        condemned_packs=tuple(check_id(pack) for pack in raw.get("condemned_packs", ())),
-        condemned_manifests=tuple(check_id(manifest) for manifest in raw.get("condemned_manifests", ())),
-        replaced={check_id(old): tuple(check_id(pack) for pack in new) for old, new in raw.get("replaced", {}).items()},
-        moved=tuple(_moved(item, pack_ids) for item in raw.get("moved", ())),
-        tags=tuple(_tag(tag) for tag in raw.get("tags", ())),
-        annotations=tuple(_annotation(annotation) for annotation in raw.get("annotations", ())),
-        stands_for=None if stands_for is None else check_digest(stands_for),
-        format=int(raw["format"]),
-    )
+def _integer(digits: str) -> int:
+    return int(digits) if len(digits) <= 20 else _NO_NUMBER
 
 
-def _versions(raw: Mapping[str, Any], key: str) -> tuple[tuple[str, int], ...]:
-    return tuple((str(sample), _count(version)) for sample, version in raw.get(key, ()))
+def _float(digits: str) -> float:
+    value = float(digits)
+    return value if isfinite(value) else _NO_NUMBER
+
+
+def is_time(text: str) -> bool:
+    """Whether a text is a moment from 1970 to 9999: `2026-11-23T02:34:57Z`, also with an offset."""
+    try:
+        found = datetime.fromisoformat(text)
+        return (found if found.tzinfo is None else found.astimezone(UTC)).year in _YEARS
+    except (ValueError, OverflowError):
+        return False
+
+
+def is_sample_name(name: str) -> bool:
+    """Whether a sample can be called that: names become paths when archives are written out."""
+    parts = name.split("/")
+    return bool(name) and len(name) <= MAX_NAME_CHARS and not _UNFIT.search(name) and not {"", ".", ".."} & set(parts)
+
+
+class _Reading:
+    """An entry out of JSON: each part by itself, so that one that is wrong spoils no other."""
+
+    def __init__(self, raw: Mapping[str, Any], *, odd: bool) -> None:
+        self._raw, self._odd = raw, odd  # `odd`: escapes occur, which may stand for half a character
+        self._void: list[Void] = []
+        self._pack_ids: list[Any] = []
+
+    def entry(self) -> Entry:
+        """The entry; only a number or a hash before that is none ends the reading."""
+        raw = self._raw
+        previous = raw.get("previous")
+        number = _count(raw["number"])
+        listed = raw.get("pack_ids")
+        self._pack_ids = listed if isinstance(listed, list) else []
+        made = Entry(
+            number=number,
+            previous=None if previous is None else check_digest(previous),
+            transaction=self._text("transaction"),
+            time=self._text("time", _time),
+            who=self._text("who"),
+            host=self._text("host"),
+            tool=self._text("tool"),
+            message=self._optional("message", _text),
+            packs=self._each("packs", lambda item: PackAdded(**_object(PackAdded, item))),
+            manifests=self._each("manifests", lambda item: ManifestAdded(**_object(ManifestAdded, item))),
+            archives=self._each("archives", lambda item: _archive(item, self._pack_ids)),
+            forgotten=self._each("forgotten", _named),
+            restored=self._each("restored", _named),
+            collected=self._each("collected", _named),
+            condemned_packs=self._each("condemned_packs", check_id),
+            condemned_manifests=self._each("condemned_manifests", check_id),
+            replaced=dict(self._each("replaced", _replaced)),
+            moved=self._each("moved", lambda item: _moved(item, self._pack_ids)),
+            tags=self._each("tags", _tag),
+            annotations=self._each("annotations", _annotation),
+            stands_for=self._optional("stands_for", check_digest),
+            settled=self._each("settled", _count),
+        )
+        if type(raw.get("format")) is not int or raw["format"] != FORMAT:
+            self._void.append(Void("format", f"{_shown(raw.get('format'))} is no number of a format"))
+        if not self._void:
+            return made
+        return replace(made, void=tuple(self._void))
+
+    def _text(self, key: str, read: Callable[[Any], str] | None = None) -> str:
+        try:
+            return (read or _text)(self._raw[key])
+        except _WRONG as error:
+            self._void.append(Void(key, _reason(error)))
+            return ""
+
+    def _optional(self, key: str, read: Callable[[Any], T]) -> T | None:
+        value = self._raw.get(key)
+        try:
+            return None if value is None else read(value)
+        except _WRONG as error:
+            self._void.append(Void(key, _reason(error)))
+            return None
+
+    def _each(self, key: str, read: Callable[[Any], T]) -> tuple[T, ...]:
+        items = self._raw.get(key)
+        if key == "replaced" and isinstance(items, dict):
+            items = list(items.items())
+        elif items is not None and (key == "replaced" or not isinstance(items, list)):
+            self._void.append(Void(key, "it is no " + ("object" if key == "replaced" else "list")))
+            return ()
+        found: list[T] = []
+        for place, item in enumerate(items or ()):
+            try:
+                _check_nesting(item, MAX_NESTING)
+                if self._odd:
+                    json.dumps(item, ensure_ascii=False).encode()  # a lone surrogate is in no database and no file name
+                found.append(read(item))
+            except _WRONG as error:
+                self._void.append(Void(f"{key}[{place}]", _reason(error)))
+        return tuple(found)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, KeyError):
+        return f"{error.args[0]} is missing"
+    return (error.what if isinstance(error, DamagedLakeError) else str(error)).rstrip(".")
+
+
+def _shown(value: object) -> str:
+    """A value in few words: it can be as long as an entry."""
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}…"
+
+
+def _check_nesting(value: Any, levels: int) -> None:
+    if isinstance(value, dict):
+        value = value.values()
+    elif not isinstance(value, list | tuple):
+        return
+    if not levels:
+        raise ValueError("it nests too deeply")
+    for item in value:
+        if isinstance(item, dict | list):
+            _check_nesting(item, levels - 1)
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{_shown(value)} is no text")
+    value.encode()  # half a character that an escape stands for
+    return value
+
+
+def _time(value: Any) -> str:
+    if not is_time(_text(value)):
+        raise ValueError(f"{_shown(value)} is no time")
+    return str(value)
+
+
+def _list(item: Mapping[str, Any], key: str) -> list[Any]:
+    value = item.get(key, [])
+    if not isinstance(value, list):
+        raise ValueError(f"{key} is no list")
+    return value
+
+
+def _places(item: Mapping[str, Any], pack_ids: list[Any]) -> tuple[str, ...]:
+    places = _list(item, "needs")
+    if any(type(place) is not int or not 0 <= place < len(pack_ids) for place in places):
+        raise ValueError("needs names a place that is not in pack_ids")
+    return tuple(check_id(pack_ids[place]) for place in places)
+
+
+def _archive(item: Mapping[str, Any], pack_ids: list[Any]) -> ArchiveAdded:
+    known = _known(ArchiveAdded, item)
+    known["needs"] = _places(item, pack_ids)
+    known["analyses"], known["warnings"] = _words(item, "analyses"), _words(item, "warnings")
+    known["source"] = _source(known["source"])
+    known["origin"] = _origin(item.get("origin", {}))
+    known["recipe"] = _recipe(item.get("recipe", {}))
+    _check_place(known)
+    bytes.fromhex(known.get("comment", ""))
+    if not is_sample_name(known["sample"]):
+        raise ValueError(f"{_shown(known['sample'])} is no name of a sample")
+    if not 1 <= known["version"] <= MAX_VERSION:
+        raise ValueError(f"{known['version']} is no number of a version")
+    return ArchiveAdded(**known)
+
+
+def _check_place(known: Mapping[str, Any]) -> None:
+    check_id(known["manifest"])
+    if known["first_group"] + known["groups"] > _MAX_GROUPS:
+        raise ValueError("its row groups are more than a manifest can have")
+
+
+def _named(item: Any) -> tuple[str, int]:
+    if not isinstance(item, list) or len(item) != 2:
+        raise ValueError(f"{_shown(item)} is no name and number")
+    return _text(item[0]), _count(item[1])
+
+
+def _replaced(item: tuple[Any, Any]) -> tuple[str, tuple[str, ...]]:
+    old, new = item
+    if not isinstance(new, list):
+        raise ValueError(f"{_shown(new)} is no list of packs")
+    return check_id(old), tuple(check_id(pack) for pack in new)
 
 
 def _count(value: Any) -> int:
     """`value`, if it is a number from 0 on that a database holds."""
     if type(value) is not int or not 0 <= value < _TOO_MUCH:
-        raise ValueError(f"{value!r} is no number")
+        raise ValueError(f"{_shown(value)} is no number")
     return value
 
 
 def _words(item: Mapping[str, Any], key: str) -> tuple[str, ...]:
-    return tuple(str(word) for word in item.get(key, ()))
+    return tuple(_text(word) for word in _list(item, key))
 
 
-def _source(raw: Mapping[str, Any]) -> dict[str, Any]:
+def _source(raw: Any) -> dict[str, Any]:
     """Where an archive came from; fields that are unknown here are kept as they are."""
-    known = dict(raw)
+    known = _dict(raw, "source")
     for key in ("path", "host", "name", "container", "sha256"):
         if not isinstance(known.get(key), str | None):
-            raise ValueError(f"the source's {key} is {known[key]!r}")
-    for key in ("size", "modified_ns"):
-        if type(known.get(key, 0)) is not int:
-            raise ValueError(f"the source's {key} is {known[key]!r}")
+            raise ValueError(f"the source's {key} is {_shown(known[key])}")
+    _count(known.get("size", 0))
+    if type(known.get("modified_ns", 0)) is not int or not -_TOO_MUCH <= known.get("modified_ns", 0) < _TOO_MUCH:
+        raise ValueError(f"the source's modified_ns is {_shown(known['modified_ns'])}")
     return known
 
 
-def _origin(raw: Mapping[str, Any]) -> dict[str, str | None]:
-    return {str(key): None if value is None else str(value) for key, value in raw.items()}
+def _origin(raw: Any) -> dict[str, str | None]:
+    known = {key: None if value is None else _text(value) for key, value in _dict(raw, "origin").items()}
+    if known.get("time") and not is_time(str(known["time"])):
+        del known["time"]
+    return known
 
 
-def _recipe(raw: Mapping[str, Any]) -> dict[str, Any]:
+def _dict(raw: Any, what: str) -> dict[str, Any]:
+    if not isinstance(raw, dict):
+        raise ValueError(f"{what} is {_shown(raw)}")
+    return dict(raw)
+
+
+def _recipe(raw: Any) -> dict[str, Any]:
     """`{"blobs": [[BLAKE3, bytes, pack, frame offset, frame length, blob offset], …], …}` or `{"reason": "…"}`."""
-    known = dict(raw)
-    for digest, size, pack, *place in known.get("blobs", ()):
+    known = _dict(raw, "recipe")
+    for digest, size, pack, *place in _list(known, "blobs"):
         check_digest(digest)
         check_id(pack)
         if len([_count(value) for value in (size, *place)]) != 4:
@@ -333,26 +524,29 @@ def _recipe(raw: Mapping[str, Any]) -> dict[str, Any]:
     return known
 
 
-def _moved(item: Mapping[str, Any], pack_ids: list[str]) -> Moved:
+def _moved(item: Mapping[str, Any], pack_ids: list[Any]) -> Moved:
     known = _known(Moved, item)
-    known["needs"] = tuple(pack_ids[index] for index in item.get("needs", ()))
-    check_id(known["manifest"])
+    known["needs"] = _places(item, pack_ids)
+    _check_place(known)
     known["recipe"] = None if item.get("recipe") is None else _recipe(item["recipe"])
     return Moved(**known)
 
 
-def _tag(raw: Mapping[str, Any]) -> dict[str, Any]:
-    known = dict(raw)
-    known["sample"], known["tag"] = str(known["sample"]), str(known["tag"])
-    if not isinstance(known.get("kind", "tag"), str):
-        raise ValueError(f"a mark of kind {known['kind']!r}")
-    if known.get("action") != "remove":
-        known["version"] = _count(known["version"])
+def _tag(raw: Any) -> dict[str, Any]:
+    known = _dict(raw, "a mark")
+    _text(known["sample"])
+    _text(known["tag"])
+    _text(known.get("kind", "tag"))
+    if known.get("action") not in ("add", "remove"):
+        raise ValueError(f"{_shown(known.get('action'))} is nothing that is done to a mark")
+    if known["action"] == "add" or known.get("version") is not None:
+        _count(known["version"])
     return known
 
 
-def _annotation(raw: Mapping[str, Any]) -> dict[str, Any]:
+def _annotation(raw: Any) -> dict[str, Any]:
     """What was said of a sample, an analysis or a position; no version means all of them, no value takes it back."""
+    raw = _dict(raw, "an annotation")
     known = {key: raw.get(key) for key in ("sample", "version", "target", "uuid", "key", "value")}
     if known["version"] is not None:
         _count(known["version"])
@@ -374,8 +568,9 @@ def _object(kind: type[Any], item: Mapping[str, Any]) -> dict[str, Any]:
     return known
 
 
-def _known(kind: type[Any], item: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of `item` that this version knows, of the types that it expects."""
+def _known(kind: type[Any], raw: Any) -> dict[str, Any]:
+    """The fields of an item that this version knows, of the types that it expects."""
+    item = _dict(raw, "the item")
     plain = {"str": str, "int": int}
     known = {}
     for spec in fields(kind):
@@ -383,8 +578,10 @@ def _known(kind: type[Any], item: Mapping[str, Any]) -> dict[str, Any]:
             value = item[spec.name]
             wanted = plain.get(str(spec.type))
             if wanted is not None and type(value) is not wanted:
-                raise ValueError(f"{spec.name} is {value!r}")
+                raise ValueError(f"{spec.name} is {_shown(value)}")
             if wanted is int:
                 _count(value)
             known[spec.name] = value
+        elif spec.default is MISSING and spec.default_factory is MISSING:
+            raise KeyError(spec.name)
     return known

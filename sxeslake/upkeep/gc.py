@@ -322,7 +322,7 @@ class Collector:
         spared: set[str] = set()
         restored: set[tuple[str, int]] = set()
         for after, _, data, body in state.log(number):
-            entry = logentry.load(data, body, where=keys.log_key(after))
+            entry = state.counted(logentry.load(data, body, where=keys.log_key(after)))
             if entry.condemned_packs or entry.condemned_manifests or entry.replaced or entry.moved:
                 raise _PlanAnewError("another collector was first.", hint="Run the command again.")
             packs, manifests = entry.referenced()

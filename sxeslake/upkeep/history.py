@@ -89,4 +89,4 @@ def _newest_first(state: State) -> Iterator[Entry]:
         for number, data, body in state.select(sql, (below, _AT_ONCE)):
             below = number
             if data:  # an entry that is lost has left an empty place
-                yield logentry.load(data, body, where=keys.log_key(number))
+                yield state.counted(logentry.load(data, body, where=keys.log_key(number)))

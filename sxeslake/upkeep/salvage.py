@@ -12,15 +12,18 @@ nothing is written into LAKE. Exit code 0: all is well, 1: something is damaged,
 from __future__ import annotations
 
 import argparse
+import base64
 import json
+import math
 import os
 import re
 import struct
 import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -33,16 +36,30 @@ from pcodec import standalone
 
 FORMAT = 1
 MAX_RAW_BYTES = 64 << 20
+MAX_ENTRY_BYTES = 1 << 20
 FRAME = struct.Struct("<4sIIII8s")
 CHUNK = struct.Struct("<32s6I")
 TAIL = struct.Struct("<IIIQ32s8s")
 ID = re.compile(r"[0-9a-f]{32}")
 COLUMNS = "path ordinal directory size modified_ns attributes dos_time blake3 chunks"
 HINT = ("blake3", "size", "pack", "frame_offset", "frame_length", "blob_offset")
+LONG = (
+    "pack_ids packs manifests archives forgotten restored collected condemned_packs condemned_manifests replaced moved "
+    "tags annotations"
+)
 STAGE = re.compile(r"(delta|transpose)=([1248])x([1-9][0-9]*)")
 
 
-HOSTILE = (LookupError, TypeError, ValueError, AttributeError, OverflowError)  # what values of a wrong kind raise
+HEX = re.compile(r"[0-9a-f]{64}")
+UNFIT = re.compile(r"[\x00-\x1f\x7f@\ud800-\udfff]")
+HOSTILE = (
+    LookupError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    OverflowError,
+    RecursionError,
+)  # by values of a wrong kind
 
 
 class Damage(Exception):  # noqa: N818 — a finding, not a fault of this program
@@ -233,6 +250,120 @@ def _by_scan(pack: str, data: bytes) -> Iterator[Blob]:
         at = data.find(b"SXf1", at + length)
 
 
+# --- items of the log ------------------------------------------------------------------------------------------------
+
+
+def parsed(data: bytes) -> dict[str, Any]:
+    """A JSON object; a number that no field takes is False, so that it spoils its own item only."""
+    found = json.loads(
+        data,
+        parse_int=lambda digits: int(digits) if len(digits) <= 20 else False,
+        parse_float=lambda digits: value if math.isfinite(value := float(digits)) else False,
+        parse_constant=lambda _: False,
+    )
+    if not isinstance(found, dict):
+        raise Damage("it is no JSON object")
+    return found
+
+
+def is_later(entry: dict[str, Any]) -> bool:
+    """Whether an entry is of a later format than this reader knows."""
+    number = entry.get("format")
+    return isinstance(number, int | float) and not isinstance(number, bool) and number > FORMAT
+
+
+def check(is_right: bool, what: str) -> None:
+    """Damage unless this is right."""
+    if not is_right:
+        raise Damage(what)
+
+
+def count(value: Any) -> int:
+    """`value`, if it is an integer from 0 to 2^63 − 1."""
+    check(type(value) is int and 0 <= value < 2**63, f"{value!r:.60} is no number")
+    return int(value)
+
+
+def text(value: Any) -> str:
+    """`value`, if it is text."""
+    check(isinstance(value, str), f"{value!r:.60} is no text")
+    str(value).encode()
+    return str(value)
+
+
+def identity(value: Any) -> str:
+    """`value`, if it is an id."""
+    check(isinstance(value, str) and ID.fullmatch(value) is not None, f"{value!r:.60} is no id")
+    return str(value)
+
+
+def plain(value: Any, levels: int = 16) -> None:
+    """Damage where objects and lists nest more than 16 deep, or text is none."""
+    if isinstance(value, str):
+        value.encode()
+    elif isinstance(value, dict | list):
+        check(levels > 0, "it nests too deeply")
+        for part in [*value, *value.values()] if isinstance(value, dict) else value:
+            plain(part, levels - 1)
+
+
+def check_object(item: dict[str, Any], texts: str, counts: str) -> None:
+    """Damage where a key lacks, or has a value of another type."""
+    for key in texts.split():
+        text(item[key])
+    for key in counts.split():
+        count(item[key])
+
+
+def check_place(item: dict[str, Any], pack_ids: Any) -> None:
+    """Damage where a version does not say properly which rows and packs are its own."""
+    check_object(item, "sample manifest", "version first_group groups rows")
+    identity(item["manifest"])
+    check(item["first_group"] + item["groups"] <= 2**31, "more row groups than a manifest has")
+    needs = item.get("needs", [])
+    check(isinstance(needs, list), "needs is no list")
+    for place in needs:
+        check(type(place) is int and place >= 0, f"{place!r:.60} is no place in pack_ids")
+        identity(pack_ids[place])
+
+
+def check_recipe(recipe: dict[str, Any]) -> None:
+    """Damage where this is no recipe."""
+    check(isinstance(recipe, dict) and isinstance(recipe.get("blobs", []), list), "the recipe is none")
+    for digest, size, pack, *place in recipe.get("blobs", []):
+        check(isinstance(digest, str) and HEX.fullmatch(digest) is not None, "a recipe's blob has no hash")
+        identity(pack)
+        check(len([count(value) for value in (size, *place)]) == 4, "a recipe's blob has no place")
+    inline = recipe.get("inline", "")
+    check(isinstance(inline, str) and len(inline) <= 64 << 10, "the recipe is no text, or too long")
+    base64.b64decode(inline, validate=True)
+    check(isinstance(recipe.get("reason"), str | None), "the recipe's reason is no text")
+
+
+def check_archive(item: dict[str, Any], pack_ids: Any) -> None:
+    """Damage where an item of `archives` breaks a rule by itself."""
+    check_place(item, pack_ids)
+    check_object(item, "content_id layout_id kind", "members bytes_source bytes_raw blobs blobs_new bytes_stored")
+    name, source = item["sample"], item["source"]
+    check(0 < len(name) <= 512 and not UNFIT.search(name), f"{name!r:.60} is no name")
+    check(not {"", ".", ".."} & set(name.split("/")), f"{name!r:.60} is no name")
+    check(1 <= item["version"] < 2**53, f"{item['version']} is no number of a version")
+    check(isinstance(source, dict), "the source is none")
+    for key in ("path", "host", "name", "container", "sha256"):
+        check(isinstance(source.get(key), str | None), f"the source's {key} is no text")
+    count(source.get("size", 0))
+    modified = source.get("modified_ns", 0)
+    check(type(modified) is int and -(2**63) <= modified < 2**63, "the source's modified_ns is none")
+    for key in ("analyses", "warnings"):
+        check(isinstance(item.get(key, []), list), f"{key} is no list")
+        for word in item.get(key, []):
+            text(word)
+    bytes.fromhex(text(item.get("comment", "")))
+    for value in item.get("origin", {}).values():
+        check(isinstance(value, str | None), "the origin is none")
+    check_recipe(item.get("recipe", {}))
+
+
 # --- the lake --------------------------------------------------------------------------------------------------------
 
 
@@ -243,6 +374,7 @@ class Lake:
     root: Path
     versions: dict[str, Version] = field(default_factory=dict)
     manifests: dict[str, dict[str, Any]] = field(default_factory=dict)
+    dead: set[str] = field(default_factory=set)  # manifests that were condemned
     damage: list[str] = field(default_factory=list)
     _index: dict[bytes, Blob] | None = None
     _frame: tuple[tuple[str, int, int], bytes] | None = None
@@ -258,22 +390,43 @@ class Lake:
                 self.note("lake.json", "a newer format; this reader does what it can")
         except (OSError, ValueError, KeyError, TypeError) as error:
             self.note("lake.json", str(error))
-        previous, expected, is_whole = None, 1, True
+        self._fold_log()
+
+    def _fold_log(self) -> None:
+        """Fold the entries in order; behind one that cannot be had, whatever comes next follows."""
+        previous: str | None = None
+        expected, follows_any, is_whole = 1, False, True
         for path in sorted((self.root / "log").glob("[0-9]*.json")):
             entry, digest = self._entry(path)
-            if int(path.stem) != expected:
-                is_whole = False
+            number = int(path.stem)
+            if number != expected:
+                follows_any, is_whole = True, False
                 self.note(f"log/{expected:020d}.json", "is missing")
-            elif entry is not None and previous is not None and entry.get("previous") != previous:
-                self.note(f"log/{path.name}", "does not follow the entry before")
-            expected, previous = int(path.stem) + 1, (entry or {}).get("stands_for", digest)
-            try:
-                self._fold(entry or {})
-            except HOSTILE as error:
-                self.note(f"log/{path.name}", f"makes no sense: {error!r}")
+            if entry is not None and digest is not None:
+                entry = self._in_place(path, entry, None if follows_any else (previous,))
+            stands_for = (entry or {}).get("stands_for")
+            previous = stands_for if isinstance(stands_for, str) and HEX.fullmatch(stands_for) else digest
+            expected, follows_any = number + 1, entry is None or previous is None
+            self._fold(f"log/{path.name}", entry or {})
             is_whole = is_whole and entry is not None
         if not is_whole:
             self._find_unlogged()
+
+    def _in_place(self, path: Path, entry: dict[str, Any], before: tuple[str | None] | None) -> dict[str, Any] | None:
+        """An entry whose hash is right, if it belongs here: behind the hash `before`, where that is known."""
+        where = f"log/{path.name}"
+        if is_later(entry):
+            self.note(where, f"has format {entry['format']}; what it says is not known here")
+            return {}
+        if type(entry.get("number")) is not int or entry["number"] != int(path.stem):
+            self.note(where, "has another number")
+        elif before is not None and entry.get("previous") != before[0]:
+            self.note(where, "does not follow the entry before")
+        elif path.stat().st_size > MAX_ENTRY_BYTES:
+            self.note(where, "is longer than entries may be")
+        else:
+            return entry
+        return None
 
     def note(self, where: str, what: str) -> None:
         """Take note of damage."""
@@ -287,31 +440,86 @@ class Lake:
             self.note(f"log/{path.name}", "its hash is wrong; it was read all the same")
             digest = None
         try:
-            entry = dict(json.loads(data))
-            if "body" in entry:
+            entry = parsed(data)
+            if is_later(entry):
+                return entry, digest
+            if entry.get("body") is not None:
                 name = str(entry["body"]["blake3"])
                 body = (self.root / "log" / "body" / name[:2] / f"{name}.json").read_bytes()
                 if blake3(body).hexdigest() != name:
                     self.note(f"log/body/{name}", "its hash is wrong; it was read all the same")
-                entry |= json.loads(body)
-        except (OSError, ValueError, KeyError, TypeError) as error:
+                    digest = None
+                inner = parsed(body)
+                check(inner["transaction"] == entry["transaction"], "its body is of another transaction")
+                entry |= {key: inner[key] for key in LONG.split() if key in inner}
+        except (OSError, Damage, *HOSTILE) as error:
             self.note(f"log/{path.name}", f"cannot be read: {error}")
             return None, digest
         return entry, digest
 
-    def _fold(self, entry: dict[str, Any]) -> None:
-        for manifest in entry.get("manifests", ()):
-            self.manifests[manifest["id"]] = manifest
-        for record in entry.get("archives", ()):
-            version = Version(record)
+    def _fold(self, where: str, entry: dict[str, Any]) -> None:
+        """Take in what counts of an entry, in the order of FORMAT.md; what does not is named."""
+        packs = entry.get("pack_ids")
+        packs = packs if isinstance(packs, list) else []
+        for item in self._items(where, entry, "manifests", self._check_manifest):
+            self.manifests[item["id"]] = item
+        for item in self._items(where, entry, "archives", lambda item: self._check_version(item, packs)):
+            version = Version(item)
             self.versions[version.name] = version
-        for moved in entry.get("moved", ()):
-            if (found := self.versions.get(f"{moved['sample']}@{moved['version']}")) is not None:
-                found.record |= {key: moved[key] for key in ("manifest", "first_group", "groups", "rows")}
-        for state, key in (("forgotten", "forgotten"), ("live", "restored"), ("collected", "collected")):
-            for sample, number in entry.get(key, ()):
-                if (found := self.versions.get(f"{sample}@{number}")) is not None:
-                    found.state = state
+        for item in self._items(where, entry, "moved", lambda item: self._check_moved(item, packs)):
+            found = self.versions[f"{item['sample']}@{item['version']}"]
+            found.record |= {key: item[key] for key in ("manifest", "first_group", "groups", "rows")}
+        for state, key, sources in (
+            ("forgotten", "forgotten", ("live", "forgotten")),
+            ("live", "restored", ("forgotten", "live")),
+            ("collected", "collected", ("forgotten", "collected")),
+        ):
+            for sample, number in self._items(where, entry, key, partial(self._check_change, sources)):
+                self.versions[f"{sample}@{number}"].state = state
+        self.dead.update(self._items(where, entry, "condemned_manifests", identity))
+
+    def _items(self, where: str, entry: dict[str, Any], key: str, rule: Callable[[Any], object]) -> Iterator[Any]:
+        """The items of a list that break no rule; each is judged when those before it have been taken in."""
+        items = entry.get(key)
+        if items is not None and not isinstance(items, list):
+            self.note(where, f"{key} is void: it is no list")
+            return
+        for place, item in enumerate(items or ()):
+            try:
+                plain(item)
+                rule(item)
+            except (Damage, *HOSTILE) as error:
+                self.note(where, f"{key}[{place}] is void: {error}")
+            else:
+                yield item
+
+    def _check_manifest(self, item: dict[str, Any]) -> None:
+        check_object(item, "id blake3 footer_blake3", "bytes footer_bytes")
+        check(0 < item["footer_bytes"] <= item["bytes"], "its footer is longer than itself, or nothing")
+        known = self.manifests.keys() | self.dead
+        check(identity(item["id"]) not in known, f"manifest {item['id']} is there already, or was condemned")
+
+    def _check_version(self, item: dict[str, Any], packs: list[Any]) -> None:
+        check_archive(item, packs)
+        name = f"{item['sample']}@{item['version']}"
+        check(name not in self.versions, f"{name} is there already")
+        self._check_alive(item["manifest"])
+
+    def _check_moved(self, item: dict[str, Any], packs: list[Any]) -> None:
+        check_place(item, packs)
+        if item.get("recipe") is not None:
+            check_recipe(item["recipe"])
+        found = self.versions[f"{item['sample']}@{item['version']}"]
+        check(found.state != "collected", f"{found.name} was collected")
+        self._check_alive(item["manifest"])
+
+    def _check_alive(self, manifest: str) -> None:
+        check(manifest in self.manifests and manifest not in self.dead, f"manifest {manifest} is not alive")
+
+    def _check_change(self, sources: tuple[str, ...], item: Any) -> None:
+        check(isinstance(item, list) and len(item) == 2, "it is no name and number")
+        found = self.versions[f"{text(item[0])}@{count(item[1])}"]
+        check(found.state in sources, f"{found.name} is {found.state}")
 
     def _find_unlogged(self) -> None:
         """Archives of manifests whose log entry is lost: they have no names, but all else."""

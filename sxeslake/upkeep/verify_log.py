@@ -27,6 +27,7 @@ class LogCheck:
         """Problems are collected, not raised; `checkpoints` reads what is only derived, too."""
         self._lake_file()
         self._entries()
+        self._void_items()
         if checkpoints:
             self._segments()
 
@@ -66,6 +67,13 @@ class LogCheck:
         for number in range(len(folded) + 1, log.listed_head(self._vault.store) + 1):
             detail = told[number].detail if number in told else "an entry before this one is missing"
             self._bad_entry(number, detail, told[number].names if number in told else [])
+
+    def _void_items(self) -> None:
+        """Items that break a rule: every reader passes them over, so nothing else is touched."""
+        for number, items in self._vault.state.void().items():
+            self._findings.void.append(number)
+            for item in items:
+                self._problem("log", keys.log_key(number), f"{item.what} is void: {item.why}", [])
 
     def _bad_entry(self, number: int, detail: str, affects: list[str]) -> None:
         self._findings.log_entries.append(number)

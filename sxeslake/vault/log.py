@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from blake3 import blake3
 
-from sxeslake.errors import DamagedLakeError, ObjectNotFoundError
+from sxeslake.errors import DamagedLakeError, ObjectNotFoundError, ReadOnlyError, SxeslakeError
 from sxeslake.format import correction, keys, lakefile, logentry
 from sxeslake.format.checkpoint import Stored
 from sxeslake.format.logentry import Entry
@@ -34,6 +34,7 @@ class Damage(NamedTuple):
     number: int
     detail: str
     names: list[str]
+    later: str | None = None  # the hash of an entry of a later format: whole, and not understood here
 
 
 Gap = Callable[[Damage], None]
@@ -96,8 +97,7 @@ def sync(store: Store, state: State, gap: Gap | None = None, *, memory: State | 
         with ThreadPoolExecutor(_READERS) as readers:
             for start in range(0, len(numbers), _AT_ONCE):
                 read = list(readers.map(lambda n: _read(store, n, memory), numbers[start : start + _AT_ONCE]))
-                if not _fold(store, state, read, gap):
-                    return
+                _fold(store, state, read, gap)
     if memory is not None:
         _go_on(store, state, memory)
 
@@ -128,6 +128,8 @@ def _read(store: Store, number: int, memory: State | None) -> LogRecord | Damage
     key = keys.log_key(number)
     try:
         return read_entry(store, number)
+    except ReadOnlyError as error:
+        return Damage(number, error.what, [], logentry.digest_of(store.get(key), where=key))
     except (DamagedLakeError, ObjectNotFoundError) as error:
         kept = segments.find(store, number) or corrected(store, number, _QUICK_BYTES, any_byte=False)
         if kept is None and memory is not None:
@@ -181,33 +183,45 @@ def _names(store: Store, key: str) -> list[str]:
     return list(dict.fromkeys(f"{sample[1:-1].decode('utf-8', 'replace')}@{int(version)}" for sample, version in found))
 
 
-def _fold(store: Store, state: State, found: Sequence[LogRecord | Damage], gap: Gap | None) -> bool:
-    """Fold what was read; False where the chain breaks and what follows belongs to another log."""
+def _fold(store: Store, state: State, found: Sequence[LogRecord | Damage], gap: Gap | None) -> None:
+    """Fold what was read; with `gap`, an empty entry in the place of each that cannot be had or does not follow."""
     if gap is None:
         lost = next((item for item in found if isinstance(item, Damage)), None)
         if lost is not None:
-            raise DamagedLakeError(lost.detail, hint=_HINT)
+            raise refusal(lost)
         state.apply([item for item in found if isinstance(item, LogRecord)])
-        return True
+        return
     for item in found:
-        if isinstance(item, Damage):
-            gap(item)
-            state.apply([placeholder(store, state, item.number)])
-            continue
-        try:
+        damage = item if isinstance(item, Damage) else _misplaced(state, item)
+        if isinstance(item, LogRecord) and damage is None:
             state.apply([item])
-        except DamagedLakeError as error:
-            gap(Damage(item.entry.number, str(error), named_by(item.entry)))
-            if item.entry.previous != state.head().digest:
-                return False
-            state.apply([LogRecord(_empty(item.entry.number, item.entry.previous), item.digest, b"", None)])
-    return True
+        elif damage is not None:
+            gap(damage)
+            state.apply([_placeholder(store, state, damage)])
 
 
-def placeholder(store: Store, state: State, number: int) -> LogRecord:
+def refusal(damage: Damage) -> SxeslakeError:
+    """What a writer is told of an entry that it cannot go past."""
+    where = keys.log_key(damage.number)
+    if damage.later is not None:
+        return ReadOnlyError(damage.detail, where=where, hint="Install a newer sxeslake.")
+    return DamagedLakeError(damage.detail, hint=_HINT)
+
+
+def _misplaced(state: State, record: LogRecord) -> Damage | None:
+    """An entry that its hash proves and that does not follow: it was written on another log, or this one lost some."""
+    head = state.head()
+    if record.entry.previous == head.digest:
+        return None
+    number = record.entry.number
+    return Damage(number, f"log entry {number} does not follow entry {head.number}.", named_by(record.entry))
+
+
+def _placeholder(store: Store, state: State, damage: Damage) -> LogRecord:
     """An empty entry in the place of a lost one, with the hash by which the next one names it; its bytes are none."""
-    wanted = expected(store, number) or blake3(f"lost entry {number}".encode()).hexdigest()
-    return LogRecord(_empty(number, state.head().digest), wanted, b"", None)
+    number = damage.number
+    lost = blake3(f"lost entry {number}".encode()).hexdigest()
+    return LogRecord(_empty(number, state.head().digest), damage.later or expected(store, number) or lost, b"", None)
 
 
 def _empty(number: int, previous: str | None) -> Entry:
@@ -218,7 +232,7 @@ def expected(store: Store, number: int) -> str | None:
     """The hash that the next entry says this one has; None where that cannot be had either."""
     try:
         return read_entry(store, number + 1).entry.previous
-    except (DamagedLakeError, ObjectNotFoundError):
+    except (DamagedLakeError, ObjectNotFoundError, ReadOnlyError):
         return None
 
 

@@ -18,10 +18,11 @@ from blake3 import blake3
 
 from sxeslake.errors import DamagedLakeError
 from sxeslake.format import keys
-from sxeslake.format.logentry import ArchiveAdded, Entry, ManifestAdded, PackAdded
+from sxeslake.format.logentry import MAX_VERSION, ArchiveAdded, Entry, ManifestAdded, PackAdded, Void
+from sxeslake.vault import rules
 from sxeslake.vault.localdb import LocalDatabase
 
-_LAYOUT = 5  # of this database; versions of this program with different layouts use different files
+_LAYOUT = 6  # of this database; versions of this program with different layouts use different files
 _TABLES = """
 CREATE TABLE IF NOT EXISTS entries (
   number INTEGER PRIMARY KEY, digest TEXT NOT NULL, time TEXT NOT NULL, data BLOB NOT NULL, body BLOB);
@@ -37,6 +38,10 @@ CREATE TABLE IF NOT EXISTS packs (
   id TEXT PRIMARY KEY, number INTEGER NOT NULL, condemned INTEGER, record TEXT) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS manifests (
   id TEXT PRIMARY KEY, number INTEGER NOT NULL, condemned INTEGER, record TEXT) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS void (
+  number INTEGER NOT NULL, what TEXT NOT NULL, why TEXT NOT NULL, field TEXT NOT NULL, at INTEGER NOT NULL,
+  PRIMARY KEY (number, what)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS settled (number INTEGER PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS replaced (old TEXT NOT NULL, new TEXT NOT NULL, PRIMARY KEY (old, new)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS tags (
   sample TEXT NOT NULL, kind TEXT NOT NULL, tag TEXT NOT NULL, version INTEGER NOT NULL, record TEXT NOT NULL,
@@ -130,7 +135,10 @@ class State(LocalDatabase):
         return rows[0][0] if rows else None
 
     def apply(self, records: Sequence[LogRecord]) -> None:
-        """Fold entries onto the head; those that are folded already are passed over."""
+        """Fold entries onto the head; those that are folded already are passed over.
+
+        An entry that follows always folds: its void items are noted, and all others count.
+        """
         self.surely(lambda: self._apply(records))
 
     def _apply(self, records: Sequence[LogRecord]) -> None:
@@ -144,12 +152,27 @@ class State(LocalDatabase):
                         f"log entry {record.entry.number} does not follow entry {head.number}.",
                         hint="Run `sxeslake verify`.",
                     )
-                try:
-                    _fold(db, record)
-                except sqlite3.IntegrityError as error:
-                    raise DamagedLakeError(
-                        f"log entry {record.entry.number} adds what exists already: {error}."
-                    ) from error
+                entry, void = rules.effective(record.entry, _Folded(db))
+                _fold(db, record._replace(entry=entry))
+                noted = [(entry.number, *one) for one in void]
+                db.executemany("INSERT OR IGNORE INTO void VALUES (?, ?, ?, ?, ?)", noted)
+
+    def objections(self, entry: Entry) -> list[Void]:
+        """The items of an entry that would be void behind the head."""
+        return self.surely(lambda: rules.effective(entry, _Folded(self._db))[1])
+
+    def counted(self, entry: Entry) -> Entry:
+        """A folded entry without its void items."""
+        sql = "SELECT field, at FROM void WHERE number = ? AND at >= 0"
+        return rules.without(entry, self.select(sql, (entry.number,)))
+
+    def void(self) -> dict[int, list[Void]]:
+        """The void items of all entries, by number, but those that a repair has settled."""
+        found: dict[int, list[Void]] = {}
+        sql = "SELECT number, what, why, field, at FROM void WHERE number NOT IN (SELECT number FROM settled)"
+        for number, *one in self.select(f"{sql} ORDER BY number, field, at, what"):
+            found.setdefault(number, []).append(Void(*one))
+        return found
 
     # --- asking --------------------------------------------------------------------------------------------------
 
@@ -171,8 +194,13 @@ class State(LocalDatabase):
 
     def next_version(self, sample: str) -> int:
         """The number that the next version of a sample gets; numbers are never used twice."""
-        rows = self.select("SELECT max(version) FROM versions WHERE sample = ?", (sample,))
-        return (rows[0][0] or 0) + 1
+        ((newest,),) = self.select("SELECT max(version) FROM versions WHERE sample = ?", (sample,))
+        if (newest or 0) < MAX_VERSION:
+            return (newest or 0) + 1
+        sql = "SELECT min(version) + 1 FROM (SELECT 0 AS version UNION SELECT version FROM versions WHERE sample = ?1) "
+        unused = "WHERE version + 1 NOT IN (SELECT version FROM versions WHERE sample = ?1)"
+        ((free,),) = self.select(sql + unused, (sample,))  # somebody took the last number
+        return int(free)
 
     def tag(self, sample: str, tag: str) -> int | None:
         """The version that a tag names."""
@@ -284,6 +312,25 @@ def _archive(record: str) -> ArchiveAdded:
     return ArchiveAdded(**raw)
 
 
+class _Folded:
+    """What the folded entries say, for the rules that the next one is judged by."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+
+    def standing(self, table: rules.Table, object_id: str) -> str | None:
+        row = self._db.execute(f"SELECT condemned IS NULL FROM {table} WHERE id = ?", (object_id,)).fetchone()
+        return None if row is None else "alive" if row[0] else "dead"
+
+    def status(self, sample: str, version: int) -> str | None:
+        sql = "SELECT status FROM versions WHERE sample = ? AND version = ?"
+        row = self._db.execute(sql, (sample, version)).fetchone()
+        return None if row is None else str(row[0])
+
+    def has_sample(self, sample: str) -> bool:
+        return self._db.execute("SELECT 1 FROM versions WHERE sample = ? LIMIT 1", (sample,)).fetchone() is not None
+
+
 def _fold(db: sqlite3.Connection, record: LogRecord) -> None:
     entry = record.entry
     number = entry.number
@@ -307,13 +354,14 @@ def _fold(db: sqlite3.Connection, record: LogRecord) -> None:
             db.execute(sql.format("json_set(record, '$.recipe', json(?))"), (json.dumps(moved.recipe), *name))
     for status, names in (("forgotten", entry.forgotten), ("live", entry.restored), ("collected", entry.collected)):
         db.executemany(
-            "UPDATE versions SET status = ? WHERE sample = ? AND version = ? AND status <> 'collected'",
+            "UPDATE versions SET status = ? WHERE sample = ? AND version = ?",
             [(status, sample, version) for sample, version in names],
         )
     for table, ids in (("packs", entry.condemned_packs), ("manifests", entry.condemned_manifests)):
         # Orphans are condemned too: ids that no entry ever added.
         db.executemany(
-            f"INSERT INTO {table} VALUES (?, ?, ?, NULL) ON CONFLICT (id) DO UPDATE SET condemned = excluded.condemned",
+            f"INSERT INTO {table} VALUES (?, ?, ?, NULL) "
+            "ON CONFLICT (id) DO UPDATE SET condemned = excluded.condemned WHERE condemned IS NULL",
             [(item, number, number) for item in ids],
         )
     # A pack of which nothing is needed any more is replaced by nothing: the empty name.
@@ -321,13 +369,14 @@ def _fold(db: sqlite3.Connection, record: LogRecord) -> None:
     db.executemany("INSERT OR IGNORE INTO replaced VALUES (?, ?)", replaced)
     for tag in entry.tags:
         key = (tag["sample"], tag.get("kind", "tag"), tag["tag"])
-        if tag.get("action") == "remove":
+        if tag["action"] == "remove":
             db.execute("DELETE FROM tags WHERE sample = ? AND kind = ? AND tag = ?", key)
         else:
             values = (*key, tag["version"], json.dumps(dict(tag)))
             db.execute("INSERT OR REPLACE INTO tags VALUES (?, ?, ?, ?, ?)", values)
     for said in entry.annotations:
         _fold_annotation(db, entry, said)
+    db.executemany("INSERT OR IGNORE INTO settled VALUES (?)", [(settled,) for settled in entry.settled])
 
 
 def _fold_annotation(db: sqlite3.Connection, entry: Entry, said: Mapping[str, Any]) -> None:

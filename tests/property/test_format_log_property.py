@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from unittest import mock
 
 import pytest
@@ -14,6 +15,10 @@ from sxeslake.format.logentry import ArchiveAdded, Entry, ManifestAdded, Moved, 
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=12)
 COUNT = st.integers(0, 2**63 - 1)
+NUMBER = st.integers(1, logentry.MAX_VERSION)
+NAME = st.text(st.characters(codec="utf-8"), min_size=1, max_size=12).filter(logentry.is_sample_name)
+GROUPS = st.integers(0, 2**30)
+TIME = st.datetimes(datetime(1970, 1, 2), datetime(9999, 12, 30)).map(datetime.isoformat)
 ID = st.binary(min_size=16, max_size=16).map(bytes.hex)
 DIGEST = st.binary(min_size=32, max_size=32).map(bytes.hex)
 FOOTED = st.tuples(st.integers(1, 2**40), st.integers(0, 2**40)).map(lambda pair: (sum(pair), pair[0]))
@@ -30,11 +35,11 @@ SOURCES = st.fixed_dictionaries(
 )
 ARCHIVES = st.builds(
     ArchiveAdded,
-    TEXT,
-    COUNT,
+    NAME,
+    NUMBER,
     ID,
-    COUNT,
-    COUNT,
+    GROUPS,
+    GROUPS,
     COUNT,
     DIGEST,
     DIGEST,
@@ -50,9 +55,9 @@ ARCHIVES = st.builds(
     st.lists(TEXT, max_size=2).map(tuple),
     st.lists(ID, max_size=3, unique=True).map(tuple),
     st.binary(max_size=4).map(bytes.hex),
-    st.dictionaries(TEXT, st.none() | TEXT, max_size=2),
+    st.dictionaries(TEXT.filter(lambda key: key != "time"), st.none() | TEXT, max_size=2),
 )
-MOVED = st.builds(Moved, TEXT, COUNT, ID, COUNT, COUNT, COUNT, st.lists(ID, max_size=3, unique=True).map(tuple))
+MOVED = st.builds(Moved, TEXT, COUNT, ID, GROUPS, GROUPS, COUNT, st.lists(ID, max_size=3, unique=True).map(tuple))
 PACKS = st.builds(lambda one, footed, rest: PackAdded(one, "json", *footed, *rest), ID, FOOTED, st.tuples(COUNT, COUNT))
 MANIFESTS = st.builds(
     lambda one, footed, hashes: ManifestAdded(one, *footed, *hashes), ID, FOOTED, st.tuples(DIGEST, DIGEST)
@@ -64,7 +69,7 @@ ENTRIES = st.builds(
     COUNT,
     st.none() | DIGEST,
     TEXT,
-    TEXT,
+    TIME,
     TEXT,
     TEXT,
     TEXT,
@@ -81,7 +86,10 @@ ENTRIES = st.builds(
     moved=st.lists(MOVED, max_size=2).map(tuple),
     stands_for=st.none() | DIGEST,
     tags=st.lists(
-        st.fixed_dictionaries({"sample": TEXT, "tag": TEXT, "version": COUNT, "action": TEXT}), max_size=2
+        st.fixed_dictionaries(
+            {"sample": TEXT, "tag": TEXT, "version": COUNT, "action": st.sampled_from(["add", "remove"])}
+        ),
+        max_size=2,
     ).map(tuple),
 )
 

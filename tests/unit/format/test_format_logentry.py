@@ -11,6 +11,7 @@ from blake3 import blake3
 
 from sxeslake.errors import DamagedLakeError, InputError, ReadOnlyError
 from sxeslake.format import logentry
+from sxeslake.format.lakefile import FORMAT
 from sxeslake.format.logentry import ArchiveAdded, Entry, ManifestAdded, Moved, PackAdded
 
 IDS = [f"{number:032x}" for number in range(8)]
@@ -204,10 +205,23 @@ def test_an_entry_longer_than_the_limit_is_refused() -> None:
         logentry.load(resealed({"pad": "x" * 2**20}), where="here")
 
 
-@pytest.mark.parametrize("missing", ["format", "number", "transaction", "time", "who", "host", "tool"])
-def test_a_missing_field_is_damage(missing: str) -> None:
-    with pytest.raises(DamagedLakeError):
-        logentry.load(resealed({}, drop=missing), where="here")
+@pytest.mark.parametrize("missing", ["format", "transaction", "time", "who", "host", "tool"])
+def test_a_missing_field_is_void(missing: str) -> None:
+    entry = logentry.load(resealed({}, drop=missing), where="here")
+    assert [void.what for void in entry.void] == [missing]
+    assert entry.archives == FULL.archives
+
+
+@pytest.mark.parametrize("hostile", [-1, 1.5, "12", True, 2**63, 10**400, float("inf"), None, []])
+def test_an_entry_without_a_number_is_damage(hostile: object) -> None:
+    with pytest.raises(DamagedLakeError, match=r"^here: "):
+        logentry.load(resealed({"number": hostile}), where="here")
+
+
+@pytest.mark.parametrize("hostile", ["b" * 63, 5, [], {}])
+def test_a_hash_before_that_is_none_is_damage(hostile: object) -> None:
+    with pytest.raises(DamagedLakeError, match=r"^here: "):
+        logentry.load(resealed({"previous": hostile}), where="here")
 
 
 _MOVED = {"sample": "a", "version": 1, "manifest": IDS[0], "first_group": 0, "groups": 1, "rows": 1, "needs": []}
@@ -219,14 +233,6 @@ _PACK = {"id": IDS[0], "kind": "json", "bytes": 500, "footer_bytes": 100, "blobs
     "hostile",
     [
         {"format": "1x"},
-        {"number": -1},
-        {"number": 1.5},
-        {"number": "12"},
-        {"number": True},
-        {"number": 2**63},
-        {"number": float("inf")},
-        {"previous": "b" * 63},
-        {"previous": 5},
         {"packs": 5},
         {"packs": [5]},
         {"packs": [{}]},
@@ -238,8 +244,35 @@ _PACK = {"id": IDS[0], "kind": "json", "bytes": 500, "footer_bytes": 100, "blobs
         {"packs": [_PACK | {"raw_bytes": 2**70}]},
         {"manifests": [{"id": IDS[0], "bytes": 1, "footer_bytes": 2}]},
         {"manifests": [{"id": "x"}]},
-        {"pack_ids": ["x"]},
-        {"pack_ids": [None]},
+        archive(sample=""),
+        archive(sample="../up"),
+        archive(sample="a/../b"),
+        archive(sample="/a"),
+        archive(sample="a@b"),
+        archive(sample="a\nb"),
+        archive(sample="x" * 513),
+        archive(version=0),
+        archive(version=2**53),
+        archive(first_group=2**31, groups=1),
+        archive(needs=[-1]),
+        archive(needs=[True]),
+        archive(analyses="abc"),
+        archive(warnings=[5]),
+        archive(rows=float("nan")),
+        archive(rows=10**400),
+        archive(colour=[[[[[[[[[[[[[[[[[5]]]]]]]]]]]]]]]]]),
+        archive(source=SOURCE | {"modified_ns": 2**63}),
+        archive(recipe={"blobs": 5}),
+        archive(recipe={"inline": "?"}),
+        {"time": "yesterday"},
+        {"time": "0001-01-01T00:00:00+23:00"},
+        {"time": 5},
+        {"message": 5},
+        {"format": 0},
+        {"format": -(10**30)},
+        {"settled": [-1]},
+        {"tags": [{"sample": "a", "tag": "b", "version": 1, "action": "both"}]},
+        {"replaced": {IDS[0]: IDS[1]}},
         archive(needs=[99]),
         archive(needs=["0"]),
         archive(needs=5),
@@ -290,9 +323,30 @@ _PACK = {"id": IDS[0], "kind": "json", "bytes": 500, "footer_bytes": 100, "blobs
         archive(origin=["a"]),
     ],
 )
-def test_hostile_values_are_damage(hostile: dict[str, Any]) -> None:
-    with pytest.raises(DamagedLakeError, match=r"^here: "):
-        logentry.load(resealed(hostile), where="here")
+def test_a_hostile_value_spoils_no_more_than_its_item(hostile: dict[str, Any]) -> None:
+    """The item is void and named; every other part of the entry is read as if nothing were wrong."""
+    (field,) = hostile
+    entry = logentry.load(resealed(hostile), where="here")
+    assert len(entry.void) == 1
+    assert entry.void[0].what.partition("[")[0] == field
+    left: Any = {} if field in ("replaced",) else None if field in ("message", "stands_for") else ()
+    left = "" if field in ("time", "who") else FORMAT if field == "format" else left
+    assert replace(entry, void=(), **{field: left}) == replace(FULL, **{field: left})
+
+
+@pytest.mark.parametrize("pack_ids", ["x", 5, [None], ["../x"], []])
+def test_pack_ids_that_are_none_spoil_what_refers_to_them(pack_ids: object) -> None:
+    entry = logentry.load(resealed({"pack_ids": pack_ids}), where="here")
+    assert [void.what for void in entry.void] == ["archives[0]", "archives[1]", "moved[0]"]
+    assert replace(entry, void=()) == replace(FULL, archives=(), moved=())
+
+
+def test_a_good_item_beside_a_bad_one_counts() -> None:
+    values = json.loads(logentry.dump(FULL)[0])
+    good, other = values["archives"]
+    entry = logentry.load(resealed({"archives": [good, {**good, "rows": "5"}, 7, other]}), where="here")
+    assert entry.archives == FULL.archives
+    assert [void.what for void in entry.void] == ["archives[1]", "archives[2]"]
 
 
 @pytest.mark.parametrize("data", [b"", b"{}", b"[]", b'{"blake3":"', b"\xff" * 200, b'{"blake3":"' + b"a" * 64])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -31,7 +32,7 @@ def test_an_empty_log(state: State) -> None:
 def test_versions_packs_and_manifests_come_alive(state: State) -> None:
     adding = {
         "packs": (pack(1), pack(2)),
-        "manifests": (manifest(3),),
+        "manifests": (manifest(0), manifest(3)),
         "archives": (archive("b", manifest_id=named(3), needs=(named(1),)), archive("a", 1), archive("a", 2)),
     }
     records = chain(adding)
@@ -69,9 +70,9 @@ def test_what_is_condemned_is_dead_for_ever(state: State) -> None:
     assert state.condemned("packs", [named(1), named(2), named(9), named(10)]) == {named(1), named(9)}
     assert state.live_packs([named(1), named(2), named(9)]) == {named(2)}
     for dead in (1, 9):
-        with pytest.raises(DamagedLakeError, match="adds what exists already"):
-            state.apply(chain({"packs": (pack(dead),)}, head=state.head()))
-    assert state.head().number == 2, "a refused entry leaves no trace"
+        state.apply(chain({"packs": (pack(dead),), "condemned_packs": (named(2),)}, head=state.head()))
+        assert "was condemned" in state.void()[state.head().number][0].why
+    assert state.packs() == {}, "what stands beside a void item counts"
     with pytest.raises(DamagedLakeError, match="never added"):
         state.manifest(named(3))
 
@@ -83,7 +84,8 @@ def test_many_ids_are_asked_at_once(state: State) -> None:
 
 def test_tags_move_and_go(state: State) -> None:
     tag = {"sample": "a", "tag": "paper", "version": 1, "action": "add"}
-    state.apply(chain({"tags": (tag,)}))
+    versions = {"archives": tuple(archive("a", number) for number in (1, 4))}
+    state.apply(chain({**versions, "tags": (tag,)}))
     assert state.tag("a", "paper") == 1
     state.apply(chain({"tags": ({**tag, "version": 4},)}, head=state.head()))
     assert (state.tag("a", "paper"), state.tag("b", "paper")) == (4, None)
@@ -104,7 +106,8 @@ def test_entries_follow_one_another(state: State) -> None:
 
 
 def test_a_batch_is_folded_whole_or_not_at_all(state: State) -> None:
-    good, bad = chain({"packs": (pack(1),)}, {"packs": (pack(1),)})
+    good, bad = chain({"packs": (pack(1),)}, {})
+    bad = bad._replace(entry=replace(bad.entry, previous="a" * 64))
     with pytest.raises(DamagedLakeError):
         state.apply([good, bad])
     assert state.head().number == 0
@@ -147,6 +150,7 @@ def said(key: str, value: str | None, version: int | None = None, uuid: str | No
 def test_the_last_word_of_an_annotation_counts(state: State) -> None:
     state.apply(
         chain(
+            {"archives": tuple(archive("a", number) for number in (1, 2))},
             {"annotations": (said("role", "standard"), said("role", "unknown", 2), said("role", "probe", None, "u"))},
             {"annotations": (said("role", "reference"), said("mount", "M3", 1))},
             {"annotations": (said("role", None, 2), said("mount", None))},
