@@ -1,12 +1,17 @@
-"""One of many processes on a lake, for tests: `lake_writer.py URL NUMBER SECONDS`; number 0 collects, others write.
+"""One of many processes on a lake, for tests: `lake_writer.py URL ROLE NUMBER SECONDS`.
+
+Roles: `write`, `collect`, `repair`, and `damaged`, which writes with a local cache that it damages again and again.
 
 Says on stdout what it did, a JSON document a line; an error ends it with a traceback.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import random
+import sqlite3
 import sys
 import tempfile
 import time
@@ -67,17 +72,70 @@ def collect(lake: Lake, until: float) -> None:
         time.sleep(0.2)
 
 
-def main(url: str, number: int, seconds: float) -> None:
+def repair(lake: Lake, until: float) -> None:
+    """Repair what is not damaged, again and again."""
+    while time.monotonic() < until:
+        report = lake.repair()
+        assert not report.lost, report.lost
+        say(did="repaired", commit=report.commit)
+        time.sleep(0.5)
+
+
+def work_with_a_damaged_cache(url: str, number: int, folder: Path, until: float) -> None:
+    """Damage the local cache, then write a little and collect, as a machine after power cuts does."""
+    choice = random.Random(number)
+    cache = Path(os.environ["SXESLAKE_CACHE"])
+    turn = 0
+    while time.monotonic() < until:
+        for path in sorted(cache.rglob("*.sqlite*")):
+            damage_cache(path, choice)
+        with open_lake(url) as lake:
+            turn += 1
+            write(lake, 1000 * number + turn, folder, min(until, time.monotonic() + 0.5))
+            say(did="collected", commit=lake.gc(grace="2s").commit)
+
+
+def damage_cache(path: Path, choice: random.Random) -> None:
+    """Delete a row of a table, swap two pages, cut the file, or fill a part of it with noise."""
+    data = bytearray(path.read_bytes())
+    kind = choice.randrange(4)
+    if kind == 0 and path.suffix == ".sqlite":
+        with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(path)) as database:
+            tables = [name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+            table = choice.choice(tables)
+            column = database.execute(f"SELECT name FROM pragma_table_info('{table}')").fetchone()[0]
+            database.execute(f"DELETE FROM {table} WHERE {column} = (SELECT max({column}) FROM {table})")
+            database.commit()
+        return
+    if len(data) < 8192:
+        return
+    at, other = (4096 * choice.randrange(len(data) // 4096) for _ in range(2))
+    if kind == 1:
+        data[at : at + 4096], data[other : other + 4096] = data[other : other + 4096], data[at : at + 4096]
+    elif kind == 2:
+        del data[at:]
+    else:
+        data[at : at + 200] = choice.randbytes(200)
+    path.write_bytes(data)
+
+
+def main(url: str, role: str, number: int, seconds: float) -> None:
     """Say that it is ready, wait for a line on stdin, then work."""
-    with open_lake(url) as lake, tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder:
         say(did="started")
         sys.stdin.readline()
         until = time.monotonic() + seconds
-        if number == 0:
-            collect(lake, until)
-        else:
-            write(lake, number, Path(folder), until)
+        if role == "damaged":
+            work_with_a_damaged_cache(url, number, Path(folder), until)
+            return
+        with open_lake(url) as lake:
+            if role == "collect":
+                collect(lake, until)
+            elif role == "repair":
+                repair(lake, until)
+            else:
+                write(lake, number, Path(folder), until)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), float(sys.argv[3]))
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4]))

@@ -1,4 +1,4 @@
-"""Eight writers and a collector at once on a real S3 server: nobody loses, and nobody is told to try again.
+"""Eight writers, two collectors, a repairer and a client with a damaged cache on a real S3 server: nothing is lost.
 
 `SXESLAKE_WRITERS_SECONDS=120` for the long run.
 """
@@ -22,11 +22,12 @@ from sxeslake.storage import open_store
 
 SECONDS = float(os.environ.get("SXESLAKE_WRITERS_SECONDS", "3"))
 WRITERS = 8
+ROLES = ("collect", *("write",) * WRITERS, "collect", "repair", "damaged")
 
 
 @pytest.mark.s3
 @pytest.mark.timeout(180 + 3 * SECONDS)
-def test_eight_writers_and_a_collector(s3_server: Seaweed, tmp_path: Path) -> None:
+def test_many_clients_at_once(s3_server: Seaweed, tmp_path: Path) -> None:
     url = f"s3://{BUCKET}/many-{tmp_path.name}"
     options = s3_server.options()
     init(url, storage_options=options).close()
@@ -59,15 +60,16 @@ def _run_all(url: str, server: Seaweed, folder: Path) -> list[dict[str, Any]]:
     """Start all, let them go at once, and gather what they say they did."""
     script = Path(__file__).parents[1] / "lake_writer.py"
     processes = []
-    for number in range(WRITERS + 1):
+    for number, role in enumerate(ROLES):
+        cache = role if role == "damaged" else f"cache {number // 2}"
         environment = {
-            **os.environ, **server.environment(), "SXESLAKE_CACHE": str(folder / f"cache {number // 2}"),
+            **os.environ, **server.environment(), "SXESLAKE_CACHE": str(folder / cache),
             "PYTHONPATH": os.pathsep.join(filter(None, (str(script.parents[1]), os.environ.get("PYTHONPATH")))),
         }  # fmt: skip
         with (folder / f"{number}.err").open("wb") as err:
             processes.append(
                 subprocess.Popen(
-                    [sys.executable, str(script), url, str(number), str(SECONDS)],
+                    [sys.executable, str(script), url, role, str(number), str(SECONDS)],
                     env=environment,
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
@@ -88,6 +90,6 @@ def _run_all(url: str, server: Seaweed, folder: Path) -> list[dict[str, Any]]:
         for process in processes:
             process.kill()
             process.wait()
-    errors = [(folder / f"{number}.err").read_text() for number in range(WRITERS + 1)]
+    errors = [(folder / f"{number}.err").read_text() for number in range(len(ROLES))]
     assert [process.returncode for process in processes] == [0] * len(processes), "\n".join(errors)
     return [json.loads(line) for out in said for line in out.splitlines()]
