@@ -6,6 +6,9 @@
 Any number of processes use one folder at once. Each writes parts under the hash of their bytes, and whoever finishes
 last says in `parts.json` which of them count; both answers are right, one is older. Parts that no longer count are
 removed an hour later, when nobody can still be reading by an old manifest.
+
+Nothing here is believed without its hash: that of a part is its name, `parts.json` begins with its own. What does not
+agree counts as missing. Where the folder has no room or cannot be written, new files go to a temporary one.
 """
 
 from __future__ import annotations
@@ -27,6 +30,10 @@ from blake3 import blake3
 from sxeslake.catalog.snapshot import MANIFEST_NAME, Part, Snapshot, load_snapshot
 from sxeslake.catalog.tables import BY_NAME
 from sxeslake.errors import DamagedLakeError, NotFoundError
+from sxeslake.format.lakefile import is_proved, sealed
+from sxeslake.vault import private
+from sxeslake.vault.localdb import no_room
+from sxeslake.vault.proofs import Proofs, Stamp, stamp
 
 GRACE_S: Final = 3600.0
 """How long a part that no longer counts stays: longer than any query."""
@@ -42,12 +49,15 @@ class Cache:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._spare: Path | None = None  # for what does not go into the folder
         self._remove: Callable[[], object] | None = None
+        self._proofs = Proofs(folder / "proved.json")
+        self._proved: dict[str, Stamp] = {}
 
     @classmethod
     def temporary(cls) -> Cache:
         """A cache of one's own, for users who may write nowhere else."""
-        cache = cls(Path(tempfile.mkdtemp(prefix="sxeslake-catalog-")))
+        cache = cls(_temporary_folder())
         cache._remove = weakref.finalize(cache, shutil.rmtree, cache.folder, ignore_errors=True)
         return cache
 
@@ -55,44 +65,78 @@ class Cache:
     def at(cls, folder: Path) -> Cache:
         """The cache in `folder` if that can be written, else a temporary one."""
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            private.make_folder(folder)
             probe = folder / f".probe-{secrets.token_hex(8)}"
-            probe.touch()
-            probe.unlink()
+            try:
+                private.write(probe, b"")
+            finally:
+                probe.unlink(missing_ok=True)
         except OSError:
             return cls.temporary()
         return cls(folder)
 
     def close(self) -> None:
-        """Remove the folder if it is temporary."""
+        """Remove what is temporary."""
         if self._remove is not None:
             self._remove()
 
     def path(self, part: Part) -> Path:
         """Where a part is or would be."""
-        return self.folder / part.name
+        return self._place(part.name)
+
+    def manifest_path(self) -> Path:
+        """Where the list of the parts that count is."""
+        return self._place(MANIFEST_NAME)
+
+    def _place(self, name: str) -> Path:
+        if self._spare is not None and (self._spare / name).exists():
+            return self._spare / name
+        return self.folder / name
 
     def has(self, part: Part) -> bool:
-        """Whether a part is here, whole by its size; its bytes were proved when it was written."""
-        try:
-            return self.path(part).stat().st_size == part.bytes
-        except OSError:
+        """Whether a part is here and agrees with its hash; an untouched file is read once."""
+        path = self.path(part)
+        found = stamp([path])
+        if found[0] is None or found[0][1] != part.bytes:
             return False
+        if self._proved.get(part.name) == found:
+            return True
+        if not self._proofs.holds(part.name, [path]):
+            try:
+                if blake3(max_threads=blake3.AUTO).update_mmap(path).hexdigest() != part.blake3:
+                    return False
+            except OSError:
+                return False
+            self._proofs.note({part.name: [path]})
+        self._proved[part.name] = found
+        return True
+
+    def read(self, part: Part) -> bytes:
+        """The bytes of a part that is here."""
+        data = self.path(part).read_bytes()
+        if blake3(data).hexdigest() != part.blake3:
+            raise _is_gone(part, self.folder)
+        return data
 
     def load(self) -> Snapshot | None:
         """The newest snapshot here; None where there is none, it cannot be read, or its tables have other columns."""
-        path = self.folder / MANIFEST_NAME
+        path = self.manifest_path()
         try:
-            return load_snapshot(path.read_bytes(), where=str(path))
+            data = path.read_bytes()
+            return load_snapshot(data, where=str(path)) if is_proved(data) else None
         except (OSError, DamagedLakeError):
             return None  # a cache: what does not convince is made again
+
+    def is_whole(self, snapshot: Snapshot) -> bool:
+        """Whether every part that no checkpoint has is here."""
+        return all(self.has(part) for part in snapshot.parts if part.home is None)
 
     def save(self, snapshot: Snapshot, *, force: bool = False) -> None:
         """Make `snapshot` the one that counts, unless another process has saved a newer one meanwhile."""
         current = self.load()
         if not force and current is not None and current.head.number > snapshot.head.number:
             return
-        self._write(self.folder / MANIFEST_NAME, snapshot.dump())
+        self._write(MANIFEST_NAME, sealed(snapshot.dump()))
         kept = {part.name for part in snapshot.parts}
         for part in current.parts if current else ():
             if part.name not in kept:
@@ -103,7 +147,7 @@ class Cache:
     def put(self, part: Part, data: bytes) -> None:
         """Keep the bytes of a new part."""
         if not self.has(part):
-            self._write(self.path(part), data)
+            self._write(part.name, data)
 
     def need(self, parts: Iterable[Part], fetch: Fetch) -> int:
         """Bring the parts that are not here yet; each is proved by its hash. Returns the bytes fetched."""
@@ -117,11 +161,7 @@ class Cache:
 
     def _bring(self, part: Part, fetch: Fetch) -> None:
         if part.home is None:
-            raise DamagedLakeError(
-                f"the part {part.name} of the local catalogue is gone.",
-                where=self.folder,
-                hint=_REBUILD,
-            )
+            raise _is_gone(part, self.folder)
         try:
             data = fetch(part.key)
         except NotFoundError as error:
@@ -134,17 +174,20 @@ class Cache:
                 where=part.key,
                 hint=_REBUILD,
             )
-        self._write(self.path(part), data)
+        self._write(part.name, data)
 
-    def _write(self, path: Path, data: bytes) -> None:
+    def _write(self, name: str, data: bytes) -> None:
         """Whole or not at all, also beside others who write the same."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+        if self._spare is None:
+            try:
+                return _write_whole(self.folder / name, data)
+            except OSError:  # a full disk, or one that cannot be written any more
+                self._spare = _temporary_folder()
+                weakref.finalize(self, shutil.rmtree, self._spare, ignore_errors=True)
         try:
-            temporary.write_bytes(data)
-            _replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
+            _write_whole(self._spare / name, data)
+        except OSError as error:
+            raise no_room(error) from error
 
     def _prune(self, kept: set[str]) -> None:
         """Remove what has not counted for an hour."""
@@ -155,6 +198,27 @@ class Cache:
             with contextlib.suppress(OSError):
                 if path.stat().st_mtime < oldest:
                     path.unlink()
+
+
+def _is_gone(part: Part, folder: Path) -> DamagedLakeError:
+    return DamagedLakeError(f"the part {part.name} of the local catalogue is gone.", where=folder, hint=_REBUILD)
+
+
+def _temporary_folder() -> Path:
+    try:
+        return Path(tempfile.mkdtemp(prefix="sxeslake-catalog-"))
+    except OSError as error:
+        raise no_room(error) from error
+
+
+def _write_whole(path: Path, data: bytes) -> None:
+    private.make_folder(path.parent)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    try:
+        private.write(temporary, data)
+        _replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _replace(source: Path, target: Path, attempts: Sequence[float] = (0.01, 0.05, 0.2, 1.0)) -> None:

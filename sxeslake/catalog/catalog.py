@@ -26,7 +26,7 @@ from sxeslake.catalog.model import MakeProgress, no_progress
 from sxeslake.catalog.proof import Extent, Rebuilt, compare, extents
 from sxeslake.catalog.remarks import Remark
 from sxeslake.catalog.result import Result
-from sxeslake.catalog.snapshot import MANIFEST_NAME, Snapshot
+from sxeslake.catalog.snapshot import Snapshot
 from sxeslake.catalog.sync import checkpoint, rebuild, sync
 from sxeslake.catalog.vault_source import VaultSource
 from sxeslake.errors import DamagedLakeError, UsageError
@@ -146,7 +146,7 @@ class Catalog:
 
     def _saved_at(self) -> int | None:
         try:
-            return (self._cache.folder / MANIFEST_NAME).stat().st_mtime_ns
+            return self._cache.manifest_path().stat().st_mtime_ns
         except OSError:
             return None
 
@@ -176,9 +176,7 @@ class Catalog:
                 proof = compare(before, extents(fresh), snapshot.head.number)
                 fresh.close()
                 for part in snapshot.parts:
-                    target = self._cache.path(part)
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                    made.path(part).replace(target)  # also over a part whose bytes have changed
+                    self._cache.put(part, made.read(part))  # also over a part whose bytes have changed
                 self._cache.save(snapshot, force=True)
             self._use(snapshot)
             return proof
@@ -243,7 +241,10 @@ class Catalog:
 @contextmanager
 def _beside(folder: Path) -> Iterator[Cache]:
     """A cache in a new folder beside another one, on the same disk; gone afterwards."""
-    made = Path(mkdtemp(prefix=f"{folder.name}-anew-", dir=folder.parent))
+    try:
+        made = Path(mkdtemp(prefix=f"{folder.name}-anew-", dir=folder.parent))
+    except OSError:  # no room in the cache
+        made = Path(mkdtemp(prefix="sxeslake-catalog-"))
     try:
         yield Cache(made)
     finally:

@@ -44,7 +44,7 @@ def publish(store: Store, cache: Cache, snapshot: Snapshot) -> Published:
     placed = snapshot.at_home(number)
     homes = {part.name: part for part in placed.parts}
     with ThreadPoolExecutor(_UPLOADS, "sxeslake-publish") as pool:
-        uploads = [pool.submit(_create, store, homes[part.name].key, cache.path(part).read_bytes()) for part in new]
+        uploads = [pool.submit(_create, store, homes[part.name].key, cache.read(part)) for part in new]
         for upload in uploads:
             upload.result()
     manifest = placed.dump()

@@ -32,7 +32,8 @@ def sync(source: CatalogSource, cache: Cache, store: Store, progress: MakeProgre
     """
     head = source.head()
     local = cache.load()
-    foreign = local is not None and not _belongs(source, local, head)
+    # Of another log, or with parts that are gone or damaged: it is made again, and replaced.
+    foreign = local is not None and not (_belongs(source, local, head) and cache.is_whole(local))
     start = _start(source, store, head, None if foreign else local)
     if local is not None and start is local and start.head == head:
         return start

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import time
@@ -16,10 +17,11 @@ import pytest
 from sxeslake.catalog import tables
 from sxeslake.catalog.cache import GRACE_S, Cache
 from sxeslake.catalog.model import Head
-from sxeslake.catalog.parts import MERGE_WIDTH, PART_ROWS, encode_part, merges, write_part
+from sxeslake.catalog.parts import MERGE_WIDTH, PART_ROWS, encode_part, merges, read_part, write_part
 from sxeslake.catalog.rows import table_of
 from sxeslake.catalog.snapshot import MANIFEST_NAME, Part, Snapshot, load_snapshot
 from sxeslake.errors import DamagedLakeError
+from sxeslake.vault import private
 
 
 def part(rows: int, table: str = "positions", number: int = 0) -> Part:
@@ -99,8 +101,37 @@ def test_the_cache_keeps_the_newer_snapshot_and_rebuilds_win(tmp_path: Path) -> 
     assert cache.load() == new
     cache.save(old, force=True)
     assert cache.load() == old
-    (tmp_path / "c" / MANIFEST_NAME).write_text("{")
-    assert cache.load() is None
+    path = tmp_path / "c" / MANIFEST_NAME
+    data = path.read_bytes()
+    for damaged in (b"{", b"", data[:-1], data.replace(b'"hidden":[]', b'"hidden":[1]'), old.dump()):
+        path.write_bytes(damaged)
+        assert cache.load() is None
+    path.write_bytes(data)
+    assert cache.load() == old
+
+
+def test_a_full_disk_keeps_no_part_from_being_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache = Cache.at(tmp_path / "c")
+    first = write_part(cache, tables.ARCHIVES, archives(1))
+    cache.save(Snapshot(Head(1, "1" * 64), (first,)))
+    real = private.write
+
+    def full(path: Path, data: bytes) -> None:
+        if path.is_relative_to(tmp_path / "c"):
+            real(path, data[: len(data) // 2])
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(path, data)
+
+    monkeypatch.setattr(private, "write", full)
+    second = write_part(cache, tables.ARCHIVES, archives(2))
+    snapshot = Snapshot(Head(2, "2" * 64), (first, second))
+    cache.save(snapshot)
+    assert cache.load() == snapshot
+    assert cache.is_whole(snapshot)
+    assert read_part(cache.path(second), ["archive_id"]).num_rows == 1
+    other = Cache(tmp_path / "c").load()
+    assert other == Snapshot(Head(1, "1" * 64), (first,)), "others keep what they had"
+    assert not [path for path in (tmp_path / "c").rglob(".*") if path.is_file()]
 
 
 def test_parts_that_no_longer_count_go_after_a_grace_period(tmp_path: Path) -> None:

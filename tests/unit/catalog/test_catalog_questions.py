@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 from small_lakes import group, objects, zip_of
 
@@ -188,16 +190,37 @@ def test_a_rebuilt_catalogue_is_equal_and_a_broken_one_is_replaced(lake: Lake) -
     proof = lake.rebuild_catalog()
     assert proof.equal
     assert {table.table: table.rows for table in proof.tables}["positions"] == 6
-    folder = lake._asked().database()._cache.folder
-    for part in folder.glob("positions/*.parquet"):
-        part.write_bytes(b"x" * part.stat().st_size)
-    lake._close_catalog()
+    cache = lake._asked().database()._cache
+    folder = cache.folder
+    whole = cache.load()
+    assert whole is not None
+    cache.save(replace(whole, parts=tuple(part for part in whole.parts if part.table != "positions")))
+    assert len(lake.positions()) == 0, "it is proved, and wrong"
     broken = lake.rebuild_catalog()
     assert not broken.equal
-    assert all(table.rows_before is None for table in broken.tables)
+    assert {table.table for table in broken.tables if not table.equal} == {"positions"}
     assert len(lake.positions()) == 6
     assert lake.rebuild_catalog().equal
     assert [path.name for path in folder.parent.glob("catalog-*")] == []
+
+
+@pytest.mark.parametrize("damage", ["garbage", "gone", "fewer rows"])
+def test_damaged_parts_are_made_again(lake: Lake, damage: str) -> None:
+    lake.annotate("a@1", role="standard")
+    tables = ("archives", "positions", "packs", "annotations", "members", "blobs")
+    before = {name: lake.sql(f"SELECT count(*) AS n FROM {name}").rows() for name in tables}
+    cache = lake._asked().database()._cache
+    for path in cache.folder.glob("*/*.parquet"):
+        if damage == "gone":
+            path.unlink()
+        elif damage == "garbage":
+            path.write_bytes(b"x" * path.stat().st_size)
+        else:
+            pq.write_table(pq.read_table(path).slice(1), path)
+    lake._close_catalog()
+    assert len(lake.positions()) == 6
+    assert {name: lake.sql(f"SELECT count(*) AS n FROM {name}").rows() for name in tables} == before
+    assert lake.rebuild_catalog().equal
 
 
 def test_a_checkpoint_costs_what_is_new_and_serves_a_new_client(lake: Lake, tmp_path: Path) -> None:
