@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sqlite3
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from sxeslake.model import Digest
+from sxeslake.vault.localdb import LocalDatabase
 
+_LAYOUT = 2  # of the database; its name has it
 _TABLE = """
 CREATE TABLE IF NOT EXISTS stamps (
   folder TEXT NOT NULL, path TEXT NOT NULL, size INTEGER NOT NULL, modified INTEGER NOT NULL, changed INTEGER NOT NULL,
@@ -28,41 +29,30 @@ _KNOWN = (
 class Stamps:
     """What is known of the files of one folder."""
 
-    def __init__(self, database: sqlite3.Connection | None, folder: str) -> None:
+    def __init__(self, database: LocalDatabase, folder: str) -> None:
         self._db, self._folder = database, folder
 
     def digest(self, path: str, facts: os.stat_result) -> Digest | None:
         """The content of a file that has not changed since; None where that is not known."""
-        if self._db is None:
-            return None
-        with contextlib.suppress(sqlite3.Error):
-            row = self._db.execute(_KNOWN, (self._folder, path, *_stamp(facts))).fetchone()
-            return None if row is None else bytes(row[0])
-        return None
+        rows = self._db.select(_KNOWN, (self._folder, path, *_stamp(facts)))
+        return bytes(rows[0][0]) if rows else None
 
     def note(self, files: Iterable[tuple[str, os.stat_result, Digest]]) -> None:
         """Remember the contents of some files."""
-        if self._db is None:
-            return
         rows = [(self._folder, path, *_stamp(facts), digest) for path, facts, digest in files]
-        with contextlib.suppress(sqlite3.Error), self._db:
-            self._db.executemany("INSERT OR REPLACE INTO stamps VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+
+        def action() -> None:
+            with self._db.transaction() as db:
+                db.executemany("INSERT OR REPLACE INTO stamps VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+
+        self._db.surely(action)
 
 
 @contextlib.contextmanager
 def stamps_of(folder: Path, cache: Path) -> Iterator[Stamps]:
     """The stamps of a folder, from a database in the lake's cache."""
-    database = None
-    with contextlib.suppress(sqlite3.Error):
-        database = sqlite3.connect(cache / "stamps.sqlite", timeout=10)
-        database.execute("PRAGMA journal_mode=WAL")
-        database.execute("PRAGMA synchronous=OFF")
-        database.execute(_TABLE)
-    try:
+    with contextlib.closing(LocalDatabase(cache / f"stamps-{_LAYOUT}.sqlite", _LAYOUT, _TABLE)) as database:
         yield Stamps(database, str(folder.resolve()))
-    finally:
-        if database is not None:
-            database.close()
 
 
 def _stamp(facts: os.stat_result) -> tuple[int, int, int, str]:

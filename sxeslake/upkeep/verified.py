@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from sxeslake.format.keys import new_id
+from sxeslake.vault import private
 from sxeslake.vault.commit import utc_now
 
 _NAME = "verified.json"
@@ -42,13 +44,18 @@ class Verified:
             self.save()
 
     def save(self) -> None:
-        """Write the record down."""
+        """Write the record down, where the cache has room for it."""
         made = self._path.with_name(f".{new_id()}")
-        made.write_text(json.dumps({"packs": self._packs}))
-        made.replace(self._path)
+        with suppress(OSError):
+            try:
+                private.write(made, json.dumps({"packs": self._packs}).encode())
+                made.replace(self._path)
+            finally:
+                made.unlink(missing_ok=True)
         self._saved = time.monotonic()
 
     def clear(self) -> None:
         """Everything has been read: the next run begins anew."""
         self._packs.clear()
-        self._path.unlink(missing_ok=True)
+        with suppress(OSError):
+            self._path.unlink(missing_ok=True)

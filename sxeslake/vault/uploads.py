@@ -1,8 +1,9 @@
 """Uploads that no commit names yet, noted on this machine: the next run uses again what an interrupted one uploaded.
 
 One journal a process, in the lake's cache folder, under a lock for as long as that process lives: what a living run
-has uploaded is its own. A line before each upload, and a line for what is none any more. A journal is a hint: each pack
-in it is held against the log and against its own footer before it is believed, and again when it is committed.
+has uploaded is its own. A line before each upload, and a line for what is none any more, each with its own hash. A
+journal is a hint: each pack in it is held against the log and against its own footer before it is believed, and again
+when it is committed.
 """
 
 from __future__ import annotations
@@ -24,10 +25,12 @@ from blake3 import blake3
 
 from sxeslake.errors import DamagedLakeError, ObjectNotFoundError
 from sxeslake.format import keys
+from sxeslake.format.lakefile import is_proved, sealed
 from sxeslake.format.logentry import PackAdded
 from sxeslake.format.manifest import Blob
 from sxeslake.format.pack import Footer
 from sxeslake.model import Digest
+from sxeslake.vault import private
 from sxeslake.vault.vault import Vault
 
 if sys.platform == "win32":
@@ -119,7 +122,7 @@ class Uploads:
             if self._path is None:
                 self._open()
             if self._journal is not None:
-                self._journal.write(f"\n{json.dumps(line)}\n".encode())  # a line before it can be cut short
+                self._journal.write(b"\n" + sealed(json.dumps(line).encode()) + b"\n")  # a line before can be cut short
                 if durably:  # what is to be deleted must not be found again, also after a power cut
                     os.fsync(self._journal.fileno())
         except OSError:  # a full disk: an interruption will cost what is uploaded, no more
@@ -127,9 +130,9 @@ class Uploads:
         return True
 
     def _open(self) -> None:
-        self._folder.mkdir(exist_ok=True)
+        private.make_folder(self._folder)
         self._path = self._folder / f"{_machine()}-{keys.new_id()}.jsonl"
-        journal = self._path.open("xb", buffering=0)
+        journal = open(self._path, "xb", buffering=0, opener=private.opener)  # noqa: SIM115 - closed by `close`
         if _hold(journal):
             self._journal = journal
         else:  # no locks on this file system: what cannot be held must not be found
@@ -154,21 +157,20 @@ def _records(data: bytes) -> list[PackAdded]:
     found: dict[str, PackAdded] = {}
     for line in _lines(data):
         if "pack" in line:
-            with suppress(TypeError, DamagedLakeError):
+            with suppress(TypeError, DamagedLakeError):  # another version's
                 record = PackAdded(**line["pack"])
                 keys.check_id(record.id)
                 found[record.id] = record
-        for pack_id in line.get("gone", ()):
-            found.pop(pack_id, None)
+        with suppress(TypeError):
+            for pack_id in line.get("gone", ()):
+                found.pop(pack_id, None)
     return list(found.values())
 
 
 def _lines(data: bytes) -> Iterator[dict[str, Any]]:
     for line in data.splitlines():
-        with suppress(ValueError):  # empty, or cut short
-            parsed = json.loads(line)
-            if isinstance(parsed, dict):
-                yield parsed
+        if is_proved(line):  # not empty, cut short, or damaged
+            yield json.loads(line)
 
 
 def _machine() -> str:

@@ -13,6 +13,7 @@ from small_lakes import counts, objects, own_store, zip_of
 
 from sxeslake.errors import UnreachableError
 from sxeslake.format.keys import pack_key
+from sxeslake.format.lakefile import HASHED_FROM, sealed
 from sxeslake.lake import Lake
 from sxeslake.storage import Data
 from sxeslake.vault import uploads
@@ -74,6 +75,36 @@ def test_the_next_run_uploads_only_the_rest(
         assert lake.verify(data=True).ok
         assert [lake.read("a", name) for name in more] == list(more.values())
         assert lake.gc(grace="0").orphans == (1 if before == "log/" else 0)  # the manifest of the run that died
+
+
+JOURNAL_DAMAGE: dict[str, Callable[[bytes], bytes]] = {
+    "garbage": lambda data: bytes(range(256)) * 9,
+    "no lines": lambda data: b"",
+    "another kind": lambda data: data.replace(b'"kind": "array"', b'"kind": "json"'),
+    "other numbers": lambda data: data.replace(b'"footer_bytes": ', b'"footer_bytes": 1'),
+    "not of this kind": lambda data: sealed(b'{"gone": 5}') + b"\n" + data,
+    "cut short": lambda data: data[:-20],
+    "another lake's": lambda data: b"".join(
+        sealed(b"{" + line[HASHED_FROM + 2 :].replace(b'"id": "', b'"id": "0')) + b"\n"
+        for line in data.splitlines()
+        if line
+    ),
+}
+
+
+@pytest.mark.parametrize("damage", JOURNAL_DAMAGE)
+def test_a_damaged_journal_costs_uploads_only(
+    store: FaultyStore, client: Callable[[], Lake], tmp_path: Path, damage: str
+) -> None:
+    interrupted(client, store, zip_of(tmp_path / "a.zip", CONTENTS))
+    with client() as lake:
+        (journal,) = journals(lake)
+        journal.write_bytes(JOURNAL_DAMAGE[damage](journal.read_bytes()))
+        lake.ingest(tmp_path / "a.zip", exact="never")
+        assert {pack.kind for pack in lake._vault.state.packs().values()} == {"array"}
+        lake.gc(grace="0")
+        assert lake.verify(data=True).ok
+        assert [lake.read("a", name) for name in CONTENTS] == list(CONTENTS.values())
 
 
 def test_a_second_archive_finds_them_in_the_log(store: FaultyStore, client: Callable[[], Lake], tmp_path: Path) -> None:
