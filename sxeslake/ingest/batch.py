@@ -23,7 +23,7 @@ from sxeslake.ingest.absorb import Absorbed, Absorber, data_digests
 from sxeslake.ingest.blobtable import BlobTable
 from sxeslake.ingest.exact import Kept, RecipeSeeker
 from sxeslake.ingest.finding import Candidate
-from sxeslake.ingest.known import KnownFiles, decide
+from sxeslake.ingest.known import KnownFiles
 from sxeslake.ingest.options import Options
 from sxeslake.ingest.report import LAKE_ERRORS, ArchiveReport, of_unexpected
 from sxeslake.ingest.tables import tables_of
@@ -233,10 +233,10 @@ class Batch:
     def _place_all(self) -> list[naming.Place]:
         """Decide for the whole batch at the folded head, each archive beside those before it; tell the reports."""
         places: list[naming.Place] = []
-        batch: list[Version] = []
+        batch = naming.Batch()
         for taken in self._taken:
             newcomer = self._newcomer(taken, batch)
-            place = decide(self._vault, newcomer, batch)
+            place = self._known.names.decide(newcomer, batch)
             report = taken.report
             report.status = "unchanged" if place.unchanged else "added"
             report.sample, report.version = place.sample, place.version
@@ -244,23 +244,22 @@ class Batch:
             report.duplicate_of = None if place.unchanged else self._twin(taken, batch)
             places.append(place)
             if not place.unchanged:
-                batch.append(self._provisional(taken, place))
+                batch.add(self._provisional(taken, place))
         return places
 
-    def _newcomer(self, taken: _Taken, batch: Sequence[Version]) -> naming.Newcomer:
+    def _newcomer(self, taken: _Taken, batch: naming.Batch) -> naming.Newcomer:
         in_batch = {version.name: other for version, other in zip(batch, self._added_before(taken), strict=True)}
         met = taken.absorbed.arrays_met
 
         def shares_array(version: Version) -> bool:
-            if not met:
-                return False
             if version.name in in_batch:
                 return not met.isdisjoint(data_digests(in_batch[version.name].absorbed))
             return any(row.digest in met for row in self._vault.rows_between(version, "data/", "data0"))
 
         return naming.Newcomer(
             self._known.wanted(taken.candidate), self._options.sample is not None, taken.content_id,
-            taken.absorbed.layout_id, taken.source, frozenset(taken.absorbed.metadata.analyses), shares_array,
+            taken.absorbed.layout_id, taken.source, frozenset(taken.absorbed.metadata.analyses),
+            shares_array if met else None,
         )  # fmt: skip
 
     def _added_before(self, taken: _Taken) -> Iterator[_Taken]:
@@ -277,7 +276,7 @@ class Batch:
         )  # fmt: skip
         return Version(0, "", "live", archive)
 
-    def _twin(self, taken: _Taken, batch: Sequence[Version]) -> str | None:
+    def _twin(self, taken: _Taken, batch: naming.Batch) -> str | None:
         same = self._vault.state.versions("status = 'live' AND v.content_id = ?", (taken.content_id,))
         same += [version for version in batch if version.archive.content_id == taken.content_id]
         return same[0].name if same else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from sxeslake.ingest import naming
@@ -10,21 +9,7 @@ from sxeslake.ingest import source as sources
 from sxeslake.ingest.finding import Candidate
 from sxeslake.ingest.report import ArchiveReport
 from sxeslake.model import Progress
-from sxeslake.vault.state import Version
 from sxeslake.vault.vault import Vault
-
-
-def decide(vault: Vault, newcomer: naming.Newcomer, batch: Sequence[Version] = ()) -> naming.Place:
-    """Name and version of an archive at the folded head, beside those that come with it."""
-
-    def versions_of(name: str) -> list[Version]:
-        return [*vault.state.versions("v.sample = ?", (name,)), *(v for v in batch if v.sample == name)]
-
-    def next_version(name: str) -> int:
-        newest = max((v.version for v in batch if v.sample == name), default=0)
-        return max(vault.state.next_version(name), newest + 1)
-
-    return naming.decide(newcomer, versions_of, next_version)
 
 
 class KnownFiles:
@@ -32,6 +17,7 @@ class KnownFiles:
 
     def __init__(self, vault: Vault, sample: str | None, progress: Progress | None) -> None:
         self._vault, self._sample, self._progress = vault, sample, progress
+        self.names = naming.Names(vault.state)
         self._sums: dict[tuple[Path, sources.Stamp], str] = {}  # of files that were asked for and are not known
 
     def wanted(self, candidate: Candidate) -> str:
@@ -47,19 +33,18 @@ class KnownFiles:
         if path.is_dir():
             return None
         before = sources.stamp(path)
-        alike = self._vault.state.versions("status = 'live' AND v.bytes = ? AND v.sha256 IS NOT NULL", (before.size,))
-        if not alike:
+        if not self._vault.state.holds_file_of(before.size):
             return None
         sha256 = self._sum(path, before)
-        same = [version for version in alike if version.archive.source.get("sha256") == sha256]
+        same = self._vault.state.versions("status = 'live' AND v.bytes = ? AND v.sha256 = ?", (before.size, sha256))
         if not same:
             return None
         source = sources.describe_file(path, before, sha256)
         known = same[0].archive
-        place = decide(
-            self._vault,
+        place = self.names.decide(
             naming.Newcomer(self.wanted(candidate), self._sample is not None, known.content_id,
-                            known.layout_id, source, frozenset(known.analyses), lambda _: False),
+                            known.layout_id, source, frozenset(known.analyses), None),
+            naming.Batch(),
         )  # fmt: skip
         if not place.unchanged:
             return None

@@ -1,14 +1,25 @@
-"""Under which name and version an archive goes into the log. Decided anew at every head."""
+"""Under which name and version an archive goes into the log. Decided again at every head.
+
+An archive wants a name, `test`. It takes the first of `test`, `test-2`, `test-3`, … that is free, or that has a version
+which it continues: one from the same file, with an analysis, an array or the whole content in common.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+from sxeslake.format import keys, logentry
 from sxeslake.format.logentry import ArchiveAdded
-from sxeslake.ingest.finding import distinct_names
 from sxeslake.model import Source
-from sxeslake.vault.state import Version
+from sxeslake.vault.state import Head, State, Version
+
+_NUMBERED = re.compile(r"(?P<wanted>.+)-(?P<number>[1-9][0-9]*)", re.DOTALL)
+
+_KEPT_CHAINS = 4096  # of a run over 100,000 names; a chain that is dropped is read again
+
+Key = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +32,7 @@ class Newcomer:
     layout_id: str
     source: Source
     analyses: frozenset[str]
-    shares_array: Callable[[Version], bool]
+    shares_array: Callable[[Version], bool] | None  # None: it has no array that the lake knows
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,31 +44,179 @@ class Place:
     unchanged: bool
 
 
-def decide(
-    newcomer: Newcomer, versions_of: Callable[[str], Sequence[Version]], next_version: Callable[[str], int]
-) -> Place:
-    """The first of `test`, `test-2`, … that is free or that the archive continues."""
-    for name in distinct_names(newcomer.wanted):
-        versions = versions_of(name)
-        live = [version for version in versions if version.status == "live"]
-        for version in reversed(live):
-            if _same(newcomer, version.archive):
-                return Place(name, version.version, unchanged=True)
-        if not live or newcomer.insisted or any(_continues(newcomer, version) for version in reversed(live)):
-            return Place(name, next_version(name), unchanged=False)
-    raise AssertionError("names do not run out")
+class _Chain:
+    """The names `test`, `test-2`, … of one wanted name, and what their live versions are known by.
+
+    Each lookup is a dictionary's, so 10,000 archives of one name cost 10,000 lookups and not their square.
+    """
+
+    def __init__(self) -> None:
+        self.by_key: dict[Key, int] = {}  # → the first name, as a place in the chain, with a version known by that
+        self.same: dict[tuple[int, Key], int] = {}  # → the newest version that has these bytes or this content
+        self.live: set[int] = set()
+
+    def add(self, place: int, version: Version) -> None:
+        """A live version of a name, newer than those before."""
+        self.live.add(place)
+        for key in _relations(version.archive):
+            self.by_key[key] = min(place, self.by_key.get(key, place))
+        for key in _identities(version.archive):
+            self.same[place, key] = version.version
 
 
-def _same(newcomer: Newcomer, known: ArchiveAdded) -> bool:
-    if newcomer.source.sha256 is not None and newcomer.source.sha256 == known.source.get("sha256"):
-        return True
-    return newcomer.content_id == known.content_id and newcomer.layout_id == known.layout_id
+class Names:
+    """The names of a lake as far as a run has asked for them, read once and kept up to date as the head moves."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._head = Head(0, None)
+        self._chains: dict[str, _Chain] = {}
+        self._free: dict[str, int] = {}  # the first place of each chain without a live version
+        self._asked: set[tuple[str, int]] = set()  # places that hold no live version at this head
+
+    def decide(self, newcomer: Newcomer, batch: Batch) -> Place:
+        """The place of an archive, beside those of its batch that were decided before it."""
+        self._follow()
+        wanted = newcomer.wanted
+        if wanted not in self._chains and len(self._chains) >= _KEPT_CHAINS:
+            self._drop()
+        chain, other = self._chains.setdefault(wanted, _Chain()), batch.chain(wanted)
+        free = self._first_free(wanted, chain, other)
+        place = 0 if newcomer.insisted else self._first_related(newcomer, (chain, other), batch, free)
+        name = _name(wanted, place)
+        for part in (other, chain):
+            same = [version for key in _identities_of(newcomer) if (version := part.same.get((place, key))) is not None]
+            if same:
+                return Place(name, max(same), unchanged=True)
+        return Place(name, max(self._state.next_version(name), batch.newest(name) + 1), unchanged=False)
+
+    def _follow(self) -> None:
+        """Take in what was committed since the last decision."""
+        head = self._state.head()
+        if head == self._head:
+            return
+        self._asked.clear()
+        if self._state.digest(self._head.number) != self._head.digest or self._was_unsettled(self._head.number):
+            self._drop()
+        elif self._chains:
+            for version in self._state.versions("status = 'live' AND v.number > ?", (self._head.number,)):
+                for wanted, place in _chains_of(version.sample):
+                    # A place that was not live is read whole when a decision comes to it.
+                    if wanted in self._chains and place in self._chains[wanted].live:
+                        self._chains[wanted].add(place, version)
+        self._head = head
+
+    def _drop(self) -> None:
+        self._chains.clear()
+        self._free.clear()
+        self._asked.clear()
+
+    def _was_unsettled(self, number: int) -> bool:
+        """Whether an entry behind a number has changed the status of a version."""
+        entries = (logentry.load(data, body, where=keys.log_key(n)) for n, _, data, body in self._state.log(number))
+        return any(entry.forgotten or entry.restored or entry.collected for entry in entries)
+
+    def _first_free(self, wanted: str, chain: _Chain, other: _Chain) -> int:
+        """The first place of a chain without a live version, in the lake or in the batch."""
+        place = self._free.get(wanted, 0)
+        while self._is_live(wanted, chain, place):
+            place += 1
+        self._free[wanted] = place
+        while place in other.live or self._is_live(wanted, chain, place):
+            place += 1
+        return place
+
+    def _is_live(self, wanted: str, chain: _Chain, place: int) -> bool:
+        if place not in chain.live and (wanted, place) not in self._asked:
+            for version in self._state.versions("status = 'live' AND v.sample = ?", (_name(wanted, place),)):
+                chain.add(place, version)
+            self._asked.add((wanted, place))
+        return place in chain.live
+
+    def _first_related(self, newcomer: Newcomer, chains: Iterable[_Chain], batch: Batch, free: int) -> int:
+        """The first place before `free` with a version that the archive continues; `free` where there is none."""
+        keys_of_it = [
+            ("path", newcomer.source.path or "", newcomer.source.host or ""),
+            ("content", newcomer.content_id),
+        ]
+        keys_of_it += [("analysis", analysis) for analysis in newcomer.analyses]
+        if newcomer.source.sha256 is not None:
+            keys_of_it.append(("sha256", newcomer.source.sha256))
+        first = min(free, *(chain.by_key.get(key, free) for chain in chains for key in keys_of_it))
+        if newcomer.shares_array is not None:
+            for place in range(first):
+                name = _name(newcomer.wanted, place)
+                versions = self._state.versions("status = 'live' AND v.sample = ?", (name,))
+                versions += [version for version in batch if version.sample == name]
+                if any(map(newcomer.shares_array, reversed(versions))):
+                    return place
+        return first
 
 
-def _continues(newcomer: Newcomer, version: Version) -> bool:
-    source = version.archive.source
-    if (newcomer.source.path, newcomer.source.host) == (source.get("path"), source.get("host")):
-        return True
-    if newcomer.analyses & set(version.archive.analyses):
-        return True
-    return newcomer.content_id == version.archive.content_id or newcomer.shares_array(version)
+class Batch:
+    """The archives of a batch that have their places already."""
+
+    def __init__(self) -> None:
+        self._chains: dict[str, _Chain] = {}
+        self._newest: dict[str, int] = {}
+        self._versions: list[Version] = []
+
+    def add(self, version: Version) -> None:
+        """An archive that becomes this version."""
+        self._versions.append(version)
+        self._newest[version.sample] = version.version
+        for wanted, place in _chains_of(version.sample):
+            if wanted in self._chains:
+                self._chains[wanted].add(place, version)
+
+    def chain(self, wanted: str) -> _Chain:
+        """The part of a chain that is in this batch."""
+        if wanted not in self._chains:
+            chain = self._chains[wanted] = _Chain()
+            for version in self._versions:
+                if (place := dict(_chains_of(version.sample)).get(wanted)) is not None:
+                    chain.add(place, version)
+        return self._chains[wanted]
+
+    def newest(self, sample: str) -> int:
+        """The newest version of a sample in the batch; 0 where there is none."""
+        return self._newest.get(sample, 0)
+
+    def __iter__(self) -> Iterator[Version]:
+        return iter(self._versions)
+
+
+def _name(wanted: str, place: int) -> str:
+    """0 → `test`, 1 → `test-2`."""
+    return wanted if place == 0 else f"{wanted}-{place + 1}"
+
+
+def _chains_of(name: str) -> Iterator[tuple[str, int]]:
+    """The chains that a name is in, and its place in each: `test-2` → `test-2`, 0 and `test`, 1."""
+    yield name, 0
+    match = _NUMBERED.fullmatch(name)
+    if match is not None and int(match["number"]) > 1:
+        yield match["wanted"], int(match["number"]) - 1
+
+
+def _relations(archive: ArchiveAdded) -> Iterator[Key]:
+    """What another archive must have in common with this one to continue its sample."""
+    source = archive.source
+    yield ("path", source.get("path") or "", source.get("host") or "")
+    yield ("content", archive.content_id)
+    yield from (("analysis", analysis) for analysis in archive.analyses)
+    if (sha256 := source.get("sha256")) is not None:
+        yield ("sha256", sha256)
+
+
+def _identities(archive: ArchiveAdded) -> Iterator[Key]:
+    """What makes another archive this very version."""
+    if (sha256 := archive.source.get("sha256")) is not None:
+        yield ("sha256", sha256)
+    yield ("layout", archive.content_id, archive.layout_id)
+
+
+def _identities_of(newcomer: Newcomer) -> Iterator[Key]:
+    if newcomer.source.sha256 is not None:
+        yield ("sha256", newcomer.source.sha256)
+    yield ("layout", newcomer.content_id, newcomer.layout_id)

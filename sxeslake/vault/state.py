@@ -202,6 +202,11 @@ class State(LocalDatabase):
         ((free,),) = self.select(sql + unused, (sample,))  # somebody took the last number
         return int(free)
 
+    def holds_file_of(self, size: int) -> bool:
+        """Whether a live version came from a file of that many bytes."""
+        sql = "SELECT 1 FROM versions WHERE status = 'live' AND bytes = ? AND sha256 IS NOT NULL LIMIT 1"
+        return bool(self.select(sql, (size,)))
+
     def tag(self, sample: str, tag: str) -> int | None:
         """The version that a tag names."""
         rows = self.select("SELECT version FROM tags WHERE sample = ? AND kind = 'tag' AND tag = ?", (sample, tag))
