@@ -359,6 +359,7 @@ def test_what_a_collector_takes_meanwhile_is_stored_again(lake: Lake, store: Fau
                         number=head.number + 1,
                         previous=head.digest,
                         condemned_packs=old,
+                        forgotten=(("a", 1),),
                         collected=(("a", 1),),
                     )
                 )
