@@ -86,3 +86,10 @@ def test_in_order_stops_its_threads_when_the_consumer_stops() -> None:
     assert [next(results) for _ in range(3)] == [0, 1, 2]
     results.close()
     assert threading.active_count() == before
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 9])
+def test_a_single_job_needs_no_thread(count: int) -> None:
+    threads = list(in_order([threading.get_ident] * count, threads=2))
+    assert len(threads) == count
+    assert (threading.get_ident() in threads) == (count == 1)
