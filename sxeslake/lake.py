@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from sxeslake.assemble.source import VersionSource
     from sxeslake.assemble.wanted import Chosen
     from sxeslake.ingest.audit import AuditRow
+    from sxeslake.ingest.audit_report import ReportRow
     from sxeslake.ingest.exact_later import ExactRow
     from sxeslake.ingest.report import IngestReport
     from sxeslake.upkeep.report import Check, RepairReport, Stats
@@ -209,11 +210,31 @@ class Lake(FileVerbs, PartVerbs, CatalogVerbs, UpkeepVerbs, RetentionVerbs):
         where = None if source is None else Path(source)
         return seek(self._vault, versions, where, any_cost=any_cost, threads=jobs, tool=TOOL, progress=progress)
 
-    def audit(self, paths: PathLike | Iterable[PathLike], *, progress: Progress | None = None) -> list[AuditRow]:
-        """Hold files against the lake: `stored`, `changed` or `absent`. Deletes nothing."""
+    def audit(
+        self,
+        paths: PathLike | Iterable[PathLike],
+        *,
+        check_data: bool = False,
+        tree: bool = False,
+        links: Literal["follow", "keep", "skip"] = "keep",
+        progress: Progress | None = None,
+    ) -> list[AuditRow]:
+        """Tell of each file whether the lake gives it back: `stored`, `same-content`, `changed`, `absent`, …
+
+        Only of `stored` nothing is lost when the file is deleted: a pull gives it back byte for byte. The bucket is
+        asked for the packs that this needs; `check_data` reads and hashes them, too. Deletes nothing.
+        """
         from sxeslake.ingest.audit import audit
 
-        return audit(self._vault, _paths(paths), progress)
+        return audit(self._vault, _paths(paths), progress, check_data=check_data, tree=tree, links=links)
+
+    def verify_audit(
+        self, report: PathLike, *, check_data: bool = False, progress: Progress | None = None
+    ) -> list[ReportRow]:
+        """Hold a report of `sxeslake audit -o` against the lake as it is now: see `holds` of each row."""
+        from sxeslake.ingest.audit_report import verify
+
+        return verify(self._vault, Path(report), check_data=check_data, progress=progress)
 
     # --- what there is -------------------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import threading
+from collections.abc import Iterable
 from io import FileIO
 from pathlib import Path
 
@@ -28,11 +29,21 @@ def open_regular(path: Path) -> FileIO:
         raise
 
 
-def notes_on_stub(size: int) -> tuple[str, ...]:
-    """What to say of an archive that begins with something else."""
-    if not size:
-        return ()
-    return (f"{size:,} bytes in front of the archive (a self-extracting program?) are not among its members",)
+_IN_FRONT = "bytes in front of the archive"
+_BEHIND = "bytes behind the archive"
+
+
+def notes_on_outside(before: int, after: int) -> tuple[str, ...]:
+    """What to say of a file in which an archive begins late, or ends early."""
+    notes = ((before, f"{_IN_FRONT} (a self-extracting program?)"), (after, _BEHIND))
+    return tuple(f"{size:,} {where} are not among its members" for size, where in notes if size)
+
+
+def outside_of(notes: Iterable[str]) -> list[str]:
+    """`leading bytes`, `trailing bytes`: what of a file is outside of its archive, by what its notes say."""
+    kinds = ((_IN_FRONT, "leading bytes"), (_BEHIND, "trailing bytes"))
+    said = list(notes)
+    return [word for text, word in kinds if any(text in note for note in said)]
 
 
 class RangedFile:

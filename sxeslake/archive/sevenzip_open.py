@@ -85,6 +85,12 @@ def open_header(file: RangedFile, limits: Limits) -> tuple[int, Streams, Files]:
     raise DamagedArchiveError("7z headers are packed within one another without end", where=file.path)
 
 
+def end_of(file: RangedFile) -> int:
+    """Where the archive ends: behind its header."""
+    base, start = find_start(file)
+    return base + SIGNATURE_HEADER_BYTES + start.offset + start.size
+
+
 def find_start(file: RangedFile) -> tuple[int, StartHeader]:
     """The archive's first byte, also behind the program of a self-extracting archive."""
     head = file.read(0, SIGNATURE_HEADER_BYTES)

@@ -12,12 +12,12 @@ import numpy as np
 
 from sxeslake.archive.deflate import crc32
 from sxeslake.archive.names import check_batches, check_limits
-from sxeslake.archive.ranged_file import RangedFile, notes_on_stub
+from sxeslake.archive.ranged_file import RangedFile, notes_on_outside
 from sxeslake.archive.sevenzip_chain import check_supported, open_folder
 from sxeslake.archive.sevenzip_format import SIGNATURE_HEADER_BYTES
 from sxeslake.archive.sevenzip_members import SevenZipMembers
 from sxeslake.archive.sevenzip_methods import ByteSource, Stage
-from sxeslake.archive.sevenzip_open import folder_source, open_header, read_exactly
+from sxeslake.archive.sevenzip_open import end_of, folder_source, open_header, read_exactly
 from sxeslake.errors import DamagedArchiveError, InputError, UnsafeNameError
 from sxeslake.model import MIB, ContainerKind, Job, Limits, Piece
 
@@ -72,7 +72,7 @@ class SevenZipReader:
         except BaseException:
             self._file.close()
             raise
-        self.notes = notes_on_stub(self._body - SIGNATURE_HEADER_BYTES)
+        self.notes = notes_on_outside(self._body - SIGNATURE_HEADER_BYTES, self._file.size - end_of(self._file))
         self._lock = threading.Lock()
         self._cached: tuple[int, _Unpacked] | None = None
         self._whole: tuple[int, bytes] | None = None

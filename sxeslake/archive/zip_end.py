@@ -22,6 +22,7 @@ class Place(NamedTuple):
     count_is_16_bit: bool
     shift: int  # bytes prepended that the offsets do not know of
     comment: bytes
+    behind: int  # bytes after the archive's end
 
 
 def locate(file: RangedFile) -> Place:
@@ -36,6 +37,7 @@ def locate(file: RangedFile) -> Place:
             hint="Copy the file again from where it came.",
         )
     _, disk, first_disk, here, count, size, start, comment_size = END.unpack_from(tail, at)
+    behind = len(tail) - (at + END.size + comment_size)
     comment = tail[at + END.size : at + END.size + comment_size]
     end_at = tail_at + at
     wide = _zip64(file, end_at)
@@ -56,7 +58,7 @@ def locate(file: RangedFile) -> Place:
         )
     actual = end_at - size
     shift = _shift(file, start, actual, size)
-    return Place(start + shift, size, count, count_is_16_bit, shift, comment)
+    return Place(start + shift, size, count, count_is_16_bit, shift, comment, behind)
 
 
 def _end_record(tail: bytes) -> int | None:

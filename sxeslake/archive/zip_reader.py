@@ -15,7 +15,7 @@ import numpy.typing as npt
 from sxeslake.archive import zip_format
 from sxeslake.archive.deflate import crc32, inflate
 from sxeslake.archive.parallel import CHUNK_BYTES
-from sxeslake.archive.ranged_file import RangedFile, notes_on_stub
+from sxeslake.archive.ranged_file import RangedFile, notes_on_outside
 from sxeslake.archive.zip_decoders import check_method, open_stream
 from sxeslake.archive.zip_directory import Directory, Row
 from sxeslake.archive.zip_format import DEFLATE, LOCAL, STORE
@@ -56,7 +56,7 @@ class ZipReader:
             self._file.close()
             raise
         self.comment = self._directory.place.comment
-        self.notes = notes_on_stub(self._directory.first_byte)
+        self.notes = notes_on_outside(self._directory.first_byte, self._directory.place.behind)
 
     @property
     def members(self) -> Sequence[Member]:

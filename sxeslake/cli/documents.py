@@ -13,7 +13,11 @@ INGESTED = (
     "exact", "exact_reason",
 )  # fmt: skip
 EXACT = ("sample", "version", "exact", "exact_reason", "encoders", "bytes")
-AUDIT = ("path", "status", "archive", "size", "sha256")
+AUDIT = (
+    "path", "status", "archive", "size", "sha256",
+    "exact", "checked", "differs", "reason", "archive_sha256", "lake", "commit", "commit_blake3",
+)  # fmt: skip
+AUDIT_VERIFIED = ("path", "was", "status", "holds", "archive", "sha256", "checked", "reason")
 LS = (
     "sample", "version", "kind", "name", "members", "bytes_source", "bytes_raw", "ingested_at", "exact", "exact_reason",
 )  # fmt: skip

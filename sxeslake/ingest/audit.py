@@ -1,79 +1,238 @@
-"""Audit: may this original be deleted? Each file held against what the lake has; deletes nothing."""
+"""Audit: may this original be deleted? Each file is compared with what the bucket holds; nothing is deleted."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
 from sxeslake.archive.container import open_container
 from sxeslake.archive.parallel import usable_cpus
-from sxeslake.errors import InputError
+from sxeslake.archive.ranged_file import outside_of
+from sxeslake.errors import DamagedArchiveError, DamagedLakeError, InputError, NotAnArchiveError, ObjectNotFoundError
+from sxeslake.format.layout import columns_of, compare
 from sxeslake.ingest import finding
 from sxeslake.ingest import source as sources
-from sxeslake.ingest.absorb import Absorber
+from sxeslake.ingest.absorb import Absorbed, Absorber
 from sxeslake.ingest.blobtable import BlobTable
-from sxeslake.model import Progress
+from sxeslake.ingest.report import LAKE_ERRORS
+from sxeslake.model import ContainerKind, Progress
+from sxeslake.vault.presence import Presence
+from sxeslake.vault.recipes import is_exact, why_not
 from sxeslake.vault.state import Version
 from sxeslake.vault.vault import Vault
+
+Status = Literal["stored", "same-content", "changed", "damaged", "absent", "unreadable", "skipped", "link"]
+"""stored: a pull gives back this file, byte for byte (a folder: with every name, byte, time and attribute).
+same-content: a pull gives back every name and content, but not what `differs` lists. changed: the lake holds another
+state of the file at this path. damaged: the file, or what the lake has of it, is damaged; `reason` says which.
+absent: the lake holds nothing of it. unreadable, skipped: the file could not be read, or a link was not followed, see
+`finding.PassedOver`; link: a link with which nothing is lost."""
+
+_COMPARED = 8  # versions of the same content: all but one of them are copies
 
 
 @dataclass(frozen=True, slots=True)
 class AuditRow:
-    """One file: `stored` (all of it is in the lake), `changed` (another state of it is) or `absent`."""
+    """One file, and the version that proves what is said of it."""
 
     path: str
-    status: Literal["stored", "changed", "absent"]
-    archive: str | None
-    size: int
-    sha256: str | None
+    status: Status
+    archive: str | None = None
+    size: int = 0
+    sha256: str | None = None
+    exact: bool = False  # whether a pull gives back this very file
+    checked: str | None = None  # what was asked of the bucket: `presence` or `data` of packs and manifest
+    differs: list[str] = field(default_factory=list)  # what a pull does not give back
+    reason: str | None = None
+    archive_sha256: str | None = None  # of the file from which the version came
+    lake: str = ""  # the lake's id
+    commit: int = 0  # the newest when this was found
+    commit_blake3: str | None = None
+
+    @property
+    def is_safe(self) -> bool:
+        """Whether nothing is lost with this file."""
+        return self.status in ("stored", "link")
 
 
-def audit(vault: Vault, paths: Iterable[Path], progress: Progress | None = None) -> list[AuditRow]:
-    """A row for every archive and every other file below `paths`."""
-    found = finding.find(paths)
+def audit(
+    vault: Vault,
+    paths: Iterable[Path],
+    progress: Progress | None = None,
+    *,
+    check_data: bool = False,
+    tree: bool = False,
+    links: finding.Links = "keep",
+) -> list[AuditRow]:
+    """A row for every archive, every other file and everything that cannot be read below `paths`."""
+    found = finding.find(paths, tree=tree, links=links)
     vault.sync()  # who reads "stored" may delete the original: say what is so now
-    rows = [_row(vault, candidate.path, progress) for candidate in found.archives]
-    rows += [_row(vault, path, progress, is_archive=False) for path in found.unrecognised]
-    return sorted(rows, key=lambda row: row.path)
+    judge = _Judge(vault, check_data, progress)
+    rows = [judge.row(candidate.path, is_archive=True) for candidate in found.archives]
+    rows += [judge.row(path, is_archive=False) for path in found.unrecognised]
+    rows += [AuditRow(sources.text_of(it.path), it.status, reason=it.reason) for it in found.passed_over]
+    head = vault.state.head()
+    return [
+        replace(row, lake=vault.file.lake_id, commit=head.number, commit_blake3=head.digest)
+        for row in sorted(rows, key=lambda row: row.path)
+    ]
 
 
-def _row(vault: Vault, path: Path, progress: Progress | None, *, is_archive: bool = True) -> AuditRow:
-    size = sources.stamp(path).size
-    if progress is not None:
-        progress.start(f"audit {path.name}", size)
-    sha256 = None if path.is_dir() else sources.sha256_of(path)
-    status, version = _state_of(vault, path, sha256, is_archive=is_archive)
-    if progress is not None:
-        progress.advance(size)
-        progress.finish()
-    return AuditRow(str(path), status, version.name if version else None, size, sha256)
+class _Judge:
+    """Compares files with the lake, one after the other."""
 
+    def __init__(self, vault: Vault, check_data: bool, progress: Progress | None) -> None:
+        self._vault, self._progress = vault, progress
+        self._presence = Presence(vault, data=check_data)
+        self._host = sources.this_host()
 
-def _state_of(
-    vault: Vault, path: Path, sha256: str | None, *, is_archive: bool
-) -> tuple[Literal["stored", "changed", "absent"], Version | None]:
-    if sha256 is not None:
-        same = vault.state.versions("status = 'live' AND v.sha256 = ?", (sha256,))
+    def row(self, path: Path, *, is_archive: bool) -> AuditRow:
+        """The row of one file or folder; one that cannot be read is no reason to end."""
+        blank = AuditRow(sources.text_of(path), "absent")
+        try:
+            before = sources.stamp(path)
+            blank = replace(blank, size=before.size)
+            if self._progress is not None:
+                self._progress.start(f"audit {path.name}", before.size)
+            found = self._file(path, blank, is_archive=is_archive)
+            if sources.stamp(path) != before:
+                return replace(blank, status="unreadable", reason="it changed while it was read; audit it again")
+            return found
+        except LAKE_ERRORS:
+            raise
+        except OSError as error:
+            return replace(blank, status="unreadable", reason=f"cannot be read: {error.strerror or error}")
+        except InputError as error:  # no regular file any more, or a disk that gives no bytes
+            return replace(blank, status="unreadable", reason=error.what)
+        except Exception as error:  # what nobody foresaw of one file must not hide the others
+            said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+            return replace(blank, status="unreadable", reason=f"cannot be audited because of an error ({said})")
+        finally:
+            if self._progress is not None:
+                self._progress.advance(blank.size)
+                self._progress.finish()
+
+    def _file(self, path: Path, blank: AuditRow, *, is_archive: bool) -> AuditRow:
+        if not path.is_dir():
+            blank = replace(blank, sha256=sources.sha256_of(path))
+            same = self._preferred(path, "v.sha256 = ?", blank.sha256)
+            if same:
+                return self._best([self._of_same_bytes(blank, version) for version in same])
+        return self._content(path, blank) if is_archive else self._other_state(path, blank)
+
+    def _content(self, path: Path, blank: AuditRow) -> AuditRow:
+        """An archive or folder whose bytes are not those of a version's file."""
+        try:
+            kind, absorbed = self._absorbed(path)
+        except InputError as error:
+            return self._unpackable(path, blank, error)
+        if kind == "folder":
+            blank = replace(blank, size=absorbed.raw_bytes)
+        same = self._preferred(path, "v.content_id = ?", absorbed.content_id(absorbed.members.order()))
         if same:
-            return "stored", same[-1]
-    if is_archive:
-        equal = _equal_content(vault, path)
-        if equal:
-            return "stored", equal[-1]
-    origin = (sources.text_of(path.resolve()), sources.this_host())
-    known = vault.state.versions("status = 'live' AND v.path = ? AND v.host = ?", origin)
-    return ("changed", known[-1]) if known else ("absent", None)
+            return self._best([self._of_same_content(blank, kind, absorbed, version) for version in same[:_COMPARED]])
+        return self._other_state(path, blank)
 
+    def _unpackable(self, path: Path, blank: AuditRow, error: InputError) -> AuditRow:
+        """A file that cannot be taken apart: damaged, no archive at all, or whole but of a kind that is not read."""
+        if isinstance(error.__cause__, OSError):
+            raise error
+        known = self._other_state(path, blank)
+        is_archive = not isinstance(error, NotAnArchiveError) or path.suffix.lower() in finding.SUFFIXES
+        if is_archive and isinstance(error, DamagedArchiveError | NotAnArchiveError):
+            return replace(known, status="damaged", reason=f"the file cannot be read: {error.what}")
+        return replace(known, reason=f"its content cannot be compared: {error.what}") if is_archive else known
 
-def _equal_content(vault: Vault, path: Path) -> Sequence[Version]:
-    """Versions that hold all of it, whatever the container: every name and every byte."""
-    absorber = Absorber(BlobTable(), lambda _: {}, None, chunk_bytes=vault.file.chunk_bytes, threads=usable_cpus())
-    try:
+    # --- proofs --------------------------------------------------------------------------------------------------
+
+    def _preferred(self, path: Path, where: str, value: str | None) -> list[Version]:
+        """Live versions that fit, those that came from this path first, then those of its name, the newest first."""
+        whole = path.resolve()
+        place, name = (sources.text_of(whole), self._host), sources.text_of(Path(whole.name))
+
+        def rank(version: Version) -> tuple[bool, bool, int, int]:
+            source = version.archive.source
+            is_here = (source.get("path"), source.get("host")) == place
+            return not is_here, source.get("name") != name, -version.number, -version.version
+
+        return sorted(self._vault.state.versions(f"status = 'live' AND {where}", (value,)), key=rank)
+
+    @staticmethod
+    def _best(rows: Sequence[AuditRow]) -> AuditRow:
+        """The strongest proof: of equal ones the first, which is the nearest."""
+        return min(rows, key=lambda row: (_RANK[row.status], len(row.differs)))
+
+    def _of_same_bytes(self, blank: AuditRow, version: Version) -> AuditRow:
+        row = self._proved(blank, version)
+        if row.status == "damaged":
+            return row
+        if is_exact(version.archive):
+            return replace(row, status="stored", exact=True)
+        reason = (
+            f"{version.name} came from this file, but a pull packs it differently: {why_not(version.archive)}; "
+            f"`sxeslake exact {version.name} --always` changes that"
+        )
+        return replace(row, status="same-content", differs=["container"], reason=reason)
+
+    def _of_same_content(self, blank: AuditRow, kind: ContainerKind, absorbed: Absorbed, version: Version) -> AuditRow:
+        row = self._proved(blank, version)
+        if row.status == "damaged":
+            return row
+        try:
+            differs = self._differs(kind, absorbed, version)
+        except (DamagedLakeError, ObjectNotFoundError) as error:
+            return _damaged(row, error.what.rstrip("."))
+        if not differs:
+            return replace(row, status="stored", exact=True)
+        return replace(row, status="same-content", differs=differs)
+
+    def _proved(self, blank: AuditRow, version: Version) -> AuditRow:
+        """The row with a version as its proof; `damaged` where the bucket lacks what that needs."""
+        row = replace(
+            blank, archive=version.name, archive_sha256=version.archive.source.get("sha256"),
+            checked=self._presence.checked,
+        )  # fmt: skip
+        fault = self._presence.fault(version)
+        return row if fault is None else _damaged(row, fault)
+
+    def _differs(self, kind: ContainerKind, absorbed: Absorbed, version: Version) -> list[str]:
+        """What a pull of a version does not give back of an archive with the same names and contents."""
+        archive = version.archive
+        differs = []
+        if absorbed.layout_id != archive.layout_id:
+            differs += compare(columns_of(absorbed.members), self._vault.manifests.table(version)).words()
+        if absorbed.comment.hex() != archive.comment:
+            differs.append("comment")
+        differs += [word for word in outside_of(absorbed.notes) if word not in outside_of(archive.warnings)]
+        is_packed_otherwise = kind != "folder" and not differs
+        if kind != archive.source.get("container") or is_packed_otherwise:
+            differs.append("container")
+        return differs
+
+    def _absorbed(self, path: Path) -> tuple[ContainerKind, Absorbed]:
+        absorber = Absorber(
+            BlobTable(), lambda _: {}, None, chunk_bytes=self._vault.file.chunk_bytes, threads=usable_cpus()
+        )
         with open_container(path) as container:
-            absorbed = absorber.absorb(container)
-    except InputError:
-        return []
-    wanted = absorbed.content_id(absorbed.members.order())
-    return vault.state.versions("status = 'live' AND v.content_id = ?", (wanted,))
+            return container.kind, absorber.absorb(container)
+
+    def _other_state(self, path: Path, blank: AuditRow) -> AuditRow:
+        """Whether the lake knows another state of the file at this path."""
+        origin = (sources.text_of(path.resolve()), self._host)
+        known = self._vault.state.versions("status = 'live' AND v.path = ? AND v.host = ?", origin)
+        if not known:
+            return blank
+        newest = max(known, key=lambda version: (version.number, version.version))
+        return replace(
+            blank, status="changed", archive=newest.name, archive_sha256=newest.archive.source.get("sha256")
+        )  # fmt: skip
+
+
+def _damaged(row: AuditRow, fault: str) -> AuditRow:
+    reason = f"the lake is damaged: {fault}; keep this file: `sxeslake repair --from FILE` restores what it lacks"
+    return replace(row, status="damaged", reason=reason)
+
+
+_RANK = {"stored": 0, "same-content": 1, "damaged": 2}
