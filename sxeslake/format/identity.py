@@ -32,6 +32,19 @@ def content_id_of(members: Iterable[tuple[str, bool, int, Digest]]) -> str:
     return hasher.hexdigest()
 
 
+def content_ids_by_folders(members: Iterable[tuple[str, bool, int, Digest]]) -> list[str]:
+    """`content_id` of the same files without entries for the folders that they lie in, and with all of those.
+
+    Some programs write such entries and some do not, and a folder on a disk always has them. Members come sorted.
+    """
+    rows = list(members)
+    parents = {path[:at] for path, *_ in rows for at, sign in enumerate(path) if sign == "/"}
+    paths = {path for path, *_ in rows}
+    bare = [row for row in rows if not (row[1] and row[0] in parents)]
+    full = sorted([*rows, *((path, True, 0, bytes(32)) for path in parents - paths)], key=lambda row: row[0])
+    return [content_id_of(bare), content_id_of(full)]
+
+
 def layout_id(members: Iterable[Member]) -> str:
     """Everything else that a pull gives back: order, times, attributes, legacy names; members in archive order."""
     return layout_id_of(

@@ -67,9 +67,9 @@ class Absorbed:
 
     def content_id(self, order: Numbers) -> str:
         """See `format.identity`; `order` is by path."""
-        return identity.content_id_of(self._contents(order))
+        return identity.content_id_of(self.contents(order))
 
-    def _contents(self, order: Numbers) -> Iterator[tuple[str, bool, int, Digest]]:
+    def contents(self, order: Numbers) -> Iterator[tuple[str, bool, int, Digest]]:
         for start in range(0, len(order), BATCH):
             part = order[start : start + BATCH]
             digests = self.digests[part].tobytes()

@@ -11,6 +11,7 @@ from sxeslake.archive.container import open_container
 from sxeslake.archive.parallel import usable_cpus
 from sxeslake.archive.ranged_file import outside_of
 from sxeslake.errors import DamagedArchiveError, DamagedLakeError, InputError, NotAnArchiveError, ObjectNotFoundError
+from sxeslake.format.identity import content_ids_by_folders
 from sxeslake.format.layout import columns_of, compare
 from sxeslake.ingest import finding
 from sxeslake.ingest import source as sources
@@ -44,7 +45,7 @@ class AuditRow:
     sha256: str | None = None
     exact: bool = False  # whether a pull gives back this very file
     checked: str | None = None  # what was asked of the bucket: `presence` or `data` of packs and manifest
-    differs: list[str] = field(default_factory=list)  # what a pull does not give back
+    differs: list[str] = field(default_factory=list)  # what a pull does not give back: see `_Judge._differs`
     reason: str | None = None
     archive_sha256: str | None = None  # of the file from which the version came
     lake: str = ""  # the lake's id
@@ -87,6 +88,7 @@ class _Judge:
         self._vault, self._progress = vault, progress
         self._presence = Presence(vault, data=check_data)
         self._host = sources.this_host()
+        self._origins: dict[str, tuple[str, str | None]] | None = None  # path on this host → its newest version
 
     def row(self, path: Path, *, is_archive: bool) -> AuditRow:
         """The row of one file or folder; one that cannot be read is no reason to end."""
@@ -117,7 +119,7 @@ class _Judge:
     def _file(self, path: Path, blank: AuditRow, *, is_archive: bool) -> AuditRow:
         if not path.is_dir():
             blank = replace(blank, sha256=sources.sha256_of(path))
-            same = self._preferred(path, "v.sha256 = ?", blank.sha256)
+            same = self._preferred(path, "v.bytes = ? AND v.sha256 = ?", blank.size, blank.sha256)
             if same:
                 return self._best([self._of_same_bytes(blank, version) for version in same])
         return self._content(path, blank) if is_archive else self._other_state(path, blank)
@@ -130,10 +132,17 @@ class _Judge:
             return self._unpackable(path, blank, error)
         if kind == "folder":
             blank = replace(blank, size=absorbed.raw_bytes)
-        same = self._preferred(path, "v.content_id = ?", absorbed.content_id(absorbed.members.order()))
-        if same:
-            return self._best([self._of_same_content(blank, kind, absorbed, version) for version in same[:_COMPARED]])
-        return self._other_state(path, blank)
+        order = absorbed.members.order()
+        content_id = absorbed.content_id(order)
+        same = self._preferred(path, "v.content_id = ?", content_id)
+        if not same:
+            ids = content_ids_by_folders(absorbed.contents(order))
+            same = [version for each in ids for version in self._preferred(path, "v.content_id = ?", each)]
+        if not same:
+            return self._other_state(path, blank)
+        return self._best(
+            [self._of_same_content(blank, kind, absorbed, content_id, version) for version in same[:_COMPARED]]
+        )
 
     def _unpackable(self, path: Path, blank: AuditRow, error: InputError) -> AuditRow:
         """A file that cannot be taken apart: damaged, no archive at all, or whole but of a kind that is not read."""
@@ -142,12 +151,14 @@ class _Judge:
         known = self._other_state(path, blank)
         is_archive = not isinstance(error, NotAnArchiveError) or path.suffix.lower() in finding.SUFFIXES
         if is_archive and isinstance(error, DamagedArchiveError | NotAnArchiveError):
-            return replace(known, status="damaged", reason=f"the file cannot be read: {error.what}")
+            alike = self._preferred(path, "v.bytes = ?", blank.size) if known.archive is None else []
+            of = f"; perhaps a damaged copy of {alike[0].name}, which has the same size" if alike else ""
+            return replace(known, status="damaged", reason=f"the file cannot be read: {error.what}{of}")
         return replace(known, reason=f"its content cannot be compared: {error.what}") if is_archive else known
 
     # --- proofs --------------------------------------------------------------------------------------------------
 
-    def _preferred(self, path: Path, where: str, value: str | None) -> list[Version]:
+    def _preferred(self, path: Path, where: str, *values: str | int | None) -> list[Version]:
         """Live versions that fit, those that came from this path first, then those of its name, the newest first."""
         whole = path.resolve()
         place, name = (sources.text_of(whole), self._host), sources.text_of(Path(whole.name))
@@ -157,7 +168,7 @@ class _Judge:
             is_here = (source.get("path"), source.get("host")) == place
             return not is_here, source.get("name") != name, -version.number, -version.version
 
-        return sorted(self._vault.state.versions(f"status = 'live' AND {where}", (value,)), key=rank)
+        return sorted(self._vault.state.versions(f"status = 'live' AND {where}", values), key=rank)
 
     @staticmethod
     def _best(rows: Sequence[AuditRow]) -> AuditRow:
@@ -176,12 +187,14 @@ class _Judge:
         )
         return replace(row, status="same-content", differs=["container"], reason=reason)
 
-    def _of_same_content(self, blank: AuditRow, kind: ContainerKind, absorbed: Absorbed, version: Version) -> AuditRow:
+    def _of_same_content(
+        self, blank: AuditRow, kind: ContainerKind, absorbed: Absorbed, content_id: str, version: Version
+    ) -> AuditRow:
         row = self._proved(blank, version)
         if row.status == "damaged":
             return row
         try:
-            differs = self._differs(kind, absorbed, version)
+            differs = self._differs(kind, absorbed, content_id, version)
         except (DamagedLakeError, ObjectNotFoundError) as error:
             return _damaged(row, error.what.rstrip("."))
         if not differs:
@@ -197,10 +210,14 @@ class _Judge:
         fault = self._presence.fault(version)
         return row if fault is None else _damaged(row, fault)
 
-    def _differs(self, kind: ContainerKind, absorbed: Absorbed, version: Version) -> list[str]:
-        """What a pull of a version does not give back of an archive with the same names and contents."""
+    def _differs(self, kind: ContainerKind, absorbed: Absorbed, content_id: str, version: Version) -> list[str]:
+        """What a pull of a version does not give back of an archive with the same names and contents.
+
+        folders (entries for them), times, attributes, names (as they were written), order, comment, leading bytes,
+        trailing bytes, container (another one, or the same packed differently).
+        """
         archive = version.archive
-        differs = []
+        differs = [] if content_id == archive.content_id else ["folders"]  # which of them have entries of their own
         if absorbed.layout_id != archive.layout_id:
             differs += compare(columns_of(absorbed.members), self._vault.manifests.table(version)).words()
         if absorbed.comment.hex() != archive.comment:
@@ -220,14 +237,15 @@ class _Judge:
 
     def _other_state(self, path: Path, blank: AuditRow) -> AuditRow:
         """Whether the lake knows another state of the file at this path."""
-        origin = (sources.text_of(path.resolve()), self._host)
-        known = self._vault.state.versions("status = 'live' AND v.path = ? AND v.host = ?", origin)
-        if not known:
-            return blank
-        newest = max(known, key=lambda version: (version.number, version.version))
-        return replace(
-            blank, status="changed", archive=newest.name, archive_sha256=newest.archive.source.get("sha256")
-        )  # fmt: skip
+        if self._origins is None:  # once a run: a share may hold a hundred thousand files that the lake has not
+            rows = self._vault.state.select(
+                "SELECT path, sample, version, sha256 FROM versions WHERE status = 'live' AND host = ? "
+                "ORDER BY number, version",
+                (self._host,),
+            )
+            self._origins = {path: (f"{sample}@{version}", sha256) for path, sample, version, sha256 in rows}
+        known = self._origins.get(sources.text_of(path.resolve()))
+        return blank if known is None else replace(blank, status="changed", archive=known[0], archive_sha256=known[1])
 
 
 def _damaged(row: AuditRow, fault: str) -> AuditRow:

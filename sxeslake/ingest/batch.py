@@ -37,6 +37,7 @@ from sxeslake.vault.vault import Vault
 
 _BATCH_ARCHIVES = 256  # an entry stays well below its limit of 1 MiB
 _BATCH_MEMBERS = 1_000_000  # bounds the memory of member tables
+_RECIPE_SECONDS = 30.0  # a batch: only an archive that comes back exactly may be deleted where it came from
 _BATCH_BYTES = 8 * GIB  # raw and new: what an interruption can cost
 
 
@@ -78,7 +79,7 @@ class Batch:
         )  # fmt: skip
         self._recipes = RecipeSeeker(
             self._blobs, uploads.find, self._frames,
-            mode=options.exact, chunk_bytes=vault.file.chunk_bytes, threads=threads,
+            mode=options.exact, chunk_bytes=vault.file.chunk_bytes, threads=threads, grace_seconds=_RECIPE_SECONDS,
         )  # fmt: skip
         self._entry = blank_entry(tool, options.message)
         self._taken: list[_Taken] = []

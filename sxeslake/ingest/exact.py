@@ -73,10 +73,12 @@ class RecipeSeeker:
         mode: Mode,
         chunk_bytes: int,
         threads: int,
+        grace_seconds: float = _GRACE_SECONDS,
     ) -> None:
+        """`grace_seconds`: what `auto` may spend beside its share of the time that the archives themselves took."""
         self._table, self._find, self._frames = table, find, frames
         self._mode, self._chunk_bytes, self._threads = mode, chunk_bytes, threads
-        self._left_seconds = _GRACE_SECONDS
+        self._left_seconds = grace_seconds
         self._likely: tuple[Spec, ...] = ()  # one program wrote most archives of a folder
         self._seconds_per_byte = 0.0  # of the last archive whose recipe was found
 

@@ -248,10 +248,23 @@ def test_audit_is_csv(filled: Call, map_archive: Path) -> None:
     shutil.copy(map_archive, copied)
     answer = filled("audit", ".")
     rows = {row["path"]: row for row in csv.DictReader(io.StringIO(answer.out))}
-    assert list(rows["absent.txt"]) == ["path", "status", "archive", "size", "sha256"]
+    assert list(rows["absent.txt"])[:7] == ["path", "status", "archive", "size", "sha256", "exact", "checked"]
     assert rows["absent.txt"]["status"] == "absent"
     assert (rows["copy.plzip"]["status"], rows["copy.plzip"]["archive"]) == ("stored", "map@1")
-    assert [row["status"] for row in filled("audit", ".", "--json").document] == ["absent", "stored"]
+    assert "2 files: 1 absent, 1 stored" in answer.err
+    document = filled("audit", ".", "--json")
+    assert ([row["status"] for row in document.document], document.code) == (["absent", "stored"], 4)
+    assert (answer.code, filled("audit", "copy.plzip").code) == (4, 0)
+    report = Path("out", "audit.csv")
+    report.parent.mkdir()
+    assert filled("audit", ".", "-o", str(report)).code == 4
+    assert filled("audit", ".", "-o", str(report)).code == 7, "a report is not written over"
+    assert filled("audit", "copy.plzip", "-o", str(report), "--force").code == 0
+    verified = filled("audit", "--verify", str(report), "--json")
+    assert ([(row["was"], row["holds"]) for row in verified.document], verified.code) == ([("stored", True)], 0)
+    assert filled("forget", "map@1").code == 0
+    assert filled("audit", "--verify", str(report)).code == 4
+    assert filled("audit").code == filled("audit", ".", "--verify", str(report)).code == 2
     assert copied.exists()
 
 
