@@ -25,7 +25,7 @@ NOT_ALL = 4
 @click.command(
     "audit",
     cls=LakeCommand,
-    example="sxeslake audit 2018/ && rm -r 2018/\n"
+    example="sxeslake audit 2018/ map.plzip\n"
     "sxeslake audit 2018/ --check-data -o audit.csv\n"
     "sxeslake audit --verify audit.csv",
 )

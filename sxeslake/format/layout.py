@@ -83,7 +83,7 @@ def compare(a: pa.Table, b: pa.Table) -> LayoutDifference:
         found.changes += [
             LayoutChange(path, "name", _escaped(one), _escaped(other))
             for path, one, other in zip(paths, *names, strict=True)
-            if one != other
+            if (one or b"") != (other or b"")  # as in `identity.layout_id`
         ]
     return found
 
