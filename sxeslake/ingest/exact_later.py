@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from sxeslake.format.logentry import Entry, Moved
 from sxeslake.ingest import source as sources
 from sxeslake.ingest.blobtable import BlobTable
 from sxeslake.ingest.exact import Kept, RecipeSeeker, no_recipe
+from sxeslake.ingest.report import LAKE_ERRORS
 from sxeslake.model import Progress
 from sxeslake.vault.commit import blank_entry
 from sxeslake.vault.frames import FrameMaker
@@ -104,8 +106,13 @@ class _Later:
         try:
             with open_container(path) as container:
                 return self._seeker.seek(container, path, str(self._version.archive.source.get("sha256")), 0.0)
+        except LAKE_ERRORS:
+            raise
         except InputError as error:
             return no_recipe(error.what)
+        except Exception as error:  # one file's trouble, whatever it is, is not that of the others
+            logging.getLogger(__name__).debug("no recipe of %s", path, exc_info=error)
+            return no_recipe(f"the search ended in an error ({type(error).__name__})")
 
     def _commit(self, kept: Kept, written: Sequence[Written]) -> None:
         numbers = np.array(kept.numbers, np.int64)

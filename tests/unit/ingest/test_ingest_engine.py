@@ -9,16 +9,18 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from faults import FaultyStore
 from small_lakes import group, new_lake, objects, own_store, zip_of
 
 from sxeslake.archive import container as containers
-from sxeslake.archive.container import create_writer
+from sxeslake.archive.container import Container, create_writer
+from sxeslake.archive.exact.proving import Proved
 from sxeslake.errors import AccessDeniedError, DamagedLakeError, DeadObjectsError, NotFoundError, UnreachableError
 from sxeslake.format import keys
-from sxeslake.ingest import batch
+from sxeslake.ingest import batch, exact
 from sxeslake.ingest.absorb import Absorber
 from sxeslake.ingest.report import IngestReport
 from sxeslake.lake import Lake
@@ -208,6 +210,21 @@ def test_an_error_that_nobody_foresaw_fails_one_archive(
     assert "Traceback" in caplog.text
     assert [row.sample for row in lake.ls()] == [name for name in names if name != "odd"]
     assert lake.verify(data=True).ok
+
+
+def test_an_error_that_nobody_foresaw_costs_one_recipe(
+    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake.ingest([zip_of(tmp_path / f"{name}.zip", {name: b"x" * 2000}) for name in "ab"], exact="never")
+    whole = exact.prove
+
+    def broken(container: Container, path: Path, *rest: Any) -> Proved:
+        if path.stem == "a":
+            raise ZeroDivisionError
+        return whole(container, path, *rest)
+
+    monkeypatch.setattr(exact, "prove", broken)
+    assert [row.exact for row in lake.exact(everything=True)] == [False, True]
 
 
 @pytest.mark.parametrize("error", [UnreachableError("away"), DamagedLakeError("rotten"), AccessDeniedError("no")])
