@@ -17,7 +17,7 @@ from small_lakes import group, new_lake, objects, own_store, zip_of
 
 from sxeslake.archive import container as containers
 from sxeslake.archive.container import Container, create_writer
-from sxeslake.archive.exact.proving import Proved
+from sxeslake.archive.exact.proving import Proved, prove
 from sxeslake.errors import AccessDeniedError, DamagedLakeError, DeadObjectsError, NotFoundError, UnreachableError
 from sxeslake.format import keys
 from sxeslake.ingest import batch, exact
@@ -216,7 +216,7 @@ def test_an_error_that_nobody_foresaw_costs_one_recipe(
     lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lake.ingest([zip_of(tmp_path / f"{name}.zip", {name: b"x" * 2000}) for name in "ab"], exact="never")
-    whole = exact.prove
+    whole = prove
 
     def broken(container: Container, path: Path, *rest: Any) -> Proved:
         if path.stem == "a":
