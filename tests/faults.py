@@ -93,9 +93,9 @@ class FaultyStore:
         """The size."""
         return self._call("size", key, lambda: self.store.size(key))
 
-    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+    def list(self, prefix: str, *, after: str = "") -> Iterator[ObjectInfo]:
         """The listing; a fault comes at its start."""
-        return self._call("list", prefix, lambda: self.store.list(prefix))
+        return self._call("list", prefix, lambda: self.store.list(prefix, after=after))
 
     def delete(self, keys: Sequence[str]) -> None:
         """Delete one by one, each with its own faults."""

@@ -71,7 +71,7 @@ class Catalog:
         self._vault, self._progress = vault, progress
         self._source = VaultSource(vault)
         self._time_zones = dict(time_zones or {})
-        self._folder = vault.folder / _FOLDER
+        self._folder = vault.derived_folder / _FOLDER
         self._cache = Cache.at(self._folder)
         self._lock = threading.RLock()
         self._database: Database | None = None
@@ -132,8 +132,8 @@ class Catalog:
 
     def _follow(self) -> None:
         """Go where the vault's folder is now: a repair opens it anew, perhaps elsewhere."""
-        if self._folder != self._vault.folder / _FOLDER:
-            self._folder = self._vault.folder / _FOLDER
+        if self._folder != self._vault.derived_folder / _FOLDER:
+            self._folder = self._vault.derived_folder / _FOLDER
             self._cache, self._database = Cache.at(self._folder), None
 
     def _use(self, snapshot: Snapshot) -> None:

@@ -27,7 +27,7 @@ class Ingest:
     """One run over some archives."""
 
     def __init__(self, vault: Vault, options: Options, tool: str, progress: Progress | None = None) -> None:
-        vault.file.check_writable(vault.store.url)
+        vault.check_writable()
         if options.sample is not None:
             finding.check_name(options.sample)
         self._vault, self._options, self._tool, self._progress = vault, options, tool, progress

@@ -49,7 +49,7 @@ def seek(
     progress: Progress | None = None,
 ) -> list[ExactRow]:
     """Find the recipes of versions that have none, each from the file that it came from, or from `source`."""
-    vault.file.check_writable(vault.store.url)
+    vault.check_writable()
     vault.sync_index()
     return [
         _Later(vault, version, any_cost, threads or usable_cpus(), tool).run(source, progress) for version in versions

@@ -133,8 +133,8 @@ class GenericStore:
             return None
         return None if info.get("type") == "directory" else int(info["size"])
 
-    def list(self, prefix: str) -> Iterator[ObjectInfo]:
-        """Objects whose key starts with `prefix`."""
+    def list(self, prefix: str, *, after: str = "") -> Iterator[ObjectInfo]:
+        """Objects whose key starts with `prefix` and sorts behind `after`."""
         check_prefix(prefix)
         folder = prefix.rpartition("/")[0]
         self.counters.add("LIST")
@@ -148,7 +148,7 @@ class GenericStore:
         base = split_protocol(self._root)[1].strip("/")
         for name, info in found.items():
             key = split_protocol(name)[1].strip("/").removeprefix(base).lstrip("/")
-            if key.startswith(prefix):
+            if key.startswith(prefix) and key > after:
                 yield ObjectInfo(key, int(info.get("size") or 0), _modified(info))
 
     def delete(self, keys: Sequence[str]) -> None:

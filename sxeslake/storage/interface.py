@@ -94,8 +94,10 @@ class Store(Protocol):
     def size(self, key: str) -> int | None:
         """The object's size, None where there is no such object; never None for want of a permission."""
 
-    def list(self, prefix: str) -> Iterator[ObjectInfo]:
-        """Objects whose key starts with `prefix`, in any order, page by page as they are taken."""
+    def list(self, prefix: str, *, after: str = "") -> Iterator[ObjectInfo]:
+        """Objects whose key starts with `prefix`, in any order, page by page as they are taken; only keys that sort
+        behind `after`.
+        """
 
     def delete(self, keys: Sequence[str]) -> None:
         """Delete objects; absent keys are fine."""

@@ -114,8 +114,8 @@ class LocalStore:
             return None
         return None if stat.S_ISDIR(status.st_mode) else status.st_size
 
-    def list(self, prefix: str) -> Iterator[ObjectInfo]:
-        """Objects whose key starts with `prefix`, folder by folder."""
+    def list(self, prefix: str, *, after: str = "") -> Iterator[ObjectInfo]:
+        """Objects whose key starts with `prefix` and sorts behind `after`, folder by folder."""
         check_prefix(prefix)
         folder, _, _ = prefix.rpartition("/")
         waiting = [folder]
@@ -125,7 +125,7 @@ class LocalStore:
                 if is_folder:
                     if info.key.startswith(prefix) or prefix.startswith(info.key + "/"):
                         waiting.append(info.key)
-                elif info.key.startswith(prefix):
+                elif info.key.startswith(prefix) and info.key > after:
                     yield info
 
     def delete(self, keys: Sequence[str]) -> None:

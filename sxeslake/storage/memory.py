@@ -87,15 +87,15 @@ class MemoryStore:
             found = self._space.objects.get(check_key(key))
         return None if found is None else len(found[0])
 
-    def list(self, prefix: str) -> Iterator[ObjectInfo]:
-        """Objects whose key starts with `prefix`."""
+    def list(self, prefix: str, *, after: str = "") -> Iterator[ObjectInfo]:
+        """Objects whose key starts with `prefix` and sorts behind `after`."""
         check_prefix(prefix)
         self.counters.add("LIST")
         with self._space.lock:
             found = [
                 ObjectInfo(key, len(data), modified)
                 for key, (data, modified) in self._space.objects.items()
-                if key.startswith(prefix)
+                if key.startswith(prefix) and key > after
             ]
         yield from found
 

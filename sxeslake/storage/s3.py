@@ -139,13 +139,13 @@ class S3Store:
 
         return self._request(key, READ, operation)
 
-    def list(self, prefix: str) -> Iterator[ObjectInfo]:
-        """Objects whose key starts with `prefix`, a page of 1,000 at a time."""
+    def list(self, prefix: str, *, after: str = "") -> Iterator[ObjectInfo]:
+        """Objects whose key starts with `prefix` and sorts behind `after`, a page of 1,000 at a time."""
         check_prefix(prefix)
         token = ""
         while True:
-            page, token = self._list_page(prefix, token)
-            yield from page
+            page, token = self._list_page(prefix, token, after)
+            yield from (info for info in page if info.key > after)  # some servers pass over `start-after`
             if not token:
                 return
 
@@ -270,12 +270,14 @@ class S3Store:
         except (ObjectNotFoundError, AccessDeniedError):
             return False
 
-    def _list_page(self, prefix: str, token: str) -> _Page:
+    def _list_page(self, prefix: str, token: str, after: str) -> _Page:
         """A page, and the token of the next one, empty after the last."""
         folder = join(self._root, "x")[:-1]
         query = [("list-type", "2"), ("prefix", folder + prefix), ("encoding-type", "url")]
         if token:
             query.append(("continuation-token", token))
+        elif after:
+            query.append(("start-after", folder + after))
 
         def operation() -> _Page:
             self.counters.add("LIST")

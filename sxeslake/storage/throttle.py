@@ -95,9 +95,9 @@ class ThrottledStore:
         """The object's size, None where there is none."""
         return self._store.size(key)
 
-    def list(self, prefix: str) -> Iterator[ObjectInfo]:
-        """Objects whose key starts with `prefix`."""
-        return self._store.list(prefix)
+    def list(self, prefix: str, *, after: str = "") -> Iterator[ObjectInfo]:
+        """Objects whose key starts with `prefix` and sorts behind `after`."""
+        return self._store.list(prefix, after=after)
 
     def delete(self, keys: Sequence[str]) -> None:
         """Delete objects."""

@@ -46,7 +46,7 @@ class Copy:
     """One run from one lake into another."""
 
     def __init__(self, source: Vault, target: Vault, tool: str, progress: Progress | None = None) -> None:
-        target.file.check_writable(target.store.url)
+        target.check_writable()
         self._source, self._target, self._tool, self._progress = source, target, tool, progress
         self.report = CopyReport(source.store.url, target.store.url)
 

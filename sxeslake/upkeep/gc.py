@@ -98,7 +98,7 @@ class Collector:
         message: str | None = None,
         progress: Progress | None = None,
     ) -> None:
-        vault.file.check_writable(vault.store.url)
+        vault.check_writable()
         if vault.damage:
             raise DamagedLakeError(
                 "nothing is collected from a lake whose log is damaged.", hint="Run `sxeslake repair`."

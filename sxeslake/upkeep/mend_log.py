@@ -7,10 +7,12 @@ entry is written that stands for the lost one, so that the rest can be read.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
-from sxeslake.errors import DamagedLakeError, ObjectNotFoundError
+from sxeslake.errors import DamagedLakeError, ObjectExistsError, ObjectNotFoundError, ReadOnlyError
 from sxeslake.format import checkpoint, correction, keys, logentry
 from sxeslake.format.checkpoint import Stored
+from sxeslake.format.logentry import Entry
 from sxeslake.storage import Store
 from sxeslake.upkeep import stand_in
 from sxeslake.upkeep.report import Lost, Mended
@@ -27,19 +29,20 @@ class LogMender:
         self._vault, self._store, self._others, self._dry_run = vault, vault.store, others, dry_run
         self.mended: list[Mended] = []
         self.lost: list[Lost] = []
+        self.displaced: list[LogRecord] = []  # whole entries that another one had to take the place of
+        self._named: set[str] = set()  # ids in entries that were made here
 
     def lake_file(self) -> None:
-        """Put `lake.json` back."""
+        """Put `lake.json` back; where its bytes are lost, write one with what can still be made out."""
         try:
             data = self._store.get(keys.LAKE)
         except ObjectNotFoundError:
             data = b""
-        found = lakedoc.restored(self._store, data) or self._from_others(keys.LAKE)
+        found, what = lakedoc.restored(self._store, data) or self._from_others(keys.LAKE), "put back"
         if found is None:
-            self.lost.append(Lost(keys.LAKE, None, "nobody has its bytes; write it again from a backup"))
-            return
-        self._replace(keys.LAKE, found)
-        self.mended.append(Mended("lake", keys.LAKE, "put back"))
+            found, what = lakedoc.remade(data), "its own bytes are lost; written again"
+        self._write(keys.LAKE, found)
+        self.mended.append(Mended("lake", keys.LAKE, what))
 
     def _from_others(self, key: str) -> bytes | None:
         for store in self._others:
@@ -51,24 +54,64 @@ class LogMender:
 
     def entries(self, numbers: Sequence[int]) -> None:
         """Put entries back, the oldest first."""
+        later = {damage.number: damage for damage in self._vault.damage if damage.later is not None}
+        wanted = self._wanted(numbers)
         for number in sorted(numbers):
-            found = next((record for record in self._candidates(number) if self._fits(record)), None)
-            if found is None:
-                self._stand_in(number)
+            if number in later:
+                what = f"{later[number].detail} A newer sxeslake wrote it: install that, and repair with it"
+                self.lost.append(Lost(keys.log_key(number), None, what))
                 continue
-            if found.body is not None:
-                needed = logentry.body_of(found.data, where=keys.log_key(number))
-                if needed is not None:
-                    self._replace(keys.body_key(needed[0]), found.body)
-            self._replace(keys.log_key(number), found.data)
-            self.mended.append(Mended("log", keys.log_key(number), "its own bytes put back"))
+            known = list(self._candidates(number))
+            found = next((record for record in known if self._fits(record)), None)
+            if found is not None:
+                self._put(found.entry, found.data, found.body)
+                self.mended.append(Mended("log", keys.log_key(number), "its own bytes put back"))
+                continue
+            same = next((record for record in known if record.digest == wanted[number]), None)
+            if same is None or not self._in_place_of(same):
+                self._stand_in(number)
+
+    def _wanted(self, numbers: Sequence[int]) -> dict[int, str | None]:
+        """The hash that each entry must have, as the one behind it says; that one may be known here only."""
+        found: dict[int, str | None] = {}
+        before: dict[int, str | None] = {}
+        for number in sorted(numbers, reverse=True):
+            found[number] = log.expected(self._store, number) or before.get(number)
+            same = (record for record in self._candidates(number) if record.digest == found[number])
+            before[number - 1] = next((record.entry.previous for record in same), None)
+        return found
+
+    def strays(self, numbers: Sequence[int]) -> None:
+        """Remove objects far behind the end of the log, unless one is an entry: that is left, and listed."""
+        for number in numbers:
+            key = keys.log_key(number)
+            try:
+                log.read_entry(self._store, number)
+            except (DamagedLakeError, ObjectNotFoundError):
+                if not self._dry_run:
+                    self._store.delete([key])
+                self.mended.append(Mended("log", key, "no entry, and far behind the end of the log: removed"))
+            except ReadOnlyError as error:
+                self.lost.append(Lost(key, None, error.what))
+            else:
+                self.lost.append(Lost(key, None, "an entry far behind the end of the log; all before it are lost"))
+
+    def _in_place_of(self, known: LogRecord) -> bool:
+        """What it says is known, but another entry stands before it now: the same behind that one."""
+        try:
+            entry = stand_in.in_place_of(self._vault, known, self._tool)
+        except (DamagedLakeError, ObjectNotFoundError, ReadOnlyError):  # the one before was not put back
+            return False
+        self._put(entry, *_dumped(entry))
+        self.mended.append(Mended("log", keys.log_key(entry.number), "an entry that says the same stands for it"))
+        return True
 
     def _stand_in(self, number: int) -> None:
         """Nobody has the entry: another takes its place, so that those behind it can be read."""
         key = keys.log_key(number)
         try:
-            entry = stand_in.stand_in(self._vault, number, self._tool)
-        except (DamagedLakeError, ObjectNotFoundError):  # the one before is lost, too, and was not put back
+            entry = stand_in.stand_in(self._vault, number, self._tool, self._named)
+        except (DamagedLakeError, ObjectNotFoundError, ReadOnlyError):  # the one before was not put back
             entry = None
         named = next((damage.names for damage in self._vault.damage if damage.number == number), [])
         again = [] if entry is None else log.named_by(entry)
@@ -80,30 +123,57 @@ class LogMender:
         ]
         if entry is None or self._dry_run:
             return
-        data, body = logentry.dump(entry)
-        if body is not None:
-            self._replace(keys.body_key(body[0]), body[1])
-        self._replace(key, data)
+        self._put(entry, *_dumped(entry))
+        self._named |= {pack.id for pack in entry.packs} | {manifest.id for manifest in entry.manifests}
         found = f"{len(entry.packs)} packs, {len(again)} archives found again"
         self.mended.append(Mended("log", key, f"an entry stands for it: {found}"))
 
-    def _replace(self, key: str, data: bytes) -> None:
+    def _put(self, entry: Entry, data: bytes, body: bytes | None) -> None:
+        """Create an entry that is missing; write over one that is there only if it cannot be folded where it stands."""
+        if self._dry_run:
+            return
+        key = keys.log_key(entry.number)
+        if body is not None:
+            needed = logentry.body_of(data, where=key)
+            if needed is not None:
+                self._store.replace(keys.body_key(needed[0]), body)
+        try:
+            self._store.create(key, data)
+        except ObjectExistsError:
+            there = self._there(entry.number)
+            if there is not None and there.digest != entry.stands_for:
+                self.displaced.append(there)
+            if there is None or there.entry.previous != entry.previous:
+                self._store.replace(key, data)
+
+    def _there(self, number: int) -> LogRecord | None:
+        """The bucket's own entry, if its hash proves it."""
+        try:
+            return log.read_entry(self._store, number)
+        except (DamagedLakeError, ObjectNotFoundError):
+            return None
+
+    def _write(self, key: str, data: bytes) -> None:
         if not self._dry_run:
             self._store.replace(key, data)
 
     def _candidates(self, number: int) -> Iterator[LogRecord]:
         """The entry from wherever it may be, each proved by its own hash."""
-        for data, body in self._vault.state.select("SELECT data, body FROM entries WHERE number = ?", (number,)):
-            if data:
-                yield segments.record_of(number, Stored(data, body), keys.log_key(number))
+        there = self._there(number)  # whole, perhaps, and behind another one than it says
+        if there is not None:
+            yield there
+        for state in (self._vault.state, self._vault.memory):
+            if state is None:
+                continue
+            for data, body in state.select("SELECT data, body FROM entries WHERE number = ?", (number,)):
+                with suppress(DamagedLakeError):
+                    yield segments.record_of(number, Stored(data, body), keys.log_key(number))
         kept = segments.find(self._store, number)
         if kept is not None:
             yield kept
         for store in self._others:
-            try:
+            with suppress(DamagedLakeError, ObjectNotFoundError, ReadOnlyError):
                 yield log.read_entry(store, number)
-            except (DamagedLakeError, ObjectNotFoundError):
-                continue
         corrected = log.corrected(self._store, number, correction.MAX_BIT_BYTES, any_byte=True)
         if corrected is not None:
             yield corrected
@@ -116,9 +186,14 @@ class LogMender:
             return False
         try:
             before = None if number == 1 else log.read_entry(self._store, number - 1).digest
-        except (DamagedLakeError, ObjectNotFoundError):
+        except (DamagedLakeError, ObjectNotFoundError, ReadOnlyError):
             return after is not None or self._dry_run
         return before == record.entry.previous
+
+
+def _dumped(entry: Entry) -> tuple[bytes, bytes | None]:
+    data, body = logentry.dump(entry)
+    return data, None if body is None else body[1]
 
 
 def checkpoints(vault: Vault, *, dry_run: bool) -> list[Mended]:

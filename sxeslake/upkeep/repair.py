@@ -7,6 +7,7 @@ and new ones take their place. What cannot be mended is listed, and the rest sta
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -14,12 +15,14 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from sxeslake.errors import InputError
-from sxeslake.format import keys
+from sxeslake.errors import DamagedLakeError, InputError, ReadOnlyError
+from sxeslake.format import keys, logentry
+from sxeslake.format.checkpoint import Stored
 from sxeslake.format.logentry import Entry, ManifestAdded, Moved
 from sxeslake.format.manifest import Row
 from sxeslake.model import Digest, Progress
 from sxeslake.upkeep import mend_log
+from sxeslake.upkeep.again import CommitAgain
 from sxeslake.upkeep.digests import among, blobs_of, keys_of
 from sxeslake.upkeep.findings import Findings
 from sxeslake.upkeep.mend_log import LogMender
@@ -30,10 +33,11 @@ from sxeslake.upkeep.report import Lost, Mended, RepairReport, VerifyReport
 from sxeslake.upkeep.verify import Verifier
 from sxeslake.upkeep.verify_log import LogCheck
 from sxeslake.upkeep.verify_packs import Extent
+from sxeslake.vault import segments
 from sxeslake.vault.commit import blank_entry
 from sxeslake.vault.packing import Written
 from sxeslake.vault.recipes import recipe_digests
-from sxeslake.vault.state import Head, Version
+from sxeslake.vault.state import Head, LogRecord, Version
 from sxeslake.vault.vault import Vault
 
 U8 = npt.NDArray[np.uint8]
@@ -65,11 +69,15 @@ class Repair:
             vault.file.check_writable(vault.store.url)
         self._vault, self._offers, self._tool, self._progress = vault, offers, tool, progress
         self._dry_run = dry_run
+        self._displaced: list[LogRecord] = []
         self.report = RepairReport(dry_run=dry_run)
 
     def run(self) -> RepairReport:
         """Look, mend, and say what became of it."""
         self._mend_log()
+        if self._is_stuck():
+            return self.report
+        self._commit_again()
         if not self._dry_run:
             self._vault.index.clear()  # derived: made anew from footers
         self._vault.sync_index()
@@ -80,15 +88,38 @@ class Repair:
             self.report.mended += mend_log.checkpoints(self._vault, dry_run=self._dry_run)
         if findings.packs or findings.manifests or findings.lost:
             self._mend_objects(findings)
+        self._check_opens()
         self.report.ok = not self.report.lost
         return self.report
+
+    def _is_stuck(self) -> bool:
+        """Whether nothing can be committed, as an entry is of a later format, or could not be put back."""
+        if self._dry_run or not (self._vault.damage or self._vault.file_damage):
+            return False
+        self._check_opens()
+        self.report.ok = False
+        return True
+
+    def _check_opens(self) -> None:
+        """List what somebody who opens the lake now would still be told."""
+        if self._dry_run:
+            return
+        vault = Vault(self._vault.store, None)
+        try:
+            known = {lost.archive for lost in self.report.lost}
+            left = [(keys.log_key(damage.number), damage.detail) for damage in vault.damage]
+            left += [(keys.LAKE, vault.file_damage)] if vault.file_damage else []
+            self.report.lost += [Lost(key, None, f"still damaged: {what}") for key, what in left if key not in known]
+        finally:
+            vault._release()
 
     # --- the log -------------------------------------------------------------------------------------------------
 
     def _mend_log(self) -> None:
         found, seen = Findings(), VerifyReport()
         LogCheck(self._vault, seen, found).run(checkpoints=False)
-        if not found.lake_file and not found.log_entries:
+        self._displaced = self._known_forks()
+        if not found.lake_file and not found.log_entries and not found.strays:
             return
         self.report.problems += len(seen.problems) if not self._dry_run else 0  # a dry run meets them again
         others = [offer.vault.store for offer in self._offers if isinstance(offer, LakeOffer)]
@@ -96,10 +127,42 @@ class Repair:
         if found.lake_file:
             mender.lake_file()
         mender.entries(found.log_entries)
+        mender.strays(found.strays)
+        self._displaced += mender.displaced
         self.report.mended += mender.mended
         self.report.lost += mender.lost
         if mender.mended and not self._dry_run:
             self._vault.reload()
+
+    def _known_forks(self) -> list[LogRecord]:
+        """Entries that this machine has read, and in whose place the log has others now."""
+        found: list[LogRecord] = []
+        kept = [stored for _, stored in self._vault.displaced()]
+        memory = self._vault.memory
+        if memory is not None:
+            kept += [
+                Stored(data, body)
+                for number, digest, data, body in memory.log()
+                if data and self._vault.state.digest(number) not in (None, digest)
+            ]
+        for stored in kept:
+            with suppress(DamagedLakeError, ReadOnlyError):
+                number = logentry.load(stored.data, stored.body, where="an entry kept here").number
+                record = segments.record_of(number, stored, "an entry kept here")
+                if record.digest != self._vault.state.digest(number):
+                    found.append(record)
+        return found
+
+    def _commit_again(self) -> None:
+        again = CommitAgain(self._vault, self._displaced, self._tool)
+        self.report.problems += again.problems if not self._dry_run else len(self._displaced)
+        self.report.commit = again.run(dry_run=self._dry_run)
+        self.report.mended += again.mended
+        self.report.lost += again.lost
+        if not self._dry_run:
+            for path, _ in self._vault.displaced():
+                path.unlink(missing_ok=True)
+                path.with_suffix(".body").unlink(missing_ok=True)
 
     # --- packs and manifests -------------------------------------------------------------------------------------
 
@@ -235,7 +298,7 @@ class Repair:
         replaced = {item: tuple(sorted(made | mender.elsewhere)) for item in packs}
         self._vault.index.add([item.footer for item in written])
         record = self._vault.commit(self._entry(written, replaced, manifests, moved, gone))
-        self.report.commit = record.entry.number if record is not None else None
+        self.report.commit = record.entry.number if record is not None else self.report.commit
 
     def _worth_it(
         self, mender: PackMender, spool: Spool, wanted: set[Digest], versions: Sequence[Version]

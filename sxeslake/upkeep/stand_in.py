@@ -7,6 +7,7 @@ where the damaged entry can still be read and the table proves the archive's con
 from __future__ import annotations
 
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
 from blake3 import blake3
@@ -20,14 +21,18 @@ from sxeslake.upkeep.mend_manifests import content_of
 from sxeslake.vault import log
 from sxeslake.vault.blobs import decode_frame
 from sxeslake.vault.commit import blank_entry
+from sxeslake.vault.state import LogRecord
 from sxeslake.vault.vault import Vault
 
 
-def stand_in(vault: Vault, number: int, tool: str) -> Entry:
-    """The entry that takes the place of entry `number`; those before it can be read."""
+def stand_in(vault: Vault, number: int, tool: str, named: AbstractSet[str]) -> Entry:
+    """The entry that takes the place of entry `number`; those before it can be read.
+
+    `named` are ids that an entry made before this one has: they are in no entry that `vault` has folded.
+    """
     previous = None if number == 1 else log.read_entry(vault.store, number - 1).digest
-    packs = tuple(_packs(vault))
-    manifests = tuple(_manifests(vault))
+    packs = tuple(item for item in _packs(vault) if item.id not in named)
+    manifests = tuple(item for item in _manifests(vault) if item.id not in named)
     entry = replace(
         blank_entry(tool, f"stands for entry {number}, which is lost"),
         number=number, previous=previous, packs=packs, manifests=manifests,
@@ -37,6 +42,20 @@ def stand_in(vault: Vault, number: int, tool: str) -> Entry:
     archives = [replace(item, needs=tuple(sorted(alive & set(item.needs))), recipe={})
                 for item in _archives(vault, number, {item.id: item for item in manifests})]  # fmt: skip
     return replace(entry, archives=tuple(archives))
+
+
+def in_place_of(vault: Vault, lost: LogRecord, tool: str) -> Entry:
+    """The entry that takes the place of one that is known, and does not follow the one before any more.
+
+    It says the same, behind the entry that stands there now.
+    """
+    number = lost.entry.number
+    previous = None if number == 1 else log.read_entry(vault.store, number - 1).digest
+    blank = blank_entry(tool, f"stands for entry {number} of {lost.entry.who}: what is before it has changed")
+    return replace(
+        lost.entry, previous=previous, stands_for=lost.digest, transaction=blank.transaction, time=blank.time,
+        who=blank.who, host=blank.host, tool=tool, message=blank.message, void=(), format=blank.format,
+    )  # fmt: skip
 
 
 def _unnamed(vault: Vault, prefix: str, table: str) -> Iterator[tuple[str, str, int]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from sxeslake.archive.parallel import in_order
-from sxeslake.errors import DamagedLakeError, ObjectNotFoundError
+from sxeslake.errors import DamagedLakeError, ObjectNotFoundError, ReadOnlyError
 from sxeslake.format import checkpoint, keys, logentry
 from sxeslake.format.lakefile import LakeFile
 from sxeslake.upkeep.findings import Findings
@@ -64,7 +64,11 @@ class LogCheck:
                 detail = told[number].detail if number in told else "the chain of the log is broken here"
                 self._bad_entry(number, detail, log.named_by(found.entry))
             previous = folded[number]
-        for number in range(len(folded) + 1, log.listed_head(self._vault.store) + 1):
+        head = log.newest_behind(self._vault.store, len(folded))
+        for number in log.listed_behind(self._vault.store, head):
+            self._findings.strays.append(number)
+            self._problem("log", keys.log_key(number), "it is too far behind the end of the log to be a part of it", [])
+        for number in range(len(folded) + 1, head + 1):
             detail = told[number].detail if number in told else "an entry before this one is missing"
             self._bad_entry(number, detail, told[number].names if number in told else [])
 
@@ -83,7 +87,7 @@ class LogCheck:
         def job() -> tuple[LogRecord | None, str]:
             try:
                 return log.read_entry(self._vault.store, number), ""
-            except DamagedLakeError as error:
+            except (DamagedLakeError, ReadOnlyError) as error:
                 return None, error.what
             except ObjectNotFoundError as error:
                 return None, f"missing: {error}"

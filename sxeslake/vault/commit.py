@@ -1,7 +1,8 @@
 """The commit: create the next log entry unless it exists, and if it does, look again.
 
-Before every PUT, the first and each retry, every id that the entry refers to is held against all that was ever
-condemned, and our own new objects are asked for: a collector may have taken them for orphans while we were asleep.
+Before every PUT, the first and each retry: the head must still be there with its hash, and nothing behind the place
+that is to be taken, for entries can be lost and buckets rolled back. Every id that the entry refers to is compared with
+all that was ever condemned, and our own new objects are asked for: a collector may have taken them for orphans.
 """
 
 from __future__ import annotations
@@ -19,7 +20,6 @@ from datetime import UTC, datetime
 
 from sxeslake.errors import (
     ConflictError,
-    DamagedLakeError,
     DeadObjectsError,
     ObjectExistsError,
     ObjectNotFoundError,
@@ -35,6 +35,7 @@ from sxeslake.vault.state import Head, LogRecord, State
 _ATTEMPTS = 200  # each lost race means that somebody else has won one
 _BACK_OFF_S = 0.01
 _AT_ONCE = 8  # questions after new objects: one after the other, a far bucket makes them the longest part of a commit
+_LISTED_EVERY = 64  # so many commits apart, the log is listed: entries lost in a run do not show one place ahead
 _LIMIT = logentry.MAX_BODY_BYTES // MIB
 
 
@@ -70,9 +71,10 @@ def commit(store: Store, state: State, build: Callable[[Head], Entry | None]) ->
         if entry is None:
             return None
         with ThreadPoolExecutor(1) as asker:
-            gap = asker.submit(_check_gap, store, entry.number)
+            place = asker.submit(_check_place, store, head, entry.number)
             _check_alive(store, state, entry)
-            gap.result()
+            _check_new(state, entry)
+            place.result()
         record = _record(store, entry)
         try:
             store.create(keys.log_key(entry.number), record.data)
@@ -91,13 +93,19 @@ def commit(store: Store, state: State, build: Callable[[Head], Entry | None]) ->
     raise ConflictError(f"{_ATTEMPTS} other commits came first.", hint="Run the command again.")
 
 
-def _check_gap(store: Store, number: int) -> None:
-    """Refuse to fill a gap: an entry that was lost looks like the end of the log, and those behind it are true."""
-    if store.size(keys.log_key(number + 1)) is not None and store.size(keys.log_key(number)) is None:
-        raise DamagedLakeError(
-            f"log entry {number} is missing, and later ones are there.",
-            hint="Run `sxeslake verify`, then `sxeslake repair`.",
-        )
+def _check_place(store: Store, head: Head, number: int) -> None:
+    """Refuse to commit on a log that was rolled back, and into a gap: what was lost looks like the end of the log."""
+    if head.number:
+        log.check_there(store, head)
+    if number == 1 or number % _LISTED_EVERY == 0 or store.size(keys.log_key(number + 1)) is not None:
+        log.check_end(store, number - 1)
+
+
+def _check_new(state: State, entry: Entry) -> None:
+    """Refuse an entry whose items the log has already: it would be void for every reader, and its content lost."""
+    void = [item for item in state.objections(entry) if item.field in ("packs", "manifests", "archives", "moved")]
+    if void:
+        raise ConflictError(f"{void[0].what}: {void[0].why}; nothing was committed.", hint="Run the command again.")
 
 
 def _entry_there(store: Store, number: int) -> LogRecord | None:

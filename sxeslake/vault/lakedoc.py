@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
+from uuid import uuid4
+
 from sxeslake.errors import DamagedLakeError, LakeNotFoundError, ObjectNotFoundError
 from sxeslake.format import correction, keys
 from sxeslake.format.lakefile import LakeFile
@@ -11,12 +15,13 @@ from sxeslake.vault import segments
 _UNKNOWN = "0" * 32  # the id of a lake whose own text is lost
 
 
-def read(store: Store, *, tolerant: bool = False) -> LakeFile:
-    """What the lake is; with `tolerant`, whatever can be made out of a damaged `lake.json`."""
+def read(store: Store, damaged: Callable[[str], None]) -> LakeFile:
+    """What the lake is. A damaged `lake.json` is told to `damaged`; what can be made out of it suffices to read."""
     try:
         data = store.get(keys.LAKE)
     except ObjectNotFoundError as error:
-        if tolerant and store.size(keys.log_key(1)) is not None:
+        if next(iter(store.list(f"{keys.LOG_PREFIX}0")), None) is not None:
+            damaged("lake.json is missing.")
             return _made_out(store, b"")
         raise LakeNotFoundError(
             "there is no lake here.", where=store.url, hint="Make one with `sxeslake init`, or check the address."
@@ -24,9 +29,8 @@ def read(store: Store, *, tolerant: bool = False) -> LakeFile:
     try:
         return LakeFile.load(data, where=store.url)
     except DamagedLakeError as error:
-        if tolerant:
-            return _made_out(store, data)
-        raise DamagedLakeError(error.what, where=error.where, hint="Run `sxeslake repair`.") from error
+        damaged(error.what)
+        return _made_out(store, data)
 
 
 def restored(store: Store, data: bytes) -> bytes | None:
@@ -42,3 +46,14 @@ def _made_out(store: Store, data: bytes) -> LakeFile:
     if found is not None:
         return LakeFile.load(found, where=store.url)
     return LakeFile(_UNKNOWN, "")
+
+
+def remade(data: bytes) -> bytes:
+    """A `lake.json` in place of a lost one, with what can be made out of its bytes; readers need no more than that."""
+    made = LakeFile(uuid4().hex, "")
+    try:
+        raw = json.loads(data)
+        found = LakeFile(str(raw["lake"]), str(raw["created"]), chunk_bytes=int(raw["chunks"]["bytes"]))
+        return LakeFile.load(found.dump(), where=keys.LAKE).dump()
+    except (DamagedLakeError, ValueError, KeyError, TypeError, RecursionError):
+        return made.dump()

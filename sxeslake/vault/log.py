@@ -18,11 +18,13 @@ from sxeslake.format.logentry import Entry
 from sxeslake.model import KIB
 from sxeslake.storage import Store
 from sxeslake.vault import segments
-from sxeslake.vault.state import LogRecord, State
+from sxeslake.vault.state import Head, LogRecord, State
 
 _AT_ONCE = 256  # entries fetched before they are folded: bounds the memory of a cold open
 _READERS = 16
+LONGEST_GAP = 10_000  # entries lost in a row: an object further ahead is no entry of the log
 _WORTH_A_CHECKPOINT = 64  # entries that are missing here: fewer are read one by one, without a listing
+_ENTRY = re.compile(rf"{keys.LOG_PREFIX}(\d{{20}})\.json")
 _NAMED = re.compile(rb'"sample":("(?:[^"\\]|\\.)*"),"version":(\d{1,18})')
 _QUICK_BYTES = 16 * KIB  # of an entry that is corrected on the way: half a second at most
 _HINT = "Run `sxeslake verify`, then `sxeslake repair`."
@@ -34,11 +36,16 @@ class Damage(NamedTuple):
     number: int
     detail: str
     names: list[str]
+    is_missing: bool = False
     later: str | None = None  # the hash of an entry of a later format: whole, and not understood here
+    record: LogRecord | None = None  # the entry all the same, as this machine has read it before
 
 
 Gap = Callable[[Damage], None]
 """Told of an entry that is lost; folding goes on behind it."""
+
+Displaced = Callable[[list[tuple[int, str, bytes, bytes | None]]], None]
+"""Told of entries that were folded and that the bucket's log does not have: number, hash, bytes, body."""
 
 
 def read_entry(store: Store, number: int) -> LogRecord:
@@ -64,30 +71,61 @@ def find_head(store: Store, known: int) -> int:
     return low
 
 
-def listed_head(store: Store) -> int:
-    """The newest number that a listing shows, also behind an entry that is missing; for checks, never for commits."""
-    numbers = re.compile(rf"{keys.LOG_PREFIX}(\d{{20}})\.json")
-    found = (numbers.fullmatch(info.key) for info in store.list(keys.LOG_PREFIX))
-    return max((int(match[1]) for match in found if match), default=0)
+def listed_behind(store: Store, number: int) -> list[int]:
+    """The numbers of entries behind one, in order, as a listing shows them: also those behind missing ones."""
+    listing = store.list(f"{keys.LOG_PREFIX}0", after=keys.log_key(number))
+    found = (_ENTRY.fullmatch(info.key) for info in listing)
+    return sorted(int(match[1]) for match in found if match)
 
 
-def sync(store: Store, state: State, gap: Gap | None = None, *, memory: State | None = None) -> None:
+def newest_behind(store: Store, number: int) -> int:
+    """The newest entry at or behind one, over any gap that a log can have."""
+    newest = number
+    for found in listed_behind(store, number):
+        if found - newest > LONGEST_GAP:
+            break
+        newest = found
+    return newest
+
+
+def check_end(store: Store, number: int) -> None:
+    """DamagedLakeError where entries stand behind the end of the log: those between were lost."""
+    for found in listed_behind(store, number)[:1]:
+        if number + 1 < found <= number + LONGEST_GAP and store.size(keys.log_key(number + 1)) is None:
+            raise DamagedLakeError(missing(number + 1, found - 1) + ", and later ones are there.", hint=_HINT)
+
+
+def missing(first: int, last: int) -> str:
+    """`log entry 7 is missing`, `log entries 7 to 9 are missing`."""
+    return f"log entry {first} is missing" if first == last else f"log entries {first} to {last} are missing"
+
+
+def sync(
+    store: Store,
+    state: State,
+    gap: Gap | None = None,
+    *,
+    memory: State | None = None,
+    displaced: Displaced | None = None,
+) -> None:
     """Bring the folded state to the head of the bucket's log.
 
     A damaged entry is taken from a checkpoint that has it, or corrected where one bit of it is wrong; else
-    DamagedLakeError. With `gap` that one is told, and an empty entry folded in its place. `memory` is a state that
-    folded this log before: an entry that the bucket has lost is taken from there if the log's own hashes prove it.
+    DamagedLakeError, or ReadOnlyError for one of a later format. With `gap` that one is told, and an empty entry
+    folded in its place. `memory` is a state that folded this log before: with `gap`, an entry that the bucket has lost
+    is taken from there if the log's own hashes prove it. Where the bucket holds another log than the one that was
+    folded, `displaced` is told of the entries that it has no more.
     """
     head = state.head()
     with ThreadPoolExecutor(1) as asker:  # both at once: a far bucket is asked twice for each command
         agrees = asker.submit(_agrees, store, head.number, head.digest) if head.number else None
         newest = find_head(store, head.number)
     if agrees is not None and not agrees.result():
-        state.forget_everything()
+        _part(store, state, displaced)
         head = state.head()
         newest = find_head(store, head.number)
-    if gap is not None or newest == 0:  # a lake that looks empty may have lost its first entry
-        newest = max(newest, listed_head(store))
+    if gap is not None or head.number == 0:  # who knows the log from before would have met a gap
+        newest = newest_behind(store, newest)
     if newest - head.number >= _WORTH_A_CHECKPOINT:
         _fold_checkpoint(store, state, newest)
     numbers = range(state.head().number + 1, newest + 1)
@@ -99,16 +137,32 @@ def sync(store: Store, state: State, gap: Gap | None = None, *, memory: State | 
                 read = list(readers.map(lambda n: _read(store, n, memory), numbers[start : start + _AT_ONCE]))
                 _fold(store, state, read, gap)
     if memory is not None:
-        _go_on(store, state, memory)
+        _go_on(store, state, memory, gap)
 
 
-def _go_on(store: Store, state: State, memory: State) -> None:
+def _part(store: Store, state: State, displaced: Displaced | None) -> None:
+    """The bucket has no more what was folded: entries were lost, or it holds another log from some number on."""
+    head = state.head().number
+    low, high = 0, head  # the newest entry that both have is at or behind `low`, and before `high`
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if _agrees(store, middle, state.digest(middle)) else (low, middle)
+    if store.size(keys.log_key(high)) is None:
+        last = next((number - 1 for number in range(high + 1, head + 1) if store.size(keys.log_key(number))), head)
+        raise DamagedLakeError(f"{missing(high, last)}, which this machine has read before.", hint=_HINT)
+    if displaced is not None:
+        displaced(list(state.log(low)))
+    state.forget_everything()
+
+
+def _go_on(store: Store, state: State, memory: State, gap: Gap | None) -> None:
     """Fold what is remembered behind the bucket's last entry: if it follows, the bucket has lost its newest entries."""
     for number in range(state.head().number + 1, memory.head().number + 1):
         record = _remembered(store, number, memory)
         if record is None or record.entry.previous != state.head().digest:
             return
-        state.apply([record])
+        damage = Damage(number, f"{missing(number, number)}.", named_by(record.entry), is_missing=True, record=record)
+        _fold(store, state, [damage], gap)
 
 
 def _fold_checkpoint(store: Store, state: State, newest: int) -> None:
@@ -129,12 +183,18 @@ def _read(store: Store, number: int, memory: State | None) -> LogRecord | Damage
     try:
         return read_entry(store, number)
     except ReadOnlyError as error:
-        return Damage(number, error.what, [], logentry.digest_of(store.get(key), where=key))
+        return Damage(number, error.what, [], later=logentry.digest_of(store.get(key), where=key))
     except (DamagedLakeError, ObjectNotFoundError) as error:
         kept = segments.find(store, number) or corrected(store, number, _QUICK_BYTES, any_byte=False)
-        if kept is None and memory is not None:
-            kept = _remembered(store, number, memory)
-        return kept if kept is not None else Damage(number, str(error), _names(store, key))
+        if kept is not None:
+            return kept
+        known = None if memory is None else _remembered(store, number, memory)
+        names = _names(store, key) if known is None else named_by(known.entry)
+        is_missing = isinstance(error, ObjectNotFoundError) and store.size(key) is None
+        what = f"{missing(number, number)}." if is_missing else str(error)
+        if isinstance(error, ObjectNotFoundError) and not is_missing:
+            what = f"the body of log entry {number} is missing."
+        return Damage(number, what, names, is_missing, record=known)
 
 
 def _remembered(store: Store, number: int, memory: State) -> LogRecord | None:
@@ -186,9 +246,9 @@ def _names(store: Store, key: str) -> list[str]:
 def _fold(store: Store, state: State, found: Sequence[LogRecord | Damage], gap: Gap | None) -> None:
     """Fold what was read; with `gap`, an empty entry in the place of each that cannot be had or does not follow."""
     if gap is None:
-        lost = next((item for item in found if isinstance(item, Damage)), None)
-        if lost is not None:
-            raise refusal(lost)
+        lost = [item for item in found if isinstance(item, Damage)]
+        if lost:
+            raise refusal(lost, max(_number(item) for item in found))
         state.apply([item for item in found if isinstance(item, LogRecord)])
         return
     for item in found:
@@ -197,15 +257,28 @@ def _fold(store: Store, state: State, found: Sequence[LogRecord | Damage], gap: 
             state.apply([item])
         elif damage is not None:
             gap(damage)
-            state.apply([_placeholder(store, state, damage)])
+            known = damage.record
+            fits = known is not None and known.entry.previous == state.head().digest
+            state.apply([known if known is not None and fits else _placeholder(store, state, damage)])
 
 
-def refusal(damage: Damage) -> SxeslakeError:
-    """What a writer is told of an entry that it cannot go past."""
-    where = keys.log_key(damage.number)
-    if damage.later is not None:
-        return ReadOnlyError(damage.detail, where=where, hint="Install a newer sxeslake.")
-    return DamagedLakeError(damage.detail, hint=_HINT)
+def _number(item: LogRecord | Damage) -> int:
+    return item.number if isinstance(item, Damage) else item.entry.number
+
+
+def refusal(found: Sequence[Damage], newest: int) -> SxeslakeError:
+    """What a writer is told of entries that it cannot go past; `newest` is the last one of the log."""
+    first = found[0]
+    if first.later is not None:
+        return ReadOnlyError(first.detail, where=keys.log_key(first.number), hint="Install a newer sxeslake.")
+    if not first.is_missing:
+        return DamagedLakeError(first.detail, hint=_HINT)
+    last = first.number
+    for damage in found[1:]:
+        if damage.is_missing and damage.number == last + 1:
+            last += 1
+    behind = ", and later ones are there." if last < newest else ", and this machine has read them before."
+    return DamagedLakeError(missing(first.number, last) + behind, hint=_HINT)
 
 
 def _misplaced(state: State, record: LogRecord) -> Damage | None:
@@ -245,12 +318,30 @@ def named_by(entry: Entry) -> list[str]:
     return list(dict.fromkeys(f"{sample}@{version}" for sample, version in names))
 
 
+def check_there(store: Store, head: Head) -> None:
+    """DamagedLakeError where the bucket's entry is not the one that was folded last: the log was rolled back."""
+    key = keys.log_key(head.number)
+    try:
+        data = store.get(key)
+        if logentry.digest_of(data, where=key) == head.digest:
+            return
+        if b'"stands_for"' in data and read_entry(store, head.number).digest == head.digest:
+            return
+    except ObjectNotFoundError:
+        what = f"{missing(head.number, head.number)}: the log was rolled back, or lost its end."
+        raise DamagedLakeError(what, hint=_HINT) from None
+    what = f"log entry {head.number} is another one than a moment ago: the log was rolled back."
+    raise DamagedLakeError(what, where=store.url, hint="Nothing was committed; run the command again.")
+
+
 def _agrees(store: Store, number: int, digest: str | None) -> bool:
     """Whether the bucket's entry is the one that was folded: a lake can be restored from a backup.
 
     A damaged entry is: what was folded was proved then, so reading goes on, and `verify` names the damage.
     """
     key = keys.log_key(number)
+    if number == 0:
+        return True
     try:
         data = store.get(key)
         if logentry.digest_of(data, where=key) == digest:

@@ -20,9 +20,12 @@ from sxeslake.errors import (
     DamagedLakeError,
     ObjectExistsError,
     ObjectNotFoundError,
+    ReadOnlyError,
     SampleNotFoundError,
+    SxeslakeError,
 )
 from sxeslake.format import keys
+from sxeslake.format.checkpoint import Stored
 from sxeslake.format.lakefile import LakeFile
 from sxeslake.format.logentry import Entry, PackAdded
 from sxeslake.model import KIB, Digest
@@ -43,6 +46,7 @@ if TYPE_CHECKING:
 
 _FOOTER_READERS = 16
 _FOOTERS_AT_ONCE = 64  # at most 2 MiB each: bounds the memory of building the index
+_DAMAGE_SHOWN = 5  # log entries named when a damaged lake is opened
 _PROBE_BYTES = 256 * KIB  # what a cache must have room for, or it is not begun
 
 
@@ -76,7 +80,9 @@ class Vault:
         beside: Vault | None = None,
         memory: State | None = None,
     ) -> None:
-        """`tolerant` opens a lake whose log or `lake.json` is damaged as far as it goes: for verify and repair.
+        """A lake whose log or `lake.json` is damaged is read as far as it goes, see `damage`, and not written.
+
+        `tolerant` says nothing of it when the lake is opened: for verify and repair, which report it.
 
         `keep_bytes` bounds what of the fetched packs stays in the cache for the next process; 0 keeps none. `beside`
         is the vault whose cache folder this one shares while it folds the log for itself; see `from_bucket`. `memory`
@@ -85,9 +91,10 @@ class Vault:
         self._keep_bytes = keep_bytes if cache is not None else 0
         self.store = store
         self.threads = threads or os.cpu_count() or 1
-        self.damage: list[log.Damage] = []  # log entries that are lost, where a tolerant vault had to pass over some
+        self.damage: list[log.Damage] = []  # log entries that cannot be had: they were passed over
+        self.file_damage: str | None = None  # what is wrong with `lake.json`
+        self._stuck: SxeslakeError | None = None  # why the last look at the log did not reach its head
         self.notes: list[str] = []  # what was wrong with the cache, in words: nothing depends on it any more
-        self.file = lakedoc.read(store, tolerant=tolerant) if beside is None else beside.file
         self._cache, self._tolerant, self._beside, self._memory = cache, tolerant, beside, memory
         self._tell: Callable[[str], None] | None = None
         self._is_told = self._is_reloaded = False
@@ -95,7 +102,21 @@ class Vault:
         self._temporary: TemporaryDirectory[str] | None = None
         self._sync_lock, self._readers_lock = threading.Lock(), threading.Lock()
         self._readers: Readers | None = None
+        self._derived: TemporaryDirectory[str] | None = None
+        self.file = self._read_file() if beside is None else beside.file
         self._open()
+
+    @property
+    def memory(self) -> State | None:
+        """What this machine had folded before."""
+        return self._memory
+
+    def _read_file(self) -> LakeFile:
+        self.file_damage = None
+        return lakedoc.read(self.store, self._note_file_damage)
+
+    def _note_file_damage(self, what: str) -> None:
+        self.file_damage = what
 
     def _open(self) -> None:
         path = self._open_folder()
@@ -104,12 +125,12 @@ class Vault:
             self.notes.append("the local copy of the log was damaged; it was made again from the bucket")
         try:
             with self._sync_lock:
-                log.sync(self.store, self.state, memory=self._memory)
-        except BaseException as error:
-            if not (self._tolerant and isinstance(error, DamagedLakeError)):
-                self._release()
-                raise
+                log.sync(self.store, self.state, memory=self._memory, displaced=self._keep_displaced)
+        except (DamagedLakeError, ReadOnlyError):
             self._fold_over_gaps()
+        except BaseException:
+            self._release()
+            raise
         self._say_trouble()
 
     def _fold_over_gaps(self) -> None:
@@ -130,7 +151,7 @@ class Vault:
         self._is_reloaded = True
         self._release()
         self.damage.clear()
-        self.file = lakedoc.read(self.store)
+        self.file = self._read_file()
         self._open()
 
     @contextmanager
@@ -148,6 +169,9 @@ class Vault:
         try:
             if not vault.damage:
                 self._compare(vault.state)
+            if not vault.damage:  # what the cache knows to be lost does not show in the bucket
+                vault.damage += self.damage
+            vault.file_damage = self.file_damage
             vault.notes += self.notes
             yield vault
             head = vault.state.head()
@@ -198,9 +222,55 @@ class Vault:
         return None
 
     def tell_trouble(self, tell: Callable[[str], None]) -> None:
-        """Have it said, once, that the cache cannot be used, and why."""
+        """Have it said, once, that the cache cannot be used, and why; and what of the log cannot be had."""
         self._tell = tell
         self._say_trouble()
+        if not self._tolerant and self._beside is None:
+            self._tell_damage(self.damage_in_words())
+
+    def damage_in_words(self) -> list[str]:
+        """What is wrong with the lake's file and log, as far as opening it has shown; the first few entries."""
+        found = [] if self.file_damage is None else [f"lake.json: {self.file_damage}"]
+        found += [f"{keys.log_key(damage.number)}: {damage.detail}" for damage in self.damage[:_DAMAGE_SHOWN]]
+        if len(self.damage) > _DAMAGE_SHOWN:
+            found.append(f"{len(self.damage) - _DAMAGE_SHOWN} more log entries cannot be had.")
+        found += self._displaced_in_words()
+        return found
+
+    def _tell_damage(self, words: Sequence[str]) -> None:
+        if words and self._tell is not None:
+            for text in words:
+                self._tell(text)
+            self._tell("what else is in the lake is read; nothing is written until `sxeslake repair` has run")
+
+    @property
+    def _displaced(self) -> Path:
+        return self.folder / "displaced"
+
+    def _keep_displaced(self, entries: list[tuple[int, str, bytes, bytes | None]]) -> None:
+        """Keep entries that the bucket's log had once, and has no more: `repair` commits again what they added."""
+        for number, digest, data, body in entries:
+            if data:
+                private.make_folder(self._displaced)
+                private.write(self._displaced / f"{number:020d}-{digest}.json", data)
+                if body is not None:
+                    private.write(self._displaced / f"{number:020d}-{digest}.body", body)
+
+    def displaced(self) -> list[tuple[Path, Stored]]:
+        """The entries that this machine has read and that the log has no more, oldest first."""
+        found = []
+        for path in sorted(self._displaced.glob("*.json")):
+            body = path.with_suffix(".body")
+            found.append((path, Stored(path.read_bytes(), body.read_bytes() if body.exists() else None)))
+        return found
+
+    def _displaced_in_words(self) -> list[str]:
+        count = len(list(self._displaced.glob("*.json")))
+        if not count:
+            return []
+        return [
+            f"{count} log entries that this machine has read before are no more in the log; others took their place."
+        ]
 
     def _say_trouble(self) -> None:
         index = None if self._readers is None else self._readers.index.trouble
@@ -224,22 +294,47 @@ class Vault:
             self._readers.close()
             self._readers = None
         self.state.close()
-        if self._temporary is not None:
-            self._temporary.cleanup()
-            self._temporary = None
+        for folder in (self._temporary, self._derived):
+            if folder is not None:
+                folder.cleanup()
+        self._temporary = self._derived = None
 
     # --- the log -------------------------------------------------------------------------------------------------
 
     def sync(self) -> Head:
-        """Fold what others have committed meanwhile."""
+        """Fold what others have committed meanwhile; if the log was damaged since, what is known stays."""
         with self._sync_lock:
-            log.sync(self.store, self.state, self.damage.append if self.damage else None)
+            try:
+                log.sync(self.store, self.state, self.damage.append if self.damage else None)
+                self._stuck = None
+            except (DamagedLakeError, ReadOnlyError) as error:
+                self._stuck = error
+                self._tell_damage([str(error)])
         return self.state.head()
 
     def commit(self, build: Callable[[Head], Entry | None]) -> LogRecord | None:
         """Bring an entry into the log; see `commit.commit`."""
-        self.file.check_writable(self.store.url)
+        self.check_writable()
         return commit(self.store, self.state, build)
+
+    def check_writable(self) -> None:
+        """Refuse to write into a lake that is damaged, or of a later format."""
+        self.file.check_writable(self.store.url)
+        if self.file_damage is not None:
+            raise DamagedLakeError(self.file_damage, where=self.store.url, hint="Run `sxeslake repair`.")
+        if self.damage:
+            raise log.refusal(self.damage, self.state.head().number)
+        if self._stuck is not None:
+            raise self._stuck
+
+    @property
+    def derived_folder(self) -> Path:
+        """Where to keep what is made from the folded log: not in the cache while entries are missing."""
+        if not self.damage:
+            return self.folder
+        if self._derived is None:
+            self._derived = TemporaryDirectory(prefix="sxeslake-derived-", ignore_cleanup_errors=True)
+        return Path(self._derived.name)
 
     # --- readers, made when first asked for ----------------------------------------------------------------------
 

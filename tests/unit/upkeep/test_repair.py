@@ -110,8 +110,10 @@ def test_a_lost_entry_comes_back_from_a_clone(store: Store, tmp_path: Path) -> N
     for number in (1, 2):
         good = store.get(keys.log_key(number))
         store.replace(keys.log_key(number), b"nonsense")
+        damaged = Vault(store, None)
         with pytest.raises(DamagedLakeError, match="repair"):
-            Vault(store, None)
+            damaged.check_writable()
+        damaged.close()
         with reopened(store) as lake, Lake(Vault(clone, None)) as other:
             assert lake.repair(other).ok
         assert store.get(keys.log_key(number)) == good
@@ -181,5 +183,5 @@ def test_a_gap_in_the_log_is_never_written_into(store: Store, tmp_path: Path) ->
         cold.ingest(sources[3])
     assert store.size(keys.log_key(2)) is None
     store.delete([keys.log_key(1)])
-    with pytest.raises(DamagedLakeError):
-        Vault(store, None)
+    with pytest.raises(DamagedLakeError), Lake(Vault(store, None)) as cold:
+        cold.ingest(sources[3])
