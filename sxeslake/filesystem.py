@@ -9,6 +9,9 @@
 Options: `lake`, a URL, a folder or a name from `sxeslake use` (else the lake that the command line would take); all
 others are settings of its storage, `endpoint_url` and the like. Read-only. Instances are pickled by their options, open
 files by their URL with the version that they were opened at.
+
+A key and secret in the lake's URL never leave this process: `storage_options`, `to_json()` and pickles have the URL
+without them. A worker elsewhere takes credentials from its own environment or profile.
 """
 
 from __future__ import annotations
@@ -51,10 +54,30 @@ class LakeFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec has no
 
     def __init__(self, lake: str | None = None, **options: Any) -> None:
         super().__init__(lake=lake, **options)
-        self._word = lake
+        self._word = _with_secret(lake)
         self._options = {key: str(value) for key, value in options.items() if key not in _NOT_STORAGE}
         self._opening = threading.Lock()
         self._opened: tuple[int, Lake] | None = None  # process, and its lake
+
+    # fsspec sets both on every instance, and makes pickles and JSON of them.
+
+    @property
+    def storage_args(self) -> tuple[Any, ...]:
+        """The positional arguments, without a secret from the lake's URL."""
+        return self._arguments
+
+    @storage_args.setter
+    def storage_args(self, value: tuple[Any, ...]) -> None:
+        self._arguments = tuple(_public(item) if isinstance(item, str) else item for item in value)
+
+    @property
+    def storage_options(self) -> dict[str, Any]:
+        """The named arguments, without a secret from the lake's URL."""
+        return self._named
+
+    @storage_options.setter
+    def storage_options(self, value: dict[str, Any]) -> None:
+        self._named = {**value, "lake": _public(value["lake"])} if isinstance(value.get("lake"), str) else dict(value)
 
     @property
     def lake(self) -> Lake:
@@ -267,6 +290,25 @@ class LakeFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec has no
             "name": path, "size": files.archive.size, "type": "file", "mtime": stored,
             "version": files.name, "content_id": files.version.archive.content_id,
         }  # fmt: skip
+
+
+_secrets: dict[str, str] = {}
+"""Lakes whose URL had a secret, by the URL without it: a pickle that comes back to this process finds it again."""
+
+
+def _with_secret(word: str | None) -> str | None:
+    if word is None:
+        return None
+    public = _public(word)
+    if public != word:
+        _secrets[public] = word
+    return _secrets.get(public, word)
+
+
+def _public(word: str) -> str:
+    from sxeslake.storage.address import without_userinfo  # noqa: PLC0415 - start-up time of `import fsspec`
+
+    return without_userinfo(word)
 
 
 class LakeFile(RangeFile):

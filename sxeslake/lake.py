@@ -359,10 +359,14 @@ class Lake(FileVerbs, PartVerbs, CatalogVerbs, UpkeepVerbs, RetentionVerbs):
         self,
         offers: PathLike | Lake | Iterable[PathLike | Lake] = (),
         *,
+        from_storage_options: Mapping[str, str] | None = None,
         dry_run: bool = False,
         progress: Progress | None = None,
     ) -> RepairReport:
         """Put right what `verify` finds wrong, with the content of archives, folders and other lakes that are offered.
+
+        `from_storage_options` are settings of the storage of lakes that are offered by URL; this lake's own are never
+        sent to them.
 
         Open the lake with `tolerant=True`, or a damaged log stops you before. What cannot be mended is listed in
         `report.lost` by archive and member; the rest stays readable.
@@ -373,7 +377,11 @@ class Lake(FileVerbs, PartVerbs, CatalogVerbs, UpkeepVerbs, RetentionVerbs):
         words = [offers] if isinstance(offers, str | Path | Lake) else list(offers)
         with ExitStack() as opened:
             lakes = [word for word in words if isinstance(word, Lake)]
-            lakes += [opened.enter_context(open_lake(str(word))) for word in words if settings.names_lake(word)]
+            lakes += [
+                opened.enter_context(open_lake(str(word), storage_options=from_storage_options))
+                for word in words
+                if settings.names_lake(word)
+            ]
             paths = [Path(word) for word in words if not isinstance(word, Lake) and not settings.names_lake(word)]
             archives = [found.path for found in finding.find_any(paths)]
             others = [lake._vault for lake in lakes]

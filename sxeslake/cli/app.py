@@ -24,6 +24,7 @@ class App:
 
     word: str | None = None  # the lake as the user wrote it: a URL, a folder, a name
     storage_options: dict[str, str] = field(default_factory=dict)
+    other_options: list[dict[str, str]] = field(default_factory=list)  # of other lakes: their secrets are hidden too
     as_json: bool = False
     limit_up: str | None = None  # `5MB/s`
     limit_down: str | None = None
@@ -65,13 +66,15 @@ class App:
 
         return resolve_lake(self.word)
 
-    def open_named(self, word: str | None, *, tolerant: bool = False) -> Lake:
-        """The lake that a word means, with the options of this call."""
+    def open_named(
+        self, word: str | None, *, tolerant: bool = False, storage_options: dict[str, str] | None = None
+    ) -> Lake:
+        """The lake that a word means, with the options of this call, or with `storage_options` where they are given."""
         from sxeslake.lake import open_lake  # noqa: PLC0415  (start-up time of --help)
 
         lake = open_lake(
             word,
-            storage_options=self.storage_options,
+            storage_options=self.storage_options if storage_options is None else storage_options,
             limit_up=self.limit_up,
             limit_down=self.limit_down,
             tolerant=tolerant,

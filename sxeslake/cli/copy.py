@@ -6,7 +6,7 @@ import click
 
 from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.documents import COPIED, COPY, document
-from sxeslake.cli.options import LakeCommand
+from sxeslake.cli.options import LakeCommand, other_storage_option
 from sxeslake.cli.words import count, shown
 
 DAMAGED = 5
@@ -15,20 +15,35 @@ DAMAGED = 5
 @click.command(
     "copy",
     cls=LakeCommand,
+    params=[other_storage_option("from", "SRC"), other_storage_option("to", "DST")],
     example='sxeslake copy facility /mnt/backup/lake\nsxeslake copy facility ./mine "2018/*" ti-grains@2',
 )
 @click.argument("source", metavar="SRC")
 @click.argument("target", metavar="DST")
 @click.argument("refs", nargs=-1, metavar="[SAMPLE[@V]]...")
 @pass_app
-def command(app: App, source: str, target: str, refs: tuple[str, ...]) -> int:
+def command(
+    app: App,
+    source: str,
+    target: str,
+    refs: tuple[str, ...],
+    from_options: dict[str, str],
+    to_options: dict[str, str],
+) -> int:
     """Copy a whole lake, or some samples, into another lake: the second copy that every facility needs.
 
     Every byte is checked on the way. Names, versions, tags, annotations, who stored an archive and when go with it.
     Run again, it copies what is new. DST is made with `sxeslake init` first. The exit code is 5 where the source has
     lost content.
+
+    Settings of a storage are given for each side; those of one are never sent to the other.
     """
-    with app.open_named(source) as lake, app.open_named(target) as other:
+    if app.storage_options:
+        _place_options(app, (source, from_options), (target, to_options))
+    with (
+        app.open_named(source, storage_options=from_options) as lake,
+        app.open_named(target, storage_options=to_options) as other,
+    ):
         report = lake.copy_to(other, refs, progress=app.progress())
     if app.as_json:
         app.emit(document(report, COPY) | {"archives": [document(row, COPIED) for row in report.archives]})
@@ -46,3 +61,14 @@ def command(app: App, source: str, target: str, refs: tuple[str, ...]) -> int:
         f"{tally['failed']} failed"
     )
     return DAMAGED if report.failed else 0
+
+
+def _place_options(app: App, *sides: tuple[str, dict[str, str]]) -> None:
+    """Give --storage-option to the one side that can take it; with two remote lakes it would be a guess."""
+    from sxeslake.settings import resolve_lake  # noqa: PLC0415  (start-up time of --help)
+    from sxeslake.storage.address import is_remote  # noqa: PLC0415  (as above)
+
+    remote = [options for word, options in sides if is_remote(resolve_lake(word)[0])]
+    if len(remote) != 1:
+        raise click.UsageError("--storage-option: use --from-storage-option for SRC, --to-storage-option for DST.")
+    remote[0].update(app.storage_options)

@@ -109,9 +109,32 @@ def _keep_lake(ctx: click.Context, _: click.Parameter, value: str | None) -> Non
 
 
 def _keep_storage_options(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> None:
+    ctx.ensure_object(App).storage_options.update(_settings_of(ctx, param, values))
+
+
+def _settings_of(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
     """`profile=epma` → `profile`: `epma`. What cannot be read is never echoed: it may be a secret."""
+    found: dict[str, str] = {}
     for value in values:
         key, equals, setting = value.partition("=")
         if not equals or not key.strip():
             raise click.BadParameter("write NAME=VALUE, such as endpoint_url=https://s3.example.org", ctx, param)
-        ctx.ensure_object(App).storage_options[key.strip()] = setting
+        found[key.strip()] = setting
+    return found
+
+
+def other_storage_option(side: str, which: str) -> click.Option:
+    """`--from-storage-option NAME=VALUE`, for a lake that is not the one of --lake; `which` names it in the help."""
+
+    def keep(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+        found = _settings_of(ctx, param, values)
+        ctx.ensure_object(App).other_options.append(found)
+        return found
+
+    return click.Option(
+        [f"--{side}-storage-option", f"{side}_options"],
+        metavar="NAME=VALUE",
+        multiple=True,
+        callback=keep,
+        help=f"A setting of the storage of {which}. Repeat for more.",
+    )

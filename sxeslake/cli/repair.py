@@ -6,7 +6,7 @@ import click
 
 from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.documents import LOST, MENDED, REPAIR, document
-from sxeslake.cli.options import LakeCommand
+from sxeslake.cli.options import LakeCommand, other_storage_option
 from sxeslake.cli.words import count, shown
 
 DAMAGED = 5
@@ -15,6 +15,7 @@ DAMAGED = 5
 @click.command(
     "repair",
     cls=LakeCommand,
+    params=[other_storage_option("from", "lakes of --from")],
     example="sxeslake repair --dry-run\nsxeslake repair --from map.plzip --from s3://copy/lake",
 )
 @click.option(
@@ -26,7 +27,7 @@ DAMAGED = 5
 )
 @click.option("--dry-run", is_flag=True, help="Say what would be mended and what is lost; change nothing.")
 @pass_app
-def command(app: App, offers: tuple[str, ...], dry_run: bool) -> int:
+def command(app: App, offers: tuple[str, ...], dry_run: bool, from_options: dict[str, str]) -> int:
     """Mend the lake: the log, the archives' tables, packs, and whatever is derived from them.
 
     Damaged packs and tables are written anew, never over; log entries get their own bytes back, from a checkpoint, a
@@ -34,7 +35,7 @@ def command(app: App, offers: tuple[str, ...], dry_run: bool) -> int:
     code is then 5.
     """
     with app.open_lake(tolerant=True) as lake:
-        report = lake.repair(offers, dry_run=dry_run, progress=app.progress())
+        report = lake.repair(offers, from_storage_options=from_options, dry_run=dry_run, progress=app.progress())
     if app.as_json:
         parts = {
             "mended": [document(item, MENDED) for item in report.mended],

@@ -145,7 +145,8 @@ def _write(stream: TextIO, text: str) -> None:
 
 def scrub(text: str, app: App) -> str:
     """The text without the secrets of this call: option values, URL passwords, AWS variables."""
-    secrets = [value for key, value in app.storage_options.items() if _hides(key)]
+    options = [app.storage_options, *app.other_options]
+    secrets = [value for each in options for key, value in each.items() if _hides(key)]
     secrets += [os.environ.get(name, "") for name in _SECRET_VARIABLES]
     if app.word and (found := _USERINFO.search(app.word)):
         secrets += found[0].rstrip("@").split(":")

@@ -76,6 +76,15 @@ def redact(url: str) -> str:
     return f"{match[1]}://{shown}" if userinfo is None else f"{match[1]}://{_HIDDEN}@{shown}"
 
 
+def without_userinfo(url: str) -> str:
+    """The URL without user and password: `s3://AK:SK@bucket/x` → `s3://bucket/x`; a folder or a name as it is."""
+    match = _SCHEME.match(url)
+    if match is None or match[1].lower() == "file":
+        return url
+    userinfo, rest = _cut_userinfo(match[2])
+    return url if userinfo is None else f"{match[1]}://{rest}"
+
+
 def check_key(key: str) -> str:
     """The key, if it is one on every backend: `packs/ab/ab12.pack`; not `../x`, `a//b`, `.tmp-1`."""
     segments = key.split("/")

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,3 +122,30 @@ def test_a_server_that_is_not_there_is_6(call: Call, url: str) -> None:
     answer = call("ls", "--lake", url, environment=environment)
     assert answer.code == 6
     assert answer.err.startswith("sxeslake: ")
+
+
+def test_two_lakes_have_settings_of_their_own(s3_server: Seaweed, call: Call, url: str, tmp_path: Path) -> None:
+    key, secret = s3_server.credentials["steward"]
+    there = [f"endpoint_url={s3_server.endpoint}", "region=us-east-1", f"key={key}", f"secret={secret}"]
+    local, second = str(tmp_path / "local"), str(tmp_path / "second")
+    archive = tmp_path / "a.zip"
+    with zipfile.ZipFile(archive, "w") as made:
+        made.writestr("a.txt", "a" * 100)
+
+    def options(name: str) -> list[str]:
+        return [word for setting in there for word in (name, setting)]
+
+    assert call("init", "--lake", url, *options("--storage-option")).code == 0
+    assert call("ingest", archive, "--lake", url, *options("--storage-option")).code == 0
+    for folder, name in ((local, "--from-storage-option"), (second, "--storage-option")):
+        assert call("init", "--lake", folder).code == 0
+        done = call("copy", url, folder, *options(name))
+        assert done.code == 0, done.err
+    for pack in Path(local, "packs").rglob("*.pack"):
+        pack.unlink()
+    done = call("repair", "--lake", local, "--from", url, *options("--from-storage-option"))
+    assert done.code == 0, done.err
+    assert call("verify", "--data", "--lake", local).code == 0
+    done = call("copy", url, url, *options("--storage-option"))
+    assert done.code == 2
+    assert secret not in done.err + done.out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import pickle
 import random
@@ -267,6 +268,23 @@ def test_pickles_open_again(fs: Any, url: str) -> None:
     )
     answer = subprocess.run([sys.executable, "-c", code], input=pickle.dumps(file), capture_output=True, check=True)
     assert answer.stdout == b"sxeslake://2019/map@2/metadata.json " + file.read()
+
+
+@pytest.mark.parametrize("how", ["positional", "named"])
+def test_no_serialised_form_has_the_secret_of_a_url(how: str) -> None:
+    word = "s3://AKIAKEY:S/ECRET+1@bucket/lake"
+    fs = LakeFileSystem(word, skip_instance_cache=True) if how == "positional" else LakeFileSystem(lake=word)
+    forms = [fs.to_json(), json.dumps(fs.to_dict()), repr(fs), str(fs), repr(fs.storage_options), repr(fs.storage_args)]
+    forms.append(pickle.dumps(fs).decode("latin-1"))
+    for form in forms:
+        assert "AKIAKEY" not in form
+        assert "ECRET" not in form
+    assert "s3://bucket/lake" in fs.to_json()
+    here = pickle.loads(pickle.dumps(fs))
+    assert here._word == word  # this process knows it still
+    code = "import pickle, sys; print(pickle.load(sys.stdin.buffer)._word)"
+    there = subprocess.run([sys.executable, "-c", code], input=pickle.dumps(fs), capture_output=True, check=True)
+    assert there.stdout.strip() == b"s3://bucket/lake"
 
 
 def test_the_lake_is_that_of_the_command_line(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
