@@ -199,7 +199,8 @@ class _Judge:
             return _damaged(row, error.what.rstrip("."))
         if not differs:
             return replace(row, status="stored", exact=True)
-        return replace(row, status="same-content", differs=differs)
+        left_out = "; ".join(absorbed.notes) if "left out" in differs else None
+        return replace(row, status="same-content", differs=differs, reason=left_out)
 
     def _proved(self, blank: AuditRow, version: Version) -> AuditRow:
         """The row with a version as its proof; `damaged` where the bucket lacks what that needs."""
@@ -213,8 +214,8 @@ class _Judge:
     def _differs(self, kind: ContainerKind, absorbed: Absorbed, content_id: str, version: Version) -> list[str]:
         """What a pull of a version does not give back of an archive with the same names and contents.
 
-        folders (entries for them), times, attributes, names (as they were written), order, comment, leading bytes,
-        trailing bytes, container (another one, or the same packed differently).
+        folders (entries for them), times, attributes, names (as they were written), order, comment, left out (what a
+        version cannot hold of a folder), leading bytes, trailing bytes, container (another one, or packed differently).
         """
         archive = version.archive
         differs = [] if content_id == archive.content_id else ["folders"]  # which of them have entries of their own
@@ -222,6 +223,8 @@ class _Judge:
             differs += compare(columns_of(absorbed.members), self._vault.manifests.table(version)).words()
         if absorbed.comment.hex() != archive.comment:
             differs.append("comment")
+        if kind == "folder" and absorbed.notes:  # a pull of no version gives back what reading the folder leaves out
+            differs.append("left out")
         differs += [word for word in outside_of(absorbed.notes) if word not in outside_of(archive.warnings)]
         is_packed_otherwise = kind != "folder" and not differs
         if kind != archive.source.get("container") or is_packed_otherwise:

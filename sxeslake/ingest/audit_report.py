@@ -6,8 +6,10 @@ import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from io import BufferedReader, TextIOWrapper
 from pathlib import Path
 
+from sxeslake.archive.ranged_file import open_regular
 from sxeslake.errors import InputError
 from sxeslake.ingest.audit import AuditRow
 from sxeslake.model import Progress
@@ -130,7 +132,7 @@ def _failed(row: ReportRow, status: str, reason: str) -> ReportRow:
 
 def _read(report: Path) -> list[dict[str, str]]:
     try:
-        with report.open(encoding="utf-8-sig", newline="") as file:
+        with TextIOWrapper(BufferedReader(open_regular(report)), "utf-8-sig", newline="") as file:
             reader = csv.DictReader(file, restval="", strict=True)
             if not _NEEDED.issubset(reader.fieldnames or ()):
                 raise InputError("this is no report of `sxeslake audit`: columns are missing.", where=report)

@@ -14,6 +14,8 @@ from sxeslake.archive.ranged_file import open_regular
 from sxeslake.errors import InputError
 from sxeslake.model import MIB, ContainerKind, Source
 
+_MOST_NS = (1 << 63) - 1  # the log holds times within 64 bits: the years 1678 to 2262
+
 
 class Stamp(NamedTuple):
     """What tells that a file was not touched: size and modification time."""
@@ -67,4 +69,5 @@ def text_of(path: Path) -> str:
 
 def _source(path: Path, kind: ContainerKind, size: int, before: Stamp, sha256: str | None) -> Source:
     whole = path.resolve()
-    return Source(text_of(whole), this_host(), text_of(Path(whole.name)), kind, size, before.modified_ns, sha256)
+    modified_ns = min(max(before.modified_ns, -_MOST_NS), _MOST_NS)
+    return Source(text_of(whole), this_host(), text_of(Path(whole.name)), kind, size, modified_ns, sha256)

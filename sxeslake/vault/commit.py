@@ -21,6 +21,7 @@ from datetime import UTC, datetime
 from sxeslake.errors import (
     ConflictError,
     DeadObjectsError,
+    InputError,
     ObjectExistsError,
     ObjectNotFoundError,
     UnreachableError,
@@ -117,6 +118,9 @@ def _entry_there(store: Store, number: int) -> LogRecord | None:
 
 def _record(store: Store, entry: Entry) -> LogRecord:
     data, body = logentry.dump(entry)
+    void = logentry.load(data, None if body is None else body[1], where="entry").void
+    if void:  # every reader would pass it over: better no commit than one that is not there for anybody
+        raise InputError(f"this commit holds what breaks a rule of the log: {void[0].what}: {void[0].why}.")
     if body is None:
         return LogRecord(entry, logentry.digest_of(data, where="entry"), data, None)
     digest, content = body

@@ -19,6 +19,7 @@ from answers import Answer
 from sxeslake.archive.container import open_container
 from sxeslake.archive.synthetic import synthetic_facility
 from sxeslake.cli.run import run
+from sxeslake.ingest.absorb import Absorber
 
 Call = Callable[..., Answer]
 
@@ -107,6 +108,45 @@ def test_one_failed_archive_does_not_stop_the_others(call: Call, map_archive: Pa
     assert "failed" in words.err
     assert "broken.zip" in words.err
     assert "1 unchanged, 1 failed" in words.out
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there are no pipes in folders")
+def test_what_cannot_be_read_is_reported(call: Call, map_archive: Path) -> None:
+    Path("in").mkdir()
+    shutil.copy(map_archive, "in/map.plzip")
+    os.mkfifo("in/pipe.zip")
+    Path("in/\x1b[31mout.zip").symlink_to(map_archive)
+    assert call("ingest", "in", "--dry-run").code == 4
+    answer = call("ingest", "in")
+    assert answer.code == 4
+    assert "unreadable in/pipe.zip: a pipe, not a file" in answer.err
+    assert "skipped    in/\\x1b[31mout.zip: a link out of the searched folder" in answer.err
+    assert "1 archive: 1 stored, 0 unchanged, 0 failed, 1 unreadable, 1 skipped" in answer.out
+    rows = call("ingest", "in", "--json").document["archives"]
+    assert {row["path"]: row["status"] for row in rows} == {
+        "in/map.plzip": "unchanged", "in/pipe.zip": "unreadable", "in/\x1b[31mout.zip": "skipped",
+    }  # fmt: skip
+    assert (call("ingest", "in/pipe.zip").code, call("ingest", "in", "--links", "skip").code) == (4, 4)
+    audited = call("audit", "in")
+    assert (audited.code, "\x1b" in audited.out) == (4, False)
+    assert [row["status"] for row in call("audit", "in", "--json").document] == ["skipped", "stored", "unreadable"]
+    Path("in/pipe.zip").unlink()
+    for options, code in (((), 4), (("--accept", "skipped"), 0), (("--links", "skip"), 0), (("--links", "follow"), 0)):
+        assert call("audit", "in", *options).code == code
+    assert call("ingest", "in", "--links", "follow").code == 0
+
+
+@pytest.mark.parametrize("verbose", [False, True])
+def test_an_unforeseen_error_is_explained_on_request(
+    call: Call, map_archive: Path, monkeypatch: pytest.MonkeyPatch, verbose: bool
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("by zero")
+
+    monkeypatch.setattr(Absorber, "absorb", broken)
+    answer = call("ingest", map_archive, *(["-v"] if verbose else []))
+    assert (answer.code, f"{map_archive}: cannot be stored" in answer.err) == (4, True)
+    assert ("Traceback" in answer.err) is verbose
 
 
 def test_dry_run_stores_nothing(call: Call, facility: list[Path]) -> None:

@@ -307,3 +307,15 @@ def test_a_file_that_changes_meanwhile_is_not_stored(
 
     monkeypatch.setattr(sources, "sha256_of", grows)
     assert status_of(lake, path) == "unreadable"
+
+
+def test_a_folder_of_which_a_time_is_not_kept_is_not_stored(lake: Lake, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "x").write_text("1")
+    os.utime(tmp_path / "in" / "x", ns=(10413792 * 10**12, 10413792 * 10**12))
+    if (tmp_path / "in" / "x").stat().st_mtime_ns < 1 << 63:
+        pytest.skip("this disk holds no such time")
+    lake.ingest(tmp_path / "in", tree=True)
+    (row,) = lake.audit(tmp_path / "in", tree=True)
+    assert (row.status, row.differs) == ("same-content", ["left out"])
+    assert "2262" in (row.reason or "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import calendar
 import os
 import pkgutil
 import subprocess
@@ -257,6 +258,21 @@ def test_what_cannot_be_read_is_a_row_of_the_report(lake: Lake, tmp_path: Path) 
     assert statuses(lake.ingest(tmp_path / "in" / "p.zip")) == ["unreadable"]
     followed = lake.ingest(tmp_path / "in", links="follow")
     assert sorted(statuses(followed)) == ["added", "unchanged", "unreadable"]
+
+
+@pytest.mark.parametrize("year", [1600, 2300])
+def test_a_file_time_beyond_64_bits_hides_no_archive(lake: Lake, store: FaultyStore, tmp_path: Path, year: int) -> None:
+    """The log holds no such times: every reader would pass the archive over."""
+    path = zip_of(tmp_path / "a.zip", {"x": b"1"})
+    moment = calendar.timegm((year, 1, 1, 0, 0, 0)) * 10**9
+    os.utime(path, ns=(moment, moment))
+    if path.stat().st_mtime_ns != moment:
+        pytest.skip("this disk holds no such time")
+    lake.ingest(path)
+    with Lake(Vault(store, None)) as fresh:
+        assert fresh.read("a", "x") == b"1"
+        assert fresh.verify().ok
+        assert [row.status for row in fresh.audit(path)] == ["stored"]
 
 
 def test_a_name_that_cannot_be_fails_one_archive(lake: Lake, tmp_path: Path) -> None:

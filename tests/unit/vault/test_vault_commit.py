@@ -12,7 +12,7 @@ from entries import archive, chain, manifest, named, pack, put
 from faults import FaultyStore
 from small_lakes import own_store
 
-from sxeslake.errors import ConflictError, DeadObjectsError, ReadOnlyError, UnreachableError
+from sxeslake.errors import ConflictError, DeadObjectsError, InputError, ReadOnlyError, UnreachableError
 from sxeslake.format import keys, logentry
 from sxeslake.format.lakefile import LakeFile
 from sxeslake.format.logentry import Entry
@@ -244,3 +244,15 @@ def test_a_newer_lake_is_not_written(store: Store) -> None:
 
 def test_a_message_that_is_no_text_is_kept_readable() -> None:
     assert blank_entry("t", "caf\udce9").message == "caf\\udce9"
+
+
+def test_what_readers_would_pass_over_is_not_committed(store: Store, state: State) -> None:
+    """A commit that nobody counts must not look like one that was made."""
+    for odd in (
+        replace(blank_entry("t"), archives=(replace(archive("a", 1), source={"modified_ns": 2**63}),)),
+        replace(blank_entry("t"), archives=(replace(archive("a", 1), sample="../up"),)),
+        replace(blank_entry("t"), time="yesterday"),
+    ):
+        with pytest.raises(InputError, match="breaks a rule of the log"):
+            commit(store, state, building(odd))
+    assert (log_of(store), state.head().number) == ([], 0)
