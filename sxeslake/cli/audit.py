@@ -68,7 +68,8 @@ def command(
 
     "stored": a pull gives back this file byte for byte. "same-content": every name and content, but not what the
     column `differs` lists. "changed": the lake holds another state of this file. "damaged": this file, or what the
-    lake has of it, is damaged. "absent", "unreadable", "skipped" (a link): the lake gives back nothing of it.
+    lake has of it, is damaged. "absent", "unreadable", "skipped" (a link): the lake gives back nothing of it. "link":
+    a link with which nothing is lost.
 
     CSV on stdout. Nothing is deleted. The exit code is 4 unless all is stored.
     """

@@ -56,6 +56,24 @@ class Presence:
 
     def fault(self, version: Version) -> str | None:
         """Why a version cannot be given back whole; None where all that it needs is there."""
+        head = self._vault.state.head()
+        found = self._fault_now(version)
+        if found is None or self._vault.sync() == head:
+            return found
+        # A collector may have moved everything meanwhile: what was asked before says nothing of the new places.
+        self._manifests.clear()
+        self._packs.clear()
+        self._records, self._is_indexed = self._vault.state.packs(), False
+        return self._fault_now(version)
+
+    def _fault_now(self, version: Version) -> str | None:
+        """As the folded head has the version: what it needs may have been written anew since it was looked up."""
+        now = self._vault.state.versions(
+            "status = 'live' AND v.sample = ? AND v.version = ?", (version.sample, version.version)
+        )
+        return self._fault(now[0]) if now else f"{version.name} was forgotten meanwhile"
+
+    def _fault(self, version: Version) -> str | None:
         fault = self._manifest(version.archive.manifest)
         if fault is not None:
             return fault

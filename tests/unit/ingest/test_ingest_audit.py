@@ -319,3 +319,45 @@ def test_a_folder_of_which_a_time_is_not_kept_is_not_stored(lake: Lake, tmp_path
     (row,) = lake.audit(tmp_path / "in", tree=True)
     assert (row.status, row.differs) == ("same-content", ["left out"])
     assert "2262" in (row.reason or "")
+
+
+def test_a_real_archive_and_its_copies(lake: Lake, store: Store, tmp_path: Path, real_archive: Path) -> None:
+    original = Path(shutil.copy(real_archive, tmp_path / "real.plzip"))
+    data = original.read_bytes()
+    lake.ingest(original)
+    folder = tmp_path / "copies"
+    folder.mkdir()
+    comment = Path(shutil.copy(original, folder / "comment.plzip"))
+    _comment(comment)
+    clocks = bytearray(data)
+    for magic, at in ((b"PK\x03\x04", 13), (b"PK\x01\x02", 15)):  # the date in local and central headers
+        place = clocks.find(magic)
+        while place >= 0:
+            clocks[place + at] ^= 2  # another year
+            place = clocks.find(magic, place + 4)
+    (folder / "times.plzip").write_bytes(clocks)
+    flipped = bytearray(data)
+    flipped[len(data) // 2] ^= 0x10
+    (folder / "flip.plzip").write_bytes(flipped)
+    (folder / "more.plzip").write_bytes(data + bytes(100))
+    lake.pull("real", folder / "repacked.pl7z")
+    lake.pull("real", f"{folder / 'unpacked'}/")
+    rows = {Path(row.path).stem: row for row in lake.audit([original, folder])}
+    assert {name: row.status for name, row in rows.items()} == {
+        "real": "stored",
+        "comment": "same-content",
+        "times": "same-content",
+        "flip": "damaged",
+        "more": "same-content",
+        "repacked": "same-content",
+        "unpacked": "same-content",
+    }
+    assert rows["comment"].differs == ["comment"]
+    assert rows["more"].differs == ["trailing bytes"]
+    assert "times" in rows["times"].differs
+    assert {"container"} <= set(rows["repacked"].differs) & set(rows["unpacked"].differs)
+    keys = [key for key in objects(store) if key.startswith("packs/")]
+    flip(store, keys[0], 60)
+    assert (status_of(lake, original), status_of(lake, original, check_data=True)) == ("stored", "damaged")
+    store.delete(keys[:1])
+    assert status_of(lake, original) == "damaged"
