@@ -43,10 +43,13 @@ def _fast_deflate() -> Iterator[Check]:
 
 
 def _cache(vault: Vault) -> Check:
+    hint = "Free some space, or set SXESLAKE_CACHE to another disk."
+    if vault.cache_trouble is not None:
+        return Check("cache", False, f"it cannot be used: {vault.cache_trouble}", hint)
     free = shutil.disk_usage(vault.folder).free
     detail = f"{vault.folder}, {free / GIB:.1f} GiB free"
     if free < _LITTLE_ROOM_BYTES:
-        return Check("cache", False, detail, "Free some space, or set SXESLAKE_CACHE to another disk.")
+        return Check("cache", False, detail, hint)
     return Check("cache", True, detail)
 
 

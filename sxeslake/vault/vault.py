@@ -272,11 +272,15 @@ class Vault:
             f"{count} log entries that this machine has read before are no more in the log; others took their place."
         ]
 
-    def _say_trouble(self) -> None:
+    @property
+    def cache_trouble(self) -> str | None:
+        """Why the cache on this machine cannot be used; None where it can."""
         index = None if self._readers is None else self._readers.index.trouble
-        trouble = self._trouble or self.state.trouble or index
-        if trouble is not None:
-            self._tell_once(f"the cache cannot be used, so this takes longer: {trouble}")
+        return self._trouble or self.state.trouble or index
+
+    def _say_trouble(self) -> None:
+        if self.cache_trouble is not None:
+            self._tell_once(f"the cache cannot be used, so this takes longer: {self.cache_trouble}")
 
     def _tell_once(self, text: str) -> None:
         if self._tell is not None and not self._is_told:

@@ -8,7 +8,8 @@ import shutil
 import sqlite3
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 
 import pytest
@@ -171,6 +172,27 @@ def test_two_write_in_turn(tmp_path: Path) -> None:
             fill((first, second)[number % 2], first=number * 10, count=10)
     with opened(tmp_path) as again:
         assert (counts(again), again.was_damaged) == ((60, 60), False)
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+def test_many_open_it_at_once(tmp_path: Path, damaged: bool) -> None:
+    with opened(tmp_path) as database:
+        fill(database)
+    if damaged:
+        outside(tmp_path, CHANGES[0])
+    with opened(tmp_path) if not damaged else nullcontext():
+
+        def work(number: int) -> int:
+            with opened(tmp_path) as database:
+                fill(database, first=1000 * number, count=5)
+                sql = "SELECT count(*) FROM things WHERE id BETWEEN ? AND ?"
+                return int(database.select(sql, (1000 * number, 1000 * number + 9))[0][0])
+
+        with ThreadPoolExecutor(8) as pool:
+            assert list(pool.map(work, range(1, 17))) == [5] * 16
+    with opened(tmp_path) as again:
+        assert (again.was_damaged, again.trouble) == (False, None)
+        assert damaged or counts(again) == (120, 120)
 
 
 def test_what_fails_leaves_no_trace(tmp_path: Path) -> None:

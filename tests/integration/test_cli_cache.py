@@ -1,0 +1,85 @@
+"""A cache that cannot be used: every command works without it, says so once, and keeps its own exit code."""
+
+from __future__ import annotations
+
+import shutil
+import stat
+from pathlib import Path
+
+import pytest
+from small_lakes import counts, group, zip_of
+
+import sxeslake
+from sxeslake.cli.run import run
+
+COMMANDS = [
+    ["ls"], ["show", "g"], ["members", "g"], ["query", "--sql", "SELECT count(*) FROM positions"], ["find", "first"],
+    ["ingest", "new.zip"], ["audit", "g.plzip"], ["pull", "g", "-o", "again.plzip"], ["sync", "g", "folder"],
+    ["verify", "--data"], ["repair"], ["gc"], ["checkpoint"], ["catalog", "rebuild"], ["stats"], ["log"],
+    ["copy", "lake", "other"], ["annotate", "g", "role=standard"], ["tag", "g@1", "paper"],
+]  # fmt: skip
+
+
+@pytest.fixture
+def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with archives and a lake that has one of them."""
+    monkeypatch.setenv("SXESLAKE_CONFIG", str(tmp_path / "settings"))
+    monkeypatch.setenv("SXESLAKE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("SXESLAKE_LAKE", str(tmp_path / "lake"))
+    monkeypatch.chdir(tmp_path)
+    zip_of(tmp_path / "g.plzip", group(5, 3, "first"))
+    zip_of(tmp_path / "new.zip", {"new.bin": counts(99)})
+    with sxeslake.init(str(tmp_path / "lake")) as lake, sxeslake.init(str(tmp_path / "other")):
+        lake.ingest(tmp_path / "g.plzip")
+    return tmp_path
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: " ".join(command[:2]))
+def test_commands_do_without_a_cache(
+    work: Path, command: list[str], capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (work / "file").write_text("in the way")
+    monkeypatch.setenv("SXESLAKE_CACHE", str(work / "file" / "cache"))
+    assert run(["-q", *command]) == 0
+    said = capfd.readouterr().err
+    lakes = 2 if command[0] == "copy" else 1
+    assert said.count("the cache cannot be used") == lakes, said
+    assert "Unexpected" not in said
+
+
+def test_doctor_says_what_is_wrong_with_the_cache(
+    work: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (work / "file").write_text("in the way")
+    monkeypatch.setenv("SXESLAKE_CACHE", str(work / "file" / "cache"))
+    assert run(["-q", "doctor"]) == 6
+    assert "it cannot be used: [Errno 20]" in capfd.readouterr().out
+
+
+def test_a_cache_that_goes_away_under_an_open_lake(work: Path) -> None:
+    with sxeslake.open(str(work / "lake")) as lake:
+        shutil.rmtree(work / "cache")
+        (work / "cache").write_text("in the way")
+        assert [row.sample for row in lake.ls()] == ["g"]
+        assert lake.ingest(work / "new.zip").archives[0].status == "added"
+        assert len(lake.positions()) == 3
+        assert lake.verify(data=True).ok
+        assert lake.gc().bytes_freed == 0
+        assert {row.sample for row in lake.ls()} == {"g", "new"}
+
+
+def test_caches_are_their_owners_alone(work: Path) -> None:
+    for command in COMMANDS:
+        assert run(["-q", *command]) == 0
+    found = [work / "cache", *(work / "cache").rglob("*")]
+    assert len(found) > 20
+    assert {stat.S_IMODE(path.stat().st_mode) & 0o077 for path in found} == {0}
+
+
+def test_a_cache_that_an_older_version_left_open_is_closed(work: Path) -> None:
+    folders = list((work / "cache").glob("lakes/*"))
+    for folder in folders:
+        folder.chmod(0o755)
+    assert run(["-q", "ls"]) == 0
+    assert run(["-q", "ls", "--lake", str(work / "other")]) == 0
+    assert {stat.S_IMODE(folder.stat().st_mode) for folder in folders} == {0o700}
