@@ -22,7 +22,7 @@ from blake3 import blake3
 
 from sxeslake.errors import StorageError
 from sxeslake.vault import private
-from sxeslake.vault.proofs import Proofs
+from sxeslake.vault.proofs import SMALL_BYTES, Proofs
 
 if sys.platform != "win32":
     import fcntl
@@ -60,6 +60,7 @@ class LocalDatabase:
         self._change = 0
         self._holder: int | None = None
         self._is_closed = False
+        self._proved_version = -1  # what `_version` was when the file was proved
         self._db = self._opened()
 
     def close(self) -> None:
@@ -118,6 +119,24 @@ class LocalDatabase:
     def content_digest(self) -> int:
         """The digest over all rows."""
         return self.surely(lambda: self._digest(self._db))
+
+    def confirm(self) -> None:
+        """Prove the file again if it is small and somebody else wrote to it: that may not have been this program."""
+        with self._lock:
+            if self._path is None or self._db.in_transaction:
+                return
+            try:
+                version = self._version(self._db)
+                if version == self._proved_version or self._path.stat().st_size > SMALL_BYTES:
+                    return
+                is_whole = self._is_whole(self._db)
+            except (sqlite3.DatabaseError, OSError):
+                is_whole = False
+            if is_whole:
+                self._proved_version = version
+            else:
+                self.was_damaged = True
+                self.leave(f"{self._path} was damaged while in use", keep=False)
 
     def clear(self) -> None:
         """Delete all rows."""

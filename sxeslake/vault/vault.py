@@ -307,6 +307,7 @@ class Vault:
 
     def sync(self) -> Head:
         """Fold what others have committed meanwhile; if the log was damaged since, what is known stays."""
+        self.state.confirm()
         with self._sync_lock:
             try:
                 log.sync(self.store, self.state, self.damage.append if self.damage else None)
@@ -318,6 +319,7 @@ class Vault:
 
     def commit(self, build: Callable[[Head], Entry | None]) -> LogRecord | None:
         """Bring an entry into the log; see `commit.commit`."""
+        self.state.confirm()
         self.check_writable()
         return commit(self.store, self.state, build)
 

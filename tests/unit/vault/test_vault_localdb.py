@@ -195,6 +195,20 @@ def test_many_open_it_at_once(tmp_path: Path, damaged: bool) -> None:
         assert damaged or counts(again) == (120, 120)
 
 
+@pytest.mark.parametrize("change", [change for change in CHANGES if "TABLE" not in change])
+def test_a_change_from_outside_is_found_while_the_file_is_in_use(tmp_path: Path, change: str) -> None:
+    with opened(tmp_path) as database, opened(tmp_path) as other:
+        database.refill = lambda: fill(database, count=3)
+        fill(database)
+        fill(other, first=40)
+        database.confirm()
+        assert counts(database) == (80, 80), "what another process of ours wrote is right"
+        with closing(sqlite3.connect(tmp_path / "cache.sqlite", isolation_level=None)) as db:
+            db.execute(change)
+        database.confirm()
+        assert counts(database) == (3, 3)
+
+
 def test_what_fails_leaves_no_trace(tmp_path: Path) -> None:
     with opened(tmp_path) as database:
         fill(database)
