@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from sxeslake.archive.container import open_container
 from sxeslake.archive.parallel import usable_cpus
@@ -81,6 +81,15 @@ def audit(
     ]
 
 
+class _Read(NamedTuple):
+    """An archive or folder that was read, and what no version can hold of it."""
+
+    kind: ContainerKind
+    absorbed: Absorbed
+    content_id: str
+    lost: tuple[str, ...]
+
+
 class _Judge:
     """Compares files with the lake, one after the other."""
 
@@ -127,22 +136,19 @@ class _Judge:
     def _content(self, path: Path, blank: AuditRow) -> AuditRow:
         """An archive or folder whose bytes are not those of a version's file."""
         try:
-            kind, absorbed = self._absorbed(path)
+            read = self._read(path)
         except InputError as error:
             return self._unpackable(path, blank, error)
-        if kind == "folder":
+        absorbed = read.absorbed
+        if read.kind == "folder":
             blank = replace(blank, size=absorbed.raw_bytes)
-        order = absorbed.members.order()
-        content_id = absorbed.content_id(order)
-        same = self._preferred(path, "v.content_id = ?", content_id)
+        same = self._preferred(path, "v.content_id = ?", read.content_id)
         if not same:
-            ids = content_ids_by_folders(absorbed.contents(order))
+            ids = content_ids_by_folders(absorbed.contents(absorbed.members.order()))
             same = [version for each in ids for version in self._preferred(path, "v.content_id = ?", each)]
         if not same:
             return self._other_state(path, blank)
-        return self._best(
-            [self._of_same_content(blank, kind, absorbed, content_id, version) for version in same[:_COMPARED]]
-        )
+        return self._best([self._of_same_content(blank, read, version) for version in same[:_COMPARED]])
 
     def _unpackable(self, path: Path, blank: AuditRow, error: InputError) -> AuditRow:
         """A file that cannot be taken apart: damaged, no archive at all, or whole but of a kind that is not read."""
@@ -187,20 +193,17 @@ class _Judge:
         )
         return replace(row, status="same-content", differs=["container"], reason=reason)
 
-    def _of_same_content(
-        self, blank: AuditRow, kind: ContainerKind, absorbed: Absorbed, content_id: str, version: Version
-    ) -> AuditRow:
+    def _of_same_content(self, blank: AuditRow, read: _Read, version: Version) -> AuditRow:
         row = self._proved(blank, version)
         if row.status == "damaged":
             return row
         try:
-            differs = self._differs(kind, absorbed, content_id, version)
+            differs = self._differs(read, version)
         except (DamagedLakeError, ObjectNotFoundError) as error:
             return _damaged(row, error.what.rstrip("."))
         if not differs:
             return replace(row, status="stored", exact=True)
-        left_out = "; ".join(absorbed.notes) if "left out" in differs else None
-        return replace(row, status="same-content", differs=differs, reason=left_out)
+        return replace(row, status="same-content", differs=differs, reason="; ".join(read.lost) or None)
 
     def _proved(self, blank: AuditRow, version: Version) -> AuditRow:
         """The row with a version as its proof; `damaged` where the bucket lacks what that needs."""
@@ -211,32 +214,36 @@ class _Judge:
         fault = self._presence.fault(version)
         return row if fault is None else _damaged(row, fault)
 
-    def _differs(self, kind: ContainerKind, absorbed: Absorbed, content_id: str, version: Version) -> list[str]:
+    def _differs(self, read: _Read, version: Version) -> list[str]:
         """What a pull of a version does not give back of an archive with the same names and contents.
 
         folders (entries for them), times, attributes, names (as they were written), order, comment, left out (what a
         version cannot hold of a folder), leading bytes, trailing bytes, container (another one, or packed differently).
         """
-        archive = version.archive
-        differs = [] if content_id == archive.content_id else ["folders"]  # which of them have entries of their own
+        archive, absorbed = version.archive, read.absorbed
+        differs = (
+            [] if read.content_id == archive.content_id else ["folders"]
+        )  # which of them have entries of their own
         if absorbed.layout_id != archive.layout_id:
             differs += compare(columns_of(absorbed.members), self._vault.manifests.table(version)).words()
         if absorbed.comment.hex() != archive.comment:
             differs.append("comment")
-        if kind == "folder" and absorbed.notes:  # a pull of no version gives back what reading the folder leaves out
+        if read.lost:
             differs.append("left out")
         differs += [word for word in outside_of(absorbed.notes) if word not in outside_of(archive.warnings)]
-        is_packed_otherwise = kind != "folder" and not differs
-        if kind != archive.source.get("container") or is_packed_otherwise:
+        is_packed_otherwise = read.kind != "folder" and not differs
+        if read.kind != archive.source.get("container") or is_packed_otherwise:
             differs.append("container")
         return differs
 
-    def _absorbed(self, path: Path) -> tuple[ContainerKind, Absorbed]:
+    def _read(self, path: Path) -> _Read:
         absorber = Absorber(
             BlobTable(), lambda _: {}, None, chunk_bytes=self._vault.file.chunk_bytes, threads=usable_cpus()
         )
         with open_container(path) as container:
-            return container.kind, absorber.absorb(container)
+            absorbed = absorber.absorb(container)
+            lost = (*getattr(container, "left_out", ()), *container.notes) if container.kind == "folder" else ()
+            return _Read(container.kind, absorbed, absorbed.content_id(absorbed.members.order()), lost)
 
     def _other_state(self, path: Path, blank: AuditRow) -> AuditRow:
         """Whether the lake knows another state of the file at this path."""
