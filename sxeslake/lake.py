@@ -238,9 +238,17 @@ class Lake(FileVerbs, PartVerbs, CatalogVerbs, UpkeepVerbs, RetentionVerbs):
 
     # --- what there is -------------------------------------------------------------------------------------------
 
-    def ls(self, pattern: str = "*", *, all_versions: bool = False) -> list[SampleRow]:
-        """The newest version of each sample whose name fits; all versions on request."""
-        rows = [version for version in self._vault.state.versions() if fnmatch.fnmatchcase(version.sample, pattern)]
+    def ls(self, pattern: str | Sequence[str] = "*", *, all_versions: bool = False) -> list[SampleRow]:
+        """The newest version of each sample whose name fits one of the patterns; all versions on request."""
+        state = self._vault.state
+        patterns = [pattern] if isinstance(pattern, str) else list(pattern)
+        names = {text for text in patterns if not refs.is_pattern(state, text)}
+        globs = [text for text in patterns if text not in names]
+        rows = [
+            version
+            for version in state.versions()
+            if version.sample in names or any(fnmatch.fnmatchcase(version.sample, text) for text in globs)
+        ]
         if not all_versions:
             rows = list({version.sample: version for version in rows}.values())
         return [views.sample_row(version) for version in rows]
@@ -248,6 +256,10 @@ class Lake(FileVerbs, PartVerbs, CatalogVerbs, UpkeepVerbs, RetentionVerbs):
     def resolve(self, patterns: Sequence[str], *, everything: bool = False) -> list[str]:
         """Names and globs → `name@version`, each once. SampleNotFoundError, with near misses, for no match."""
         return [version.name for version in refs.find_all(self._vault.state, patterns, everything=everything)]
+
+    def is_pattern(self, text: str) -> bool:
+        """Whether a text stands for the samples that it fits; a name that is there never does."""
+        return refs.is_pattern(self._vault.state, text)
 
     def show(self, ref: str) -> VersionInfo:
         """All that the log knows of a version."""

@@ -256,7 +256,7 @@ def _path() -> Path:
 def _read() -> dict[str, Any]:
     """The configuration as a document; empty where there is none yet."""
     try:
-        document = json.loads(_path().read_text(encoding="utf-8"))
+        document = json.loads(_path().read_text(encoding="utf-8", errors="surrogateescape"))
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
@@ -272,7 +272,7 @@ def _write(document: Mapping[str, object]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".config-", suffix=".json")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+        with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape") as stream:
             json.dump(document, stream, indent=2, ensure_ascii=False)
             stream.write("\n")
         Path(temporary).replace(path)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from sxeslake.archive.names import percent
 from sxeslake.disk.output import plain_name
 from sxeslake.errors import UsageError
 
 STDOUT = "-"
+_MAX_STEP_BYTES = 240  # file systems hold 255; a pull needs some for its temporary name
 _SUFFIXES = (".pl7z", ".7z", ".plzip", ".zip")
 
 
@@ -46,10 +50,11 @@ def below(out: str | None, wanted: Sequence[Wanted], *, as_source: bool) -> list
     if out is None:
         names = [_plain(name) for name in names]
     folded = [str(name).casefold() for name in names]  # also where case makes no difference
-    return [
-        _inside(Path(out or "."), _numbered(name, item) if folded.count(fold) > 1 else name, item)
+    apart = [
+        _inside(_numbered(name, item) if folded.count(fold) > 1 else name)
         for name, item, fold in zip(names, wanted, folded, strict=True)
     ]
+    return [Path(out or ".").joinpath(*name.parts) for name in _distinct(apart)]
 
 
 def archive_suffix(name: str) -> str:
@@ -77,7 +82,43 @@ def _numbered(name: PurePosixPath, item: Wanted) -> PurePosixPath:
     return name.with_name(f"{name.name.removesuffix(suffix)}@{item.version}{suffix}")
 
 
-def _inside(folder: Path, name: PurePosixPath, item: Wanted) -> Path:
-    if name.is_absolute() or ".." in name.parts or "\\" in str(name) or not name.name:
-        raise UsageError("this name does not stay in a folder; pull it alone, with -o.", where=item.ref)
-    return folder.joinpath(*name.parts)
+def _inside(name: PurePosixPath) -> PurePosixPath:
+    """A path that stays in a folder and that disks can hold: `a\\b` → `a%5Cb`, `../x` → `%2E%2E/x`.
+
+    Only what needs it is changed, so that one odd name of a lake does not keep the others from coming out.
+    """
+    return (
+        PurePosixPath(*(_holdable(step) for step in name.parts if step != "/")) if name.name else PurePosixPath("%2E")
+    )
+
+
+def _holdable(step: str) -> str:
+    if step == "..":
+        return "%2E%2E"
+    if "\\" in step or "\0" in step:
+        step = "".join(percent(letter) if letter in "\\\0%" else letter for letter in step)
+    if len(os.fsencode(step)) <= _MAX_STEP_BYTES:
+        return step
+    suffix = archive_suffix(step)
+    digest = hashlib.sha256(os.fsencode(step)).hexdigest()[:16]
+    return f"{_cut(step.removesuffix(suffix), _MAX_STEP_BYTES - 40)}-{digest}{suffix}"
+
+
+def _cut(text: str, size: int) -> str:
+    """The beginning of a text, of at most `size` bytes."""
+    return os.fsencode(text)[:size].decode("utf-8", "ignore")
+
+
+def _distinct(names: Sequence[PurePosixPath]) -> list[PurePosixPath]:
+    """The same names, the later of any two that a disk may take for one with a number: `map.zip` → `map~2.zip`."""
+    seen: set[str] = set()
+    found: list[PurePosixPath] = []
+    for name in names:
+        number, made = 1, name
+        while str(made).casefold() in seen:
+            number += 1
+            suffix = archive_suffix(name.name)
+            made = name.with_name(f"{name.name.removesuffix(suffix)}~{number}{suffix}")
+        seen.add(str(made).casefold())
+        found.append(made)
+    return found

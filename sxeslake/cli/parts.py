@@ -125,9 +125,9 @@ def dry_run_whole(
     exact: bool | None,
 ) -> None:  # fmt: skip
     """Say what pulling whole archives would move, and whether they would be the very files that came in."""
-    many = every or len(refs) > 1 or any(letter in refs[0] for letter in "*?[")
     documents = []
     with app.open_lake() as lake:
+        many = every or len(refs) > 1 or lake.is_pattern(refs[0])
         for ref in lake.resolve(refs, everything=every):
             report = lake.pull_part(ref, members=["*"], container=container, dry_run=True)
             reason = lake.why_not_exact(ref, None if many else out, container=container, level=level, exact=exact)

@@ -93,11 +93,13 @@ def command(
     if part.dry_run:
         dry_run_whole(app, refs, every=every, out=out, container=container, level=level, exact=exact)
         return 0
-    many = every or as_source or len(refs) > 1 or any(letter in refs[0] for letter in "*?[")
     if out == STDOUT:
-        _check_stdout(app, many=many)
+        _check_stdout(app, many=every or as_source or len(refs) > 1)
     keep_little()
     with app.open_lake() as lake:
+        many = every or as_source or len(refs) > 1 or lake.is_pattern(refs[0])
+        if out == STDOUT and many:
+            _check_stdout(app, many=True)
         found = lake.resolve(refs, everything=every)
         if out == STDOUT:
             report = lake.pull_to(

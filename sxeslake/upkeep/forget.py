@@ -143,7 +143,7 @@ def _matching(state: State, text: str, status: str) -> list[Version]:
         number = refs.number_of(state, ref)
         return state.versions("status = ? AND v.sample = ? AND v.version = ?", (status, ref.sample, number))
     exact = state.versions("status = ? AND v.sample = ?", (status, text))
-    if exact:
+    if exact or not refs.is_pattern(state, text):
         return exact
     everything = state.versions("status = ?", (status,))
     return [version for version in everything if fnmatch.fnmatchcase(version.sample, text)]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from sxeslake.format import keys, logentry
 from sxeslake.format.logentry import Entry
+from sxeslake.vault import refs
 from sxeslake.vault.state import State
 
 _AT_ONCE = 200  # entries read from the local database
@@ -32,8 +33,9 @@ class LogRow:
 def history(state: State, pattern: str | None = None, limit: int | None = None) -> Iterator[LogRow]:
     """Commits, newest first; with a name or a glob only those that touched such samples, and only these are named."""
     given = 0
+    fits = None if pattern is None else _fitting(state, pattern)
     for entry in _newest_first(state):
-        row = row_of(entry, pattern)
+        row = row_of(entry, fits)
         if row is not None:
             if given == limit:
                 return
@@ -41,15 +43,22 @@ def history(state: State, pattern: str | None = None, limit: int | None = None) 
             yield row
 
 
-def row_of(entry: Entry, pattern: str | None = None) -> LogRow | None:
-    """A commit as a row; None where it did not touch such a sample."""
+def _fitting(state: State, pattern: str) -> Callable[[str], bool]:
+    """Which samples are meant; a name that was ever there is no pattern."""
+    if refs.is_pattern(state, pattern):
+        return lambda sample: fnmatch.fnmatchcase(sample, pattern)
+    return lambda sample: sample == pattern
+
+
+def row_of(entry: Entry, fits: Callable[[str], bool] | None = None) -> LogRow | None:
+    """A commit as a row; None where it touched no sample that fits."""
     what: dict[str, None] = {}  # in order, each once
     archives: dict[str, None] = {}
     for word, sample, version in _deeds(entry):
-        if pattern is None or sample == pattern or fnmatch.fnmatchcase(sample, pattern):
+        if fits is None or fits(sample):
             what[word] = None
             archives[f"{sample}@{version}" if version is not None else sample] = None
-    if pattern is not None and not what:
+    if fits is not None and not what:
         return None
     if entry.condemned_packs or entry.condemned_manifests:
         what["condemned"] = None

@@ -100,8 +100,9 @@ class LocalDatabase:
                 raise
 
     def select(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
-        """Rows of a query."""
-        return self.surely(lambda: self._db.execute(sql, values).fetchall())
+        """Rows of a query. A text that is no text, as a shell may pass one, equals nothing."""
+        bound = [_bindable(value) for value in values]
+        return self.surely(lambda: self._db.execute(sql, bound).fetchall())
 
     def surely(self, action: Callable[[], T]) -> T:
         """The result of an action; begun again in a temporary database where the file's disk fails, or the file."""
@@ -374,3 +375,13 @@ def no_room(error: Exception) -> StorageError:
     return StorageError(
         f"there is no room for temporary files: {error}.", hint="Free some space, or set TMPDIR to another disk."
     )
+
+
+def _bindable(value: Any) -> Any:
+    """The value, or bytes in place of a text with lone surrogates, which SQLite cannot take."""
+    if isinstance(value, str) and not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            return value.encode("utf-8", "surrogatepass")
+    return value

@@ -1,4 +1,8 @@
-"""How people name what they want: `ti-grains`, `ti-grains@2`, `ti-grains@paper-2026`, `2018/*`."""
+"""How people name what they want: `ti-grains`, `ti-grains@2`, `ti-grains@paper-2026`, `2018/*`.
+
+A name that is there is always that name, whatever it holds: `Si [001]@2` is no pattern where there is a sample
+`Si [001]`. In a pattern, `[[]`, `[*]` and `[?]` stand for the characters themselves.
+"""
 
 from __future__ import annotations
 
@@ -44,6 +48,8 @@ def number_of(state: State, ref: Ref) -> int | None:
 
 def find(state: State, text: str) -> Version:
     """The version that a name means: the newest, or the one behind the `@`."""
+    if (exact := find_exactly(state, text)) is not None:
+        return exact
     ref = parse(text)
     live = state.versions("status = 'live' AND v.sample = ?", (ref.sample,))
     if not live:
@@ -79,7 +85,7 @@ def find_all(state: State, texts: Sequence[str], *, everything: bool = False) ->
     wanted = ["*", *texts] if everything else list(texts)
     found: dict[str, Version] = {}
     for text in wanted:
-        if not _GLOB.search(text) or state.versions("v.sample = ?", (text,)):
+        if not is_pattern(state, text):
             matches = [find(state, text)]
         else:
             matches = _matching(state, text)
@@ -87,6 +93,14 @@ def find_all(state: State, texts: Sequence[str], *, everything: bool = False) ->
                 raise SampleNotFoundError(f"no archive is called like {text!r}.", hint="`sxeslake ls` shows all names.")
         found.update((match.name, match) for match in matches)
     return list(found.values())
+
+
+def is_pattern(state: State, text: str) -> bool:
+    """Whether a text stands for the samples that it fits, not for one of that name."""
+    if not _GLOB.search(text) or find_exactly(state, text) is not None:
+        return False
+    names = [text, *([text.rpartition("@")[0]] if "@" in text else [])]
+    return not any(state.versions("v.sample = ?", (name,)) for name in names)
 
 
 def _matching(state: State, pattern: str) -> list[Version]:

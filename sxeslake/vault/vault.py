@@ -200,7 +200,7 @@ class Vault:
             return None
         if self._cache is not None:
             # The address too: two copies of a lake's folder have one lake id and can part ways.
-            name = blake3(f"{self.file.lake_id} {self.store.url}".encode()).hexdigest()[:24]
+            name = blake3(f"{self.file.lake_id} {self.store.url}".encode("utf-8", "surrogateescape")).hexdigest()[:24]
             folder = self._cache / name
             try:
                 private.make_folder(folder)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from sxeslake.cli.destinations import Wanted, archive_suffix, below, is_folder
 from sxeslake.errors import UsageError
@@ -69,7 +72,31 @@ def test_several_do_not_go_into_one_file() -> None:
         below("x.pl7z", [MAP, NOTES], as_source=False)
 
 
-@pytest.mark.parametrize("sample", ["../x", "/etc/x", "a/../../x", "..\\x"])
-def test_a_name_that_leaves_the_folder_is_refused(sample: str) -> None:
-    with pytest.raises(UsageError, match="does not stay"):
-        below("out/", [Wanted(f"{sample}@1", "x.zip")], as_source=False)
+@pytest.mark.parametrize(
+    ("sample", "path"),
+    [
+        ("../x", "%2E%2E/x.zip"),
+        ("/etc/x", "etc/x.zip"),
+        ("a/../../x", "a/%2E%2E/%2E%2E/x.zip"),
+        ("..\\x", "_%5Cx.zip"),
+        ("back\\slash", "back%5Cslash.zip"),
+        ("back%5Cslash\\", "back%255Cslash%5C.zip"),
+        ("nul\0", "nul%00.zip"),
+    ],
+)
+def test_an_odd_name_stays_in_the_folder_under_another(sample: str, path: str) -> None:
+    found = below("out/", [Wanted(f"{sample}@1", "x.zip"), Wanted("good@1", "good.zip")], as_source=False)
+    assert found == [Path("out", path), Path("out/good.zip")]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.text(min_size=1, max_size=300), min_size=1, max_size=6, unique=True), st.booleans())
+def test_any_names_come_out_apart_below_the_folder(names: list[str], as_source: bool) -> None:
+    found = below("out/", [Wanted(f"{name}@1", "map.plzip") for name in names], as_source=as_source)
+    assert len({str(path).casefold() for path in found}) == len(names)
+    for path in found:
+        assert path.parts[0] == "out"
+        assert len(path.parts) > 1
+        assert ".." not in path.parts
+        assert all("\0" not in step and "\\" not in step for step in path.parts)
+        assert all(len(os.fsencode(step)) <= 255 for step in path.parts if step.isascii())
