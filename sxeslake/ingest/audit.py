@@ -187,10 +187,9 @@ class _Judge:
             return row
         if is_exact(version.archive):
             return replace(row, status="stored", exact=True)
-        reason = (
-            f"{version.name} came from this file, but a pull packs it differently: {why_not(version.archive)}; "
-            f"`sxeslake exact {version.name} --always` changes that"
-        )
+        why = str(why_not(version.archive))
+        hint = "" if "sxeslake exact" in why else f"; `sxeslake exact {version.name} --always` changes that"
+        reason = f"{version.name} came from this file, but a pull packs it differently: {why}{hint}"
         return replace(row, status="same-content", differs=["container"], reason=reason)
 
     def _of_same_content(self, blank: AuditRow, read: _Read, version: Version) -> AuditRow:
