@@ -63,19 +63,30 @@ def changed(values: Values, path: tuple[Any, ...], how: str, odd: Any, other: An
     return made
 
 
-@st.composite
-def mutated(draw: st.DrawFn, values: Values, *, keep: tuple[str, ...] = (), most: int = 3) -> Values:
-    """An entry with one to three values changed; `keep` names fields that stay as they are."""
+Change = tuple[int, str, int, Any]
+"""Which value is changed, how, which other one it may become, or which odd one."""
+
+CHANGES: st.SearchStrategy[list[Change]] = st.lists(
+    st.tuples(
+        st.integers(0, 10_000),
+        st.sampled_from(["drop", "twice", "odd", "renumber", "swap"]),
+        st.integers(0, 10_000),
+        st.sampled_from(ODD_VALUES),
+    ),
+    min_size=1,
+    max_size=3,
+)
+
+
+def mutated(values: Values, changes: list[Change], *, keep: tuple[str, ...] = ()) -> Values:
+    """An entry with some of its values changed; `keep` names fields that stay as they are."""
     made = values
-    for _ in range(draw(st.integers(1, most))):
+    for which, how, source, odd in changes:
         ways = [path for path in places(made) if path[0] not in keep]
-        path = draw(st.sampled_from(ways))
-        how = draw(st.sampled_from(["drop", "twice", "odd", "renumber", "swap"]))
-        source = draw(st.sampled_from(ways))
-        other: Any = made
-        for key in source:
-            other = other[key]
-        made = changed(made, path, how, draw(st.sampled_from(ODD_VALUES)), other)
-        if not [path for path in places(made) if path[0] not in keep]:
+        if not ways:
             break
+        other: Any = made
+        for key in ways[source % len(ways)]:
+            other = other[key]
+        made = changed(made, ways[which % len(ways)], how, odd, other)
     return made

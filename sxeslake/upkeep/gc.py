@@ -151,6 +151,11 @@ class Collector:
         live = needed_keys(self._vault, state.versions())
         needed = np.union1d(live, needed_keys(self._vault, kept)) if kept else live
         versions = [*state.versions(), *kept]
+        if dead := {version.archive.manifest for version in versions} - state.manifests().keys():
+            raise DamagedLakeError(
+                f"{len(dead)} member tables of live versions were condemned; nothing is collected from a damaged lake.",
+                hint="Run `sxeslake verify`, then `sxeslake repair`.",
+            )
         records = state.packs()
         footers = ((record.kind, footer) for record, footer in self._footers(records) if footer is not None)
         held = gc_plan.gather(footers, sum(record.blobs for record in records.values()))

@@ -147,7 +147,7 @@ class LogMender:
                 self._store.replace(key, data)
 
     def _there(self, number: int) -> LogRecord | None:
-        """The bucket's own entry, if its hash proves it."""
+        """The bucket's own entry, if its hash proves it; ReadOnlyError for one of a later format."""
         try:
             return log.read_entry(self._store, number)
         except (DamagedLakeError, ObjectNotFoundError):
@@ -159,9 +159,10 @@ class LogMender:
 
     def _candidates(self, number: int) -> Iterator[LogRecord]:
         """The entry from wherever it may be, each proved by its own hash."""
-        there = self._there(number)  # whole, perhaps, and behind another one than it says
-        if there is not None:
-            yield there
+        with suppress(ReadOnlyError):
+            there = self._there(number)  # whole, perhaps, and behind another one than it says
+            if there is not None:
+                yield there
         for state in (self._vault.state, self._vault.memory):
             if state is None:
                 continue

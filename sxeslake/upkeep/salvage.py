@@ -413,20 +413,24 @@ class Lake:
             self._find_unlogged()
 
     def _in_place(self, path: Path, entry: dict[str, Any], before: tuple[str | None] | None) -> dict[str, Any] | None:
-        """An entry whose hash is right, if it belongs here: behind the hash `before`, where that is known."""
+        """An entry whose hash is right, if it belongs here; `before` is the hash that it should follow, if known."""
         where = f"log/{path.name}"
         if is_later(entry):
             self.note(where, f"has format {entry['format']}; what it says is not known here")
             return {}
         if type(entry.get("number")) is not int or entry["number"] != int(path.stem):
             self.note(where, "has another number")
-        elif before is not None and entry.get("previous") != before[0]:
-            self.note(where, "does not follow the entry before")
-        elif path.stat().st_size > MAX_ENTRY_BYTES:
+            return None
+        if path.stat().st_size > MAX_ENTRY_BYTES:
             self.note(where, "is longer than entries may be")
-        else:
-            return entry
-        return None
+            return None
+        previous = entry.get("previous")
+        if previous is not None and not (isinstance(previous, str) and HEX.fullmatch(previous)):
+            self.note(where, "names no hash as the one before")
+            return None
+        if before is not None and previous != before[0]:
+            self.note(where, "does not follow the entry before")
+        return entry
 
     def note(self, where: str, what: str) -> None:
         """Take note of damage."""

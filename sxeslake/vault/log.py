@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from itertools import islice
 from typing import NamedTuple
 
@@ -174,7 +175,7 @@ def _fold_checkpoint(store: Store, state: State, newest: int) -> None:
     try:
         while part := list(islice(records, _AT_ONCE)):
             state.apply(part)
-    except (DamagedLakeError, ObjectNotFoundError):
+    except (DamagedLakeError, ObjectNotFoundError, ReadOnlyError):
         return  # derived, and not to be believed: the entries themselves say what is so
 
 
@@ -230,7 +231,7 @@ def corrected(store: Store, number: int, limit_bytes: int, *, any_byte: bool) ->
                 else body
             )
         return segments.record_of(number, Stored(whole, body), key)
-    except (DamagedLakeError, ObjectNotFoundError):
+    except (DamagedLakeError, ObjectNotFoundError, ReadOnlyError):
         return None
 
 
@@ -244,7 +245,7 @@ def _names(store: Store, key: str) -> list[str]:
 
 
 def _fold(store: Store, state: State, found: Sequence[LogRecord | Damage], gap: Gap | None) -> None:
-    """Fold what was read; with `gap`, an empty entry in the place of each that cannot be had or does not follow."""
+    """Fold what was read; with `gap`, an empty entry in the place of each that cannot be had."""
     if gap is None:
         lost = [item for item in found if isinstance(item, Damage)]
         if lost:
@@ -252,14 +253,13 @@ def _fold(store: Store, state: State, found: Sequence[LogRecord | Damage], gap: 
         state.apply([item for item in found if isinstance(item, LogRecord)])
         return
     for item in found:
-        damage = item if isinstance(item, Damage) else _misplaced(state, item)
-        if isinstance(item, LogRecord) and damage is None:
-            state.apply([item])
-        elif damage is not None:
+        head = state.head()
+        damage = item if isinstance(item, Damage) else _misplaced(head, item)
+        if damage is not None:
             gap(damage)
-            known = damage.record
-            fits = known is not None and known.entry.previous == state.head().digest
-            state.apply([known if known is not None and fits else _placeholder(store, state, damage)])
+        record = (item.record or _placeholder(store, state, item)) if isinstance(item, Damage) else item
+        # Behind whatever stands there now: what an entry says is proved by its own hash.
+        state.apply([record._replace(entry=replace(record.entry, previous=head.digest))])
 
 
 def _number(item: LogRecord | Damage) -> int:
@@ -281,9 +281,8 @@ def refusal(found: Sequence[Damage], newest: int) -> SxeslakeError:
     return DamagedLakeError(missing(first.number, last) + behind, hint=_HINT)
 
 
-def _misplaced(state: State, record: LogRecord) -> Damage | None:
+def _misplaced(head: Head, record: LogRecord) -> Damage | None:
     """An entry that its hash proves and that does not follow: it was written on another log, or this one lost some."""
-    head = state.head()
     if record.entry.previous == head.digest:
         return None
     number = record.entry.number

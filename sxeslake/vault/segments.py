@@ -10,7 +10,7 @@ from itertools import islice, takewhile
 
 from blake3 import blake3
 
-from sxeslake.errors import DamagedLakeError, ObjectExistsError, ObjectNotFoundError
+from sxeslake.errors import DamagedLakeError, ObjectExistsError, ObjectNotFoundError, ReadOnlyError
 from sxeslake.format import checkpoint, keys, logentry
 from sxeslake.format.checkpoint import Index, Segment, Stored
 from sxeslake.format.lakefile import LakeFile
@@ -140,7 +140,7 @@ def find(store: Store, number: int) -> LogRecord | None:
                         islice(checkpoint.load_segment(_fetch(store, segment), segment), number - segment.first, None)
                     )
                     return record_of(number, stored, segment.key)
-                except (DamagedLakeError, ObjectNotFoundError, StopIteration):
+                except (DamagedLakeError, ObjectNotFoundError, ReadOnlyError, StopIteration):
                     break
     return None
 

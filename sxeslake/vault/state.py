@@ -250,8 +250,8 @@ class State(LocalDatabase):
         return {item.id: item for item in (ManifestAdded(**json.loads(record)) for (record,) in rows)}
 
     def manifest(self, manifest_id: str) -> ManifestAdded:
-        """One manifest that is alive."""
-        rows = self.select("SELECT record FROM manifests WHERE id = ? AND condemned IS NULL", (manifest_id,))
+        """One manifest that the log added: one that was condemned, too, for its bytes may still be there."""
+        rows = self.select("SELECT record FROM manifests WHERE id = ? AND record IS NOT NULL", (manifest_id,))
         if not rows:
             raise DamagedLakeError(f"the log names a manifest that it never added: {manifest_id}.")
         return ManifestAdded(**json.loads(rows[0][0]))
