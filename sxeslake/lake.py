@@ -58,7 +58,8 @@ def open_lake(
     `/folder`, `file://…`, `s3://bucket/prefix`, `memory://name`, or a name given by `sxeslake use`. `limit_up` and
     `limit_down` (`5MB/s`) bound the traffic, by default to `SXESLAKE_LIMIT_UP` and `SXESLAKE_LIMIT_DOWN`. `tolerant`
     opens a lake with a damaged log, for `verify` and `repair`. Raises LakeNotFoundError where there is no lake,
-    StorageError where storage does not answer, DamagedLakeError where the log cannot be read.
+    StorageError where storage does not answer. A lake whose log is damaged is read as far as it goes (see
+    `Lake.damage`), and refuses to be written.
     """
     address, store = settings.open_storage(url, storage_options, limit_up, limit_down)
     try:
@@ -152,6 +153,11 @@ class Lake(FileVerbs, PartVerbs, CatalogVerbs, UpkeepVerbs, RetentionVerbs):
     def tell_trouble(self, tell: Callable[[str], None]) -> None:
         """Have it said, once, if the cache on this machine cannot be used: everything works without, but slower."""
         self._vault.tell_trouble(tell)
+
+    @property
+    def damage(self) -> list[str]:
+        """What is wrong with the log and `lake.json`, in words; what it does not touch is read all the same."""
+        return self._vault.damage_in_words()
 
     def refresh(self) -> int:
         """Fold what others have committed since this lake was opened; the number of the newest commit."""
@@ -398,7 +404,27 @@ class Lake(FileVerbs, PartVerbs, CatalogVerbs, UpkeepVerbs, RetentionVerbs):
             archives = [found.path for found in finding.find_any(paths)]
             others = [lake._vault for lake in lakes]
             vault = opened.enter_context(self._vault.from_bucket(remembering=True))
-            return repair(vault, archives, others, TOOL, dry_run=dry_run, progress=progress)
+            report = repair(vault, archives, others, TOOL, dry_run=dry_run, progress=progress)
+        if report.ok:
+            self._repair_catalog(report, dry_run=dry_run)
+        return report
+
+    def _repair_catalog(self, report: RepairReport, *, dry_run: bool) -> None:
+        """Publish a catalogue again that is not what the archives say: it is all derived."""
+        from sxeslake.upkeep.report import Mended
+
+        wrong = self._wrong_catalog(everything=True, seed=None)
+        if wrong and not dry_run:
+            self._asked().republish()
+        report.problems += len(wrong)
+        report.mended += [Mended("checkpoint", key, f"{what}; published again") for key, what in wrong.items()]
+
+    def _wrong_catalog(self, *, everything: bool, seed: int | None) -> dict[str, str]:
+        return self._asked().wrong_published(everything=everything, seed=seed) if self._publishes() else {}
+
+    def _publishes(self) -> bool:
+        """Whether anybody has published a catalogue: most small lakes have none, and need no DuckDB here."""
+        return any(info.key.endswith("/catalog/parts.json") for info in self._vault.store.list(keys.CHECKPOINT_PREFIX))
 
     # --- upkeep --------------------------------------------------------------------------------------------------
 

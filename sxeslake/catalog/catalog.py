@@ -9,6 +9,7 @@ question pays for its answer alone.
 
 from __future__ import annotations
 
+import random
 import shutil
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,15 +22,16 @@ from typing import TYPE_CHECKING, Any
 from sxeslake.catalog import library, remarks
 from sxeslake.catalog.ask import ask, ask_freely
 from sxeslake.catalog.cache import Cache
+from sxeslake.catalog.checkpoint import published_numbers
 from sxeslake.catalog.database import Database
 from sxeslake.catalog.model import MakeProgress, no_progress
 from sxeslake.catalog.proof import Extent, Rebuilt, compare, extents
 from sxeslake.catalog.remarks import Remark
 from sxeslake.catalog.result import Result
-from sxeslake.catalog.snapshot import Snapshot
+from sxeslake.catalog.snapshot import Snapshot, manifest_key
 from sxeslake.catalog.sync import checkpoint, rebuild, sync
 from sxeslake.catalog.vault_source import VaultSource
-from sxeslake.errors import DamagedLakeError, UsageError
+from sxeslake.errors import DamagedLakeError, NotFoundError, UsageError
 from sxeslake.vault import refs, segments
 from sxeslake.vault.commit import blank_entry
 from sxeslake.vault.state import Head, Version
@@ -154,7 +156,11 @@ class Catalog:
 
     def checkpoint(self) -> CheckpointReport:
         """Bring log and catalogue of the newest commit into the bucket; uploads only what no checkpoint holds yet."""
+        self._vault.check_writable()
+        if self.wrong_published(everything=False):
+            self._withdraw()
         with self._lock, self._vault.from_bucket() as vault:
+            vault.check_writable()
             snapshot = self.database().snapshot
             vault.sync()
             log = segments.publish(vault.store, vault.state)
@@ -180,6 +186,46 @@ class Catalog:
                 self._cache.save(snapshot, force=True)
             self._use(snapshot)
             return proof
+
+    def wrong_published(self, *, everything: bool, seed: int | None = None) -> dict[str, str]:
+        """Published lists of parts whose rows are not those of the archives, and what is wrong with each.
+
+        `everything` projects all archives again, else a few that `seed` chooses.
+        """
+        import duckdb  # noqa: PLC0415 - loaded by the database
+
+        from sxeslake.catalog import published  # noqa: PLC0415 - heavy; only checks need it
+
+        with self._lock:
+            self._vault.sync()
+            snapshot = published.current(self._source, self._vault.store)
+            if snapshot is None or self._vault.damage:
+                return {}
+            key, store = manifest_key(snapshot.head.number), self._vault.store
+            try:
+                with _beside(self._cache.folder) as made, _beside(self._cache.folder) as taken:
+                    if everything:
+                        wrong = published.wrong_tables(self._source, store, snapshot, taken, made, self._open)
+                    else:
+                        chance = random.Random(seed)
+                        wrong = published.wrong_in_sample(self._source, snapshot, self._cache, made, self._open, chance)
+            except (duckdb.Error, OSError, DamagedLakeError, NotFoundError) as error:
+                return {key: f"the published catalogue cannot be read: {error}"}
+            if not wrong:
+                return {}
+            return {key: f"the published catalogue is not what the archives say, in {', '.join(wrong)}"}
+
+    def republish(self) -> CheckpointReport:
+        """Take every published catalogue back, and publish one that was made again from the archives."""
+        self._withdraw()
+        return self.checkpoint()
+
+    def _withdraw(self) -> None:
+        """Take every published catalogue back: the wrong rows may have come into later ones, and into the cache."""
+        with self._lock:
+            for number in published_numbers(self._vault.store):
+                self._vault.store.delete([manifest_key(number)])
+            self.rebuild()
 
     def _extents_before(self) -> dict[str, Extent] | None:
         """What the catalogue that is here says; None where it cannot be read."""

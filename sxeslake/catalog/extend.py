@@ -203,6 +203,17 @@ def _batches(headers: Sequence[VersionHeader]) -> Iterator[list[VersionHeader]]:
         yield batch
 
 
+def rows_of(source: CatalogSource, cache: Cache, headers: Sequence[VersionHeader]) -> list[Part]:
+    """Parts with the rows of some versions, made again from their members and documents."""
+    writer, reader = _Writer(cache), DocumentReader()
+    parts: list[Part] = []
+    for batch in _batches(headers):
+        for name, rows in projected(_load(source, batch), reader):
+            writer.add(name, rows)
+        parts += writer.finish()
+    return parts
+
+
 def _load(source: CatalogSource, headers: Sequence[VersionHeader]) -> Batch:
     loaded: list[tuple[VersionHeader, pa.Table, Iterable[Document]]] = []
     for header in headers:
