@@ -83,3 +83,24 @@ def test_a_cache_that_an_older_version_left_open_is_closed(work: Path) -> None:
     assert run(["-q", "ls"]) == 0
     assert run(["-q", "ls", "--lake", str(work / "other")]) == 0
     assert {stat.S_IMODE(folder.stat().st_mode) for folder in folders} == {0o700}
+
+
+@pytest.mark.parametrize("kind", ["folders for files", "files for folders", "links to nowhere"])
+def test_something_else_stands_where_the_cache_should_be(
+    work: Path, kind: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["-q", "query", "--sql", "SELECT count(*) FROM positions"]) == 0
+    for lake in (work / "cache" / "lakes").iterdir():
+        for path in sorted(lake.rglob("*"), reverse=True):
+            if kind == "files for folders" and path.is_dir():
+                shutil.rmtree(path)
+                path.write_text("in the way")
+            elif kind != "files for folders" and path.is_file():
+                path.unlink()
+                if kind == "folders for files":
+                    path.mkdir()
+                else:
+                    path.symlink_to("/nowhere/at/all")
+    for command in COMMANDS:
+        assert run(["-q", *command]) == 0, command
+    assert "Unexpected" not in capfd.readouterr().err
