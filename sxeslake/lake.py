@@ -51,17 +51,19 @@ def open_lake(
     storage_options: Mapping[str, str] | None = None,
     limit_up: str | None = None,
     limit_down: str | None = None,
+    retry_for_s: float | None = None,
     tolerant: bool = False,
 ) -> Lake:
     """Open a lake by URL or name; None means `SXESLAKE_LAKE`, else the embedded default lake.
 
     `/folder`, `file://…`, `s3://bucket/prefix`, `memory://name`, or a name given by `sxeslake use`. `limit_up` and
-    `limit_down` (`5MB/s`) bound the traffic, by default to `SXESLAKE_LIMIT_UP` and `SXESLAKE_LIMIT_DOWN`. `tolerant`
+    `limit_down` (`5MB/s`) bound the traffic, by default to `SXESLAKE_LIMIT_UP` and `SXESLAKE_LIMIT_DOWN`. Storage that
+    is away or busy is tried again for `retry_for_s` seconds, by default `SXESLAKE_RETRY_FOR` or a minute. `tolerant`
     opens a lake with a damaged log, for `verify` and `repair`. Raises LakeNotFoundError where there is no lake,
     StorageError where storage does not answer. A lake whose log is damaged is read as far as it goes (see
     `Lake.damage`), and refuses to be written.
     """
-    address, store = settings.open_storage(url, storage_options, limit_up, limit_down)
+    address, store = settings.open_storage(url, storage_options, limit_up, limit_down, retry_for_s)
     try:
         return Lake(Vault(store, _cache(address), tolerant=tolerant, keep_bytes=_keep_bytes(address)))
     except BaseException:
@@ -75,11 +77,12 @@ def init(
     storage_options: Mapping[str, str] | None = None,
     limit_up: str | None = None,
     limit_down: str | None = None,
+    retry_for_s: float | None = None,
 ) -> Lake:
     """Make a lake, and open it. Raises AlreadyExistsError where one is, ConflictError on unfit storage."""
     from sxeslake.upkeep import carried
 
-    address, store = settings.open_storage(url, storage_options, limit_up, limit_down)
+    address, store = settings.open_storage(url, storage_options, limit_up, limit_down, retry_for_s)
     try:
         if store.size(keys.LAKE) is None:
             _check_empty(store)

@@ -35,6 +35,7 @@ CONFIG_VARIABLE = "SXESLAKE_CONFIG"
 CACHE_BYTES_VARIABLE = "SXESLAKE_CACHE_BYTES"
 LIMIT_UP_VARIABLE = "SXESLAKE_LIMIT_UP"
 LIMIT_DOWN_VARIABLE = "SXESLAKE_LIMIT_DOWN"
+RETRY_FOR_VARIABLE = "SXESLAKE_RETRY_FOR"
 
 How = Literal["option", "environment", "name", "default"]
 """Where the choice of a lake came from."""
@@ -43,6 +44,7 @@ DEFAULT_CACHE_BYTES = 2 * GIB
 
 _APPLICATION = "sxeslake"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_SECONDS = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|min)?", re.ASCII)
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?", re.IGNORECASE | re.ASCII)
 _SECRET = re.compile(r"secret|passw|token|credential|private|(^|_)(access_?)?key($|_id$)", re.IGNORECASE)
 
@@ -204,12 +206,25 @@ def limits(up: str | None = None, down: str | None = None) -> tuple[float | None
 
 
 def open_storage(
-    word: str | None, options: Mapping[str, str] | None = None, up: str | None = None, down: str | None = None
-) -> tuple[str, Store]:
-    """The URL that a word means, and the storage there, with the options kept for it and the limits of `limits`."""
+    word: str | None, options: Mapping[str, str] | None = None, up: str | None = None, down: str | None = None,
+    retry_for_s: float | None = None,
+) -> tuple[str, Store]:  # fmt: skip
+    """The URL that a word means, and the storage there, with the options kept for it, limits, and patience."""
     address, _ = resolve_lake(word)
     bounds = limits(up, down)
-    return address, limited(open_store(address, options={**storage_options(word), **(options or {})}), *bounds)
+    patience_s = parse_retry_for(os.environ.get(RETRY_FOR_VARIABLE)) if retry_for_s is None else retry_for_s
+    store = open_store(address, options={**storage_options(word), **(options or {})}, retry_for_s=patience_s)
+    return address, limited(store, *bounds)
+
+
+def parse_retry_for(text: str | None, where: str = RETRY_FOR_VARIABLE) -> float | None:
+    """`90`, `90s`, `5min` → seconds; None for nothing. UsageError for what is no time."""
+    if not text or not text.strip():
+        return None
+    match = _SECONDS.fullmatch(text.strip())
+    if match is None:
+        raise UsageError(f"{text!r} is no time.", where=where, hint="Write seconds, such as 90, or 5min; 0 tries once.")
+    return float(match[1]) * (60 if match[2] in ("m", "min") else 1)
 
 
 def names_lake(word: object) -> bool:

@@ -28,6 +28,7 @@ class App:
     as_json: bool = False
     limit_up: str | None = None  # `5MB/s`
     limit_down: str | None = None
+    retry_for_s: float | None = None
     verbose: bool = False
     quiet: bool = False
 
@@ -77,6 +78,7 @@ class App:
             storage_options=self.storage_options if storage_options is None else storage_options,
             limit_up=self.limit_up,
             limit_down=self.limit_down,
+            retry_for_s=self.retry_for_s,
             tolerant=tolerant,
         )
         lake.tell_trouble(self._warn)

@@ -24,7 +24,7 @@ def command(app: App, url: str | None) -> None:
     from sxeslake.lake import init  # noqa: PLC0415  (start-up time of --help)
 
     app.word = url or app.word
-    with init(app.word, storage_options=app.storage_options) as lake:
+    with init(app.word, storage_options=app.storage_options, retry_for_s=app.retry_for_s) as lake:
         if app.as_json:
             app.emit({"lake": lake.url, "created": True})
         else:

@@ -34,6 +34,14 @@ def global_options() -> list[click.Parameter]:
         ),
         _limit("up"),
         _limit("down"),
+        click.Option(
+            ["--retry-for"],
+            metavar="TIME",
+            expose_value=False,
+            callback=_keep_retry_for,
+            help="Try again for so long when the storage is away or busy: 90s, 5min; 0 tries once.  "
+            "[default: $SXESLAKE_RETRY_FOR, else 60s]",
+        ),
         _flag("--json", "as_json", "One JSON document on stdout; words and progress on stderr."),
         _flag("-v/--verbose", "verbose", "Say more: blobs, packs, and where an error came from."),
         _flag("-q/--quiet", "quiet", "Say nothing but results and errors."),
@@ -106,6 +114,16 @@ def _limit(way: str) -> click.Option:
 def _keep_lake(ctx: click.Context, _: click.Parameter, value: str | None) -> None:
     if value:
         ctx.ensure_object(App).word = value
+
+
+def _keep_retry_for(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+    if value:
+        from sxeslake.settings import parse_retry_for  # noqa: PLC0415  (start-up time of --help)
+
+        try:
+            ctx.ensure_object(App).retry_for_s = parse_retry_for(value, "--retry-for")
+        except UsageError as error:
+            raise click.BadParameter(str(error), ctx, param) from error
 
 
 def _keep_storage_options(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> None:

@@ -7,6 +7,7 @@ refused · 7 exists or conflict · 130 interrupted.
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import re
 import signal
@@ -51,6 +52,7 @@ class _WithoutPandas(MetaPathFinder):
 
 def main() -> NoReturn:
     """The entry point of the command `sxeslake`."""
+    _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             # A name that the terminal's encoding lacks must not end a listing.
@@ -61,6 +63,7 @@ def main() -> NoReturn:
     warnings.formatwarning = lambda *words, **more: visible_lines(plain(*words, **more))
     sys.meta_path.insert(0, _WithoutPandas())
     _end_tidily()
+    _log_to_stderr()
     code = run(sys.argv[1:])
     if code == INTERRUPTED:
         # All is cleaned up by now; the interpreter would still wait for threads amid a block of LZMA.
@@ -69,6 +72,34 @@ def main() -> NoReturn:
                 stream.flush()
         os._exit(code)
     sys.exit(code)
+
+
+def _open_closed_streams() -> None:
+    """Lead what the caller closed (`>&-`) to nowhere: else the next file that is opened takes its place."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            while os.open(os.devnull, os.O_RDWR) < number:  # the lowest free number, so this one in the end
+                pass
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, "r" if name == "stdin" else "w", encoding="utf-8", closefd=False))
+
+
+def _log_to_stderr() -> None:
+    """Warnings of the package, such as a storage that is waited for, as lines on stderr."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(_OneLine("sxeslake: %(message)s"))
+    log = logging.getLogger("sxeslake")
+    log.addHandler(handler)
+    log.propagate = False
+
+
+class _OneLine(logging.Formatter):
+    """A record without control characters and secrets."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return visible_lines(_USERINFO.sub("***@", super().format(record)))
 
 
 def _end_tidily() -> None:

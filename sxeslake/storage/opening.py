@@ -11,14 +11,16 @@ from .address import Address, parse
 from .interface import Store
 from .local import LocalStore
 from .memory import MemoryStore
+from .retry import policy_of
 
 NO_OPTIONS: Mapping[str, str] = MappingProxyType({})
 
 
-def open_store(url: str, *, options: Mapping[str, str] = NO_OPTIONS) -> Store:
+def open_store(url: str, *, options: Mapping[str, str] = NO_OPTIONS, retry_for_s: float | None = None) -> Store:
     """The store at `/path`, `file://…`, `s3://bucket/prefix`, `memory://name`, or any other fsspec protocol.
 
-    Nothing is asked of the store yet. `options` are settings of the backend (`endpoint_url`, `profile` …).
+    Nothing is asked of the store yet. `options` are settings of the backend (`endpoint_url`, `profile` …). A store
+    that is away or busy is tried again for `retry_for_s` seconds, by default for up to a minute.
     """
     address = parse(url)
     if address.scheme == "file":
@@ -31,7 +33,7 @@ def open_store(url: str, *, options: Mapping[str, str] = NO_OPTIONS) -> Store:
     if address.scheme in ("s3", "s3a"):
         from .s3 import open_s3  # noqa: PLC0415
 
-        return open_s3(address, options)
+        return open_s3(address, options, policy_of(retry_for_s))
     from .generic import open_generic  # noqa: PLC0415
 
     return open_generic(address, options)

@@ -18,32 +18,43 @@ Trouble = Literal["final", "busy", "stalled", "unreachable"]
 class RetryPolicy:
     """Exponential back-off with jitter: before retry n, half to all of `first_s × 2^(n-1)`, at most `cap_s`."""
 
-    busy_attempts: int = 8
+    retry_for_s: float = 60.0
+    """A store may be away, or busy, for so long; 0 tries once."""
+    first_contact_s: float = 12.0
+    """The same for a store that has never answered: its address may be wrong. The last attempt ends before 20 s."""
+    busy_attempts: int | None = None
     stalled_attempts: int = 2
-    unreachable_attempts: int = 5
-    unreachable_budget_s: float = 12.0
-    """With a connect timeout of 4 s the last attempt ends before 20 s."""
     first_s: float = 0.2
     cap_s: float = 6.0
 
-    def wait(self, trouble: Trouble, attempt: int, elapsed_s: float, chance: float) -> float | None:
-        """Seconds to wait after failed attempt number `attempt` (1, 2 …), None to give up; `chance` is in [0, 1)."""
-        if attempt >= self._attempts(trouble):
-            return None
-        delay = min(self.cap_s, self.first_s * 2.0 ** (attempt - 1)) * (0.5 + 0.5 * chance)
-        if trouble == "unreachable" and elapsed_s + delay > self.unreachable_budget_s:
-            return None
-        return delay
+    def wait(
+        self, trouble: Trouble, attempt: int, elapsed_s: float, chance: float, *, answered: bool = True
+    ) -> float | None:
+        """Seconds to wait after failed attempt number `attempt` (1, 2 …), None to give up; `chance` is in [0, 1).
 
-    def _attempts(self, trouble: Trouble) -> int:
-        if trouble == "busy":
-            return self.busy_attempts
-        if trouble == "stalled":
-            return self.stalled_attempts
-        return self.unreachable_attempts if trouble == "unreachable" else 1
+        `answered` tells whether the store has answered before.
+        """
+        if trouble == "final" or self.retry_for_s <= 0:
+            return None
+        most = {"busy": self.busy_attempts, "stalled": self.stalled_attempts}.get(trouble)
+        if most is not None and attempt >= most:
+            return None
+        delay = min(self.cap_s, self.first_s * 2.0 ** min(attempt - 1, 30)) * (0.5 + 0.5 * chance)
+        if trouble == "stalled":  # each attempt has waited for the read timeout already
+            return delay
+        known = answered or trouble == "busy"
+        budget_s = self.retry_for_s if known else min(self.retry_for_s, self.first_contact_s)
+        return None if elapsed_s + delay > budget_s else delay
 
 
 DEFAULT_POLICY = RetryPolicy()
+
+
+def policy_of(retry_for_s: float | None) -> RetryPolicy:
+    """The policy that is patient for so long; who says a time means it for the first contact too."""
+    if retry_for_s is None:
+        return DEFAULT_POLICY
+    return RetryPolicy(retry_for_s=retry_for_s, first_contact_s=retry_for_s)
 
 
 def retried(
@@ -54,8 +65,10 @@ def retried(
     sleep: Callable[[float], object] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
     chance: Callable[[], float] = random.random,
+    answered: Callable[[], bool] = lambda: True,
+    waiting: Callable[[Exception, float], object] = lambda _error, _elapsed_s: None,
 ) -> T:
-    """The operation's result; its last error where the policy gives up."""
+    """The operation's result; its last error where the policy gives up. `waiting` hears of each wait before it."""
     started = clock()
     attempt = 0
     while True:
@@ -63,7 +76,9 @@ def retried(
         try:
             return operation()
         except Exception as error:
-            delay = policy.wait(classify(error), attempt, clock() - started, chance())
+            elapsed_s = clock() - started
+            delay = policy.wait(classify(error), attempt, elapsed_s, chance(), answered=answered())
             if delay is None:
                 raise
+            waiting(error, elapsed_s)
         sleep(delay)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import logging
 import os
 import secrets
 import threading
@@ -34,6 +35,9 @@ from .s3_wire import TruncatedBodyError
 
 T = TypeVar("T")
 
+_LOG = logging.getLogger(__name__)
+_HICCUP_S = 1.0  # trouble that is over sooner is not worth a line
+
 MAX_GAP = 64 * 1024
 """A request costs as much as some 100 KiB of transfer, near or far."""
 MAX_FETCH = 8 * 1024 * 1024
@@ -46,9 +50,9 @@ NONCE = "x-amz-meta-put-nonce"
 """Object metadata that tells a writer whether an object is from its own request."""
 
 
-def open_s3(address: Address, options: Mapping[str, str]) -> S3Store:
+def open_s3(address: Address, options: Mapping[str, str], policy: RetryPolicy = DEFAULT_POLICY) -> S3Store:
     """The store at `s3://bucket/prefix`; nothing is asked of the server yet."""
-    return S3Store(address, settings_from(address, options))
+    return S3Store(address, settings_from(address, options), policy)
 
 
 class S3Store:
@@ -66,6 +70,8 @@ class S3Store:
         self.counters = Counters()
         bucket, _, self._root = address.path.partition("/")
         self._policy = policy
+        self._answered = False  # the store has answered once: its address is right
+        self._waiting = False  # said that it does not answer now
         self._client = S3Client(bucket, settings, read_timeout_s)
         self._crew = Crew(CONCURRENCY, "sxeslake-s3")
         self._closer = weakref.finalize(self, _disconnect, self._client, self._crew)
@@ -209,17 +215,33 @@ class S3Store:
         def attempt() -> T:
             if stop is not None and stop.is_set():
                 raise StoppedError
-            return operation()
+            try:
+                result = operation()
+            except RefusalError:
+                self._answered = True
+                raise
+            self._answered, self._waiting = True, False
+            return result
 
         where = f"{self.url}/{key}"
         try:
-            return retried(attempt, classify, self._policy, sleep=stop.wait if stop is not None else time.sleep)
+            return retried(
+                attempt, classify, self._policy, sleep=stop.wait if stop is not None else time.sleep,
+                answered=lambda: self._answered, waiting=self._say_waiting,
+            )  # fmt: skip
         except Exception as error:
             translated = translate(error, where, action, self._client.host, self._client.secrets)
             if is_taken(error) or is_missing(error) or is_bad_range(error):
                 raise translated from error
             # Chained errors may quote keys and tokens, also in a traceback.
             raise translated from None
+
+    def _say_waiting(self, error: Exception, elapsed_s: float) -> None:
+        """Log that the store is waited for, once in a stretch, when it is more than a hiccup."""
+        if elapsed_s >= _HICCUP_S and not self._waiting:
+            self._waiting = True
+            kind = "is busy" if isinstance(error, RefusalError) else "does not answer"
+            _LOG.warning("%s %s; trying again for up to %.0f s.", self.url, kind, self._policy.retry_for_s)
 
     def _get(self, key: str, byte_range: str | None, stop: threading.Event | None = None) -> tuple[bytes, int]:
         """The bytes and the whole object's size."""

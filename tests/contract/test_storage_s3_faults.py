@@ -33,7 +33,8 @@ from sxeslake.storage.s3 import S3Store
 from sxeslake.storage.s3_options import settings_from
 
 ROOT = Path(__file__).parents[2]
-QUICK = RetryPolicy(first_s=0.001, cap_s=0.002, unreachable_budget_s=1.0)
+MANY = 8
+QUICK = RetryPolicy(first_s=0.001, cap_s=0.002, first_contact_s=1.0, retry_for_s=2.0, busy_attempts=MANY)
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +110,7 @@ def test_a_lasting_trouble_is_an_error(server: ScriptedS3, store: S3Store, fault
     with pytest.raises(UnreachableError, match=r"s3://b/lake/p: .*also after retries"):
         store.get("p")
     on_a_kept_connection = 1 if fault == "hang up" else 0  # which the server may have closed before it was asked
-    assert len(server.seen) == QUICK.busy_attempts + on_a_kept_connection
+    assert len(server.seen) == MANY + on_a_kept_connection
 
 
 def test_a_connection_that_was_closed_while_idle_costs_no_attempt(server: ScriptedS3) -> None:
@@ -330,3 +331,27 @@ def test_a_bucket_says_whether_it_keeps_versions(server: ScriptedS3, store: S3St
     assert server.targets[-1] == "/b?versioning="
     server.script = ["403 AccessDenied"]
     assert store.keeps_versions() is False
+
+
+def test_a_store_that_goes_away_is_waited_for_and_that_is_said_once(
+    server: ScriptedS3, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("WARNING", "sxeslake")
+    store = opened(server.endpoint, policy=RetryPolicy(retry_for_s=30, cap_s=0.3, busy_attempts=None))
+    assert store.size("p") == 10_000
+    server.script = ["503 x"] * 12  # 0.1 + 0.2 + 0.3 … s: more than a hiccup
+    assert len(store.get("p")) == 10_000
+    said = [record.getMessage() for record in caplog.records]
+    assert said == ["s3://b/lake is busy; trying again for up to 30 s."]
+    store.close()
+
+
+def test_no_patience_ends_at_once(server: ScriptedS3) -> None:
+    store = opened(server.endpoint, policy=RetryPolicy(retry_for_s=0))
+    assert store.size("p") == 10_000
+    server.seen.clear()
+    server.script = ["503 x"] * 5
+    with pytest.raises(UnreachableError):
+        store.get("p")
+    assert len(server.seen) == 1
+    store.close()

@@ -8,9 +8,7 @@ import pytest
 
 from sxeslake.storage.retry import RetryPolicy, Trouble, retried
 
-POLICY = RetryPolicy(
-    busy_attempts=4, stalled_attempts=2, unreachable_attempts=9, unreachable_budget_s=10, first_s=1, cap_s=3
-)
+POLICY = RetryPolicy(retry_for_s=60, first_contact_s=10, busy_attempts=4, stalled_attempts=2, first_s=1, cap_s=3)
 
 
 def test_waits_double_up_to_the_cap_and_then_end() -> None:
@@ -28,17 +26,34 @@ def test_each_trouble_has_its_own_patience(trouble: Trouble, attempts: int) -> N
     assert attempts == 1 or POLICY.wait(trouble, attempts - 1, 0, 0) is not None
 
 
-def test_the_unreachable_are_given_up_when_the_time_is_over() -> None:
-    assert POLICY.wait("unreachable", 1, 8.0, 1.0) == 1
-    assert POLICY.wait("unreachable", 1, 9.5, 1.0) is None
-    assert POLICY.wait("busy", 1, 1e6, 1.0) == 1
+def test_a_store_that_has_answered_is_waited_for_up_to_a_minute() -> None:
+    assert POLICY.wait("unreachable", 1, 58.0, 1.0) == 1
+    assert POLICY.wait("unreachable", 99, 50.0, 1.0) == 3
+    assert POLICY.wait("unreachable", 1, 59.5, 1.0) is None
+
+
+def test_a_store_that_never_answered_is_given_up_sooner() -> None:
+    assert POLICY.wait("unreachable", 1, 8.0, 1.0, answered=False) == 1
+    assert POLICY.wait("unreachable", 1, 9.5, 1.0, answered=False) is None
+
+
+def test_no_patience_is_one_attempt() -> None:
+    none = RetryPolicy(retry_for_s=0)
+    troubles: tuple[Trouble, ...] = ("busy", "stalled", "unreachable", "final")
+    assert [none.wait(trouble, 1, 0.0, 0.0) for trouble in troubles] == [None] * 4
+
+
+def test_a_busy_store_is_waited_for_without_counting() -> None:
+    policy = RetryPolicy()
+    assert policy.wait("busy", 1000, 50.0, 1.0) == policy.cap_s
+    assert policy.wait("busy", 2, 60.0, 1.0) is None
 
 
 def test_the_default_ends_within_20_s_of_an_unreachable_endpoint() -> None:
     policy, connect_timeout_s, elapsed = RetryPolicy(), 4.0, 0.0
     for attempt in range(1, 100):
         elapsed += connect_timeout_s
-        wait = policy.wait("unreachable", attempt, elapsed, 1.0)
+        wait = policy.wait("unreachable", attempt, elapsed, 1.0, answered=False)
         if wait is None:
             break
         elapsed += wait
