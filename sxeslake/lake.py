@@ -240,7 +240,7 @@ class Lake(FileVerbs, PartVerbs, CatalogVerbs, UpkeepVerbs, RetentionVerbs):
     def verify_audit(
         self, report: PathLike, *, check_data: bool = False, progress: Progress | None = None
     ) -> list[ReportRow]:
-        """Hold a report of `sxeslake audit -o` against the lake as it is now: see `holds` of each row."""
+        """Check a report of `sxeslake audit -o` against the lake as it is now: see `holds` of each row."""
         from sxeslake.ingest.audit_report import verify
 
         return verify(self._vault, Path(report), check_data=check_data, progress=progress)

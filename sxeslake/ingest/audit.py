@@ -43,7 +43,7 @@ class AuditRow:
     archive: str | None = None
     size: int = 0
     sha256: str | None = None
-    exact: bool = False  # whether a pull gives back this very file
+    exact: bool = False  # whether a pull gives back this file byte for byte
     checked: str | None = None  # what was asked of the bucket: `presence` or `data` of packs and manifest
     differs: list[str] = field(default_factory=list)  # what a pull does not give back: see `_Judge._differs`
     reason: str | None = None
@@ -117,7 +117,7 @@ class _Judge:
             return replace(blank, status="unreadable", reason=f"cannot be read: {error.strerror or error}")
         except InputError as error:  # no regular file any more, or a disk that gives no bytes
             return replace(blank, status="unreadable", reason=error.what)
-        except Exception as error:  # what nobody foresaw of one file must not hide the others
+        except Exception as error:  # an unexpected error of one file must not hide the others
             said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
             return replace(blank, status="unreadable", reason=f"cannot be audited because of an error ({said})")
         finally:

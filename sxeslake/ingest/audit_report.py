@@ -1,4 +1,4 @@
-"""Reports of an audit as CSV, and whether the lake still bears out what one says."""
+"""Audit reports: written as CSV, and checked against the lake later."""
 
 from __future__ import annotations
 
@@ -25,8 +25,11 @@ _NEEDED = {"path", "status", "archive", "sha256", "archive_sha256", "lake", "com
 
 @dataclass(frozen=True, slots=True)
 class ReportRow:
-    """A row of a report, held against the lake as it is now: what it said, what is so, and whether it may still be
-    relied on. Rows that claim nothing of the lake (`absent`, `changed`, `damaged`, …) always hold."""
+    """A row of a report, checked against the lake as it is now.
+
+    `was` is what the report says, `status` what is true now. Rows that claim nothing of the lake (`absent`, `changed`,
+    `damaged`, …) always hold.
+    """
 
     path: str
     was: str
@@ -52,7 +55,7 @@ def written(rows: Iterable[Mapping[str, object]], columns: Sequence[str], *, raw
 def verify(
     vault: Vault, report: Path, *, check_data: bool = False, progress: Progress | None = None
 ) -> list[ReportRow]:
-    """Hold every row of a report against the lake; InputError for what is no report of this lake."""
+    """Check every row of a report against the lake; InputError for a file that is no report of this lake."""
     rows = _read(report)
     vault.sync()
     lakes = {row["lake"] for row in rows} - {vault.file.lake_id}
@@ -78,7 +81,7 @@ class _Check:
         self._head = vault.state.head().number
 
     def row(self, said: Mapping[str, str]) -> ReportRow:
-        """One row; of several versions that could bear it out, one that does is enough."""
+        """One row; it holds if one of the versions that match it is intact."""
         was, sha256 = said["status"], said["sha256"] or None
         blank = ReportRow(said["path"], was, was, True, said["archive"] or None, sha256)
         if was not in ("stored", "same-content"):
@@ -89,7 +92,7 @@ class _Check:
         versions = self._versions(said)
         if not versions:
             return _failed(blank, "absent", "no version in the lake has this content any more")
-        rows = [self._borne_out(blank, version) for version in versions]
+        rows = [self._checked(blank, version) for version in versions]
         return next((row for row in rows if row.holds), rows[0])
 
     def _rolled_back(self, said: Mapping[str, str]) -> str | None:
@@ -113,7 +116,7 @@ class _Check:
             ]
         return versions
 
-    def _borne_out(self, blank: ReportRow, version: Version) -> ReportRow:
+    def _checked(self, blank: ReportRow, version: Version) -> ReportRow:
         row = ReportRow(
             blank.path, blank.was, blank.was, True, version.name, blank.sha256, self._presence.checked
         )  # fmt: skip

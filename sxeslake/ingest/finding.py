@@ -45,7 +45,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class PassedOver:
-    """What a search met and did not read, and why.
+    """What a search found and did not read, and why.
 
     `unreadable`: no permission, no file (a pipe, a device), a link to nothing. `skipped`: a link that leads out of the
     searched folders. `link`: a link with which nothing is missed: what it leads to is searched itself, or the call
@@ -59,7 +59,7 @@ class PassedOver:
 
 @dataclass(slots=True)
 class Found:
-    """What a search came upon: every file and every folder that it could not read is in one of the lists."""
+    """What a search found: every file and every folder that it could not read is in one of the lists."""
 
     archives: list[Candidate] = field(default_factory=list)
     unrecognised: list[Path] = field(default_factory=list)

@@ -119,7 +119,7 @@ def _entry_there(store: Store, number: int) -> LogRecord | None:
 def _record(store: Store, entry: Entry) -> LogRecord:
     data, body = logentry.dump(entry)
     void = logentry.load(data, None if body is None else body[1], where="entry").void
-    if void:  # every reader would pass it over: better no commit than one that is not there for anybody
+    if void:  # every reader would ignore it: better no commit than one without effect
         raise InputError(f"this commit holds what breaks a rule of the log: {void[0].what}: {void[0].why}.")
     if body is None:
         return LogRecord(entry, logentry.digest_of(data, where="entry"), data, None)

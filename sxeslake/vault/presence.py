@@ -1,6 +1,6 @@
 """Whether what a version needs of the bucket is there: asked of the bucket itself, of each object once a run.
 
-No cache on this machine is believed: whoever asks may be about to delete an original.
+No cache on this machine is used: the answer decides whether originals are deleted.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Presence:
         return self._fault_now(version)
 
     def _fault_now(self, version: Version) -> str | None:
-        """As the folded head has the version: what it needs may have been written anew since it was looked up."""
+        """Check the version as it stands at the folded head: a collector may have rewritten what it needs."""
         now = self._vault.state.versions(
             "status = 'live' AND v.sample = ? AND v.version = ?", (version.sample, version.version)
         )

@@ -1,4 +1,4 @@
-"""A report of an audit: safe to open in a spreadsheet, and held against the lake later."""
+"""A report of an audit: safe to open in a spreadsheet, and checked against the lake later."""
 
 from __future__ import annotations
 

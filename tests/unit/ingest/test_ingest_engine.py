@@ -188,7 +188,7 @@ UNFORESEEN: dict[str, tuple[str, Callable[..., bool], Exception]] = {
 
 @pytest.mark.parametrize("place", [0, 1, 2])
 @pytest.mark.parametrize("case", UNFORESEEN)
-def test_an_error_that_nobody_foresaw_fails_one_archive(
+def test_an_unexpected_error_fails_one_archive(
     lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, case: str, place: int
 ) -> None:
     where, is_odd, error = UNFORESEEN[case]
@@ -213,9 +213,7 @@ def test_an_error_that_nobody_foresaw_fails_one_archive(
     assert lake.verify(data=True).ok
 
 
-def test_an_error_that_nobody_foresaw_costs_one_recipe(
-    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unexpected_error_costs_one_recipe(lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lake.ingest([zip_of(tmp_path / f"{name}.zip", {name: b"x" * 2000}) for name in "ab"], exact="never")
     whole = prove
 

@@ -1,4 +1,4 @@
-"""A search accounts for everything that it meets: an archive, another file, or a row that says why it was not read."""
+"""A search accounts for everything that it finds: an archive, another file, or a row that says why it was not read."""
 
 from __future__ import annotations
 

@@ -247,10 +247,14 @@ def test_a_message_that_is_no_text_is_kept_readable() -> None:
 
 
 def test_what_readers_would_pass_over_is_not_committed(store: Store, state: State) -> None:
-    """A commit that nobody counts must not look like one that was made."""
+    """A commit that every reader ignores must not look like a success."""
     for odd in (
-        replace(blank_entry("t"), archives=(replace(archive("a", 1), source={"modified_ns": 2**63}),)),
-        replace(blank_entry("t"), archives=(replace(archive("a", 1), sample="../up"),)),
+        replace(
+            blank_entry("t"),
+            manifests=(manifest(0),),
+            archives=(replace(archive("a", 1), source={"modified_ns": 2**63}),),
+        ),
+        replace(blank_entry("t"), manifests=(manifest(0),), archives=(replace(archive("a", 1), sample="../up"),)),
         replace(blank_entry("t"), time="yesterday"),
     ):
         with pytest.raises(InputError, match="breaks a rule of the log"):
