@@ -57,7 +57,13 @@ class CommitAgain:
             self.mended.append(Mended("log", keys.log_key(record.entry.number), "its fork was committed again"))
         for number, items in self._void.items():
             made.add(self._void_part(number, items))
-            self.mended.append(Mended("log", keys.log_key(number), f"{len(items)} void items, passed over by readers"))
+            key = keys.log_key(number)
+            self.mended.append(Mended("log", key, f"{len(items)} void items, passed over by readers"))
+            self.lost += [  # not even its name can be told
+                Lost(key, None, f"{item.what}: {item.why}; ingest that archive again")
+                for item in items
+                if item.what.startswith("archives") and item.at < 0
+            ]
         self.lost += made.lost
         made.entry = replace(made.entry, settled=tuple(self._void))
         return made.entry if self._void or made.adds else None

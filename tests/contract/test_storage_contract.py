@@ -179,6 +179,8 @@ def test_a_listing_has_the_objects_of_a_prefix(store: Store) -> None:
     assert sorted(info.key for info in store.list("log/")) == ["log/001.json", "log/002.json", "log/010.json"]
     assert sorted(info.key for info in store.list("packs/a")) == ["packs/ab/x", "packs/ac/y"]
     assert list(store.list("nothing/")) == []
+    assert sorted(info.key for info in store.list("log/0", after="log/001.json")) == ["log/002.json", "log/010.json"]
+    assert list(store.list("log/0", after="log/010.json")) == []
 
 
 def test_an_empty_store_lists_nothing(store: Store) -> None:
