@@ -248,6 +248,7 @@ def test_a_message_that_is_no_text_is_kept_readable() -> None:
 
 def test_what_readers_would_pass_over_is_not_committed(store: Store, state: State) -> None:
     """A commit that every reader ignores must not look like a success."""
+    store.create(keys.manifest_key(named(0)), b"a manifest")
     for odd in (
         replace(
             blank_entry("t"),
