@@ -28,6 +28,7 @@ if sys.platform != "win32":
     import fcntl
 
 _MODULUS: Final = 1 << 256
+_IN_MEMORY_KIB: Final = 64 * 1024  # of a temporary database
 _META: Final = "CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)"
 _DISK: Final = {
     sqlite3.SQLITE_BUSY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_PERM,
@@ -218,6 +219,7 @@ class LocalDatabase:
 
     def _temporary(self) -> sqlite3.Connection:
         db = self._connected("")  # in memory as far as it is small, else in a file without a name
+        db.execute(f"PRAGMA cache_size=-{_IN_MEMORY_KIB}")
         self._make_tables(db)
         return self._watched(db)
 

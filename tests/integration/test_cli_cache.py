@@ -11,6 +11,7 @@ from small_lakes import counts, group, zip_of
 
 import sxeslake
 from sxeslake.cli.run import run
+from sxeslake.vault import state
 
 COMMANDS = [
     ["ls"], ["show", "g"], ["members", "g"], ["query", "--sql", "SELECT count(*) FROM positions"], ["find", "first"],
@@ -66,6 +67,26 @@ def test_a_cache_that_goes_away_under_an_open_lake(work: Path) -> None:
         assert lake.verify(data=True).ok
         assert lake.gc().bytes_freed == 0
         assert {row.sample for row in lake.ls()} == {"g", "new"}
+
+
+def test_two_versions_with_different_layouts_work_side_by_side(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with sxeslake.open(str(work / "lake")) as ours:
+        with monkeypatch.context() as newer:
+            newer.setattr(state, "_LAYOUT", 99)
+            newer.setattr(state, "_TABLES", state._TABLES.replace(" host TEXT,", " machine TEXT,"))
+            assert " machine TEXT," in state._TABLES
+            with sxeslake.open(str(work / "lake")) as theirs:
+                assert [row.sample for row in theirs.ls()] == ["g"]
+                assert [row.sample for row in ours.ls()] == ["g"]
+                theirs.ingest(work / "new.zip")
+                theirs.gc()
+        assert [row.sample for row in ours.ls()] == ["g"]
+        ours.refresh()
+        assert {row.sample for row in ours.ls()} == {"g", "new"}
+        assert not ours._vault.state.was_damaged
+    with sxeslake.open(str(work / "lake")) as again:
+        assert len(again.ls()) == 2
+        assert not again._vault.notes
 
 
 def test_caches_are_their_owners_alone(work: Path) -> None:

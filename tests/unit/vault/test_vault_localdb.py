@@ -118,6 +118,23 @@ def test_a_file_of_garbage_is_replaced(tmp_path: Path, damage: str) -> None:
         assert database.trouble is None
 
 
+def test_an_index_without_the_rows_of_its_table_never_passes(tmp_path: Path) -> None:
+    with opened(tmp_path) as database:
+        fill(database)
+    path = tmp_path / "cache.sqlite"
+    with closing(sqlite3.connect(path)) as db:
+        sql = "SELECT rootpage FROM sqlite_master WHERE name = 'things_name'"
+        ((page,), (size,)) = db.execute(sql).fetchone(), db.execute("PRAGMA page_size").fetchone()
+    data = bytearray(path.read_bytes())
+    data[(page - 1) * size : page * size] = (b"\x0a\0\0\0\0" + size.to_bytes(2, "big") + b"\0").ljust(size, b"\0")
+    path.write_bytes(data)
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("SELECT count(*) FROM things NOT INDEXED").fetchone() == (40,)
+        assert db.execute("SELECT id FROM things WHERE name = 'thing 7'").fetchall() == []
+    with opened(tmp_path) as database:
+        assert database.was_damaged
+
+
 def test_pages_of_two_commits_never_pass(tmp_path: Path) -> None:
     with opened(tmp_path) as database:
         fill(database, count=200)
