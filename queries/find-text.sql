@@ -58,7 +58,8 @@ SELECT
     t.path
 FROM texts AS t
 WHERE
-    len(list_filter(string_split_regex(lower(trim($text)), '\s+'), lambda word: NOT contains(lower(t.text), word))) = 0
+    t.text IS NOT NULL
+    AND len(list_filter(string_split_regex(lower(trim($text)), '\s+'), lambda word: NOT contains(lower(t.text), word))) = 0
     AND (
         NOT $filtered
         OR t.archive_id IN (SELECT archive_id FROM chosen)

@@ -440,6 +440,9 @@ class Lake(FileVerbs, PartVerbs, CatalogVerbs, UpkeepVerbs, RetentionVerbs):
     def _time_zones(self) -> Mapping[str, str]:
         return settings.time_zones()
 
+    def _document_bytes(self) -> int:
+        return settings.document_bytes()
+
     def _positions_of(self, question: Mapping[str, Any], versions: Sequence[Version]) -> list[Chosen]:
         from sxeslake.assemble.wanted import Chosen
         from sxeslake.catalog.choosing import Question, choose_positions

@@ -50,6 +50,10 @@ Job = Callable[[], list[Piece]]
 """Decodes some pieces; jobs may run in any thread, their results are taken in order."""
 
 
+DOCUMENT_BYTES = 64 * MIB
+"""Longest JSON member that is read as metadata: that of a million positions is shorter."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What an archive may hold before it counts as a bomb; adjustable by option."""
@@ -58,6 +62,7 @@ class Limits:
     raw_bytes: int = 1024 * GIB
     ratio: int = 1000  # of raw bytes to archive bytes; deflate's own limit is 1032
     ratio_floor_bytes: int = 256 * MIB  # below this many raw bytes no ratio is a bomb
+    document_bytes: int = DOCUMENT_BYTES  # longer JSON is stored, and not read
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from typing import Any, Literal
 import platformdirs
 
 from sxeslake.errors import NotFoundError, UsageError
-from sxeslake.model import GIB
+from sxeslake.model import DOCUMENT_BYTES, GIB
 from sxeslake.storage.address import parse, redact
 from sxeslake.storage.interface import Store
 from sxeslake.storage.opening import open_store
@@ -33,6 +33,7 @@ LAKE_VARIABLE = "SXESLAKE_LAKE"
 CACHE_VARIABLE = "SXESLAKE_CACHE"
 CONFIG_VARIABLE = "SXESLAKE_CONFIG"
 CACHE_BYTES_VARIABLE = "SXESLAKE_CACHE_BYTES"
+DOCUMENT_LIMIT_VARIABLE = "SXESLAKE_DOCUMENT_LIMIT"
 LIMIT_UP_VARIABLE = "SXESLAKE_LIMIT_UP"
 LIMIT_DOWN_VARIABLE = "SXESLAKE_LIMIT_DOWN"
 RETRY_FOR_VARIABLE = "SXESLAKE_RETRY_FOR"
@@ -188,6 +189,12 @@ def cache_bytes() -> int:
     if not said:
         return DEFAULT_CACHE_BYTES
     return parse_size(said, CACHE_BYTES_VARIABLE)
+
+
+def document_bytes(said: str | None = None, where: str = DOCUMENT_LIMIT_VARIABLE) -> int:
+    """The longest JSON that is read as metadata: what was said, else `SXESLAKE_DOCUMENT_LIMIT`, else 64 MiB."""
+    said = said or os.environ.get(DOCUMENT_LIMIT_VARIABLE, "").strip()
+    return parse_size(said, where) if said else DOCUMENT_BYTES
 
 
 def parse_size(text: str, where: str) -> int:

@@ -32,6 +32,7 @@ from sxeslake.catalog.snapshot import Snapshot, manifest_key
 from sxeslake.catalog.sync import checkpoint, rebuild, sync
 from sxeslake.catalog.vault_source import VaultSource
 from sxeslake.errors import DamagedLakeError, NotFoundError, UsageError
+from sxeslake.model import DOCUMENT_BYTES
 from sxeslake.vault import refs, segments
 from sxeslake.vault.commit import blank_entry
 from sxeslake.vault.state import Head, Version
@@ -68,10 +69,16 @@ class Catalog:
     """The catalogue over an open vault; safe for many threads."""
 
     def __init__(
-        self, vault: Vault, *, time_zones: Mapping[str, str] | None = None, progress: MakeProgress = no_progress
+        self,
+        vault: Vault,
+        *,
+        time_zones: Mapping[str, str] | None = None,
+        progress: MakeProgress = no_progress,
+        document_bytes: int = DOCUMENT_BYTES,
     ) -> None:
         self._vault, self._progress = vault, progress
-        self._source = VaultSource(vault)
+        self._source = VaultSource(vault, document_bytes)
+        self._document_bytes = document_bytes
         self._time_zones = dict(time_zones or {})
         self._folder = vault.derived_folder / _FOLDER
         self._cache = Cache.at(self._folder)
@@ -128,7 +135,15 @@ class Catalog:
             saved = self._saved_at()
             # Another process may have merged the parts of this commit; the old ones go away an hour later.
             if self._database is None or self._database.snapshot.head != head or saved != self._saved:
-                self._use(sync(self._source, self._cache, self._vault.store, self._progress))
+                self._use(
+                    sync(
+                        self._source,
+                        self._cache,
+                        self._vault.store,
+                        self._progress,
+                        document_bytes=self._document_bytes,
+                    )
+                )
             assert self._database is not None
             return self._database
 
@@ -177,7 +192,7 @@ class Catalog:
         with self._lock, self._vault.from_bucket():
             before = self._extents_before()
             with _beside(self._cache.folder) as made:
-                snapshot = rebuild(self._source, made, self._progress)
+                snapshot = rebuild(self._source, made, self._progress, document_bytes=self._document_bytes)
                 fresh = self._open(snapshot, made)
                 proof = compare(before, extents(fresh), snapshot.head.number)
                 fresh.close()

@@ -24,13 +24,13 @@ from sxeslake.catalog.model import (
     VersionHeader,
     no_progress,
 )
-from sxeslake.catalog.parts import MERGE_WIDTH, PART_ROWS, ROW_GROUP, merged, merges, read_part, write_part
-from sxeslake.catalog.project import projected
+from sxeslake.catalog.parts import MERGE_WIDTH, PART_ROWS, ROW_GROUP, merged, merges, raw_bytes, read_part, write_part
+from sxeslake.catalog.project import json_sizes, projected
 from sxeslake.catalog.reading import DocumentReader
 from sxeslake.catalog.rows import Same, hex_of, table_of, table_of_rows
 from sxeslake.catalog.snapshot import Part, Snapshot
 from sxeslake.catalog.tables import BY_NAME
-from sxeslake.model import MIB
+from sxeslake.model import DOCUMENT_BYTES, MIB
 
 FLUSH_BYTES: Final = 32 * MIB
 """So much is gathered before parts are written: it bounds what a long sync takes, and what an interruption costs."""
@@ -47,7 +47,9 @@ _AHEAD: Final = 2  # batches that are read while one is projected
 _BLOBS_TOGETHER: Final = 4096
 _VERSIONS_TOGETHER: Final = 256
 _READ_AHEAD_ROWS: Final = 32_768
-"""An archive of so many members is read ahead whole; a larger one is read as it is used."""
+"""An archive of so many members is read ahead whole; a larger one is read as it is used …"""
+_READ_AHEAD_BYTES: Final = 32 * MIB
+"""… and so is one with more of documents than this."""
 
 SHOWN_FROM: Final = 16
 """New archives from which on somebody who waits wants to see that it goes on."""
@@ -57,14 +59,18 @@ Batch = Sequence[tuple[VersionHeader, pa.Table, Iterable[Document]]]
 
 
 def grown(
-    source: CatalogSource, cache: Cache, start: Snapshot, progress: MakeProgress = no_progress
+    source: CatalogSource,
+    cache: Cache,
+    start: Snapshot,
+    progress: MakeProgress = no_progress,
+    document_bytes: int = DOCUMENT_BYTES,
 ) -> Iterator[Snapshot]:
     """Snapshots with more and more of what is new; the last one has all of it.
 
     Whoever goes on from any of them, after an interruption perhaps, makes nothing twice: each is that of a commit,
     with some whole versions of the next ones.
     """
-    growth = _Growth(source, cache, start, progress)
+    growth = _Growth(source, cache, start, progress, document_bytes)
     head = source.head()
     with _collector_paused():
         while growth.snapshot.head.number < head.number:
@@ -87,10 +93,12 @@ def _collector_paused() -> Iterator[None]:
 class _Growth:
     """A snapshot, and the rows that wait to become parts of it."""
 
-    def __init__(self, source: CatalogSource, cache: Cache, start: Snapshot, progress: MakeProgress) -> None:
+    def __init__(
+        self, source: CatalogSource, cache: Cache, start: Snapshot, progress: MakeProgress, document_bytes: int
+    ) -> None:
         self.snapshot = start
         self._source, self._cache, self._progress = source, cache, progress
-        self._writer, self._reader = _Writer(cache), DocumentReader()
+        self._writer, self._reader = _Writer(cache), DocumentReader(document_bytes)
         self._known: set[object] | None = None
         self._changes = Changes(start.head)
 
@@ -102,7 +110,7 @@ class _Growth:
             self._known = _column(self._cache, self.snapshot, "archives", "archive_id")
         wanted = {each.archive_id: each for each in versions if each.archive_id not in (self._known or ())}
         new = [each for number, each in wanted.items() if number not in changes.hidden]
-        for archives in self._shown(new, _loaded(self._source, new)):
+        for archives in self._shown(new, _loaded(self._source, new, self._reader.limit)):
             for name, rows in projected(archives, self._reader):
                 self._writer.add(name, rows)
             if self._writer.is_full:
@@ -177,16 +185,16 @@ def _with_hidden(cache: Cache, snapshot: Snapshot, changes: Changes) -> Snapshot
     return replace(snapshot, hidden=frozenset(hidden), dead_packs=frozenset(dead))
 
 
-def _loaded(source: CatalogSource, headers: Sequence[VersionHeader]) -> Iterator[Batch]:
+def _loaded(source: CatalogSource, headers: Sequence[VersionHeader], limit: int) -> Iterator[Batch]:
     """Members and documents of the versions, small ones together, read a little ahead of the projection."""
     with ThreadPoolExecutor(_AHEAD, "sxeslake-catalog") as pool:
-        pending: list[Future[Batch]] = []
+        pending: list[Future[list[Batch]]] = []
         for batch in _batches(headers):
-            pending.append(pool.submit(_load, source, batch))
+            pending.append(pool.submit(_load, source, batch, limit))
             if len(pending) > _AHEAD:
-                yield pending.pop(0).result()
+                yield from pending.pop(0).result()
         while pending:
-            yield pending.pop(0).result()
+            yield from pending.pop(0).result()
 
 
 def _batches(headers: Sequence[VersionHeader]) -> Iterator[list[VersionHeader]]:
@@ -203,24 +211,34 @@ def _batches(headers: Sequence[VersionHeader]) -> Iterator[list[VersionHeader]]:
         yield batch
 
 
-def rows_of(source: CatalogSource, cache: Cache, headers: Sequence[VersionHeader]) -> list[Part]:
+def rows_of(
+    source: CatalogSource, cache: Cache, headers: Sequence[VersionHeader], document_bytes: int = DOCUMENT_BYTES
+) -> list[Part]:
     """Parts with the rows of some versions, made again from their members and documents."""
-    writer, reader = _Writer(cache), DocumentReader()
+    writer, reader = _Writer(cache), DocumentReader(document_bytes)
     parts: list[Part] = []
     for batch in _batches(headers):
-        for name, rows in projected(_load(source, batch), reader):
-            writer.add(name, rows)
+        for archives in _load(source, batch, document_bytes):
+            for name, rows in projected(archives, reader):
+                writer.add(name, rows)
         parts += writer.finish()
     return parts
 
 
-def _load(source: CatalogSource, headers: Sequence[VersionHeader]) -> Batch:
-    loaded: list[tuple[VersionHeader, pa.Table, Iterable[Document]]] = []
+def _load(source: CatalogSource, headers: Sequence[VersionHeader], limit: int) -> list[Batch]:
+    """The versions with what was read of them: one batch, or more where their documents are long."""
+    batches: list[list[tuple[VersionHeader, pa.Table, Iterable[Document]]]] = [[]]
+    room = _READ_AHEAD_BYTES
     for header in headers:
         members, documents = source.members(header), source.documents(header)
-        small = members.num_rows <= _READ_AHEAD_ROWS
-        loaded.append((header, members, list(documents) if small else documents))
-    return loaded
+        size = sum(size for _, size in json_sizes(members) if size <= limit)
+        if batches[-1] and size > room:
+            batches.append([])
+            room = _READ_AHEAD_BYTES
+        small = members.num_rows <= _READ_AHEAD_ROWS and size <= room
+        batches[-1].append((header, members, list(documents) if small else documents))
+        room -= size
+    return list(batches)
 
 
 class _Writer:
@@ -282,9 +300,18 @@ def compacted(
     cache: Cache, snapshot: Snapshot, *, most_rows: int = INLINE_MERGE_ROWS, fetch: Fetch | None = None
 ) -> Snapshot:
     """Merge small parts until none are due. Without `fetch`, parts that are not here are left alone."""
+    weights: dict[str, int] = {}
+
+    def weigh(part: Part) -> int:
+        if part.name not in weights:
+            if fetch is not None:
+                cache.need([part], fetch)
+            weights[part.name] = raw_bytes(cache.path(part))
+        return weights[part.name]
+
     while True:
         here = [part for part in snapshot.parts if fetch is not None or cache.has(part)]
-        due = merges(here, most_rows=most_rows) or merges(here, width=MERGE_WIDTH * PATIENCE)
+        due = merges(here, most_rows=most_rows, weigh=weigh) or merges(here, width=MERGE_WIDTH * PATIENCE, weigh=weigh)
         if not due:
             return snapshot
         if fetch is not None:

@@ -127,7 +127,7 @@ class CatalogSource(Protocol):
         """Rows of the manifest: at least `path ordinal directory size modified_ns attributes crc32 blake3`."""
 
     def documents(self, header: VersionHeader) -> Iterable[Document]:
-        """Every member whose name ends in `.json`, in any order."""
+        """Every member whose name ends in `.json`, in any order; perhaps without those that are too large."""
 
     def blobs(self, pack: PackHeader) -> pa.Table:
         """What a pack holds: `blake3` (binary), `bytes_raw`, `bytes_stored`, `codec`."""

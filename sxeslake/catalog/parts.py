@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import io
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -17,11 +17,14 @@ from blake3 import blake3
 from sxeslake.catalog.cache import Cache
 from sxeslake.catalog.schema import Table
 from sxeslake.catalog.snapshot import Part
+from sxeslake.model import MIB
 
 ROW_GROUP: Final = 16_384
 """Rows that share statistics: some maps' worth, so that a condition rules out nearly all groups of other maps."""
 PART_ROWS: Final = 262_144
 """Rows of a full part, which is never merged again: it bounds the memory and the time of any merge."""
+PART_BYTES: Final = 64 * MIB
+"""Raw bytes of a full part: few rows may hold long documents."""
 MERGE_WIDTH: Final = 8
 """So many parts of a size class become one: each row is written again log8(rows) times in its life."""
 _SMALLEST_CLASS: Final = 64
@@ -35,7 +38,7 @@ def encode_part(spec: Table, table: pa.Table) -> bytes:
     pq.write_table(
         _clustered(spec, table),
         buffer,
-        row_group_size=ROW_GROUP,
+        row_group_size=_group_rows(table),
         compression="zstd",
         compression_level=_LEVEL,
         use_dictionary=_repeating(spec),
@@ -44,6 +47,17 @@ def encode_part(spec: Table, table: pa.Table) -> bytes:
         store_schema=False,
     )
     return buffer.getvalue()
+
+
+def _group_rows(table: pa.Table) -> int:
+    """Rows of a row group, which a query reads at once; few where they are long."""
+    return max(1, min(ROW_GROUP, int(table.num_rows * PART_BYTES // max(table.nbytes, 1))))
+
+
+def raw_bytes(file: Path) -> int:
+    """What the rows of a part take in memory, about."""
+    metadata: Any = pq.read_metadata(file)
+    return sum(int(metadata.row_group(number).total_byte_size) for number in range(int(metadata.num_row_groups)))
 
 
 def write_part(cache: Cache, spec: Table, table: pa.Table) -> Part:
@@ -109,10 +123,21 @@ def _leading_bits(digests: pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
     return pa.array(np.ascontiguousarray(signs).view(">u8").ravel().astype(np.uint64))
 
 
-def merges(parts: Sequence[Part], *, most_rows: int = PART_ROWS, width: int = MERGE_WIDTH) -> list[list[Part]]:
+def _weightless(_: Part) -> int:
+    return 0
+
+
+def merges(
+    parts: Sequence[Part],
+    *,
+    most_rows: int = PART_ROWS,
+    width: int = MERGE_WIDTH,
+    weigh: Callable[[Part], int] = _weightless,
+) -> list[list[Part]]:
     """Which parts to merge now: of each table and size class, every `width` together, up to a full part.
 
-    Pure. `most_rows` bounds one merge; larger ones wait until somebody publishes a checkpoint.
+    Pure. `most_rows` bounds one merge; larger ones wait until somebody publishes a checkpoint. `weigh` says the raw
+    bytes of a part; it is asked only where there are parts enough.
     """
     classes: dict[tuple[str, int], list[Part]] = defaultdict(list)
     for part in parts:
@@ -121,7 +146,9 @@ def merges(parts: Sequence[Part], *, most_rows: int = PART_ROWS, width: int = ME
     found: list[list[Part]] = []
     for members in classes.values():
         if len(members) >= width:
-            found += [group for group in _groups(members) if sum(part.rows for part in group) <= most_rows]
+            light = [(part, weight) for part in members if (weight := weigh(part)) < PART_BYTES]
+            if len(light) >= width:
+                found += [group for group in _groups(light) if sum(part.rows for part in group) <= most_rows]
     return found
 
 
@@ -133,16 +160,17 @@ def _size_class(rows: int) -> int:
     return number
 
 
-def _groups(parts: Iterable[Part]) -> list[list[Part]]:
+def _groups(parts: Iterable[tuple[Part, int]]) -> list[list[Part]]:
     """Runs of parts that fit into one full part; a run of one is left alone."""
     groups: list[list[Part]] = [[]]
-    rows = 0
-    for part in parts:
-        if rows + part.rows > PART_ROWS:
+    rows = size = 0
+    for part, weight in parts:
+        if rows + part.rows > PART_ROWS or size + weight > 2 * PART_BYTES:
             groups.append([])
-            rows = 0
+            rows = size = 0
         groups[-1].append(part)
         rows += part.rows
+        size += weight
     return [group for group in groups if len(group) > 1]
 
 

@@ -55,7 +55,8 @@ def projected(
     waiting = 0
     for header, members, documents in archives:
         read.append((header, members, Contents()))
-        for size in reader.read(read[-1][2], documents, sxes=header.kind == "sxes"):
+        sizes = json_sizes(members)
+        for size in reader.read(read[-1][2], documents, sxes=header.kind == "sxes", sizes=sizes):
             waiting += size
             if waiting >= _TEXT_BYTES:  # amid a very large archive
                 yield "documents", _document_table(read)
@@ -257,6 +258,14 @@ def _document_table(read: Sequence[Read]) -> pa.Table:
     for _, _, contents in read:
         contents.files = Files()
     return _owned(DOCUMENTS, columns, counts)
+
+
+def json_sizes(members: pa.Table) -> list[tuple[str, int]]:
+    """Path and size of every JSON member."""
+    files = members.select(["path", "size"]).filter(
+        pc.and_(pc.ends_with(members["path"], ".json"), pc.invert(members["directory"]))
+    )
+    return list(zip(files["path"].to_pylist(), files["size"].to_pylist(), strict=True))
 
 
 def _digests(members: pa.Table, paths: Sequence[str]) -> pa.Array:

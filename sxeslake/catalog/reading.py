@@ -6,20 +6,23 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import islice
 from typing import Any, Final, NamedTuple
 
 import pyarrow as pa
 
 from sxeslake.archive.sxes import layout
+from sxeslake.archive.sxes.bounds import PARSED_BYTES, TOO_MANY_VALUES, is_apple_double, parsed_bytes, too_large
 from sxeslake.archive.sxes.documents import parse as parse_document
 from sxeslake.archive.sxes_metadata import InfoFields, StateFields, read_info, read_state
 from sxeslake.archive.units import integer, local_time, number, text
 from sxeslake.catalog.model import Document
 from sxeslake.catalog.shapes import Leaf, Shapes, parsed
+from sxeslake.model import DOCUMENT_BYTES, MIB
 
 _NO_OBJECT: Final = "not a JSON object"
 _BLOCK: Final = 4096
+_BLOCK_BYTES: Final = 8 * MIB
+_ALIKE_BYTES: Final = 64 * 1024  # nothing that comes by the thousand is longer
 
 
 class State(NamedTuple):
@@ -66,14 +69,15 @@ class Files:
 
     def add(
         self,
-        block: Sequence[Document],
+        paths: Sequence[str],
+        sizes: Sequence[int],
         owners: Sequence[Owner],
         texts: Sequence[bytes | str | None],
         problems: Sequence[str | None],
     ) -> None:
         """A block of members; a text may be given as its UTF-8 bytes."""
-        self.paths += [path for path, _ in block]
-        self.sizes += [len(data) for _, data in block]
+        self.paths += paths
+        self.sizes += sizes
         self.owners += owners
         self.problems += problems
         self.texts.append(pa.array(texts, pa.binary()).cast(pa.string()))
@@ -87,6 +91,8 @@ class Contents:
     """Those that were not taken into the table yet."""
     documents: int = 0
     unreadable: int = 0
+    parsed_bytes: int = 0
+    """What long documents take that are parsed and kept, about."""
     metadata: object = None
     metadata_problem: str | None = "metadata.json: missing"
     infos: dict[str, Info] = field(default_factory=dict)
@@ -154,22 +160,48 @@ _BACKGROUNDS: Final = f"{layout.BACKGROUNDS}/"
 class DocumentReader:
     """Reads the documents of one archive after the other, and remembers what they have in common."""
 
-    def __init__(self) -> None:
+    def __init__(self, limit: int = DOCUMENT_BYTES) -> None:
+        self.limit = limit
         stage = [Leaf(("stage", axis), number) for axis in "xyz"]
         self._states = Shapes([Leaf(("saveDate",), local_time), *stage], read_state)
         self._infos = Shapes([Leaf(("uuid",), _unused), Leaf(("comment",), text)], _read_info)
 
-    def read(self, contents: Contents, documents: Iterable[Document], *, sxes: bool) -> Iterator[int]:
-        """Read every JSON member; of a generic archive only whether it is readable. Bytes read, block by block."""
-        waiting = iter(documents)
-        while block := list(islice(waiting, _BLOCK)):
-            if sxes:  # no binaries, also those that an old bug saved with the suffix .json
-                block = [document for document in block if not document[0].startswith(_BACKGROUNDS)]
+    def read(
+        self,
+        contents: Contents,
+        documents: Iterable[Document],
+        *,
+        sxes: bool,
+        sizes: Iterable[tuple[str, int]] = (),
+    ) -> Iterator[int]:
+        """Read every JSON member; of a generic archive only whether it is readable. Bytes read, block by block.
+
+        `sizes` are those of all JSON members: `documents` holds none that are larger than the limit.
+        """
+        self._pass_over(contents, [(path, size) for path, size in sizes if size > self.limit], sxes=sxes)
+        for block in _blocks(documents, self.limit, sxes=sxes):
             self._read_block(contents, block, sxes=sxes)
             yield sum(len(data) for _, data in block)
         if layout.METADATA in contents.texts:
             problem = contents.problems.get(layout.METADATA)
             contents.metadata_problem = problem and f"{layout.METADATA}: {problem}"
+
+    def _pass_over(self, contents: Contents, large: Sequence[tuple[str, int]], *, sxes: bool) -> None:
+        """List members that are too large to be read."""
+        large = [(path, size) for path, size in large if not _is_no_document(path, sxes=sxes)]
+        if not large:
+            return
+        problems = [too_large(size, self.limit) for _, size in large]
+        for (path, _), problem in zip(large, problems, strict=True):
+            contents.problems[path] = problem or ""
+            if path == layout.METADATA:
+                contents.metadata_problem = f"{path}: {problem}"
+        owners = [owner_of(path) if sxes else _NOBODY for path, _ in large]
+        contents.files.add(
+            [path for path, _ in large], [size for _, size in large], owners, [None] * len(large), problems
+        )
+        contents.documents += len(large)
+        contents.unreadable += len(large)
 
     def _read_block(self, contents: Contents, block: Sequence[Document], *, sxes: bool) -> None:
         """Read members of positions in short where they are like others, and parse what is left."""
@@ -184,7 +216,7 @@ class DocumentReader:
                 texts[place], problem = self._read_other(contents, path, data, owner)
             owners.append(owner)
             problems.append(problem)
-        contents.files.add(block, owners, texts, problems)
+        contents.files.add([path for path, _ in block], [len(data) for _, data in block], owners, texts, problems)
         contents.documents += len(block)
         contents.unreadable += len(block) - problems.count(None)
 
@@ -197,12 +229,21 @@ class DocumentReader:
 
     def _read_other(self, contents: Contents, path: str, data: bytes, owner: Owner) -> tuple[str | None, str | None]:
         """Parse a member; its text and its problem."""
-        text_, value, problem = parse(path, data)
+        needed = parsed_bytes(data)
+        keeps_text = owner.kind not in (None, "position")
+        if keeps_text and needed:
+            needed += len(data)
+        if needed + contents.parsed_bytes <= PARSED_BYTES:
+            text_, value, problem = parse(path, data)
+        else:
+            text_, value, problem, needed = text_of(data), None, TOO_MANY_VALUES, 0
+            keeps_text = False
         if problem is not None:
             contents.problems[path] = problem
-        if owner.kind not in (None, "position"):
+        if keeps_text:
             contents.texts[path] = text_
         if owner.kind is not None:
+            contents.parsed_bytes += needed
             self._keep(contents, path, owner, value)
         return text_, problem
 
@@ -227,6 +268,27 @@ class DocumentReader:
             contents.problems.setdefault(path, _NO_OBJECT)
 
 
+def _blocks(documents: Iterable[Document], limit: int, *, sxes: bool) -> Iterator[list[Document]]:
+    """The documents by the thousand, or fewer long ones."""
+    block: list[Document] = []
+    size = 0
+    for path, data in documents:
+        if len(data) > limit or _is_no_document(path, sxes=sxes):
+            continue
+        if block and (len(block) >= _BLOCK or size + len(data) > _BLOCK_BYTES):
+            yield block
+            block, size = [], 0
+        block.append((path, data))
+        size += len(data)
+    if block:
+        yield block
+
+
+def _is_no_document(path: str, *, sxes: bool) -> bool:
+    """Whether a member only has the suffix: a binary that an old bug saved as .json, or what macOS adds."""
+    return is_apple_double(path) or (sxes and path.startswith(_BACKGROUNDS))
+
+
 _READ_NAMES: Final = frozenset({layout.STATE, layout.INFO})
 
 
@@ -237,7 +299,7 @@ def _match(shapes: Shapes[Any], block: Sequence[Document], name: str) -> list[tu
     ours = [
         (place, path[start:end], data)
         for place, (path, data) in enumerate(block)
-        if path.endswith(ending) and path.startswith(_POSITIONS) and path.count("/") == 2
+        if path.endswith(ending) and path.startswith(_POSITIONS) and path.count("/") == 2 and len(data) <= _ALIKE_BYTES
     ]
     found = shapes.match([_utf8(data) for _, _, data in ours])
     return [

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import pyarrow as pa
 
 from sxeslake.catalog.schema import Table
+from sxeslake.model import MIB
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +94,30 @@ def _array(values: ColumnValues, kind: pa.DataType, count: int) -> pa.Array | pa
         return pa.repeat(_fitting(values.value, kind), count)
     if isinstance(values, pa.Array | pa.ChunkedArray):
         return values.cast(kind)
+    if pa.types.is_string(kind):
+        values = _shortened(values)
     try:
         return pa.array(values, kind)
     except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError, UnicodeEncodeError):
         return pa.array([_fitting(value, kind).as_py() for value in values], kind)
+
+
+_COLUMN_CHARS: Final = 64 * MIB
+_LEAST_CHARS: Final = 1024
+"""Texts stay whole as long as a column's are not more than these together; else each gets its share, so much at least:
+a comment of megabytes would come with each of a map's positions."""
+
+
+def _shortened(values: Sequence[Any]) -> Sequence[Any]:
+    """The texts, cut where they are too long together."""
+    try:
+        together = sum(map(len, filter(None, values)))
+    except TypeError:  # a value that is no text; it becomes null
+        together = sum(len(value) for value in values if isinstance(value, str))
+    if together <= _COLUMN_CHARS:
+        return values
+    most = max(_LEAST_CHARS, _COLUMN_CHARS // len(values))
+    return [f"{value[:most]}…" if isinstance(value, str) and len(value) > most else value for value in values]
 
 
 def _fitting(value: object, kind: pa.DataType) -> pa.Scalar:

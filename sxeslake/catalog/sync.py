@@ -15,6 +15,7 @@ from sxeslake.catalog.cache import Cache
 from sxeslake.catalog.checkpoint import Published, newest, publish
 from sxeslake.catalog.model import CatalogSource, Head, MakeProgress, no_progress
 from sxeslake.catalog.snapshot import EMPTY, Snapshot
+from sxeslake.model import DOCUMENT_BYTES
 
 if TYPE_CHECKING:
     from sxeslake.storage.interface import Store
@@ -25,10 +26,18 @@ CHECKPOINT_AHEAD: Final = 64
 """A checkpoint so many commits ahead of a local catalogue is taken instead of reading them."""
 
 
-def sync(source: CatalogSource, cache: Cache, store: Store, progress: MakeProgress = no_progress) -> Snapshot:
+def sync(
+    source: CatalogSource,
+    cache: Cache,
+    store: Store,
+    progress: MakeProgress = no_progress,
+    *,
+    document_bytes: int = DOCUMENT_BYTES,
+) -> Snapshot:
     """Bring the catalogue in `cache` to the head of the log; `store` holds the checkpoints.
 
-    A long one saves on its way what it has: whoever interrupts it loses little.
+    Documents of more than `document_bytes` are listed, and not read. A long run saves on its way what it has:
+    whoever interrupts it loses little.
     """
     head = source.head()
     local = cache.load()
@@ -43,7 +52,7 @@ def sync(source: CatalogSource, cache: Cache, store: Store, progress: MakeProgre
 
         small = start.of(["archives", "annotations", "packs"])  # what is there, and what may be hidden
         cache.need(small, store.get)
-        for snapshot in grown(source, cache, start, progress):
+        for snapshot in grown(source, cache, start, progress, document_bytes):
             cache.save(snapshot, force=foreign)
             foreign = False
         snapshot = compacted(cache, snapshot)
@@ -51,11 +60,17 @@ def sync(source: CatalogSource, cache: Cache, store: Store, progress: MakeProgre
     return snapshot
 
 
-def rebuild(source: CatalogSource, cache: Cache, progress: MakeProgress = no_progress) -> Snapshot:
+def rebuild(
+    source: CatalogSource,
+    cache: Cache,
+    progress: MakeProgress = no_progress,
+    *,
+    document_bytes: int = DOCUMENT_BYTES,
+) -> Snapshot:
     """Make the whole catalogue again from the log, the manifests and the packs alone."""
     from sxeslake.catalog.extend import compacted, grown  # noqa: PLC0415 - see above
 
-    *_, whole = grown(source, cache, Snapshot(), progress)
+    *_, whole = grown(source, cache, Snapshot(), progress, document_bytes)
     snapshot = compacted(cache, whole)
     cache.save(snapshot, force=True)
     return snapshot

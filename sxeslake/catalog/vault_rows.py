@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from sxeslake.catalog.model import Document, PackHeader, VersionHeader
 from sxeslake.format.manifest import Blob, Hint, Manifest, digest_column
-from sxeslake.model import MIB
+from sxeslake.model import DOCUMENT_BYTES, MIB
 from sxeslake.vault.contents import read_ahead
 from sxeslake.vault.state import Version
 from sxeslake.vault.vault import Vault
@@ -29,8 +29,8 @@ _LOCATED: Final = ["path", "size", "blake3", "pack", "frame_offset", "frame_leng
 class VaultRows:
     """Reads from the packs and manifests of a vault; calls may come from several threads."""
 
-    def __init__(self, vault: Vault) -> None:
-        self._vault = vault
+    def __init__(self, vault: Vault, document_bytes: int = DOCUMENT_BYTES) -> None:
+        self._vault, self._document_bytes = vault, document_bytes
         self._tables: dict[int, pa.Table] = {}  # just read, for the documents that are asked for next
         self._lock = threading.Lock()
 
@@ -44,13 +44,14 @@ class VaultRows:
         return table
 
     def documents(self, header: VersionHeader) -> Iterator[Document]:
-        """Every JSON member, read from the JSON packs alone."""
+        """Every JSON member that is not too large, read from the JSON packs alone."""
         with self._lock:
             table = self._tables.pop(header.archive_id, None)
         if table is None:
             table = self._vault.manifests.table(_version(header))
         manifest = self._vault.manifests.open(_version(header).archive.manifest)
         table = table.filter(pc.and_(pc.ends_with(table["path"], ".json"), pc.invert(table["directory"])))
+        table = table.filter(pc.less_equal(table["size"], self._document_bytes))
         plain = _plain(table, len(manifest.packs))
         others, table = table.filter(pc.invert(plain)), table.select(_LOCATED).filter(plain)
         yield from self._one_blob_each(manifest, table)

@@ -18,7 +18,7 @@ from sxeslake.catalog.model import (
 )
 from sxeslake.format import logentry
 from sxeslake.format.logentry import Entry
-from sxeslake.model import ArchiveKind
+from sxeslake.model import DOCUMENT_BYTES, ArchiveKind
 from sxeslake.vault.state import State, Version
 from sxeslake.vault.vault import Vault
 
@@ -34,8 +34,8 @@ _NAMES_AT_ONCE: Final = 250
 class VaultSource:
     """A `CatalogSource` over an open vault, at the head that it has folded."""
 
-    def __init__(self, vault: Vault) -> None:
-        self._vault = vault
+    def __init__(self, vault: Vault, document_bytes: int = DOCUMENT_BYTES) -> None:
+        self._vault, self._document_bytes = vault, document_bytes
 
     @property
     def _state(self) -> State:
@@ -123,7 +123,7 @@ class VaultSource:
         return self._rows.members(header)
 
     def documents(self, header: VersionHeader) -> Iterator[Document]:
-        """Every JSON member, read from the JSON packs alone."""
+        """Every JSON member that is not too large, read from the JSON packs alone."""
         return self._rows.documents(header)
 
     def blobs(self, pack: PackHeader) -> pa.Table:
@@ -134,7 +134,7 @@ class VaultSource:
     def _rows(self) -> VaultRows:
         from sxeslake.catalog.vault_rows import VaultRows  # noqa: PLC0415 - heavy; a catalogue without news needs none
 
-        return VaultRows(self._vault)
+        return VaultRows(self._vault, self._document_bytes)
 
 
 def _header(entry: Entry, at: datetime | None, place: int, version: Version) -> VersionHeader:

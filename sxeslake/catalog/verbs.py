@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from sxeslake.errors import InputError, NotFoundError
+from sxeslake.model import DOCUMENT_BYTES
 from sxeslake.version import TOOL
 
 if TYPE_CHECKING:
@@ -166,13 +167,20 @@ class CatalogVerbs:
         with self._catalog_lock:
             if self._catalog is None:
                 self._catalog = Catalog(
-                    self._vault, time_zones=self._time_zones(), progress=self._make_progress or no_progress
+                    self._vault,
+                    time_zones=self._time_zones(),
+                    progress=self._make_progress or no_progress,
+                    document_bytes=self._document_bytes(),
                 )
             return self._catalog
 
     def _time_zones(self) -> Mapping[str, str]:
         """Time zone by instrument; `Lake` takes them from the user's settings."""
         return {}
+
+    def _document_bytes(self) -> int:
+        """The longest document that the catalogue reads; `Lake` takes it from the user's settings."""
+        return DOCUMENT_BYTES
 
     def _close_catalog(self) -> None:
         if self._catalog is not None:

@@ -70,6 +70,11 @@ _LIMITS = Limits()
 @click.option(
     "--max-ratio", type=click.IntRange(min=1), default=_LIMITS.ratio, show_default=True, help="Limit its expansion."
 )
+@click.option(
+    "--document-limit",
+    metavar="SIZE",
+    help="Longest JSON that is read as metadata, such as 128MiB.  [default: $SXESLAKE_DOCUMENT_LIMIT, else 64 MiB]",
+)
 @pass_app
 def command(
     app: App,
@@ -85,6 +90,7 @@ def command(
     max_members: int,
     max_bytes: int,
     max_ratio: int,
+    document_limit: str | None,
 ) -> int:
     """Store archives: files, folders that are searched for them, unpacked group folders.
 
@@ -92,8 +98,14 @@ def command(
     a searched folder its relative path. One archive that cannot be stored does not stop the others, nor does a
     folder, file or link that cannot be read; each is reported, and the exit code is then 4.
     """
+    from sxeslake.settings import document_bytes  # noqa: PLC0415  (start-up time of --help)
+
     limits = Limits(
-        members=max_members, raw_bytes=max_bytes, ratio=max_ratio, ratio_floor_bytes=_LIMITS.ratio_floor_bytes
+        members=max_members,
+        raw_bytes=max_bytes,
+        ratio=max_ratio,
+        ratio_floor_bytes=_LIMITS.ratio_floor_bytes,
+        document_bytes=document_bytes(document_limit, "--document-limit"),
     )
     keep_little()
     with app.open_lake(create_default=True) as lake, _tracebacks(app):

@@ -19,8 +19,8 @@ from sxeslake.errors import DamagedArchiveError
 from sxeslake.format import identity
 from sxeslake.format.manifest import Blob
 from sxeslake.ingest.blobtable import BlobTable
-from sxeslake.ingest.metadata import MAX_JSON_BYTES, METADATA, MetadataReader
-from sxeslake.model import Digest, Job, Piece
+from sxeslake.ingest.metadata import METADATA, MetadataReader
+from sxeslake.model import DOCUMENT_BYTES, Digest, Job, Piece
 from sxeslake.vault.frames import FrameMaker
 from sxeslake.vault.holding import NewBlob
 
@@ -102,7 +102,9 @@ class Absorber:
         chunk_bytes: int,
         threads: int,
         encoding: str | None = None,
+        document_bytes: int = DOCUMENT_BYTES,
     ) -> None:
+        self._document_bytes = document_bytes
         self._table, self._find, self._frames = table, find, frames
         self._chunk_bytes, self._threads, self._encoding = chunk_bytes, threads, encoding
 
@@ -119,7 +121,7 @@ class Absorber:
             members, np.zeros((count, 32), np.uint8), np.zeros(count, np.uint32), np.full(count, -1, np.int64)
         )
         taken.comment, taken.notes = container.comment, container.notes
-        taken.metadata = MetadataReader(self._encoding)
+        taken.metadata = MetadataReader(self._encoding, self._document_bytes)
         taken.layout_id, taken.raw_bytes = identity.layout_id_of(members.fields()), int(members.sizes.sum())
         start(taken.raw_bytes)
         empty = np.flatnonzero((members.sizes == 0) & ~members.directory)
@@ -196,6 +198,7 @@ class _Large:
     def __init__(self, taken: Absorbed, *, summing: bool) -> None:
         self._taken, self._summing = taken, summing
         self._member = -1
+        self._path = ""
         self._hasher, self._crc, self._size = blake3(), 0, 0
         self._text: list[bytes] | None = None  # of a metadata.json, which a group of 100,000 positions has in chunks
 
@@ -204,7 +207,11 @@ class _Large:
             self.finish()
             self._member, self._hasher, self._crc, self._size = piece.member, blake3(), 0, 0
             size = self._taken.members.sizes[piece.member]
-            self._text = [] if path == METADATA and size <= MAX_JSON_BYTES else None
+            is_large = size > self._taken.metadata.limit
+            if is_large and path.endswith(".json"):
+                self._taken.metadata.pass_over(path, int(size))
+            self._path = path
+            self._text = [] if path.rpartition("/")[2] == METADATA and not is_large else None
         if piece.offset != self._size:
             raise DamagedArchiveError(f"{path} came in the wrong order.")
         self._hasher.update(piece.data)
@@ -221,7 +228,7 @@ class _Large:
             if self._summing:
                 self._taken.crcs[self._member] = self._crc
             if self._text is not None:
-                self._taken.metadata.look(METADATA, b"".join(self._text))
+                self._taken.metadata.look(self._path, b"".join(self._text))
             self._member, self._text = -1, None
 
 

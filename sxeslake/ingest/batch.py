@@ -76,6 +76,7 @@ class Batch:
         self._absorber = Absorber(
             self._blobs, uploads.find, self._frames,
             chunk_bytes=vault.file.chunk_bytes, threads=threads, encoding=options.encoding,
+            document_bytes=options.limits.document_bytes,
         )  # fmt: skip
         self._recipes = RecipeSeeker(
             self._blobs, uploads.find, self._frames,

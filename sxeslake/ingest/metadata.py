@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from sxeslake.archive.sxes.bounds import PARSED_BYTES, TOO_MANY_VALUES, is_apple_double, parsed_bytes, too_large
 from sxeslake.archive.sxes.listing import Listing, listing
+from sxeslake.model import DOCUMENT_BYTES
 
 METADATA = "metadata.json"  # the member that makes an archive an sxes group
-MAX_JSON_BYTES = 64 * 1024 * 1024  # longer "JSON" is not looked into: metadata of 100,000 positions has 5 MB
 _MAX_ANALYSES = 4096  # uuids kept in the log
 _MAX_UUID_CHARS = 64
 _MAX_WARNINGS = 20  # named in the log; the rest is counted
@@ -17,23 +18,50 @@ _MAX_WARNINGS = 20  # named in the log; the rest is counted
 class MetadataReader:
     """Looks at members as they pass; never fails, whatever they hold."""
 
-    def __init__(self, encoding: str | None = None) -> None:
+    def __init__(self, encoding: str | None = None, limit: int = DOCUMENT_BYTES) -> None:
+        self.limit = limit
         self._encodings = ["utf-8-sig", *([encoding] if encoding else []), "cp932", "cp437"]
         self.is_group = False
         self.analyses: list[str] = []
         self.listing: Listing | None = None
         self._broken: list[str] = []
         self._broken_count = 0
+        self._passed_over: list[str] = []
+        self._passed_over_count = 0
+        self._apple_doubles = 0
+        self._inner: str | None = None  # the folder of a group that was packed with its folder
 
     def look(self, path: str, data: bytes) -> None:
         """Take note of a member."""
         if not path.endswith(".json"):
             return
-        found = self._parse(path, data) if len(data) <= MAX_JSON_BYTES else None
+        if is_apple_double(path):
+            self._apple_doubles += 1
+            return
+        if len(data) > self.limit:
+            self.pass_over(path, len(data))
+            return
+        if parsed_bytes(data) > PARSED_BYTES:
+            self._pass(f"{path} {TOO_MANY_VALUES}; it is stored as it is")
+            found = None
+        else:
+            found = self._parse(path, data)
+        if path.endswith(f"/{METADATA}") and isinstance(found, dict) and {"projects", "analyses"} & found.keys():
+            self._inner = self._inner or path.removesuffix(METADATA)
         if path == METADATA:
             self.is_group = True
             self.analyses = _analysis_uuids(found)
             self.listing = listing(found) if data[:1] == b"{" and _is_utf8(data) else None
+
+    def pass_over(self, path: str, size: int) -> None:
+        """Take note of a JSON member that is too large to be looked into."""
+        if not is_apple_double(path):
+            self._pass(f"{path} is {too_large(size, self.limit)} as metadata")
+
+    def _pass(self, warning: str) -> None:
+        self._passed_over_count += 1
+        if len(self._passed_over) < _MAX_WARNINGS:
+            self._passed_over.append(warning)
 
     def _parse(self, path: str, data: bytes) -> Any:
         for encoding in self._encodings:
@@ -49,11 +77,24 @@ class MetadataReader:
         return None
 
     def warnings(self) -> tuple[str, ...]:
-        """What a person should know of the metadata of this archive, if it is a group."""
-        if not self.is_group:
-            return ()
-        more = self._broken_count - len(self._broken)
-        return (*self._broken, *((f"and {more} more broken JSON files",) if more else ()))
+        """What a person should know of the metadata of this archive; of broken JSON only if it is a group."""
+        said = list(self._passed_over)
+        if more := self._passed_over_count - len(self._passed_over):
+            said.append(f"and {more} more large JSON files")
+        if self.is_group:
+            said += self._broken
+            if more := self._broken_count - len(self._broken):
+                said.append(f"and {more} more broken JSON files")
+            if self._apple_doubles:
+                said.append(
+                    f"{self._apple_doubles} files that macOS added (__MACOSX, ._NAME) are stored, not read as metadata"
+                )
+        elif self._inner is not None:
+            said.append(
+                f"{self._inner}{METADATA} looks like that of a group inside a folder, so its metadata is not read; "
+                f"pack what is in {self._inner} without the folder to have it in the catalogue"
+            )
+        return tuple(said)
 
 
 def _is_utf8(data: bytes) -> bool:
