@@ -252,7 +252,7 @@ def load(data: bytes, body: bytes | None = None, *, where: str) -> Entry:
             raise ReadOnlyError(
                 f"this log entry has format {raw['format']}.", where=where, hint="Install a newer sxeslake."
             )
-        odd = b"\\u" in data or (body is not None and b"\\u" in body)
+        odd = any(mark in part for part in (data, body or b"") for mark in (b"\\u", b"\xed"))
         if raw.get("body") is not None or body is not None:
             if body is None:
                 raise DamagedLakeError("the body of a log entry is missing.", where=where)
@@ -271,12 +271,18 @@ def load(data: bytes, body: bytes | None = None, *, where: str) -> Entry:
 
 def is_later(number: object) -> bool:
     """Whether this is the number of a format that came after this one."""
-    return isinstance(number, int | float) and number is not _NO_NUMBER and number > FORMAT
+    return isinstance(number, int | float) and not isinstance(number, bool) and FORMAT < number < _TOO_MUCH
 
 
 def _json(data: bytes) -> dict[str, Any]:
     """A JSON object; numbers that no field takes are `_NO_NUMBER`, so that they spoil no more than their item."""
-    raw = json.loads(data, parse_int=_integer, parse_float=_float, parse_constant=lambda _: _NO_NUMBER)
+    text = data.decode(errors="surrogatepass")
+    try:
+        raw = _DECODER.decode(text)
+    except json.JSONDecodeError:
+        raise
+    except ValueError:  # a number of thousands of digits
+        raw = _SLOW_DECODER.decode(text)
     if not isinstance(raw, dict):
         raise ValueError("it is no JSON object")
     return raw
@@ -289,6 +295,10 @@ def _integer(digits: str) -> int:
 def _float(digits: str) -> float:
     value = float(digits)
     return value if isfinite(value) else _NO_NUMBER
+
+
+_DECODER = json.JSONDecoder(parse_float=_float, parse_constant=lambda _: _NO_NUMBER)
+_SLOW_DECODER = json.JSONDecoder(parse_float=_float, parse_constant=lambda _: _NO_NUMBER, parse_int=_integer)
 
 
 def is_time(text: str) -> bool:
@@ -310,7 +320,7 @@ class _Reading:
     """An entry out of JSON: each part by itself, so that one that is wrong spoils no other."""
 
     def __init__(self, raw: Mapping[str, Any], *, odd: bool) -> None:
-        self._raw, self._odd = raw, odd  # `odd`: escapes occur, which may stand for half a character
+        self._raw, self._odd = raw, odd  # `odd`: there may be half a character
         self._void: list[Void] = []
         self._pack_ids: list[Any] = []
 

@@ -269,7 +269,7 @@ def parsed(data: bytes) -> dict[str, Any]:
 def is_later(entry: dict[str, Any]) -> bool:
     """Whether an entry is of a later format than this reader knows."""
     number = entry.get("format")
-    return isinstance(number, int | float) and not isinstance(number, bool) and number > FORMAT
+    return isinstance(number, int | float) and not isinstance(number, bool) and FORMAT < number < 2**63
 
 
 def check(is_right: bool, what: str) -> None:
