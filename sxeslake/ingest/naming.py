@@ -10,13 +10,13 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from sxeslake.format import keys, logentry
 from sxeslake.format.logentry import ArchiveAdded
 from sxeslake.model import Source
 from sxeslake.vault.state import Head, State, Version
 
 _NUMBERED = re.compile(r"(?P<wanted>.+)-(?P<number>[1-9][0-9]*)", re.DOTALL)
 
+_STATUS_WORDS = (b'"forgotten"', b'"restored"', b'"collected"')
 _KEPT_CHAINS = 4096  # of a run over 100,000 names; a chain that is dropped is read again
 
 Key = tuple[str, ...]
@@ -112,9 +112,9 @@ class Names:
         self._asked.clear()
 
     def _was_unsettled(self, number: int) -> bool:
-        """Whether an entry behind a number has changed the status of a version."""
-        entries = (logentry.load(data, body, where=keys.log_key(n)) for n, _, data, body in self._state.log(number))
-        return any(entry.forgotten or entry.restored or entry.collected for entry in entries)
+        """Whether an entry behind a number may have changed the status of a version: what is known is read again."""
+        texts = (part for _, _, data, body in self._state.log(number) for part in (data, body or b""))
+        return any(word in text for text in texts for word in _STATUS_WORDS)
 
     def _first_free(self, wanted: str, chain: _Chain, other: _Chain) -> int:
         """The first place of a chain without a live version, in the lake or in the batch."""

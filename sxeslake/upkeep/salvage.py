@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import argparse
 import base64
+import contextlib
+import errno
 import json
 import math
 import os
@@ -52,6 +54,8 @@ STAGE = re.compile(r"(delta|transpose)=([1248])x([1-9][0-9]*)")
 
 HEX = re.compile(r"[0-9a-f]{64}")
 UNFIT = re.compile(r"[\x00-\x1f\x7f@\ud800-\udfff]")
+MAX_NAME_BYTES = 240  # file systems hold 255
+OF_ONE_NAME = (errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ, errno.ENOTDIR, errno.EISDIR, errno.EEXIST)
 HOSTILE = (
     LookupError,
     TypeError,
@@ -642,15 +646,24 @@ def _archives_in(file: pq.ParquetFile) -> list[tuple[int, int, int, int]]:
 def is_safe(path: str) -> bool:
     """Whether a member may be written below a folder under this name."""
     parts = re.split(r"[/\\]", path)
-    return not (set(parts) & {"", ".", ".."} or "\0" in path or re.match(r"[A-Za-z]:", path))
+    drive = r"[A-Za-z]:" if os.name == "nt" else r"[A-Za-z]:[/\\]"  # elsewhere `N:Ka.csv` is a name like others
+    return not (set(parts) & {"", ".", ".."} or "\0" in path or re.match(drive, path))
+
+
+def file_name(name: str, suffix: str = "") -> str:
+    """A version's own file or folder name, no two the same: `2019/map@1` → `2019%2Fmap@1`; long ones end in a hash."""
+    safe = re.sub(r"^\.|[^\w.@ -]", lambda found: "".join(f"%{byte:02X}" for byte in found[0].encode()), name)
+    if len(safe.encode()) + len(suffix) > MAX_NAME_BYTES:
+        start = safe.encode()[: MAX_NAME_BYTES - 40].decode("utf-8", "ignore")
+        safe = f"{start}%{blake3(name.encode()).hexdigest()[:32]}"
+    return safe + suffix
 
 
 def restore(lake: Lake, version: Version, out: Path, *, as_zip: bool) -> int:
     """Write a version below `out`; says how many members could not be had. A damaged member is left out and named."""
     rows, packs = lake.rows(version)
     rows.sort(key=lambda row: row["ordinal"])
-    name = re.sub(r"[^\w.@ -]", "_", version.name)
-    target = out / (f"{name}.zip" if as_zip else name)
+    target = out / file_name(version.name, ".zip" if as_zip else "")
     out.mkdir(parents=True, exist_ok=True)
     lost = 0
     archive = zipfile.ZipFile(target, "x", zipfile.ZIP_DEFLATED) if as_zip else None
@@ -664,15 +677,21 @@ def restore(lake: Lake, version: Version, out: Path, *, as_zip: bool) -> int:
                 _to_folder(lake, row, packs, target)
             else:
                 _to_zip(lake, row, packs, archive)
-        except (Damage, *HOSTILE) as error:
+        except (Damage, OSError, *HOSTILE) as error:
+            if isinstance(error, OSError) and error.errno not in OF_ONE_NAME:
+                raise
             lost += 1
-            lake.note(f"{version.name}: {row['path']}", str(error))
+            what = (
+                f"the disk cannot hold it ({error.strerror}); try --zip" if isinstance(error, OSError) else str(error)
+            )
+            lake.note(f"{version.name}: {row['path']}", what)
     if archive is not None:
         archive.close()
     else:
         for row in reversed(rows):  # a folder's time changes with every file that comes into it
             if row["directory"] and is_safe(row["path"]):
-                _set_time(target / row["path"], row)
+                with contextlib.suppress(OSError, *HOSTILE):  # not there, for the disk could not hold its name
+                    _set_time(target / row["path"], row)
     return lost
 
 
@@ -685,8 +704,9 @@ def _to_folder(lake: Lake, row: dict[str, Any], packs: list[str], target: Path) 
     try:
         with path.open("xb") as file:
             _copy(lake, row, packs, file)
-    except Damage:
-        path.unlink()
+    except (Damage, OSError):
+        with contextlib.suppress(OSError):
+            path.unlink()
         raise
     _set_time(path, row)
 
@@ -758,6 +778,11 @@ def chosen(lake: Lake, names: list[str], *, everything: bool) -> list[Version]:
     return there
 
 
+def shown(words: object) -> str:
+    """Words without control characters: names must not steer a terminal."""
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in str(words))
+
+
 def main() -> int:
     """Do what the command line asks."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -775,7 +800,9 @@ def main() -> int:
     if asked.command == "list":
         for version in lake.versions.values():
             record = version.record
-            sys.stdout.write(f"{version.name}\t{version.state}\t{record.get('members')}\t{record.get('bytes_raw')}\n")
+            sys.stdout.write(
+                f"{shown(version.name)}\t{version.state}\t{record.get('members')}\t{record.get('bytes_raw')}\n"
+            )
     else:
         for version in chosen(lake, asked.names, everything=asked.all):
             try:
@@ -783,9 +810,9 @@ def main() -> int:
             except (Damage, OSError, *HOSTILE) as error:
                 lake.note(version.name, str(error))
                 continue
-            sys.stdout.write(f"{version.name}\t{'whole' if not lost else f'{lost} members lost'}\n")
+            sys.stdout.write(f"{shown(version.name)}\t{'whole' if not lost else f'{lost} members lost'}\n")
     for line in lake.damage:
-        sys.stderr.write(f"{line}\n")
+        sys.stderr.write(f"{shown(line)}\n")
     return 1 if lake.damage else 0
 
 

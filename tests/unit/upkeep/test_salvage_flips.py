@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from small_lakes import group, zip_of
 
 from sxeslake import lake as lakes
@@ -118,3 +120,28 @@ def test_every_pipeline_is_decoded(descriptor: str, size: int) -> None:
 def test_an_unknown_pipeline_is_damage(descriptor: str) -> None:
     with pytest.raises(salvage.Damage, match="nothing is known"):
         salvage.decode(descriptor, b"abcd", 4)
+
+
+def test_a_name_that_the_disk_cannot_hold_is_said_and_the_rest_comes_back(tmp_path: Path) -> None:
+    long = f"2-{'n' * 260}.txt"
+    with lakes.init(str(tmp_path / "lake")) as lake:
+        lake.ingest(zip_of(tmp_path / "a.zip", {"1.txt": b"1", long: b"2", "3.txt": b"3", f"{'d' * 300}/4": b"4"}))
+    found, damage = restored(tmp_path / "lake", tmp_path / "out")
+    assert found == {"1.txt": b"1", "3.txt": b"3"}
+    assert [line for line in damage if long in line]
+    assert all("cannot hold" in line for line in damage)
+    assert len(damage) == 2
+    reader = salvage.Lake(tmp_path / "lake")
+    reader.open()
+    assert salvage.restore(reader, next(iter(reader.versions.values())), tmp_path / "zipped", as_zip=True) == 0
+
+
+@given(st.sets(st.text(min_size=1, max_size=300), min_size=2, max_size=5))
+def test_no_two_versions_share_a_folder(names: set[str]) -> None:
+    made = {salvage.file_name(f"{name}@1") for name in names}
+    assert len(made) == len(names)
+    for name in made:
+        assert len(name.encode()) <= 255
+        assert "/" not in name
+        assert not name.startswith(".")
+    assert salvage.file_name("2019/map@1") != salvage.file_name("2019_map@1")
