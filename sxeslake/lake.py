@@ -180,6 +180,7 @@ class Lake(FileVerbs, PartVerbs, CatalogVerbs, UpkeepVerbs, RetentionVerbs):
         limits: Limits = _NO_LIMITS,
         message: str | None = None,
         exact: Literal["auto", "always", "never"] = "auto",
+        opaque: Literal["auto", "always", "never"] = "auto",
         links: Literal["follow", "keep", "skip"] = "keep",
         progress: Progress | None = None,
     ) -> IngestReport:
@@ -193,7 +194,7 @@ class Lake(FileVerbs, PartVerbs, CatalogVerbs, UpkeepVerbs, RetentionVerbs):
         from sxeslake.ingest import engine
         from sxeslake.ingest.options import Options
 
-        options = Options(sample, jobs, dry_run, encoding, limits, message, exact, links)
+        options = Options(sample, jobs, dry_run, encoding, limits, message, exact, links, opaque)
         return engine.ingest(self._vault, _paths(paths), tree=tree, options=options, tool=TOOL, progress=progress)
 
     def exact(

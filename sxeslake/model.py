@@ -11,7 +11,10 @@ Digest = bytes
 
 MemberKind = Literal["file", "directory"]
 ContainerKind = Literal["zip", "7z", "folder"]
-ArchiveKind = Literal["sxes", "generic"]
+ArchiveKind = Literal["sxes", "generic", "opaque"]
+"""sxes: a group; generic: any other archive; opaque: a file that was not taken apart, and is its own only member."""
+
+OPAQUE = "opaque"
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -76,6 +79,7 @@ class Source:
     size: int
     modified_ns: int
     sha256: str | None  # None for a folder
+    encoding: str | None = None  # in which names or JSON were read, where the user said so and it mattered
 
 
 class Progress(Protocol):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from io import BufferedReader
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import BinaryIO, Literal, Protocol, Self
 
 from sxeslake.archive.parallel import CHUNK_BYTES
@@ -36,6 +36,10 @@ class Container(Protocol):
     @property
     def notes(self) -> tuple[str, ...]:
         """What a person should know: bytes of the file that are in no member."""
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """Of a folder: what cannot be read, and why."""
 
     @property
     def members(self) -> Sequence[Member]:
@@ -96,15 +100,25 @@ def sniff(path: Path) -> ContainerKind:
     raise NotAnArchiveError("empty file" if not size else "neither zip nor 7z, by its content", where=path)
 
 
-def open_container(path: Path, *, encoding: str | None = None, limits: Limits | None = None) -> Container:
-    """Open an archive or a folder, whichever `path` is; `encoding` is for zip names that are not UTF-8."""
+def open_container(
+    path: Path,
+    *,
+    encoding: str | None = None,
+    limits: Limits | None = None,
+    links: Literal["follow", "keep", "skip"] = "keep",
+    without: Mapping[str, str] = MappingProxyType({}),
+) -> Container:
+    """Open an archive or a folder, whichever `path` is.
+
+    `encoding` is for names that are not UTF-8; `links` and `without` are for folders, see `FolderReader`.
+    """
     limits = limits or Limits()
     kind = sniff(path)
     # each reader brings its own decoders: only the one that is needed is loaded
     if kind == "folder":
         from sxeslake.archive.folder import FolderReader  # noqa: PLC0415
 
-        return FolderReader(path, encoding=encoding, limits=limits)
+        return FolderReader(path, encoding=encoding, limits=limits, links=links, without=without)
     if kind == "zip":
         from sxeslake.archive.zip_reader import ZipReader  # noqa: PLC0415
 

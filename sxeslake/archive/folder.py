@@ -5,17 +5,20 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import sys
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from types import TracebackType
-from typing import Self, overload
+from types import MappingProxyType, TracebackType
+from typing import Literal, Self, overload
 from uuid import uuid4
 
 from sxeslake.archive import names, zip_format
-from sxeslake.archive.names import UNIX_ATTRIBUTES
+from sxeslake.archive.attributes import UNIX_ATTRIBUTES, is_link, safe_target, special_reason
+from sxeslake.archive.encodings import CONFIDENT, detect
 from sxeslake.archive.parallel import CHUNK_BYTES
 from sxeslake.archive.ranged_file import open_regular
 from sxeslake.archive.times import local_ns_of_dos
@@ -27,20 +30,40 @@ WINDOWS_DIRECTORY = 0x10
 WINDOWS_ARCHIVE = 0x20
 JUNCTION_TAG = 0xA000_0003
 _NO_TIME = -(1 << 63)
+_EFFECTIVE = os.access in os.supports_effective_ids  # the rights of this process, not of who started it
 PARTIAL = ".sxeslake-partial-"  # how files begin that are not whole yet
 
 
+Links = Literal["follow", "keep", "skip"]
+"""What becomes of symbolic links in a folder: read as what they lead to, kept as links, or passed over."""
+
+
 class FolderReader:
-    """The files and folders below a folder, sorted by path; links, devices and pipes are refused by name."""
+    """The files and folders below a folder, sorted by path.
+
+    `left_out` names what cannot be read, and why: pipes, sockets, devices, files and folders without permission, and
+    what `without` lists: files that an earlier attempt found changing.
+    """
 
     kind: ContainerKind = "folder"
     comment = b""
 
-    def __init__(self, path: Path, *, encoding: str | None = None, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        encoding: str | None = None,
+        limits: Limits | None = None,
+        links: Links = "keep",
+        without: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self.path = path
-        self._listing = _Listing(path, encoding, limits or Limits())
-        names.check_names(self._listing.named, where=path)
-        self.notes = tuple(self._listing.notes)
+        self._listing = _Listing(path, encoding, limits or Limits(), links, without)
+        names.check_safe([self._listing.named()], where=path)
+        self.left_out = tuple(self._listing.left_out)
+        self.lost = (*self.left_out, *self._listing.notes)  # what no pull would give back
+        self.notes = (*self._listing.notes, *self._listing.guesses)
+        self.changed: dict[str, str] = {}  # what could not be read to its end, and why
 
     @property
     def members(self) -> Sequence[Member]:
@@ -87,19 +110,30 @@ class FolderReader:
 
     def _read_slice(self, index: int, offset: int, count: int) -> list[Piece]:
         size = self._listing.sizes[index]
+        place, path = self._listing.disk_path(index), self._listing.path_of(index)
         try:
-            with open_regular(self._listing.disk_path(index)) as file:
-                if os.fstat(file.fileno()).st_size != size:
-                    raise InputError(f"{self._listing.path_of(index)}: changed while it was read", where=self.path)
-                file.seek(offset)
-                data = _read_all(file.read, min(count, size - offset))
-        except OSError as error:
-            raise InputError(
-                f"{self._listing.path_of(index)}: cannot be read: {error.strerror}", where=self.path
-            ) from error
+            if self._listing.is_link(index):
+                data = os.fsencode(place.readlink())[offset : offset + count]
+            else:
+                with open_regular(place) as file:
+                    data = b""
+                    if os.fstat(file.fileno()).st_size == size:
+                        file.seek(offset)
+                        data = _read_all(file.read, min(count, size - offset))
+        except (OSError, InputError) as error:
+            why = error.strerror if isinstance(error, OSError) else error.what
+            raise self._lost(path, f"cannot be read: {why}") from error
         if len(data) != min(count, size - offset):
-            raise InputError(f"{self._listing.path_of(index)}: changed while it was read", where=self.path)
+            raise self._lost(path, "changed while it was read")
         return [Piece(index, offset, data)]
+
+    def _lost(self, path: str, why: str) -> InputError:
+        """Note a file that cannot be read, and all others that changed since they were listed."""
+        self.changed[path] = why
+        for index in range(len(self._listing)):
+            if self._listing.has_changed(index):
+                self.changed.setdefault(self._listing.path_of(index), "changed while it was read")
+        return InputError(f"{path}: {why}", where=self.path)
 
 
 def _read_all(read: Callable[[int], bytes | None], count: int) -> bytes:
@@ -109,16 +143,27 @@ def _read_all(read: Callable[[int], bytes | None], count: int) -> bytes:
     return data
 
 
+Above = tuple[tuple[int, int], ...]
+"""The folders that a folder lies in, by device and inode."""
+
+Waiting = tuple[str, str, Above]
+"""A folder that is to be listed: its path with us, its path on the disk, what it lies in."""
+
+
 class _Listing(Sequence[Member]):
     """What lies below a folder, in columns: half a million files fit in 100 MB."""
 
-    def __init__(self, root: Path, encoding: str | None, limits: Limits) -> None:
-        self._root = root
+    def __init__(
+        self, root: Path, encoding: str | None, limits: Limits, links: Links, without: Mapping[str, str]
+    ) -> None:
+        self._root, self._links, self._without = root, links, without
         self._paths: list[str] = []
         self._real: dict[str, str] = {}  # where the disk's name is not UTF-8: its own form, by path
         self.sizes = array("q")  # -1 for a folder
         self._times = array("q")  # _NO_TIME where it is not known
         self.notes: list[str] = []
+        self.left_out: list[str] = []
+        self.guesses: list[str] = []  # in what encoding names were read
         self._attributes = array("L")
         self._walk(encoding, limits)
         order = sorted(range(len(self._paths)), key=self._paths.__getitem__)
@@ -131,34 +176,102 @@ class _Listing(Sequence[Member]):
         return sum(size for size in self.sizes if size > 0)
 
     def _walk(self, encoding: str | None, limits: Limits) -> None:
-        waiting = [("", "")]  # folders below the root: as we call them, as the disk does
+        # folders below the root: as we call them, as the disk does, and which folders they lie in
+        facts = self._root.stat()
+        waiting: list[Waiting] = [("", "", ((facts.st_dev, facts.st_ino),))]
         while waiting:
-            prefix, real_prefix = waiting.pop()
+            prefix, real_prefix, above = waiting.pop()
             try:
                 with os.scandir(self._root / real_prefix) as entries:
-                    for entry in entries:
-                        path, real = prefix + _text(entry.name, encoding), real_prefix + entry.name
-                        self._note(entry, path)
-                        if real != path:
-                            self._real[path] = real
-                        if self.sizes[-1] < 0:
-                            waiting.append((path + "/", real + "/"))
+                    found = list(entries)
             except OSError as error:
-                raise InputError(f"{prefix or '.'}: cannot be read: {error.strerror}", where=self._root) from error
+                if not prefix:
+                    raise InputError(f"cannot be read: {error.strerror}", where=self._root) from error
+                self.left_out.append(f"{prefix}: {_words(error)}")
+                continue
+            for entry, name in self._called(found, encoding):
+                self._enter(entry, prefix + name, real_prefix + entry.name, above, waiting)
             if len(self) > limits.members:
                 names.check_limits(limits, members=len(self), raw_bytes=0, archive_bytes=0, where=self._root)
 
-    def _note(self, entry: os.DirEntry[str], path: str) -> None:
-        facts = entry.stat(follow_symlinks=False)
-        if entry.is_symlink() or getattr(facts, "st_reparse_tag", 0) == JUNCTION_TAG:
-            raise UnsafeNameError(f"{path!r} is a symbolic link", where=self._root, hint="Links are not followed.")
-        is_folder = stat.S_ISDIR(facts.st_mode)
-        if not is_folder and not stat.S_ISREG(facts.st_mode):
-            raise UnsafeNameError(f"{path!r} is a device, a pipe or a socket", where=self._root)
+    def _called(
+        self, entries: Sequence[os.DirEntry[str]], encoding: str | None
+    ) -> Iterator[tuple[os.DirEntry[str], str]]:
+        """Entries of a folder with their names as text; two that are read alike get different ones."""
+        legacy = [os.fsencode(entry.name) for entry in entries if not _is_text(entry.name)]
+        if not legacy:
+            yield from ((entry, entry.name) for entry in entries)
+            return
+        guess = detect(b"\n".join(legacy), dos=True)
+        likely = guess.encoding if guess.confidence >= CONFIDENT else "cp437"
+        taken = {entry.name for entry in entries}
+        for entry in entries:
+            name = entry.name
+            if not _is_text(name):
+                name = zip_format.legacy_text(os.fsencode(name), encoding, likely).replace("/", "_")
+                while name in taken:
+                    name += "~"
+                taken.add(name)
+                if encoding is None and not self.guesses:
+                    self.guesses.append(
+                        f"names are not UTF-8 ({name}) and were read as {guess.said}; `--encoding` states another; "
+                        "their bytes are kept"
+                    )
+            yield entry, name
+
+    def _enter(self, entry: os.DirEntry[str], path: str, real: str, above: Above, waiting: list[Waiting]) -> None:
+        if path in self._without:
+            self.left_out.append(f"{path}: {self._without[path]}")
+            return
+        facts = self._note(entry, path, above)
+        if facts is None:
+            return
+        if real != path:
+            self._real[path] = real
+        if self.sizes[-1] < 0:
+            waiting.append((path + "/", real + "/", (*above, (facts.st_dev, facts.st_ino))))
+
+    def _note(self, entry: os.DirEntry[str], path: str, above: Above) -> os.stat_result | None:
+        """Take an entry in; None for what is left out."""
+        try:
+            facts = entry.stat(follow_symlinks=False)
+            link = entry.is_symlink() or getattr(facts, "st_reparse_tag", 0) == JUNCTION_TAG
+            if link and self._links == "skip":
+                self.notes.append(f"{path}: a symbolic link; links are skipped, as asked")
+                return None
+            if link and self._links == "follow":
+                facts, link = os.stat(entry.path), False  # noqa: PTH116 - `entry.stat` remembers the link
+            target = os.fsencode(os.readlink(entry.path)) if link else b""  # noqa: PTH115 - bytes, as they are
+            is_folder = stat.S_ISDIR(facts.st_mode) and not link
+            reason = self._reason_against(entry, facts, above, is_link=link, is_folder=is_folder)
+        except OSError as error:
+            reason = _words(error)
+        if reason is not None:
+            self.left_out.append(f"{path}: {reason}")
+            return None
         self._paths.append(path)
-        self.sizes.append(-1 if is_folder else facts.st_size)
+        self.sizes.append(-1 if is_folder else len(target) if link else facts.st_size)
         self._times.append(self._time(facts.st_mtime_ns, path))
-        self._attributes.append(_attributes(facts, is_folder=is_folder))
+        self._attributes.append(_attributes(facts, is_folder=is_folder, is_link=link))
+        return facts
+
+    def _reason_against(
+        self,
+        entry: os.DirEntry[str],
+        facts: os.stat_result,
+        above: Above,
+        *,
+        is_link: bool,
+        is_folder: bool,
+    ) -> str | None:
+        if is_link:
+            return None
+        if is_folder:
+            is_loop = (facts.st_dev, facts.st_ino) in above
+            return "a link to a folder that it lies in" if is_loop and self._links == "follow" else None
+        if not stat.S_ISREG(facts.st_mode):
+            return "a pipe, a socket or a device, not a file"
+        return None if os.access(entry.path, os.R_OK, effective_ids=_EFFECTIVE) else "no permission to read it"
 
     def _time(self, modified_ns: int, path: str) -> int:
         """A time as 64 bits hold it; `_NO_TIME`, and a note, for one before 1678 or beyond 2262."""
@@ -167,13 +280,27 @@ class _Listing(Sequence[Member]):
         self.notes.append(f"{path}: its modification time lies beyond the years 1678 to 2262 and is not kept")
         return _NO_TIME
 
-    def named(self) -> Iterator[tuple[str, bool]]:
+    def named(self) -> names.NameBatch:
         """Every path, and whether it is a folder."""
-        return ((path, size < 0) for path, size in zip(self._paths, self.sizes, strict=True))
+        return names.NameBatch(self._paths, [size < 0 for size in self.sizes])
 
     def path_of(self, index: int) -> str:
         """A member's path."""
         return self._paths[index]
+
+    def is_link(self, index: int) -> bool:
+        """Whether a member is a symbolic link that is kept as one."""
+        return is_link(self._attributes[index], self.sizes[index])
+
+    def has_changed(self, index: int) -> bool:
+        """Whether a file has another size or time than when it was listed."""
+        if self.sizes[index] < 0 or self.is_link(index):
+            return False
+        try:
+            facts = self.disk_path(index).stat()
+        except OSError:
+            return True
+        return facts.st_size != self.sizes[index] or facts.st_mtime_ns != self._times[index] != _NO_TIME
 
     def disk_path(self, index: int) -> Path:
         """Where a member lies."""
@@ -204,18 +331,22 @@ class _Listing(Sequence[Member]):
         )
 
 
-def _text(name: str, encoding: str | None) -> str:
-    """A file's name; Python smuggles bytes that are not UTF-8 as surrogates, which no catalogue can hold."""
+def _is_text(name: str) -> bool:
+    """Whether a name is UTF-8 on the disk; Python smuggles other bytes as surrogates, which no catalogue can hold."""
     try:
         name.encode()
     except UnicodeEncodeError:
-        return zip_format.legacy_text(os.fsencode(name), encoding)
-    return name
+        return False
+    return True
 
 
-def _attributes(facts: os.stat_result, *, is_folder: bool) -> int:
+def _words(error: OSError) -> str:
+    return "no permission to read it" if isinstance(error, PermissionError) else f"cannot be read: {error.strerror}"
+
+
+def _attributes(facts: os.stat_result, *, is_folder: bool, is_link: bool) -> int:
     known = getattr(facts, "st_file_attributes", None)  # Windows tells them
-    if known is not None:
+    if known is not None and not is_link:
         return int(known) & 0x7FFF
     return (facts.st_mode & 0xFFFF) << 16 | UNIX_ATTRIBUTES | (WINDOWS_DIRECTORY if is_folder else WINDOWS_ARCHIVE)
 
@@ -228,14 +359,19 @@ class FolderWriter:
     """
 
     def __init__(
-        self, target: Path, *, escape: bool = os.name == "nt", make: bool = True, called: Path | None = None
-    ) -> None:
-        """`make` False leaves the target unmade until something is written into it: for who only asks for names.
+        self, target: Path, *, escape: bool = os.name == "nt", make: bool = True, called: Path | None = None,
+        raw_names: bool = False,
+    ) -> None:  # fmt: skip
+        """`raw_names`: names that are not UTF-8 get their own bytes, where the disk takes them.
+
+        `make` False leaves the target unmade until something is written into it: for who only asks for names.
 
         `called` is the folder that errors name, where the target is a temporary one.
         """
         self.target = target
         self._called = called or target
+        self._raw_names = raw_names and not escape and sys.platform != "darwin"
+        self.unlinked: list[str] = []  # links that could lead out of the target: written as files with their target
         self.renamed: dict[str, str] = {}  # member path → path below the target, where they differ
         self._names = _DiskNames(escape=escape)
         self._folders: set[str] = set()  # seen to be real folders
@@ -247,6 +383,13 @@ class FolderWriter:
     def on_disk(self, path: str) -> str:
         """How a member's path is called below the target."""
         return self._names.on_disk(path)
+
+    def place_of(self, member: Member) -> str:
+        """Where a member goes below the target: by the bytes of its name, where these are known and wanted."""
+        raw = member.raw_name
+        if not self._raw_names or raw is None or names.unsafe_bytes(raw):
+            return self._names.on_disk(member.path)
+        return os.fsdecode(raw.rstrip(b"/"))
 
     def add(self, member: Member, data: Iterable[bytes]) -> None:
         """Write one file or folder; a file that cannot be written whole is removed again."""
@@ -261,15 +404,18 @@ class FolderWriter:
     ) -> None:
         if reason := names.unsafe_reason(member.path, is_directory=member.kind == "directory"):
             raise UnsafeNameError(f"the name {member.path!r} {reason}", where=self._called)
-        if reason := names.special_reason(member.attributes):
+        if reason := special_reason(member.attributes):
             raise UnsafeNameError(f"{member.path!r} {reason}", where=self._called)
-        path = self._names.on_disk(member.path)
+        path = self.place_of(member)
         if path != member.path:
-            self.renamed[member.path] = path
+            self.renamed[member.path] = names.printable(path)
         with _told(self._called / path):
             if member.kind == "directory":
                 self._make_folder(path)
                 self._finish.append(member)
+            elif is_link(member.attributes, member.size):
+                self._make_folder(path.rpartition("/")[0])
+                self._link(path, member, b"".join(data), write)
             else:
                 self._make_folder(path.rpartition("/")[0])
                 write(self.target / path, member, data)
@@ -277,8 +423,8 @@ class FolderWriter:
     def close(self) -> None:
         """Set the folders' times and modes, the deepest first."""
         for member in sorted(self._finish, key=lambda folder: folder.path.count("/"), reverse=True):
-            path = self.target / self._names.on_disk(member.path)
-            with _told(self._called / self._names.on_disk(member.path)):
+            path = self.target / self.place_of(member)
+            with _told(self._called / self.place_of(member)):
                 mode = _unix_mode(member)
                 if mode is not None:  # never more than the umask left, never locked to ourselves
                     path.chmod(stat.S_IMODE(path.stat().st_mode) & (mode | 0o700))
@@ -306,6 +452,28 @@ class FolderWriter:
             if not stat.S_ISDIR(place.lstat().st_mode):
                 raise UnsafeNameError("is there already, and is no folder", where=place) from None
         self._folders.add(path)
+
+    def _link(
+        self, path: str, member: Member, target: bytes, write: Callable[[Path, Member, Iterable[bytes]], None]
+    ) -> None:
+        """Make a symbolic link where its target stays in the folder; else a file with the target as text."""
+        place, text = self.target / path, safe_target(path, target)
+        if text is None or len(target) != member.size or os.name == "nt":
+            self.unlinked.append(member.path)
+            write(place, replace(member, attributes=None), [target])
+            return
+        made = place.with_name(f"{PARTIAL}{uuid4().hex}")
+        made.symlink_to(text)
+        try:
+            set_time(made, member)
+            if write == self._write_file:
+                os.link(made, place, follow_symlinks=False)  # fails where something is there
+                made.unlink()
+            else:
+                made.replace(place)
+        except BaseException:
+            made.unlink(missing_ok=True)
+            raise
 
     def _replace_file(self, place: Path, member: Member, data: Iterable[bytes]) -> None:
         made = place.with_name(f"{PARTIAL}{uuid4().hex}")
@@ -381,7 +549,7 @@ def set_time(place: Path, member: Member) -> None:
         return
     # a clock the disk cannot hold is no reason to lose the content
     with suppress(OverflowError):
-        os.utime(place, ns=(moment, moment))
+        os.utime(place, ns=(moment, moment), follow_symlinks=os.utime not in os.supports_follow_symlinks)
 
 
 def _write_all(write: Callable[[bytes | memoryview], int | None], block: bytes) -> None:

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import re
-import stat
+import sys
 import unicodedata
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice, pairwise
+from itertools import count, islice, pairwise
 from typing import NamedTuple
 
+from sxeslake.archive.attributes import special_reason
 from sxeslake.errors import LimitExceededError, UnsafeNameError
 from sxeslake.model import Limits, Member
 
 MAX_PATH_BYTES = 4096  # what Linux can open; also bounds the work a hostile name costs
-UNIX_ATTRIBUTES = 0x8000  # bit 15 of 7z attributes: the high 16 bits are a Unix mode
-WINDOWS_REPARSE = 0x400
 
-_DRIVE = re.compile(r"[A-Za-z]:")
+_DRIVE = re.compile(r"[A-Za-z]:(?:[/\\\\]|$)")  # `N:Ka.csv` is a name: a line of a spectrum
 _SEPARATORS = re.compile(r"[/\\]")
 _UNPLAIN = ("\\", ":", "//", "/.", "/\0", "\0/", "\0.", "\0\0")  # in names that a NUL parts from each other
 _BATCH = 4096
@@ -81,16 +80,14 @@ def unsafe_reason(path: str, *, is_directory: bool = False) -> str | None:
     return next((reason for holds, reason in reasons if holds), None)
 
 
-def special_reason(attributes: int | None) -> str | None:
-    """Why a member is neither file nor folder, `is a symbolic link`; None where it is one."""
-    if not attributes:
-        return None
-    mode = attributes >> 16 if attributes & UNIX_ATTRIBUTES else 0
-    if stat.S_ISLNK(mode) or attributes & WINDOWS_REPARSE:
-        return "is a symbolic link"
-    if stat.S_IFMT(mode) not in (0, stat.S_IFREG, stat.S_IFDIR):
-        return "is a device, a pipe or a socket"
-    return None
+def unsafe_bytes(name: bytes) -> bool:
+    """Whether a name in bytes could leave its folder."""
+    return not name or b"\0" in name or name.startswith(b"/") or any(part in (b"..", b".") for part in name.split(b"/"))
+
+
+def printable(path: str) -> str:
+    """A path as text: `\\xff` for a byte that is not UTF-8."""
+    return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def collision_key(path: str) -> str:
@@ -106,6 +103,13 @@ class NameBatch(NamedTuple):
     paths: Sequence[str]
     directory: Sequence[bool]
     plain: bool = False
+
+
+def check_safe(batches: Iterable[NameBatch], *, where: object = None) -> None:
+    """Refuse names that could leave their folder. Names that collide are kept: see `distinct_paths`."""
+    for batch in batches:
+        if not batch.plain:
+            _keys(batch, where)
 
 
 def check_names(names: Callable[[], Named], *, where: object = None) -> None:
@@ -181,7 +185,8 @@ def _name_the_collision(names: Callable[[], Named], suspects: set[int], where: o
         key = collision_key(path)
         if hash(key) in suspects:
             if key in seen:
-                raise UnsafeNameError(f"two members fall together: {seen[key]!r} and {path!r}", where=where)
+                both = _told_apart(seen[key], path)
+                raise UnsafeNameError(f"two members fall together: {both}", where=where)
             seen[key] = path
     files = {collision_key(path) for path, is_directory in names() if not is_directory} & seen.keys()
     for path, _ in names():
@@ -189,6 +194,50 @@ def _name_the_collision(names: Callable[[], Named], suspects: set[int], where: o
         while key := key.rpartition("/")[0]:
             if key in files:
                 raise UnsafeNameError(f"{seen[key]!r} is a file and also the folder of {path!r}", where=where)
+
+
+def _told_apart(first: str, second: str) -> str:
+    """Two names in quotes; with their code points where they are different and look the same."""
+    if first == second or unicodedata.normalize("NFC", first) != unicodedata.normalize("NFC", second):
+        return f"{first!r} and {second!r}"
+    return f"{first!r} ({first!a}) and {second!r} ({second!a})"
+
+
+def distinct_paths(named: Sequence[tuple[str, bool]]) -> dict[int, str]:
+    """Other paths for members that a folder cannot hold beside earlier ones, by their place: `a.csv` → `a~2.csv`.
+
+    A second member of a name gets another one; so does a file that is also the folder of others. A folder that comes
+    twice is one folder.
+    """
+    folders = {normal_key(path) for path, is_directory in named if is_directory}
+    for path, _ in named:
+        while (path := path.rpartition("/")[0]) and normal_key(path) not in folders:
+            folders.add(normal_key(path))
+    taken = set(folders)
+    found = dict[int, str]()
+    waiting = list[int]()
+    for place, (path, is_directory) in enumerate(named):
+        if is_directory:
+            continue
+        if normal_key(path) in taken:
+            waiting.append(place)
+        taken.add(normal_key(path))
+    for place in waiting:
+        path = named[place][0]
+        found[place] = next(other for other in _numbered(path) if normal_key(other) not in taken)
+        taken.add(normal_key(found[place]))
+    return found
+
+
+def normal_key(path: str) -> str:
+    """What must differ on this system's disks."""
+    return unicodedata.normalize("NFC", path) if sys.platform == "darwin" else path
+
+
+def _numbered(path: str) -> Iterator[str]:
+    folder, slash, name = path.rpartition("/")
+    stem, dot, suffix = name.rpartition(".") if "." in name[1:] else (name, "", "")
+    return (f"{folder}{slash}{stem}~{number}{dot}{suffix}" for number in count(2))
 
 
 def check_members(members: Sequence[Member], *, where: object = None) -> None:

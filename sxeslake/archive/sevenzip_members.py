@@ -8,8 +8,9 @@ from typing import TypeVar, overload
 import numpy as np
 import numpy.typing as npt
 
+from sxeslake.archive.attributes import special_reason
 from sxeslake.archive.columns import ABSENT, BATCH, Batch
-from sxeslake.archive.names import MAX_PATH_BYTES, NameBatch, all_plain, normal_path, special_reason
+from sxeslake.archive.names import MAX_PATH_BYTES, NameBatch, all_plain, normal_path
 from sxeslake.archive.sevenzip_format import Files, Flags, Streams
 from sxeslake.archive.times import FILETIME_OF_1970, FILETIMES, ns_of_filetime
 from sxeslake.model import Member
@@ -96,11 +97,13 @@ class SevenZipMembers(Sequence[Member]):
     def _names(self, start: int, stop: int) -> list[str]:
         ends = self._files.name_ends
         if ends is None:
-            return [self._nameless]
+            return [self._nameless] * (stop - start)
         begin = int(ends[start - 1]) + 2 if start else 0
         # lone surrogates stay in, for the name check to refuse
         text = str(self._files.names[begin : int(ends[stop - 1])], "utf-16-le", "surrogatepass")
         names = text.split("\0")
+        if "" in names:
+            names = [name or self._nameless for name in names]
         return [normal_path(name) for name in names] if _may_be_irregular(text) else names
 
     def _batch(self, start: int, stop: int) -> list[Member]:

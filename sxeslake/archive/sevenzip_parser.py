@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 
 from sxeslake.archive.sevenzip_format import (
@@ -38,6 +40,8 @@ from sxeslake.archive.sevenzip_format import (
     starts_of,
 )
 from sxeslake.errors import LimitExceededError, UnsupportedMethodError
+
+_NAMELESS: Final = 1024  # members at most that may have no names
 
 
 def parse_header(cursor: Cursor, *, max_members: int) -> tuple[Streams, Files]:
@@ -217,7 +221,7 @@ def _parse_files(cursor: Cursor, max_members: int) -> Files:
     if count > max_members:
         what = f"the archive states {count:,} members; the limit is {max_members:,}"
         raise LimitExceededError(what, where=cursor.where, hint="Raise the limit if you trust the archive.")
-    if count > 1 and 2 * count > cursor.remaining:  # a single member may stand without a name
+    if count > _NAMELESS and 2 * count > cursor.remaining:  # a few members may stand without names
         raise cursor.damaged(f"{count:,} members cannot stand in {cursor.remaining:,} bytes")
     files = Files(count, empty=np.zeros(count, np.bool_), directory=np.zeros(count, np.bool_))
     empty_files = np.zeros(0, np.bool_)
@@ -232,8 +236,6 @@ def _parse_files(cursor: Cursor, max_members: int) -> Files:
             raise UnsupportedMethodError("7z anti items (deletions) are not supported", where=cursor.where)
         else:
             _parse_property(part, kind, files)
-    if files.name_ends is None and count > 1:
-        raise cursor.damaged("members without names")
     files.directory[files.empty] = ~empty_files
     return files
 

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import IO, Final, Self
 
 import numpy as np
 
 from sxeslake.archive.deflate import crc32
-from sxeslake.archive.names import check_batches, check_limits
+from sxeslake.archive.names import check_limits, check_safe
 from sxeslake.archive.ranged_file import RangedFile, notes_on_outside
 from sxeslake.archive.sevenzip_chain import check_supported, open_folder
 from sxeslake.archive.sevenzip_format import SIGNATURE_HEADER_BYTES
 from sxeslake.archive.sevenzip_members import SevenZipMembers
 from sxeslake.archive.sevenzip_methods import ByteSource, Stage
 from sxeslake.archive.sevenzip_open import end_of, folder_source, open_header, read_exactly
-from sxeslake.errors import DamagedArchiveError, InputError, UnsafeNameError
+from sxeslake.archive.sevenzip_outside import unpack
+from sxeslake.errors import DamagedArchiveError, InputError, UnsafeNameError, UnsupportedMethodError
 from sxeslake.model import MIB, ContainerKind, Job, Limits, Piece
 
 WHOLE_FOLDER_BYTES: Final = 16 * MIB  # folders up to this size are decoded in one go, several at a time
@@ -60,10 +62,13 @@ class SevenZipReader:
     """
 
     kind: ContainerKind = "7z"
+    left_out: tuple[str, ...] = ()
     comment = b""
 
     def __init__(self, path: Path, *, limits: Limits | None = None) -> None:
         self.path = path
+        self._program: str | None = None  # of 7-Zip, where nothing else decodes all methods
+        self._outside: IO[bytes] | None = None
         self._file = RangedFile(path)
         try:
             self._body, self._streams, files = open_header(self._file, limits or Limits())
@@ -84,15 +89,52 @@ class SevenZipReader:
         )
         if special := self.members.special():
             raise UnsafeNameError(f"{self.members.name(special[0])!r} {special[1]}", where=self.path)
-        check_batches(self.members.name_batches, where=self.path)
+        check_safe(self.members.name_batches(), where=self.path)
         try:
             for recipe in {id(recipe): recipe for recipe in self._streams.recipes}.values():
                 check_supported(recipe)
+        except UnsupportedMethodError as error:
+            from sxeslake.archive.exact.programs import find_program  # noqa: PLC0415 - rarely needed
+
+            self._program = find_program("7-Zip")
+            if self._program is None:
+                hint = f"{error.hint} 7-Zip, where it is installed, is used to read it."
+                raise UnsupportedMethodError(error.what, where=self.path, hint=hint) from None
         except InputError as error:
             raise type(error)(error.what, where=self.path, hint=error.hint) from None
 
+    def _outside_jobs(self, chunk_bytes: int) -> Iterator[Job]:
+        """Contents that 7-Zip has unpacked, from front to back."""
+        offset = 0
+        for stream, size in enumerate(self._streams.sizes.tolist()):
+            crc = 0
+            for start in range(0, size, chunk_bytes):
+                data = self._from_outside(offset + start, min(chunk_bytes, size - start))
+                crc = crc32(data, crc)
+                if start + len(data) == size:
+                    self._check_outside(stream, crc)
+                yield partial(list, (Piece(int(self.members.member_of[stream]), start, data),))
+            offset += size
+
+    def _from_outside(self, offset: int, size: int) -> bytes:
+        """A run of all contents, which the program of 7-Zip unpacks when they are first asked for."""
+        with self._lock:
+            if self._outside is None:
+                self._outside = unpack(self._program or "", self.path, int(self._streams.sizes.sum()))
+            self._outside.seek(offset)
+            return self._outside.read(size)
+
+    def _check_outside(self, stream: int, crc: int) -> None:
+        try:
+            self._check_crc(stream, crc)
+        except InputError as error:
+            raise self._at(error, stream) from error
+
     def jobs(self, chunk_bytes: int = 4 * MIB) -> Iterator[Job]:
         """Jobs that decode all contents in archive order: small folders in parallel, a large one by this iterator."""
+        if self._program is not None:
+            yield from self._outside_jobs(chunk_bytes)
+            return
         group: list[int] = []
         held = 0
         for folder, size in enumerate(self._streams.folder_sizes.tolist()):
@@ -172,6 +214,10 @@ class SevenZipReader:
         stream = int(self.members.stream_of[index])
         if stream < 0 or not self._streams.sizes[stream]:
             return b""
+        if self._program is not None:
+            data = self._from_outside(int(self._streams.sizes[:stream].sum()), int(self._streams.sizes[stream]))
+            self._check_outside(stream, crc32(data))
+            return data
         folder = int(np.searchsorted(self._streams.stream_starts, stream, "right")) - 1
         first = int(self._streams.stream_starts[folder])
         offset = int(self._streams.sizes[first:stream].sum())
@@ -204,6 +250,8 @@ class SevenZipReader:
     def close(self) -> None:
         """Close the file; jobs not yet run fail."""
         self._cached = self._whole = None
+        if self._outside is not None:
+            self._outside.close()
         self._file.close()
 
     def __enter__(self) -> Self:

@@ -11,6 +11,7 @@ from typing import BinaryIO, Final, NamedTuple
 
 import numpy as np
 
+from sxeslake.archive.attributes import expressible
 from sxeslake.archive.deflate import crc32, deflate, deflate_block, steady_level
 from sxeslake.archive.parallel import OrderedPool, in_order, usable_cpus
 from sxeslake.archive.sevenzip_format import (
@@ -129,7 +130,7 @@ class _Table:
         filetime = _filetime(member)
         self.modified.append(filetime or 0)
         self.has_modified.append(filetime is not None)
-        attributes = member.attributes
+        attributes = expressible(member.attributes, is_directory=is_directory, size=member.size)
         self.has_attributes = self.has_attributes or is_directory or attributes is not None
         if is_directory:  # it always says so: some readers look nowhere else
             attributes = (attributes or 0) | DIRECTORY_ATTRIBUTE

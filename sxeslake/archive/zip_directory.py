@@ -11,9 +11,10 @@ from typing import Any, Final, NamedTuple, overload
 import numpy as np
 import numpy.typing as npt
 
-from sxeslake.archive import names, zip_format
+from sxeslake.archive import attributes, names, zip_format
+from sxeslake.archive.attributes import UNIX_ATTRIBUTES
 from sxeslake.archive.columns import ABSENT, BATCH, Batch, known_or_absent, members_of
-from sxeslake.archive.names import UNIX_ATTRIBUTES
+from sxeslake.archive.encodings import CONFIDENT, detect
 from sxeslake.archive.ranged_file import RangedFile
 from sxeslake.archive.times import FILETIME_OF_1970, FILETIMES
 from sxeslake.archive.zip_end import locate
@@ -22,6 +23,7 @@ from sxeslake.errors import DamagedArchiveError, LimitExceededError, UnsafeNameE
 from sxeslake.model import GIB, MIB, Limits, Member
 
 MAX_DIRECTORY_BYTES: Final = 2 * GIB  # it is held in memory while it is looked through
+_LOOKED_AT: Final = 1024  # headers that are read before the layout is called damaged
 HELD_BYTES: Final = 8 * MIB  # a larger one is not, once it has been looked through
 
 _NAME_FIELDS: Final = struct.Struct("<B2xH18xHH6xL").unpack_from  # of a central record, from byte 5
@@ -55,7 +57,7 @@ class Directory(Sequence[Member]):
 
     def __init__(self, file: RangedFile, *, encoding: str | None, limits: Limits) -> None:
         self._path: Path = file.path
-        self._encoding = encoding
+        self._encoding, self._guess = encoding, "cp437"
         self.place = locate(file)
         if self.place.size > MAX_DIRECTORY_BYTES:
             raise LimitExceededError(f"a central directory of {self.place.size:,} bytes", where=self._path)
@@ -66,12 +68,45 @@ class Directory(Sequence[Member]):
         self._check_layout()
         self.first_byte = min(int(self.offset.min()) if len(self) else self.place.start, self.place.start)
         self._check_contents(limits, file.size)
+        self.notes = () if encoding else self._guess_encoding()
         self.is_folder: Column = np.zeros(len(self), dtype=bool)  # filled by the one pass over all names
         self.name_hashes = array("q")  # of names as they stand there: members repeat them before their data
-        names.check_batches(self._name_batches, where=self._path)
+        names.check_safe(self._name_batches(), where=self._path)
         self._let_go()
         for index in np.flatnonzero(self.is_folder & (self.size > 0)).tolist():
             raise DamagedArchiveError(f"{self.path_of(index)}: a folder that holds bytes", where=self._path)
+
+    def _guess_encoding(self) -> tuple[str, ...]:
+        """Guess the encoding of names that are not UTF-8 and do not say it; returns what a person should know."""
+        legacy = list[int]()
+        for start in range(0, len(self), BATCH):
+            stop = min(start + BATCH, len(self))
+            if not b"".join(self._raw_name(index) for index in range(start, stop)).isascii():
+                legacy += [index for index in range(start, stop) if self._is_legacy(index)]
+        if not legacy:
+            return ()
+        sample = b"\n".join(self._raw_name(index) for index in legacy[:BATCH])
+        guess = detect(sample, dos=self._system[legacy[0]] in zip_format.DOS_SYSTEMS)
+        if guess.confidence >= CONFIDENT:
+            self._guess = guess.encoding
+        more = f" and {len(legacy) - 1:,} more" if len(legacy) > 1 else ""
+        read_as = guess.said if guess.confidence >= CONFIDENT else f"{self._guess}, for want of a better guess"
+        note = f"names are not UTF-8 ({self.path_of(legacy[0])}{more}) and were read as {read_as}"
+        return (f"{note}; `--encoding` states another; their bytes are kept",)
+
+    def _raw_name(self, index: int) -> bytes:
+        at = self._at[index] + CENTRAL.size
+        return self._buffer[at : at + int(self.name_size[index])]
+
+    def _is_legacy(self, index: int) -> bool:
+        raw = self._raw_name(index)
+        if raw.isascii() or zip_format.unicode_path(self._extra(index), raw) is not None:
+            return False
+        try:
+            raw.decode()
+        except UnicodeDecodeError:
+            return True
+        return False
 
     def _let_go(self) -> None:
         """Hold numbers only, where there are many members: names are read from the file again."""
@@ -165,11 +200,23 @@ class Directory(Sequence[Member]):
         outside = (self.offset < 0) | (self.offset > self.place.start) | (self.packed > self.place.start)
         least = self.offset + zip_format.LOCAL.size + self.name_size + np.where(outside, 0, self.packed)
         bad = outside | (least > self.limit)
+        # a member's own name can be shorter than the directory's: its header tells
+        close = np.flatnonzero(bad & ~outside & (least - self.name_size <= self.limit))
+        bad[close[:_LOOKED_AT]] = [self._reaches_over(index) for index in close[:_LOOKED_AT].tolist()]
         if bad.any():
             index = int(np.flatnonzero(bad)[0])
             raise DamagedArchiveError(
                 f"{self.path_of(index)}: its data reach outside the archive or into another member", where=self._path
             )
+
+    def _reaches_over(self, index: int) -> bool:
+        """Whether a member, by its own header, reaches beyond its place."""
+        head = self._file.read(int(self.offset[index]), zip_format.LOCAL.size)
+        if len(head) < zip_format.LOCAL.size or not head.startswith(zip_format.LOCAL_MAGIC):
+            return True
+        *_, name_size, extra_size = zip_format.LOCAL.unpack(head)
+        begin = int(self.offset[index]) + zip_format.LOCAL.size + int(name_size) + int(extra_size)
+        return begin + int(self.packed[index]) > int(self.limit[index])
 
     def _check_contents(self, limits: Limits, archive_bytes: int) -> None:
         raw_bytes = int(self.size.astype(np.float64).sum()) if len(self) else 0  # a float cannot wrap
@@ -178,9 +225,9 @@ class Directory(Sequence[Member]):
         )
         unix = np.isin(self._system, zip_format.UNIX_SYSTEMS)
         mode = np.where(unix, self._external >> 28, 0)
-        special = ~np.isin(mode, (0, 0o10, 0o04)) | ((self._external & names.WINDOWS_REPARSE != 0) & ~unix)
+        special = ~np.isin(mode, (0, 0o10, 0o04))
         for index in np.flatnonzero(special).tolist():
-            if reason := names.special_reason(self._attributes(index)):
+            if reason := attributes.special_reason(self._attributes(index)):
                 raise UnsafeNameError(f"{self.path_of(index)!r} {reason}", where=self._path)
 
     def rows(self, start: int, stop: int) -> list[Row]:
@@ -291,11 +338,11 @@ class Directory(Sequence[Member]):
         if _UNICODE_PATH_TAG not in extra:
             extra = b""  # nothing that concerns the name
         path, is_folder, faithful = zip_format.member_path(
-            raw, flags=flags, system=system, extra=extra, encoding=self._encoding
+            raw, flags=flags, system=system, extra=extra, encoding=self._encoding, guess=self._guess
         )
         if external and not is_folder and not self.size[index]:
-            unix_folder = system in zip_format.UNIX_SYSTEMS and external >> 28 == 0o04
-            is_folder = unix_folder or bool(external & zip_format.DOS_DIRECTORY)
+            kind = external >> 28 if system in zip_format.UNIX_SYSTEMS else 0
+            is_folder = kind == 0o04 if kind else bool(external & zip_format.DOS_DIRECTORY)
             faithful = faithful and not is_folder
         return path, is_folder, None if faithful else raw
 

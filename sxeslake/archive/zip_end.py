@@ -40,7 +40,8 @@ def locate(file: RangedFile) -> Place:
     behind = len(tail) - (at + END.size + comment_size)
     comment = tail[at + END.size : at + END.size + comment_size]
     end_at = tail_at + at
-    wide = _zip64(file, end_at)
+    needed = MAX_16 in (disk, first_disk, here, count) or MAX_32 in (size, start)
+    wide = _zip64(file, end_at, needed=needed)
     if wide is not None:
         end_at, record = wide
         disk = record[4] if disk == MAX_16 else disk
@@ -76,21 +77,26 @@ def _end_record(tail: bytes) -> int | None:
     return fallback
 
 
-def _zip64(file: RangedFile, end_at: int) -> tuple[int, tuple[Any, ...]] | None:
-    """The zip64 end record and its position, where a locator stands before the end record."""
+def _zip64(file: RangedFile, end_at: int, *, needed: bool) -> tuple[int, tuple[Any, ...]] | None:
+    """The zip64 end record and its position, where a locator stands before the end record.
+
+    The same four bytes can end a name or a comment there: a locator is one that leads to a record, if not `needed`.
+    """
     at = end_at - LOCATOR64.size
     if at < 0:
         return None
     magic, _, position, disks = LOCATOR64.unpack(file.read(at, LOCATOR64.size))
     if magic != zip_format.LOCATOR64_MAGIC:
         return None
-    if disks > 1:
-        raise UnsupportedMethodError("one part of a zip that was split over several files", where=file.path)
     for place in (position, at - END64.size):  # as said, or where it must be when something was prepended
         if 0 <= place <= at - END64.size:
             record = END64.unpack(file.read(place, END64.size))
             if record[0] == zip_format.END64_MAGIC:
                 return place, record
+    if not needed:
+        return None
+    if disks > 1:
+        raise UnsupportedMethodError("one part of a zip that was split over several files", where=file.path)
     raise DamagedArchiveError("its zip64 end record is missing", where=file.path)
 
 

@@ -59,6 +59,7 @@ EXTRA_TIMESTAMP: Final = 0x5455
 EXTRA_INFOZIP_UNIX: Final = 0x5855
 EXTRA_UNICODE_PATH: Final = 0x7075
 
+DOS_SYSTEMS: Final = (0, 6, 10, 11, 14)  # FAT, HPFS, NTFS by either number, VFAT
 UNIX_SYSTEMS: Final = (3, 19)  # Unix, macOS: the high half of external attributes is a mode
 MAX_16: Final = 0xFFFF
 MAX_32: Final = 0xFFFF_FFFF
@@ -119,16 +120,18 @@ def unicode_path(extra: bytes, raw_name: bytes) -> str | None:
     return None
 
 
-def legacy_text(raw: bytes, encoding: str | None) -> str:
-    """A name that says no encoding: the given one, else UTF-8 where it is valid, else code page 437."""
-    try:
-        return raw.decode(encoding or "utf-8")
-    except UnicodeDecodeError:
-        return raw.decode("cp437")  # knows every byte
+def legacy_text(raw: bytes, encoding: str | None, guess: str = "cp437") -> str:
+    """A name that says no encoding: the given one, else UTF-8 where it is valid, else the guess."""
+    for name in (encoding or "utf-8", guess):
+        try:
+            return raw.decode(name)
+        except UnicodeDecodeError:
+            continue
+    return raw.decode("cp437")  # knows every byte
 
 
 def member_path(
-    raw: bytes, *, flags: int, system: int, extra: bytes = b"", encoding: str | None = None
+    raw: bytes, *, flags: int, system: int, extra: bytes = b"", encoding: str | None = None, guess: str = "cp437"
 ) -> tuple[str, bool, bool]:
     """Path, whether it names a folder, and whether the path alone would give the same bytes again.
 
@@ -147,8 +150,8 @@ def member_path(
     if (plain or not faithful) and extra and (wide := unicode_path(extra, raw)) is not None:
         faithful = faithful and wide == known
         known = wide
-    text = name = legacy_text(raw, encoding) if known is None else known
-    if system == 0 and "\\" in name and "/" not in name:
+    text = name = legacy_text(raw, encoding, guess) if known is None else known
+    if system in DOS_SYSTEMS and "\\" in name and "/" not in name:
         name = name.replace("\\", "/")  # as Info-ZIP does for archives of careless Windows tools
     is_folder = name.endswith("/")
     path = normal_path(name)

@@ -44,6 +44,7 @@ class ZipReader:
     """A zip, opened: members from its central directory, contents through jobs or one by one."""
 
     kind: ContainerKind = "zip"
+    left_out: tuple[str, ...] = ()
 
     def __init__(self, path: Path, *, encoding: str | None = None, limits: Limits | None = None) -> None:
         _check_encoding(encoding)
@@ -56,7 +57,19 @@ class ZipReader:
             self._file.close()
             raise
         self.comment = self._directory.place.comment
-        self.notes = notes_on_outside(self._directory.first_byte, self._directory.place.behind)
+        self._outside = notes_on_outside(self._directory.first_byte, self._directory.place.behind)
+        self.misnamed: set[int] = set()  # members before whose data another name stands than in the directory
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know; complete when all contents have been read."""
+        misnamed = sorted(self.misnamed)
+        if not misnamed:
+            return (*self._outside, *self._directory.notes)
+        first = self._directory.path_of(misnamed[0])
+        more = f" and {len(misnamed) - 1:,} more" if len(misnamed) > 1 else ""
+        note = f"{first}{more}: another name stands before the data than in the directory, which counts"
+        return (*self._outside, *self._directory.notes, note)
 
     @property
     def members(self) -> Sequence[Member]:
@@ -133,7 +146,7 @@ class ZipReader:
         listing = self._directory
         begin = int(listing.offset[run[0]])
         # the local extra field of the last one may be as long as 64 KiB
-        end = min(int(listing.limit[run[-1]]), int(_least_end(listing, run)[-1]) + zip_format.MAX_16)
+        end = min(int(listing.limit[run[-1]]), int(_least_end(listing, run)[-1]) + 2 * zip_format.MAX_16)
         stretch = self._file.read(begin, end - begin)
         view = memoryview(stretch)
         starts = self._starts(run, stretch, begin)
@@ -211,9 +224,8 @@ class ZipReader:
         if len(stretch) < at + LOCAL.size or not stretch.startswith(zip_format.LOCAL_MAGIC, at):
             raise self._damaged(row.member, "there is no member where the directory says")
         _, _, flags, method, _, _, _, _, name_size, extra_size = LOCAL.unpack_from(stretch, at)
-        same_name = name_size == row.name_size and stretch.startswith(self._directory.name_bytes(row), at + LOCAL.size)
-        if not same_name:
-            raise self._damaged(row.member, "the directory and the member itself tell different names")
+        if not stretch.startswith(self._directory.name_bytes(row), at + LOCAL.size) or name_size != row.name_size:
+            self.misnamed.add(row.member)  # the directory counts
         if method != row.method:
             raise self._damaged(row.member, "the directory and the member itself tell different methods")
         if flags & zip_format.ENCRYPTED:

@@ -10,7 +10,7 @@ import zlib
 from typing import NamedTuple
 
 from sxeslake.archive import names, zip_format
-from sxeslake.archive.names import UNIX_ATTRIBUTES
+from sxeslake.archive.attributes import UNIX_ATTRIBUTES, expressible
 from sxeslake.archive.times import DOS_EPOCH, dos_of_ns, filetime_of_ns
 from sxeslake.archive.zip_format import CENTRAL, DEFLATE, END, END64, LOCAL, LOCATOR64, MAX_16, MAX_32
 from sxeslake.errors import UnsafeNameError
@@ -47,7 +47,7 @@ def entry_of(member: Member) -> Entry:
     is_folder = member.kind == "directory"
     if reason := names.unsafe_reason(member.path, is_directory=is_folder):
         raise UnsafeNameError(f"the name {member.path!r} {reason}")
-    attributes = member.attributes or 0
+    attributes = expressible(member.attributes, is_directory=is_folder, size=member.size) or 0
     has_mode = bool(attributes & UNIX_ATTRIBUTES)
     # readers take the backslash in a DOS name for a separator
     system = SYSTEM_UNIX if has_mode or "\\" in member.path else SYSTEM_DOS
@@ -78,6 +78,7 @@ def _raw_name(member: Member, system: int) -> tuple[bytes, int, bytes]:
     path, is_folder, _ = zip_format.member_path(raw, flags=0, system=system)
     if member.kind == "directory" and not is_folder:
         raw += b"/"
+        path, _, _ = zip_format.member_path(raw, flags=0, system=system)
     if path == member.path:
         return raw, 0, b""
     text = (member.path + "/" if member.kind == "directory" else member.path).encode()

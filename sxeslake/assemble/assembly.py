@@ -10,8 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from blake3 import blake3
 
+from sxeslake.archive.attributes import special_reason
 from sxeslake.archive.container import ArchiveWriter
-from sxeslake.archive.names import check_names, special_reason
+from sxeslake.archive.names import check_names
 from sxeslake.assemble.cost import Cost, cost_of, frames_of
 from sxeslake.assemble.memberrows import MemberRows
 from sxeslake.assemble.pull import reported

@@ -20,6 +20,7 @@ from pathlib import Path
 import pyarrow.compute as pc
 
 from sxeslake.archive.folder import PARTIAL, FolderWriter
+from sxeslake.assemble.foldernames import apart, has_raw_names
 from sxeslake.assemble.present import digest_of
 from sxeslake.assemble.stamps import stamps_of
 from sxeslake.errors import DamagedLakeError, InputError, NotFoundError
@@ -144,16 +145,19 @@ def _rows_of(vault: Vault, versions: Sequence[Version]) -> Iterator[Iterator[Exp
 
 
 def _rows(vault: Vault, version: Version) -> Iterator[Expected]:
+    raw = has_raw_names(version)
     with suppress(DamagedLakeError, NotFoundError), vault.reading(version):  # what is lost vouches for nothing
-        table = vault.manifests.table(version)
+        table, _ = apart(vault.manifests.table(version))
         table = table.filter(pc.invert(table["directory"]))
         for start in range(0, table.num_rows, _BATCH):
             piece = table.slice(start, _BATCH)
-            yield from zip(*(piece[name].to_pylist() for name in ("path", "size", "blake3")), strict=True)
+            columns = (piece[name].to_pylist() for name in ("path", "raw_name", "size", "blake3"))
+            for path, raw_name, size, digest in zip(*columns, strict=True):
+                yield os.fsdecode(raw_name) if raw and raw_name else path, size, digest
 
 
 def _files(folder: Path, foreign: dict[str, int]) -> Iterator[tuple[str, os.stat_result]]:
-    """Regular files with their facts; links and devices go to `foreign`, folders without files count for nothing."""
+    """Files and links with their facts; devices go to `foreign`, folders without files count for nothing."""
     waiting = [""]
     while waiting:
         prefix = waiting.pop()
@@ -168,7 +172,7 @@ def _files(folder: Path, foreign: dict[str, int]) -> Iterator[tuple[str, os.stat
                 waiting.append(f"{prefix}{entry.name}/")
             elif entry.name.startswith(PARTIAL):  # what an interrupted sync left
                 continue
-            elif stat.S_ISREG(facts.st_mode):
+            elif stat.S_ISREG(facts.st_mode) or stat.S_ISLNK(facts.st_mode):
                 yield prefix + entry.name, facts
             else:
                 foreign[prefix + entry.name] = 0

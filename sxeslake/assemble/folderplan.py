@@ -11,6 +11,7 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
+from sxeslake.archive import attributes
 from sxeslake.archive.folder import time_of
 from sxeslake.assemble.present import OnDisk, digest_of
 from sxeslake.assemble.stamps import Stamps
@@ -42,7 +43,7 @@ def plan_folder(folder: Path, rows: Iterable[Row], on_disk: OnDisk, stamps: Stam
     looker, source = _Looker(folder), iter(rows)
     with ThreadPoolExecutor(threads, thread_name_prefix="compare") as pool:
         while batch := list(islice(source, _ROWS)):
-            paths = [on_disk(row.member.path) for row in batch]
+            paths = [on_disk(row.member) for row in batch]
             for row, path in zip(batch, paths, strict=True):
                 (folders if row.member.kind == "directory" else files).add(path)
                 folders.add_parents(path)
@@ -122,7 +123,10 @@ class _Looker:
 
 def _digest(folder: Path, path: str, facts: os.stat_result | None, row: Row, known: Digest | None) -> Digest | None:
     """The content of a file that may be the member; None where its size alone says that it is not."""
-    if facts is None or not stat.S_ISREG(facts.st_mode) or facts.st_size != row.member.size:
+    if facts is None or facts.st_size != row.member.size:
+        return None
+    is_link = stat.S_ISLNK(facts.st_mode) and attributes.is_link(row.member.attributes, row.member.size)
+    if not stat.S_ISREG(facts.st_mode) and not is_link:
         return None
     try:
         return known or digest_of(folder / path)

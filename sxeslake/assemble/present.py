@@ -12,22 +12,22 @@ from blake3 import blake3
 
 from sxeslake.errors import InputError
 from sxeslake.format.manifest import Row
-from sxeslake.model import MIB, Digest
+from sxeslake.model import MIB, Digest, Member
 from sxeslake.vault.blobs import BlobReader
 from sxeslake.vault.contents import Content, contents
 
 _ROWS = 4096  # looked for at once
 _BLOCK = 4 * MIB
 
-OnDisk = Callable[[str], str]
-"""How a member's path is called on this disk."""
+OnDisk = Callable[[Member], str]
+"""Where a member stands below a folder."""
 
 
 def contents_beside(reader: BlobReader, rows: Iterable[Row], folder: Path, on_disk: OnDisk) -> Iterator[Content]:
     """As `vault.contents`, but what stands in `folder` is read from there."""
     source = iter(rows)
     while batch := list(islice(source, _ROWS)):
-        places = [folder / on_disk(row.member.path) for row in batch]
+        places = [folder / on_disk(row.member) for row in batch]
         here = [is_here(row, place) for row, place in zip(batch, places, strict=True)]
         stored = contents(reader, [row for row, found in zip(batch, here, strict=True) if not found])
         for row, place, found in zip(batch, places, here, strict=True):
@@ -47,7 +47,9 @@ def is_here(row: Row, place: Path) -> bool:
 
 
 def digest_of(place: Path) -> Digest:
-    """The BLAKE3 of a file."""
+    """The BLAKE3 of a file; of a symbolic link, that of its target."""
+    if place.is_symlink():
+        return blake3(os.fsencode(place.readlink())).digest()
     hasher = blake3()
     for block in _blocks(place):
         hasher.update(block)

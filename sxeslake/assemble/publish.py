@@ -32,6 +32,7 @@ class Written:
     size: int | None = None
     sha256: str | None = None
     renamed: list[tuple[str, str]] = field(default_factory=list)
+    unlinked: list[str] = field(default_factory=list)  # links that could lead out of a folder: written as files
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,7 @@ class Publisher:
     comment: bytes = b""
     whole: WholeFile | None = None  # instead of a writer
     guard: Callable[[Path], None] | None = None
+    raw_names: bool = False  # in folders, names that are not UTF-8 get their own bytes
 
     def check(self, out: Path, container: ContainerKind) -> None:
         """Refuse what is there already, before anything is read."""
@@ -64,9 +66,9 @@ class Publisher:
             out.parent.mkdir(parents=True, exist_ok=True)
         if container == "folder":
             with written_folder(out, force=self.force, guard=self.guard) as made:
-                writer = FolderWriter(made, called=out)
+                writer = FolderWriter(made, called=out, raw_names=self.raw_names)
                 fill(writer)
-            return Written(renamed=list(writer.renamed.items()))
+            return Written(renamed=list(writer.renamed.items()), unlinked=writer.unlinked)
         if is_stream(out):
             with written_file(out, force=self.force) as stream:
                 return self._by_way_of(stream, container, fill, out)

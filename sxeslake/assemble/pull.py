@@ -11,17 +11,19 @@ from typing import BinaryIO, cast
 
 import pyarrow as pa
 
+from sxeslake.archive.attributes import special_reason
 from sxeslake.archive.container import ArchiveWriter
 from sxeslake.archive.folder import FolderWriter
-from sxeslake.archive.names import check_names, special_reason
+from sxeslake.archive.names import check_safe
 from sxeslake.assemble import exact as exactly
 from sxeslake.assemble.earlier import check_replaceable
+from sxeslake.assemble.foldernames import apart, has_raw_names, name_batches
 from sxeslake.assemble.present import contents_beside
 from sxeslake.assemble.publish import Fill, Publisher, Written
 from sxeslake.assemble.rescue import contents_left, table_left
 from sxeslake.disk.output import plain_name
 from sxeslake.errors import DamagedLakeError, UnsafeNameError, UnsupportedMethodError, UsageError
-from sxeslake.model import ContainerKind, Progress
+from sxeslake.model import OPAQUE, ContainerKind, Progress
 from sxeslake.vault.contents import Content, contents
 from sxeslake.vault.state import Version
 from sxeslake.vault.vault import Vault
@@ -54,6 +56,7 @@ class PullReport:
     damaged: list[str] = field(default_factory=list)
     exact: bool = False  # whether it is the very file that was ingested
     exact_reason: str | None = None  # why not
+    unlinked: list[str] = field(default_factory=list)  # links that could lead out: written as files
 
 
 def container_of(version: Version, out: Path | None) -> ContainerKind:
@@ -76,6 +79,8 @@ def file_name(version: Version, container: ContainerKind, kind: str | None = Non
     """The source's own file name, with the suffix that fits the container; `kind` where it is not the source's."""
     name = Path(str(version.archive.source.get("name") or version.sample)).name
     name = "archive" if name in ("", "..") or "\0" in name else name
+    if version.archive.kind == OPAQUE and container == version.archive.source.get("container"):
+        return name
     if _CONTAINERS.get(Path(name).suffix.lower()) == container:
         return name
     stem = Path(name).stem if Path(name).suffix.lower() in _CONTAINERS else name
@@ -104,6 +109,7 @@ class Pull:
     progress: Progress | None = None
     skip_damaged: bool = False
     damaged: list[str] = field(default_factory=list)  # what was skipped
+    renamed: list[tuple[str, str]] = field(default_factory=list)  # members that a folder holds under another name
     exact: bool | None = None
 
     def to_path(self, vault: Vault, version: Version, out: Path, container: ContainerKind) -> PullReport:
@@ -123,7 +129,7 @@ class Pull:
         """The very file where that can be, else every member in a new container."""
         comment = bytes.fromhex(version.archive.comment)
         guard = partial(check_replaceable, vault, [version])
-        plain = Publisher(self.level, self.force, self.threads, comment, guard=guard)
+        plain = Publisher(self.level, self.force, self.threads, comment, guard=guard, raw_names=has_raw_names(version))
         reason = self._reason_against_exact(version, container)
         if reason is None:
             try:
@@ -141,6 +147,9 @@ class Pull:
         return self._report(version, path, container, write(plain), reason)
 
     def _reason_against_exact(self, version: Version, container: ContainerKind) -> str | None:
+        is_itself = version.archive.kind == OPAQUE and container == version.archive.source.get("container")
+        if is_itself and not self.skip_damaged:
+            return exactly.reason_against(version, container, None)  # no other form of it makes sense
         if self.skip_damaged or self.exact is False:
             return "it was not asked for"
         return exactly.reason_against(version, container, self.level)
@@ -159,23 +168,28 @@ class Pull:
         def fill(writer: ArchiveWriter) -> None:
             task = f"pull {version.name}"
             with vault.reading(version), reported(self.progress, task, version.archive.bytes_raw) as advance:
-                for member, parts in self._contents(vault, version, beside):
+                self.renamed.clear()
+                for member, parts in self._contents(vault, version, beside, to_folder=isinstance(writer, FolderWriter)):
                     writer.add(member, parts)
                     advance(member.size)
                 writer.close()
 
         return fill
 
-    def _contents(self, vault: Vault, version: Version, beside: Path | None) -> Iterator[Content]:
+    def _contents(self, vault: Vault, version: Version, beside: Path | None, *, to_folder: bool) -> Iterator[Content]:
         """Every member, in archive order; with `skip_damaged`, those that are left. A lake can be hostile: checked."""
         self.damaged.clear()
         table = table_left(vault, version, self.damaged) if self.skip_damaged else vault.manifests.table(version)
         check_table(table, version.name)
+        if to_folder:
+            table, renamed = apart(table)
+            self.renamed.extend(renamed)
         rows = vault.manifests.open(version.archive.manifest).rows(table, "archive")
         if self.skip_damaged:
             return contents_left(vault.blobs, rows, self.damaged)
         if beside is not None:
-            return contents_beside(vault.blobs, rows, beside, FolderWriter(beside, make=False).on_disk)
+            writer = FolderWriter(beside, make=False, raw_names=has_raw_names(version))
+            return contents_beside(vault.blobs, rows, beside, writer.place_of)
         return contents(vault.blobs, rows)
 
     def _report(
@@ -184,8 +198,9 @@ class Pull:
         archive = version.archive
         return PullReport(
             archive.sample, archive.version, path, container, archive.members, archive.bytes_raw,
-            archive.bytes_raw if written.size is None else written.size, written.sha256, written.renamed,
-            damaged=list(self.damaged), exact=reason is None, exact_reason=reason,
+            archive.bytes_raw if written.size is None else written.size, written.sha256,
+            [*self.renamed, *written.renamed],
+            damaged=list(self.damaged), exact=reason is None, exact_reason=reason, unlinked=written.unlinked,
         )  # fmt: skip
 
 
@@ -207,10 +222,4 @@ def check_table(table: pa.Table, name: str) -> None:
     attributes = table["attributes"].unique().to_pylist()
     if reason := next(filter(None, map(special_reason, attributes)), None):
         raise UnsafeNameError(f"a member {reason}", where=name)
-
-    def names() -> Iterator[tuple[str, bool]]:
-        for start in range(0, table.num_rows, 8192):  # half a million names never stand in memory
-            piece = table.slice(start, 8192)
-            yield from zip(piece["path"].to_pylist(), piece["directory"].to_pylist(), strict=True)
-
-    check_names(names, where=name)
+    check_safe(name_batches(table), where=name)

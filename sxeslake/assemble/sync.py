@@ -11,6 +11,7 @@ import pyarrow as pa
 from sxeslake.archive.folder import FolderWriter, set_time
 from sxeslake.assemble.cost import cost_of, frames_of
 from sxeslake.assemble.earlier import check_removable
+from sxeslake.assemble.foldernames import apart, has_raw_names
 from sxeslake.assemble.folderplan import FolderPlan, plan_folder
 from sxeslake.assemble.memberrows import in_archive_order
 from sxeslake.assemble.pull import check_table, reported
@@ -43,6 +44,7 @@ class SyncReport:
     bytes_written: int
     bytes_moved: int
     renamed: list[tuple[str, str]] = field(default_factory=list)
+    unlinked: list[str] = field(default_factory=list)  # links that could lead out of the folder: written as files
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +63,10 @@ class Sync:
         with vault.reading(version), stamps_of(folder, vault.folder) as stamps:
             table = in_archive_order(vault.manifests.table(version))
             check_table(table, version.name)
-            writer = FolderWriter(folder, make=not self.dry_run)
+            table, renamed = apart(table)
+            writer = FolderWriter(folder, make=not self.dry_run, raw_names=has_raw_names(version))
             rows = vault.manifests.open(version.archive.manifest).rows(table)
-            plan = plan_folder(folder, rows, writer.on_disk, stamps, vault.threads)
+            plan = plan_folder(folder, rows, writer.place_of, stamps, vault.threads)
             self._check(plan, folder)
             if self.delete and plan.extra:
                 check_removable(vault, version, folder, plan.extra)
@@ -80,7 +83,7 @@ class Sync:
             version.sample, version.version, str(folder), self.dry_run, table.num_rows,
             plan.unchanged, plan.added, plan.changed,
             len(plan.extra) if self.delete else 0, 0 if self.delete else len(plan.extra),
-            size, moved, list(writer.renamed.items()),
+            size, moved, [*renamed, *writer.renamed.items()], list(writer.unlinked),
         )  # fmt: skip
 
     def _check(self, plan: FolderPlan, folder: Path) -> None:
@@ -103,7 +106,7 @@ class Sync:
             for member in plan.folders:  # their times change with every file put into them
                 writer.add(member, ())
             for row in plan.retimed:
-                set_time(writer.target / writer.on_disk(row.member.path), row.member)
+                set_time(writer.target / writer.place_of(row.member), row.member)
 
 
 def _remove(folder: Path, extra: list[str]) -> None:

@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 
 import pyarrow as pa
 
+from sxeslake.archive.encodings import CONFIDENT, detect
 from sxeslake.archive.sxes import layout
 from sxeslake.archive.sxes.bounds import PARSED_BYTES, TOO_MANY_VALUES, is_apple_double, parsed_bytes, too_large
 from sxeslake.archive.sxes.documents import parse as parse_document
@@ -128,16 +129,18 @@ def parse(path: str, data: bytes) -> tuple[str | None, object, str | None]:
         text_ = data.decode()
         return text_, parsed(text_), None
     except ValueError:
-        document = parse_document(path, data)
+        guess = detect(data)
+        document = parse_document(path, data, guess.encoding if guess.confidence >= CONFIDENT else None)
         return text_of(data), document.value, document.problem
 
 
 def text_of(data: bytes) -> str | None:
-    """The text of a JSON file, None where it is no Unicode text."""
+    """The text of a JSON file, None where its encoding cannot be told."""
     try:
         return data.decode(json.detect_encoding(data))
     except UnicodeDecodeError:
-        return None
+        guess = detect(data)
+        return data.decode(guess.encoding) if guess.confidence >= CONFIDENT else None
 
 
 _EXTRA: Final = frozenset({"technique", "element", "line", "crystal", "order", "exposure", "backgroundCorrected"})

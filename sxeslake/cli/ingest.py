@@ -46,12 +46,22 @@ _LIMITS = Limits()
     show_default=True,
     help="Symbolic links in folders: read all, only those that stay in the searched folders, or none.",
 )
+@click.option(
+    "--opaque",
+    type=click.Choice(["auto", "always", "never"]),
+    default="auto",
+    show_default=True,
+    help="Keep files whole that cannot be taken apart (encrypted, unknown methods, unsafe names); always: also damaged "
+    "ones and files that are no archives; never: refuse them.",
+)
 @click.option("-m", "--message", metavar="TEXT", help="A word on this ingest, kept with every version.")
 @click.option(
     "--jobs", type=click.IntRange(min=1), metavar="N", help="How many threads work.  [default: as many as processors]"
 )
 @click.option(
-    "--encoding", metavar="NAME", help="What old zip names are written in, such as cp932; their bytes are kept."
+    "--encoding",
+    metavar="NAME",
+    help="The encoding of names and JSON that are not UTF-8, such as cp932; bytes are kept.",
 )
 @click.option(
     "--max-members",
@@ -83,6 +93,7 @@ def command(
     tree: bool,
     dry_run: bool,
     exact: Literal["auto", "always", "never"],
+    opaque: Literal["auto", "always", "never"],
     links: Literal["follow", "keep", "skip"],
     message: str | None,
     jobs: int | None,
@@ -119,6 +130,7 @@ def command(
             limits=limits,
             message=message,
             exact=exact,
+            opaque=opaque,
             links=links,
             progress=app.progress(),
         )

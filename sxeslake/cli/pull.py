@@ -191,6 +191,8 @@ def _tell(app: App, report: PullReport) -> int:
         app.say(f"annotated  {shown(report.annotations)} has what is said of it")
     for before, after in report.renamed:
         app.say(f"renamed    {shown(before)} is {shown(after)} on disk")
+    for path in report.unlinked:
+        app.say(f"unlinked   {shown(path)} is a link that could lead out of the folder; a file holds its target")
     return _say_damaged(app, report)
 
 

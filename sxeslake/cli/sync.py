@@ -38,6 +38,8 @@ def command(app: App, ref: str, folder: str, delete: bool, dry_run: bool) -> Non
             app.print(line)
     for before, after in report.renamed:
         app.say(f"renamed    {shown(before)} is {shown(after)} on disk")
+    for path in report.unlinked:
+        app.say(f"unlinked   {shown(path)} is a link that could lead out of the folder; a file holds its target")
 
 
 def _lines(report: SyncReport) -> list[str]:

@@ -11,8 +11,10 @@ import numpy as np
 import numpy.typing as npt
 from blake3 import blake3
 
+from sxeslake.archive.attributes import MAX_TARGET_BYTES, notes_on
 from sxeslake.archive.columns import ABSENT, BATCH, MemberColumns, Numbers
 from sxeslake.archive.container import Container
+from sxeslake.archive.encodings import UTF8, detect
 from sxeslake.archive.parallel import in_order
 from sxeslake.archive.sxes.listing import LEAST_POSITIONS
 from sxeslake.errors import DamagedArchiveError
@@ -26,6 +28,10 @@ from sxeslake.vault.holding import NewBlob
 
 EMPTY = blake3(b"").digest()
 _LOOK_UP = 4096  # digests asked of the index at once
+
+
+def _is_utf8(raw: bytes) -> bool:
+    return detect(raw).encoding == UTF8
 
 
 def _silent(_: int) -> None:
@@ -60,6 +66,11 @@ class Absorbed:
     notes: tuple[str, ...] = ()
     layout_id: str = ""
     raw_bytes: int = 0
+
+    @property
+    def is_legacy(self) -> bool:
+        """Whether the encoding that the user states matters: a name or a JSON file is not UTF-8."""
+        return self.metadata.is_legacy or not all(map(_is_utf8, self.members.raw_names.values()))
 
     def digest(self, member: int) -> Digest:
         """The BLAKE3 of a member."""
@@ -120,7 +131,7 @@ class Absorber:
         taken = Absorbed(
             members, np.zeros((count, 32), np.uint8), np.zeros(count, np.uint32), np.full(count, -1, np.int64)
         )
-        taken.comment, taken.notes = container.comment, container.notes
+        taken.comment = container.comment
         taken.metadata = MetadataReader(self._encoding, self._document_bytes)
         taken.layout_id, taken.raw_bytes = identity.layout_id_of(members.fields()), int(members.sizes.sum())
         start(taken.raw_bytes)
@@ -148,6 +159,7 @@ class Absorber:
             if frames is not None:  # also of an archive that fails: others of this run can have the same blobs
                 frames.release(() if taken.metadata.listing is None else taken.metadata.listing.places)
         _check_whole(taken)
+        taken.notes = (*container.notes, *_notes_on(members))  # some are known only now
         taken.new_numbers = range(first_number, len(self._table))
         return taken
 
@@ -249,6 +261,18 @@ def _check_whole(taken: Absorbed) -> None:
 def _is_measured(path: str, data: bytes) -> bool:
     """Whether it is an array that two archives share by descent only: not one value throughout."""
     return path.startswith("data/") and path.endswith(".data") and bool(data.strip(data[:1]))
+
+
+def _notes_on(members: MemberColumns) -> tuple[str, ...]:
+    """What a person should know of attributes: links, pipes, what no archive can express."""
+    known = np.flatnonzero(members.attributes != ABSENT)
+    short = np.minimum(members.sizes[known], MAX_TARGET_BYTES + 1)
+    rows = np.stack([members.attributes[known], members.directory[known], short > 0, short > MAX_TARGET_BYTES])
+    kinds, counts = np.unique(rows, axis=1, return_counts=True)
+    return notes_on(
+        (attributes, bool(is_directory), int(some) + int(many) * MAX_TARGET_BYTES, count)
+        for (attributes, is_directory, some, many), count in zip(kinds.T.tolist(), counts.tolist(), strict=True)
+    )
 
 
 def data_digests(taken: Absorbed) -> Iterator[Digest]:

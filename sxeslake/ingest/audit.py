@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from sxeslake.archive.container import open_container
+from sxeslake.archive.folder import FolderReader
 from sxeslake.archive.parallel import usable_cpus
 from sxeslake.archive.ranged_file import outside_of
 from sxeslake.errors import DamagedArchiveError, DamagedLakeError, InputError, NotAnArchiveError, ObjectNotFoundError
@@ -241,7 +242,7 @@ class _Judge:
         )
         with open_container(path) as container:
             absorbed = absorber.absorb(container)
-            lost = (*getattr(container, "left_out", ()), *container.notes) if container.kind == "folder" else ()
+            lost = container.lost if isinstance(container, FolderReader) else ()
             return _Read(container.kind, absorbed, absorbed.content_id(absorbed.members.order()), lost)
 
     def _other_state(self, path: Path, blank: AuditRow) -> AuditRow:

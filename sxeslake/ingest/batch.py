@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic
 
@@ -12,8 +12,19 @@ import numpy as np
 from blake3 import blake3
 
 from sxeslake.archive.columns import Numbers
-from sxeslake.archive.container import open_container
-from sxeslake.errors import DeadObjectsError, SxeslakeError
+from sxeslake.archive.container import Container, open_container
+from sxeslake.archive.folder import FolderReader
+from sxeslake.archive.opaque import OpaqueFile
+from sxeslake.errors import (
+    DamagedArchiveError,
+    DeadObjectsError,
+    EncryptedArchiveError,
+    InputError,
+    NotAnArchiveError,
+    SxeslakeError,
+    UnsafeNameError,
+    UnsupportedMethodError,
+)
 from sxeslake.format import keys
 from sxeslake.format.logentry import ArchiveAdded, Entry, ManifestAdded, PackAdded
 from sxeslake.format.manifest import ManifestBuilder, RowRange, footer_bytes
@@ -21,13 +32,13 @@ from sxeslake.ingest import naming
 from sxeslake.ingest import source as sources
 from sxeslake.ingest.absorb import Absorbed, Absorber, data_digests
 from sxeslake.ingest.blobtable import BlobTable
-from sxeslake.ingest.exact import Kept, RecipeSeeker
+from sxeslake.ingest.exact import Kept, RecipeSeeker, stored_whole
 from sxeslake.ingest.finding import Candidate
 from sxeslake.ingest.known import KnownFiles
-from sxeslake.ingest.options import Options
+from sxeslake.ingest.options import Opaque, Options
 from sxeslake.ingest.report import LAKE_ERRORS, ArchiveReport, of_unexpected
 from sxeslake.ingest.tables import tables_of
-from sxeslake.model import GIB, Progress, Source
+from sxeslake.model import GIB, OPAQUE, Progress, Source
 from sxeslake.vault.commit import blank_entry
 from sxeslake.vault.frames import FrameMaker
 from sxeslake.vault.packing import Packer
@@ -35,6 +46,8 @@ from sxeslake.vault.state import Head, LogRecord, Version
 from sxeslake.vault.uploads import Uploads
 from sxeslake.vault.vault import Vault
 
+_FOLDER_ATTEMPTS = 4  # of a folder in which files change
+_NAMED = 20  # of what was left out, in the log; the rest is counted
 _BATCH_ARCHIVES = 256  # an entry stays well below its limit of 1 MiB
 _BATCH_MEMBERS = 1_000_000  # bounds the memory of member tables
 _RECIPE_SECONDS = 30.0  # a batch: only an archive that comes back exactly may be deleted where it came from
@@ -130,18 +143,60 @@ class Batch:
         return report
 
     def _take(self, candidate: Candidate, report: ArchiveReport, side: ThreadPoolExecutor) -> None:
+        path = candidate.path
+        if path.is_dir():
+            self._take_folder(candidate, report, side)
+            return
+        try:
+            container = open_container(path, encoding=self._options.encoding, limits=self._options.limits)
+            self._take_in(candidate, report, side, container)
+        except InputError as error:
+            if not _is_kept_whole(error, self._options.opaque):
+                raise
+            self._take_in(candidate, report, side, OpaqueFile(path, error.what))
+
+    def _take_folder(self, candidate: Candidate, report: ArchiveReport, side: ThreadPoolExecutor) -> None:
+        """Take a folder in, without files that change meanwhile: it is read again, without those."""
+        without: dict[str, str] = {}
+        options = self._options
+        for attempt in range(_FOLDER_ATTEMPTS):
+            reader = FolderReader(
+                candidate.path, encoding=options.encoding, limits=options.limits, links=options.links, without=without
+            )
+            try:
+                self._take_in(candidate, report, side, reader)
+            except InputError:
+                if not reader.changed or attempt == _FOLDER_ATTEMPTS - 1:
+                    raise
+                without |= reader.changed
+            else:
+                return
+
+    def _take_in(
+        self, candidate: Candidate, report: ArchiveReport, side: ThreadPoolExecutor, container: Container
+    ) -> None:
         path, began = candidate.path, monotonic()
         before = sources.stamp(path)
         sha256 = sources.later(side, path)
-        with open_container(path, encoding=self._options.encoding, limits=self._options.limits) as container:
+        is_opaque = isinstance(container, OpaqueFile)
+        with container:
             absorbed = self._absorber.absorb(container, lambda total: self._start(path, total), self._advance)
             digest = sha256.result()
-            recipe = self._recipes.seek(container, path, digest, monotonic() - began)
-            source = sources.describe(path, before, container.kind, absorbed.raw_bytes, digest)
+            if is_opaque and digest is not None:
+                recipe = stored_whole(absorbed.raw_bytes, digest)
+            else:
+                recipe = self._recipes.seek(container, path, digest, monotonic() - began)
+            encoding = self._options.encoding if absorbed.is_legacy else None
+            source = sources.describe(path, before, container.kind, absorbed.raw_bytes, digest, encoding)
         order = absorbed.members.order()
-        report.kind = "sxes" if absorbed.metadata.is_group else "generic"
+        report.kind = OPAQUE if is_opaque else "sxes" if absorbed.metadata.is_group else "generic"
+        report.left_out = container.left_out
         report.members, report.bytes_source, report.bytes_raw = len(absorbed.members), source.size, absorbed.raw_bytes
-        report.blobs, report.warnings = len(absorbed.blob_numbers()), (*absorbed.notes, *absorbed.metadata.warnings())
+        left_out = tuple(f"left out: {text}" for text in container.left_out)
+        report.warnings = (*left_out[:_NAMED], *absorbed.notes, *absorbed.metadata.warnings())
+        if len(left_out) > _NAMED:
+            report.warnings = (f"{len(left_out):,} files and folders were left out", *report.warnings)
+        report.blobs = len(absorbed.blob_numbers())
         report.blobs_new = self._blobs.fresh(absorbed.new_numbers)[0]
         self._members += len(absorbed.members)
         self._taken.append(_Taken(candidate, report, source, absorbed, order, absorbed.content_id(order), recipe))
@@ -226,7 +281,7 @@ class Batch:
             place.sample, place.version, manifest.id, rows.first_group, rows.groups, rows.rows,
             taken.content_id, taken.absorbed.layout_id, report.kind or "generic", report.members,
             report.bytes_source, report.bytes_raw, report.blobs, report.blobs_new, report.bytes_stored,
-            asdict(taken.source), tuple(taken.absorbed.metadata.analyses), report.warnings,
+            sources.record_of(taken.source), tuple(taken.absorbed.metadata.analyses), report.warnings,
             tuple(sorted(self._packs(taken))), taken.absorbed.comment.hex(), recipe=taken.recipe.record(self._blobs),
         )  # fmt: skip
 
@@ -274,7 +329,7 @@ class Batch:
     def _provisional(self, taken: _Taken, place: naming.Place) -> Version:
         archive = ArchiveAdded(
             place.sample, place.version, "", 0, 0, 0, taken.content_id, taken.absorbed.layout_id, "", 0, 0, 0, 0, 0, 0,
-            asdict(taken.source), tuple(taken.absorbed.metadata.analyses),
+            sources.record_of(taken.source), tuple(taken.absorbed.metadata.analyses),
         )  # fmt: skip
         return Version(0, "", "live", archive)
 
@@ -282,3 +337,11 @@ class Batch:
         same = self._vault.state.versions("status = 'live' AND v.content_id = ?", (taken.content_id,))
         same += [version for version in batch if version.archive.content_id == taken.content_id]
         return same[0].name if same else None
+
+
+def _is_kept_whole(error: InputError, opaque: Opaque) -> bool:
+    """Whether a file that cannot be taken apart is kept; a damaged one should be copied again."""
+    if opaque == "always":
+        kinds = (DamagedArchiveError, NotAnArchiveError, EncryptedArchiveError, UnsupportedMethodError, UnsafeNameError)
+        return isinstance(error, kinds)
+    return opaque == "auto" and isinstance(error, EncryptedArchiveError | UnsupportedMethodError | UnsafeNameError)

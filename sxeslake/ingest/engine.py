@@ -31,7 +31,7 @@ class Ingest:
         if options.sample is not None:
             finding.check_name(options.sample)
         self._vault, self._options, self._tool, self._progress = vault, options, tool, progress
-        self._known = KnownFiles(vault, options.sample, progress)
+        self._known = KnownFiles(vault, options.sample, progress, options.encoding)
         self._threads = options.jobs or usable_cpus()
 
     def run(self, found: Found) -> IngestReport:

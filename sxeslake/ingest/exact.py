@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryFile
 from time import monotonic
 from typing import Any, BinaryIO, Final, cast
 
+import numpy as np
 from blake3 import blake3
 
 from sxeslake.archive.container import Container
 from sxeslake.archive.exact.proving import Proved, Terms, prove
-from sxeslake.archive.exact.spec import Spec
+from sxeslake.archive.exact.recipe import Recipe, write_recipe
+from sxeslake.archive.exact.spec import STORE, Spec
 from sxeslake.errors import InputError
 from sxeslake.format.manifest import Blob
 from sxeslake.ingest.blobtable import BlobTable
@@ -59,6 +62,15 @@ class Kept:
 def no_recipe(reason: str) -> Kept:
     """There is none, and why."""
     return Kept(details={"reason": reason})
+
+
+def stored_whole(size: int, sha256: str) -> Kept:
+    """The recipe of a file that is its own only member."""
+    numbers = [np.array(values, np.int64) for values in ([0, 0], [size], [0], [0, 1], [0])]
+    made = BytesIO()
+    write_recipe(Recipe(size, sha256, (STORE,), (), *numbers), (), made)
+    details = {"bytes": made.tell(), "residue_bytes": 0, "encoders": [str(STORE)], "tools": []}
+    return Kept(details=details, inline=made.getvalue())
 
 
 class RecipeSeeker:

@@ -8,15 +8,17 @@ from sxeslake.ingest import naming
 from sxeslake.ingest import source as sources
 from sxeslake.ingest.finding import Candidate
 from sxeslake.ingest.report import ArchiveReport
-from sxeslake.model import Progress
+from sxeslake.model import OPAQUE, Progress
 from sxeslake.vault.vault import Vault
 
 
 class KnownFiles:
     """Recognises files that are in the lake under their names."""
 
-    def __init__(self, vault: Vault, sample: str | None, progress: Progress | None) -> None:
-        self._vault, self._sample, self._progress = vault, sample, progress
+    def __init__(
+        self, vault: Vault, sample: str | None, progress: Progress | None, encoding: str | None = None
+    ) -> None:
+        self._vault, self._sample, self._progress, self._encoding = vault, sample, progress, encoding
         self.names = naming.Names(vault.state)
         self._sums: dict[tuple[Path, sources.Stamp], str] = {}  # of files that were asked for and are not known
 
@@ -39,8 +41,10 @@ class KnownFiles:
         same = self._vault.state.versions("status = 'live' AND v.bytes = ? AND v.sha256 = ?", (before.size, sha256))
         if not same:
             return None
-        source = sources.describe_file(path, before, sha256)
-        known = same[0].archive
+        known = same[-1].archive
+        if known.kind == OPAQUE or self._encoding not in (None, known.source.get("encoding")):
+            return None  # perhaps it can be taken apart now, or is read otherwise
+        source = sources.describe_file(path, before, sha256, known.source)
         place = self.names.decide(
             naming.Newcomer(self.wanted(candidate), self._sample is not None, known.content_id,
                             known.layout_id, source, frozenset(known.analyses), None),

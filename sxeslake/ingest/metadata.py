@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from sxeslake.archive.encodings import Guess, detect
 from sxeslake.archive.sxes.bounds import PARSED_BYTES, TOO_MANY_VALUES, is_apple_double, parsed_bytes, too_large
 from sxeslake.archive.sxes.listing import Listing, listing
 from sxeslake.model import DOCUMENT_BYTES
@@ -20,7 +21,9 @@ class MetadataReader:
 
     def __init__(self, encoding: str | None = None, limit: int = DOCUMENT_BYTES) -> None:
         self.limit = limit
-        self._encodings = ["utf-8-sig", *([encoding] if encoding else []), "cp932", "cp437"]
+        self._encoding = encoding
+        self.is_legacy = False  # whether a JSON file is in an encoding that it does not tell
+        self._guesses: dict[str, tuple[str, float, int]] = {}  # encoding → first path, least confidence, how many
         self.is_group = False
         self.analyses: list[str] = []
         self.listing: Listing | None = None
@@ -64,17 +67,28 @@ class MetadataReader:
             self._passed_over.append(warning)
 
     def _parse(self, path: str, data: bytes) -> Any:
-        for encoding in self._encodings:
-            try:
-                return json.loads(data.decode(encoding))
-            except (UnicodeDecodeError, LookupError):
-                continue
-            except (ValueError, RecursionError) as error:
-                self._broken_count += 1
-                if len(self._broken) < _MAX_WARNINGS:
-                    self._broken.append(f"{path} is not readable as JSON ({error}); it is stored as it is")
-                return None
-        return None
+        guess = self._encoding_of(data)
+        try:
+            value = json.loads(data.decode(guess.encoding))
+        except (ValueError, LookupError, RecursionError) as error:
+            self._broken_count += 1
+            if len(self._broken) < _MAX_WARNINGS:
+                self._broken.append(f"{path} is not readable as JSON ({error}); it is stored as it is")
+            return None
+        if guess.confidence < 1:
+            first, least, count = self._guesses.get(guess.encoding, (path, guess.confidence, 0))
+            self._guesses[guess.encoding] = first, min(least, guess.confidence), count + 1
+        return value
+
+    def _encoding_of(self, data: bytes) -> Guess:
+        if not data or (_is_utf8(data) and b"\0" not in data[:4]):
+            return Guess("utf-8-sig", 1.0)
+        guess = detect(data)
+        if guess.confidence == 1.0:
+            return guess
+        self.is_legacy = True
+        stated = self._encoding is not None and _can_be(data, self._encoding)
+        return Guess(self._encoding, 1.0) if stated and self._encoding else guess
 
     def warnings(self) -> tuple[str, ...]:
         """What a person should know of the metadata of this archive; of broken JSON only if it is a group."""
@@ -82,6 +96,11 @@ class MetadataReader:
         if more := self._passed_over_count - len(self._passed_over):
             said.append(f"and {more} more large JSON files")
         if self.is_group:
+            said += [
+                f"{first}{f' and {count - 1:,} more' if count > 1 else ''}: read as {Guess(encoding, least).said}; "
+                "`--encoding` states another; the bytes are kept"
+                for encoding, (first, least, count) in self._guesses.items()
+            ]
             said += self._broken
             if more := self._broken_count - len(self._broken):
                 said.append(f"and {more} more broken JSON files")
@@ -95,6 +114,14 @@ class MetadataReader:
                 f"pack what is in {self._inner} without the folder to have it in the catalogue"
             )
         return tuple(said)
+
+
+def _can_be(data: bytes, encoding: str) -> bool:
+    try:
+        data.decode(encoding)
+    except (UnicodeDecodeError, LookupError):
+        return False
+    return True
 
 
 def _is_utf8(data: bytes) -> bool:

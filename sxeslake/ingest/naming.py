@@ -7,11 +7,12 @@ which it continues: one from the same file, with an analysis, an array or the wh
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from sxeslake.format.logentry import ArchiveAdded
-from sxeslake.model import Source
+from sxeslake.model import OPAQUE, Source
 from sxeslake.vault.state import Head, State, Version
 
 _NUMBERED = re.compile(r"(?P<wanted>.+)-(?P<number>[1-9][0-9]*)", re.DOTALL)
@@ -33,6 +34,7 @@ class Newcomer:
     source: Source
     analyses: frozenset[str]
     shares_array: Callable[[Version], bool] | None  # None: it has no array that the lake knows
+    is_opaque: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,12 +213,17 @@ def _relations(archive: ArchiveAdded) -> Iterator[Key]:
 
 def _identities(archive: ArchiveAdded) -> Iterator[Key]:
     """What makes another archive this very version."""
-    if (sha256 := archive.source.get("sha256")) is not None:
-        yield ("sha256", sha256)
-    yield ("layout", archive.content_id, archive.layout_id)
+    yield from _identity(archive.content_id, archive.layout_id, archive.source, is_opaque=archive.kind == OPAQUE)
 
 
 def _identities_of(newcomer: Newcomer) -> Iterator[Key]:
-    if newcomer.source.sha256 is not None:
-        yield ("sha256", newcomer.source.sha256)
-    yield ("layout", newcomer.content_id, newcomer.layout_id)
+    source = {"sha256": newcomer.source.sha256, "encoding": newcomer.source.encoding}
+    yield from _identity(newcomer.content_id, newcomer.layout_id, source, is_opaque=newcomer.is_opaque)
+
+
+def _identity(content_id: str, layout_id: str, source: Mapping[str, Any], *, is_opaque: bool) -> Iterator[Key]:
+    """The same file read in another way, in another encoding or by a version that can read it, is another version."""
+    if is_opaque:
+        yield ("opaque", source.get("sha256") or "")
+    else:
+        yield ("layout", content_id, layout_id, source.get("encoding") or "")

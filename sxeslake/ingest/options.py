@@ -15,6 +15,11 @@ what resists kept as it is; never: not at all."""
 NO_LIMITS = Limits()  # of its own: the defaults
 
 
+Opaque = Literal["auto", "always", "never"]
+"""What becomes of a file that cannot be taken apart. auto: kept whole, unless it is damaged or no archive at all;
+always: kept whole in any case; never: refused."""
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """What an ingest was asked for."""
@@ -27,3 +32,4 @@ class Options:
     message: str | None = None
     exact: Mode = "auto"
     links: Links = "keep"
+    opaque: Opaque = "auto"

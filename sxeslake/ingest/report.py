@@ -33,6 +33,7 @@ class ArchiveReport:
     exact: bool = False  # whether the very file can be pulled
     exact_reason: str | None = None  # why not
     duplicate_of: str | None = None  # another version with the same names and contents
+    left_out: tuple[str, ...] = ()  # of a folder: what could not be read, and why
 
 
 @dataclass(slots=True)
@@ -48,8 +49,8 @@ class IngestReport:
 
     @property
     def failed(self) -> bool:
-        """Whether any archive could not be taken, or anything could not be searched for archives."""
-        return any(archive.status not in ("added", "unchanged") for archive in self.archives)
+        """Whether any archive could not be taken whole, or anything could not be searched for archives."""
+        return any(archive.status not in ("added", "unchanged") or archive.left_out for archive in self.archives)
 
 
 def of_unexpected(path: str, error: Exception) -> ArchiveReport:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 import socket
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
-from sxeslake.archive.container import sniff
 from sxeslake.archive.ranged_file import open_regular
 from sxeslake.errors import InputError
 from sxeslake.model import MIB, ContainerKind, Source
@@ -41,7 +42,14 @@ def later(pool: ThreadPoolExecutor, path: Path) -> Future[str | None]:
     return pool.submit(lambda: None if path.is_dir() else sha256_of(path))
 
 
-def describe(path: Path, before: Stamp, kind: ContainerKind, raw_bytes: int, sha256: str | None) -> Source:
+def describe(
+    path: Path,
+    before: Stamp,
+    kind: ContainerKind,
+    raw_bytes: int,
+    sha256: str | None,
+    encoding: str | None = None,
+) -> Source:
     """The source of an archive that has been read; InputError where it changed meanwhile."""
     if stamp(path) != before:
         raise InputError(
@@ -49,12 +57,13 @@ def describe(path: Path, before: Stamp, kind: ContainerKind, raw_bytes: int, sha
             where=path,
             hint="Ingest it again when it is whole.",
         )
-    return _source(path, kind, raw_bytes if kind == "folder" else before.size, before, sha256)
+    return _source(path, kind, raw_bytes if kind == "folder" else before.size, before, sha256, encoding)
 
 
-def describe_file(path: Path, before: Stamp, sha256: str) -> Source:
-    """The source of a file that is known by its SHA-256 alone."""
-    return _source(path, sniff(path), before.size, before, sha256)
+def describe_file(path: Path, before: Stamp, sha256: str, known: Mapping[str, Any]) -> Source:
+    """The source of a file that is known by its SHA-256 alone; `known` is that of the same bytes in the lake."""
+    kind = cast("ContainerKind", known.get("container", "zip"))
+    return _source(path, kind, before.size, before, sha256, known.get("encoding"))
 
 
 def this_host() -> str:
@@ -67,7 +76,18 @@ def text_of(path: Path) -> str:
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
-def _source(path: Path, kind: ContainerKind, size: int, before: Stamp, sha256: str | None) -> Source:
+def record_of(source: Source) -> dict[str, Any]:
+    """A source as the log holds it."""
+    record = asdict(source)
+    if source.encoding is None:
+        del record["encoding"]
+    return record
+
+
+def _source(
+    path: Path, kind: ContainerKind, size: int, before: Stamp, sha256: str | None, encoding: str | None
+) -> Source:
     whole = path.resolve()
     modified_ns = min(max(before.modified_ns, -_MOST_NS), _MOST_NS)
-    return Source(text_of(whole), this_host(), text_of(Path(whole.name)), kind, size, modified_ns, sha256)
+    place = text_of(whole), this_host(), text_of(Path(whole.name))
+    return Source(*place, kind, size, modified_ns, sha256, encoding)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import calendar
 import os
+import socket
 import stat
 import time
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -57,17 +59,58 @@ def test_large_files_are_cut_at_multiples_of_the_chunk(tmp_path: Path) -> None:
     assert b"".join(piece.data for piece in pieces[:3]) == bytes(range(250))
 
 
-def test_a_link_is_refused_and_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("links", "expected"),
+    [
+        ("keep", {"in/away": b"/etc/hostname", "in/dir": b"..", "in/gone": b"nothing", "in/near": b"x"}),
+        ("skip", {}),
+        ("follow", {"in/near": b"content"}),
+    ],
+)
+def test_links_are_kept_skipped_or_followed(
+    tmp_path: Path, links: Literal["keep", "skip", "follow"], expected: dict[str, bytes]
+) -> None:
     (tmp_path / "in").mkdir()
-    (tmp_path / "in" / "link").symlink_to("/etc/passwd")
-    with pytest.raises(UnsafeNameError, match=r"'in/link' is a symbolic link"):
-        open_container(tmp_path)
+    (tmp_path / "in/x").write_bytes(b"content")
+    for name, target in (("near", "x"), ("dir", ".."), ("gone", "nothing"), ("away", "/etc/hostname")):
+        (tmp_path / "in" / name).symlink_to(target)
+    with FolderReader(tmp_path, links=links) as reader:
+        found = _by_path(reader)
+        assert found.pop("in/x") == b"content"
+        found.pop("in/away", None) if links == "follow" else None  # whatever this machine has there
+        assert found == expected
+        left_out = {text.split(":")[0] for text in reader.left_out} - {"in/away"}
+        assert left_out == ({"in/gone", "in/dir"} if links == "follow" else set())
+        assert len(reader.notes) == (4 if links == "skip" else 0)
 
 
-def test_a_pipe_is_refused(tmp_path: Path) -> None:
+def test_what_is_no_file_is_left_out_and_named(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(UnsafeNameError, match="pipe"):
-        open_container(tmp_path)
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(tmp_path / "socket"))
+    (tmp_path / "a.csv").write_bytes(b"1,2")
+    with FolderReader(tmp_path) as reader:
+        assert _by_path(reader) == {"a.csv": b"1,2"}
+        assert sorted(text.split(":")[0] for text in reader.left_out) == ["pipe", "socket"]
+
+
+def test_names_that_are_not_utf8_come_back_byte_for_byte(tmp_path: Path) -> None:
+    source, target = tmp_path / "source", tmp_path / "target"
+    names = ["試料.txt".encode("cp932"), "表面.txt".encode("cp932"), b"caf\xe9/x", b"plain", "Größe".encode()]
+    for name in names:
+        place = Path(os.fsdecode(os.fsencode(source) + b"/" + name))
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(name)
+    with FolderReader(source) as reader, FolderWriter(target, raw_names=True) as writer:
+        for index, member in enumerate(reader.members):
+            writer.add(member, [reader.read(index)])
+    found = {os.fsencode(path.relative_to(target)): path.read_bytes() for path in target.rglob("*") if path.is_file()}
+    assert found == {name: name for name in names}
+    assert any("not UTF-8" in note for note in reader.notes)
+
+
+def _by_path(reader: FolderReader) -> dict[str, bytes]:
+    return {member.path: reader.read(at) for at, member in enumerate(reader.members) if member.kind == "file"}
 
 
 def test_too_many_files_are_refused(tmp_path: Path) -> None:
@@ -111,7 +154,7 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     assert _contents(first) == _contents(second)
 
 
-@pytest.mark.parametrize("path", ["../out", "/out", "a/../../out", "C:out", "a\\..\\..\\out"])
+@pytest.mark.parametrize("path", ["../out", "/out", "a/../../out", "C:/out", "a\\..\\..\\out"])
 def test_nothing_is_written_outside(tmp_path: Path, path: str) -> None:
     writer = FolderWriter(tmp_path / "target")
     with pytest.raises(UnsafeNameError):
@@ -132,8 +175,11 @@ def test_a_link_in_the_target_is_not_followed(tmp_path: Path) -> None:
 
 def test_links_and_dangerous_bits_are_not_written(tmp_path: Path) -> None:
     with FolderWriter(tmp_path) as writer:
-        with pytest.raises(UnsafeNameError, match="symbolic link"):
-            writer.add(Member("l", "file", 1, attributes=(stat.S_IFLNK | 0o777) << 16 | 0x8000), [b"x"])
+        for path, target in (("l", b"/x"), ("d/l", b"../../x"), ("d/m", b"../d/../../x"), ("n", b"c:x"), ("o", b"..")):
+            writer.add(Member(path, "file", len(target), attributes=(stat.S_IFLNK | 0o777) << 16 | 0x8000), [target])
+            assert (tmp_path / path).read_bytes() == target
+            assert not (tmp_path / path).is_symlink()
+        assert writer.unlinked == ["l", "d/l", "d/m", "n", "o"]
         writer.add(Member("s", "file", 1, attributes=(stat.S_IFREG | 0o6755) << 16 | 0x8000), [b"x"])
         writer.add(Member("d", "directory", attributes=(stat.S_IFDIR | 0o3000) << 16 | 0x8000), [])
     assert stat.S_IMODE((tmp_path / "s").stat().st_mode) == 0o755

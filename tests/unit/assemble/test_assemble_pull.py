@@ -34,7 +34,7 @@ from sxeslake.model import MIB, Member
 from sxeslake.vault.commit import blank_entry
 
 CONTENTS = {**group(1, 3), "empty": b"", "Größe/日本.txt": b"25", "large": bytes(range(256)) * 40_000}
-ATTRIBUTES_OF_A_LINK = 0xA1FF_8000
+ATTRIBUTES_OF_A_DEVICE = 0o020644 << 16 | 0x8000
 
 
 @pytest.fixture
@@ -306,10 +306,7 @@ HOSTILE = {
     "backslash": [Member("..\\evil", "file")],
     "NUL": [Member("a\0b", "file")],
     "empty": [Member("", "file")],
-    "twice": [Member("a", "file"), Member("a", "file")],
-    "file and folder": [Member("a", "file"), Member("a/b", "file")],
-    "normal forms": [Member("é", "file"), Member("é", "file")],
-    "link": [Member("a", "file", attributes=ATTRIBUTES_OF_A_LINK)],
+    "device": [Member("a", "file", attributes=ATTRIBUTES_OF_A_DEVICE)],
     "folder that climbs": [Member("..", "directory")],
 }
 
@@ -322,6 +319,28 @@ def test_hostile_names_are_never_written(lake: Lake, tmp_path: Path, out: Path, 
     with pytest.raises(UnsafeNameError):
         lake.pull("evil", f"{out}/{target}")
     assert sorted(tmp_path.rglob("*")) == before
+
+
+COLLIDING = {
+    "twice": (["a.csv", "a.csv", "a.csv"], ["a.csv", "a~2.csv", "a~3.csv"]),
+    "file and folder": (["a", "a/b"], ["a/b", "a~2"]),
+    "normal forms": (["\u00e9", "e\u0301"], ["e\u0301", "\u00e9"]),
+    "taken": (["a", "a~2", "a"], ["a", "a~2", "a~3"]),
+}
+
+
+@pytest.mark.parametrize("kind", COLLIDING)
+def test_members_that_a_folder_cannot_hold_get_other_names(lake: Lake, out: Path, kind: str) -> None:
+    paths, expected = COLLIDING[kind]
+    commit_members(lake, [Member(path, "file") for path in paths])
+    report = lake.pull("evil", f"{out}/x/")
+    assert sorted(str(path.relative_to(out / "x")) for path in (out / "x").rglob("*") if path.is_file()) == expected
+    assert len(report.renamed) == len(set(expected) - set(paths))
+    for suffix in ("zip", "7z"):
+        lake.pull("evil", f"{out}/x.{suffix}")
+        with open_container(out / f"x.{suffix}") as opened:
+            assert sorted(member.path for member in opened.members) == sorted(paths)
+    assert lake.sync("evil", f"{out}/x").unchanged == len(paths)
 
 
 @pytest.mark.parametrize("name", ["..", ".", "/etc/passwd", "../../evil", "a\0b", "", None])

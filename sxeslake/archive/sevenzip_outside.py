@@ -1,0 +1,72 @@
+"""Contents of a 7z whose methods only 7-Zip itself decodes (BCJ2, ARM64, RISCV …): unpacked once, by its program."""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO, Final, cast
+
+from sxeslake.errors import DamagedArchiveError, InputError, UnsupportedMethodError
+from sxeslake.model import MIB
+
+_LEAST_SECONDS: Final = 60
+_BYTES_PER_SECOND: Final = 2 * MIB  # a slow machine's; a program that takes longer hangs
+_MEMORY_BYTES: Final = 4096 * MIB
+_READ_BYTES: Final = MIB
+
+
+def unpack(program: str, archive: Path, size: int) -> IO[bytes]:
+    """All contents one behind the other, as the archive has them: a temporary file of exactly `size` bytes.
+
+    No name of any member gets to a command line or to a disk. The program is bounded in time, memory and output.
+    """
+    out = cast("IO[bytes]", TemporaryFile(prefix="sxeslake-"))  # noqa: SIM115 - it is given on
+    try:
+        command = [program, "x", "-so", "-y", "-bd", "-p", "--", str(archive.resolve())]
+        with subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        ) as process:
+            _limit(process.pid)
+            timer = threading.Timer(_LEAST_SECONDS + size / _BYTES_PER_SECOND, process.kill)
+            timer.start()
+            try:
+                done = _copy(cast("IO[bytes]", process.stdout), out, size, where=archive)
+            except BaseException:
+                process.kill()
+                raise
+            finally:
+                timer.cancel()
+        if process.returncode < 0:
+            raise UnsupportedMethodError("7-Zip took too long or too much memory and was ended", where=archive)
+        if process.returncode:
+            raise UnsupportedMethodError(f"7-Zip cannot read it either (code {process.returncode})", where=archive)
+        if done != size:
+            raise DamagedArchiveError(f"7-Zip gave {done:,} of {size:,} bytes", where=archive)
+    except OSError as error:
+        out.close()
+        raise InputError(f"7-Zip cannot be run: {error.strerror or error}", where=archive) from error
+    except BaseException:
+        out.close()
+        raise
+    return out
+
+
+def _copy(source: IO[bytes], out: IO[bytes], size: int, *, where: Path) -> int:
+    done = 0
+    while block := source.read(_READ_BYTES):
+        done += len(block)
+        if done > size:
+            raise DamagedArchiveError(f"holds more than the {size:,} bytes that are declared", where=where)
+        out.write(block)
+    return done
+
+
+def _limit(pid: int) -> None:
+    """Bound the memory of the program, where the system can."""
+    with suppress(ImportError, AttributeError, OSError):
+        import resource  # noqa: PLC0415 - not on Windows
+
+        resource.prlimit(pid, resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
