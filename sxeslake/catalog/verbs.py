@@ -12,7 +12,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 from sxeslake.errors import InputError, NotFoundError
 from sxeslake.model import DOCUMENT_BYTES
@@ -20,6 +20,7 @@ from sxeslake.version import TOOL
 
 if TYPE_CHECKING:
     from sxeslake.catalog.catalog import Annotated, Catalog, CheckpointReport
+    from sxeslake.catalog.filter_words import FilterWords
     from sxeslake.catalog.header import Query
     from sxeslake.catalog.model import MakeProgress
     from sxeslake.catalog.proof import Rebuilt
@@ -76,19 +77,19 @@ class CatalogVerbs:
         result = self._asked().query(name, {**words, **more}, folders=folders, limit=limit, limits=limits)
         return result if stream else _kept(result)
 
-    def maps(self, **filters: object) -> Result:
+    def maps(self, **filters: Unpack[FilterWords]) -> Result:
         """Maps whose positions all fit; one row a map, newest first."""
         return self.query("maps-by-beam-condition", filters)
 
-    def positions(self, **filters: object) -> Result:
+    def positions(self, **filters: Unpack[FilterWords]) -> Result:
         """Positions that fit; one row a position."""
         return self.query("positions-by-condition", filters)
 
-    def find(self, text: str, /, **filters: object) -> Result:
+    def find(self, text: str, /, **filters: Unpack[FilterWords]) -> Result:
         """Names, comments, operators, projects, paths, annotations and documents that hold all the words."""
         return self.query("find-text", {**filters, "text": text})
 
-    def conditions(self, **filters: object) -> Result:
+    def conditions(self, **filters: Unpack[FilterWords]) -> Result:
         """Each condition's values, and how many positions, archives and samples have them."""
         return self.query("condition-values", filters)
 

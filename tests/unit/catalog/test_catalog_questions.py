@@ -78,7 +78,7 @@ def test_words_of_python(lake: Lake) -> None:
     with pytest.raises(NotFoundError, match='Did you mean "positions"'):
         lake.schema("position")
     with pytest.raises(UsageError, match='Did you mean "grating"'):
-        lake.maps(gratng="JS300N")
+        lake.maps(gratng="JS300N")  # type: ignore[call-arg]
 
 
 def test_a_folder_of_ones_own_queries(lake: Lake, tmp_path: Path) -> None:
