@@ -74,8 +74,10 @@ def commit(store: Store, state: State, build: Callable[[Head], Entry | None]) ->
         with ThreadPoolExecutor(1) as asker:
             place = asker.submit(_check_place, store, head, entry.number)
             _check_alive(store, state, entry)
-            _check_new(state, entry)
+            is_new = _is_new(state, head, entry)
             place.result()
+        if not is_new:
+            continue
         record = _record(store, entry)
         try:
             store.create(keys.log_key(entry.number), record.data)
@@ -102,11 +104,15 @@ def _check_place(store: Store, head: Head, number: int) -> None:
         log.check_end(store, number - 1)
 
 
-def _check_new(state: State, entry: Entry) -> None:
-    """Refuse an entry whose items the log has already: it would be void for every reader, and its content lost."""
+def _is_new(state: State, head: Head, entry: Entry) -> bool:
+    """Whether the log has none of the entry's items: they would be void for every reader, and their content lost.
+
+    False where another process that shares the state has folded other commits since `head`; an error otherwise.
+    """
     void = [item for item in state.objections(entry) if item.field in ("packs", "manifests", "archives", "moved")]
-    if void:
+    if void and state.head() == head:
         raise ConflictError(f"{void[0].what}: {void[0].why}; nothing was committed.", hint="Run the command again.")
+    return not void
 
 
 def _entry_there(store: Store, number: int) -> LogRecord | None:

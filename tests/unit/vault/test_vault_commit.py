@@ -261,3 +261,32 @@ def test_what_readers_would_pass_over_is_not_committed(store: Store, state: Stat
         with pytest.raises(InputError, match="breaks a rule of the log"):
             commit(store, state, building(odd))
     assert (log_of(store), state.head().number) == ([], 0)
+
+
+def test_a_cache_that_another_process_moves_on_is_a_lost_race(store: Store, state: State, tmp_path: Path) -> None:
+    """Processes share the folded state: it can know the winner's commit before this one has tried its own."""
+    store.create(keys.manifest_key(named(0)), b"a table")
+    other = State(tmp_path / "state.sqlite")
+    entry, heads = blank_entry("test"), []
+
+    def build(head: Head) -> Entry:
+        heads.append(head.number)
+        if len(heads) == 1:
+            theirs = chain({"archives": (archive("a", manifest_id=named(0)),)}, head=head)
+            put(store, theirs)
+            other.apply(theirs)
+        number = state.next_version("a") if len(heads) > 1 else 1
+        return replace(building(entry)(head), archives=(archive("a", number, manifest_id=named(0)),))
+
+    record = commit(store, state, build)
+    assert record is not None
+    assert (heads, record.entry.number, record.entry.archives[0].version) == ([0, 1], 2, 2)
+    other.close()
+
+
+def test_what_the_log_has_is_never_committed_again(store: Store, state: State) -> None:
+    put(store, chain({"archives": (archive("a", manifest_id=named(0)),)}))
+    again = replace(blank_entry("test"), archives=(archive("a", manifest_id=named(0)),))
+    with pytest.raises(ConflictError, match="a@1, which is there already"):
+        commit(store, state, lambda head: building(again)(head) if head.number else building(blank_entry("t"))(head))
+    assert len(log_of(store)) == 1
