@@ -31,9 +31,23 @@ def command(app: App, ctx: click.Context, shell: str | None) -> None:
     completer = get_completion_class(name)
     if name not in _INSTALL or completer is None:
         raise click.UsageError(f"say which shell: {', '.join(_INSTALL)}.")
-    script = completer(ctx.find_root().command, {}, "sxeslake", "_SXESLAKE_COMPLETE").source()
+    script = _quoting(completer(ctx.find_root().command, {}, "sxeslake", "_SXESLAKE_COMPLETE").source())
     if app.as_json:
         app.emit({"shell": name, "install": _INSTALL[name], "script": script})
         return
     app.print(script)
     app.say(f"To install: {_INSTALL[name]}")
+
+
+_REPLACED = {
+    "for completion in $response; do": "local -; set -f\n    for completion in $response; do",
+    "read type value": "read -r type value",
+    "COMPREPLY+=($value)": """COMPREPLY+=("$(printf '%q' "$value")")""",
+}
+
+
+def _quoting(script: str) -> str:
+    """Click's script with candidates quoted for bash, for a sample may be called `map$(date)`; zsh and fish quote."""
+    for before, after in _REPLACED.items():
+        script = script.replace(before, after)
+    return script
