@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from sxeslake.catalog.near import did_you_mean
+from sxeslake.catalog.pythonic import texts_of, values_of
 from sxeslake.disk.output import written_file
 from sxeslake.errors import UsageError
 from sxeslake.safetext import FORMULA, inert
@@ -94,7 +95,8 @@ def _write_json(out: BinaryIO, _schema: Any, batches: Iterable[Any]) -> int:
     """One array of objects, a row a line."""
     rows = 0
     for batch in batches:
-        for row in batch.to_pylist():
+        for values in zip(*map(values_of, batch.columns), strict=True):
+            row = dict(zip(batch.schema.names, values, strict=True))
             text = _NOT_PLAIN_JSON.sub(_json_escape, json.dumps(plain(row), ensure_ascii=False))
             out.write((",\n" if rows else "[\n").encode() + text.encode())
             rows += 1
@@ -123,7 +125,13 @@ def _flat_type(kind: Any) -> Any:
     import pyarrow as pa  # noqa: PLC0415 - loaded already
 
     kind = kind.value_type if pa.types.is_dictionary(kind) else kind
-    return pa.string() if pa.types.is_nested(kind) or pa.types.is_large_string(kind) else kind
+    as_text = (
+        pa.types.is_nested(kind),
+        pa.types.is_large_string(kind),
+        pa.types.is_temporal(kind),
+        pa.types.is_binary(kind) or isinstance(kind, pa.BaseExtensionType),
+    )
+    return pa.string() if any(as_text) else kind
 
 
 def _flat(column: Any, kind: Any) -> Any:
@@ -131,8 +139,37 @@ def _flat(column: Any, kind: Any) -> Any:
     import pyarrow as pa  # noqa: PLC0415 - loaded already
 
     if pa.types.is_nested(column.type):
-        return pa.array([_joined(value) for value in column.to_pylist()], pa.string())
+        return pa.array([_joined(value) for value in values_of(column)], pa.string())
+    if pa.types.is_temporal(column.type):
+        return _times(column)
+    if kind == pa.string() and not pa.types.is_large_string(column.type) and not pa.types.is_dictionary(column.type):
+        return pa.array([_text(value) for value in values_of(column)], pa.string())
     return column.cast(kind)
+
+
+def _times(column: Any) -> Any:
+    """Dates and times as Arrow writes them, but as DuckDB does where Arrow has no text for one."""
+    import pyarrow as pa  # noqa: PLC0415 - loaded already
+
+    if pa.types.is_duration(column.type) or pa.types.is_interval(column.type):
+        return pa.array(texts_of(column), pa.string())
+    texts = column.cast(pa.string()).to_pylist()
+    if all(text is None or _ORDINARY.match(text) for text in texts):
+        return pa.array(texts, pa.string())
+    return pa.array([_ordinary(*both) for both in zip(texts, texts_of(column), strict=True)], pa.string())
+
+
+def _ordinary(arrow: str | None, duckdb: str | None) -> str | None:
+    """Arrow's text, or DuckDB's where it is out of the common calendar."""
+    return duckdb if arrow and not _ORDINARY.match(arrow) else arrow
+
+
+_ORDINARY: Final = re.compile(r"\d{4}-\d\d-\d\d(?!\d)|\d\d:")
+
+
+def _text(value: Any) -> str | None:
+    said = plain(value)
+    return said if said is None or isinstance(said, str) else str(said)
 
 
 def _guarded(column: Any, guard: Guard) -> Any:
@@ -226,7 +263,7 @@ def _write_xlsx(out: BinaryIO, schema: Any, batches: Iterable[Any], *, guard: Gu
                 raise UsageError(
                     f"an Excel sheet holds {XLSX_ROWS:,} rows; there are more.", hint="Write csv or parquet."
                 )
-            for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+            for row in zip(*map(values_of, batch.columns), strict=True):
                 sheet.append([cell(value) for value in row])
     except BaseException:
         sheet.close()  # else openpyxl's own temporary file stays half open

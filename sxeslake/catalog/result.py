@@ -182,7 +182,9 @@ class Result:
     def _first(self, max_rows: int | None) -> Iterator[tuple[Any, ...]]:
         """The first rows as tuples: names may be anything, so not as dictionaries."""
         table = self.arrow() if max_rows is None else self.arrow().slice(0, max_rows)
-        return zip(*(column.to_pylist() for column in table.columns), strict=True) if table.num_columns else iter(())
+        from sxeslake.catalog.pythonic import values_of  # noqa: PLC0415 - loads Arrow, which made the rows
+
+        return zip(*map(values_of, table.columns), strict=True) if table.num_columns else iter(())
 
     def _caption(self, max_rows: int | None) -> list[str]:
         count = len(self)

@@ -116,7 +116,7 @@ def _answer(request: dict[str, Any], out: BinaryIO) -> None:
         # A relation streams; the result of `execute` is whole in memory before its first batch.
         values = {name: _value(*given) for name, given in request["parameters"].items()}
         relation = connection.sql(query.sql, params=values or None)
-        reader = relation.to_arrow_reader(BATCH_ROWS)
+        reader = carried(relation).to_arrow_reader(BATCH_ROWS)
         rows, truncated = _send(reader, out, pa, request)
         _frame(out, b"D", json.dumps({"rows": rows, "truncated": truncated}).encode())
     except (
@@ -130,6 +130,26 @@ def _answer(request: dict[str, Any], out: BinaryIO) -> None:
             phase = "memory"
         report = {"kind": phase, "message": message, "names": _names(connection) if phase == "sql" else []}
         _frame(out, b"E", json.dumps(report).encode())
+
+
+_NOT_CARRIED = re.compile(
+    r"\b(INTERVAL|BIT|BIGNUM|UHUGEINT|TIME WITH TIME ZONE|GEOMETRY|VARIANT|UNION|TYPE)\b", re.IGNORECASE
+)
+"""Types that Arrow or a file format has no form for, or another value."""
+
+
+def carried(relation: Any) -> Any:
+    """The rows with such values as text."""
+    types = [str(kind) for kind in relation.types]
+    if not any(map(_NOT_CARRIED.search, types)):
+        return relation
+    columns = [
+        f'CAST(#{place} AS VARCHAR) AS "{name}"' if _NOT_CARRIED.search(kind) else f"#{place}"
+        for place, (name, kind) in enumerate(
+            zip([name.replace('"', '""') for name in relation.columns], types, strict=True), 1
+        )
+    ]
+    return relation.project(", ".join(columns))
 
 
 def _value(kind: str, written: Any) -> object:
