@@ -317,6 +317,7 @@ class Batch:
             self._known.wanted(taken.candidate), self._options.sample is not None, taken.content_id,
             taken.absorbed.layout_id, taken.source, frozenset(taken.absorbed.metadata.analyses),
             shares_array if met else None,
+            taken.report.kind == OPAQUE,
         )  # fmt: skip
 
     def _added_before(self, taken: _Taken) -> Iterator[_Taken]:
@@ -328,7 +329,8 @@ class Batch:
 
     def _provisional(self, taken: _Taken, place: naming.Place) -> Version:
         archive = ArchiveAdded(
-            place.sample, place.version, "", 0, 0, 0, taken.content_id, taken.absorbed.layout_id, "", 0, 0, 0, 0, 0, 0,
+            place.sample, place.version, "", 0, 0, 0, taken.content_id, taken.absorbed.layout_id,
+            taken.report.kind or "", 0, 0, 0, 0, 0, 0,
             sources.record_of(taken.source), tuple(taken.absorbed.metadata.analyses),
         )  # fmt: skip
         return Version(0, "", "live", archive)
