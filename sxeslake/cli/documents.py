@@ -55,7 +55,7 @@ RESTORE = ("commit", "restored")
 MARK = ("commit", "marked")
 GC = (
     "dry_run", "commit", "collected", "packs_condemned", "packs_rewritten", "manifests_condemned", "orphans",
-    "bytes_freed", "bytes_written", "bytes_later", "later",
+    "bytes_freed", "bytes_written", "bytes_later", "later", "damaged",
 )  # fmt: skip
 LOG = ("number", "time", "who", "host", "tool", "message", "what", "archives")
 

@@ -9,6 +9,9 @@ from sxeslake.cli.documents import GC, document
 from sxeslake.cli.options import LakeCommand
 from sxeslake.cli.words import count, shown, size
 
+DAMAGED = 5
+"""The exit code where damage was met; what could be collected safely was."""
+
 
 @click.command("gc", cls=LakeCommand, example="sxeslake gc --dry-run\nsxeslake gc --grace 1h")
 @click.option(
@@ -21,7 +24,7 @@ from sxeslake.cli.words import count, shown, size
 @click.option("-n", "--dry-run", is_flag=True, help="Say what would go; change nothing.")
 @click.option("-m", "--message", help="Why, for the log.")
 @pass_app
-def command(app: App, grace: str | None, dry_run: bool, message: str | None) -> None:
+def command(app: App, grace: str | None, dry_run: bool, message: str | None) -> int:
     """Free the room of forgotten versions and of interrupted uploads; rewrite packs that are badly filled.
 
     Others may read and write meanwhile. Versions forgotten less than a week ago stay restorable, unless --grace says
@@ -32,7 +35,7 @@ def command(app: App, grace: str | None, dry_run: bool, message: str | None) -> 
         report = lake.gc(grace=grace, dry_run=dry_run, message=message, progress=app.progress())
     if app.as_json:
         app.emit(document(report, GC))
-        return
+        return DAMAGED if report.damaged else 0
     would = "would be " if dry_run else ""
     for name in report.collected:
         app.print(f"collected  {shown(name)}")
@@ -47,3 +50,8 @@ def command(app: App, grace: str | None, dry_run: bool, message: str | None) -> 
         app.say(f"{packs} and {manifests} {would}condemned{rewritten}.")
     for reason in report.later:
         app.say(f"Not yet: {reason}.")
+    for line in report.damaged:
+        app.complain(f"damaged    {line}")
+    if report.damaged:
+        app.complain("No whole copy was dropped. Run `sxeslake repair`: it writes anew what is damaged.")
+    return DAMAGED if report.damaged else 0

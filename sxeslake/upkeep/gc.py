@@ -13,7 +13,7 @@ from datetime import timedelta
 import numpy as np
 
 from sxeslake.archive.parallel import in_order
-from sxeslake.errors import ConflictError, DamagedLakeError, DeadObjectsError, ObjectNotFoundError
+from sxeslake.errors import DamagedLakeError, DeadObjectsError, ObjectNotFoundError
 from sxeslake.format import keys, logentry
 from sxeslake.format.logentry import Entry, PackAdded
 from sxeslake.format.pack import Footer
@@ -21,6 +21,7 @@ from sxeslake.model import GIB, Progress
 from sxeslake.storage import ObjectInfo, Versioned
 from sxeslake.upkeep import clock, gc_plan
 from sxeslake.upkeep.durations import in_words
+from sxeslake.upkeep.gc_copies import Copies
 from sxeslake.upkeep.gc_needs import needed_keys
 from sxeslake.upkeep.gc_plan import Plan
 from sxeslake.upkeep.gc_rewrite import rewrite
@@ -63,10 +64,15 @@ class GcReport:
     bytes_written: int = 0
     bytes_later: int = 0
     later: list[str] = field(default_factory=list)  # why something stays, in words
+    damaged: list[str] = field(default_factory=list)  # packs that were found damaged on the way, in words
 
 
-class _PlanAnewError(ConflictError):
+class _PlanAnewError(DeadObjectsError):
     """Another collector, or a repair, came first: what was planned may rest on what it took."""
+
+
+class _DamagedCopyError(Exception):
+    """A pack to be rewritten is damaged; other copies of what is lost in it may be whole."""
 
 
 @dataclass(slots=True)
@@ -108,27 +114,33 @@ class Collector:
         self.report = GcReport(options.dry_run)
         self._listed: dict[str, ObjectInfo] = {}
         self._gone: set[str] = set()  # keys deleted so far
+        self._copies = Copies(vault, progress)
 
     def run(self) -> GcReport:
         """Condemn, rewrite, delete; in rounds, where there is much to rewrite."""
         whole, lost_races = False, 0
         while not whole:
-            self._vault.sync()
-            self._list()
-            made = self._plan()
-            whole = made.whole or self._options.dry_run
-            self._count(made)
-            if not self._options.dry_run:
-                try:
+            head = self._vault.sync().number
+            try:
+                self._list()
+                made = self._plan()
+                if not self._options.dry_run:
                     self._rewrite(made)
                     self._commit(made)
-                except (DeadObjectsError, _PlanAnewError):
-                    lost_races += 1
-                    if lost_races == _ATTEMPTS:
-                        raise
-                    whole = False
-                    continue
+            except _DamagedCopyError:
+                continue  # planned anew with what was found: each time there is less to rewrite
+            except (DeadObjectsError, DamagedLakeError, ObjectNotFoundError) as error:
+                # What another collector has deleted meanwhile looks like damage, until its entry is read.
+                if not (isinstance(error, DeadObjectsError) or self._is_overtaken(head)):
+                    raise
+                lost_races += 1
+                if lost_races == _ATTEMPTS:
+                    raise
+                continue
+            whole = made.whole or self._options.dry_run
+            self._count(made)
             self._delete(made)
+        self.report.damaged = self._copies.damaged(self._vault.state)
         if not self._options.dry_run:
             store = self._vault.store
             self.report.bytes_freed += store.sweep(ORPHAN_AGE_S)
@@ -159,7 +171,7 @@ class Collector:
         records = state.packs()
         footers = ((record.kind, footer) for record, footer in self._footers(records) if footer is not None)
         held = gc_plan.gather(footers, sum(record.blobs for record in records.values()))
-        plan = gc_plan.plan(held, needed)
+        plan = self._proved_plan(held, needed, records)
         if plan.lost:
             raise DamagedLakeError(
                 f"{plan.lost} blobs of {'live or restorable' if kept else 'live'} versions are in no pack; "
@@ -167,7 +179,15 @@ class Collector:
                 hint="Run `sxeslake verify`, then `sxeslake repair`."
                 + (" `gc --grace 0` lets go of forgotten versions." if kept else ""),
             )
+        if plan.spoilt:
+            raise DamagedLakeError(
+                f"{plan.spoilt} blobs of live versions are damaged in every pack that holds them; "
+                "nothing is collected from a damaged lake.",
+                where=", ".join(self._copies.damaged_keys()),
+                hint="Run `sxeslake repair`.",
+            )
         needs = state.resolved(sorted({pack for version in versions for pack in version.archive.needs}))
+        self._copies.unreadable = (records.keys() - set(held.packs)) & needs
         made = _Round(head, plan, {pack: records[pack].kind for pack in records}, needs)
         blind = [pack for pack in records if pack not in set(held.packs) and pack not in needs]
         made.whole = self._bound(plan, records)
@@ -178,6 +198,13 @@ class Collector:
         self._tell_kept(kept, gc_plan.only_for(held, needed, live))
         self._add_orphans(made)
         return made
+
+    def _proved_plan(self, held: gc_plan.Holdings, needed: gc_plan.U64, records: Mapping[str, PackAdded]) -> Plan:
+        """A plan that drops a copy only where the one that stays was read and is whole."""
+        while True:
+            plan = gc_plan.plan(held, needed, self._copies.bad(held))
+            if plan.lost or plan.spoilt or self._copies.prove(held, plan.relied, records):
+                return plan
 
     def _forgotten(self) -> tuple[list[Version], list[Version]]:
         """Forgotten versions: those that stay restorable for a while, and those that go."""
@@ -273,9 +300,14 @@ class Collector:
             try:
                 for item in made.plan.rewrites:
                     footer = self._vault.footer(records[item.pack])
-                    new[item.pack] = rewrite(
-                        self._vault, packer, made.kinds[item.pack], footer, item.keep, self._advance
-                    )
+                    try:
+                        new[item.pack] = rewrite(
+                            self._vault, packer, made.kinds[item.pack], footer, item.keep, self._advance
+                        )
+                    except (DamagedLakeError, ObjectNotFoundError) as error:
+                        if self._copies.prove_pack(footer, item.keep):
+                            raise
+                        raise _DamagedCopyError from error
                 made.written = packer.finish()
             finally:
                 packer.close()
@@ -320,6 +352,15 @@ class Collector:
             packs=tuple(item.record for item in made.written), condemned_packs=packs, condemned_manifests=manifests,
             replaced={pack: made.replaced[pack] for pack in packs if pack in made.replaced},
         )  # fmt: skip
+
+    def _is_overtaken(self, number: int) -> bool:
+        """Whether another collector, or a repair, has committed behind an entry."""
+        self._vault.sync()
+        try:
+            self._needed_since(number)
+        except _PlanAnewError:
+            return True
+        return False
 
     def _needed_since(self, number: int) -> tuple[set[str], set[tuple[str, int]]]:
         """Packs and manifests that versions need which were added or restored behind an entry; those restored."""
@@ -390,7 +431,10 @@ class Collector:
         for key in listed:
             if key not in named:
                 end = min(logentry.BODY_HEAD_BYTES, self._listed[key].size)
-                number = logentry.number_of_body(self._vault.store.get_range(key, 0, end))
+                try:
+                    number = logentry.number_of_body(self._vault.store.get_range(key, 0, end))
+                except ObjectNotFoundError:  # another collector was quicker
+                    continue
                 if number is not None and number <= head:
                     waste.append(key)
         return waste

@@ -87,32 +87,56 @@ class Plan:
     merged: dict[str, tuple[str, ...]] = field(default_factory=dict)  # all that is needed of it stands in those
     rewrites: list[Rewrite] = field(default_factory=list)
     lost: int = 0  # needed blobs that no pack holds
+    spoilt: int = 0  # needed blobs of which every copy is known to be damaged
+    # Of all blobs that are held, those that stand in for copies which go.
+    relied: Bools = field(default_factory=lambda: np.empty(0, np.bool_), compare=False)
 
 
-def plan(held: Holdings, needed: U64, *, badly_filled: float = BADLY_FILLED, many_small: int = MANY_SMALL) -> Plan:
-    """Decide for each pack; `needed` are the sorted keys of the blobs that live versions consist of."""
+def plan(
+    held: Holdings,
+    needed: U64,
+    bad: Bools | None = None,
+    *,
+    badly_filled: float = BADLY_FILLED,
+    many_small: int = MANY_SMALL,
+) -> Plan:
+    """Decide for each pack; `needed` are the sorted keys of the blobs that live versions consist of.
+
+    `bad`, one for each blob that is held, are those found damaged: they stand in for no other copy, and a pack that has
+    one which is needed is left to `repair`. What the plan builds on is in `relied`: to be proved before it is done.
+    """
     keys = keys_of(held.digests)
     live = _among(keys, needed)
     made = Plan(lost=len(needed) - int(_among(needed, np.unique(keys[live])).sum()))
     pack = np.repeat(np.arange(len(held.packs), dtype=np.uint32), np.diff(held.starts))
     stored = held.stored
     filled = _per_pack(np.where(live, held.share, 0), held.starts) / np.maximum(stored, 1)
-    chosen, home = _one_copy(held.digests, keys, live, pack, filled)
+    bad = np.zeros(len(keys), np.bool_) if bad is None else bad
+    damaged = np.zeros(len(held.packs), np.bool_)
+    damaged[pack[live & bad]] = True
+    chosen, home = _one_copy(held.digests, keys, live, pack, filled, bad.astype(np.uint8) + damaged[pack])
+    made.spoilt, made.relied = int((chosen & bad).sum()), np.zeros(len(keys), np.bool_)
     fraction = _per_pack(np.where(chosen, held.share, 0), held.starts) / np.maximum(stored, 1)
-    bad = _bad(stored, fraction, badly_filled)
-    bad |= _small(held, stored, ~bad, many_small)
+    thin = _badly_filled(stored, fraction, badly_filled)
+    thin |= _small(held, stored, ~thin, many_small)
     for number, pack_id in enumerate(held.packs):
         here = slice(int(held.starts[number]), int(held.starts[number + 1]))
         if not live[here].any():
             made.dead.append(pack_id)
             continue
+        if damaged[number]:
+            continue
         copies = home[here][live[here] & ~chosen[here]]
-        elsewhere = tuple(held.packs[other] for other in np.unique(copies).tolist() if other != number)
+        copies = copies[pack[copies] != number]
+        elsewhere = tuple(held.packs[other] for other in np.unique(pack[copies]).tolist())
         if not chosen[here].any():
             made.merged[pack_id] = elsewhere
-        elif bad[number]:
+        elif thin[number]:
             alive = held.share[here][chosen[here]].sum(dtype=np.float64)
             made.rewrites.append(Rewrite(pack_id, chosen[here].copy(), elsewhere, int(alive)))
+        else:
+            continue
+        made.relied[copies] = True
     return made
 
 
@@ -134,9 +158,14 @@ def _among(keys: U64, sorted_keys: U64) -> Bools:
     return np.asarray(sorted_keys[at] == keys)
 
 
-def _one_copy(digests: U8, keys: U64, live: Bools, pack: U32, filled: npt.NDArray[np.float64]) -> tuple[Bools, U32]:
-    """Of blobs that are stored more than once, the copy in the best filled pack; and for each blob, that pack."""
-    chosen, home = live.copy(), pack.copy()
+def _one_copy(
+    digests: U8, keys: U64, live: Bools, pack: U32, filled: npt.NDArray[np.float64], doubt: U8
+) -> tuple[Bools, U32]:
+    """Of blobs that are stored more than once, the copy of least `doubt`, and of those the one in the best filled pack.
+
+    And for each blob, the row of the copy that stays: its own, or another's.
+    """
+    chosen, home = live.copy(), np.arange(len(keys), dtype=np.uint32)
     rows = np.flatnonzero(live)
     rows = rows[np.argsort(keys[rows], kind="stable")]
     twin = np.flatnonzero(keys[rows[1:]] == keys[rows[:-1]])
@@ -150,15 +179,15 @@ def _one_copy(digests: U8, keys: U64, live: Bools, pack: U32, filled: npt.NDArra
     rows, group = rows[many], group[many]
     rank = np.empty(len(filled), np.int64)
     rank[np.lexsort((np.arange(len(filled)), -filled))] = np.arange(len(filled))
-    order = np.lexsort((rank[pack[rows]], group))
+    order = np.lexsort((rank[pack[rows]], doubt[rows], group))
     rows, group = rows[order], group[order]
     first = np.append(True, group[1:] != group[:-1])
     chosen[rows] = first
-    home[rows] = pack[rows[first]][np.cumsum(first) - 1]
+    home[rows] = rows[first][np.cumsum(first) - 1]
     return chosen, home
 
 
-def _bad(stored: npt.NDArray[np.float64], fraction: npt.NDArray[np.float64], badly_filled: float) -> Bools:
+def _badly_filled(stored: npt.NDArray[np.float64], fraction: npt.NDArray[np.float64], badly_filled: float) -> Bools:
     """Packs to rewrite: the badly filled ones, and the worst of the others until little waste is left."""
     waste, alive = stored * (1 - fraction), stored * fraction
     waste[fraction == 0] = 0  # goes whole

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -14,11 +14,10 @@ from sxeslake.archive.parallel import in_order
 from sxeslake.errors import DamagedLakeError
 from sxeslake.format import frame, keys
 from sxeslake.format.pack import Footer
-from sxeslake.model import MIB, Digest
+from sxeslake.model import Digest
 from sxeslake.vault.packing import Packer
+from sxeslake.vault.proving import FramePlace, frames_with, runs
 from sxeslake.vault.vault import Vault
-
-_READ_BYTES = 8 * MIB  # of a pack, at once
 
 
 class Frame(NamedTuple):
@@ -29,20 +28,12 @@ class Frame(NamedTuple):
     sizes: list[int]
 
 
-class _Old(NamedTuple):
-    """A frame of an old pack: its place, and its blobs in the footer."""
-
-    offset: int
-    length: int
-    blobs: slice
-
-
 def rewrite(
     vault: Vault, packer: Packer, kind: str, footer: Footer, keep: npt.NDArray[np.bool_], advance: Callable[[int], None]
 ) -> set[str]:
     """Put the blobs of a pack that are to be kept into new packs; says which. DamagedLakeError where one is wrong."""
     made = set()
-    jobs = (_job(vault, footer, keep, run) for run in _runs(_wanted(footer, keep)))
+    jobs = (_job(vault, footer, keep, run) for run in runs(frames_with(footer, keep)))
     results = in_order(jobs, threads=vault.threads, in_flight=vault.threads + 1)
     try:
         for frames, read in results:
@@ -54,30 +45,8 @@ def rewrite(
     return made
 
 
-def _wanted(footer: Footer, keep: npt.NDArray[np.bool_]) -> Iterator[_Old]:
-    ends = np.cumsum(footer.frame_blobs, dtype=np.int64)
-    starts = ends - footer.frame_blobs
-    kept = np.add.reduceat(keep.astype(np.int64), starts) if len(starts) else starts
-    for number in np.flatnonzero(kept).tolist():
-        blobs = slice(int(starts[number]), int(ends[number]))
-        yield _Old(int(footer.frame_offsets[number]), int(footer.frame_lengths[number]), blobs)
-
-
-def _runs(frames: Iterator[_Old]) -> Iterator[list[_Old]]:
-    run: list[_Old] = []
-    size = 0
-    for item in frames:
-        if run and size + item.length > _READ_BYTES:
-            yield run
-            run, size = [], 0
-        run.append(item)
-        size += item.length
-    if run:
-        yield run
-
-
 def _job(
-    vault: Vault, footer: Footer, keep: npt.NDArray[np.bool_], run: Sequence[_Old]
+    vault: Vault, footer: Footer, keep: npt.NDArray[np.bool_], run: Sequence[FramePlace]
 ) -> Callable[[], tuple[list[Frame], int]]:
     def job() -> tuple[list[Frame], int]:
         key = keys.pack_key(footer.pack_id)
@@ -88,7 +57,7 @@ def _job(
     return job
 
 
-def _copied(footer: Footer, keep: npt.NDArray[np.bool_], old: _Old, body: bytes, key: str) -> Frame:
+def _copied(footer: Footer, keep: npt.NDArray[np.bool_], old: FramePlace, body: bytes, key: str) -> Frame:
     """One frame, for its new pack. Decoded and hashed in any case: a copy must not carry damage on."""
     found = frame.unseal(body, where=key)
     sizes = footer.sizes[old.blobs].tolist()

@@ -18,10 +18,11 @@ from sxeslake.upkeep.digests import U64, among, keys_of
 from sxeslake.upkeep.findings import Findings, PackFinding
 from sxeslake.upkeep.gc_rewrite import rewrite
 from sxeslake.upkeep.offers import Spool
-from sxeslake.upkeep.verify_packs import blobs_in, check_frame
+from sxeslake.upkeep.verify_packs import blobs_in
 from sxeslake.vault.frames import FrameMaker
 from sxeslake.vault.holding import NewBlob
 from sxeslake.vault.packing import Packer, Written
+from sxeslake.vault.proving import check_frame
 from sxeslake.vault.vault import Vault
 
 _AT_ONCE = 4096  # digests asked of the index at once

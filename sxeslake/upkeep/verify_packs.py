@@ -9,12 +9,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from blake3 import blake3
 
-from sxeslake import codecs
 from sxeslake.archive.parallel import in_order
 from sxeslake.errors import DamagedLakeError, ObjectNotFoundError
-from sxeslake.format import frame, keys, pack
+from sxeslake.format import keys, pack
 from sxeslake.format.logentry import PackAdded
 from sxeslake.format.pack import Footer
 from sxeslake.model import MIB
@@ -22,6 +20,7 @@ from sxeslake.upkeep.digests import U64, keys_of
 from sxeslake.upkeep.findings import Findings, PackFinding
 from sxeslake.upkeep.report import VerifyReport
 from sxeslake.upkeep.verified import Verified
+from sxeslake.vault.proving import check_frame
 from sxeslake.vault.vault import Vault
 
 _READ_BYTES = 16 * MIB  # of a pack at once
@@ -226,21 +225,3 @@ def _runs(footer: Footer, chosen: Sequence[int]) -> Iterator[list[int]]:
         size += length
     if run:
         yield run
-
-
-def check_frame(body: bytes | memoryview, footer: Footer, blobs: slice, key: str) -> tuple[str, list[bytes]] | None:
-    """Decode a frame and hash its blobs: what is wrong, and with which."""
-    wanted = [digest.tobytes() for digest in footer.digests[blobs]]
-    try:
-        found = frame.unseal(body, where=key)
-        raw = memoryview(codecs.decode(found.pipeline, found.payload, found.raw_bytes))
-    except DamagedLakeError as error:
-        return error.what.rstrip("."), wanted
-    if list(found.sizes) != footer.sizes[blobs].tolist():
-        return "its sizes are not those of the footer", wanted
-    bad, at = [], 0
-    for digest, size in zip(wanted, found.sizes, strict=True):
-        if blake3(raw[at : at + size]).digest() != digest:
-            bad.append(digest)
-        at += size
-    return (f"{len(bad)} blobs do not agree with their hash", bad) if bad else None

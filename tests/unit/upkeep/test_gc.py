@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
+from typing import TypeVar
 
+import numpy as np
 import pytest
-from faults import FaultyStore
+from blake3 import blake3
+from faults import Fault, FaultyStore
 from small_lakes import counts, flip, group, new_lake, only, zip_of
 
+from sxeslake import codecs
 from sxeslake.archive.container import open_container
 from sxeslake.errors import DamagedLakeError, ReadOnlyError, SampleNotFoundError, UnreachableError, UsageError
-from sxeslake.format import keys, logentry
+from sxeslake.format import frame, keys, logentry
 from sxeslake.lake import Lake
 from sxeslake.storage import Data, Store, open_store
+from sxeslake.upkeep import gc_plan
+from sxeslake.upkeep.gc import Collector, GcOptions
+from sxeslake.upkeep.gc_rewrite import rewrite
+from sxeslake.vault.packing import Packer
 from sxeslake.vault.vault import Vault
+
+T = TypeVar("T")
 
 BIG = {f"data/{number}.data": counts(number, 20_000) for number in range(12)}  # 80 kB each: a frame of its own
 
@@ -106,24 +118,110 @@ def test_a_dry_run_says_what_would_be(lake: Lake, store: Store, tmp_path: Path) 
         lake.restore("a")
 
 
-def test_copies_are_merged(lake: Lake, store: Store, tmp_path: Path) -> None:
-    """Two clients store the same spectra at once: neither sees the other's."""
+def twice(lake: Lake, store: Store, folder: Path, *numbers: int, **more: dict[str, bytes]) -> tuple[str, str]:
+    """The same spectra in two packs, of `a` and of `b`: two clients store them at once, neither sees the other's.
+
+    The pack of `a` has `more` archives.
+    """
 
     class SomebodyFirst(FaultyStore):
         def create(self, key: str, data: Data) -> None:
             if key.startswith("log/") and not lake.ls():
-                ingest(lake, tmp_path / "other", b=big(0, 1))
+                ingest(lake, folder / "other", b=big(*numbers))
             super().create(key, data)
 
     with Lake(Vault(SomebodyFirst(store), None)) as slow:
-        ingest(slow, tmp_path, a=big(0, 1))
+        ingest(slow, folder, a=big(*numbers), **more)
     lake.refresh()
+    first, second = (version.archive.needs[0] for version in lake._vault.state.versions()[:2])
+    return first, second
+
+
+def test_copies_are_merged(lake: Lake, store: Store, tmp_path: Path) -> None:
+    twice(lake, store, tmp_path, 0, 1)
     assert lake.stats().packs == 2
-    assert lake.gc().packs_condemned == 1
+    report = lake.gc()
+    assert (report.packs_condemned, report.damaged) == (1, [])
     assert lake.stats().packs == len(pack_ids(store)) == 1
     for name in "ab":
         assert pulled(lake, name, tmp_path) == big(0, 1)
     assert lake.verify(data=True).ok
+
+
+def rot(lake: Lake, store: Store, pack: str, *frames: int) -> None:
+    """Flip a bit in some frames of a pack."""
+    footer = lake._vault.footer(lake._vault.state.pack(pack))
+    for number in frames:
+        flip(store, keys.pack_key(pack), int(footer.frame_offsets[number]) + 40)
+
+
+DAMAGE: list[tuple[tuple[int, ...], tuple[int, ...]]] = [
+    ((0,), ()), ((), (0,)), ((0, 1, 2), ()), ((), (0, 1, 2)), ((0,), (1,)), ((1,), (0, 2)), ((0, 1), (2,)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("fill", [True, False], ids=["merge", "rewrite"])
+@pytest.mark.parametrize(("in_a", "in_b"), DAMAGE)
+def test_no_good_copy_is_dropped_for_a_damaged_one(
+    lake: Lake, store: Store, tmp_path: Path, in_a: tuple[int, ...], in_b: tuple[int, ...], *, fill: bool
+) -> None:
+    """Whichever of two packs has damage, in whichever frames, whether one is a copy or both are badly filled."""
+    more = {} if fill else {"c": big(3), "d": big(4, 5, 6, 7)}  # then a's pack has something of its own to keep
+    a, b = twice(lake, store, tmp_path, 0, 1, 2, **more)
+    if not fill:
+        lake.forget("d")
+    assert bool(gc_plan_of(lake).merged) == fill
+    rot(lake, store, a, *in_a)
+    rot(lake, store, b, *in_b)
+    before = pack_ids(store)
+    told = lake.gc(grace="0", dry_run=True)
+    assert pack_ids(store) == before
+    report = lake.gc(grace="0")
+    assert set(told.damaged) <= set(report.damaged)  # only the run reads what it rewrites
+    hurt = {keys.pack_key(pack) for pack, frames in ((a, in_a), (b, in_b)) if frames}
+    assert {line.split(":")[0] for line in report.damaged} <= hurt
+    for name in "ab":
+        assert pulled(lake, name, tmp_path) == big(0, 1, 2)
+    lake.gc(grace="0")
+    for name in "ab":
+        assert pulled(lake, name, tmp_path) == big(0, 1, 2)
+    assert lake.repair().ok
+    lake.gc(grace="0")
+    assert lake.verify(data=True).ok
+    for name in "ab":
+        assert pulled(lake, name, tmp_path) == big(0, 1, 2)
+
+
+def test_damage_of_the_copy_that_would_stay_is_told(lake: Lake, store: Store, tmp_path: Path) -> None:
+    """Which of two equal packs stays is the plan's affair: the damage of that one is met, and told until repaired."""
+    a, b = twice(lake, store, tmp_path, 0, 1)
+    (gone,) = gc_plan_of(lake).merged
+    (stays,) = {a, b} - {gone}
+    rot(lake, store, stays, 0)
+    for _ in range(2):
+        report = lake.gc()
+        (line,) = report.damaged
+        assert keys.pack_key(stays) in line
+        assert (report.packs_condemned, report.commit) == (0, None)
+    assert pack_ids(store) == {a, b}
+    assert lake.repair().ok
+    assert lake.gc().damaged == []
+
+
+def test_a_missing_pack_costs_no_copy(lake: Lake, store: Store, tmp_path: Path) -> None:
+    a, b = twice(lake, store, tmp_path, 0, 1)
+    (gone,) = gc_plan_of(lake).merged
+    (stays,) = {a, b} - {gone}
+    store.delete([keys.pack_key(stays)])
+    report = lake.gc()
+    assert "missing" in report.damaged[0]
+    for name in "ab":
+        assert pulled(lake, name, tmp_path) == big(0, 1)
+
+
+def gc_plan_of(lake: Lake) -> gc_plan.Plan:
+    """What a collection would do now."""
+    return Collector(lake._vault, GcOptions(timedelta(0), dry_run=True), tool="test")._plan().plan
 
 
 def aged(store: Store, seconds: float) -> None:
@@ -328,10 +426,48 @@ def test_two_collectors(lake: Lake, store: Store, tmp_path: Path) -> None:
     ingest(lake, tmp_path, a=big(0, 1), b=big(2))
     lake.forget("a")
     with beaten(store, lambda: lake.gc(grace="0")) as second:
-        second.gc(grace="0")
+        report = second.gc(grace="0")
+        assert (report.collected, report.bytes_written) == ([], 0)  # planned anew: there was nothing left to rewrite
         assert second.verify(data=True).ok
         assert pulled(second, "b", tmp_path) == big(2)
+        condemning = [row.number for row in second.log() if "condemned" in " ".join(row.what)]
     assert len(pack_ids(store)) == 1
+    assert len(lake._vault.state.pack_ids()) == 1
+    assert len(condemning) <= 2
+
+
+@pytest.mark.parametrize("verb", ["list", "get", "get_range", "size", "create", "delete"])
+@pytest.mark.parametrize("skip", range(4))
+def test_a_collector_that_is_overtaken_anywhere_ends_well(
+    lake: Lake, store: Store, tmp_path: Path, verb: str, skip: int
+) -> None:
+    """Another one condemns and deletes, just before any of its requests."""
+    ingest(lake, tmp_path, a=big(0, 1), b=big(2), c={"n.json": b"[1]" * 30})
+    ingest(lake, tmp_path, d=big(1, 3), e={"m.json": b"[2]" * 30})
+    lake.forget(["a", "e"])
+
+    class Overtaken(FaultyStore):
+        left, watched = skip, False
+        turn = threading.Lock()
+
+        def _perform(self, fault: Fault | None, name: str, key: str, operation: Callable[[], T]) -> T:
+            with self.turn:
+                if name == verb and self.watched:
+                    self.left -= 1
+                    if self.left == -1:
+                        lake.gc(grace="0")
+            return super()._perform(fault, name, key, operation)
+
+    slow = Overtaken(store)
+    with Lake(Vault(slow, None)) as second:
+        slow.watched = True
+        second.gc(grace="0")
+        slow.watched = False
+        assert second.verify(data=True).ok
+        for name, content in (("b", big(2)), ("c", {"n.json": b"[1]" * 30}), ("d", big(1, 3))):
+            assert pulled(second, name, tmp_path) == content
+    lake.gc(grace="0")
+    assert pack_ids(store) == lake._vault.state.pack_ids()
 
 
 def test_a_writer_that_loses_its_blobs_begins_again(lake: Lake, store: Store, tmp_path: Path) -> None:
@@ -393,6 +529,46 @@ def test_the_very_file_comes_back_from_rewritten_packs(lake: Lake, store: Store,
     assert lake.verify(data=True).ok
     lake.pull("c", tmp_path / "out.zip", exact=True)
     assert (tmp_path / "out.zip").read_bytes() == both[0].read_bytes()
+
+
+def test_recipes_that_are_blobs_outlive_collections(
+    lake: Lake, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Long recipes stand in packs, which no member table names."""
+    monkeypatch.setattr("sxeslake.ingest.exact.INLINE_BYTES", 0)
+    both = [zip_of(tmp_path / "c.zip", big(3)), zip_of(tmp_path / "d.zip", big(4, 5, 6))]
+    lake.ingest(both, exact="always")
+    assert lake._vault.state.versions()[0].archive.recipe["blobs"]
+    lake.forget("d")
+    assert lake.gc(grace="0").packs_condemned > 0
+    assert lake.verify(data=True).ok
+    lake.pull("c", tmp_path / "out.zip", exact=True)
+    assert (tmp_path / "out.zip").read_bytes() == both[0].read_bytes()
+
+
+@pytest.mark.parametrize("kept", [(True, True), (True, False), (False, True)])
+def test_what_is_rewritten_is_hashed(store: Store, kept: tuple[bool, bool]) -> None:
+    """A frame that decodes as it should and holds other bytes than its footer says is not carried on."""
+    with new_lake(store) as lake:
+        whole, wrong = Packer(store), Packer(store)
+        data = [b"first" * 20, b"second" * 20]
+        right = [blake3(part).digest() for part in data]
+        sealed = frame.seal(codecs.RAW.descriptor, [len(part) for part in data], b"".join(data))
+        keep = np.asarray(kept)
+        for packer, digests in (
+            (whole, right),
+            (wrong, [bytes(32) if use else d for d, use in zip(right, kept, strict=True)]),
+        ):
+            packer.place("json", sealed, digests, [len(part) for part in data])
+            (written,) = packer.finish()
+            target = Packer(store)
+            if packer is whole:
+                assert len(rewrite(lake._vault, target, "json", written.footer, keep, lambda _: None)) == 1
+            else:
+                with pytest.raises(DamagedLakeError, match="does not agree with its hash"):
+                    rewrite(lake._vault, target, "json", written.footer, keep, lambda _: None)
+            target.close()
+            packer.close()
 
 
 def test_rewritten_blobs_are_found_for_deduplication(lake: Lake, store: Store, tmp_path: Path) -> None:

@@ -73,8 +73,9 @@ def test_what_is_condemned_is_dead_for_ever(state: State) -> None:
         state.apply(chain({"packs": (pack(dead),), "condemned_packs": (named(2),)}, head=state.head()))
         assert "was condemned" in state.void()[state.head().number][0].why
     assert state.packs() == {}, "what stands beside a void item counts"
+    assert state.manifest(named(3)).id == named(3), "readers read on while it is there"
     with pytest.raises(DamagedLakeError, match="never added"):
-        state.manifest(named(3))
+        state.manifest(named(4))
 
 
 def test_many_ids_are_asked_at_once(state: State) -> None:
