@@ -11,6 +11,7 @@ import click
 
 from sxeslake.errors import LakeNotFoundError
 from sxeslake.safetext import visible_lines
+from sxeslake.texttable import folded_text, terminal_width
 
 if TYPE_CHECKING:
     # Types only: these modules load the heavy libraries, which `--help` must not.
@@ -39,11 +40,11 @@ class App:
 
     def complain(self, text: str) -> None:
         """Words that also --quiet lets through: failures and warnings."""
-        click.echo(visible_lines(text), err=True)
+        click.echo(folded_text(visible_lines(text), terminal_width(sys.stderr)), err=True)
 
     def print(self, text: str = "") -> None:
-        """A line of the result, on stdout."""
-        click.echo(visible_lines(text))
+        """A line of the result, on stdout; on a terminal folded where it is wider than the window."""
+        click.echo(folded_text(visible_lines(text), terminal_width(sys.stdout)))
 
     def print_data(self, text: str) -> None:
         """Text for programs, on stdout: as it is into a file or a pipe, without control characters on a terminal."""

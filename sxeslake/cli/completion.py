@@ -35,7 +35,7 @@ def command(app: App, ctx: click.Context, shell: str | None) -> None:
     if app.as_json:
         app.emit({"shell": name, "install": _INSTALL[name], "script": script})
         return
-    app.print(script)
+    app.print_data(script)
     app.say(f"To install: {_INSTALL[name]}")
 
 

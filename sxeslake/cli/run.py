@@ -24,6 +24,7 @@ from sxeslake.cli.app import App
 from sxeslake.cli.root import root
 from sxeslake.errors import SxeslakeError
 from sxeslake.safetext import visible, visible_lines
+from sxeslake.texttable import folded_text, terminal_width
 
 PROGRAM = "sxeslake"
 COMPLETION_VARIABLE = "_SXESLAKE_COMPLETE"
@@ -163,7 +164,7 @@ def _fail(app: App, kind: str, message: str, code: int, *, has_lines: bool = Fal
         _write(sys.stderr, visible_lines(scrub(traceback.format_exc().rstrip(), app)))
     message = scrub(message, app)
     said = visible_lines(message).replace("\n", "\n  ") if has_lines else visible(message)
-    _write(sys.stderr, f"sxeslake: {said}")
+    _write(sys.stderr, folded_text(f"sxeslake: {said}", terminal_width(sys.stderr)))
     if app.as_json:
         app.emit({"error": {"kind": kind, "message": message, "exit_code": code}})
     return code

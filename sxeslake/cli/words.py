@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import unicodedata
+import sys
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
+from sxeslake import texttable
 from sxeslake.safetext import visible
 
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
@@ -37,30 +39,16 @@ def shown(text: object) -> str:
     return visible(text)
 
 
-def table(headings: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[str]:
-    """Aligned lines under a heading; columns of numbers and sizes stand right."""
-    cells = [
-        [shown("" if cell is None else f"{cell:,}" if isinstance(cell, int) else cell) for cell in row] for row in rows
-    ]
-    right = [bool(rows) and all(_is_numeric(row[i]) for row in rows) for i in range(len(headings))]
-    widths = [max(_width(row[i]) for row in [list(headings), *cells]) for i in range(len(headings))]
-    return [
-        "  ".join(
-            _pad(cell, width, at_right) for cell, width, at_right in zip(row, widths, right, strict=True)
-        ).rstrip()
-        for row in [list(headings), *cells]
-    ]
+def table(headings: Sequence[str], rows: Sequence[Sequence[Any]], indent: int = 0) -> list[str]:
+    """Aligned lines under a heading, in the width of the window that stdout is, after an indent."""
+    columns = texttable.window(sys.stdout)
+    lines = texttable.table(headings, rows, None if columns is None else columns - indent)
+    return [" " * indent + line for line in lines] if indent else lines
 
 
-def _is_numeric(cell: object) -> bool:
-    return isinstance(cell, int) or cell is None or (str(cell).endswith(("B", "%")) and str(cell)[:1].isdigit())
-
-
-def _width(text: str) -> int:
-    """Columns on a terminal: wide East Asian characters take two, combining marks none."""
-    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
-
-
-def _pad(text: str, width: int, at_right: bool) -> str:
-    space = " " * (width - _width(text))
-    return space + text if at_right else text + space
+def local_time(utc: str) -> str:
+    """`2026-11-26T13:30:05Z` → `2026-11-26 14:30` on a clock of this place; what is no time stays as it is."""
+    try:
+        return datetime.fromisoformat(utc).astimezone().strftime("%Y-%m-%d %H:%M")
+    except (ValueError, OverflowError, OSError):  # a clock that no calendar holds
+        return utc
