@@ -351,6 +351,9 @@ def _attributes(facts: os.stat_result, *, is_folder: bool, is_link: bool) -> int
     return (facts.st_mode & 0xFFFF) << 16 | UNIX_ATTRIBUTES | (WINDOWS_DIRECTORY if is_folder else WINDOWS_ARCHIVE)
 
 
+_SURELY_SHORT = 64  # characters, of at most 4 bytes each: no step is longer than a disk holds
+
+
 class FolderWriter:
     """Writes members below `target`; nothing it is given makes it write elsewhere or over something.
 
@@ -503,7 +506,7 @@ class FolderWriter:
 
 
 class _DiskNames:
-    """How member paths are called on a disk that may be Windows'."""
+    """How member paths are called on a disk that may be Windows', and that holds no step of more than 255 bytes."""
 
     def __init__(self, *, escape: bool) -> None:
         self._escape = escape
@@ -513,7 +516,7 @@ class _DiskNames:
     def on_disk(self, path: str) -> str:
         """The same answer each time for one path."""
         if not self._escape:
-            return path
+            return path if len(path) < _SURELY_SHORT else "/".join(map(names.short_step, path.split("/")))
         if path not in self._known:
             folder, _, step = path.rpartition("/")
             self._known[path] = self._free(f"{self.on_disk(folder)}/" if folder else "", step)
@@ -521,7 +524,7 @@ class _DiskNames:
 
     def _free(self, prefix: str, step: str) -> str:
         for lead in range(len(step) + 1):  # `A` beside `a` becomes `%41`
-            disk = prefix + names.escape_step(step, lead)
+            disk = prefix + names.short_step(names.escape_step(step, lead))
             if disk.casefold() not in self._taken:
                 break
         self._taken.add(disk.casefold())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import re
 import sys
 import unicodedata
@@ -14,6 +16,8 @@ from sxeslake.archive.attributes import special_reason
 from sxeslake.errors import LimitExceededError, UnsafeNameError
 from sxeslake.model import Limits, Member
 
+MAX_STEP_BYTES = 255  # what file systems hold of one step of a path
+_MAX_SUFFIX_BYTES = 20
 MAX_PATH_BYTES = 4096  # what Linux can open; also bounds the work a hostile name costs
 
 _DRIVE = re.compile(r"[A-Za-z]:(?:[/\\\\]|$)")  # `N:Ka.csv` is a name: a line of a spectrum
@@ -290,6 +294,22 @@ def escape_step(step: str, lead: int = 0) -> str:
         return step
     lead = lead or (1 if _RESERVED.match(step) else 0)
     return percent(step[:lead]) + _FORBIDDEN.sub(lambda found: percent(found[0]), step[lead:])
+
+
+def short_step(step: str) -> str:
+    """A step of a path that file systems hold; a longer one keeps its beginning and its suffix, with a hash between.
+
+    `nnn….txt` of 300 letters → `nnn…~1f0c2a9b4d5e6f70.txt` of 255 bytes; the hash keeps two such names apart.
+    """
+    data = os.fsencode(step)
+    if len(data) <= MAX_STEP_BYTES:
+        return step
+    stem, dot, suffix = step.rpartition(".")
+    if not stem or len(os.fsencode(suffix)) > _MAX_SUFFIX_BYTES:
+        stem, dot, suffix = step, "", ""
+    end = f"~{hashlib.sha256(data).hexdigest()[:16]}{dot}{suffix}"
+    start = os.fsencode(stem)[: MAX_STEP_BYTES - len(os.fsencode(end))].decode("utf-8", "ignore")
+    return start + end
 
 
 def windows_unescape(path: str) -> str:

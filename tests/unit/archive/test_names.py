@@ -129,3 +129,16 @@ def test_windows_escape_can_be_undone(step: str) -> None:
     assert not escaped.endswith((".", " "))
     for lead in range(len(step) + 1):
         assert names.windows_unescape(names.escape_step(step, lead)) == step
+
+
+STEPS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="/\0"), min_size=1, max_size=400)
+
+
+@given(st.sets(STEPS, max_size=4))
+def test_a_step_is_shortened_to_what_disks_hold_and_stays_apart(steps: set[str]) -> None:
+    made = {step: names.short_step(step) for step in steps}
+    assert len(set(made.values())) == len(steps)
+    for step, short in made.items():
+        assert len(short.encode()) <= 255
+        assert short == step or len(step.encode()) > 255
+    assert names.short_step("n" * 300 + ".txt").endswith(".txt")
