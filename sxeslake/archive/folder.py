@@ -22,6 +22,7 @@ from sxeslake.archive.encodings import CONFIDENT, detect
 from sxeslake.archive.parallel import CHUNK_BYTES
 from sxeslake.archive.ranged_file import open_regular
 from sxeslake.archive.times import local_ns_of_dos
+from sxeslake.disk.trouble import FULL
 from sxeslake.errors import AccessDeniedError, AlreadyExistsError, InputError, StorageError, UnsafeNameError
 from sxeslake.model import ContainerKind, Job, Limits, Member, Piece
 
@@ -573,4 +574,8 @@ def _told(place: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno in (errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ):
             raise UnsafeNameError("is a name that this disk cannot hold", where=place) from error
+        if error.errno in FULL:
+            raise StorageError(
+                "the disk or quota is full.", where=place, hint="Free some space and run the same again."
+            ) from error
         raise StorageError(f"cannot be written: {error.strerror}", where=place) from error

@@ -151,10 +151,10 @@ def written_folder(out: Path, *, force: bool = False, guard: Callable[[Path], No
         _sweep(place.path, folders=True)
         check_folder(out, force=force)
         if guard is not None and place.is_taken:
-            guard(place.path)
+            guard(out)
         partial = place.path.with_name(_prefix(place.path) + os.urandom(4).hex() + SUFFIX)
-        partial.mkdir(mode=0o700)
         try:
+            partial.mkdir(mode=0o700)
             with _locked(partial):
                 made = partial / "whole"
                 made.mkdir()
@@ -163,7 +163,7 @@ def written_folder(out: Path, *, force: bool = False, guard: Callable[[Path], No
                 made.chmod(mode)
                 sync_tree(made)
                 if guard is not None and place.is_taken:
-                    guard(place.path)
+                    guard(out)
                 try:
                     put_folder(made, place.path, aside=partial / "old" if force else None)
                 except FileExistsError as error:
@@ -204,8 +204,9 @@ def _beside(place: Place, *, force: bool) -> Iterator[BinaryIO]:
     target = place.path
     _sweep(target, folders=False)
     made = target.with_name(_prefix(target) + os.urandom(4).hex() + SUFFIX)
-    file = cast("BinaryIO", made.open("x+b"))
+    file = None
     try:
+        file = cast("BinaryIO", made.open("x+b"))  # in here: a signal may come as soon as it is there
         _lock(file.fileno())
         yield file
         file.flush()
@@ -218,7 +219,8 @@ def _beside(place: Place, *, force: bool) -> Iterator[BinaryIO]:
         sync_folder(target.parent)
     finally:
         with suppress(OSError):  # a full disk has said so already
-            file.close()
+            if file is not None:
+                file.close()
         with suppress(OSError):
             made.unlink(missing_ok=True)
 
