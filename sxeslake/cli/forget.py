@@ -10,10 +10,13 @@ from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.documents import FORGET, document
 from sxeslake.cli.options import LakeCommand
 from sxeslake.cli.refs import complete_sample
-from sxeslake.cli.words import count, size, table
+from sxeslake.cli.words import count, shown, size, table
 
 if TYPE_CHECKING:
     from sxeslake.upkeep.forget import Judged  # a type only: `--help` must not wait for it
+
+DOUBTFUL = 7
+"""The exit code where versions stay because the clocks of clients and bucket disagree."""
 
 
 @click.command("forget", cls=LakeCommand, example='sxeslake forget "maps/*" --keep-last 2 --keep-within 2y --dry-run')
@@ -34,7 +37,7 @@ def command(
     keep_within: str | None,
     dry_run: bool,
     message: str | None,
-) -> None:
+) -> int:
     """Forget versions: one, all of a sample, or those that no rule keeps.
 
     What goes is listed first. `restore` brings it back until `gc` frees the room: a week later at the earliest, or at
@@ -51,8 +54,9 @@ def command(
             report.commit, report.forgotten = done.commit, done.forgotten
         report.dry_run = dry_run
     if app.as_json:
-        app.emit(document(report, FORGET))
-        return
+        told = document(report, FORGET)
+        app.emit(told if report.doubtful else {key: value for key, value in told.items() if key != "doubtful"})
+        return DOUBTFUL if report.doubtful else 0
     what = count(len(report.forgotten), "version")
     if not report.forgotten:
         app.print("Nothing to forget.")
@@ -63,6 +67,11 @@ def command(
             f"{what} forgotten in commit {report.commit}; `sxeslake restore` brings them back. "
             "`sxeslake gc` frees the room, seven days from now at the earliest; `gc --grace 0` at once."
         )
+    for line in report.doubtful:
+        app.complain(f"A clock is wrong: {shown(line)}.")
+    if report.doubtful:
+        app.complain("Nothing is forgotten on the word of one clock. If these are to go, forget them by name.")
+    return DOUBTFUL if report.doubtful else 0
 
 
 def _list(app: App, going: list[Judged], kept: list[Judged]) -> None:

@@ -6,7 +6,7 @@ Importing this package is light; fsspec and the S3 client load when a URL needs 
 from __future__ import annotations
 
 from .address import is_remote, redact
-from .interface import Clocked, Counters, Data, ObjectInfo, Store, Versioned
+from .interface import Clocked, Counters, Data, ObjectInfo, Settling, Store, Versioned, settle
 from .opening import open_store
 from .probe import ProbeReport, probe
 from .throttle import RateLimit, ThrottledStore, limited, parse_rate
@@ -18,6 +18,7 @@ __all__ = [
     "ObjectInfo",
     "ProbeReport",
     "RateLimit",
+    "Settling",
     "Store",
     "ThrottledStore",
     "Versioned",
@@ -27,4 +28,5 @@ __all__ = [
     "parse_rate",
     "probe",
     "redact",
+    "settle",
 ]

@@ -125,6 +125,20 @@ class Clocked(Protocol):
         """The time there, in seconds since 1970."""
 
 
+@runtime_checkable
+class Settling(Protocol):
+    """A store where an object can be there, and gone after a power cut, because its writer died too early."""
+
+    def settle(self, keys: Sequence[str]) -> None:
+        """See objects of other writers through to the disk, with their names."""
+
+
+def settle(store: Store, keys: Sequence[str]) -> None:
+    """Make sure that objects last which this process found there, before a commit names them."""
+    if isinstance(store, Settling):
+        store.settle(keys)
+
+
 def joined(data: Data) -> bytes | bytearray | memoryview:
     """One buffer from whole or parts; whole ones are not copied."""
     return data if isinstance(data, bytes | bytearray | memoryview) else b"".join(data)

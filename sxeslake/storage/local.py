@@ -148,6 +148,19 @@ class LocalStore:
                         freed += status.st_size
         return freed
 
+    def settle(self, keys: Sequence[str]) -> None:
+        """See objects of other writers through to the disk, with their names."""
+        folders = set[Path]()
+        for key in keys:
+            path = self._path(key)
+            with _translated(path, "read"), path.open("rb", buffering=0) as file:
+                os.fsync(file.fileno())
+            folders.add(path.parent)
+        for folder in folders:
+            with _translated(folder, "write"):
+                self._make_durable(folder)
+                sync_folder(folder)
+
     def now(self) -> float:
         """The time that a new file gets: of the file server, where the folder is on one."""
         path = self._root / f"{TEMPORARY}{os.getpid()}-{secrets.token_hex(8)}"

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 
 from ..errors import UsageError
-from .interface import Clocked, Data, ObjectInfo, Store, Versioned, byte_count
+from .interface import Clocked, Data, ObjectInfo, Store, Versioned, byte_count, settle
 
 _RATE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmg]?)(i?)b?(?:/s|ps)?", re.IGNORECASE | re.ASCII)
 _STEPS = {"": 0, "k": 1, "m": 2, "g": 3}
@@ -114,6 +114,10 @@ class ThrottledStore:
     def now(self) -> float:
         """The time by the clock beneath."""
         return self._store.now() if isinstance(self._store, Clocked) else time.time()
+
+    def settle(self, keys: Sequence[str]) -> None:
+        """See objects of other writers through to the disk."""
+        settle(self._store, keys)
 
     def close(self) -> None:
         """Close the store beneath."""

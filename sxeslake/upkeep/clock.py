@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
 
 from sxeslake.format import keys
 from sxeslake.storage import Clocked, Store
-from sxeslake.vault.state import State
+from sxeslake.upkeep.durations import moment
+from sxeslake.vault.state import State, Version
+
+FAR = timedelta(days=1)  # clocks that differ by less are well enough
 
 _ONE_BY_ONE = 32  # entries that are looked up singly; for more of them, listing the whole log is cheaper
 _FORGOTTEN = """
@@ -43,3 +47,33 @@ def forgotten_in(state: State, versions: Iterable[tuple[str, int]]) -> dict[tupl
         if not left:
             break
     return found
+
+
+class StoredAt:
+    """When versions were stored, as far as the bucket and the log prove it.
+
+    An entry is no younger than its object in the bucket, and no older than the entries before it: a claim beyond is a
+    wrong clock's. A bucket that was copied may give all objects the time of the copy; then the claims count.
+    """
+
+    def __init__(self, store: Store, state: State) -> None:
+        received = {info.key: info.modified for info in store.list(keys.LOG_PREFIX)}
+        self._at: dict[int, datetime] = {}
+        self._received: dict[int, datetime] = {}
+        newest = datetime.min.replace(tzinfo=UTC)
+        for number, claimed in state.select("SELECT number, time FROM entries ORDER BY number"):
+            at, there = moment(claimed), received.get(keys.log_key(number))
+            if there is not None:
+                self._received[number] = datetime.fromtimestamp(there, UTC)
+                at = min(at, self._received[number])
+            newest = self._at[number] = max(at, newest)
+
+    def of(self, version: Version) -> datetime:
+        """When a version was stored; of a copy, when it was stored where it comes from."""
+        if not version.archive.origin:
+            return self._at.get(version.number, moment(version.time))
+        return min(moment(version.time), self.received(version))
+
+    def received(self, version: Version) -> datetime:
+        """When the bucket received the commit of a version; what the commit says where the bucket does not tell."""
+        return self._received.get(version.number, moment(version.time))

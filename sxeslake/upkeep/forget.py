@@ -5,15 +5,19 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from itertools import groupby
 
 from sxeslake.errors import ConflictError, SampleNotFoundError, UsageError
 from sxeslake.format.logentry import Entry
+from sxeslake.upkeep.clock import FAR, StoredAt
 from sxeslake.upkeep.durations import Span, moment
 from sxeslake.vault import refs
 from sxeslake.vault.commit import blank_entry
 from sxeslake.vault.state import Head, State, Version
 from sxeslake.vault.vault import Vault
+
+BY_BUCKET = "within the span by the bucket's clock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,7 @@ class ForgetReport:
     commit: int | None = None
     forgotten: list[Judged] = field(default_factory=list)
     kept: list[Judged] = field(default_factory=list)
+    doubtful: list[str] = field(default_factory=list)  # whose clock is not believed, and what stays for that
 
 
 @dataclass(slots=True)
@@ -70,7 +75,10 @@ def forget(
     blank = blank_entry(tool, message)
 
     def build(head: Head) -> Entry | None:
-        report.forgotten, report.kept = judge(vault.state, chosen(vault.state, texts), policy)
+        stored_at = StoredAt(vault.store, vault.state) if policy.keep_within is not None else None
+        versions = chosen(vault.state, texts)
+        report.forgotten, report.kept = judge(vault.state, versions, policy, stored_at)
+        report.doubtful = [] if stored_at is None else _doubtful(versions, report.kept, stored_at)
         if not report.forgotten:
             return None
         going = tuple((row.sample, row.version) for row in report.forgotten)
@@ -84,13 +92,15 @@ def forget(
     return report
 
 
-def judge(state: State, versions: Sequence[Version], policy: Policy) -> tuple[list[Judged], list[Judged]]:
+def judge(
+    state: State, versions: Sequence[Version], policy: Policy, stored_at: StoredAt | None = None
+) -> tuple[list[Judged], list[Judged]]:
     """Which versions go, which stay. ConflictError where something marked was named outright."""
     going: list[Judged] = []
     kept: list[Judged] = []
     for sample, group in groupby(versions, key=lambda version: version.sample):
         marks, own = state.marks(sample), list(group)
-        for version, reason in zip(own, rules_keep(own, policy), strict=True):
+        for version, reason in zip(own, rules_keep(own, policy, stored_at), strict=True):
             why = reason or _marked(marks.get(version.version, []))
             (kept if why else going).append(_judged(version, why))
     if kept and not policy:
@@ -102,17 +112,42 @@ def judge(state: State, versions: Sequence[Version], policy: Policy) -> tuple[li
     return going, kept
 
 
-def rules_keep(versions: Sequence[Version], policy: Policy) -> list[str | None]:
-    """For each version of one sample, from old to new, the rule that keeps it."""
+def rules_keep(versions: Sequence[Version], policy: Policy, stored_at: StoredAt | None = None) -> list[str | None]:
+    """For each version of one sample, from old to new, the rule that keeps it.
+
+    Where clients and bucket differ about the time, a version is kept by either.
+    """
     reasons: list[str | None] = [None] * len(versions)
     if policy.keep_within is not None:
-        times = [moment(version.time) for version in versions]
-        since = policy.keep_within.before(max(times))
-        reasons = ["within the span" if time >= since else None for time in times]
+        claimed = _within(policy.keep_within, [moment(version.time) for version in versions])
+        reasons = ["within the span" if is_within else None for is_within in claimed]
+        if stored_at is not None:
+            proved = _within(policy.keep_within, [stored_at.of(version) for version in versions])
+            reasons = [reason or (BY_BUCKET if own else None) for reason, own in zip(reasons, proved, strict=True)]
     if policy.keep_last is not None:
         first = len(versions) - policy.keep_last
         reasons = ["among the last" if place >= first else reason for place, reason in enumerate(reasons)]
     return reasons
+
+
+def _within(span: Span, times: Sequence[datetime]) -> list[bool]:
+    since = span.before(max(times))
+    return [time >= since for time in times]
+
+
+def _doubtful(versions: Sequence[Version], kept: Sequence[Judged], stored_at: StoredAt) -> list[str]:
+    """Samples of which the rule would forget more, were the clock of a client believed that is far from the others."""
+    spared: dict[str, list[str]] = {}
+    for row in kept:
+        if row.kept_because == BY_BUCKET:
+            spared.setdefault(row.sample, []).append(f"{row.sample}@{row.version}")
+    return [
+        f"{version.name} claims to be stored at {version.time}, and reached the bucket on "
+        f"{stored_at.received(version):%Y-%m-%d}: by the bucket's clock the rule keeps "
+        f"{', '.join(spared[version.sample])}"
+        for version in versions
+        if version.sample in spared and abs(moment(version.time) - stored_at.of(version)) > FAR
+    ]
 
 
 def _marked(marks: Sequence[tuple[str, str]]) -> str | None:

@@ -15,7 +15,6 @@ import time
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from datetime import UTC, datetime
 
 from sxeslake.errors import (
@@ -29,7 +28,7 @@ from sxeslake.errors import (
 from sxeslake.format import keys, logentry
 from sxeslake.format.logentry import Entry
 from sxeslake.model import MIB
-from sxeslake.storage import Store
+from sxeslake.storage import Store, settle
 from sxeslake.vault import log
 from sxeslake.vault.state import Head, LogRecord, State
 
@@ -132,8 +131,10 @@ def _record(store: Store, entry: Entry) -> LogRecord:
     digest, content = body
     if len(content) > logentry.MAX_BODY_BYTES:
         raise ConflictError(f"this commit's list is longer than {_LIMIT} MiB.", hint="Commit fewer archives at once.")
-    with suppress(ObjectExistsError):  # the same bytes, from an attempt before
+    try:
         store.create(keys.body_key(digest), content)
+    except ObjectExistsError:  # the same bytes, from an attempt before
+        settle(store, [keys.body_key(digest)])
     return LogRecord(entry, logentry.digest_of(data, where="entry"), data, content)
 
 

@@ -30,6 +30,7 @@ from sxeslake.format.logentry import PackAdded
 from sxeslake.format.manifest import Blob
 from sxeslake.format.pack import Footer
 from sxeslake.model import Digest
+from sxeslake.storage import settle
 from sxeslake.vault import private
 from sxeslake.vault.vault import Vault
 
@@ -84,6 +85,7 @@ class Uploads:
             for start in range(0, len(waiting), _AT_ONCE):
                 part = waiting[start : start + _AT_ONCE]
                 found = [footer for footer in readers.map(self._footer, part) if footer is not None]
+                settle(self._vault.store, [keys.pack_key(footer.pack_id) for footer in found])  # its writer died
                 self._vault.index.add(found)
                 self._again.update(footer.pack_id for footer in found)
                 gone |= {record.id for record in part} - {footer.pack_id for footer in found}

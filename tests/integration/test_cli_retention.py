@@ -70,6 +70,19 @@ def test_nothing_to_forget(call: Call) -> None:
     assert call("forget", "a@1", "--keep-last", 1)[0] == 2
 
 
+def test_a_wrong_clock_is_named(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as wrong:
+        wrong.setattr("sxeslake.vault.commit.utc_now", lambda: "2136-01-01T00:00:00Z")
+        assert call("ingest", zip_of(tmp_path / "a.zip", group(7)), "--sample", "a")[0] == 0
+    code, out, err = call("forget", "a", "--keep-within", "5y")
+    assert code == 7
+    assert out.splitlines()[-1] == "Nothing to forget."
+    assert "a@4 claims to be stored at 2136-01-01T00:00:00Z" in err
+    assert call("forget", "a", "--keep-within", "5y", "--json")[0] == 7
+    assert len(document(call("ls", "--all-versions", "--json"))) == 5
+    assert call("forget", "a@1")[0] == 0
+
+
 def test_held_and_tagged_versions_stay(call: Call) -> None:
     assert call("hold", "a@1")[1] == "held   a@1\n"
     assert call("tag", "a@2", "paper")[1] == "tagged   a@2   paper\n"

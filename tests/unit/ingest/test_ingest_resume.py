@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -75,6 +75,28 @@ def test_the_next_run_uploads_only_the_rest(
         assert lake.verify(data=True).ok
         assert [lake.read("a", name) for name in more] == list(more.values())
         assert lake.gc(grace="0").orphans == (1 if before == "log/" else 0)  # the manifest of the run that died
+
+
+def test_what_is_taken_up_is_on_the_disk_before_the_commit(
+    store: FaultyStore, client: Callable[[], Lake], tmp_path: Path
+) -> None:
+    """Its writer may have died before the folder was synced."""
+    done: list[str] = []
+
+    class Recording(FaultyStore):
+        def settle(self, keys: Sequence[str]) -> None:
+            done.extend(keys)
+
+        def create(self, key: str, data: Data) -> None:
+            done.append(key)
+            super().create(key, data)
+
+    there = interrupted(client, store, zip_of(tmp_path / "a.zip", CONTENTS))
+    with Lake(Vault(Recording(store.store), tmp_path / "cache")) as lake:
+        lake.ingest(tmp_path / "a.zip", exact="never")
+    assert there < set(done)
+    assert set(done) - there
+    assert done[-1].startswith("log/")
 
 
 JOURNAL_DAMAGE: dict[str, Callable[[bytes], bytes]] = {

@@ -226,3 +226,22 @@ def test_a_closed_folder_is_not_an_empty_one(
             call(store)
     finally:
         folder.chmod(0o755)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux which file a handle is")
+def test_what_another_writer_left_is_seen_through_to_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It died between the link and the sync of the folder: file, folder, and the folders above it are synced."""
+    LocalStore(tmp_path).create("packs/ab/left.pack", b"left")
+    synced: list[str] = []
+    fsync = os.fsync
+
+    def record(handle: int) -> None:
+        synced.append(str(Path(f"/proc/self/fd/{handle}").readlink()))
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", record)
+    LocalStore(tmp_path).settle(["packs/ab/left.pack"])
+    folder = tmp_path.resolve()
+    assert {str(folder / "packs/ab/left.pack"), str(folder / "packs/ab"), str(folder / "packs")} <= set(synced)
+    with pytest.raises(ObjectNotFoundError):
+        LocalStore(tmp_path).settle(["packs/ab/gone.pack"])

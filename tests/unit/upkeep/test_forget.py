@@ -10,6 +10,7 @@ from faults import FaultyStore
 from small_lakes import new_lake, zip_of
 
 from sxeslake.errors import ConflictError, NotFoundError, SampleNotFoundError, UsageError
+from sxeslake.format import keys
 from sxeslake.format.logentry import ArchiveAdded
 from sxeslake.lake import Lake
 from sxeslake.storage import Data, open_store
@@ -117,6 +118,62 @@ def test_what_is_not_there_cannot_be_forgotten(lake: Lake) -> None:
         lake.forget("a@2")
     with pytest.raises(SampleNotFoundError):
         lake.forget(f"a@{'9' * 30}")
+
+
+def claiming(lake: Lake, folder: Path, monkeypatch: pytest.MonkeyPatch, *times: str) -> None:
+    """Versions of `c`, each stored by a client whose clock says so."""
+    for number, time in enumerate(times):
+        monkeypatch.setattr("sxeslake.vault.commit.utc_now", lambda time=time: time)
+        lake.ingest(zip_of(folder / "x.zip", {"n": f"c{number}".encode()}), sample="c")
+
+
+def received(lake: Lake, *times: str) -> None:
+    """Let the versions of `c` have reached the bucket at these times."""
+    objects = lake._vault.store._space.objects  # type: ignore[attr-defined]
+    for version, time in zip(lake._vault.state.versions("v.sample = 'c'"), times, strict=True):
+        key = keys.log_key(version.number)
+        objects[key] = (objects[key][0], durations.moment(time).timestamp())
+
+
+YEARS = ("2040-01-01T00:00:00Z", "2041-01-01T00:00:00Z", "2048-01-01T00:00:00Z", "2049-01-01T00:00:00Z")
+
+
+@pytest.mark.parametrize("clock", ["2095-01-01T00:00:00Z", "2062-01-01T00:00:00Z"])
+@pytest.mark.parametrize("wrong", [1, 2, 3])
+def test_nothing_is_forgotten_on_the_word_of_one_clock(
+    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: int, clock: str
+) -> None:
+    claims = [*YEARS[:wrong], clock, *YEARS[wrong + 1 :]]
+    claiming(lake, tmp_path, monkeypatch, *claims)
+    received(lake, *YEARS)
+    before = live(lake)
+    report = lake.forget("c", keep_within="10y")
+    assert (names(report), report.commit, live(lake)) == ([], None, before)
+    (line,) = report.doubtful
+    assert f"c@{wrong + 1} claims to be stored at {clock}" in line
+    assert YEARS[wrong][:10] in line
+    agreed = [f"c@{number}" for number in (1, 2) if number != wrong + 1]
+    assert names(lake.forget("c", keep_within="5y", keep_last=2)) == agreed
+
+
+def test_a_clock_that_is_behind_makes_no_version_old(
+    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claiming(lake, tmp_path, monkeypatch, YEARS[0], YEARS[2], "1970-01-01T00:00:00Z", YEARS[3])
+    received(lake, YEARS[0], YEARS[2], YEARS[2], YEARS[3])
+    report = lake.forget("c", keep_within="5y")
+    assert names(report) == ["c@1"]
+    assert "c@3 claims" in report.doubtful[0]
+
+
+def test_a_bucket_that_was_copied_has_its_times_from_the_log(
+    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All objects are as old as the copy; no claim is beyond that, and the claims are in order."""
+    claiming(lake, tmp_path, monkeypatch, *YEARS)
+    received(lake, *["2050-01-01T00:00:00Z"] * 4)
+    report = lake.forget("c", keep_within="5y")
+    assert (names(report), report.doubtful) == (["c@1", "c@2"], [])
 
 
 def test_restore(lake: Lake) -> None:
