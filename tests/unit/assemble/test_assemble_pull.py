@@ -367,12 +367,12 @@ def test_harmless_oddities_come_out(lake: Lake, out: Path) -> None:
 
 def test_names_that_no_disk_holds_come_out_shorter_and_are_said(lake: Lake, tmp_path: Path) -> None:
     contents = {"a.txt": b"1", f"{'n' * 260}.txt": b"2", f"{'d' * 300}/{'e' * 300}": b"3", f"{'試' * 100}.txt": b"4"}
-    lake.ingest(zip_of(tmp_path / "a.zip", contents))
-    report = lake.pull("a", tmp_path / "out", container="folder")
+    lake.ingest(zip_of(tmp_path / "long.zip", contents))
+    report = lake.pull("long", tmp_path / "out", container="folder")
     found = [path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()]
     assert sorted(found) == sorted(contents.values())
     assert {before for before, _ in report.renamed} == contents.keys() - {"a.txt"}
-    assert lake.sync("a", tmp_path / "out").unchanged == 4
-    lake.pull("a", tmp_path / "again.zip", exact=False)
+    assert lake.sync("long", tmp_path / "out").unchanged == 4
+    lake.pull("long", tmp_path / "again.zip", exact=False)
     with zipfile.ZipFile(tmp_path / "again.zip") as again:
         assert {name: again.read(name) for name in again.namelist()} == contents
