@@ -181,20 +181,22 @@ class Lake(FileVerbs, PartVerbs, CatalogVerbs, UpkeepVerbs, RetentionVerbs):
         message: str | None = None,
         exact: Literal["auto", "always", "never"] = "auto",
         opaque: Literal["auto", "always", "never"] = "auto",
+        check_data: bool = False,
         links: Literal["follow", "keep", "skip"] = "keep",
         progress: Progress | None = None,
     ) -> IngestReport:
         """Store archives: files, folders that are searched, unpacked groups; any folder as one archive with `tree`.
 
         `exact`: seek how the very file is made again where that is quick (auto), at any cost, or never. `links`: read
-        symbolic links in folders (follow), only those that stay in the searched folders (keep), or none (skip). A
+        symbolic links in folders (follow), only those that stay in the searched folders (keep), or none (skip).
+        Content of packs that are missing is stored again; with `check_data` packs are also read and hashed first. A
         failed archive does not stop the others, nor does a folder that cannot be read: see `report.failed`. Raises
         NotFoundError for a path that does not exist, StorageError where the lake cannot be written.
         """
         from sxeslake.ingest import engine
         from sxeslake.ingest.options import Options
 
-        options = Options(sample, jobs, dry_run, encoding, limits, message, exact, links, opaque)
+        options = Options(sample, jobs, dry_run, encoding, limits, message, exact, links, opaque, check_data)
         return engine.ingest(self._vault, _paths(paths), tree=tree, options=options, tool=TOOL, progress=progress)
 
     def exact(

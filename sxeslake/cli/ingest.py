@@ -47,6 +47,9 @@ _LIMITS = Limits()
     help="Symbolic links in folders: read all, only those that stay in the searched folders, or none.",
 )
 @click.option(
+    "--check-data", is_flag=True, help="Read and hash the packs that are built on; store again what is damaged there."
+)
+@click.option(
     "--opaque",
     type=click.Choice(["auto", "always", "never"]),
     default="auto",
@@ -94,6 +97,7 @@ def command(
     dry_run: bool,
     exact: Literal["auto", "always", "never"],
     opaque: Literal["auto", "always", "never"],
+    check_data: bool,
     links: Literal["follow", "keep", "skip"],
     message: str | None,
     jobs: int | None,
@@ -131,6 +135,7 @@ def command(
             message=message,
             exact=exact,
             opaque=opaque,
+            check_data=check_data,
             links=links,
             progress=app.progress(),
         )
@@ -188,6 +193,10 @@ def _render(app: App, report: IngestReport, dry_run: bool) -> None:
 def _line(app: App, archive: ArchiveReport, dry_run: bool) -> str:
     """`stored     map@2   205 MB, 128 MB of it new (62 %)`."""
     ref = f"{shown(archive.sample)}@{archive.version}"
+    if archive.healed:
+        return (
+            f"restored   {ref}  {count(archive.healed, 'blob')} of missing or damaged packs, from {shown(archive.path)}"
+        )
     if archive.status == "unchanged":
         return f"unchanged  {ref}  {shown(archive.path)} is this version already"
     verb = "would store" if dry_run else "stored    "

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 import numpy as np
 from blake3 import blake3
@@ -26,7 +27,7 @@ from sxeslake.errors import (
     UnsupportedMethodError,
 )
 from sxeslake.format import keys
-from sxeslake.format.logentry import ArchiveAdded, Entry, ManifestAdded, PackAdded
+from sxeslake.format.logentry import ArchiveAdded, Entry, ManifestAdded, Moved, PackAdded
 from sxeslake.format.manifest import ManifestBuilder, RowRange, footer_bytes
 from sxeslake.ingest import naming
 from sxeslake.ingest import source as sources
@@ -37,11 +38,14 @@ from sxeslake.ingest.finding import Candidate
 from sxeslake.ingest.known import KnownFiles
 from sxeslake.ingest.options import Opaque, Options
 from sxeslake.ingest.report import LAKE_ERRORS, ArchiveReport, of_unexpected
+from sxeslake.ingest.reuse import Reuse
 from sxeslake.ingest.tables import tables_of
 from sxeslake.model import GIB, OPAQUE, Progress, Source
 from sxeslake.vault.commit import blank_entry
 from sxeslake.vault.frames import FrameMaker
+from sxeslake.vault.packcheck import PackCheck
 from sxeslake.vault.packing import Packer
+from sxeslake.vault.recipes import recipe_blobs
 from sxeslake.vault.state import Head, LogRecord, Version
 from sxeslake.vault.uploads import Uploads
 from sxeslake.vault.vault import Vault
@@ -76,6 +80,7 @@ class Batch:
         vault: Vault,
         uploads: Uploads,
         known: KnownFiles,
+        check: PackCheck,
         options: Options,
         tool: str,
         threads: int,
@@ -83,16 +88,17 @@ class Batch:
     ) -> None:
         self._vault, self._uploads, self._known = vault, uploads, known
         self._options, self._threads, self._progress = options, threads, progress
+        self._check, self._reuse = check, Reuse(vault, uploads, check)
         self._blobs = BlobTable(uploads.packs)
         self._packer = Packer(vault.store, uploading=uploads.note)
         self._frames = None if options.dry_run else FrameMaker(self._packer, self._blobs.place, threads)
         self._absorber = Absorber(
-            self._blobs, uploads.find, self._frames,
+            self._blobs, self._reuse.find, self._frames,
             chunk_bytes=vault.file.chunk_bytes, threads=threads, encoding=options.encoding,
             document_bytes=options.limits.document_bytes,
         )  # fmt: skip
         self._recipes = RecipeSeeker(
-            self._blobs, uploads.find, self._frames,
+            self._blobs, self._reuse.find, self._frames,
             mode=options.exact, chunk_bytes=vault.file.chunk_bytes, threads=threads, grace_seconds=_RECIPE_SECONDS,
         )  # fmt: skip
         self._entry = blank_entry(tool, options.message)
@@ -222,7 +228,8 @@ class Batch:
             self._place_all()
             return None
         written = {item.record.id: item for item in self._packer.finish()}
-        added = [taken for taken, place in zip(self._taken, self._place_all(), strict=True) if not place.unchanged]
+        placed = list(zip(self._taken, self._place_all(), strict=True))
+        added = [taken for taken, place in placed if not place.unchanged or self._to_heal(taken, place)]
         needed = {pack for taken in added for pack in self._packs(taken)}
         self._drop([pack for pack in written if pack not in needed])
         if not added:
@@ -258,18 +265,45 @@ class Batch:
         return ManifestAdded(manifest_id, len(data), footer, *digests)
 
     def _build(self, head: Head, packs: Sequence[PackAdded], manifest: ManifestAdded) -> Entry | None:
-        archives = [
-            self._archive(taken, place, manifest)
-            for taken, place in zip(self._taken, self._place_all(), strict=True)
-            if not place.unchanged
-        ]
-        if not archives:
+        placed = list(zip(self._taken, self._place_all(), strict=True))
+        archives = [self._archive(taken, place, manifest) for taken, place in placed if not place.unchanged]
+        # Each version once: of two copies of one file, the first heals it.
+        moved = {
+            (place.sample, place.version): self._healed(taken, archive, manifest, taken.rows)
+            for taken, place in reversed(placed)
+            if place.unchanged and taken.rows is not None and (archive := self._to_heal(taken, place)) is not None
+        }
+        if not archives and not moved:
             return None
         # The run that was interrupted can have committed at its last moment: what is there is not added again.
         there = self._vault.state.known("packs", [pack.id for pack in packs])
         return replace(
             self._entry, number=head.number + 1, previous=head.digest, archives=tuple(archives),
             packs=tuple(pack for pack in packs if pack.id not in there), manifests=(manifest,),
+            moved=tuple(moved.values()),
+        )  # fmt: skip
+
+    def _to_heal(self, taken: _Taken, place: naming.Place) -> ArchiveAdded | None:
+        """The version at a place, where it has lost something that this copy of it has."""
+        where = "status = 'live' AND v.sample = ? AND v.version = ?"
+        for version in self._vault.state.versions(where, (place.sample, place.version)):
+            ids = version.archive.content_id, version.archive.layout_id
+            if ids == (taken.content_id, taken.absorbed.layout_id) and self._check.fault_of(version) is not None:
+                return version.archive
+        return None
+
+    def _healed(self, taken: _Taken, archive: ArchiveAdded, manifest: ManifestAdded, rows: RowRange) -> Moved:
+        """A version that stands from here on where its copy does; its recipe stays, unless the copy has a whole one."""
+        taken.report.healed = taken.report.blobs_new
+        recipe: Mapping[str, Any] | None = taken.recipe.record(self._blobs)
+        needs = self._packs(taken)
+        if recipe and "reason" in recipe and "reason" not in archive.recipe:
+            kept = {blob.hint.pack for blob in recipe_blobs(archive) if blob.hint is not None}
+            if not self._check.faulty(self._vault.state.resolved(sorted(kept))):
+                recipe, needs = None, needs | self._vault.state.resolved(sorted(kept))
+        return Moved(
+            archive.sample, archive.version, manifest.id, rows.first_group, rows.groups, rows.rows,
+            tuple(sorted(needs)), recipe,
         )  # fmt: skip
 
     def _archive(self, taken: _Taken, place: naming.Place, manifest: ManifestAdded) -> ArchiveAdded:

@@ -14,6 +14,7 @@ from sxeslake.ingest.known import KnownFiles
 from sxeslake.ingest.options import Options
 from sxeslake.ingest.report import LAKE_ERRORS, ArchiveReport, IngestReport, of_unexpected
 from sxeslake.model import Progress
+from sxeslake.vault.packcheck import PackCheck, Read
 from sxeslake.vault.state import LogRecord
 from sxeslake.vault.vault import Vault
 
@@ -31,7 +32,8 @@ class Ingest:
         if options.sample is not None:
             finding.check_name(options.sample)
         self._vault, self._options, self._tool, self._progress = vault, options, tool, progress
-        self._known = KnownFiles(vault, options.sample, progress, options.encoding)
+        self._check = PackCheck(vault.store, vault.state, _reader(vault) if options.check_data else None)
+        self._known = KnownFiles(vault, options.sample, progress, self._check, options.encoding)
         self._threads = options.jobs or usable_cpus()
 
     def run(self, found: Found) -> IngestReport:
@@ -81,7 +83,8 @@ class Ingest:
 
         for attempt in range(_ATTEMPTS):
             batch = Batch(
-                self._vault, uploads, self._known, self._options, self._tool, self._threads, self._progress
+                self._vault, uploads, self._known, self._check, self._options, self._tool, self._threads,
+                self._progress,
             )  # fmt: skip
             try:
                 return batch.run(candidates)
@@ -109,6 +112,12 @@ class Ingest:
             reports += done
             last = record or last
         return reports, last
+
+
+def _reader(vault: Vault) -> Read:
+    from sxeslake.ingest.reuse import reader  # noqa: PLC0415 - as above
+
+    return reader(vault)
 
 
 def _failed(candidate: Candidate, error: Exception) -> ArchiveReport:

@@ -9,6 +9,7 @@ from sxeslake.ingest import source as sources
 from sxeslake.ingest.finding import Candidate
 from sxeslake.ingest.report import ArchiveReport
 from sxeslake.model import OPAQUE, Progress
+from sxeslake.vault.packcheck import PackCheck
 from sxeslake.vault.vault import Vault
 
 
@@ -16,8 +17,9 @@ class KnownFiles:
     """Recognises files that are in the lake under their names."""
 
     def __init__(
-        self, vault: Vault, sample: str | None, progress: Progress | None, encoding: str | None = None
+        self, vault: Vault, sample: str | None, progress: Progress | None, check: PackCheck, encoding: str | None = None
     ) -> None:
+        self._check = check
         self._vault, self._sample, self._progress, self._encoding = vault, sample, progress, encoding
         self.names = naming.Names(vault.state)
         self._sums: dict[tuple[Path, sources.Stamp], str] = {}  # of files that were asked for and are not known
@@ -27,7 +29,7 @@ class KnownFiles:
         return self._sample or candidate.name
 
     def report(self, candidate: Candidate) -> ArchiveReport | None:
-        """What to say of a file whose very bytes are in the lake under its name; None of any other.
+        """What to say of a file whose bytes are in the lake under its name, in packs that are there; else None.
 
         InputError or OSError where the file cannot be read.
         """
@@ -50,13 +52,19 @@ class KnownFiles:
                             known.layout_id, source, frozenset(known.analyses), None),
             naming.Batch(),
         )  # fmt: skip
-        if not place.unchanged:
+        if not place.unchanged or self.fault_of(place) is not None:
             return None
         report = ArchiveReport(str(path), sample=place.sample, version=place.version)
         report.status, report.kind, report.members = "unchanged", known.kind, known.members
         report.bytes_source, report.bytes_raw = before.size, known.bytes_raw
         report.blobs, report.warnings = known.blobs, known.warnings
         return report
+
+    def fault_of(self, place: naming.Place) -> str | None:
+        """Why the version at a place cannot be read whole."""
+        where = "v.sample = ? AND v.version = ?"
+        versions = self._vault.state.versions(where, (place.sample, place.version))
+        return next(filter(None, map(self._check.fault_of, versions)), None)
 
     def _sum(self, path: Path, before: sources.Stamp) -> str:
         found = self._sums.get((path, before))

@@ -33,3 +33,4 @@ class Options:
     exact: Mode = "auto"
     links: Links = "keep"
     opaque: Opaque = "auto"
+    check_data: bool = False  # read and hash the packs that are built on, not only ask for them

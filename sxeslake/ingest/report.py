@@ -33,6 +33,7 @@ class ArchiveReport:
     exact: bool = False  # whether the very file can be pulled
     exact_reason: str | None = None  # why not
     duplicate_of: str | None = None  # another version with the same names and contents
+    healed: int = 0  # blobs that were stored again, for the packs that held them are missing or damaged
     left_out: tuple[str, ...] = ()  # of a folder: what could not be read, and why
 
 

@@ -31,7 +31,7 @@ Checked = Literal["presence", "data"]
 
 
 @dataclass(frozen=True, slots=True)
-class _Pack:
+class PackState:
     """What became of a pack: `fault` in words; of a pack that is there, the blobs that are damaged."""
 
     fault: str | None = None
@@ -50,7 +50,7 @@ class Presence:
         self.checked: Checked = "data" if data else "presence"
         self._vault, self._advance = vault, advance
         self._manifests: dict[str, str | None] = {}
-        self._packs: dict[str, _Pack] = {}
+        self._packs: dict[str, PackState] = {}
         self._records = vault.state.packs()
         self._is_indexed = False
 
@@ -111,6 +111,11 @@ class Presence:
             return f"the manifest {manifest_id} does not agree with its hash"
         return None
 
+    def look_at(self, pack: str) -> PackState:
+        """What is known of a pack."""
+        self._ask([pack])
+        return self._packs[pack]
+
     # --- packs ---------------------------------------------------------------------------------------------------
 
     def _ask(self, packs: Iterable[str]) -> None:
@@ -122,25 +127,25 @@ class Presence:
             with ThreadPoolExecutor(_AT_ONCE) as askers:
                 self._packs |= dict(zip(fresh, askers.map(self._look_at_pack, fresh), strict=True))
 
-    def _look_at_pack(self, pack: str) -> _Pack:
+    def _look_at_pack(self, pack: str) -> PackState:
         record = self._records.get(pack)
         if record is None:
-            return _Pack(f"the log names no pack {pack} that is alive", is_there=False)
+            return PackState(f"the log names no pack {pack} that is alive", is_there=False)
         size = self._vault.store.size(keys.pack_key(pack))
         if size != record.bytes:
-            return _Pack(_wrong_size("pack", pack, size, record.bytes), is_there=False)
-        return _Pack() if self.checked == "presence" else self._read(record)
+            return PackState(_wrong_size("pack", pack, size, record.bytes), is_there=False)
+        return PackState() if self.checked == "presence" else self._read(record)
 
-    def _read(self, record: PackAdded) -> _Pack:
+    def _read(self, record: PackAdded) -> PackState:
         try:
             footer = self._vault.footer(record)
         except (DamagedLakeError, ObjectNotFoundError) as error:
-            return _Pack(f"the pack {record.id} is damaged: {error.what}", is_there=False)
+            return PackState(f"the pack {record.id} is damaged: {error.what}", is_there=False)
         wanted = np.ones(len(footer.digests), np.bool_)
         good = good_blobs(self._vault.store, footer, wanted, self._vault.threads, self._advance)
         bad = frozenset(footer.digests[number].tobytes() for number in np.flatnonzero(~good).tolist())
         fault = f"the pack {record.id} is damaged: {len(bad):,} of {len(good):,} blobs cannot be read" if bad else None
-        return _Pack(fault, bad=bad)
+        return PackState(fault, bad=bad)
 
     # --- copies --------------------------------------------------------------------------------------------------
 
