@@ -4,6 +4,7 @@
 -- are medians over its positions.
 --
 -- filters: analyses
+-- show: sample, analysis_name, kind, positions, accelerating_voltage_kv, probe_current_na, grating, acquired_local, comment
 SELECT
     a.sample,
     a.version,

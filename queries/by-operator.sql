@@ -3,6 +3,7 @@
 -- How much each operator measured, where and when.
 --
 -- filters: analyses
+-- show: operator, analyses, positions, maps, samples, instruments, projects, first_acquired_local, last_acquired_local
 SELECT
     a.operator,
     count(*) AS analyses,

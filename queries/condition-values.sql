@@ -4,6 +4,7 @@
 -- The current is the one that was asked for, to two figures.
 --
 -- filters: positions
+-- show: condition, value, positions, archives, samples
 WITH chosen AS (
     SELECT
         p.archive_id,

@@ -4,6 +4,8 @@
 -- figures; beside it the range of what was measured.
 --
 -- filters: positions
+-- show: accelerating_voltage_kv, probe_current_target_na, grating, spectrometer, instrument, accumulation, positions,
+-- show: samples, last_acquired_local
 SELECT
     p.accelerating_voltage_kv,
     CASE

@@ -4,6 +4,7 @@
 -- were there already added next to nothing.
 --
 -- parameter: top integer = 100: So many samples, those first that saved most.
+-- show: sample, versions, bytes_source, bytes_stored, bytes_saved, stored_per_source
 SELECT
     sample,
     count(*) AS versions,

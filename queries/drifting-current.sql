@@ -4,6 +4,8 @@
 --
 -- parameter: drift number [%] = 2: How much the current may change, of its value before.
 -- filters: positions
+-- show: sample, analysis_name, position_number, drift_percent, probe_current_pre_na, probe_current_post_na,
+-- show: accelerating_voltage_kv, grating, acquired_local
 SELECT
     p.sample,
     p.version,

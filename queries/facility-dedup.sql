@@ -2,6 +2,8 @@
 --
 -- One row: bytes of the sources, of their contents, of the different contents among them, and of the objects that
 -- hold these.
+--
+-- show: samples, archives, bytes_source, bytes_raw, bytes_unique_raw, bytes_packs, stored_per_source
 WITH versions AS (
     SELECT
         count(*) AS archives,

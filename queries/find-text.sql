@@ -5,6 +5,7 @@
 --
 -- parameter: text text required: Words to find.
 -- filters: analyses
+-- show: sample, found_in, text, path
 WITH chosen AS (
     SELECT DISTINCT a.archive_id, a.sample
     FROM analyses AS a
@@ -65,4 +66,5 @@ WHERE
         OR t.archive_id IN (SELECT archive_id FROM chosen)
         OR (t.archive_id IS NULL AND t.sample IN (SELECT sample FROM chosen))
     )
-ORDER BY t.sample, t.version, t.found_in, t.path, t.uuid;
+-- What people wrote comes before the JSON that it stands in.
+ORDER BY t.found_in = 'document', t.sample, t.version, t.found_in, t.path, t.uuid;

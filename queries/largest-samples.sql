@@ -3,6 +3,7 @@
 -- By the bytes of their contents, all versions together.
 --
 -- parameter: top integer = 20: So many samples.
+-- show: sample, versions, members, positions, bytes_source, bytes_raw, bytes_stored, last_ingested_at
 SELECT
     sample,
     count(*) AS versions,

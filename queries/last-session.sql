@@ -5,6 +5,8 @@
 --
 -- parameter: gap number [h] = 6: A pause longer than this ends a session.
 -- filters: analyses
+-- show: instrument, sample, analysis_name, kind, positions, accelerating_voltage_kv, probe_current_na, grating,
+-- show: acquired_local, operator
 WITH measured AS (
     SELECT
         a.*,

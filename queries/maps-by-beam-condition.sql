@@ -6,6 +6,7 @@
 --
 -- filters: analyses
 -- default: kind = map
+-- show: sample, analysis_name, kind, positions, accelerating_voltage_kv, probe_current_na, grating, acquired_local, comment
 SELECT
     a.sample,
     a.version,

@@ -3,6 +3,8 @@
 -- One row per measured position whose own conditions fit.
 --
 -- filters: positions
+-- show: sample, analysis_name, kind, position_number, accelerating_voltage_kv, probe_current_na, grating, acquired_local,
+-- show: stage_x_mm, stage_y_mm, comment
 SELECT
     p.sample,
     p.version,

@@ -10,6 +10,8 @@
 -- parameter: session text: Session, as the column of analyses has it.
 -- filters: positions
 -- require: sample or session
+-- show: sample, analysis_name, position_number, distance_um, stage_x_mm, stage_y_mm, accelerating_voltage_kv,
+-- show: probe_current_na, grating, acquired_local, comment
 WITH archive AS (
     SELECT archive_id
     FROM archives

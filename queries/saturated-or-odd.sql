@@ -8,6 +8,8 @@
 -- parameter: off number [%] = 10: How far the current may be from its target.
 -- parameter: warm number [°C] = 5: How far the camera's temperature may be from its median in the analysis.
 -- filters: positions
+-- show: sample, analysis_name, position_number, reasons, probe_current_na, probe_current_target_na, ccd_temperature_c,
+-- show: acquired_local, comment
 WITH chosen AS (
     SELECT p.*
     FROM positions AS p

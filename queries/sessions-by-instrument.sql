@@ -5,6 +5,8 @@
 --
 -- parameter: gap number [h] = 6: A pause longer than this ends a session.
 -- filters: analyses
+-- show: instrument, started_local, ended_local, duration_h, analyses, positions, samples, operators,
+-- show: accelerating_voltage_min_kv, accelerating_voltage_max_kv
 WITH measured AS (
     SELECT
         a.*,

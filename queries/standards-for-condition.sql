@@ -6,6 +6,7 @@
 -- parameter: material text: Only standards annotated with this material.
 -- parameter: near date: Those first that were measured nearest to this date.
 -- filters: analyses
+-- show: sample, material, analysis_name, kind, positions, accelerating_voltage_kv, probe_current_na, grating, acquired_local
 WITH said AS (
     SELECT *
     FROM annotations

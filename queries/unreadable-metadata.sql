@@ -1,6 +1,8 @@
 -- Metadata that is missing or cannot be read
 --
 -- Every archive, position, condition and JSON member with a problem. All of them stay stored and listed.
+--
+-- show: sample, what, problem, path
 SELECT sample, version, 'archive' AS what, name AS path, NULL AS uuid, problem
 FROM archives
 WHERE problem IS NOT NULL

@@ -19,11 +19,23 @@ from sxeslake.safetext import visible
 NARROWEST: Final = 20
 """Columns that a window has at least; below that nothing is readable anyway."""
 
+_UNITS: Final = ("B", "kB", "MB", "GB", "TB", "PB")
 _GAP: Final = "  "
 _NARROW_CELL: Final = 14  # a text column is folded down to this, then records stand under each other
 _MOST_HANGING: Final = 0.4  # of the window: how far the later lines of a folded line are indented
 _WORD = re.compile(r" *[^ ]+")
 _BREAKS = re.compile(r"[^/_@,;·-]*[/_@,;·-]+|[^/_@,;·-]+")  # where a long word may end: behind a separator
+
+
+def size(count: int) -> str:
+    """1257190 → `1.26 MB`; 999 → `999 B`."""
+    value, place = float(count), 0
+    while value >= 999.5 and place < len(_UNITS) - 1:
+        value, place = value / 1000, place + 1
+    if place == 0:
+        return f"{count} B"
+    digits = 2 if value < 9.995 else 1 if value < 99.95 else 0
+    return f"{value:.{digits}f} {_UNITS[place]}"
 
 
 def window(stream: TextIO) -> int | None:
@@ -112,23 +124,27 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[Any]], columns: int |
 
 
 def text_table(
-    headings: Sequence[str], cells: Sequence[Sequence[str]], right: Sequence[bool], columns: int | None = None
+    headings: Sequence[str],
+    cells: Sequence[Sequence[str]],
+    right: Sequence[bool],
+    columns: int | None = None,
+    fixed: Sequence[bool] | None = None,
 ) -> list[str]:
-    """The same of texts, with the columns that stand `right`."""
-    widths = fitting(headings, cells, right, columns)
+    """The same of texts, with the columns that stand `right`, and those that are never folded, by default the same."""
+    widths = fitting(headings, cells, right if fixed is None else fixed, columns)
     return records(headings, cells, columns) if widths is None else _aligned([headings, *cells], widths, right)
 
 
 def fitting(
-    headings: Sequence[str], cells: Sequence[Sequence[str]], right: Sequence[bool], columns: int | None
+    headings: Sequence[str], cells: Sequence[Sequence[str]], fixed: Sequence[bool], columns: int | None
 ) -> list[int] | None:
     """The width of each column in a window of so many columns; None where they do not stand beside each other."""
     everything = [headings, *cells]
     widths = [max(width(row[i]) for row in everything) for i in range(len(headings))]
     excess = 0 if columns is None else sum(widths) + len(_GAP) * (len(widths) - 1) - columns
     least = [
-        full if at_right else min(full, max(_NARROW_CELL, width(heading)))
-        for full, heading, at_right in zip(widths, headings, right, strict=True)
+        full if is_fixed else min(full, max(_NARROW_CELL, width(heading)))
+        for full, heading, is_fixed in zip(widths, headings, fixed, strict=True)
     ]
     if excess > sum(widths) - sum(least):
         return None

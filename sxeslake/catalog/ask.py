@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from sxeslake.catalog.emptiness import Count, why_empty
 from sxeslake.catalog.library import Bound
+from sxeslake.catalog.near import did_you_mean
 from sxeslake.catalog.result import Result
 from sxeslake.errors import UsageError
 
@@ -21,7 +23,10 @@ _T = TypeVar("_T")
 def ask(read: Read, bound: Bound, *, limit: int | None = None) -> Result:
     """The answer to a query of the library; its SQL is trusted, its values are bound."""
     reader = _told(bound, lambda: read(bound.sql, bound.parameters))
-    return Result(reader.schema, _batches(bound, reader), title=bound.title, notes=bound.notes, limit=limit)
+    return Result(
+        reader.schema, _batches(bound, reader), title=bound.title, notes=bound.notes, limit=limit,
+        show=_checked_show(bound, reader.schema.names), find_why_empty=lambda: why_empty(_counting(read), bound),
+    )  # fmt: skip
 
 
 def ask_freely(
@@ -31,19 +36,46 @@ def ask_freely(
     parameters: Mapping[str, object] | None = None,
     limits: SandboxLimits | None = None,
     bound: Bound | None = None,
+    read: Read | None = None,
 ) -> Result:
     """The answer to anybody's SQL: one SELECT, in a child process that can read the catalogue and nothing else.
 
-    `bound` is the query of a folder that the SQL is from: its errors are said with its name.
+    `bound` is the query of a folder that the SQL is from: its errors are said with its name. `read` runs the
+    catalogue's own SQL that tells why there are no rows.
     """
     from sxeslake.catalog.sandbox import run_select  # noqa: PLC0415 - the library's queries need no child process
 
     answer = _named(bound, lambda: run_select(sql, scope, parameters=parameters, limits=limits))
     batches = answer.batches if bound is None else _named_batches(bound, answer.batches)
     title, notes = ("", ()) if bound is None else (bound.title, bound.notes)
+    try:
+        show = () if bound is None else _checked_show(bound, answer.schema.names)
+    except UsageError:
+        answer.close()
+        raise
     return Result(
-        answer.schema, batches, title=title, notes=notes, close=answer.close, was_cut=lambda: answer.truncated
-    )
+        answer.schema, batches, title=title, notes=notes, close=answer.close, was_cut=lambda: answer.truncated,
+        show=show, find_why_empty=None if read is None else lambda: why_empty(_counting(read), bound),
+    )  # fmt: skip
+
+
+def _checked_show(bound: Bound, columns: Sequence[str]) -> tuple[str, ...]:
+    """The columns that the query wants shown first; UsageError for one that its answer does not have."""
+    for name in bound.show:
+        if name not in columns:
+            raise UsageError(
+                f'its line "-- show:" names the column "{name}", which its answer does not have.',
+                where=f'query "{bound.name}"',
+                hint=did_you_mean(name, columns),
+            )
+    return bound.show
+
+
+def _counting(read: Read) -> Count:
+    def count(rows: str, values: Mapping[str, object]) -> int:
+        return int(read(f"SELECT count(*) AS n FROM {rows}", values).read_all()["n"][0].as_py())
+
+    return count
 
 
 def _named_batches(bound: Bound, batches: Iterator[Any]) -> Iterator[Any]:

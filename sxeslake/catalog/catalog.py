@@ -112,13 +112,18 @@ class Catalog:
         from sxeslake.catalog.sandbox import SandboxLimits  # noqa: PLC0415 - the library's queries need none
 
         limits = replace(limits or SandboxLimits(), rows=limit)
-        return ask_freely(bound.sql, self._scope, parameters=bound.parameters, limits=limits, bound=bound)
+        return ask_freely(
+            bound.sql, self._scope, parameters=bound.parameters, limits=limits, bound=bound, read=self._read
+        )
 
     def sql(
         self, text: str, parameters: Mapping[str, object] | None = None, *, limits: SandboxLimits | None = None
     ) -> Result:
         """The answer to anybody's SQL, from a child process that reads the catalogue and nothing else."""
-        return ask_freely(text, self._scope, parameters=parameters, limits=limits)
+        return ask_freely(text, self._scope, parameters=parameters, limits=limits, read=self._read)
+
+    def _read(self, sql: str, values: Mapping[str, object]) -> Any:
+        return self.database().reader(sql, values)
 
     def _scope(self, names: Iterable[str]) -> Scope:
         """What the sandbox needs for a query with these names of tables and functions."""

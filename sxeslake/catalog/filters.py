@@ -30,6 +30,7 @@ class Filters:
     values: Mapping[str, Any] = field(default_factory=dict)
     match: Match = "all"
     written: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, str] = field(default_factory=dict)  # as on the command line: `--kv 5`
 
     @classmethod
     def parse(cls, words: Mapping[str, object]) -> Filters:
@@ -43,11 +44,13 @@ class Filters:
         tolerances = _tolerances(given)
         values: dict[str, Any] = {}
         written: dict[str, str] = {}
+        options: dict[str, str] = {}
         for each in FILTERS:
             if each.name in given and (value := _parse(each, given[each.name], tolerances)) is not None:
                 values[each.name] = value
                 written[each.name] = _described(each, given[each.name], value, tolerances)
-        return cls(values, "any" if match == "any" else "all", written)
+                options[each.name] = _as_options(each, given[each.name])
+        return cls(values, "any" if match == "any" else "all", written, options)
 
     def __bool__(self) -> bool:
         return bool(self.values)
@@ -150,6 +153,13 @@ def _described(each: Filter, written: object, value: Any, tolerances: Mapping[st
         return f"{each.label} {' and '.join(f'{key}={wanted}' for key, wanted in value)}"
     shown = " or ".join(value) if isinstance(value, tuple) and each.type != "words" else written
     return f"{each.label} {' '.join(value) if each.type == 'words' else shown}"
+
+
+def _as_options(each: Filter, written: object) -> str:
+    """`--grating JS300N --grating JS50*`; a pair of a range as `--kv 4.9..5.1`."""
+    if each.type == "range" and isinstance(written, tuple | list):
+        return f"{each.option} {'..'.join('' if end is None else str(end) for end in written)}"
+    return " ".join(f"{each.option} {one}" for one in _alternatives(written))
 
 
 _PARSERS: Final[Mapping[str, Callable[[object, str], Any]]] = {

@@ -11,12 +11,14 @@
     -- require: sample or session
     -- filters: positions
     -- default: kind = map
+    -- show: sample, analysis_name, position_number, distance_um, comment
 
 The first line is the title. `parameter: NAME TYPE [UNIT] = DEFAULT: HELP`; the type is one of text, number, integer,
 flag, date, range; unit and default may be missing (then null); `required` stands in place of a default. A parameter is
 `$name` in the SQL; a range is `$name_low` and `$name_high`. `filters: TABLE` says what the shared filters choose,
 `default: FILTER = VALUE` one that holds unless another value is given. `require: A or B` asks for one of several
-parameters. `$filtered` is true when any filter is given.
+parameters. `$filtered` is true when any filter is given. `show: COLUMN, COLUMN` names the columns that a table for
+people has, in its order; without it all are shown. A column `sample` stands for `sample@version`.
 """
 
 from __future__ import annotations
@@ -45,8 +47,9 @@ _PARAMETER = re.compile(
     r"(?P<name>[a-z][a-z0-9_]*)\s+(?P<type>\w+)\s*(?:\[(?P<unit>[^\]]+)\])?\s*"
     r"(?:(?P<required>required)|=\s*(?P<default>'[^']*'|[^:\s]+(?: [^:\s]+)*))?\s*:\s*(?P<help>.+)"
 )
-_DIRECTIVE = re.compile(r"(?P<word>parameters?|filters?|defaults?|requires?)\s*:\s*(?P<rest>.*)", re.IGNORECASE)
-_WORDS: Final = ("parameter", "filters", "default", "require")
+_DIRECTIVE = re.compile(r"(?P<word>parameters?|filters?|defaults?|requires?|shows?)\s*:\s*(?P<rest>.*)", re.IGNORECASE)
+_WORDS: Final = ("parameter", "filters", "default", "require", "show")
+_COLUMN = re.compile(r"\w+")
 _NOT_CODE = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?(?:\*/|\Z)", re.DOTALL)
 
 
@@ -112,6 +115,7 @@ class Query:
     over: Over | None = None
     defaults: Mapping[str, str] = field(default_factory=dict)
     one_of: tuple[str, ...] = ()
+    show: tuple[str, ...] = ()
     source: str = ""
     trusted: bool = False  # the product's own; any other runs in the sandbox
 
@@ -145,6 +149,7 @@ def parse_query(name: str, text: str, *, where: object, trusted: bool = False) -
         header.over,
         header.defaults,
         header.one_of,
+        header.show,
         str(where),
         trusted,
     )
@@ -161,6 +166,7 @@ class _Header:
         self.over: Over | None = None
         self.defaults: dict[str, str] = {}
         self.one_of: tuple[str, ...] = ()
+        self.show: tuple[str, ...] = ()
 
     def read(self, number: int, line: str) -> None:
         """Take in one comment line."""
@@ -184,6 +190,8 @@ class _Header:
             self.over = "analyses" if rest == "analyses" else "positions"
         elif word == "default":
             self._default(number, rest)
+        elif word == "show":
+            self._show(number, rest)
         else:
             self._require(number, rest)
 
@@ -225,6 +233,16 @@ class _Header:
         except SxeslakeError as error:
             raise self._mistake(number, error.what, error.hint) from None
         self.defaults[name] = value
+
+    def _show(self, number: int, rest: str) -> None:
+        """Several lines add up, so that a long list can be folded."""
+        names = tuple(name.strip() for name in rest.rstrip(",").split(","))
+        for name in names:
+            if not _COLUMN.fullmatch(name):
+                raise self._mistake(number, "columns to show are written NAME, NAME, NAME.")
+            if name in self.show or names.count(name) > 1:
+                raise self._mistake(number, f'the column "{name}" is shown twice.')
+        self.show += names
 
     def _require(self, number: int, rest: str) -> None:
         self.one_of = tuple(re.split(r"\s+or\s+", rest))

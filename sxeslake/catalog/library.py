@@ -15,10 +15,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sxeslake.catalog.conditions import Over
 from sxeslake.catalog.filter_spec import BY_NAME, SETTINGS
 from sxeslake.catalog.filters import Filters, filter_words
 from sxeslake.catalog.header import FILTER_MARK, Query, parse_query
@@ -40,6 +41,10 @@ class Bound:
     parameters: Mapping[str, object]
     notes: tuple[str, ...] = ()
     trusted: bool = True
+    show: tuple[str, ...] = ()
+    over: Over | None = None
+    chosen: Filters = field(default_factory=Filters)
+    asked: tuple[str, ...] = ()  # the query's own parameters as they were given: `text iron oxide`
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +135,10 @@ def bind(query: Query, words: Mapping[str, object]) -> Bound:
     values |= bound
     if query.counts_filters:
         values["filtered"] = bool(chosen)
-    return Bound(query.name, query.title, sql, values, (*notes, *_filter_notes(query, chosen, filters)), query.trusted)
+    understood = (*notes, *_filter_notes(query, chosen, filters))
+    return Bound(
+        query.name, query.title, sql, values, understood, query.trusted, query.show, query.over, chosen, tuple(notes)
+    )
 
 
 def _unknown_word(query: Query, name: str) -> UsageError:
@@ -150,11 +158,12 @@ def _given_only(filters: Mapping[str, object]) -> dict[str, object]:
 
 
 def _filter_notes(query: Query, chosen: Filters, given: Mapping[str, Any]) -> list[str]:
-    """What the filters mean; those that the query brought itself say how to be rid of them."""
+    """What the filters mean; those that the query brought itself say how to remove them."""
     notes = chosen.describe()
-    own = [name for name in query.defaults if name in chosen.values and not _given_only(given).get(name)]
-    lifts = [f"the query's own choice; {BY_NAME[name].option} any lifts it" for name in own if name == "kind"]
-    return [*notes, *lifts]
+    if "kind" in query.defaults and "kind" in chosen.values and not _given_only(given).get("kind"):
+        kind = chosen.written["kind"]
+        notes[notes.index(kind)] = f"{kind} (set by this question; {BY_NAME['kind'].option} any removes it)"
+    return notes
 
 
 def _with_filters(query: Query, chosen: Filters) -> tuple[str, dict[str, object]]:

@@ -9,26 +9,20 @@ A result is read once from where it comes. Whatever needs all rows keeps them, s
 
 from __future__ import annotations
 
-import datetime as dt
 import html
 import itertools
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from sxeslake.catalog.export import FORMATS, format_of, open_target, writer_for
+from sxeslake.catalog.heads import head
 from sxeslake.catalog.near import did_you_mean
+from sxeslake.catalog.readable import SHOWN_ROWS, Look, caption, preferred, readable_lines, shown
 from sxeslake.errors import UsageError
-from sxeslake.safetext import visible
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
-    from rich.table import Table as RichTable
-    from rich.text import Text
-
-SHOWN_ROWS = 50
-"""Rows that a representation shows; the rest is counted."""
 
 
 class Result:
@@ -44,9 +38,16 @@ class Result:
         limit: int | None = None,
         close: Callable[[], object] | None = None,
         was_cut: Callable[[], bool] | None = None,
+        show: Sequence[str] = (),
+        find_why_empty: Callable[[], str] | None = None,
     ) -> None:
         self.title = title
         self.notes = tuple(notes)
+        self.show = tuple(show)
+        self.is_selected = False
+        self._find_why_empty = find_why_empty
+        self._why_empty: str | None = None
+        self._rows = 0
         self.truncated = False
         self.schema = _unique_names(schema)
         self._close = close
@@ -63,6 +64,42 @@ class Result:
     def columns(self) -> list[str]:
         """The columns' names."""
         return list(self.schema.names)
+
+    @property
+    def why_empty(self) -> str:
+        """Which condition leaves no row; empty where there are rows, or no condition."""
+        if self._why_empty is None:
+            find, self._find_why_empty = self._find_why_empty, None
+            self._why_empty = find() if find is not None and self.is_empty else ""
+        return self._why_empty
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there are no rows, not even behind the limit; also known of a result that was streamed."""
+        if self._table is None and self._source is not None:
+            self.arrow()
+        return not self._rows and not self.truncated
+
+    def select(self, names: Sequence[str]) -> Result:
+        """The same rows with these columns only, in this order; UsageError for one that is not there."""
+        for name in names:
+            if name not in self.columns:
+                near = did_you_mean(name, self.columns) or f"There is {', '.join(self.columns)}."
+                raise UsageError(f'there is no column "{name}".', where="--columns", hint=near)
+        import pyarrow as pa  # noqa: PLC0415 - loaded already, by whoever made the schema
+
+        made = Result(
+            pa.schema([self.schema.field(name) for name in names]),
+            (batch.select(list(names)) for batch in self.batches()),
+            title=self.title,
+            notes=self.notes,
+            close=self.close,
+            was_cut=lambda: self.truncated,
+            show=names,
+            find_why_empty=self._find_why_empty,
+        )
+        made.is_selected = True
+        return made
 
     def batches(self) -> Iterator[Any]:
         """The rows as Arrow record batches; streamed when nobody has asked for them yet."""
@@ -136,73 +173,34 @@ class Result:
         return f"<Result {self.title!r}: {len(self)} rows × {len(self.columns)} columns>"
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        yield from self.renderables(width=options.max_width)
-
-    def renderables(self, max_rows: int | None = SHOWN_ROWS, width: int | None = None) -> Iterator[RichTable | Text]:
-        """For rich: title, first rows and the columns that fit, what is not shown, how the question was understood."""
         from rich.text import Text  # noqa: PLC0415 - only for people
 
-        rows = [[shown(value, short=width is not None) for value in row] for row in self._first(max_rows)]
-        filled = [n for n in range(len(self.columns)) if not rows or any(row[n] for row in rows)]
-        fitting = filled if width is None else _fitting(self.columns, rows, filled, width)
-        if self.title:
-            yield Text(visible(self.title), style="bold")
-        yield self._rich_table(rows, fitting, None if width is None else _CELL_WIDTH)
-        for line in self._caption(max_rows):
-            yield Text(visible(line))
-        for words, hidden in (("no room for", filled), ("empty", range(len(self.columns)))):
-            names = [visible(self.columns[n]) for n in hidden if n not in (fitting if hidden is filled else filled)]
-            if names:
-                yield Text(f"{words}: {', '.join(names)}", style="dim")
-
-    def _rich_table(self, rows: list[list[str]], columns: list[int], cell_width: int | None) -> RichTable:
-        from rich.table import Table  # noqa: PLC0415 - only for people
-        from rich.text import Text  # noqa: PLC0415 - as above
-
-        made = Table()
-        for n in columns:
-            field = self.schema.field(n)
-            side: Literal["left", "right"] = "right" if _is_number(field.type) else "left"
-            header = Text("\n".join(_header_lines(visible(field.name))))
-            made.add_column(header, justify=side, overflow="fold", max_width=cell_width)
-        for row in rows:
-            made.add_row(*(Text(row[n]) for n in columns))
-        return made
+        yield Text("\n".join(readable_lines(self, Look(options.max_width))))
 
     def _repr_html_(self) -> str:
-        head = "".join(f"<th>{html.escape(name)}</th>" for name in self.columns)
+        """What a person wants first, then the other columns; escaped."""
+        names = [*preferred(self), *(name for name in self.columns if name not in preferred(self))]
+        place = [self.columns.index(name) for name in names]
+        titles = "".join(f"<th>{html.escape(head(name))}</th>" for name in names)
         body = "".join(
-            "<tr>" + "".join(f"<td>{html.escape(shown(value))}</td>" for value in row) + "</tr>"
-            for row in self._first(SHOWN_ROWS)
+            "<tr>" + "".join(f"<td>{html.escape(shown(row[n], name=self.columns[n]))}</td>" for n in place) + "</tr>"
+            for row in self.first(SHOWN_ROWS)
         )
         title = f"<caption>{html.escape(self.title)}</caption>" if self.title else ""
-        notes = "<br>".join(html.escape(line) for line in self._caption(SHOWN_ROWS))
-        return f"<table>{title}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table><p>{notes}</p>"
+        notes = "<br>".join(html.escape(line) for line in caption(self, SHOWN_ROWS))
+        return f"<table>{title}<thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table><p>{notes}</p>"
 
-    def _first(self, max_rows: int | None) -> Iterator[tuple[Any, ...]]:
+    def first(self, max_rows: int | None) -> Iterator[tuple[Any, ...]]:
         """The first rows as tuples: names may be anything, so not as dictionaries."""
         table = self.arrow() if max_rows is None else self.arrow().slice(0, max_rows)
         from sxeslake.catalog.pythonic import values_of  # noqa: PLC0415 - loads Arrow, which made the rows
 
         return zip(*map(values_of, table.columns), strict=True) if table.num_columns else iter(())
 
-    def _caption(self, max_rows: int | None) -> list[str]:
-        count = len(self)
-        noun = "row" if count == 1 else "rows"
-        hidden = max_rows is not None and count > max_rows
-        lines = [f"{count} {noun}, the first {max_rows} shown" if hidden else f"{count} {noun}"]
-        if self.truncated:
-            lines.append("cut at the limit; there are more")
-        return [*lines, *self.notes]
-
     def _write_text(self, target: Path | BinaryIO, *, force: bool) -> int:
-        from rich.console import Console  # noqa: PLC0415 - only for people
-
-        console = Console(width=_TEXT_WIDTH, color_system=None, force_terminal=False)
-        with console.capture() as captured:
-            console.print(*self.renderables(max_rows=None), sep="\n")
+        """All rows and columns, nothing folded or shortened."""
         with open_target(target, force=force) as out:
-            out.write(captured.get().encode())
+            out.write("".join(f"{line}\n" for line in readable_lines(self, Look(wide=True, max_rows=None))).encode())
         return len(self)
 
     def _cut(self, batches: Iterator[Any], limit: int | None) -> Iterator[Any]:
@@ -213,68 +211,15 @@ class Result:
                 if left is not None and batch.num_rows > left:
                     self.truncated = True
                     if left:
+                        self._rows += left
                         yield batch.slice(0, left).rename_columns(self.columns)
                     return
                 left = None if left is None else left - batch.num_rows
+                self._rows += batch.num_rows
                 yield batch.rename_columns(self.columns)
             self.truncated = self._was_cut is not None and self._was_cut()
         finally:
             self.close()
-
-
-_TEXT_WIDTH = 10_000
-"""Width of a table written to a file or a pipe: no line is folded there; a terminal knows its own."""
-
-
-_UUID = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
-_HEADER_WIDTH = 14
-_CELL_WIDTH = 48
-"""Longer text is folded where room is scarce."""
-
-
-def _header_lines(name: str) -> list[str]:
-    """`accelerating_voltage_kv` → `accelerating_`, `voltage_kv`: names are long, and values short."""
-    lines = [""]
-    for part in re.findall(r"[^_]*_?", name):
-        if lines[-1] and len(lines[-1]) + len(part) > _HEADER_WIDTH:
-            lines.append("")
-        lines[-1] += part
-    return lines
-
-
-def _fitting(names: Sequence[str], rows: Sequence[Sequence[str]], columns: list[int], width: int) -> list[int]:
-    """The columns from the left that a console of `width` has room for, one at least."""
-    fitting: list[int] = []
-    used = 1
-    for n in columns:
-        used += 3 + min(_CELL_WIDTH, max(len(text) for text in (*_header_lines(names[n]), *(row[n] for row in rows))))
-        if fitting and used > width:
-            break
-        fitting.append(n)
-    return fitting
-
-
-def shown(value: Any, *, short: bool = False) -> str:
-    """A value in a table for people: few digits, control characters as escapes (comments come from anywhere).
-
-    `short` also cuts a UUID to its first eight digits.
-    """
-    if value is None:
-        return ""
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    if isinstance(value, dt.datetime):
-        return value.strftime("%Y-%m-%d %H:%M:%S")
-    if isinstance(value, list | tuple):
-        return ", ".join(shown(each) for each in value)
-    text = visible(value)
-    return f"{text[:8]}…" if short and _UUID.fullmatch(text) else text
-
-
-def _is_number(kind: Any) -> bool:
-    import pyarrow as pa  # noqa: PLC0415 - loaded already, by whoever made the schema
-
-    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind))
 
 
 def _unique_names(schema: Any) -> Any:

@@ -190,6 +190,7 @@ class CatalogVerbs:
 
 
 def _kept(result: Result) -> Result:
-    """The result with all its rows, which outlive the lake's being open."""
-    result.arrow()
+    """The result with all its rows, or with the reason why there are none: it outlives the lake's being open."""
+    if not len(result.arrow()):
+        _ = result.why_empty  # which asks the lake
     return result

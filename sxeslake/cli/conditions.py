@@ -9,7 +9,7 @@ import click
 from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.filters import filter_options, filter_words
 from sxeslake.cli.options import LakeCommand
-from sxeslake.cli.results import deliver, output_options
+from sxeslake.cli.results import Output, deliver, output_options
 
 
 @click.command(
@@ -19,14 +19,12 @@ from sxeslake.cli.results import deliver, output_options
     example="sxeslake conditions\nsxeslake conditions --instrument JXA-8530F",
 )
 @pass_app
-def command(
-    app: App, /, format_name: str | None, out: str | None, force: bool | None, limit: int | None, raw: bool | None,
-    **filters: Any,
-) -> None:  # fmt: skip
+def command(app: App, /, limit: int | None, **words: Any) -> None:
     """Count the values of each condition: voltages, currents, gratings, spectrometers, instruments, accumulations.
 
     `sxeslake query conditions-in-use` shows which of them occur together.
     """
+    output = Output.of(words)
     with app.open_lake() as lake:
-        result = lake.query("condition-values", filter_words(filters), limit=limit, stream=True)
-        deliver(app, result, format_name, out, raw=raw, force=force)
+        result = lake.query("condition-values", filter_words(words), limit=limit, stream=True)
+        deliver(app, result, output)

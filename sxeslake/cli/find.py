@@ -9,7 +9,7 @@ import click
 from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.filters import filter_options, filter_words
 from sxeslake.cli.options import LakeCommand
-from sxeslake.cli.results import deliver, output_options
+from sxeslake.cli.results import Output, deliver, output_options
 
 
 @click.command(
@@ -20,22 +20,13 @@ from sxeslake.cli.results import deliver, output_options
 )
 @click.argument("words", nargs=-1, required=True, metavar="TEXT...")
 @pass_app
-def command(
-    app: App,
-    /,
-    words: tuple[str, ...],
-    format_name: str | None,
-    out: str | None,
-    force: bool | None,
-    limit: int | None,
-    raw: bool | None,
-    **filters: Any,
-) -> None:
+def command(app: App, /, words: tuple[str, ...], limit: int | None, **more: Any) -> None:
     """Find words in names, comments, operators, projects, source paths, annotations and JSON documents.
 
     All words must occur in one text, in any order and case. Filters narrow it to archives with an analysis that fits.
     """
+    output = Output.of(more)
     with app.open_lake() as lake:
-        chosen = {**filter_words(filters), "text": " ".join(words)}
+        chosen = {**filter_words(more), "text": " ".join(words)}
         result = lake.query("find-text", chosen, limit=limit, stream=True)
-        deliver(app, result, format_name, out, raw=raw, force=force)
+        deliver(app, result, output)

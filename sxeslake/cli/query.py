@@ -11,7 +11,7 @@ from click.shell_completion import CompletionItem
 from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.filters import filter_options, filter_words
 from sxeslake.cli.options import LakeCommand
-from sxeslake.cli.results import deliver, output_options
+from sxeslake.cli.results import Output, deliver, output_options
 from sxeslake.cli.words import shown, table
 from sxeslake.errors import SxeslakeError
 
@@ -134,11 +134,7 @@ def command(
     folders: tuple[str, ...] = (),
     timeout: float | None = None,
     memory: str | None = None,
-    format_name: str | None = None,
-    out: str | None = None,
-    force: bool | None = None,
     limit: int | None = None,
-    raw: bool | None = None,
     **words: Any,
 ) -> None:
     """Ask the whole lake: questions of the library, your own, or free SQL.
@@ -147,6 +143,7 @@ def command(
     a..; a single voltage or current means that value within a tolerance, which is printed and can be set. An
     analysis matches when all its positions do, with --match any when one does.
     """
+    output = Output.of(words)
     given = filter_words(words) | _parameters(words)
     if sql is not None:
         if name or given:
@@ -154,7 +151,7 @@ def command(
         limits = _limits(timeout, memory, limit)
         with app.open_lake() as lake:
             # All rows first: a query that fails halfway must not leave half a document.
-            deliver(app, lake.sql(sql, limits=limits), format_name, out, raw=raw, force=force)
+            deliver(app, lake.sql(sql, limits=limits), output)
     elif name is not None:
         trusted = _library(folders).get(name).trusted
         if trusted and (timeout is not None or memory is not None):
@@ -162,7 +159,7 @@ def command(
         limits = _limits(timeout, memory, limit)
         with app.open_lake() as lake:
             result = lake.query(name, given, limit=limit, queries=folders, limits=limits, stream=trusted)
-            deliver(app, result, format_name, out, raw=raw, force=force)
+            deliver(app, result, output)
     elif timeout is not None or memory is not None:
         raise click.UsageError("--timeout and --memory go with --sql and queries of your own.")
     elif given:

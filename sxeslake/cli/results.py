@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import io
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -14,6 +15,7 @@ from sxeslake.cli.app import App
 from sxeslake.cli.words import count, shown
 from sxeslake.disk.output import is_stdout, named
 from sxeslake.safetext import visible_lines
+from sxeslake.texttable import window
 
 if TYPE_CHECKING:
     from sxeslake.catalog.result import Result
@@ -36,29 +38,59 @@ def output_options() -> list[click.Parameter]:
             default=None,
             help="Leave text in csv and xlsx that a spreadsheet takes for a formula as it is.",
         ),
+        click.Option(
+            ["--columns"],
+            metavar="A,B,C",
+            multiple=True,
+            help="These columns only, in this order, by their names in the catalogue.",
+        ),
+        click.Option(
+            ["--wide"], is_flag=True, default=None, help="Show all columns on a terminal, nothing folded or shortened."
+        ),
         click.Option(["--limit"], type=click.IntRange(min=0), metavar="N", help="So many rows at most."),
     ]
 
 
-def deliver(
-    app: App, result: Result, format_name: str | None, out: str | None, *, raw: bool | None, force: bool | None
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Output:
+    """How the rows are wanted, as the options of `output_options` say."""
+
+    format_name: str | None = None
+    out: str | None = None
+    force: bool = False
+    raw: bool = False
+    columns: tuple[str, ...] = ()
+    wide: bool = False
+
+    @classmethod
+    def of(cls, words: dict[str, Any]) -> Output:
+        """Take these options out of all that a command was called with."""
+        columns = [name.strip() for text in words.pop("columns", None) or () for name in text.split(",")]
+        taken = {name: words.pop(name, None) for name in ("format_name", "out", "force", "raw", "wide")}
+        return cls(
+            taken["format_name"], taken["out"], bool(taken["force"]), bool(taken["raw"]),
+            tuple(name for name in columns if name), bool(taken["wide"]),
+        )  # fmt: skip
+
+
+def deliver(app: App, result: Result, output: Output) -> None:
     """The rows where they are wanted; how the question was understood is said beside them."""
-    if out is not None and out != "-":
-        _to_file(app, result, named(out), format_name, raw=bool(raw), force=bool(force))
+    if output.columns:
+        result = result.select(output.columns)
+    if output.out is not None and output.out != "-":
+        _to_file(app, result, named(output.out), output.format_name, raw=output.raw, force=output.force)
         return
-    name = format_name or ("json" if app.as_json else "table")
-    if name == "table" and sys.stdout.isatty():
-        _to_terminal(result)
+    name = output.format_name or ("json" if app.as_json else "table")
+    if name == "table":
+        _to_people(app, result, wide=output.wide)
         return
     if name in _BINARY and sys.stdout.isatty():
         raise click.UsageError(f"{name} is binary; send it somewhere: -o FILE")
     sys.stdout.flush()
     target: BinaryIO = sys.stdout.buffer
-    result.write(_Visible(target) if sys.stdout.isatty() else target, name, raw=bool(raw))  # type: ignore[arg-type]
+    result.write(_Visible(target) if sys.stdout.isatty() else target, name, raw=output.raw)  # type: ignore[arg-type]
     target.flush()
-    if name != "table":  # which has them below its rows
-        _explain(app, result)
+    _explain(app, result)
 
 
 class _Visible(io.RawIOBase):
@@ -89,13 +121,18 @@ def _to_file(app: App, result: Result, path: Path, format_name: str | None, *, r
         app.print(f"{count(rows, 'row')} in {shown(path)}")
 
 
-def _to_terminal(result: Result) -> None:
-    from rich.console import Console  # noqa: PLC0415  (rich is slow to load, and programs do not need it)
+def _to_people(app: App, result: Result, *, wide: bool) -> None:
+    """A table in the window's width; through a pipe unfolded, unless COLUMNS says how wide."""
+    from sxeslake.catalog.readable import SHOWN_ROWS, Look, readable_lines  # noqa: PLC0415  (start-up time of --help)
 
-    Console().print(result)
+    rows = SHOWN_ROWS if sys.stdout.isatty() else None
+    for line in readable_lines(result, Look(None if wide else window(sys.stdout), wide, rows)):
+        app.print_data(line)
 
 
 def _explain(app: App, result: Result) -> None:
+    if result.is_empty:
+        app.say(f"No rows: {result.why_empty}." if result.why_empty else "No rows.")
     for note in result.notes:
         app.say(note)
     if result.truncated:

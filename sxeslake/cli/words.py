@@ -9,19 +9,9 @@ from typing import Any
 
 from sxeslake import texttable
 from sxeslake.safetext import visible
+from sxeslake.texttable import size
 
-_UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
-
-
-def size(count: int) -> str:
-    """1257190 → `1.26 MB`; 999 → `999 B`."""
-    value, place = float(count), 0
-    while value >= 999.5 and place < len(_UNITS) - 1:
-        value, place = value / 1000, place + 1
-    if place == 0:
-        return f"{count} B"
-    digits = 2 if value < 9.995 else 1 if value < 99.95 else 0
-    return f"{value:.{digits}f} {_UNITS[place]}"
+__all__ = ["count", "local_time", "percent", "shown", "size", "table"]
 
 
 def count(number: int, one: str, many: str | None = None) -> str:

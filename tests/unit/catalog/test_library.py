@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from sxeslake.catalog import library
+from sxeslake.catalog.emptiness import EMPTY_LAKE, why_empty
 from sxeslake.catalog.header import Query, parse_query
 from sxeslake.errors import InputError, NotFoundError, UsageError
 
@@ -64,8 +66,8 @@ def test_words_become_bound_values() -> None:
     assert "accelerating_voltage_kv >= $f1_0" in bound.sql
     assert bound.parameters["f1_0"] == pytest.approx(4.95)
     assert bound.notes == (
-        "x 5 µm", "count 3", "strict True", "accelerating voltage 4.95..5.05 kV (5 ± 0.05 kV)", "kind map",
-        "the query's own choice; --kind any lifts it",
+        "x 5 µm", "count 3", "strict True", "accelerating voltage 4.95..5.05 kV (5 ± 0.05 kV)",
+        "kind map (set by this question; --kind any removes it)",
     )  # fmt: skip
 
 
@@ -194,5 +196,41 @@ def test_unknown_names_come_with_near_misses() -> None:
 
 def test_words_that_are_none_are_as_if_not_said() -> None:
     bound = library.load().bind("maps-by-beam-condition", {"kv": None, "grating": (), "nonsense": None})
-    assert bound.notes == ("kind map", "the query's own choice; --kind any lifts it")
+    assert bound.notes == ("kind map (set by this question; --kind any removes it)",)
     assert library.load().bind("maps-by-beam-condition", {"kind": "any"}).notes == ()
+
+
+def test_the_columns_to_show_are_read_and_checked() -> None:
+    text = "-- Shown\n-- show: sample, kind,\n-- show: positions\nSELECT 1 AS sample"
+    assert parse_query("shown", text, where="shown.sql").show == ("sample", "kind", "positions")
+    for line, message in (
+        ("show: sample kind", "line 2: columns to show are written NAME, NAME"),
+        ("show:", "line 2: columns to show are written NAME, NAME"),
+        ("show: sample, sample", 'line 2: the column "sample" is shown twice'),
+        ("shows: sample", 'line 2: there is no "shows:"'),
+    ):
+        with pytest.raises(InputError, match=message):
+            parse_query("shown", f"-- Shown\n-- {line}\nSELECT 1 AS sample", where="shown.sql")
+
+
+def test_what_leaves_no_rows_is_named() -> None:
+    header = "-- Maps\n-- filters: analyses\n-- parameter: top integer: T.\n"
+    text = f"{header}SELECT $top FROM analyses WHERE /* filters: analyses */ true"
+    query = parse_query("maps", text, where="maps.sql")
+    rows = {"archives": 7, "analyses": 14}
+
+    def count(what: str, values: Mapping[str, object]) -> int:
+        return rows.get(what, 0 if "grating" in what else 1 if "accelerating" in what else 14)
+
+    def reason(**words: object) -> str:
+        return why_empty(count, library.bind(query, words))
+
+    assert reason(kind="map", grating=["A", "B"]) == "--grating A --grating B leaves none of 14 analyses"
+    assert reason(kv=(5, None), grating="A") == "--grating A leaves none of 1 analysis that --kv 5.. leaves"
+    assert reason(kv="5", top=3) == "nothing in 1 analysis that --kv 5 leaves fits: top 3"
+    assert reason() == "nothing in 14 analyses fits"
+    rows["analyses"] = 0
+    assert reason(kv="5") == "7 archives, none of them with analyses"
+    assert why_empty(count, None) == ""
+    rows["archives"] = 0
+    assert reason(kv="5") == why_empty(count, None) == EMPTY_LAKE

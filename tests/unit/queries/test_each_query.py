@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from sxeslake.catalog import library
+from sxeslake.catalog.heads import head
 from sxeslake.errors import UsageError
 
 Rows = list[dict[str, Any]]
@@ -37,6 +38,19 @@ def test_every_query_runs_in_an_empty_lake_and_explains_itself(empty_facility: A
     assert query.title
     assert query.help.endswith(".")
     assert all(parameter.help.endswith(".") for parameter in query.parameters)
+
+
+@pytest.mark.parametrize("name", sorted(library.load().queries))
+def test_every_query_says_what_a_person_wants_first(empty_facility: Any, name: str) -> None:
+    query = library.load().get(name)
+    needed = {parameter.name: "1" for parameter in query.parameters if parameter.required}
+    bound = library.bind(query, {**needed, **dict.fromkeys(query.one_of[:1], "x")})
+    columns = empty_facility.connection.sql(bound.sql, params=dict(bound.parameters) or None).columns
+    assert bound.show
+    assert set(bound.show) <= set(columns)
+    assert not any("uuid" in column for column in bound.show)
+    heads = [head(column) for column in bound.show]
+    assert len(heads) == len(set(heads)), "two columns under one head"
 
 
 def test_maps_by_beam_condition(facility: Any) -> None:
