@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
 import threading
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Final, cast
 
+from sxeslake.archive import outside
+from sxeslake.disk.trouble import scratch_told
 from sxeslake.errors import DamagedArchiveError, InputError, UnsupportedMethodError
 from sxeslake.model import MIB
 
@@ -26,16 +27,14 @@ def unpack(program: str, archive: Path, size: int) -> IO[bytes]:
     out = cast("IO[bytes]", TemporaryFile(prefix="sxeslake-"))  # noqa: SIM115 - it is given on
     try:
         command = [program, "x", "-so", "-y", "-bd", "-p", "--", str(archive.resolve())]
-        with subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-        ) as process:
+        with outside.start(command) as process:
             _limit(process.pid)
-            timer = threading.Timer(_LEAST_SECONDS + size / _BYTES_PER_SECOND, process.kill)
+            timer = threading.Timer(_LEAST_SECONDS + size / _BYTES_PER_SECOND, outside.end, [process])
             timer.start()
             try:
                 done = _copy(cast("IO[bytes]", process.stdout), out, size, where=archive)
             except BaseException:
-                process.kill()
+                outside.end(process)
                 raise
             finally:
                 timer.cancel()
@@ -60,7 +59,8 @@ def _copy(source: IO[bytes], out: IO[bytes], size: int, *, where: Path) -> int:
         done += len(block)
         if done > size:
             raise DamagedArchiveError(f"holds more than the {size:,} bytes that are declared", where=where)
-        out.write(block)
+        with scratch_told():
+            out.write(block)
     return done
 
 

@@ -22,6 +22,7 @@ from sxeslake.assemble.present import contents_beside
 from sxeslake.assemble.publish import Fill, Publisher, Written
 from sxeslake.assemble.rescue import contents_left, table_left
 from sxeslake.disk.output import plain_name
+from sxeslake.disk.trouble import NoScratchError
 from sxeslake.errors import DamagedLakeError, UnsafeNameError, UnsupportedMethodError, UsageError
 from sxeslake.model import OPAQUE, ContainerKind, Progress
 from sxeslake.vault.contents import Content, contents
@@ -135,10 +136,10 @@ class Pull:
             try:
                 written = write(replace(plain, whole=self._exactly(vault, version)))
                 return self._report(version, path, container, written, None)
-            except (UnsupportedMethodError, DamagedLakeError) as error:
+            except (UnsupportedMethodError, DamagedLakeError, NoScratchError) as error:
                 # Encoders here give other bytes, or the recipe is damaged: the members may be whole all the same.
                 reason = error.what if error.hint is None else f"{error.what} ({error.hint.rstrip('.')})"
-                if self.exact and isinstance(error, DamagedLakeError):
+                if self.exact and isinstance(error, DamagedLakeError | NoScratchError):
                     raise
                 if self.exact:
                     raise exactly.not_exact(version, reason) from error

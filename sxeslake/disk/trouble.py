@@ -52,21 +52,20 @@ def explained(error: OSError, out: Path) -> SxeslakeError:
     return StorageError(f"cannot be written: {error.strerror or error}.", where=where, hint="Nothing was left behind.")
 
 
+class NoScratchError(StorageError):
+    """There is no room for temporary files."""
+
+
 @contextmanager
 def scratch_told() -> Iterator[None]:
     """As `told`, for temporary files: the folder that is full is that of TMPDIR, not the output's."""
     try:
         yield
-    except BrokenPipeError:
-        raise
     except OSError as error:
-        try:
-            where = tempfile.gettempdir()
-        except OSError:  # not even an empty file found room anywhere
-            where = os.environ.get("TMPDIR", os.curdir)
-        what = "is full" if error.errno in FULL else f"cannot be written: {error.strerror or error}"
-        raise StorageError(
-            f"the temporary folder {what}.",
-            where=where,
+        if error.errno not in FULL:
+            raise
+        raise NoScratchError(
+            "the temporary folder is full.",
+            where=tempfile.gettempdir(),
             hint="Set TMPDIR to a folder with room and run the same again.",
         ) from error

@@ -17,6 +17,7 @@ from sxeslake.archive.container import Container
 from sxeslake.archive.exact.proving import Proved, Terms, prove
 from sxeslake.archive.exact.recipe import Recipe, write_recipe
 from sxeslake.archive.exact.spec import STORE, Spec
+from sxeslake.disk.trouble import NoScratchError, scratch_told
 from sxeslake.errors import InputError
 from sxeslake.format.manifest import Blob
 from sxeslake.ingest.blobtable import BlobTable
@@ -107,7 +108,7 @@ class RecipeSeeker:
             return no_recipe(_LATER)
         began = monotonic()
         try:
-            with TemporaryFile(prefix="sxeslake-") as file:
+            with scratch_told(), TemporaryFile(prefix="sxeslake-") as file:
                 proved = prove(container, path, sha256, cast("BinaryIO", file), terms)
                 self._likely = proved.recipe.encoders
                 self._seconds_per_byte = (monotonic() - began) / max(1, proved.recipe.size)
@@ -118,8 +119,8 @@ class RecipeSeeker:
                 file.seek(0)
                 first = len(self._table)
                 return Kept(self._store(file), range(first, len(self._table)), _details(proved))
-        except InputError as error:  # what cannot be made again is no reason to refuse the archive
-            return no_recipe(error.what)
+        except (InputError, NoScratchError) as error:  # what cannot be made again is no reason to refuse the archive
+            return no_recipe(error.what if isinstance(error, InputError) else f"{error.where}: {error.what}")
         finally:
             self._left_seconds = max(0.0, self._left_seconds + earned - (monotonic() - began))
 

@@ -16,6 +16,7 @@ from blake3 import blake3
 from sxeslake.archive.container import Container, open_container
 from sxeslake.archive.exact.proving import Terms, prove
 from sxeslake.archive.parallel import in_order
+from sxeslake.disk.trouble import scratch_told
 from sxeslake.errors import DamagedLakeError, InputError, NotFoundError
 from sxeslake.format import identity
 from sxeslake.format.logentry import ArchiveAdded
@@ -45,8 +46,9 @@ class Spool:
     def put(self, digest: Digest, path: str, data: bytes) -> None:
         """Keep a blob, and a path that it had in some archive."""
         if digest not in self._places:
-            self._file.seek(self._end)
-            self._file.write(data)
+            with scratch_told():
+                self._file.seek(self._end)
+                self._file.write(data)
             self._places[digest] = (self._end, len(data), path)
             self._end += len(data)
 

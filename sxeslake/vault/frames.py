@@ -101,9 +101,14 @@ class FrameMaker:
     def _add(self, path: str, blob: NewBlob) -> None:
         size = len(blob.data)
         position, name = (None, "") if self._held is None else position_and_name(path)
-        if self._held is not None and position is not None and size < HELD_BYTES and not self._held.is_full:
-            self._held.add(position, name, blob)
-        elif size >= ALONE_BYTES or (position is not None and size >= HELD_BYTES):
+        if (
+            self._held is not None
+            and position is not None
+            and size < HELD_BYTES
+            and self._held.add(position, name, blob)
+        ):
+            return
+        if size >= ALONE_BYTES or (position is not None and size >= HELD_BYTES):
             self._pool.submit(self._encode, kind_of(path, size), [blob])
         else:
             self._share(kind_of(path, size), blob, FRAME_BYTES)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from array import array
 from collections.abc import Iterable, Iterator
-from tempfile import SpooledTemporaryFile
-from typing import NamedTuple
+from io import BytesIO
+from tempfile import TemporaryFile
+from typing import IO, NamedTuple, cast
 
 import numpy as np
 
+from sxeslake.disk.trouble import FULL
 from sxeslake.model import GIB, MIB, Digest
 
 _IN_MEMORY = 16 * MIB  # the rest goes to a temporary file: 100,000 positions have some 100 MB of such files
@@ -27,7 +31,8 @@ class Held:
     """Blobs that wait, as columns: a group of 100,000 positions has half a million of them."""
 
     def __init__(self) -> None:
-        self._file = SpooledTemporaryFile(_IN_MEMORY, prefix="sxeslake-")  # noqa: SIM115 - closed by `close`
+        self._file: IO[bytes] = BytesIO()
+        self._has_room = True
         self._positions: dict[str, int] = {}
         self._names: dict[str, int] = {}
         self._position, self._name, self._number = array("I"), array("I"), array("Q")
@@ -37,17 +42,31 @@ class Held:
     @property
     def is_full(self) -> bool:
         """Whether the temporary file has grown enough; what comes now is framed as it comes."""
-        return self._end >= _MOST_BYTES
+        return self._end >= _MOST_BYTES or not self._has_room
 
-    def add(self, position: str, name: str, blob: NewBlob) -> None:
-        """Take a blob of `data/<position>/<name>`."""
+    def add(self, position: str, name: str, blob: NewBlob) -> bool:
+        """Take a blob of `data/<position>/<name>`; False where there is no room for it, on the disk or at all."""
+        if self.is_full or not self._write(blob.data):
+            return False
         self._position.append(self._positions.setdefault(position, len(self._positions)))
         self._name.append(self._names.setdefault(name, len(self._names)))
         self._number.append(blob.number)
         self._digests += blob.digest
         self._starts.append(self._end)
-        self._file.write(blob.data)
         self._end += len(blob.data)
+        return True
+
+    def _write(self, data: bytes) -> bool:
+        try:
+            if isinstance(self._file, BytesIO) and self._end + len(data) > _IN_MEMORY:
+                self._file = _on_disk(self._file)
+            self._file.seek(self._end)
+            self._has_room = self._file.write(data) == len(data)
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            self._has_room = False
+        return self._has_room
 
     def take(self, order: Iterable[str]) -> Iterator[tuple[str, NewBlob]]:
         """Names and blobs by the order of their positions; what is in no order comes behind, as it came."""
@@ -64,3 +83,12 @@ class Held:
     def close(self) -> None:
         """Let go of the temporary file."""
         self._file.close()
+
+
+def _on_disk(memory: BytesIO) -> IO[bytes]:
+    """What is in memory in a temporary file, without a buffer: a disk that is full says so at once."""
+    file = cast("IO[bytes]", TemporaryFile(prefix="sxeslake-", buffering=0))  # noqa: SIM115 - closed by `close`
+    if file.write(memory.getbuffer()) != memory.getbuffer().nbytes:
+        file.close()
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    return file

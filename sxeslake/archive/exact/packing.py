@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,7 @@ from sxeslake.archive.exact import encoders, programs
 from sxeslake.archive.exact.spec import STORE, Spec
 from sxeslake.archive.parallel import OrderedPool
 from sxeslake.archive.ranged_file import RangedFile
+from sxeslake.disk.trouble import scratch_told
 from sxeslake.model import MIB
 
 RUN_BYTES: Final = 2 * MIB  # of small contents to one thread
@@ -90,7 +91,8 @@ class Packing:
     def write(self, data: bytes) -> None:
         """Its next bytes."""
         if self._file is not None:
-            self._file.write(data)
+            with scratch_told():
+                self._file.write(data)
         elif self._encoder is not None:
             if packed := self._encoder.feed(data):
                 self._sink.part(packed)
@@ -100,7 +102,8 @@ class Packing:
     def end(self) -> None:
         """It is whole."""
         if self._file is not None:
-            self._file.close()
+            with scratch_told():
+                self._file.close()
             self._file = None
         elif self._encoder is not None:
             self._sink.part(self._encoder.finish())
@@ -120,7 +123,8 @@ class Packing:
         """Stop, and leave no scratch file behind."""
         self._pool.abort()
         if self._file is not None:
-            self._file.close()
+            with suppress(OSError):
+                self._file.close()
             self._file = None
         if self._scratch is not None:
             shutil.rmtree(self._scratch, ignore_errors=True)
@@ -181,16 +185,19 @@ class Packing:
         number = len(self._batch.units)
         self._batch.units.append(self._unit)
         self._batch.size += size
-        self._file = (self._batch.folder / programs.file_name(number)).open("wb", buffering=0)
+        with scratch_told():
+            self._file = (self._batch.folder / programs.file_name(number)).open("wb")
 
     def _new_folder(self) -> Path:
         if self._scratch is None:
-            self._scratch = Path(mkdtemp(prefix="sxeslake-exact-"))
+            with scratch_told():
+                self._scratch = Path(mkdtemp(prefix="sxeslake-exact-"))
         self._batches += 1
         if self._batches % BATCHES_IN_FLIGHT == 0:
             self._pool.drain()
         folder = self._scratch / f"batch-{self._batches}"
-        folder.mkdir()
+        with scratch_told():
+            folder.mkdir()
         return folder
 
     def _flush_batch(self) -> None:

