@@ -40,10 +40,10 @@ def detect(data: bytes, *, dos: bool = False) -> Guess:
     """The most likely encoding of a text; `dos`: a name from an archiver of that time, of which CP437 is likelier."""
     for mark, name in _MARKS:
         if data.startswith(mark):
-            return Guess(name, 1.0)
+            return Guess(name, 1.0 if _decodes(data, name) else 0.0)
     head = data[:_LOOKED_AT]
     if (wide := _wide(head)) is not None:
-        return wide
+        return wide if _decodes(data, wide.encoding) else Guess(wide.encoding, 0.0)
     if _decodes(data, UTF8):
         return Guess(UTF8, 1.0)
     western = ("cp437", "cp1252") if dos else ("cp1252", "cp437")

@@ -6,13 +6,14 @@ archive says nothing readable. The group and the catalogue read fields through h
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
 
-from sxeslake.archive.units import integer, label, local_time, na_from_a, number, text
+from sxeslake.archive.units import integer, is_odd_number, is_odd_time, label, local_time, na_from_a, number, text
 
 CurrentSource = Literal["average", "pre_post_mean", "pre", "target"]
 
@@ -89,6 +90,7 @@ class StateFields:
     ccd_temperature_c: float | None
     ccd_temperature_target_c: float | None
     dwell_ms: float | None
+    unread: tuple[str, ...] = ()  # values that mean something and cannot be read, `dwellTime "5,0" is no number`
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,7 @@ class ConditionFields:
     rows: int | None
     columns: int | None
     calibration_coefficients: tuple[float | None, ...]
+    unread: tuple[str, ...] = ()  # as in `StateFields`
 
 
 def mapping(value: object) -> Mapping[str, object]:
@@ -160,6 +163,16 @@ def read_analyses(metadata: object) -> tuple[AnalysisFields, ...]:
     return tuple(read_analysis(item) for item in objects(mapping(metadata).get("analyses")))
 
 
+def unread_in(metadata: object) -> str | None:
+    """Times of analyses that cannot be read: `analysis "map": acquisitionDate "yesterday" is no time`."""
+    found = [
+        f'analysis "{item.get("name") or item.get("uuid")}": {unread_text(_ACQUIRED, at(item, *_ACQUIRED), "time")}'
+        for item in objects(mapping(metadata).get("analyses"))
+        if is_odd_time(at(item, *_ACQUIRED))
+    ]
+    return "; ".join(found[:_NAMED]) + (f"; and {len(found) - _NAMED} more" if len(found) > _NAMED else "") or None
+
+
 def read_project(value: object) -> ProjectFields:
     """One entry of `projects`."""
     fields = mapping(value)
@@ -207,7 +220,7 @@ def read_info(value: object) -> InfoFields:
 def read_state(value: object) -> StateFields:
     """A `state.json`."""
     probe, beam = at(value, "probe"), at(value, "probe", "beam")
-    currents_na = {name: na_from_a(number(at(probe, "current", name))) for name in ("target", "pre", "average", "post")}
+    currents_na = {name: na_from_a(number(at(probe, "current", name))) for name in _CURRENTS}
     current_na, source = _probe_current(currents_na)
     temperature = at(value, "ccd", "temperature")
     pre_c, post_c = number(at(temperature, "pre")), number(at(temperature, "post"))
@@ -234,6 +247,7 @@ def read_state(value: object) -> StateFields:
         ccd_temperature_c=_mean(pre_c, post_c),
         ccd_temperature_target_c=number(at(temperature, "target")),
         dwell_ms=number(at(value, "dwellTime")),
+        unread=_unread(value, _STATE_NUMBERS),
     )
 
 
@@ -254,7 +268,32 @@ def read_condition(value: object) -> ConditionFields:
         rows=integer(at(ccd, "bins", "x")),
         columns=integer(at(ccd, "bins", "y")),
         calibration_coefficients=tuple(map(number, coefficients)) if isinstance(coefficients, list) else (),
+        unread=_unread(value, _CONDITION_NUMBERS),
     )
+
+
+_CURRENTS: Final = ("target", "pre", "average", "post")
+_STATE_NUMBERS: Final = (
+    ("probe", "acceleratingVoltage"), *(("probe", "current", name) for name in _CURRENTS), ("probe", "diameter"),
+    ("probe", "magnification"), *(("probe", "beam", name) for name in ("magnification", "x", "y", "rotation")),
+    *(("ccd", "temperature", name) for name in ("pre", "post", "target")), ("dwellTime",),
+)  # fmt: skip
+_CONDITION_NUMBERS: Final = (
+    ("ccd", "mode"), ("ccd", "accumulation"), ("ccd", "gain"), ("ccd", "bins", "x"), ("ccd", "bins", "y"),
+)  # fmt: skip
+_ACQUIRED: Final = ("acquisitionDate",)
+_NAMED: Final = 3  # analyses that a message names
+_SHOWN: Final = 60  # characters of a value that a message quotes
+
+
+def unread_text(path: tuple[str, ...], value: object, what: str) -> str:
+    """`probe.acceleratingVoltage "5,0" is no number`."""
+    return f"{'.'.join(path)} {json.dumps(value, ensure_ascii=False, default=str)[:_SHOWN]} is no {what}"
+
+
+def _unread(value: object, paths: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+    found = ((path, at(value, *path)) for path in paths)
+    return tuple(unread_text(path, each, "number") for path, each in found if is_odd_number(each))
 
 
 def _probe_current(currents_na: Mapping[str, float | None]) -> tuple[float | None, CurrentSource | None]:

@@ -48,6 +48,20 @@ _known_number_in = lru_cache(maxsize=4096)(_number_in)
 """The settings of a session come with each of its positions."""
 
 
+def is_odd_number(value: object) -> bool:
+    """Whether a value means a number that cannot be read, `"5,0"`, `"5 kV"`, `true`; not `""`, `"n/a"` or null."""
+    if value is None or number(value) is not None:
+        return False
+    return not isinstance(value, str) or any(letter.isdigit() for letter in value)
+
+
+def is_odd_time(value: object) -> bool:
+    """Whether a value means a time that cannot be read, `"yesterday"`; not a blank text or null."""
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return False
+    return local_time(value) is None
+
+
 def integer(value: object) -> int | None:
     """A whole number from a JSON value: `"10"` → 10, `10.0` → 10, `10.5` → None."""
     parsed = number(value)

@@ -106,7 +106,7 @@ def position_rows(
         **_condition_columns(runs, infos, conditions),
         **_array_columns([arrays.get(uuid, _NO_ARRAYS) for uuid in uuids], states),
         "problem": [
-            None if info and state is not _NO_STATE else _problem(uuid, contents)
+            contents.unread.get(uuid) if info and state is not _NO_STATE else _problem(uuid, contents)
             for uuid, info, state in zip(uuids, infos, states, strict=True)
         ],
     }

@@ -14,8 +14,8 @@ from sxeslake.archive.encodings import CONFIDENT, detect
 from sxeslake.archive.sxes import layout
 from sxeslake.archive.sxes.bounds import PARSED_BYTES, TOO_MANY_VALUES, is_apple_double, parsed_bytes, too_large
 from sxeslake.archive.sxes.documents import parse as parse_document
-from sxeslake.archive.sxes_metadata import InfoFields, StateFields, read_info, read_state
-from sxeslake.archive.units import integer, local_time, number, text
+from sxeslake.archive.sxes_metadata import InfoFields, StateFields, read_info, read_state, unread_in, unread_text
+from sxeslake.archive.units import integer, is_odd_number, is_odd_time, local_time, number, text
 from sxeslake.catalog.model import Document
 from sxeslake.catalog.shapes import Leaf, Shapes, parsed
 from sxeslake.model import DOCUMENT_BYTES, MIB
@@ -106,6 +106,8 @@ class Contents:
     """Path of a member that belongs to no position → its text."""
     problems: dict[str, str] = field(default_factory=dict)
     """Path of an unreadable member → why."""
+    unread: dict[str, str] = field(default_factory=dict)
+    """Position → the values of its state that mean something and cannot be read."""
 
 
 _NOBODY: Final = Owner(None, None)
@@ -152,6 +154,35 @@ def _read_info(value: dict[str, object]) -> SharedInfo:
     return SharedInfo(read_info(value), extra)
 
 
+class _Odd(NamedTuple):
+    """A value that means something and cannot be read."""
+
+    value: object
+
+
+def _number_or_odd(value: object) -> float | _Odd | None:
+    return _Odd(value) if is_odd_number(value) else number(value)
+
+
+def _time_or_odd(value: object) -> datetime | _Odd | None:
+    return _Odd(value) if is_odd_time(value) else local_time(value)
+
+
+def _state(contents: Contents, owner: Owner, reading: tuple[Any, ...]) -> State:
+    """The state that was read; what could not be is empty there, and named."""
+    unread = reading[-1].unread
+    if any(isinstance(value, _Odd) for value in reading):
+        named = zip(_LEAVES, reading, strict=False)
+        odd = [unread_text(path, value.value, what) for (path, what), value in named if isinstance(value, _Odd)]
+        unread, reading = (*odd, *unread), tuple(None if isinstance(value, _Odd) else value for value in reading)
+    if unread and owner.kind == "position":
+        contents.unread[owner.id or ""] = f"{layout.STATE}: {'; '.join(unread)}"
+    return State._make(reading)
+
+
+_LEAVES: Final = ((("saveDate",), "time"), *((("stage", axis), "number") for axis in "xyz"))
+
+
 def _unused(value: object) -> None:
     """A value that differs, and that nobody asks for."""
 
@@ -165,8 +196,8 @@ class DocumentReader:
 
     def __init__(self, limit: int = DOCUMENT_BYTES) -> None:
         self.limit = limit
-        stage = [Leaf(("stage", axis), number) for axis in "xyz"]
-        self._states = Shapes([Leaf(("saveDate",), local_time), *stage], read_state)
+        stage = [Leaf(("stage", axis), _number_or_odd) for axis in "xyz"]
+        self._states = Shapes([Leaf(("saveDate",), _time_or_odd), *stage], read_state)
         self._infos = Shapes([Leaf(("uuid",), _unused), Leaf(("comment",), text)], _read_info)
 
     def read(
@@ -187,6 +218,7 @@ class DocumentReader:
             yield sum(len(data) for _, data in block)
         if layout.METADATA in contents.texts:
             problem = contents.problems.get(layout.METADATA)
+            problem = problem or unread_in(contents.metadata)
             contents.metadata_problem = problem and f"{layout.METADATA}: {problem}"
 
     def _pass_over(self, contents: Contents, large: Sequence[tuple[str, int]], *, sxes: bool) -> None:
@@ -226,7 +258,7 @@ class DocumentReader:
     def _read_alike(self, contents: Contents, block: Sequence[Document]) -> dict[int, Owner]:
         """Read what is like documents that were read before; these by their places in the block."""
         states, infos = _match(self._states, block, layout.STATE), _match(self._infos, block, layout.INFO)
-        contents.states.update((owner.id or "", State._make(reading)) for _, owner, reading in states)
+        contents.states.update((owner.id or "", _state(contents, owner, reading)) for _, owner, reading in states)
         contents.infos.update((owner.id or "", Info._make(reading[1:])) for _, owner, reading in infos)
         return {place: owner for place, owner, _ in (*states, *infos)}
 
@@ -264,7 +296,7 @@ class DocumentReader:
             if owner.kind == "image":
                 infos, states = contents.image_infos, contents.image_states
             if name == layout.STATE:
-                states[owner.id] = State._make(self._states.plain(value))
+                states[owner.id] = _state(contents, owner, self._states.plain(value))
             elif name == layout.INFO:
                 infos[owner.id] = Info._make(self._infos.plain(value)[1:])
         if not isinstance(value, dict) and (owner.kind != "position" or name in _READ_NAMES):

@@ -86,7 +86,10 @@ def _file(contents: Contents, folder: str, file_id: str, found: Mapping[str, obj
     path = f"{folder}/{file_id}.json"
     if file_id not in found:
         return {"problem": "missing, though positions name it", "json": None}
-    return {"problem": contents.problems.get(path), "json": contents.texts.get(path)}
+    problem = contents.problems.get(path)
+    if problem is None and folder == "conditions":
+        problem = "; ".join(read_condition(found[file_id]).unread) or None
+    return {"problem": problem, "json": contents.texts.get(path)}
 
 
 def background_rows(members: pa.Table, used: Counter[str]) -> Rows:

@@ -106,8 +106,8 @@ def test_json_in_a_legacy_encoding_keeps_its_numbers() -> None:
     tables = rows_of(group({"p": text}))
     assert only(tables, "positions")["accelerating_voltage_kv"] == 5.0
     document = next(row for row in tables["documents"].to_pylist() if row["path"] == "data/p/state.json")
-    assert (document["readable"], document["json"]) == (False, None)
-    assert document["problem"]
+    assert (document["readable"], document["problem"]) == (True, None)
+    assert json.loads(document["json"])["note"] == "試料"
 
 
 def test_half_a_surrogate_pair_and_numbers_too_large_do_no_harm() -> None:
