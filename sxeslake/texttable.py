@@ -23,6 +23,7 @@ _UNITS: Final = ("B", "kB", "MB", "GB", "TB", "PB")
 _GAP: Final = "  "
 _NARROW_CELL: Final = 14  # a text column is folded down to this, then records stand under each other
 _MOST_HANGING: Final = 0.4  # of the window: how far the later lines of a folded line are indented
+_DATE = re.compile(r"\d{4}-\d\d-\d\d\b")
 _WORD = re.compile(r" *[^ ]+")
 _BREAKS = re.compile(r"[^/_@,;·-]*[/_@,;·-]+|[^/_@,;·-]+")  # where a long word may end: behind a separator
 
@@ -120,7 +121,10 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[Any]], columns: int |
     In a window of so many columns, texts are folded; where that does not do, records stand under each other.
     """
     right = [bool(rows) and all(_is_numeric(row[i]) for row in rows) for i in range(len(headings))]
-    return text_table(headings, [[_cell(cell) for cell in row] for row in rows], right, columns)
+    cells = [[_cell(cell) for cell in row] for row in rows]
+    dates = [bool(rows) and all(_DATE.match(row[i]) or not row[i] for row in cells) for i in range(len(headings))]
+    fixed = [one or other for one, other in zip(right, dates, strict=True)]
+    return text_table(headings, cells, right, columns, fixed)
 
 
 def text_table(

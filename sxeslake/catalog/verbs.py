@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING, Unpack
 
 from sxeslake.errors import InputError, NotFoundError
 from sxeslake.model import DOCUMENT_BYTES
+from sxeslake.vault import refs
 from sxeslake.version import TOOL
 
 if TYPE_CHECKING:
     from sxeslake.catalog.catalog import Annotated, Catalog, CheckpointReport
     from sxeslake.catalog.filter_words import FilterWords
     from sxeslake.catalog.header import Query
+    from sxeslake.catalog.measurement import Analysis, Conditions
     from sxeslake.catalog.model import MakeProgress
     from sxeslake.catalog.proof import Rebuilt
     from sxeslake.catalog.result import Result
@@ -102,6 +104,19 @@ class CatalogVerbs:
         """
         result = self._asked().sql(text, parameters, limits=limits)
         return result if stream else _kept(result)
+
+    def measurement(self, ref: str) -> list[Analysis]:
+        """The analyses of a version: kind, positions, beam, detector, time, people; none if it is no measurement."""
+        from sxeslake.catalog.measurement import analyses_of
+
+        version = refs.find(self._vault.state, ref)
+        return analyses_of(self._asked().database().table, version.sample, version.version)
+
+    def conditions_of_samples(self) -> dict[tuple[str, int], Conditions]:
+        """By sample and version: the voltages, currents and gratings that occur in it, and when it was begun."""
+        from sxeslake.catalog.measurement import all_conditions
+
+        return all_conditions(self._asked().database().table)
 
     def queries(self, folders: Sequence[str | Path] = ()) -> list[Query]:
         """The questions there are: name, title, help, parameters."""

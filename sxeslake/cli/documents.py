@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 INGEST = ("lake", "commit", "archives")
@@ -21,6 +22,7 @@ AUDIT_VERIFIED = ("path", "was", "status", "holds", "archive", "sha256", "checke
 LS = (
     "sample", "version", "kind", "name", "members", "bytes_source", "bytes_raw", "ingested_at", "exact", "exact_reason",
 )  # fmt: skip
+LS_LONG = ("accelerating_voltages_kv", "probe_currents_na", "gratings", "acquired_local")
 PULL = (
     "sample", "version", "path", "container", "members", "bytes_raw", "bytes_written", "sha256",
     "exact", "exact_reason",
@@ -77,6 +79,8 @@ def _plain(value: Any) -> Any:
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
         return [_plain(item) for item in value]
+    if isinstance(value, datetime):
+        return value.isoformat()
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     return str(value)

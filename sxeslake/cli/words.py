@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +11,10 @@ from sxeslake import texttable
 from sxeslake.safetext import visible
 from sxeslake.texttable import size
 
-__all__ = ["count", "local_time", "percent", "shown", "size", "table"]
+__all__ = ["clock", "count", "local_time", "numbers", "percent", "shown", "size", "table", "texts"]
+
+_FEW = 3
+"""Values that are listed one by one."""
 
 
 def count(number: int, one: str, many: str | None = None) -> str:
@@ -34,6 +37,26 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[Any]], indent: int = 
     columns = texttable.window(sys.stdout)
     lines = texttable.table(headings, rows, None if columns is None else columns - indent)
     return [" " * indent + line for line in lines] if indent else lines
+
+
+def clock(time: datetime) -> str:
+    """`2026-11-26 14:30`."""
+    return time.strftime("%Y-%m-%d %H:%M")
+
+
+def numbers(found: Iterable[float | None], unit: str) -> str:
+    """The different values that occur: `5 kV`; `5, 15 kV`; of more than three `5..15 kV`."""
+    there = sorted({float(f"{value:.5g}") for value in found if value is not None})
+    if not there:
+        return ""
+    texts = [f"{value:g}" for value in (there if len(there) <= _FEW else (there[0], there[-1]))]
+    return (", " if len(there) <= _FEW else "..").join(texts) + unit
+
+
+def texts(found: Iterable[str | None]) -> str:
+    """The different texts that occur, the first three of them."""
+    there = list(dict.fromkeys(text for text in found if text))
+    return ", ".join(there[:_FEW]) + (", …" if len(there) > _FEW else "")
 
 
 def local_time(utc: str) -> str:

@@ -175,15 +175,79 @@ def test_ls(filled: Call) -> None:
     assert filled("ls", "nothing*", "--json").document == []
 
 
+def test_ls_in_long_says_what_was_measured(filled: Call) -> None:
+    Path("notes").mkdir()
+    Path("notes/a.txt").write_text("a")
+    assert filled("ingest", "--tree", "notes").code == 0
+    lines = filled("ls", "--long").out.splitlines()
+    assert lines[0].split()[:7] == ["sample", "version", "kind", "kV", "nA", "grating", "acquired"]
+    assert lines[1].split()[3] == "5"
+    assert lines[1].split()[5:8] == ["JS300N", "2019-03-14", "09:26"]
+    assert lines[2].split()[:3] == ["notes", "1", "generic"]
+    measured, other = filled("ls", "-l", "--json").document
+    assert measured["accelerating_voltages_kv"] == [5]
+    assert measured["acquired_local"] == "2019-03-14T09:26:53"
+    assert (other["gratings"], other["acquired_local"]) == (None, None)
+
+
+def test_ls_of_nothing_says_why(call: Call, map_archive: Path) -> None:
+    assert call("init").code == 0
+    answer = call("ls")
+    assert (answer.code, answer.out) == (0, "")
+    assert "The lake is empty; `sxeslake ingest PATH` stores archives." in answer.err
+    assert "no rows: the lake is empty" in call("query", "maps-by-beam-condition", "--kv", "5").out
+    assert call("ingest", map_archive, "--sample", "map").code == 0
+    assert "No sample fits 'x*': none of 1 sample" in call("ls", "x*").err
+    assert "No sample is called 'x'" in call("ls", "x").err
+
+
+def test_questions_without_an_answer_say_which_condition_left_none(filled: Call) -> None:
+    for words, reason in (
+        (("query", "maps-by-beam-condition", "--kv", "7"), "--kv 7 leaves none of 1 analysis"),
+        (("query", "positions-by-condition", "--kv", "5", "--grating", "X"), "--grating X leaves none of 4 positions"),
+        (("conditions", "--kv", "7"), "--kv 7 leaves none of 4 positions"),
+        (("find", "nowhere"), "nothing in 1 analysis fits: text nowhere"),
+        (("find", "map", "--kv", "7"), "--kv 7 leaves none of 1 analysis"),
+    ):
+        answer = filled(*words)
+        assert (answer.code, f"no rows: {reason}" in answer.out) == (0, True), answer.out
+        for more in (("--json",), ("--format", "csv")):
+            assert f"No rows: {reason}" in filled(*words, *more).err
+    assert filled("query", "--sql", "SELECT sample FROM positions WHERE false").out == "0 rows\n"
+
+
 def test_show(filled: Call, map_archive: Path) -> None:
     document = filled("show", "map@1", "--json").document
     assert document["source"]["path"] == str(map_archive)
     assert document["versions"] == [1]
-    words = filled("show", "map").out
+    (analysis,) = document["measurement"]
+    assert (analysis["kind"], analysis["positions"], analysis["accelerating_voltage_kv"]) == ("map", 4, 5)
+    assert analysis["acquired_local"] == "2019-03-14T09:26:53"
+    lines = filled("show", "map").out.splitlines()
+    assert lines[:4] == [
+        "map@1",
+        "acquired      2019-03-14 09:26 to 2019-03-14 09:28",
+        "operator      A. Miner",
+        "instrument    JXA-8530F",
+    ]
+    assert any(line.startswith("beam          5 kV, ") and line.endswith(" nA") for line in lines)
+    assert "analyses      1 map, 4 positions" in lines
+    words = "\n".join(lines)
     assert str(map_archive) in words
-    assert document["source"]["sha256"] in words
+    assert document["source"]["sha256"] not in words
     assert "blobs" not in words
-    assert "blobs" in filled("show", "map", "-v").out
+    told = filled("show", "map", "-v").out
+    assert "blobs" in told
+    assert document["source"]["sha256"] in told
+
+
+def test_show_of_an_archive_without_measurements(filled: Call) -> None:
+    Path("notes").mkdir()
+    Path("notes/a.txt").write_text("a")
+    assert filled("ingest", "--tree", "notes").code == 0
+    assert filled("show", "notes", "--json").document["measurement"] == []
+    lines = filled("show", "notes").out.splitlines()
+    assert lines[:2] == ["notes@1", "archive       generic, folder, 1 B"]
 
 
 def test_members_in_archive_order(filled: Call, map_archive: Path) -> None:

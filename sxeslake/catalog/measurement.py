@@ -1,0 +1,78 @@
+"""What was measured in an archive: its analyses with beam, detector, time and people; in short for `ls -l`."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Final
+
+Table = Callable[[str, Mapping[str, object]], Any]
+"""(SQL, values to bind) → an Arrow table."""
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """An analysis of an archive; voltage and current are medians over its positions, beside their range."""
+
+    analysis_uuid: str | None
+    analysis_name: str | None
+    kind: str | None
+    positions: int
+    accelerating_voltage_kv: float | None
+    accelerating_voltage_min_kv: float | None
+    accelerating_voltage_max_kv: float | None
+    probe_current_na: float | None
+    probe_current_min_na: float | None
+    probe_current_max_na: float | None
+    grating: str | None
+    spectrometer: str | None
+    instrument: str | None
+    acquired_local: dt.datetime | None
+    last_saved_local: dt.datetime | None
+    operator: str | None
+    project: str | None
+    comment: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """Of all analyses of an archive: the voltages, currents and gratings that occur, and when it was begun."""
+
+    accelerating_voltages_kv: tuple[float, ...]
+    probe_currents_na: tuple[float, ...]
+    gratings: tuple[str, ...]
+    acquired_local: dt.datetime | None
+
+
+_ANALYSES: Final = (
+    f"SELECT {', '.join(field.name for field in fields(Analysis))} FROM analyses "
+    "WHERE sample = $sample AND version = $version ORDER BY analysis_number"
+)
+_CONDITIONS: Final = """
+SELECT
+    sample,
+    version,
+    list_sort(list(DISTINCT accelerating_voltage_kv) FILTER (accelerating_voltage_kv IS NOT NULL)) AS kv,
+    list_sort(list(DISTINCT probe_current_na) FILTER (probe_current_na IS NOT NULL)) AS na,
+    list_sort(list(DISTINCT grating) FILTER (grating IS NOT NULL)) AS gratings,
+    min(acquired_local) AS acquired_local
+FROM analyses
+GROUP BY sample, version
+"""
+
+
+def analyses_of(table: Table, sample: str, version: int) -> list[Analysis]:
+    """The analyses of a version in their order; none where it is no archive of measurements."""
+    rows = table(_ANALYSES, {"sample": sample, "version": version}).to_pylist()
+    return [Analysis(**row) for row in rows]
+
+
+def all_conditions(table: Table) -> dict[tuple[str, int], Conditions]:
+    """The conditions of every version that has analyses."""
+    return {
+        (row["sample"], row["version"]): Conditions(
+            tuple(row["kv"] or ()), tuple(row["na"] or ()), tuple(row["gratings"] or ()), row["acquired_local"]
+        )
+        for row in table(_CONDITIONS, {}).to_pylist()
+    }
