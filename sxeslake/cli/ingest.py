@@ -29,9 +29,7 @@ _LIMITS = Limits()
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @click.option("--sample", metavar="NAME", help="Store under this name, as a new version if there is one already.")
 @click.option("--tree", is_flag=True, help="Take each folder as one archive of all its files.")
-@click.option(
-    "--dry-run", is_flag=True, help="Report archives, duplicates, unrecognised files and bytes; store nothing."
-)
+@click.option("--dry-run", is_flag=True, help="Read and encode everything, report what it would take, store nothing.")
 @click.option(
     "--exact",
     type=click.Choice(["auto", "always", "never"]),

@@ -35,6 +35,7 @@ from sxeslake.ingest.absorb import Absorbed, Absorber, data_digests
 from sxeslake.ingest.blobtable import BlobTable
 from sxeslake.ingest.exact import Kept, RecipeSeeker, stored_whole
 from sxeslake.ingest.finding import Candidate
+from sxeslake.ingest.forecast import Forecast
 from sxeslake.ingest.known import KnownFiles
 from sxeslake.ingest.options import Opaque, Options
 from sxeslake.ingest.report import LAKE_ERRORS, ArchiveReport, of_unexpected
@@ -78,7 +79,7 @@ class Batch:
     def __init__(
         self,
         vault: Vault,
-        uploads: Uploads,
+        uploads: Uploads | Forecast,
         known: KnownFiles,
         check: PackCheck,
         options: Options,
@@ -90,8 +91,9 @@ class Batch:
         self._options, self._threads, self._progress = options, threads, progress
         self._check, self._reuse = check, Reuse(vault, uploads, check)
         self._blobs = BlobTable(uploads.packs)
-        self._packer = Packer(vault.store, uploading=uploads.note)
-        self._frames = None if options.dry_run else FrameMaker(self._packer, self._blobs.place, threads)
+        self._forecast = uploads if isinstance(uploads, Forecast) else None
+        self._packer = Packer(None if options.dry_run else vault.store, uploading=uploads.note)
+        self._frames = FrameMaker(self._packer, self._blobs.place, threads)
         self._absorber = Absorber(
             self._blobs, self._reuse.find, self._frames,
             chunk_bytes=vault.file.chunk_bytes, threads=threads, encoding=options.encoding,
@@ -118,8 +120,7 @@ class Batch:
                         break
             return reports, self._finish()
         finally:
-            if self._frames is not None:
-                self._frames.close()
+            self._frames.close()
             self._packer.close()
 
     def _is_full(self, archives: int) -> bool:
@@ -219,18 +220,22 @@ class Batch:
     # --- the commit ----------------------------------------------------------------------------------------------
 
     def _finish(self) -> LogRecord | None:
-        if self._frames is not None:
-            self._frames.flush()
+        self._frames.flush()
         for taken in self._taken:
             taken.report.blobs_new, taken.report.bytes_stored = self._blobs.fresh(taken.absorbed.new_numbers)
             taken.report.bytes_stored += self._blobs.fresh(taken.recipe.new_numbers)[1]
-        if self._options.dry_run:
-            self._place_all()
-            return None
         written = {item.record.id: item for item in self._packer.finish()}
         placed = list(zip(self._taken, self._place_all(), strict=True))
         added = [taken for taken, place in placed if not place.unchanged or self._to_heal(taken, place)]
         needed = {pack for taken in added for pack in self._packs(taken)}
+        if self._forecast is not None:
+            versions = [
+                (self._provisional(taken, place), data_digests(taken.absorbed))
+                for taken, place in placed
+                if not place.unchanged
+            ]
+            self._forecast.remember([written[pack].footer for pack in sorted(needed & written.keys())], versions)
+            return None
         self._drop([pack for pack in written if pack not in needed])
         if not added:
             return None
@@ -324,9 +329,9 @@ class Batch:
     def _place_all(self) -> list[naming.Place]:
         """Decide for the whole batch at the folded head, each archive beside those before it; tell the reports."""
         places: list[naming.Place] = []
-        batch = naming.Batch()
+        batch = naming.Batch(() if self._forecast is None else self._forecast.versions)
         for taken in self._taken:
-            newcomer = self._newcomer(taken, batch)
+            newcomer = self._newcomer(taken)
             place = self._known.names.decide(newcomer, batch)
             report = taken.report
             report.status = "unchanged" if place.unchanged else "added"
@@ -338,13 +343,16 @@ class Batch:
                 batch.add(self._provisional(taken, place))
         return places
 
-    def _newcomer(self, taken: _Taken, batch: naming.Batch) -> naming.Newcomer:
-        in_batch = {version.name: other for version, other in zip(batch, self._added_before(taken), strict=True)}
+    def _newcomer(self, taken: _Taken) -> naming.Newcomer:
+        in_batch = {f"{other.report.sample}@{other.report.version}": other for other in self._added_before(taken)}
         met = taken.absorbed.arrays_met
 
         def shares_array(version: Version) -> bool:
             if version.name in in_batch:
                 return not met.isdisjoint(data_digests(in_batch[version.name].absorbed))
+            foreseen = None if self._forecast is None else self._forecast.shares_array(version, met)
+            if foreseen is not None:
+                return foreseen
             return any(row.digest in met for row in self._vault.rows_between(version, "data/", "data0"))
 
         return naming.Newcomer(
@@ -371,8 +379,7 @@ class Batch:
 
     def _twin(self, taken: _Taken, batch: naming.Batch) -> str | None:
         same = self._vault.state.versions("status = 'live' AND v.content_id = ?", (taken.content_id,))
-        same += [version for version in batch if version.archive.content_id == taken.content_id]
-        return same[0].name if same else None
+        return same[0].name if same else batch.of_content(taken.content_id)
 
 
 def _is_kept_whole(error: InputError, opaque: Opaque) -> bool:

@@ -19,6 +19,7 @@ from sxeslake.vault.state import LogRecord
 from sxeslake.vault.vault import Vault
 
 if TYPE_CHECKING:
+    from sxeslake.ingest.forecast import Forecast
     from sxeslake.vault.uploads import Uploads
 
 _ATTEMPTS = 5  # a collector that condemns what is being reused is rare, twice in a row rarer
@@ -49,12 +50,12 @@ class Ingest:
         if not left:
             return report
         # What takes archives in takes a while to load: not for files that are there already.
+        from sxeslake.ingest.forecast import Forecast  # noqa: PLC0415
         from sxeslake.vault.uploads import Uploads  # noqa: PLC0415
 
         self._vault.sync_index()
-        with Uploads(self._vault) as uploads:
-            if not self._options.dry_run:
-                uploads.take_up()
+        with Forecast(self._vault) if self._options.dry_run else Uploads(self._vault) as uploads:
+            uploads.take_up()
             while left:
                 done, record = self._batch_again(left, uploads)
                 report.archives += done
@@ -77,7 +78,7 @@ class Ingest:
         return []
 
     def _batch_again(
-        self, candidates: Sequence[Candidate], uploads: Uploads
+        self, candidates: Sequence[Candidate], uploads: Uploads | Forecast
     ) -> tuple[list[ArchiveReport], LogRecord | None]:
         from sxeslake.ingest.batch import Batch  # noqa: PLC0415 - as above
 
@@ -104,7 +105,7 @@ class Ingest:
         raise AssertionError("the loop returns or raises")
 
     def _one_by_one(
-        self, candidates: Sequence[Candidate], uploads: Uploads
+        self, candidates: Sequence[Candidate], uploads: Uploads | Forecast
     ) -> tuple[list[ArchiveReport], LogRecord | None]:
         reports, last = list[ArchiveReport](), None
         for candidate in candidates:
@@ -131,7 +132,7 @@ def ingest(
 ) -> IngestReport:
     """Search `paths` for archives and take them in."""
     found = finding.find(paths, tree=tree, links=options.links)
-    if not found.archives and not found.missed and not options.dry_run:
+    if not found.archives and not found.missed:
         names = ", ".join(str(path) for path in paths)
         raise NotFoundError(
             "no archive is in there.",

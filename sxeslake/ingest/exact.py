@@ -81,7 +81,7 @@ class RecipeSeeker:
         self,
         table: BlobTable,
         find: Callable[[Sequence[Digest]], dict[Digest, Blob]],
-        frames: FrameMaker | None,
+        frames: FrameMaker,
         *,
         mode: Mode,
         chunk_bytes: int,
@@ -99,8 +99,8 @@ class RecipeSeeker:
         """The recipe of an archive that was just read, which took so long."""
         if sha256 is None:
             return Kept()
-        if self._mode == "never" or self._frames is None:
-            return no_recipe("it came in with --exact never" if self._mode == "never" else "a dry run seeks no recipe")
+        if self._mode == "never":
+            return no_recipe("it came in with --exact never")
         earned = _SHARE * took_seconds
         terms = self._terms(container, path, earned)
         if terms is None:
@@ -148,8 +148,7 @@ class RecipeSeeker:
         if known is not None:
             return self._table.add_known(known)
         number = self._table.add_new(digest, len(data))
-        if self._frames is not None:
-            self._frames.add(RECIPE_PATH, NewBlob(number, digest, data))
+        self._frames.add(RECIPE_PATH, NewBlob(number, digest, data))
         return number
 
 

@@ -158,15 +158,19 @@ class Names:
 class Batch:
     """The archives of a batch that have their places already."""
 
-    def __init__(self) -> None:
+    def __init__(self, versions: Iterable[Version] = ()) -> None:
         self._chains: dict[str, _Chain] = {}
         self._newest: dict[str, int] = {}
         self._versions: list[Version] = []
+        self._by_content: dict[str, str] = {}
+        for version in versions:
+            self.add(version)
 
     def add(self, version: Version) -> None:
         """An archive that becomes this version."""
         self._versions.append(version)
         self._newest[version.sample] = version.version
+        self._by_content.setdefault(version.archive.content_id, version.name)
         for wanted, place in _chains_of(version.sample):
             if wanted in self._chains:
                 self._chains[wanted].add(place, version)
@@ -183,6 +187,10 @@ class Batch:
     def newest(self, sample: str) -> int:
         """The newest version of a sample in the batch; 0 where there is none."""
         return self._newest.get(sample, 0)
+
+    def of_content(self, content_id: str) -> str | None:
+        """The first version with this content."""
+        return self._by_content.get(content_id)
 
     def __iter__(self) -> Iterator[Version]:
         return iter(self._versions)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sxeslake.format.manifest import Blob
+from sxeslake.ingest.forecast import Forecast
 from sxeslake.model import Digest
 from sxeslake.vault.packcheck import PackCheck, Read
 from sxeslake.vault.uploads import Uploads
@@ -14,7 +15,7 @@ from sxeslake.vault.vault import Vault
 class Reuse:
     """Finds blobs; what stands in a pack that is missing or damaged is not found, and so it is stored again."""
 
-    def __init__(self, vault: Vault, uploads: Uploads, check: PackCheck) -> None:
+    def __init__(self, vault: Vault, uploads: Uploads | Forecast, check: PackCheck) -> None:
         self._vault, self._uploads, self._check = vault, uploads, check
 
     def find(self, digests: Sequence[Digest]) -> dict[Digest, Blob]:
@@ -35,7 +36,7 @@ class Reuse:
 
     def _faulty(self, found: dict[Digest, Blob]) -> dict[str, str]:
         packs = {_pack(blob) for blob in found.values()}
-        return self._check.faulty(packs - self._uploads.packs.keys())
+        return self._check.faulty(packs - self._uploads.trusted)
 
 
 def _pack(blob: Blob) -> str:

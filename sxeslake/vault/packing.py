@@ -35,7 +35,7 @@ class _Open:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A pack that has reached the bucket, and its footer."""
+    """A pack that has reached the bucket, or was thrown away, and its footer."""
 
     record: PackAdded
     footer: pack.Footer
@@ -46,12 +46,15 @@ class Packer:
 
     def __init__(
         self,
-        store: Store,
+        store: Store | None,
         target_bytes: int = TARGET_BYTES,
         *,
         uploading: Callable[[PackAdded], None] | None = None,
     ) -> None:
-        """`uploading` is told of each pack just before it goes to the bucket, from the thread that puts it there."""
+        """`uploading` is told of each pack just before it goes to the bucket, from the thread that puts it there.
+
+        Without a store, packs are made up as ever, and thrown away.
+        """
         self._store, self._target, self._uploading = store, target_bytes, uploading
         self._open: dict[str, _Open] = {}
         self._uploads: deque[Future[Written]] = deque()
@@ -103,6 +106,7 @@ class Packer:
         record = PackAdded(full.pack_id, kind, size, len(tail), len(full.sizes), raw)
         if self._uploading is not None:
             self._uploading(record)
-        self._store.create(keys.pack_key(full.pack_id), [*full.parts, tail])
+        if self._store is not None:
+            self._store.create(keys.pack_key(full.pack_id), [*full.parts, tail])
         footer = pack.load_footer(full.pack_id, tail, where=keys.pack_key(full.pack_id))
         return Written(record, footer)

@@ -14,6 +14,7 @@ import socket
 import sys
 import threading
 from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict
@@ -60,6 +61,11 @@ class Uploads:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    @property
+    def trusted(self) -> AbstractSet[str]:
+        """Packs that need not be asked for: this run has written them, or has looked at them."""
+        return self.packs.keys()
 
     def note(self, record: PackAdded) -> None:
         """A pack is on its way to the bucket: noted before, or a kill in between would leave it unknown."""
