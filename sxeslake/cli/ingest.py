@@ -180,6 +180,10 @@ def _render(app: App, report: IngestReport, dry_run: bool) -> None:
             app.print(_line(app, archive, dry_run))
         for warning in archive.warnings:
             app.complain(f"warning    {shown(archive.path)}: {shown(warning)}")
+    for fault in report.damaged:
+        app.complain(f"damaged    {shown(fault)}; nothing new is built on it")
+    if report.damaged:
+        app.complain("What came by of it is stored again where no copy is whole; run `sxeslake repair` for the rest.")
     for path in report.unrecognised:
         app.say(f"skipped    {shown(path)}: not an archive")
     for link in report.links:

@@ -18,10 +18,12 @@ from sxeslake.archive.folder import FolderReader
 from sxeslake.archive.opaque import OpaqueFile
 from sxeslake.errors import (
     DamagedArchiveError,
+    DamagedLakeError,
     DeadObjectsError,
     EncryptedArchiveError,
     InputError,
     NotAnArchiveError,
+    ObjectNotFoundError,
     SxeslakeError,
     UnsafeNameError,
     UnsupportedMethodError,
@@ -241,7 +243,7 @@ class Batch:
             return None
         manifest = self._manifest(added)
         packs = [self._uploads.packs[pack] for pack in sorted(needed & self._uploads.packs.keys())]
-        record = self._vault.commit(lambda head: self._build(head, packs, manifest))
+        record = self._vault.commit(lambda head: self._build(head, packs, manifest), lambda: self._check.found)
         if record is not None:
             self._uploads.leave(needed)
         self._vault.index.add([written[pack].footer for pack in sorted(needed & written.keys())])
@@ -353,7 +355,10 @@ class Batch:
             foreseen = None if self._forecast is None else self._forecast.shares_array(version, met)
             if foreseen is not None:
                 return foreseen
-            return any(row.digest in met for row in self._vault.rows_between(version, "data/", "data0"))
+            try:
+                return any(row.digest in met for row in self._vault.rows_between(version, "data/", "data0"))
+            except (DamagedLakeError, ObjectNotFoundError):  # its member table is lost: nobody can tell
+                return False
 
         return naming.Newcomer(
             self._known.wanted(taken.candidate), self._options.sample is not None, taken.content_id,

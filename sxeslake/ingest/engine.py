@@ -61,6 +61,7 @@ class Ingest:
                 report.archives += done
                 report.commit = record.entry.number if record else report.commit
                 left = left[len(done) :]
+        report.damaged = self._check.faults
         return report
 
     def _without_known(self, candidates: Sequence[Candidate], report: IngestReport) -> list[Candidate]:

@@ -46,6 +46,7 @@ class IngestReport:
     archives: list[ArchiveReport] = field(default_factory=list)
     unrecognised: list[str] = field(default_factory=list)
     dry_run: bool = False
+    damaged: list[str] = field(default_factory=list)  # what was found wrong with packs and manifests, in words
     links: list[str] = field(default_factory=list)  # not followed, and nothing is missed with them: path and reason
 
     @property

@@ -23,6 +23,7 @@ from sxeslake.vault.commit import blank_entry
 from sxeslake.vault.frames import FrameMaker
 from sxeslake.vault.holding import NewBlob
 from sxeslake.vault.listings import listing_of
+from sxeslake.vault.packcheck import PackCheck, usable_places
 from sxeslake.vault.packing import Packer, Written
 from sxeslake.vault.recipes import RECIPE_PATH, as_record, recipe_blobs
 from sxeslake.vault.state import Head, LogRecord, Version
@@ -48,6 +49,7 @@ class Copy:
     def __init__(self, source: Vault, target: Vault, tool: str, progress: Progress | None = None) -> None:
         target.check_writable()
         self._source, self._target, self._tool, self._progress = source, target, tool, progress
+        self._check = PackCheck(target.store, target.state)
         self.report = CopyReport(source.store.url, target.store.url)
 
     def run(self, versions: Sequence[Version]) -> CopyReport:
@@ -75,7 +77,9 @@ class Copy:
     def _batch_again(self, versions: Sequence[Version]) -> None:
         for attempt in range(_ATTEMPTS):
             try:
-                archives, record = _Batch(self._source, self._target, self._tool, self._advance).run(versions)
+                archives, record = _Batch(self._source, self._target, self._tool, self._check, self._advance).run(
+                    versions
+                )
             except DeadObjectsError:
                 if attempt == _ATTEMPTS - 1:
                     raise
@@ -120,8 +124,10 @@ def _batches(versions: Sequence[Version]) -> Iterator[list[Version]]:
 class _Batch:
     """Some archives that go into the target's log together."""
 
-    def __init__(self, source: Vault, target: Vault, tool: str, advance: Callable[[int], None]) -> None:
-        self._source, self._target, self._advance = source, target, advance
+    def __init__(
+        self, source: Vault, target: Vault, tool: str, check: PackCheck, advance: Callable[[int], None]
+    ) -> None:
+        self._source, self._target, self._check, self._advance = source, target, check, advance
         self._entry = blank_entry(tool, f"copied from {source.store.url}")
         self._failed: dict[str, str] = {}
         self._recipes: dict[str, Mapping[str, Any]] = {}  # as the target's log says them
@@ -140,7 +146,7 @@ class _Batch:
             packs = [item for item in written if any(item.record.id in packs for packs in needs.values())]
             archives = {name: self._archive(version, manifest, where, needs[name], written)
                         for name, (version, where) in rows.items()}  # fmt: skip
-            record = self._target.commit(self._build(archives, packs, manifest, places))
+            record = self._target.commit(self._build(archives, packs, manifest, places), lambda: self._check.found)
         return [self._told(version, places, record) for version in versions], record
 
     def _told(self, version: Version, places: Mapping[str, int], record: LogRecord | None) -> Copied:
@@ -179,7 +185,8 @@ class _Batch:
     def _lacking(self, digests: Sequence[Digest]) -> set[Digest]:
         lacking = set(digests)
         for start in range(0, len(digests), _AT_ONCE):
-            lacking -= self._target.find(digests[start : start + _AT_ONCE]).keys()
+            found = self._target.find(digests[start : start + _AT_ONCE])
+            lacking -= usable_places(self._target, self._check, found, frozenset()).keys()
         return lacking
 
     # --- blobs ---------------------------------------------------------------------------------------------------
@@ -274,10 +281,11 @@ class _Batch:
     def _find(self, digests: Sequence[Digest], made: set[str]) -> dict[Digest, Blob]:
         found: dict[Digest, Blob] = {}
         for start in range(0, len(digests), _AT_ONCE):
-            found |= self._target.index.find(
+            there = self._target.index.find(
                 digests[start : start + _AT_ONCE],
                 live=lambda packs: self._target.state.live_packs(packs) | (made & set(packs)),
             )
+            found |= usable_places(self._target, self._check, there, made)
         return found
 
     # --- the commit ----------------------------------------------------------------------------------------------

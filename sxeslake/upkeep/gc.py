@@ -237,6 +237,9 @@ class Collector:
 
     def _footers(self, records: Mapping[str, PackAdded]) -> Iterator[tuple[PackAdded, Footer | None]]:
         def reading(record: PackAdded) -> Footer | None:
+            listed = self._listed.get(keys.pack_key(record.id))
+            if listed is not None and listed.size != record.bytes:
+                return None
             try:
                 return self._vault.footer(record)
             except (DamagedLakeError, ObjectNotFoundError):  # kept as it is, whatever is in it

@@ -14,11 +14,13 @@ import socket
 import time
 import uuid
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 from sxeslake.errors import (
     ConflictError,
+    DamagedLakeError,
     DeadObjectsError,
     InputError,
     ObjectExistsError,
@@ -60,11 +62,18 @@ def who() -> str:
         return f"unknown user on {platform.system()}"
 
 
-def commit(store: Store, state: State, build: Callable[[Head], Entry | None]) -> LogRecord | None:
+def commit(
+    store: Store,
+    state: State,
+    build: Callable[[Head], Entry | None],
+    looked_at: Callable[[], AbstractSet[str]] = frozenset,
+) -> LogRecord | None:
     """Bring the entry that `build` makes for a head into the log, and fold it; None where `build` has nothing to say.
 
     `build` is called again after each lost race, with the state at the new head, and must keep its transaction uuid.
+    `looked_at` tells which packs this run has found in the bucket; the others that the entry refers to are asked for.
     """
+    asked = set[str]()
     for attempt in range(_ATTEMPTS):
         head = state.head()
         entry = build(head)
@@ -73,6 +82,8 @@ def commit(store: Store, state: State, build: Callable[[Head], Entry | None]) ->
         with ThreadPoolExecutor(1) as asker:
             place = asker.submit(_check_place, store, head, entry.number)
             _check_alive(store, state, entry)
+            _check_present(store, state, entry, asked | looked_at())
+            asked |= entry.referenced()[0]
             is_new = _is_new(state, head, entry)
             place.result()
         if not is_new:
@@ -142,8 +153,9 @@ def _check_alive(store: Store, state: State, entry: Entry) -> None:
     packs, manifests = entry.referenced()
     dead_packs = state.condemned("packs", sorted(packs))
     dead_manifests = state.condemned("manifests", sorted(manifests))
-    own_packs, own_manifests = {pack.id for pack in entry.packs}, {item.id for item in entry.manifests}
-    dead_packs |= packs - own_packs - state.live_packs(sorted(packs - own_packs))
+    own_packs = {pack.id: pack.bytes for pack in entry.packs}
+    own_manifests = {item.id: item.bytes for item in entry.manifests}
+    dead_packs |= packs - own_packs.keys() - state.live_packs(sorted(packs - own_packs.keys()))
     wanted = [*map(keys.pack_key, own_packs), *map(keys.manifest_key, own_manifests)]
     with ThreadPoolExecutor(_AT_ONCE) as askers:
         gone = {key for key, size in zip(wanted, askers.map(store.size, wanted), strict=True) if size is None}
@@ -154,3 +166,29 @@ def _check_alive(store: Store, state: State, entry: Entry) -> None:
             f"{len(dead_packs)} packs and {len(dead_manifests)} manifests of this commit were collected meanwhile.",
             hint="Run the command again.",
         )
+
+
+def _check_present(store: Store, state: State, entry: Entry, known: AbstractSet[str]) -> None:
+    """Refuse to refer to a pack that the log names and the bucket has lost: what an entry adds can be read.
+
+    What a version that is moved needed before is not asked for: it is no worse than it was.
+    """
+    packs = {pack for archive in entry.archives for pack in archive.needs}
+    packs |= {pack for replacements in entry.replaced.values() for pack in replacements}
+    for moved in entry.moved:
+        before = state.versions("v.sample = ? AND v.version = ?", (moved.sample, moved.version))
+        packs |= set(moved.needs) - state.resolved([pack for version in before for pack in version.archive.needs])
+    wanted = sorted(packs - {pack.id for pack in entry.packs} - known)
+    with ThreadPoolExecutor(_AT_ONCE) as askers:
+        sizes = askers.map(store.size, map(keys.pack_key, wanted))
+        lost = [pack for pack, size in zip(wanted, sizes, strict=True) if size != state.pack(pack).bytes]
+    if not lost:
+        return
+    log.sync(store, state)
+    if state.condemned("packs", lost):
+        raise DeadObjectsError(f"{len(lost)} packs of this commit were collected meanwhile.", hint="Run it again.")
+    raise DamagedLakeError(
+        f"this commit needs packs that are missing or cut short ({len(lost)}); nothing was committed.",
+        where=keys.pack_key(lost[0]),
+        hint="Run `sxeslake repair`.",
+    )

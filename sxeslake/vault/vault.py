@@ -317,11 +317,13 @@ class Vault:
                 self._tell_damage([str(error)])
         return self.state.head()
 
-    def commit(self, build: Callable[[Head], Entry | None]) -> LogRecord | None:
+    def commit(
+        self, build: Callable[[Head], Entry | None], looked_at: Callable[[], AbstractSet[str]] = frozenset
+    ) -> LogRecord | None:
         """Bring an entry into the log; see `commit.commit`."""
         self.state.confirm()
         self.check_writable()
-        return commit(self.store, self.state, build)
+        return commit(self.store, self.state, build, looked_at)
 
     def check_writable(self) -> None:
         """Refuse to write into a lake that is damaged, or of a later format."""

@@ -111,3 +111,18 @@ def test_gc(call: Call, tmp_path: Path) -> None:
     assert call("pull", "b", "-o", tmp_path / "pulled.zip")[0] == 0
     assert document(call("gc", "--grace", "1h", "--json"))["bytes_freed"] == 0
     assert call("gc", "--grace", "later")[0] == 2
+
+
+def test_ingest_says_what_it_found_damaged(call: Call, tmp_path: Path) -> None:
+    archive = zip_of(tmp_path / "heal.zip", group(31))
+    assert call("ingest", archive)[0] == 0
+    for pack in (tmp_path / "lake" / "packs").rglob("*.pack"):
+        pack.unlink()
+    code, out, err = call("ingest", archive, "--check-data")
+    assert code == 0
+    assert out.startswith("restored   heal@1")
+    assert "is missing; nothing new is built on it" in err
+    assert "sxeslake repair" in err
+    told = document(call("ingest", archive, "--json"))
+    assert (told["archives"][0]["status"], told["damaged"]) == ("unchanged", [])
+    assert call("pull", "heal", "-o", tmp_path / "back.zip")[0] == 0
