@@ -21,7 +21,7 @@ NARROWEST: Final = 20
 
 _UNITS: Final = ("B", "kB", "MB", "GB", "TB", "PB")
 _GAP: Final = "  "
-_NARROW_CELL: Final = 14  # a text column is folded down to this, then records stand under each other
+_NARROW_CELL: Final = 12  # a text column is folded down to this, then records stand under each other
 _MOST_HANGING: Final = 0.4  # of the window: how far the later lines of a folded line are indented
 _DATE = re.compile(r"\d{4}-\d\d-\d\d\b")
 _WORD = re.compile(r" *[^ ]+")
@@ -89,7 +89,8 @@ def folded(line: str, columns: int) -> list[str]:
     lines: list[str] = []
     now = ""
     for word in _WORD.findall(line.rstrip()):
-        if now and width(now) + width(word) > columns:
+        fits_alone = len(indent) + width(word.lstrip()) <= columns
+        if now and width(now) + width(word) > columns and fits_alone:
             lines.append(now)
             now = ""
         fresh = now or (indent if lines else "") + (word.lstrip() if lines else word)
@@ -173,13 +174,15 @@ def records(headings: Sequence[str], cells: Sequence[Sequence[str]], columns: in
 
 
 def _aligned(rows: Sequence[Sequence[str]], widths: Sequence[int], right: Sequence[bool]) -> list[str]:
-    return [line for row in rows for line in _row_lines(row, widths, right)]
+    """Lines of columns that are as wide as their folded cells are."""
+    folded_rows = [[_cell_lines(cell, columns) for cell, columns in zip(row, widths, strict=True)] for row in rows]
+    tight = [max(width(line) for row in folded_rows for line in row[i]) for i in range(len(widths))]
+    return [line for row in folded_rows for line in _row_lines(row, tight, right)]
 
 
-def _row_lines(row: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> Iterator[str]:
-    parts = [_cell_lines(cell, columns) for cell, columns in zip(row, widths, strict=True)]
-    for i in range(max(map(len, parts), default=0)):
-        texts = [part[i] if i < len(part) else "" for part in parts]
+def _row_lines(row: Sequence[Sequence[str]], widths: Sequence[int], right: Sequence[bool]) -> Iterator[str]:
+    for i in range(max(map(len, row), default=0)):
+        texts = [lines[i] if i < len(lines) else "" for lines in row]
         padded = (_pad(text, columns, side) for text, columns, side in zip(texts, widths, right, strict=True))
         yield _GAP.join(padded).rstrip()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +13,7 @@ import click
 from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.documents import AUDIT, AUDIT_VERIFIED, document
 from sxeslake.cli.options import LakeCommand
-from sxeslake.cli.words import count, size
+from sxeslake.cli.words import count, size, table
 
 if TYPE_CHECKING:
     from sxeslake.ingest.audit import AuditRow
@@ -71,7 +72,7 @@ def command(
     lake has of it, is damaged. "absent", "unreadable", "skipped" (a link): the lake gives back nothing of it. "link":
     a link with which nothing is lost.
 
-    CSV on stdout. Nothing is deleted. The exit code is 4 unless all is stored.
+    CSV on stdout, on a terminal a table. Nothing is deleted. The exit code is 4 unless all is stored.
     """
     if (verify is None) == (not paths):
         raise click.UsageError("name files or folders, or a report with --verify.")
@@ -87,6 +88,12 @@ def command(
             file.write(_csv(documents, AUDIT, raw=raw).encode())
     if app.as_json:
         app.emit(documents)
+    elif out is None and sys.stdout.isatty():
+        cells = [
+            (row.status, row.archive or "", size(row.size), row.path, row.reason or ", ".join(row.differs or ()))
+            for row in rows
+        ]
+        _print_table(app, ("status", "version", "size", "file", "because"), cells)
     elif out is None:
         app.print_data(_csv(documents, AUDIT, raw=raw).rstrip("\n"))
     safe = [row for row in rows if row.is_safe or row.status in accept]
@@ -99,6 +106,9 @@ def _verify(app: App, lake: Lake, report: str, *, check_data: bool, raw: bool) -
     documents = [document(row, AUDIT_VERIFIED) for row in rows]
     if app.as_json:
         app.emit(documents)
+    elif sys.stdout.isatty():
+        cells = [("yes" if row.holds else "no", row.was, row.status, row.archive or "", row.path) for row in rows]
+        _print_table(app, ("holds", "was", "is", "version", "file"), cells)
     else:
         app.print_data(_csv(documents, AUDIT_VERIFIED, raw=raw).rstrip("\n"))
     failed = sum(not row.holds for row in rows)
@@ -106,6 +116,12 @@ def _verify(app: App, lake: Lake, report: str, *, check_data: bool, raw: bool) -
     claims = f"; {count(never, 'row')} named nothing as stored" if never else ""
     app.say(f"{count(len(rows), 'row')}: {len(rows) - failed:,} hold, {failed:,} do not{claims}")
     return NOT_ALL if failed else 0
+
+
+def _print_table(app: App, headings: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
+    """The rows that matter most to a person; all columns are in the CSV of a pipe or of -o."""
+    for line in table(headings, cells):
+        app.print(line)
 
 
 def _csv(documents: Sequence[dict[str, object]], columns: Sequence[str], *, raw: bool) -> str:

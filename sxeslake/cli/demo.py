@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -16,8 +17,9 @@ import click
 from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.documents import INGESTED, PULL, document
 from sxeslake.cli.options import LakeCommand
-from sxeslake.cli.words import count, percent, shown, size, table
+from sxeslake.cli.words import count, percent, shown, size
 from sxeslake.errors import AlreadyExistsError, DamagedLakeError, InputError, NotAnArchiveError
+from sxeslake.texttable import table, window
 
 if TYPE_CHECKING:
     from sxeslake.archive.container import Container
@@ -26,13 +28,15 @@ if TYPE_CHECKING:
     from sxeslake.lake import Lake
 
 SEED = 1
+_INDENT = 3
 
 _NEXT = """Try next:
   sxeslake ingest PATH              # your own archives, into the embedded lake
   sxeslake ls                       # what is in it
   sxeslake query                    # what can be asked of all of it
   sxeslake pull NAME -o out.pl7z    # one back, as 7z or zip
-  sxeslake demo --archive PATH      # this, with an archive of yours; --keep DIR keeps what it makes"""
+  sxeslake demo --archive PATH      # this, with an archive of yours
+  sxeslake demo --keep DIR          # this, and keep what it makes"""
 
 
 @click.command("demo", cls=LakeCommand, example="sxeslake demo\nsxeslake demo --archive map.plzip")
@@ -126,8 +130,8 @@ def _show_savings(app: App, lake: Lake, taken: list[ArchiveReport], folder: Path
     ]
     before, after = sum(item.bytes_source for item in taken), lake.stats().bytes_stored
     _tell(app, "\n2. Stored, with equal content once:\n")
-    for line in table(("archive", "size", "took", "", "stored as"), rows):
-        _tell(app, f"   {line}")
+    for line in table(("archive", "size", "took", "", "stored as"), rows, _window() - _INDENT):
+        _tell(app, f"{' ' * _INDENT}{line}")
     _tell(app, f"\n   {size(before)} of archives are {size(after)} in the lake: {percent(after, before)}.")
 
 
@@ -181,25 +185,20 @@ def _fingerprints(container: Container) -> dict[str, tuple[object, ...]]:
 
 
 def _ask(app: App, lake: Lake) -> list[dict[str, Any]]:
-    """The question that the catalogue is for; of the answer, what a plain reader wants to see."""
-    found = lake.maps(kv=5).rows()
+    """The question that the catalogue is for, answered as the command answers it."""
+    from sxeslake.catalog.readable import Look, readable_lines  # noqa: PLC0415
+
+    found = lake.maps(kv=5)
     columns = ("sample", "version", "positions", "accelerating_voltage_kv", "probe_current_na", "grating", "instrument")
-    maps = [{name: row[name] for name in columns} for row in found]
     _tell(app, "\n4. Which maps were taken at 5 kV?  sxeslake query maps-by-beam-condition --kv 5\n")
-    rows = [
-        (f"{row['sample']}@{row['version']}", row["positions"], _quantity(row["accelerating_voltage_kv"], "kV"),
-         _quantity(row["probe_current_na"], "nA"), row["grating"] or "", row["instrument"] or "")
-        for row in maps
-    ]  # fmt: skip
-    lines = table(("map", "positions", "voltage", "current", "grating", "instrument"), rows)
-    for line in lines if maps else ["None of them."]:
-        _tell(app, f"   {line}")
-    return maps
+    for line in readable_lines(found, Look(_window())):
+        _tell(app, line)
+    return [{name: row[name] for name in columns} for row in found.rows()]
 
 
-def _quantity(value: float | None, unit: str) -> str:
-    """`99.95 nA`; nothing where the archive does not say it."""
-    return "" if value is None else f"{value:.4g} {unit}"
+def _window() -> int:
+    """Columns of the window; where there is none, so many that the story can be shown anywhere."""
+    return window(sys.stdout) or 80
 
 
 @contextmanager

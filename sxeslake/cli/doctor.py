@@ -36,9 +36,9 @@ def command(app: App) -> int:
         app.emit({"ok": code == 0, "checks": checks})
         return code
     for check in checks:
-        app.print(f"{'ok   ' if check['ok'] else 'WRONG'}  {check['name']:<16} {shown(check['detail'])}")
+        app.print(f"{'ok   ' if check['ok'] else 'WRONG'}  {check['name']:<18} {shown(check['detail'])}")
         if check["hint"] and check["hint"] not in check["detail"]:
-            app.print(f"       {'':<16} {shown(check['hint'])}")
+            app.print(f"       {'':<18} {shown(check['hint'])}")
     return code
 
 

@@ -10,7 +10,7 @@ from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.documents import FORGET, document
 from sxeslake.cli.options import LakeCommand
 from sxeslake.cli.refs import complete_sample
-from sxeslake.cli.words import count, shown, size, table
+from sxeslake.cli.words import count, local_time, shown, size, table
 
 if TYPE_CHECKING:
     from sxeslake.upkeep.forget import Judged  # a type only: `--help` must not wait for it
@@ -77,7 +77,8 @@ def command(
 def _list(app: App, going: list[Judged], kept: list[Judged]) -> None:
     rows = [("forget", row, "") for row in going] + [("keep", row, row.kept_because) for row in kept]
     cells = [
-        (word, f"{row.sample}@{row.version}", row.ingested_at, size(row.bytes_source), why) for word, row, why in rows
+        (word, f"{row.sample}@{row.version}", local_time(row.ingested_at), size(row.bytes_source), why)
+        for word, row, why in rows
     ]
     if cells:
         for line in table(("", "version", "stored at", "archive", "because"), cells):

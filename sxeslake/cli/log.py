@@ -11,7 +11,7 @@ from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.documents import LOG, document
 from sxeslake.cli.options import LakeCommand
 from sxeslake.cli.refs import complete_sample
-from sxeslake.cli.words import table
+from sxeslake.cli.words import local_time, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +36,7 @@ def command(app: App, sample: str | None, limit: int | None) -> None:
         cells = [
             (
                 row.number,
-                row.time,
+                local_time(row.time),
                 f"{row.who}@{row.host}",
                 ", ".join(row.what),
                 _names(row.archives),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,9 +11,13 @@ from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.options import LakeCommand
 from sxeslake.cli.words import table
 from sxeslake.errors import NotFoundError
+from sxeslake.texttable import window
 
 if TYPE_CHECKING:
-    from sxeslake.catalog.schema import Table
+    from sxeslake.catalog.schema import Column, Table
+
+_WIDE = 140
+"""Columns of a window in which five columns are readable beside each other."""
 
 
 @click.command("schema", cls=LakeCommand, example="sxeslake schema\nsxeslake schema positions")
@@ -36,22 +41,40 @@ def command(app: App, name: str | None) -> None:
         for line in table(("table", "columns", "holds"), [(t.name, len(t.columns), t.help) for t in chosen]):
             app.print(line)
         app.say(
-            "`sxeslake schema TABLE` shows columns and units. SQL also knows the view position_documents, positions"
+            "`sxeslake schema TABLE` shows columns and units. SQL also knows the view position_documents, positions "
+            "with info_json and state_json, and sessions_by(hours), analyses with another pause between sessions."
         )
-        app.say("with info_json and state_json, and sessions_by(hours), analyses with another pause between sessions.")
     else:
         _show(app, chosen[0])
 
 
 def _show(app: App, shown: Table) -> None:
     app.print(shown.help)
-    rows = [
-        (column.name, column.type.replace("TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ"), column.unit or "", column.help,
-         ", ".join(filter(None, (column.source, column.conversion))))
-        for column in shown.columns
-    ]  # fmt: skip
-    for line in table(("column", "type", "unit", "meaning", "from"), rows):
+    columns = window(sys.stdout)
+    for line in _brief(shown) if columns is not None and columns < _WIDE else _whole(shown):
         app.print(line)
+
+
+def _whole(shown: Table) -> list[str]:
+    rows = [(column.name, _type(column), column.unit or "", column.help, _origin(column)) for column in shown.columns]
+    return table(("column", "type", "unit", "meaning", "from"), rows)
+
+
+def _brief(shown: Table) -> list[str]:
+    """The same in three columns, one of them of text."""
+    rows = [
+        (column.name, ", ".join(filter(None, (_type(column), column.unit))), f"{column.help} From: {_origin(column)}.")
+        for column in shown.columns
+    ]
+    return table(("column", "type", "meaning"), rows)
+
+
+def _type(column: Column) -> str:
+    return column.type.replace("TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ")
+
+
+def _origin(column: Column) -> str:
+    return ", ".join(filter(None, (column.source, column.conversion)))
 
 
 def _document(each: Table) -> dict[str, Any]:

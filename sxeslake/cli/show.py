@@ -90,7 +90,7 @@ def _holds(analyses: Sequence[Analysis]) -> str:
 
 
 def _analyses(analyses: Sequence[Analysis]) -> list[str]:
-    """A table of several analyses, without the columns that are empty."""
+    """A table of several analyses."""
     rows: list[dict[str, Any]] = [
         {
             "analysis": each.analysis_name or (each.analysis_uuid or "")[:8],
@@ -104,8 +104,7 @@ def _analyses(analyses: Sequence[Analysis]) -> list[str]:
         }
         for each in analyses
     ]
-    heads = [head for head in rows[0] if any(row[head] != "" for row in rows)]
-    return table(heads, [[row[head] for head in heads] for row in rows])
+    return table(list(rows[0]), [list(row.values()) for row in rows])
 
 
 def _stored(info: VersionInfo, *, verbose: bool) -> list[tuple[str, str]]:

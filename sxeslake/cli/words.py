@@ -32,11 +32,11 @@ def shown(text: object) -> str:
     return visible(text)
 
 
-def table(headings: Sequence[str], rows: Sequence[Sequence[Any]], indent: int = 0) -> list[str]:
-    """Aligned lines under a heading, in the width of the window that stdout is, after an indent."""
-    columns = texttable.window(sys.stdout)
-    lines = texttable.table(headings, rows, None if columns is None else columns - indent)
-    return [" " * indent + line for line in lines] if indent else lines
+def table(headings: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[str]:
+    """Aligned lines under a heading, without empty columns, in the width of the window that stdout is."""
+    there = [n for n in range(len(headings)) if not rows or any(row[n] not in (None, "") for row in rows)]
+    cells = [[row[n] for n in there] for row in rows]
+    return texttable.table([headings[n] for n in there], cells, texttable.window(sys.stdout))
 
 
 def clock(time: datetime) -> str:

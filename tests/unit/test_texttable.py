@@ -56,11 +56,11 @@ def test_later_lines_stand_below_the_text_of_the_first() -> None:
 def test_texts_are_folded_before_records_stand_under_each_other() -> None:
     rows = [("2019/chalcopyrite map@1", "first map of the day", 48), ("backup@1", None, 5)]
     assert table(("sample", "comment", "positions"), rows, 46) == [
-        "sample            comment            positions",
-        "2019/             first map of the          48",
-        "chalcopyrite      day",
+        "sample        comment           positions",
+        "2019/         first map of the         48",
+        "chalcopyrite  day",
         "map@1",
-        "backup@1                                     5",
+        "backup@1                                5",
     ]
     narrow = table(("sample", "comment", "positions"), rows, 30)
     assert narrow == [

@@ -53,11 +53,11 @@ def test_a_person_sees_what_the_query_declares_and_which_columns_are_hidden() ->
 
 def test_a_narrow_window_folds_texts_then_says_constants_below_then_sets_records() -> None:
     assert readable_lines(maps(), Look(80))[1:4] == [
-        "sample                kind  kV       nA  acquired          comment",
-        "2019/chalcopyrite     map    5  99.9512  2019-03-14 09:26  map of a grain",
-        "map@1                                                      boundary, after",
+        "sample               kind  kV       nA  acquired          comment",
+        "2019/chalcopyrite    map    5  99.9512  2019-03-14 09:26  map of a grain",
+        "map@1                                                     boundary, after",
     ]
-    lines = readable_lines(maps(), Look(60))
+    lines = readable_lines(maps(), Look(56))
     assert lines[1].split() == ["sample", "nA", "acquired", "comment"]
     assert "in every row: kind map, kV 5" in lines
     assert readable_lines(maps(), Look(40))[1:8] == [
