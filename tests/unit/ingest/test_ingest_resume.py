@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import zipfile
 from collections.abc import Callable, Sequence
@@ -14,6 +15,7 @@ from small_lakes import counts, objects, own_store, zip_of
 from sxeslake.errors import UnreachableError
 from sxeslake.format.keys import pack_key
 from sxeslake.format.lakefile import HASHED_FROM, sealed
+from sxeslake.format.logentry import PackAdded
 from sxeslake.lake import Lake
 from sxeslake.storage import Data
 from sxeslake.vault import uploads
@@ -263,3 +265,43 @@ def test_a_journal_that_cannot_be_written_costs_nothing_but_itself(
         (lake._vault.folder / "uploads").write_bytes(b"in the way")
         assert lake.ingest(zip_of(tmp_path / "a.zip", CONTENTS), exact="never").commit == 1
         assert lake.verify(data=True).ok
+
+
+def test_a_pack_is_noted_before_it_goes_to_the_bucket(
+    client: Callable[[], Lake], store: FaultyStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed in between, the next run has a note without a pack; the other way round, a pack that it does not know."""
+    create = store.create
+    unnoted: list[str] = []
+
+    def creating(key: str, data: Data) -> None:
+        if key.startswith("packs/"):
+            noted = "".join(path.read_text() for path in journals(lake))
+            unnoted.extend([key] if key.rpartition("/")[2].removesuffix(".pack") not in noted else [])
+        create(key, data)
+
+    monkeypatch.setattr(store, "create", creating)
+    with client() as lake:
+        lake.ingest(zip_of(tmp_path / "a.zip", CONTENTS), exact="never")
+    assert len(packs(store)) > 1
+    assert unnoted == []
+
+
+def test_what_is_taken_off_the_journal_is_off_the_disk_before_it_is_deleted(
+    client: Callable[[], Lake], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a power cut, no later run may believe in a pack that was deleted."""
+    synced: list[bytes] = []
+    fsync = os.fsync
+
+    def recorded(handle: int) -> None:
+        fsync(handle)
+        synced.extend(path.read_bytes() for path in journals(lake))
+
+    record = PackAdded("0" * 32, "data", 100, 10, 1, 50)
+    with client() as lake, Uploads(lake._vault) as uploads:
+        uploads.note(record)
+        monkeypatch.setattr(os, "fsync", recorded)
+        assert uploads.leave([record.id])
+    assert len(synced) == 1
+    assert b'"gone": ["' + record.id.encode() in synced[0]
