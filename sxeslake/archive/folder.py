@@ -22,6 +22,7 @@ from sxeslake.archive.encodings import CONFIDENT, detect
 from sxeslake.archive.parallel import CHUNK_BYTES
 from sxeslake.archive.ranged_file import open_regular
 from sxeslake.archive.times import local_ns_of_dos
+from sxeslake.disk.rename import sync_file
 from sxeslake.disk.trouble import FULL
 from sxeslake.errors import AccessDeniedError, AlreadyExistsError, InputError, StorageError, UnsafeNameError
 from sxeslake.model import ContainerKind, Job, Limits, Member, Piece
@@ -483,6 +484,8 @@ class FolderWriter:
         made = place.with_name(f"{PARTIAL}{uuid4().hex}")
         self._write_file(made, member, data)
         try:
+            if os.path.lexists(place):  # a power cut leaves the old content or the new
+                sync_file(made)
             made.replace(place)
         except BaseException:
             made.unlink(missing_ok=True)

@@ -16,6 +16,8 @@ from sxeslake.assemble.folderplan import FolderPlan, plan_folder
 from sxeslake.assemble.memberrows import in_archive_order
 from sxeslake.assemble.pull import check_table, reported
 from sxeslake.assemble.stamps import stamps_of
+from sxeslake.disk.rename import sync_tree
+from sxeslake.disk.trouble import told
 from sxeslake.errors import AlreadyExistsError, InputError, StorageError
 from sxeslake.model import Progress
 from sxeslake.vault.contents import contents
@@ -107,6 +109,9 @@ class Sync:
                 writer.add(member, ())
             for row in plan.retimed:
                 set_time(writer.target / writer.place_of(row.member), row.member)
+        if wanted.num_rows:
+            with told(writer.target):
+                sync_tree(writer.target)
 
 
 def _remove(folder: Path, extra: list[str]) -> None:

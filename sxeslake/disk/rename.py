@@ -81,6 +81,12 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
+def sync_file(path: Path) -> None:
+    """Make the content of a file durable."""
+    with path.open("r+b" if sys.platform == "win32" else "rb", buffering=0) as file:  # it may be read-only
+        os.fsync(file.fileno())
+
+
 def sync_tree(folder: Path) -> None:
     """Make all below a new folder durable: its file system at once, for half a million calls would take hours."""
     if sys.platform == "win32":

@@ -138,6 +138,30 @@ def test_an_interrupted_sync_goes_on_where_it_was(lake: Lake, folder: Path, monk
     assert contents_of(folder) == TWO
 
 
+def test_a_file_is_on_the_disk_before_it_replaces_another(
+    lake: Lake, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake.sync("a", folder)
+    (folder / "metadata.json").write_bytes(b"mine")
+    (folder / "notes" / "b.txt").unlink()
+    done: list[str] = []
+    fsync, replace = os.fsync, Path.replace
+
+    def synced(handle: int) -> None:
+        done.append("sync")
+        fsync(handle)
+
+    def replaced(self: Path, target: Path) -> Path:
+        done.append(target.name)
+        return replace(self, target)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(Path, "replace", replaced)
+    lake.sync("a", folder)
+    assert [word for word in done if word in ("sync", "metadata.json", "b.txt")].count("sync") == 1
+    assert done[done.index("metadata.json") - 1] == "sync"
+
+
 def test_damage_leaves_the_old_file(lake: Lake, folder: Path, store: FaultyStore) -> None:
     lake.sync("a", folder)
     (folder / "metadata.json").write_bytes(b"mine")

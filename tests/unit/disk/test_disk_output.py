@@ -328,6 +328,27 @@ def test_an_end_at_each_rename_leaves_the_old_or_the_new(
     assert sorted(path.name for path in tmp_path.iterdir()) == [f"d{number}" for number in range(6)]
 
 
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError(errno.ENOSPC, "full")])
+def test_the_folder_that_steps_aside_comes_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    for name in ("made", "target"):
+        write_folder(tmp_path / name, name)
+    real = Path.rename
+
+    def refusing(self: Path, target: Path) -> Path:
+        if (self.name, target.exists()) == ("made", False):
+            raise error
+        return real(self, target)
+
+    monkeypatch.setattr(rename, "exchange", no_exchange)
+    monkeypatch.setattr(Path, "rename", refusing)
+    with pytest.raises(type(error)):
+        rename.put_folder(tmp_path / "made", tmp_path / "target", aside=tmp_path / "aside")
+    assert (tmp_path / "target" / "x").read_text() == "target"
+    assert not (tmp_path / "aside").exists()
+
+
 def killed(tmp_path: Path, *inside: str) -> Path:
     """What a killed run left, of folders named so."""
     partial = tmp_path / ".d.0123abcd.partial"
