@@ -23,7 +23,7 @@ from sxeslake.upkeep.verbs import UpkeepVerbs
 from sxeslake.vault import refs
 from sxeslake.vault.vault import Vault, create_lake
 from sxeslake.version import TOOL
-from sxeslake.views import MemberRow, SampleRow, VersionInfo
+from sxeslake.views import MemberRow, Samples, VersionInfo
 
 if TYPE_CHECKING:
     from sxeslake.archive.sxes.group import Group
@@ -153,6 +153,15 @@ class Lake(FileVerbs, PartVerbs, CatalogVerbs, UpkeepVerbs, RetentionVerbs):
     def __repr__(self) -> str:
         return f"<Lake {self.url}, commit {self._vault.state.head().number}>"
 
+    def _repr_html_(self) -> str:
+        """Its address, what it holds, and its samples."""
+        samples = self.ls()
+        versions = len(list(self._vault.state.versions()))
+        counts = [
+            f"{n:,} {word if n == 1 else word + 's'}" for n, word in ((len(samples), "sample"), (versions, "version"))
+        ]
+        return samples.html(f"Lake {self.url}, commit {self._vault.state.head().number}: {', '.join(counts)}")
+
     def tell_trouble(self, tell: Callable[[str], None]) -> None:
         """Have it said, once, if the cache on this machine cannot be used: everything works without, but slower."""
         self._vault.tell_trouble(tell)
@@ -250,7 +259,7 @@ class Lake(FileVerbs, PartVerbs, CatalogVerbs, UpkeepVerbs, RetentionVerbs):
 
     # --- what there is -------------------------------------------------------------------------------------------
 
-    def ls(self, pattern: str | Sequence[str] = "*", *, all_versions: bool = False) -> list[SampleRow]:
+    def ls(self, pattern: str | Sequence[str] = "*", *, all_versions: bool = False) -> Samples:
         """The newest version of each sample whose name fits one of the patterns; all versions on request."""
         state = self._vault.state
         patterns = [pattern] if isinstance(pattern, str) else list(pattern)
@@ -263,7 +272,7 @@ class Lake(FileVerbs, PartVerbs, CatalogVerbs, UpkeepVerbs, RetentionVerbs):
         ]
         if not all_versions:
             rows = list({version.sample: version for version in rows}.values())
-        return [views.sample_row(version) for version in rows]
+        return views.Samples(map(views.sample_row, rows))
 
     def resolve(self, patterns: Sequence[str], *, everything: bool = False) -> list[str]:
         """Names and globs → `name@version`, each once. SampleNotFoundError, with near misses, for no match."""

@@ -9,12 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 from sxeslake.archive.times import dos_fields
 from sxeslake.format import logentry
+from sxeslake.htmltable import html_table
 from sxeslake.model import MemberKind
+from sxeslake.texttable import size
 from sxeslake.vault import recipes
 from sxeslake.vault.state import Annotation, State, Version
 
 if TYPE_CHECKING:
     from sxeslake.format.manifest import Row
+
+
+_SHOWN = 50
+"""Rows that a notebook shows; the rest is counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +37,23 @@ class SampleRow:
     ingested_at: str
     exact: bool  # whether the very file can be pulled
     exact_reason: str | None  # why not
+
+
+class Samples(list[SampleRow]):
+    """What `Lake.ls` gives: a list, and a table in a notebook."""
+
+    def _repr_html_(self) -> str:
+        return self.html()
+
+    def html(self, caption: str = "") -> str:
+        """The first rows as a table; how many there are in all."""
+        rows = [
+            (row.sample, row.version, row.kind, row.members, size(row.bytes_source), row.ingested_at, row.name)
+            for row in self[:_SHOWN]
+        ]
+        below = [f"{len(self):,} rows, the first {_SHOWN} shown"] if len(self) > _SHOWN else []
+        heads = ("sample", "version", "kind", "files", "archive", "stored at", "from")
+        return html_table(heads, rows, caption=caption, below=below)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ A result is read once from where it comes. Whatever needs all rows keeps them, s
 
 from __future__ import annotations
 
-import html
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -20,6 +19,7 @@ from sxeslake.catalog.heads import head
 from sxeslake.catalog.near import did_you_mean
 from sxeslake.catalog.readable import SHOWN_ROWS, Look, caption, preferred, readable_lines, shown
 from sxeslake.errors import UsageError
+from sxeslake.htmltable import html_table
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
@@ -181,14 +181,8 @@ class Result:
         """What a person wants first, then the other columns; escaped."""
         names = [*preferred(self), *(name for name in self.columns if name not in preferred(self))]
         place = [self.columns.index(name) for name in names]
-        titles = "".join(f"<th>{html.escape(head(name))}</th>" for name in names)
-        body = "".join(
-            "<tr>" + "".join(f"<td>{html.escape(shown(row[n], name=self.columns[n]))}</td>" for n in place) + "</tr>"
-            for row in self.first(SHOWN_ROWS)
-        )
-        title = f"<caption>{html.escape(self.title)}</caption>" if self.title else ""
-        notes = "<br>".join(html.escape(line) for line in caption(self, SHOWN_ROWS))
-        return f"<table>{title}<thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table><p>{notes}</p>"
+        rows = ([shown(row[n], name=self.columns[n]) for n in place] for row in self.first(SHOWN_ROWS))
+        return html_table([head(name) for name in names], rows, caption=self.title, below=caption(self, SHOWN_ROWS))
 
     def first(self, max_rows: int | None) -> Iterator[tuple[Any, ...]]:
         """The first rows as tuples: names may be anything, so not as dictionaries."""

@@ -340,7 +340,7 @@ def test_a_narrow_console_folds_texts_then_sets_records_under_each_other() -> No
     assert "A title longer than the table that stands below it" in " ".join(narrow.split())
     wide = text_of(made, width=100)
     assert "x" * 30 in wide
-    assert "analysis id  0f9b1c5e…\nkV           5\n" in text_of(made, width=30)
+    assert "analysis id  0f9b1c5e…\nkV           5\n" in text_of(made, width=28)
     out = io.BytesIO()
     made.write(out, "table")
     assert uuid in out.getvalue().decode()
