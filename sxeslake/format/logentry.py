@@ -144,6 +144,7 @@ class Entry:
     moved: tuple[Moved, ...] = ()
     tags: tuple[Mapping[str, Any], ...] = ()  # {"sample","version","tag","action":"add|remove","kind":"tag|hold"}
     annotations: tuple[Mapping[str, Any], ...] = ()  # {"sample","version","target","uuid","key","value"}
+    paths: tuple[Mapping[str, Any], ...] = ()  # {"sample","version","path","host","name","modified_ns"}
     stands_for: str | None = None  # the hash of a lost entry whose place this one takes: what the next one names
     settled: tuple[int, ...] = ()  # entries whose void items a repair has dealt with
     format: int = FORMAT
@@ -159,7 +160,7 @@ class Entry:
 
 _LONG = (
     "pack_ids", "packs", "manifests", "archives", "forgotten", "restored", "collected", "condemned_packs",
-    "condemned_manifests", "replaced", "moved", "tags", "annotations",
+    "condemned_manifests", "replaced", "moved", "tags", "annotations", "paths",
 )  # fmt: skip
 
 
@@ -190,8 +191,8 @@ def _plain(entry: Entry) -> dict[str, Any]:
     values["manifests"] = [asdict(manifest) for manifest in entry.manifests]
     values["archives"] = [_with_places(archive, number) for archive in entry.archives]
     values["moved"] = [_with_places(moved, number) for moved in entry.moved]
-    lists = ("forgotten", "restored", "collected", "condemned_packs", "condemned_manifests", "tags", "annotations")
-    for key in (*lists, "settled"):
+    lists = ("forgotten", "restored", "collected", "condemned_packs", "condemned_manifests")
+    for key in (*lists, "tags", "annotations", "paths", "settled"):
         values[key] = list(values[key])
     values["replaced"] = {old: list(new) for old, new in entry.replaced.items()}
     return values
@@ -352,6 +353,7 @@ class _Reading:
             moved=self._each("moved", lambda item: _moved(item, self._pack_ids)),
             tags=self._each("tags", _tag),
             annotations=self._each("annotations", _annotation),
+            paths=self._each("paths", _path),
             stands_for=self._optional("stands_for", check_digest),
             settled=self._each("settled", _count),
         )
@@ -499,8 +501,7 @@ def _source(raw: Any) -> dict[str, Any]:
         if not isinstance(known.get(key), str | None):
             raise ValueError(f"the source's {key} is {_shown(known[key])}")
     _count(known.get("size", 0))
-    if type(known.get("modified_ns", 0)) is not int or not -_TOO_MUCH <= known.get("modified_ns", 0) < _TOO_MUCH:
-        raise ValueError(f"the source's modified_ns is {_shown(known['modified_ns'])}")
+    _signed(known.get("modified_ns", 0), "the source's modified_ns")
     return known
 
 
@@ -567,6 +568,26 @@ def _annotation(raw: Any) -> dict[str, Any]:
         if not isinstance(known[key], str | None):
             raise ValueError(f"an annotation's {key} is {known[key]!r}")
     return {**raw, **known}
+
+
+def _path(raw: Any) -> dict[str, Any]:
+    """Another path at which the file of a version was found; `place` only where another entry than this counts."""
+    known = _dict(raw, "a path")
+    for key in ("sample", "path", "host", "name"):
+        _text(known[key])
+    _count(known["version"])
+    _signed(known["modified_ns"], "a path's modified_ns")
+    if known.get("place") is not None:
+        _count(known["place"])
+    for key in ("who", "time"):
+        if known.get(key) is not None:
+            (_time if key == "time" else _text)(known[key])
+    return known
+
+
+def _signed(value: Any, what: str) -> None:
+    if type(value) is not int or not -_TOO_MUCH <= value < _TOO_MUCH:
+        raise ValueError(f"{what} is {_shown(value)}")
 
 
 def _object(kind: type[Any], item: Mapping[str, Any]) -> dict[str, Any]:

@@ -35,6 +35,7 @@ from sxeslake.ingest import naming
 from sxeslake.ingest import source as sources
 from sxeslake.ingest.absorb import Absorbed, Absorber, data_digests
 from sxeslake.ingest.blobtable import BlobTable
+from sxeslake.ingest.copies import Met, new_paths
 from sxeslake.ingest.exact import Kept, RecipeSeeker, stored_whole
 from sxeslake.ingest.finding import Candidate
 from sxeslake.ingest.forecast import Forecast
@@ -107,6 +108,7 @@ class Batch:
         )  # fmt: skip
         self._entry = blank_entry(tool, options.message)
         self._taken: list[_Taken] = []
+        self._met: list[Met] = []  # recognised without being read
         self._members = 0
         self.begun = 0  # archives that this batch has looked at
 
@@ -136,6 +138,7 @@ class Batch:
         try:
             known = self._known.report(candidate)
             if known is not None:
+                self._met.append(self._known.met[known.path])
                 return known
             self._take(candidate, report, side)
         except LAKE_ERRORS:
@@ -226,8 +229,9 @@ class Batch:
         for taken in self._taken:
             taken.report.blobs_new, taken.report.bytes_stored = self._blobs.fresh(taken.absorbed.new_numbers)
             taken.report.bytes_stored += self._blobs.fresh(taken.recipe.new_numbers)[1]
-        written = {item.record.id: item for item in self._packer.finish()}
         placed = list(zip(self._taken, self._place_all(), strict=True))
+        paths = self._new_paths(placed)
+        written = {item.record.id: item for item in self._packer.finish()}
         added = [taken for taken, place in placed if not place.unchanged or self._to_heal(taken, place)]
         needed = {pack for taken in added for pack in self._packs(taken)}
         if self._forecast is not None:
@@ -239,9 +243,9 @@ class Batch:
             self._forecast.remember([written[pack].footer for pack in sorted(needed & written.keys())], versions)
             return None
         self._drop([pack for pack in written if pack not in needed])
-        if not added:
+        if not added and not paths:
             return None
-        manifest = self._manifest(added)
+        manifest = self._manifest(added) if added else None
         packs = [self._uploads.packs[pack] for pack in sorted(needed & self._uploads.packs.keys())]
         record = self._vault.commit(lambda head: self._build(head, packs, manifest), lambda: self._check.found)
         if record is not None:
@@ -271,24 +275,37 @@ class Batch:
         digests = blake3(data).hexdigest(), blake3(data[-footer:]).hexdigest()
         return ManifestAdded(manifest_id, len(data), footer, *digests)
 
-    def _build(self, head: Head, packs: Sequence[PackAdded], manifest: ManifestAdded) -> Entry | None:
+    def _build(self, head: Head, packs: Sequence[PackAdded], manifest: ManifestAdded | None) -> Entry | None:
         placed = list(zip(self._taken, self._place_all(), strict=True))
+        manifests = () if manifest is None else (manifest,)
+        paths = self._new_paths(placed)
         archives = [self._archive(taken, place, manifest) for taken, place in placed if not place.unchanged]
         # Each version once: of two copies of one file, the first heals it.
         moved = {
             (place.sample, place.version): self._healed(taken, archive, manifest, taken.rows)
             for taken, place in reversed(placed)
-            if place.unchanged and taken.rows is not None and (archive := self._to_heal(taken, place)) is not None
+            if place.unchanged
+            and taken.rows is not None
+            and manifest is not None
+            and (archive := self._to_heal(taken, place)) is not None
         }
-        if not archives and not moved:
+        if not archives and not moved and not paths:
             return None
         # The run that was interrupted can have committed at its last moment: what is there is not added again.
         there = self._vault.state.known("packs", [pack.id for pack in packs])
         return replace(
             self._entry, number=head.number + 1, previous=head.digest, archives=tuple(archives),
-            packs=tuple(pack for pack in packs if pack.id not in there), manifests=(manifest,),
-            moved=tuple(moved.values()),
+            packs=tuple(pack for pack in packs if pack.id not in there), manifests=manifests,
+            moved=tuple(moved.values()), paths=paths,
         )  # fmt: skip
+
+    def _new_paths(self, placed: Sequence[tuple[_Taken, naming.Place]]) -> tuple[dict[str, Any], ...]:
+        """The paths of archives that the lake holds, or that an archive of this batch is a copy of."""
+        met = [*self._met, *(Met(place, taken.source, taken.report) for taken, place in placed if place.unchanged)]
+        added = {(place.sample, place.version) for _, place in placed if not place.unchanged}
+        if self._forecast is not None:
+            added |= {(version.sample, version.version) for version in self._forecast.versions}
+        return new_paths(self._vault.state, met, added)
 
     def _to_heal(self, taken: _Taken, place: naming.Place) -> ArchiveAdded | None:
         """The version at a place, where it has lost something that this copy of it has."""
@@ -313,8 +330,8 @@ class Batch:
             tuple(sorted(needs)), recipe,
         )  # fmt: skip
 
-    def _archive(self, taken: _Taken, place: naming.Place, manifest: ManifestAdded) -> ArchiveAdded:
-        if taken.rows is None:
+    def _archive(self, taken: _Taken, place: naming.Place, manifest: ManifestAdded | None) -> ArchiveAdded:
+        if taken.rows is None or manifest is None:
             # It was unchanged when the manifest was made; its twin has been forgotten since: begin again.
             raise DeadObjectsError("a version was forgotten while its copy came in.")
         report, rows = taken.report, taken.rows
@@ -338,7 +355,7 @@ class Batch:
             report = taken.report
             report.status = "unchanged" if place.unchanged else "added"
             report.sample, report.version = place.sample, place.version
-            report.renamed_from = newcomer.wanted if place.sample != newcomer.wanted else None
+            report.renamed_from = newcomer.wanted if place.by_name and place.sample != newcomer.wanted else None
             report.duplicate_of = None if place.unchanged else self._twin(taken, batch)
             places.append(place)
             if not place.unchanged:

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sxeslake.archive.parallel import usable_cpus
 from sxeslake.errors import DeadObjectsError, NotFoundError, SxeslakeError
-from sxeslake.ingest import finding
+from sxeslake.ingest import copies, finding
 from sxeslake.ingest.finding import Candidate, Found
 from sxeslake.ingest.known import KnownFiles
 from sxeslake.ingest.options import Options
 from sxeslake.ingest.report import LAKE_ERRORS, ArchiveReport, IngestReport, of_unexpected
 from sxeslake.model import Progress
 from sxeslake.vault.packcheck import PackCheck, Read
-from sxeslake.vault.state import LogRecord
+from sxeslake.vault.state import Head, LogRecord
 from sxeslake.vault.vault import Vault
 
 if TYPE_CHECKING:
+    from sxeslake.format.logentry import Entry
     from sxeslake.ingest.forecast import Forecast
     from sxeslake.vault.uploads import Uploads
 
@@ -47,6 +49,7 @@ class Ingest:
                 report.archives.append(ArchiveReport(str(passed.path), status=passed.status, error=passed.reason))
         self._vault.sync()  # what is called unchanged must be there now, not when this lake was opened
         left = self._without_known(found.archives, report)
+        self._add_paths(report)
         if not left:
             return report
         # What takes archives in takes a while to load: not for files that are there already.
@@ -77,6 +80,22 @@ class Ingest:
                 return list(candidates[number:])
             report.archives.append(known)
         return []
+
+    def _add_paths(self, report: IngestReport) -> None:
+        """Commit the paths of files that are in the lake and were not known to be there, too."""
+        from sxeslake.vault.commit import blank_entry  # noqa: PLC0415 - only where there is something to commit
+
+        met, state = list(self._known.met.values()), self._vault.state
+        if not copies.new_paths(state, met) or self._options.dry_run:
+            return
+        blank = blank_entry(self._tool, self._options.message)
+
+        def build(head: Head) -> Entry | None:
+            paths = copies.new_paths(state, met)
+            return replace(blank, number=head.number + 1, previous=head.digest, paths=paths) if paths else None
+
+        record = self._vault.commit(build)
+        report.commit = record.entry.number if record else report.commit
 
     def _batch_again(
         self, candidates: Sequence[Candidate], uploads: Uploads | Forecast

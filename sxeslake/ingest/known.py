@@ -6,6 +6,7 @@ from pathlib import Path
 
 from sxeslake.ingest import naming
 from sxeslake.ingest import source as sources
+from sxeslake.ingest.copies import Met
 from sxeslake.ingest.finding import Candidate
 from sxeslake.ingest.report import ArchiveReport
 from sxeslake.model import OPAQUE, Progress
@@ -14,7 +15,7 @@ from sxeslake.vault.vault import Vault
 
 
 class KnownFiles:
-    """Recognises files that are in the lake under their names."""
+    """Recognises files that are in the lake, whatever they are called there."""
 
     def __init__(
         self, vault: Vault, sample: str | None, progress: Progress | None, check: PackCheck, encoding: str | None = None
@@ -22,6 +23,7 @@ class KnownFiles:
         self._check = check
         self._vault, self._sample, self._progress, self._encoding = vault, sample, progress, encoding
         self.names = naming.Names(vault.state)
+        self.met: dict[str, Met] = {}  # path → what was recognised there
         self._sums: dict[tuple[Path, sources.Stamp], str] = {}  # of files that were asked for and are not known
 
     def wanted(self, candidate: Candidate) -> str:
@@ -29,7 +31,7 @@ class KnownFiles:
         return self._sample or candidate.name
 
     def report(self, candidate: Candidate) -> ArchiveReport | None:
-        """What to say of a file whose bytes are in the lake under its name, in packs that are there; else None.
+        """What to report of a file whose bytes are in the lake, in packs that are there; else None.
 
         InputError or OSError where the file cannot be read.
         """
@@ -58,6 +60,7 @@ class KnownFiles:
         report.status, report.kind, report.members = "unchanged", known.kind, known.members
         report.bytes_source, report.bytes_raw = before.size, known.bytes_raw
         report.blobs, report.warnings = known.blobs, known.warnings
+        self.met[report.path] = Met(place, source, report)
         return report
 
     def fault_of(self, place: naming.Place) -> str | None:

@@ -1,14 +1,16 @@
 """Under which name and version an archive goes into the log. Decided again at every head.
 
-An archive wants a name, `test`. It takes the first of `test`, `test-2`, `test-3`, … that is free, or that has a version
-which it continues: one from the same file, with an analysis, an array or the whole content in common.
+A file that the lake holds, by its SHA-256, is the version that holds it, whatever name it wants; another state of a
+file that is known by host and path is the next version of that sample. Any other archive wants a name, `test`. It takes
+the first of `test`, `test-2`, `test-3`, … that is free, or that has a version which it continues: one with an analysis,
+an array or the whole content in common.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sxeslake.format.logentry import ArchiveAdded
@@ -44,6 +46,7 @@ class Place:
     sample: str
     version: int
     unchanged: bool
+    by_name: bool = field(default=True, compare=False)  # False: by its SHA-256 or its path
 
 
 class _Chain:
@@ -79,18 +82,38 @@ class Names:
     def decide(self, newcomer: Newcomer, batch: Batch) -> Place:
         """The place of an archive, beside those of its batch that were decided before it."""
         self._follow()
-        wanted = newcomer.wanted
+        home = None if newcomer.insisted else self._home(newcomer, batch)
+        wanted = home or newcomer.wanted
         if wanted not in self._chains and len(self._chains) >= _KEPT_CHAINS:
             self._drop()
         chain, other = self._chains.setdefault(wanted, _Chain()), batch.chain(wanted)
-        free = self._first_free(wanted, chain, other)
-        place = 0 if newcomer.insisted else self._first_related(newcomer, (chain, other), batch, free)
-        name = _name(wanted, place)
+        if home is not None:
+            self._is_live(home, chain, 0)
+            place = 0
+        else:
+            free = self._first_free(wanted, chain, other)
+            place = 0 if newcomer.insisted else self._first_related(newcomer, (chain, other), batch, free)
+        name, by_name = _name(wanted, place), home is None
         for part in (other, chain):
             same = [version for key in _identities_of(newcomer) if (version := part.same.get((place, key))) is not None]
             if same:
-                return Place(name, max(same), unchanged=True)
-        return Place(name, max(self._state.next_version(name), batch.newest(name) + 1), unchanged=False)
+                return Place(name, max(same), True, by_name)
+        return Place(name, max(self._state.next_version(name), batch.newest(name) + 1), False, by_name)
+
+    def _home(self, newcomer: Newcomer, batch: Batch) -> str | None:
+        """The sample that holds this file, else the one that holds the newest state of the file at its path."""
+        source = newcomer.source
+        place = source.path or "", source.host or ""
+        there = [(known.sample, known.version) for known in self._state.paths("v.path = ? AND v.host = ?", place)]
+        there += batch.of_path(place)
+        if source.sha256 is not None:
+            sql = "SELECT sample, version FROM versions WHERE status = 'live' AND bytes = ? AND sha256 = ?"
+            same = [*self._state.select(sql, (source.size, source.sha256)), *batch.of_file(source.sha256)]
+            if same:
+                here = set(there)
+                ranked = ((name not in here, name[0] != newcomer.wanted, name[0]) for name in map(tuple, same))
+                return str(min(ranked)[2])
+        return there[-1][0] if there else None
 
     def _follow(self) -> None:
         """Take in what was committed since the last decision."""
@@ -163,12 +186,18 @@ class Batch:
         self._newest: dict[str, int] = {}
         self._versions: list[Version] = []
         self._by_content: dict[str, str] = {}
+        self._of_path: dict[tuple[str, str], list[tuple[str, int]]] = {}
+        self._of_file: dict[str, list[tuple[str, int]]] = {}
         for version in versions:
             self.add(version)
 
     def add(self, version: Version) -> None:
         """An archive that becomes this version."""
         self._versions.append(version)
+        source, name = version.archive.source, (version.sample, version.version)
+        self._of_path.setdefault((source.get("path") or "", source.get("host") or ""), []).append(name)
+        if (sha256 := source.get("sha256")) is not None:
+            self._of_file.setdefault(sha256, []).append(name)
         self._newest[version.sample] = version.version
         self._by_content.setdefault(version.archive.content_id, version.name)
         for wanted, place in _chains_of(version.sample):
@@ -183,6 +212,14 @@ class Batch:
                 if (place := dict(_chains_of(version.sample)).get(wanted)) is not None:
                     chain.add(place, version)
         return self._chains[wanted]
+
+    def of_path(self, place: tuple[str, str]) -> list[tuple[str, int]]:
+        """The versions in this batch that come from a path and host."""
+        return self._of_path.get(place, [])
+
+    def of_file(self, sha256: str) -> list[tuple[str, int]]:
+        """The versions in this batch that come from a file with this SHA-256."""
+        return self._of_file.get(sha256, [])
 
     def newest(self, sample: str) -> int:
         """The newest version of a sample in the batch; 0 where there is none."""
@@ -230,8 +267,14 @@ def _identities_of(newcomer: Newcomer) -> Iterator[Key]:
 
 
 def _identity(content_id: str, layout_id: str, source: Mapping[str, Any], *, is_opaque: bool) -> Iterator[Key]:
-    """The same file read in another way, in another encoding or by a version that can read it, is another version."""
+    """A file is told by its SHA-256, a folder by names, contents, times and attributes.
+
+    The same file read in another way, in another encoding or by a version that can read it, is another version.
+    """
+    sha256 = source.get("sha256")
     if is_opaque:
-        yield ("opaque", source.get("sha256") or "")
+        yield ("opaque", sha256 or "")
+    elif sha256 is not None:
+        yield ("file", sha256, source.get("encoding") or "")
     else:
         yield ("layout", content_id, layout_id, source.get("encoding") or "")

@@ -32,6 +32,7 @@ class ArchiveReport:
     renamed_from: str | None = None  # the name that it would have had, were that not an unrelated archive's
     exact: bool = False  # whether the very file can be pulled
     exact_reason: str | None = None  # why not
+    path_added: bool = False  # whether this is one more path of a version that the lake holds
     duplicate_of: str | None = None  # another version with the same names and contents
     healed: int = 0  # blobs that were stored again, for the packs that held them are missing or damaged
     left_out: tuple[str, ...] = ()  # of a folder: what could not be read, and why

@@ -83,6 +83,8 @@ def _deeds(entry: Entry) -> Iterator[tuple[str, str, int | None]]:
     for annotation in entry.annotations:
         if "sample" in annotation:
             yield "annotated", str(annotation["sample"]), None
+    for path in entry.paths:
+        yield "path added", str(path["sample"]), path["version"]
 
 
 def _mark(kind: str, action: str, tag: str) -> str:

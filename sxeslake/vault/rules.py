@@ -52,6 +52,7 @@ def effective(entry: Entry, known: Known) -> tuple[Entry, list[Void]]:
     values["replaced"] = dict(judge.kept("replaced", entry.replaced.items(), judge.replaced))
     values["tags"] = judge.kept("tags", entry.tags, judge.tag)
     values["annotations"] = judge.kept("annotations", entry.annotations, judge.annotation)
+    values["paths"] = judge.kept("paths", entry.paths, judge.path)
     if not judge.void:
         return entry, list(entry.void)
     return replace(entry, **values), [*entry.void, *judge.void]
@@ -161,3 +162,8 @@ class _Judge:
             there = self._known.has_sample(sample) or any(name == sample for name, _ in self._status)
             return None if there else f"it annotates {sample}, which is not there"
         return None if self.status(sample, version) is not None else f"it annotates {sample}@{version}, not there"
+
+    def path(self, item: Any) -> str | None:
+        if self.status(item["sample"], item["version"]) is not None:
+            return None
+        return f"it gives {item['sample']}@{item['version']}, which is not there, a path"

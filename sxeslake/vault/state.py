@@ -22,7 +22,7 @@ from sxeslake.format.logentry import MAX_VERSION, ArchiveAdded, Entry, ManifestA
 from sxeslake.vault import rules
 from sxeslake.vault.localdb import LocalDatabase
 
-_LAYOUT = 6  # of this database; versions of this program with different layouts use different files
+_LAYOUT = 7  # of this database; versions of this program with different layouts use different files
 _TABLES = """
 CREATE TABLE IF NOT EXISTS entries (
   number INTEGER PRIMARY KEY, digest TEXT NOT NULL, time TEXT NOT NULL, data BLOB NOT NULL, body BLOB);
@@ -34,6 +34,7 @@ CREATE TABLE IF NOT EXISTS versions (
   PRIMARY KEY (sample, version)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS versions_content ON versions (content_id);
 CREATE INDEX IF NOT EXISTS versions_bytes ON versions (bytes, sha256);
+CREATE INDEX IF NOT EXISTS versions_path ON versions (path, host);
 CREATE TABLE IF NOT EXISTS packs (
   id TEXT PRIMARY KEY, number INTEGER NOT NULL, condemned INTEGER, record TEXT) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS manifests (
@@ -50,6 +51,11 @@ CREATE TABLE IF NOT EXISTS annotations (
   sample TEXT NOT NULL, version INTEGER NOT NULL, target TEXT NOT NULL, uuid TEXT NOT NULL, key TEXT NOT NULL,
   value TEXT NOT NULL, who TEXT NOT NULL, time TEXT NOT NULL,
   PRIMARY KEY (sample, version, target, uuid, key)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS paths (
+  sample TEXT NOT NULL, version INTEGER NOT NULL, path TEXT NOT NULL, host TEXT NOT NULL, name TEXT NOT NULL,
+  modified_ns INTEGER NOT NULL, place INTEGER NOT NULL, who TEXT NOT NULL, time TEXT NOT NULL,
+  PRIMARY KEY (sample, version, path, host)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS paths_path ON paths (path, host);
 """
 
 
@@ -83,6 +89,20 @@ class Annotation:
     uuid: str | None
     key: str
     value: str
+    who: str
+    time: str
+
+
+class SourcePath(NamedTuple):
+    """A path at which the file of a version was found: where it came from first, or another one."""
+
+    sample: str
+    version: int
+    path: str
+    host: str
+    name: str
+    modified_ns: int | None
+    place: int  # in the order of the states of a path: the number of the log entry
     who: str
     time: str
 
@@ -228,6 +248,14 @@ class State(LocalDatabase):
         )
         return [Annotation(*row) for row in rows]
 
+    def paths(self, where: str = "TRUE", values: Sequence[Any] = ()) -> list[SourcePath]:
+        """Every path of the live versions, the newest state of a path last; a condition on sample, version, path, host.
+
+        The path that a version came from and those where its file was found later.
+        """
+        sql = _PATHS.format(where) + " ORDER BY place, at, sample, version"
+        return [SourcePath(*row[:-1]) for row in self.select(sql, (*values, *values))]
+
     def packs(self) -> dict[str, PackAdded]:
         """The packs that are alive."""
         rows = self.select("SELECT record FROM packs WHERE condemned IS NULL")
@@ -303,6 +331,20 @@ class State(LocalDatabase):
             yield from rows
             after = rows[-1][0]
 
+
+# `origin.place` is of a version that was renamed: what was newest at a path stays so.
+_PATHS = """
+SELECT sample, version, path, host, name, modified_ns, place, who, time, at FROM (
+  SELECT v.sample, v.version, coalesce(v.path, '') AS path, coalesce(v.host, '') AS host,
+    coalesce(json_extract(v.record, '$.source.name'), '') AS name,
+    json_extract(v.record, '$.source.modified_ns') AS modified_ns,
+    coalesce(CAST(json_extract(v.record, '$.origin.place') AS INTEGER), v.number) AS place,
+    coalesce(json_extract(v.record, '$.origin.who'), '') AS who,
+    coalesce(json_extract(v.record, '$.origin.time'), e.time) AS time, v.place AS at
+  FROM versions v JOIN entries e USING (number) WHERE v.status = 'live' AND {0}
+  UNION ALL
+  SELECT v.sample, v.version, v.path, v.host, v.name, v.modified_ns, v.place, v.who, v.time, 1 << 40
+  FROM paths v JOIN versions o USING (sample, version) WHERE o.status = 'live' AND {0})"""
 
 _RESOLVED = """
 WITH RECURSIVE standing (id) AS (
@@ -381,7 +423,15 @@ def _fold(db: sqlite3.Connection, record: LogRecord) -> None:
             db.execute("INSERT OR REPLACE INTO tags VALUES (?, ?, ?, ?, ?)", values)
     for said in entry.annotations:
         _fold_annotation(db, entry, said)
+    db.executemany("INSERT OR REPLACE INTO paths VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", _path_rows(entry))
     db.executemany("INSERT OR IGNORE INTO settled VALUES (?)", [(settled,) for settled in entry.settled])
+
+
+def _path_rows(entry: Entry) -> Iterator[SourcePath]:
+    for item in entry.paths:
+        place = entry.number if item.get("place") is None else item["place"]
+        names = (item["sample"], item["version"], item["path"], item["host"], item["name"], item["modified_ns"])
+        yield SourcePath(*names, place, item.get("who") or entry.who, item.get("time") or entry.time)
 
 
 def _fold_annotation(db: sqlite3.Connection, entry: Entry, said: Mapping[str, Any]) -> None:

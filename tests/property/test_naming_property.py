@@ -12,32 +12,56 @@ from hypothesis import strategies as st
 
 from sxeslake.format import logentry
 from sxeslake.format.logentry import ArchiveAdded, Entry, ManifestAdded
+from sxeslake.ingest.copies import Met, new_paths
 from sxeslake.ingest.naming import Batch, Names, Newcomer, Place
+from sxeslake.ingest.report import ArchiveReport
 from sxeslake.model import Source
 from sxeslake.vault.state import LogRecord, State, Version
 
 MANIFEST = "0" * 32
 
 
-def slowly(newcomer: Newcomer, versions: Sequence[Version]) -> Place:
-    """The rule as it reads: the first name of the chain that is free or continued."""
+Seen = tuple[str, int, tuple[str | None, str | None]]
+"""A version, and a path and host at which its file was found."""
+
+
+def slowly(newcomer: Newcomer, versions: Sequence[Version], seen: Sequence[Seen]) -> Place:
+    """The rule as it reads: the file itself, the file at its path, the first name of the chain free or continued."""
+    home = None if newcomer.insisted else home_of(newcomer, versions, seen)
     number = 0
     while True:
         number += 1
-        name = newcomer.wanted if number == 1 else f"{newcomer.wanted}-{number}"
+        name = home or (newcomer.wanted if number == 1 else f"{newcomer.wanted}-{number}")
         of_name = [version for version in versions if version.sample == name]
         live = [version for version in of_name if version.status == "live"]
         same = [version.version for version in live if is_same(newcomer, version.archive)]
         if same:
             return Place(name, max(same), unchanged=True)
-        if not live or newcomer.insisted or any(continues(newcomer, version) for version in live):
+        if home or not live or newcomer.insisted or any(continues(newcomer, version) for version in live):
             return Place(name, max((version.version for version in of_name), default=0) + 1, unchanged=False)
 
 
+def home_of(newcomer: Newcomer, versions: Sequence[Version], seen: Sequence[Seen]) -> str | None:
+    """The sample of the same file, best one seen at this path or of the wanted name; else the last one seen there."""
+    place = newcomer.source.path, newcomer.source.host
+    live = {(version.sample, version.version): version for version in versions if version.status == "live"}
+    here = [name for *name, at in seen if at == place and tuple(name) in live]
+    same = [
+        name
+        for name, version in live.items()
+        if newcomer.source.sha256 is not None and version.archive.source["sha256"] == newcomer.source.sha256
+    ]
+    if same:
+        return min(same, key=lambda name: (list(name) not in here, name[0] != newcomer.wanted, name[0]))[0]
+    return str(here[-1][0]) if here else None
+
+
 def is_same(newcomer: Newcomer, known: ArchiveAdded) -> bool:
-    return (newcomer.source.sha256 is not None and newcomer.source.sha256 == known.source["sha256"]) or (
-        newcomer.content_id == known.content_id and newcomer.layout_id == known.layout_id
-    )
+    """A file by its SHA-256, a folder by names, contents, times and attributes."""
+    sha256 = known.source["sha256"]
+    if newcomer.source.sha256 is not None or sha256 is not None:
+        return newcomer.source.sha256 == sha256
+    return newcomer.content_id == known.content_id and newcomer.layout_id == known.layout_id
 
 
 def continues(newcomer: Newcomer, version: Version) -> bool:
@@ -77,7 +101,7 @@ steps = st.lists(
 def added(newcomer: Newcomer, place: Place) -> ArchiveAdded:
     comment = "" if newcomer.shares_array is None else "01" if newcomer.insisted else "00"
     return ArchiveAdded(
-        place.sample, place.version, MANIFEST, 0, 0, 0, newcomer.content_id, newcomer.layout_id, "generic", 0, 0, 0, 0,
+        place.sample, place.version, MANIFEST, 0, 0, 0, newcomer.content_id, newcomer.layout_id, "generic", 0, 1, 0, 0,
         0, 0, asdict(newcomer.source), tuple(newcomer.analyses), comment=comment,
     )  # fmt: skip
 
@@ -90,6 +114,7 @@ def test_lookups_decide_as_reading_does(steps: list[list[Newcomer] | str]) -> No
             commit(state, Entry(1, None, "t", "2026-01-01T00:00:00Z", "w", "h", "t",
                                 manifests=(ManifestAdded(MANIFEST, 1, 1, "0" * 64, "0" * 64),)))  # fmt: skip
             names = Names(state)
+            seen: list[Seen] = []
             for step in steps:
                 if isinstance(step, str):
                     wanted = "live" if step == "forget" else "forgotten"
@@ -99,14 +124,21 @@ def test_lookups_decide_as_reading_does(steps: list[list[Newcomer] | str]) -> No
                     continue
                 batch = Batch()
                 placed: list[ArchiveAdded] = []
+                met: list[Met] = []
                 for newcomer in step:
                     known = [*state.versions("TRUE"), *(Version(0, "", "live", archive) for archive in placed)]
                     place = names.decide(newcomer, batch)
-                    assert place == slowly(newcomer, known)
-                    if not place.unchanged:
+                    now = [(a.sample, a.version, (a.source["path"], a.source["host"])) for a in placed]
+                    assert place == slowly(newcomer, known, [*seen, *now])
+                    if place.unchanged:
+                        met.append(Met(place, newcomer.source, ArchiveReport("")))
+                    else:
                         placed.append(added(newcomer, place))
                         batch.add(Version(0, "", "live", placed[-1]))
-                commit(state, replace(next_entry(state), archives=tuple(placed)))
+                paths = new_paths(state, met, {(archive.sample, archive.version) for archive in placed})
+                seen += [(a.sample, a.version, (a.source["path"], a.source["host"])) for a in placed]
+                seen += [(item["sample"], item["version"], (item["path"], item["host"])) for item in paths]
+                commit(state, replace(next_entry(state), archives=tuple(placed), paths=paths))
         finally:
             state.close()
 

@@ -28,6 +28,7 @@ BEFORE: dict[str, Any] = {
 }
 BESIDE: dict[str, Any] = {"packs": (pack(8),), "archives": (archive("beside", manifest_id=named(5)),)}
 SAID = {"sample": "live", "version": None, "target": "sample", "uuid": None, "key": "note", "value": "x"}
+PATH = {"sample": "live", "version": 1, "path": "/a/x.zip", "host": "h", "name": "x.zip", "modified_ns": 5}
 TAG = {"sample": "live", "version": 1, "tag": "paper", "action": "add"}
 
 
@@ -68,6 +69,8 @@ VOID: dict[str, dict[str, Any]] = {
     "a mark on nothing": {"tags": ({**TAG, "version": 2},)},
     "an annotation of no sample": {"annotations": ({**SAID, "sample": "x"},)},
     "an annotation of no version": {"annotations": ({**SAID, "version": 2},)},
+    "a path of no version": {"paths": ({**PATH, "version": 2},)},
+    "a path of no sample": {"paths": ({**PATH, "sample": "x"},)},
 }
 WITHOUT_EFFECT: dict[str, dict[str, Any]] = {
     "forgetting twice": {"forgotten": (("forgotten", 1),)},
@@ -75,6 +78,7 @@ WITHOUT_EFFECT: dict[str, dict[str, Any]] = {
     "collecting twice": {"collected": (("collected", 1),)},
     "condemning twice": {"condemned_packs": (named(3),)},
     "condemning an orphan": {"condemned_packs": (named(99),)},
+    "a path of what is forgotten": {"paths": ({**PATH, "sample": "forgotten"},)},
     "removing no mark": {"tags": ({**TAG, "action": "remove"},)},
     "needs that nobody added": {"archives": (archive("y", manifest_id=named(5), needs=(named(99), named(3))),)},
     "a number far ahead": {"archives": (archive("live", MAX_VERSION, manifest_id=named(5)),)},
