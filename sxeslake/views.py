@@ -70,6 +70,18 @@ class SourceInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class PathInfo:
+    """A path at which the file of a version was found: who stored it from there, and when."""
+
+    path: str
+    host: str
+    name: str
+    modified: str | None
+    who: str
+    time: str
+
+
+@dataclass(frozen=True, slots=True)
 class VersionInfo:
     """All that the log knows of a version."""
 
@@ -99,6 +111,7 @@ class VersionInfo:
     annotations: list[Annotation]
     exact: bool
     exact_reason: str | None
+    paths: list[PathInfo]
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +141,7 @@ def version_info(state: State, version: Version) -> VersionInfo:
     ((data, body),) = state.select("SELECT data, body FROM entries WHERE number = ?", (version.number,))
     entry = logentry.load(data, body, where=f"log entry {version.number}")
     marks = state.marks(archive.sample).get(archive.version, [])
+    who = archive.origin.get("who") or entry.who
     return VersionInfo(
         sample=archive.sample,
         version=archive.version,
@@ -142,7 +156,7 @@ def version_info(state: State, version: Version) -> VersionInfo:
         bytes_stored=archive.bytes_stored,
         content_id=archive.content_id,
         ingested_at=version.time,
-        who=archive.origin.get("who") or entry.who,
+        who=who,
         host=archive.origin.get("host") or entry.host,
         tool=archive.origin.get("tool") or entry.tool,
         message=archive.origin.get("message") if archive.origin else entry.message,
@@ -155,6 +169,10 @@ def version_info(state: State, version: Version) -> VersionInfo:
         annotations=state.annotations(archive.sample, archive.version),
         exact=recipes.is_exact(archive),
         exact_reason=recipes.why_not(archive),
+        paths=[
+            PathInfo(known.path, known.host, known.name, iso(known.modified_ns), known.who or who, known.time)
+            for known in state.paths("v.sample = ? AND v.version = ?", (archive.sample, archive.version))
+        ],
     )
 
 

@@ -200,6 +200,8 @@ def _line(app: App, archive: ArchiveReport, dry_run: bool) -> str:
             f"restored   {ref}  {count(archive.healed, 'blob')} of missing or damaged packs, from {shown(archive.path)}"
         )
     if archive.status == "unchanged":
+        if archive.path_added:
+            return f"unchanged  {ref}  {shown(archive.path)} is a copy of this version"
         return f"unchanged  {ref}  {shown(archive.path)} is this version already"
     verb = "would store" if dry_run else "stored    "
     new = (

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sxeslake.catalog.measurement import Analysis
     from sxeslake.lake import Lake
     from sxeslake.vault.state import Annotation
-    from sxeslake.views import VersionInfo
+    from sxeslake.views import PathInfo, SourceInfo, VersionInfo
 
 _LABEL = 12
 
@@ -117,6 +117,7 @@ def _stored(info: VersionInfo, *, verbose: bool) -> list[tuple[str, str]]:
         ("archive", f"{info.kind}, {info.container}, {size(info.bytes_source)}"),
         ("contents", f"{count(info.members, 'entry', 'entries')}, {size(info.bytes_raw)} unpacked"),
         ("from", f"{path}{place}"),
+        *(("also at", f"{known.path} on {known.host}") for known in info.paths if not _is_source(known, source)),
         ("stored", f"{local_time(info.ingested_at)} by {info.who}"),
         ("exact", "yes: a pull gives back the original file" if info.exact else f"no: {info.exact_reason}"),
         ("versions", ", ".join(str(version) for version in info.versions) if len(info.versions) > 1 else ""),
@@ -133,6 +134,10 @@ def _stored(info: VersionInfo, *, verbose: bool) -> list[tuple[str, str]]:
     facts += [("annotation", _annotation(said)) for said in info.annotations]
     facts += [("warning", warning) for warning in info.warnings]
     return [(label, value) for label, value in facts if value]
+
+
+def _is_source(known: PathInfo, source: SourceInfo) -> bool:
+    return (known.path, known.host) == (source.path, source.host)
 
 
 def _annotation(said: Annotation) -> str:

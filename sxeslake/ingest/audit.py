@@ -98,7 +98,6 @@ class _Judge:
         self._vault, self._progress = vault, progress
         self._presence = Presence(vault, data=check_data)
         self._host = sources.this_host()
-        self._origins: dict[str, tuple[str, str | None]] | None = None  # path on this host → its newest version
 
     def row(self, path: Path, *, is_archive: bool) -> AuditRow:
         """The row of one file or folder; one that cannot be read is no reason to end."""
@@ -169,11 +168,16 @@ class _Judge:
         """Live versions that fit, those that came from this path first, then those of its name, the newest first."""
         whole = path.resolve()
         place, name = (sources.text_of(whole), self._host), sources.text_of(Path(whole.name))
+        here = {(known.sample, known.version) for known in self._vault.state.paths("v.path = ? AND v.host = ?", place)}
 
         def rank(version: Version) -> tuple[bool, bool, int, int]:
             source = version.archive.source
-            is_here = (source.get("path"), source.get("host")) == place
-            return not is_here, source.get("name") != name, -version.number, -version.version
+            return (
+                (version.sample, version.version) not in here,
+                source.get("name") != name,
+                -version.number,
+                -version.version,
+            )
 
         return sorted(self._vault.state.versions(f"status = 'live' AND {where}", values), key=rank)
 
@@ -247,15 +251,13 @@ class _Judge:
 
     def _other_state(self, path: Path, blank: AuditRow) -> AuditRow:
         """Whether the lake knows another state of the file at this path."""
-        if self._origins is None:  # once a run: a share may hold a hundred thousand files that the lake has not
-            rows = self._vault.state.select(
-                "SELECT path, sample, version, sha256 FROM versions WHERE status = 'live' AND host = ? "
-                "ORDER BY number, version",
-                (self._host,),
-            )
-            self._origins = {path: (f"{sample}@{version}", sha256) for path, sample, version, sha256 in rows}
-        known = self._origins.get(sources.text_of(path.resolve()))
-        return blank if known is None else replace(blank, status="changed", archive=known[0], archive_sha256=known[1])
+        known = self._vault.state.paths("v.path = ? AND v.host = ?", (sources.text_of(path.resolve()), self._host))
+        if not known:
+            return blank
+        name = known[-1].sample, known[-1].version
+        (version,) = self._vault.state.versions("v.sample = ? AND v.version = ?", name)
+        sha256 = version.archive.source.get("sha256")
+        return replace(blank, status="changed", archive=version.name, archive_sha256=sha256)
 
 
 def _damaged(row: AuditRow, fault: str) -> AuditRow:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 import pytest
 from small_lakes import counts, group, new_lake, own_store, zip_of
@@ -110,19 +111,67 @@ def test_the_same_archive_is_unchanged_wherever_it_lies(lake: Lake, tmp_path: Pa
     assert lake.ingest(copy).commit is None
 
 
-def test_a_copy_under_another_name_is_said_to_be_one(lake: Lake, tmp_path: Path) -> None:
+def test_a_copy_is_one_more_path_whatever_it_is_called(lake: Lake, tmp_path: Path) -> None:
     first = zip_of(tmp_path / "a.plzip", group(1))
     lake.ingest(first)
-    copy = only(lake.ingest(Path(shutil.copy(first, tmp_path / "b.plzip"))))
-    assert (copy.sample, copy.status, copy.duplicate_of, copy.blobs_new, copy.bytes_stored) == (
-        "b",
-        "added",
-        "a@1",
-        0,
-        0,
-    )
-    third = only(lake.ingest([Path(shutil.copy(first, tmp_path / "c.plzip"))]))
-    assert third.duplicate_of == "a@1"
+    for place in ("b.plzip", "deep/a.plzip", "deep/c.zip"):
+        (tmp_path / place).parent.mkdir(exist_ok=True)
+        copy = Path(shutil.copy(first, tmp_path / place))
+        report = lake.ingest(copy)
+        assert (*placed(report), only(report).path_added) == ("a", 1, "unchanged", True)
+        assert lake.ingest(tmp_path).commit is None  # through the folder above, too
+    assert [path.path for path in lake.show("a").paths] == [
+        str(tmp_path / name) for name in ("a.plzip", "b.plzip", "deep/a.plzip", "deep/c.zip")
+    ]
+    assert [row.sample for row in lake.ls()] == ["a"]
+
+
+def test_copies_of_one_run_are_one_version(lake: Lake, tmp_path: Path) -> None:
+    first = zip_of(tmp_path / "in" / "a.plzip", group(1))
+    (tmp_path / "in" / "deep").mkdir()
+    shutil.copy(first, tmp_path / "in" / "deep" / "z.plzip")
+    report = lake.ingest(tmp_path / "in")
+    assert [(archive.sample, archive.status) for archive in report.archives] == [("a", "added"), ("a", "unchanged")]
+    assert [path.name for path in lake.show("a").paths] == ["a.plzip", "z.plzip"]
+
+
+def test_a_file_is_known_by_its_path_whatever_folder_is_searched(lake: Lake, tmp_path: Path) -> None:
+    path = zip_of(tmp_path / "2019" / "map.plzip", group(1))
+    assert placed(lake.ingest(tmp_path / "2019"))[0] == "map"
+    zip_of(path, group(2))
+    assert placed(lake.ingest(tmp_path)) == ("map", 2, "added")
+
+
+def test_a_name_that_is_insisted_on_gets_the_file_all_the_same(lake: Lake, tmp_path: Path) -> None:
+    path = zip_of(tmp_path / "a.plzip", group(1))
+    lake.ingest(path)
+    assert placed(lake.ingest(path, sample="mine")) == ("mine", 1, "added")
+    assert lake.ingest(path).commit is None
+
+
+def test_an_earlier_state_that_is_back_is_the_newest_of_its_path(lake: Lake, tmp_path: Path) -> None:
+    path = zip_of(tmp_path / "a.plzip", group(1))
+    before = path.read_bytes()
+    lake.ingest(path)
+    lake.ingest(zip_of(path, group(2)))
+    path.write_bytes(before)
+    report = lake.ingest(path)
+    assert (*placed(report), only(report).path_added) == ("a", 1, "unchanged", True)
+    assert lake.ingest(path).commit is None
+
+
+def test_a_repacked_file_is_a_version_of_its_own(lake: Lake, tmp_path: Path) -> None:
+    """Names, contents and times are the same; its bytes must come back, too."""
+    files = {**group(1), "notes.txt": b"word " * 5000}
+    path, packed = tmp_path / "a.zip", []
+    for level in (1, 9):
+        with ZipFile(path, "w") as archive:
+            for name, data in files.items():
+                archive.writestr(ZipInfo(name, (2020, 1, 1, 0, 0, 0)), data, ZIP_DEFLATED, level)
+        packed.append(path.read_bytes())
+        lake.ingest(path)
+    assert packed[0] != packed[1]
+    assert len({version.version for version in lake.ls(all_versions=True)}) == 2
 
 
 def test_other_times_are_another_version(lake: Lake, tmp_path: Path) -> None:
