@@ -171,13 +171,8 @@ class _Judge:
         here = {(known.sample, known.version) for known in self._vault.state.paths("v.path = ? AND v.host = ?", place)}
 
         def rank(version: Version) -> tuple[bool, bool, int, int]:
-            source = version.archive.source
-            return (
-                (version.sample, version.version) not in here,
-                source.get("name") != name,
-                -version.number,
-                -version.version,
-            )
+            is_here = (version.sample, version.version) in here
+            return not is_here, version.archive.source.get("name") != name, -version.number, -version.version
 
         return sorted(self._vault.state.versions(f"status = 'live' AND {where}", values), key=rank)
 

@@ -60,7 +60,7 @@ def is_same(newcomer: Newcomer, known: ArchiveAdded) -> bool:
     """A file by its SHA-256, a folder by names, contents, times and attributes."""
     sha256 = known.source["sha256"]
     if newcomer.source.sha256 is not None or sha256 is not None:
-        return newcomer.source.sha256 == sha256
+        return bool(newcomer.source.sha256 == sha256)
     return newcomer.content_id == known.content_id and newcomer.layout_id == known.layout_id
 
 
