@@ -116,6 +116,12 @@ def _stored(report: IngestReport) -> ArchiveReport:
     return first
 
 
+def _note(item: ArchiveReport) -> str:
+    if item.path_added:
+        return ", a copy"
+    return f", same as {item.duplicate_of}" if item.duplicate_of else ""
+
+
 def _show_savings(app: App, lake: Lake, taken: list[ArchiveReport], folder: Path) -> None:
     """The table of what each archive was and what it took."""
     rows = [
@@ -124,7 +130,7 @@ def _show_savings(app: App, lake: Lake, taken: list[ArchiveReport], folder: Path
             size(item.bytes_source),
             size(item.bytes_stored),
             percent(item.bytes_stored, item.bytes_source),
-            f"{item.sample}@{item.version}" + (f", same as {item.duplicate_of}" if item.duplicate_of else ""),
+            f"{item.sample}@{item.version}" + _note(item),
         )
         for item in taken
     ]
