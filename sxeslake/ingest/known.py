@@ -10,6 +10,7 @@ from sxeslake.ingest.copies import Met
 from sxeslake.ingest.finding import Candidate
 from sxeslake.ingest.report import ArchiveReport
 from sxeslake.model import OPAQUE, Progress
+from sxeslake.vault import recipes
 from sxeslake.vault.packcheck import PackCheck
 from sxeslake.vault.vault import Vault
 
@@ -60,6 +61,7 @@ class KnownFiles:
         report.status, report.kind, report.members = "unchanged", known.kind, known.members
         report.bytes_source, report.bytes_raw = before.size, known.bytes_raw
         report.blobs, report.warnings = known.blobs, known.warnings
+        report.exact, report.exact_reason = recipes.is_exact(known), recipes.why_not(known)
         self.met[report.path] = Met(place, source, report)
         return report
 
