@@ -247,7 +247,8 @@ class Batch:
             return None
         manifest = self._manifest(added) if added else None
         packs = [self._uploads.packs[pack] for pack in sorted(needed & self._uploads.packs.keys())]
-        record = self._vault.commit(lambda head: self._build(head, packs, manifest), lambda: self._check.found)
+        with self._vault.having_found(lambda: self._check.found):
+            record = self._vault.commit(lambda head: self._build(head, packs, manifest))
         if record is not None:
             self._uploads.leave(needed)
         self._vault.index.add([written[pack].footer for pack in sorted(needed & written.keys())])

@@ -146,7 +146,8 @@ class _Batch:
             packs = [item for item in written if any(item.record.id in packs for packs in needs.values())]
             archives = {name: self._archive(version, manifest, where, needs[name], written)
                         for name, (version, where) in rows.items()}  # fmt: skip
-            record = self._target.commit(self._build(archives, packs, manifest, places), lambda: self._check.found)
+            with self._target.having_found(lambda: self._check.found):
+                record = self._target.commit(self._build(archives, packs, manifest, places))
         return [self._told(version, places, record) for version in versions], record
 
     def _told(self, version: Version, places: Mapping[str, int], record: LogRecord | None) -> Copied:

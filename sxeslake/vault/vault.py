@@ -102,6 +102,7 @@ class Vault:
         self._temporary: TemporaryDirectory[str] | None = None
         self._sync_lock, self._readers_lock = threading.Lock(), threading.Lock()
         self._readers: Readers | None = None
+        self._found: Callable[[], AbstractSet[str]] = frozenset
         self._derived: TemporaryDirectory[str] | None = None
         self.file = self._read_file() if beside is None else beside.file
         self._open()
@@ -317,13 +318,20 @@ class Vault:
                 self._tell_damage([str(error)])
         return self.state.head()
 
-    def commit(
-        self, build: Callable[[Head], Entry | None], looked_at: Callable[[], AbstractSet[str]] = frozenset
-    ) -> LogRecord | None:
+    def commit(self, build: Callable[[Head], Entry | None]) -> LogRecord | None:
         """Bring an entry into the log; see `commit.commit`."""
         self.state.confirm()
         self.check_writable()
-        return commit(self.store, self.state, build, looked_at)
+        return commit(self.store, self.state, build, self._found)
+
+    @contextmanager
+    def having_found(self, packs: Callable[[], AbstractSet[str]]) -> Iterator[None]:
+        """While something is committed by a run that has found these packs in the bucket: no need to ask again."""
+        self._found, before = packs, self._found
+        try:
+            yield
+        finally:
+            self._found = before
 
     def check_writable(self) -> None:
         """Refuse to write into a lake that is damaged, or of a later format."""
