@@ -4,7 +4,8 @@
         print(line)
 
 A query declares which columns a person wants and in which order (`-- show: …` in its header); free SQL shows its
-columns as selected. Columns without any value are left out. Where the window is too narrow, columns with one value in
+columns as selected. Columns without any value are left out. Through a pipe, which has no width, the other columns come
+after those. Where the window is too narrow, columns with one value in
 every row are said below the table instead, then texts are folded, then records stand under each other. What is not
 shown is named.
 """
@@ -98,11 +99,22 @@ def preferred(result: Result) -> list[str]:
     return list(result.show) or result.columns
 
 
+def _names(result: Result, look: Look) -> list[str]:
+    """The columns of the table: in a window the preferred ones; where nothing is folded, the others after them."""
+    if look.wide:
+        return result.columns
+    wanted = preferred(result)
+    if look.window is not None or result.is_selected:
+        return wanted
+    versions = {name.removesuffix("sample") + "version" for name in wanted if name.endswith("sample")}
+    return wanted + [name for name in result.columns if name not in wanted and name not in versions]
+
+
 def _chosen(result: Result, rows: Sequence[Sequence[Any]], look: Look) -> list[_Shown]:
     """The columns to show, in their order; those without any value are left out unless they were asked for."""
     place = {name: number for number, name in enumerate(result.columns)}
     made = []
-    for name in result.columns if look.wide else preferred(result):
+    for name in _names(result, look):
         short = look.window is not None
         cells = [shown(row[place[name]], short=short, whole=look.wide, name=name) for row in rows]
         names = [name]
@@ -136,7 +148,7 @@ def _fits(columns: Sequence[_Shown], window: int | None) -> bool:
 
 def _left_out(result: Result, columns: Sequence[_Shown], look: Look) -> Iterator[str]:
     there = {name for column in columns for name in column.names}
-    wanted = preferred(result)
+    wanted = _names(result, look)
     empty = [visible(name) for name in wanted if name not in there]
     hidden = [visible(name) for name in result.columns if name not in there and name not in wanted]
     if empty and not look.wide:

@@ -140,7 +140,8 @@ def _remark(row: Mapping[Any, Any], where: str) -> Iterator[Remark]:
 
 
 def full_uuid(written: str, known: Iterable[str | None], what: str, where: str) -> str:
-    """The UUID that is meant by it or by its unique start: `52c9e1d0`; NotFoundError names the nearest."""
+    """The UUID that is meant by it or by its unique start, `52c9e1d0` or `52c9e1d0…`; NotFoundError otherwise."""
+    written = written.removesuffix("…")
     uuids = sorted({uuid for uuid in known if uuid})
     if written in uuids:
         return written

@@ -40,7 +40,7 @@ def maps() -> Result:
 
 
 def test_a_person_sees_what_the_query_declares_and_which_columns_are_hidden() -> None:
-    assert readable_lines(maps(), Look()) == [
+    assert readable_lines(maps(), Look(120)) == [
         "Maps",
         "sample                   kind  kV       nA  acquired          comment",
         "2019/chalcopyrite map@1  map    5  99.9512  2019-03-14 09:26  map of a grain boundary, after repolishing",
@@ -49,6 +49,14 @@ def test_a_person_sees_what_the_query_declares_and_which_columns_are_hidden() ->
         "empty: technique",
         "not shown: analysis_uuid, bytes_raw; --wide or -o FILE has all columns",
     ]
+
+
+def test_through_a_pipe_the_other_columns_come_after_those() -> None:
+    lines = readable_lines(maps(), Look())
+    assert lines[1].split()[:6] == ["sample", "kind", "kV", "nA", "acquired", "comment"]
+    assert lines[2].startswith("2019/chalcopyrite map@1")
+    assert lines[2].endswith(f"{UUID}   12.3 MB")
+    assert lines[4:] == ["2 rows", "empty: technique"]
 
 
 def test_a_narrow_window_folds_texts_then_says_constants_below_then_sets_records() -> None:

@@ -84,6 +84,7 @@ def test_tables_that_are_refused(text: str, said: str) -> None:
 def test_the_start_of_a_uuid_is_enough() -> None:
     assert full_uuid("ce5f", UUIDS, "analysis", "map@1") == UUIDS[2]
     assert full_uuid("586F0B9A", [*UUIDS, None], "analysis", "map@1") == UUIDS[0]
+    assert full_uuid("586f0b9a…", UUIDS, "analysis", "map@1") == UUIDS[0]
     with pytest.raises(UsageError, match='2 UUIDs of its analysis start with "586f"'):
         full_uuid("586f", UUIDS, "analysis", "map@1")
     with pytest.raises(NotFoundError, match="no analysis") as missing:
