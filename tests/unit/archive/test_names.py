@@ -142,3 +142,4 @@ def test_a_step_is_shortened_to_what_disks_hold_and_stays_apart(steps: set[str])
         assert len(short.encode()) <= 255
         assert short == step or len(step.encode()) > 255
     assert names.short_step("n" * 300 + ".txt").endswith(".txt")
+    assert names.short_step("n" * 300 + "a.txt") != names.short_step("n" * 300 + "b.txt")
