@@ -108,6 +108,21 @@ class App:
         lake.show_progress(self.progress)
         return lake
 
+    def open_lake_or_none(self) -> Lake:
+        """The lake of this call, to foresee what it would take; where none was named or made yet, one in memory."""
+        from uuid import uuid4  # noqa: PLC0415  (start-up time of --help)
+
+        from sxeslake.lake import init  # noqa: PLC0415  (as above)
+
+        _, how = self.resolve()
+        try:
+            return self.open_lake()
+        except LakeNotFoundError:
+            if how != "default":
+                raise
+            self.say("There is no lake yet: compared with an empty one.")
+            return init(f"memory://{uuid4().hex}")
+
     def _warn(self, text: str) -> None:
         from sxeslake.cli.words import shown  # noqa: PLC0415  (rarely needed)
 

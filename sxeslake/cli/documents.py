@@ -13,6 +13,10 @@ INGESTED = (
     "bytes_source", "bytes_raw", "blobs", "blobs_new", "bytes_stored",
     "exact", "exact_reason",
 )  # fmt: skip
+SURVEY = ("lake", "by", "rows", "total", "archives")
+SURVEYED = (
+    "group", "archives", "bytes_source", "duplicates", "bytes_duplicate", "bytes_stored", "bytes_saved", "failed",
+)  # fmt: skip
 EXACT = ("sample", "version", "exact", "exact_reason", "encoders", "bytes")
 AUDIT = (
     "path", "status", "archive", "size", "sha256",

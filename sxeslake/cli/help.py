@@ -12,7 +12,7 @@ TASKS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     (
         "Store a drive",
         (
-            ("See what would be stored, and what is duplicate", "sxeslake ingest --dry-run FOLDER"),
+            ("See what would be stored, and what is duplicate", "sxeslake report FOLDER"),
             ("Store all archives below a folder", "sxeslake ingest FOLDER"),
             ("Store under a name of your own", "sxeslake ingest FILE --sample NAME"),
             ("Check whether an original may be deleted", "sxeslake audit FOLDER"),

@@ -17,7 +17,7 @@ from sxeslake.cli.words import count, percent, shown, size
 from sxeslake.model import Limits
 
 if TYPE_CHECKING:
-    from sxeslake.ingest.report import ArchiveReport, IngestReport
+    from sxeslake.ingest.report import ArchiveReport, Estimate, IngestReport
 
 FAILED = 4
 """The exit code of a batch in which an archive was unacceptable."""
@@ -30,6 +30,7 @@ _LIMITS = Limits()
 @click.option("--sample", metavar="NAME", help="Store under this name, as a new version if there is one already.")
 @click.option("--tree", is_flag=True, help="Take each folder as one archive of all its files.")
 @click.option("--dry-run", is_flag=True, help="Read and encode everything, report what it would take, store nothing.")
+@click.option("--quick", is_flag=True, help="With --dry-run: read a sample only, and estimate; says with what error.")
 @click.option(
     "--exact",
     type=click.Choice(["auto", "always", "never"]),
@@ -93,6 +94,7 @@ def command(
     sample: str | None,
     tree: bool,
     dry_run: bool,
+    quick: bool,
     exact: Literal["auto", "always", "never"],
     opaque: Literal["auto", "always", "never"],
     check_data: bool,
@@ -111,6 +113,8 @@ def command(
     a searched folder its relative path. One archive that cannot be stored does not stop the others, nor does a
     folder, file or link that cannot be read; each is reported, and the exit code is then 4.
     """
+    if quick and not dry_run:
+        raise click.UsageError("--quick estimates what an ingest would take; use it with --dry-run.")
     from sxeslake.settings import document_bytes  # noqa: PLC0415  (start-up time of --help)
 
     limits = Limits(
@@ -121,7 +125,8 @@ def command(
         document_bytes=document_bytes(document_limit, "--document-limit"),
     )
     keep_little()
-    with app.open_lake(create_default=True) as lake, _tracebacks(app):
+    opened = app.open_lake_or_none() if dry_run else app.open_lake(create_default=True)
+    with opened as lake, _tracebacks(app):
         report = lake.ingest(
             paths,
             sample=sample,
@@ -135,6 +140,7 @@ def command(
             opaque=opaque,
             check_data=check_data,
             links=links,
+            quick=quick,
             progress=app.progress(),
         )
     if app.as_json:
@@ -188,7 +194,9 @@ def _render(app: App, report: IngestReport, dry_run: bool) -> None:
         app.say(f"skipped    {shown(path)}: not an archive")
     for link in report.links:
         app.say(f"skipped    {shown(link)}")
-    if len(report.archives) != 1:
+    if report.estimate is not None:
+        app.print(_estimated(report.estimate))
+    elif len(report.archives) != 1:
         app.print(_summary(report, dry_run))
 
 
@@ -218,6 +226,16 @@ def _line(app: App, archive: ArchiveReport, dry_run: bool) -> str:
         notes += "; exact" if archive.exact else f"; not exact: {shown(archive.exact_reason)}"
         notes += f"; {count(archive.members, 'member')}, {archive.blobs_new:,} of {count(archive.blobs, 'blob')} new"
     return f"{verb} {ref}  {size(archive.bytes_source)}, {new}{notes}"
+
+
+def _estimated(found: Estimate) -> str:
+    """`412 archives, 24 of them read: 72.2 MB would take about 35.7 MB ± 2.1 MB (49 %)`."""
+    copies = f", {found.copies:,} of them copies" if found.copies else ""
+    return (
+        f"{count(found.archives, 'archive')}{copies}, {found.archives_read:,} read: {size(found.bytes_source)} would "
+        f"take about {size(found.bytes_stored)} ± {size(found.error_bytes)} "
+        f"({percent(found.bytes_stored, found.bytes_source)}); less where files share content in part"
+    )
 
 
 def _summary(report: IngestReport, dry_run: bool) -> str:

@@ -18,6 +18,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "doctor": "Check software, settings and lake, and suggest fixes.",
     },
     "Put archives in": {
+        "report": "Tell how much of a folder is duplicate before storing it.",
         "ingest": "Store archives: files, and folders searched for them.",
         "exact": "Find recipes that rebuild original files bit for bit.",
         "audit": "Check which files the lake already holds.",

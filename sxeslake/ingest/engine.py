@@ -159,4 +159,12 @@ def ingest(
             where=names,
             hint="Looked for .plzip, .pl7z, .zip, .7z and unpacked groups; `--tree` takes any folder.",
         )
-    return Ingest(vault, options, tool, progress).run(found)
+    if not options.quick:
+        return Ingest(vault, options, tool, progress).run(found)
+    from sxeslake.ingest.survey import estimate, sample  # noqa: PLC0415 - only a quick dry run needs them
+
+    sampled = sample(found.archives)
+    missed = len(found.missed)
+    report = Ingest(vault, options, tool, progress).run(replace(found, archives=sampled.chosen))
+    report.estimate = estimate(sampled, report.archives[missed:])
+    return report

@@ -34,3 +34,4 @@ class Options:
     links: Links = "keep"
     opaque: Opaque = "auto"
     check_data: bool = False  # read and hash the packs that are built on, not only ask for them
+    quick: bool = False  # a dry run reads a sample only

@@ -38,6 +38,21 @@ class ArchiveReport:
     left_out: tuple[str, ...] = ()  # of a folder: what could not be read, and why
 
 
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What archives would take, from those of a sample that were read: `bytes_stored` ± `error_bytes` (95 %).
+
+    Content that files share in part is counted once only within the sample: where they do, it will be less.
+    """
+
+    archives: int
+    archives_read: int
+    copies: int  # files of equal SHA-256: they take nothing
+    bytes_source: int
+    bytes_stored: int
+    error_bytes: int
+
+
 @dataclass(slots=True)
 class IngestReport:
     """What became of a batch; `commit` is the number of the last commit, None where nothing was new."""
@@ -49,6 +64,7 @@ class IngestReport:
     dry_run: bool = False
     damaged: list[str] = field(default_factory=list)  # what was found wrong with packs and manifests, in words
     links: list[str] = field(default_factory=list)  # not followed, and nothing is missed with them: path and reason
+    estimate: Estimate | None = None  # of a quick dry run: `archives` are those of its sample
 
     @property
     def failed(self) -> bool:
