@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from sxeslake.ingest.exact_later import ExactRow
     from sxeslake.ingest.report import IngestReport
     from sxeslake.ingest.survey import Survey
+    from sxeslake.ingest.talk import Watcher
     from sxeslake.upkeep.report import Check, RepairReport, Stats
     from sxeslake.vault.state import Version
 
@@ -195,13 +196,15 @@ class Lake(FileVerbs, PartVerbs, CatalogVerbs, UpkeepVerbs, RetentionVerbs):
         links: Literal["follow", "keep", "skip"] = "keep",
         quick: bool = False,
         progress: Progress | None = None,
+        watcher: Watcher | None = None,
     ) -> IngestReport:
         """Store archives: files, folders that are searched, unpacked groups; any folder as one archive with `tree`.
 
         `exact`: seek how the very file is made again where that is quick (auto), at any cost, or never. `links`: read
         symbolic links in folders (follow), only those that stay in the searched folders (keep), or none (skip).
         Content of packs that are missing is stored again; with `check_data` packs are also read and hashed first.
-        `dry_run` reads and encodes everything and stores nothing; with `quick` it reads a sample: see `estimate`. A
+        `dry_run` reads and encodes everything and stores nothing; with `quick` it reads a sample: see `estimate`.
+        `watcher` hears of each archive while the run goes on. A
         failed archive does not stop the others, nor does a folder that cannot be read: see `report.failed`. Raises
         NotFoundError for a path that does not exist, StorageError where the lake cannot be written.
         """
@@ -211,7 +214,9 @@ class Lake(FileVerbs, PartVerbs, CatalogVerbs, UpkeepVerbs, RetentionVerbs):
         if quick and not dry_run:
             raise UsageError("only a dry run can be quick.", hint="Ask for dry_run=True, too.")
         options = Options(sample, jobs, dry_run, encoding, limits, message, exact, links, opaque, check_data, quick)
-        return engine.ingest(self._vault, _paths(paths), tree=tree, options=options, tool=TOOL, progress=progress)
+        return engine.ingest(
+            self._vault, _paths(paths), tree=tree, options=options, tool=TOOL, progress=progress, watcher=watcher
+        )
 
     def survey(
         self,
@@ -222,11 +227,12 @@ class Lake(FileVerbs, PartVerbs, CatalogVerbs, UpkeepVerbs, RetentionVerbs):
         jobs: int | None = None,
         links: Literal["follow", "keep", "skip"] = "keep",
         progress: Progress | None = None,
+        watcher: Watcher | None = None,
     ) -> Survey:
         """Tell, before anything is stored, how much of some archives is duplicate, where, and what they would take."""
         from sxeslake.ingest.survey import survey
 
-        report = self.ingest(paths, tree=tree, jobs=jobs, links=links, dry_run=True, progress=progress)
+        report = self.ingest(paths, tree=tree, jobs=jobs, links=links, dry_run=True, progress=progress, watcher=watcher)
         return survey(report, by)
 
     def exact(

@@ -6,7 +6,7 @@ import ssl
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 SECRETS = {"key": "AKIA_SECRET_KEY_ID", "secret": "sEcReT/with+signs", "token": "tOkEn=="}
 
@@ -18,6 +18,8 @@ class ScriptedS3:
         self.objects: dict[str, bytes] = {}
         self.metadata: dict[str, dict[str, str]] = {}
         self.script: list[str] = []
+        self.silent_for: dict[str, str] = {}  # step for every PUT whose path has this text: `silence 60`
+        self.silences: list[str] = []
         self.seen: list[str] = []
         self.headers: list[dict[str, str]] = []
         self.targets: list[str] = []
@@ -74,8 +76,11 @@ class ScriptedS3:
     def serve(self, request: BaseHTTPRequestHandler) -> None:
         """Answer one request as the script says."""
         self.targets.append(request.path)
-        request.path = urlsplit(request.path).path  # a proxy is given the whole address
+        address = urlsplit(request.path)  # a proxy is given the whole address
+        request.path, asked = address.path, dict(parse_qsl(address.query))
         step = self.script.pop(0) if self.script else "ok"
+        if request.command == "PUT":
+            step = next((then for text, then in self.silent_for.items() if text in request.path), step)
         self.seen.append(request.command)
         self.headers.append(dict(request.headers.items()))
         if step.startswith("early "):
@@ -84,13 +89,27 @@ class ScriptedS3:
             self._refuse(request, int(status), code)
             return
         body = request.rfile.read(int(request.headers.get("Content-Length") or 0))
+        if step == "ok" and asked.get("list-type") == "2":
+            self._list(request, asked.get("prefix", ""))
+            return
         self._perform(step, request, body)
+
+    def _list(self, request: BaseHTTPRequestHandler, prefix: str) -> None:
+        root = request.path.rstrip("/") + "/"
+        found = [
+            f"<Contents><Key>{path.removeprefix(root)}</Key><Size>{len(data)}</Size>"
+            "<LastModified>2026-01-01T00:00:00.000Z</LastModified></Contents>"
+            for path, data in sorted(self.objects.items())
+            if path.startswith(root + prefix)
+        ]
+        self._reply(request, 200, f"<ListBucketResult>{''.join(found)}</ListBucketResult>".encode())
 
     def _perform(self, step: str, request: BaseHTTPRequestHandler, body: bytes) -> None:
         if step == "hang up":
             request.close_connection = True
-        elif step == "silence":
-            time.sleep(1.0)
+        elif step.startswith("silence"):
+            self.silences.append(request.path)
+            time.sleep(float(step.removeprefix("silence") or 1.0))
             request.close_connection = True
         elif step == "short body":
             content = self.objects[request.path]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import TYPE_CHECKING
 
 import click
@@ -15,8 +16,8 @@ from sxeslake.texttable import folded_text, terminal_width
 
 if TYPE_CHECKING:
     # Types only: these modules load the heavy libraries, which `--help` must not.
+    from sxeslake.cli.progress import Bar
     from sxeslake.lake import Lake
-    from sxeslake.model import Progress
 
 
 @dataclass(slots=True)
@@ -32,6 +33,8 @@ class App:
     retry_for_s: float | None = None
     verbose: bool = False
     quiet: bool = False
+    kept: Callable[[], str] | None = None  # what an interruption leaves, in words
+    says_end: Lock = field(default_factory=Lock)  # whoever has it says that the work was interrupted
 
     def say(self, text: str) -> None:
         """Words for people, on stderr."""
@@ -128,7 +131,7 @@ class App:
 
         self.complain(f"warning    {shown(text)}")
 
-    def progress(self) -> Progress | None:
+    def progress(self) -> Bar | None:
         """A progress bar where somebody watches stderr, else none."""
         if self.quiet or not sys.stderr.isatty():
             return None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
 
@@ -13,7 +14,7 @@ from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.documents import INGEST, INGESTED, document
 from sxeslake.cli.memory import keep_little
 from sxeslake.cli.options import LakeCommand
-from sxeslake.cli.words import count, percent, shown, size
+from sxeslake.cli.words import count, duration, percent, shown, size
 from sxeslake.model import Limits
 
 if TYPE_CHECKING:
@@ -112,6 +113,9 @@ def command(
     Content that the lake has already is not stored again. A sample's name is the file's name without suffix, below
     a searched folder its relative path. One archive that cannot be stored does not stop the others, nor does a
     folder, file or link that cannot be read; each is reported, and the exit code is then 4.
+
+    Finished archives are committed while it runs, at least every half minute. Ctrl-C commits what is finished where
+    that is quick, says what is kept, and ends within a second; the same command goes on from there.
     """
     if quick and not dry_run:
         raise click.UsageError("--quick estimates what an ingest would take; use it with --dry-run.")
@@ -126,7 +130,7 @@ def command(
     )
     keep_little()
     opened = app.open_lake_or_none() if dry_run else app.open_lake(create_default=True)
-    with opened as lake, _tracebacks(app):
+    with opened as lake, _tracebacks(app), watching(app, dry_run=dry_run) as watcher:
         report = lake.ingest(
             paths,
             sample=sample,
@@ -141,7 +145,8 @@ def command(
             check_data=check_data,
             links=links,
             quick=quick,
-            progress=app.progress(),
+            progress=watcher.bar,
+            watcher=watcher,
         )
     if app.as_json:
         archives = [document(archive, INGESTED) for archive in report.archives]
@@ -149,6 +154,65 @@ def command(
     else:
         _render(app, report, dry_run)
     return FAILED if report.failed else 0
+
+
+class IngestWatcher:
+    """Says what happens while archives come in: each as it is read, and what became of it once that is final."""
+
+    def __init__(self, app: App, asked_to_end: Callable[[], bool], *, dry_run: bool, results: bool) -> None:
+        self._app, self._asked_to_end, self._dry_run, self._results = app, asked_to_end, dry_run, results
+        self.bar = app.progress()
+        self._total = self._stored = self._commits = 0
+
+    def done(self, archive: ArchiveReport, number: int, total: int, left_s: float | None) -> None:
+        """`3 of 412  read 2019/map3.plzip  24.6 MB; 1 h 12 min left`."""
+        self._total = total
+        if total == 1:
+            return
+        if self.bar is not None:
+            self.bar.describe(f"ingest, {number:,} of {total:,}")
+        left = "" if left_s is None or number == total else f"; {duration(left_s)} left"
+        word = "read" if archive.error is None else "failed"
+        self._app.say(
+            f"{number:,} of {total:,}".ljust(10) + f" {word} {shown(archive.path)}  {size(archive.bytes_source)}{left}"
+        )
+
+    def kept(self, archives: Sequence[ArchiveReport], commit: int | None) -> None:
+        """The lines of the result."""
+        self._commits += commit is not None
+        self._stored += sum(archive.status == "added" for archive in archives if commit is not None)
+        if self._results:
+            for archive in archives:
+                _tell(self._app, archive, self._dry_run)
+            sys.stdout.flush()
+
+    def asked_to_end(self) -> bool:
+        """Whether Ctrl-C was pressed."""
+        return self._asked_to_end()
+
+    def in_words(self) -> str:
+        """`412 archives: 37 stored and kept in 2 commits; run the same command again to continue.`"""
+        if self._dry_run:
+            return "A dry run keeps nothing."
+        total = f"{count(self._total, 'archive')}: " if self._total else "So far: "
+        kept = (
+            f"{self._stored:,} stored and kept in {count(self._commits, 'commit')}"
+            if self._stored
+            else "nothing stored"
+        )
+        return f"{total}{kept}; run the same command again to continue."
+
+
+@contextmanager
+def watching(app: App, *, dry_run: bool, results: bool = True) -> Iterator[IngestWatcher]:
+    """Watches an ingest, and ends it in good order when that is asked for."""
+    from sxeslake.cli.ending import ending  # noqa: PLC0415  (start-up time of --help)
+    from sxeslake.cli.run import leave_interrupted  # noqa: PLC0415  (it imports all commands' root)
+
+    with ending(lambda: leave_interrupted(app)) as asked_to_end:
+        watcher = IngestWatcher(app, asked_to_end, dry_run=dry_run, results=results and not app.as_json)
+        app.kept = watcher.in_words
+        yield watcher
 
 
 @contextmanager
@@ -176,16 +240,19 @@ def _tracebacks(app: App) -> Iterator[None]:
         logger.setLevel(level)
 
 
+def _tell(app: App, archive: ArchiveReport, dry_run: bool) -> None:
+    if archive.status == "failed":
+        app.complain(f"failed     {shown(archive.error)}")
+    elif archive.status in ("unreadable", "skipped"):
+        app.complain(f"{archive.status:10} {shown(archive.path)}: {shown(archive.error)}")
+    else:
+        app.print(_line(app, archive, dry_run))
+    for warning in archive.warnings:
+        app.complain(f"warning    {shown(archive.path)}: {shown(warning)}")
+
+
 def _render(app: App, report: IngestReport, dry_run: bool) -> None:
-    for archive in report.archives:
-        if archive.status == "failed":
-            app.complain(f"failed     {shown(archive.error)}")
-        elif archive.status in ("unreadable", "skipped"):
-            app.complain(f"{archive.status:10} {shown(archive.path)}: {shown(archive.error)}")
-        else:
-            app.print(_line(app, archive, dry_run))
-        for warning in archive.warnings:
-            app.complain(f"warning    {shown(archive.path)}: {shown(warning)}")
+    """What is to be said when the run is over."""
     for fault in report.damaged:
         app.complain(f"damaged    {shown(fault)}; nothing new is built on it")
     if report.damaged:

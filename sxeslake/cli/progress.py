@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -28,6 +30,7 @@ class Bar:
             TimeRemainingColumn(),
             console=console or Console(stderr=True),
             transient=True,
+            redirect_stdout=sys.stdout.isatty(),  # else lines of the result would miss their file
         )
         self._task: TaskID | None = None
 
@@ -36,6 +39,11 @@ class Bar:
         self.finish()
         self._task = self._progress.add_task(shown(task), total=total_bytes)
         self._progress.start()
+
+    def describe(self, task: str) -> None:
+        """Say what of a long task is in work, `ingest, 3 of 412`."""
+        if self._task is not None:
+            self._progress.update(self._task, description=shown(task))
 
     def advance(self, done_bytes: int) -> None:
         """So many more bytes are done."""

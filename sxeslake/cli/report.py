@@ -9,7 +9,7 @@ import click
 
 from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.documents import INGESTED, SURVEY, SURVEYED, document
-from sxeslake.cli.ingest import FAILED
+from sxeslake.cli.ingest import FAILED, watching
 from sxeslake.cli.memory import keep_little
 from sxeslake.cli.options import LakeCommand
 from sxeslake.cli.words import count, percent, shown, size, table
@@ -66,8 +66,10 @@ def command(
     if out is not None:
         from sxeslake.disk.output import written_file  # noqa: PLC0415  (start-up time of --help)
     keep_little()
-    with app.open_lake_or_none() as lake:
-        found = lake.survey(paths, by=by, tree=tree, links=links, jobs=jobs, progress=app.progress())
+    with app.open_lake_or_none() as lake, watching(app, dry_run=True, results=False) as watcher:
+        found = lake.survey(
+            paths, by=by, tree=tree, links=links, jobs=jobs, progress=watcher.bar, watcher=watcher
+        )  # fmt: skip
     rows = [document(row, SURVEYED) for row in (*found.rows, found.total)]
     if out is not None:
         from sxeslake.ingest.audit_report import written  # noqa: PLC0415  (as above)

@@ -12,6 +12,7 @@ import os
 import re
 import signal
 import sys
+import time
 import traceback
 import warnings
 from collections.abc import Sequence
@@ -34,6 +35,8 @@ USAGE = 2
 INTERRUPTED = 130
 PIPE_CLOSED = 141
 """What a shell reports of a program that wrote into a closed pipe, as in `sxeslake ls | head`."""
+
+_OTHER_ENDS_S = 2.0
 
 _USERINFO = re.compile(r"(?<=://)[^/@\s]+(?::[^@\s]*)?@")
 _SECRET_VARIABLES = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
@@ -68,11 +71,20 @@ def main() -> NoReturn:
     code = run(sys.argv[1:])
     if code == INTERRUPTED:
         # All is cleaned up by now; the interpreter would still wait for threads amid a block of LZMA.
-        for stream in (sys.stdout, sys.stderr):
-            with contextlib.suppress(OSError, ValueError):
-                stream.flush()
-        os._exit(code)
+        _end_now(code)
     sys.exit(code)
+
+
+def leave_interrupted(app: App) -> None:
+    """End the program from another thread, where the main thread does not come to it; nothing is cleaned up."""
+    _end_now(interrupted(app))
+
+
+def _end_now(code: int) -> NoReturn:
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)
 
 
 def _open_closed_streams() -> None:
@@ -124,12 +136,22 @@ def run(args: Sequence[str]) -> int:
     except click.exceptions.Exit as leaving:
         return leaving.exit_code
     except (click.Abort, KeyboardInterrupt):
-        return _fail(app, "Interrupted", "Interrupted.", INTERRUPTED)
+        return interrupted(app)
     except BrokenPipeError:
         return _pipe_closed()
     except Exception as error:  # the last line of defence: whatever it is becomes one line and an exit code
         return _failed(app, error)
     return outcome if isinstance(outcome, int) else 0
+
+
+def interrupted(app: App) -> int:
+    """Say, once, that the work was interrupted, what of it is kept, and how to go on."""
+    if app.says_end.acquire(blocking=False):
+        kept = "" if app.kept is None else f" {app.kept()}"
+        _fail(app, "Interrupted", f"Interrupted.{kept}", INTERRUPTED)
+    else:
+        time.sleep(_OTHER_ENDS_S)  # another thread is at it, and ends the program
+    return INTERRUPTED
 
 
 def _failed(app: App, error: Exception) -> int:

@@ -22,6 +22,15 @@ def count(number: int, one: str, many: str | None = None) -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
+def duration(seconds: float) -> str:
+    """4321 → `1 h 12 min`; 40 → `40 s`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60:,} h {minutes % 60} min"
+
+
 def percent(part: int, whole: int) -> str:
     """64, 100 → `64 %`; nothing of nothing is `0 %`."""
     return f"{100 * part / whole:.0f} %" if whole else "0 %"

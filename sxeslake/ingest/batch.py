@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
 from time import monotonic
 from typing import Any
 
@@ -44,7 +44,8 @@ from sxeslake.ingest.options import Opaque, Options
 from sxeslake.ingest.report import LAKE_ERRORS, ArchiveReport, of_unexpected
 from sxeslake.ingest.reuse import Reuse
 from sxeslake.ingest.tables import tables_of
-from sxeslake.model import GIB, OPAQUE, Progress, Source
+from sxeslake.ingest.talk import AskedToEndError, Talk
+from sxeslake.model import GIB, OPAQUE, Source
 from sxeslake.vault.commit import blank_entry
 from sxeslake.vault.frames import FrameMaker
 from sxeslake.vault.packcheck import PackCheck
@@ -88,10 +89,13 @@ class Batch:
         options: Options,
         tool: str,
         threads: int,
-        progress: Progress | None,
+        talk: Talk,
+        seconds: float,
     ) -> None:
+        """After `seconds` the batch is committed with what it has."""
         self._vault, self._uploads, self._known = vault, uploads, known
-        self._options, self._threads, self._progress = options, threads, progress
+        self._options, self._threads, self._talk = options, threads, talk
+        self._until = monotonic() + seconds
         self._check, self._reuse = check, Reuse(vault, uploads, check)
         self._blobs = BlobTable(uploads.packs)
         self._forecast = uploads if isinstance(uploads, Forecast) else None
@@ -114,22 +118,36 @@ class Batch:
 
     def run(self, candidates: Sequence[Candidate]) -> tuple[list[ArchiveReport], LogRecord | None]:
         """Take as many of the archives as one commit should hold; says what became of those."""
-        reports = []
+        reports = list[ArchiveReport]()
+        side = ThreadPoolExecutor(1, thread_name_prefix="sha256")
         try:
-            with ThreadPoolExecutor(1, thread_name_prefix="sha256") as side:
+            with suppress(AskedToEndError):  # the archive in work is not finished: those before it are
                 for candidate in candidates:
                     self.begun += 1
                     reports.append(self._try(candidate, side))
-                    if self._is_full(len(reports)):
+                    self._talk.done(reports[-1])
+                    if self._is_full(len(reports)) or self._talk.is_asked_to_end():
                         break
-            return reports, self._finish()
-        finally:
-            self._frames.close()
-            self._packer.close()
+            record = self._finish()
+        except Exception:
+            self._close(side, wait=True)
+            raise
+        except BaseException:
+            self._close(side, wait=False)  # Ctrl-C: what is on its way over a slow link is left behind
+            raise
+        self._close(side, wait=True)
+        return reports, record
+
+    def _close(self, side: ThreadPoolExecutor, *, wait: bool) -> None:
+        side.shutdown(wait=wait, cancel_futures=True)
+        self._frames.close()
+        self._packer.close(wait=wait)
 
     def _is_full(self, archives: int) -> bool:
         new_bytes = sum(taken.report.bytes_raw for taken in self._taken if taken.report.blobs_new)
-        return archives >= _BATCH_ARCHIVES or self._members >= _BATCH_MEMBERS or new_bytes >= _BATCH_BYTES
+        if archives >= _BATCH_ARCHIVES or self._members >= _BATCH_MEMBERS or new_bytes >= _BATCH_BYTES:
+            return True
+        return bool(self._taken) and monotonic() >= self._until
 
     # --- one archive ---------------------------------------------------------------------------------------------
 
@@ -149,9 +167,6 @@ class Batch:
             report.status, report.error = "failed", f"{candidate.path}: {error.strerror or error}"
         except Exception as error:  # one archive's trouble, whatever it is, is not that of the others
             report = of_unexpected(str(candidate.path), error)
-        finally:
-            if self._progress is not None:
-                self._progress.finish()
         return report
 
     def _take(self, candidate: Candidate, report: ArchiveReport, side: ThreadPoolExecutor) -> None:
@@ -192,7 +207,9 @@ class Batch:
         sha256 = sources.later(side, path)
         is_opaque = isinstance(container, OpaqueFile)
         with container:
-            absorbed = self._absorber.absorb(container, lambda total: self._start(path, total), self._advance)
+            absorbed = self._absorber.absorb(
+                container, lambda total: self._talk.start(path.name, total), self._talk.advance
+            )
             digest = sha256.result()
             if is_opaque and digest is not None:
                 recipe = stored_whole(absorbed.raw_bytes, digest)
@@ -213,14 +230,6 @@ class Batch:
         self._members += len(absorbed.members)
         self._taken.append(_Taken(candidate, report, source, absorbed, order, absorbed.content_id(order), recipe))
         report.exact, report.exact_reason = recipe.found, recipe.details.get("reason")
-
-    def _start(self, path: Path, total: int) -> None:
-        if self._progress is not None:
-            self._progress.start(f"ingest {path.name}", total)
-
-    def _advance(self, done: int) -> None:
-        if self._progress is not None:
-            self._progress.advance(done)
 
     # --- the commit ----------------------------------------------------------------------------------------------
 

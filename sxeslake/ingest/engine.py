@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +15,9 @@ from sxeslake.ingest.finding import Candidate, Found
 from sxeslake.ingest.known import KnownFiles
 from sxeslake.ingest.options import Options
 from sxeslake.ingest.report import LAKE_ERRORS, ArchiveReport, IngestReport, of_unexpected
+from sxeslake.ingest.talk import Talk, Watcher
 from sxeslake.model import Progress
+from sxeslake.storage import is_remote
 from sxeslake.vault.packcheck import PackCheck, Read
 from sxeslake.vault.state import Head, LogRecord
 from sxeslake.vault.vault import Vault
@@ -24,20 +27,24 @@ if TYPE_CHECKING:
     from sxeslake.ingest.forecast import Forecast
     from sxeslake.vault.uploads import Uploads
 
+_FIRST_S = 2.0  # to the first commit; each interval is twice the one before, up to the longest
+_FIRST_REMOTE_S = 8.0  # where a commit costs requests
+_LONGEST_S = 30.0
 _ATTEMPTS = 5  # a collector that condemns what is being reused is rare, twice in a row rarer
 
 
 class Ingest:
     """One run over some archives."""
 
-    def __init__(self, vault: Vault, options: Options, tool: str, progress: Progress | None = None) -> None:
+    def __init__(self, vault: Vault, options: Options, tool: str, talk: Talk) -> None:
         vault.check_writable()
         if options.sample is not None:
             finding.check_name(options.sample)
-        self._vault, self._options, self._tool, self._progress = vault, options, tool, progress
+        self._vault, self._options, self._tool, self._talk = vault, options, tool, talk
         self._check = PackCheck(vault.store, vault.state, _reader(vault) if options.check_data else None)
-        self._known = KnownFiles(vault, options.sample, progress, self._check, options.encoding)
+        self._known = KnownFiles(vault, options.sample, talk, self._check, options.encoding)
         self._threads = options.jobs or usable_cpus()
+        self._seconds = _FIRST_REMOTE_S if is_remote(vault.store.url) else _FIRST_S
 
     def run(self, found: Found) -> IngestReport:
         """Take the archives in, batch by batch; a failed one does not stop the others."""
@@ -47,6 +54,7 @@ class Ingest:
         for passed in found.passed_over:
             if passed.status != "link":
                 report.archives.append(ArchiveReport(str(passed.path), status=passed.status, error=passed.reason))
+        self._talk.kept(report.archives, None)
         self._vault.sync()  # what is called unchanged must be there now, not when this lake was opened
         left = self._without_known(found.archives, report)
         self._add_paths(report)
@@ -61,11 +69,22 @@ class Ingest:
             uploads.take_up()
             while left:
                 done, record = self._batch_again(left, uploads)
-                report.archives += done
-                report.commit = record.entry.number if record else report.commit
+                self._keep(report, done, record)
                 left = left[len(done) :]
+                if left and self._talk.is_asked_to_end():
+                    raise KeyboardInterrupt
         report.damaged = self._check.faults
         return report
+
+    def _keep(self, report: IngestReport, done: Sequence[ArchiveReport], record: LogRecord | None) -> None:
+        report.archives += done
+        report.commit = record.entry.number if record else report.commit
+        self._talk.go_on(len(done))
+        self._talk.kept(done, record.entry.number if record else None)
+        if (
+            record is not None or self._options.dry_run
+        ):  # early at first, so that little is lost; later less often: a commit takes requests
+            self._seconds = min(2 * self._seconds, _LONGEST_S)
 
     def _without_known(self, candidates: Sequence[Candidate], report: IngestReport) -> list[Candidate]:
         """Report of the files before the first that is new."""
@@ -78,7 +97,7 @@ class Ingest:
                 known = None  # the batch says what is wrong with it
             if known is None:
                 return list(candidates[number:])
-            report.archives.append(known)
+            self._keep(report, [known], None)
         return []
 
     def _add_paths(self, report: IngestReport) -> None:
@@ -105,8 +124,9 @@ class Ingest:
         for attempt in range(_ATTEMPTS):
             batch = Batch(
                 self._vault, uploads, self._known, self._check, self._options, self._tool, self._threads,
-                self._progress,
+                self._talk, self._seconds,
             )  # fmt: skip
+            self._talk.begin_batch()
             try:
                 return batch.run(candidates)
             except DeadObjectsError:
@@ -130,8 +150,10 @@ class Ingest:
         reports, last = list[ArchiveReport](), None
         for candidate in candidates:
             done, record = self._batch_again([candidate], uploads)
+            self._talk.go_on(len(done))
             reports += done
             last = record or last
+        self._talk.go_on(-len(reports))  # the caller counts them
         return reports, last
 
 
@@ -148,7 +170,14 @@ def _failed(candidate: Candidate, error: Exception) -> ArchiveReport:
 
 
 def ingest(
-    vault: Vault, paths: Sequence[Path], *, tree: bool, options: Options, tool: str, progress: Progress | None = None
+    vault: Vault,
+    paths: Sequence[Path],
+    *,
+    tree: bool,
+    options: Options,
+    tool: str,
+    progress: Progress | None = None,
+    watcher: Watcher | None = None,
 ) -> IngestReport:
     """Search `paths` for archives and take them in."""
     found = finding.find(paths, tree=tree, links=options.links)
@@ -159,12 +188,14 @@ def ingest(
             where=names,
             hint="Looked for .plzip, .pl7z, .zip, .7z and unpacked groups; `--tree` takes any folder.",
         )
-    if not options.quick:
-        return Ingest(vault, options, tool, progress).run(found)
-    from sxeslake.ingest.survey import estimate, sample  # noqa: PLC0415 - only a quick dry run needs them
+    sampled = None
+    if options.quick:
+        from sxeslake.ingest.survey import estimate, sample  # noqa: PLC0415 - only a quick dry run needs them
 
-    sampled = sample(found.archives)
-    missed = len(found.missed)
-    report = Ingest(vault, options, tool, progress).run(replace(found, archives=sampled.chosen))
-    report.estimate = estimate(sampled, report.archives[missed:])
+        sampled = sample(found.archives)
+        found = replace(found, archives=sampled.chosen)
+    with closing(Talk(found.archives, progress, watcher)) as talk:
+        report = Ingest(vault, options, tool, talk).run(found)
+    if sampled is not None:
+        report.estimate = estimate(sampled, report.archives[len(found.missed) :])
     return report

@@ -7,7 +7,6 @@ estimate(...)    what all archives would take, from those of a sample, with its 
 from __future__ import annotations
 
 import math
-import os
 import random
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -19,6 +18,7 @@ from typing import Final, Literal
 from sxeslake.ingest import source as sources
 from sxeslake.ingest.finding import Candidate
 from sxeslake.ingest.report import ArchiveReport, Estimate, IngestReport
+from sxeslake.ingest.talk import size_of
 
 By = Literal["folder", "year", "kind"]
 
@@ -152,14 +152,3 @@ def estimate(sampled: Sampled, read: Iterable[ArchiveReport]) -> Estimate:
         copies=len(sampled.copies), bytes_source=whole + sum(sampled.copies), bytes_stored=round(share * whole),
         error_bytes=round(error),
     )  # fmt: skip
-
-
-def size_of(path: Path) -> int:
-    """Bytes of a file, or of all files in a folder; 0 of what cannot be looked at."""
-    try:
-        if path.is_dir():
-            names = (os.path.join(folder, name) for folder, _, files in os.walk(path) for name in files)  # noqa: PTH118
-            return sum(os.lstat(name).st_size for name in names)
-        return path.stat().st_size
-    except OSError:
-        return 0

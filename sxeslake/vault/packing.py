@@ -90,9 +90,9 @@ class Packer:
             self.written.append(self._uploads.popleft().result())
         return self.written
 
-    def close(self) -> None:
+    def close(self, *, wait: bool = True) -> None:
         """Stop; what is not finished is left as an orphan that the collector finds."""
-        self._pool.shutdown(cancel_futures=True)
+        self._pool.shutdown(wait=wait, cancel_futures=True)
 
     def _seal(self, kind: str) -> None:
         current = self._open.pop(kind)

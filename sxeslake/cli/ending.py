@@ -1,0 +1,63 @@
+"""Ctrl-C in long work: asked once, it ends with what is finished; within a second it ends in any case.
+
+The first signal sets a flag that the work looks at where it can stop in good order. Half a second later it is
+interrupted wherever it is, and soon after that the program ends, whatever thread still waits for a silent server.
+"""
+
+from __future__ import annotations
+
+import _thread
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+_INSIST_S: Final = 0.5
+_END_S: Final = 0.85
+
+
+@contextmanager
+def ending(leave: Callable[[], object]) -> Iterator[Callable[[], bool]]:
+    """Gives what tells whether the work was asked to end; `leave` ends the program where the work does not."""
+    signals = [number for number in _signals() if signal.getsignal(number) is signal.default_int_handler]
+    if not signals or threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
+    asked = threading.Event()
+    timers: list[threading.Timer] = []
+
+    def ask(number: int, frame: object) -> None:  # noqa: ARG001 - the words of `signal`
+        if asked.is_set():
+            raise KeyboardInterrupt
+        asked.set()
+        for seconds, action in ((_INSIST_S, lambda: _interrupt(number)), (_END_S, leave)):
+            timer = threading.Timer(seconds, action)
+            timer.daemon = True
+            timer.start()
+            timers.append(timer)
+
+    for number in signals:
+        signal.signal(number, ask)
+    try:
+        yield asked.is_set
+    finally:
+        for number in signals:
+            signal.signal(number, signal.default_int_handler)
+        if sys.exc_info()[0] is None:  # the work is done: nothing is left to end
+            for timer in timers:
+                timer.cancel()
+
+
+def _signals() -> list[signal.Signals]:
+    names = ("SIGINT", "SIGTERM", "SIGHUP")
+    return [getattr(signal, name) for name in names if hasattr(signal, name)]
+
+
+def _interrupt(number: int) -> None:
+    """The signal once more, so that also a wait in the system ends."""
+    if sys.platform == "win32":
+        _thread.interrupt_main()
+    else:
+        signal.pthread_kill(threading.main_thread().ident or 0, number)
