@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,7 @@ from sxeslake.cli.run import run
 
 
 @pytest.fixture
-def share(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def share(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Two archives of 2018 and 2019, and a copy of the first."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SXESLAKE_CACHE", str(tmp_path / "cache"))
