@@ -129,8 +129,7 @@ def command(
         document_bytes=document_bytes(document_limit, "--document-limit"),
     )
     keep_little()
-    opened = app.open_lake_or_none() if dry_run else app.open_lake(create_default=True)
-    with opened as lake, _tracebacks(app), watching(app, dry_run=dry_run) as watcher:
+    with app.open_lake(create_default=True) as lake, _tracebacks(app), watching(app, dry_run=dry_run) as watcher:
         report = lake.ingest(
             paths,
             sample=sample,
