@@ -241,7 +241,7 @@ class Batch:
         placed = list(zip(self._taken, self._place_all(), strict=True))
         paths = self._new_paths(placed)
         written = {item.record.id: item for item in self._packer.finish()}
-        added = [taken for taken, place in placed if not place.unchanged or self._to_heal(taken, place)]
+        added = [taken for taken, place in placed if not place.unchanged or self._to_heal(place)]
         needed = {pack for taken in added for pack in self._packs(taken)}
         if self._forecast is not None:
             versions = [
@@ -297,7 +297,7 @@ class Batch:
             if place.unchanged
             and taken.rows is not None
             and manifest is not None
-            and (archive := self._to_heal(taken, place)) is not None
+            and (archive := self._to_heal(place)) is not None
         }
         if not archives and not moved and not paths:
             return None
@@ -317,18 +317,19 @@ class Batch:
             added |= {(version.sample, version.version) for version in self._forecast.versions}
         return new_paths(self._vault.state, met, added)
 
-    def _to_heal(self, taken: _Taken, place: naming.Place) -> ArchiveAdded | None:
+    def _to_heal(self, place: naming.Place) -> ArchiveAdded | None:
         """The version at a place, where it has lost something that this copy of it has."""
         where = "status = 'live' AND v.sample = ? AND v.version = ?"
         for version in self._vault.state.versions(where, (place.sample, place.version)):
-            ids = version.archive.content_id, version.archive.layout_id
-            if ids == (taken.content_id, taken.absorbed.layout_id) and self._check.fault_of(version) is not None:
+            if self._check.fault_of(version) is not None:
                 return version.archive
         return None
 
     def _healed(self, taken: _Taken, archive: ArchiveAdded, manifest: ManifestAdded, rows: RowRange) -> Moved:
         """A version that stands from here on where its copy does; its recipe stays, unless the copy has a whole one."""
         taken.report.healed = taken.report.blobs_new
+        if (archive.content_id, archive.layout_id) != (taken.content_id, taken.absorbed.layout_id):
+            return self._healed_in_place(taken, archive)
         recipe: Mapping[str, Any] | None = taken.recipe.record(self._blobs)
         needs = self._packs(taken)
         if recipe and "reason" in recipe and "reason" not in archive.recipe:
@@ -338,6 +339,14 @@ class Batch:
         return Moved(
             archive.sample, archive.version, manifest.id, rows.first_group, rows.groups, rows.rows,
             tuple(sorted(needs)), recipe,
+        )  # fmt: skip
+
+    def _healed_in_place(self, taken: _Taken, archive: ArchiveAdded) -> Moved:
+        """A version with other member names, as of a file that is kept whole under another name: its table stays."""
+        alive = self._vault.state.live_packs(sorted(self._vault.state.resolved(archive.needs)))
+        return Moved(
+            archive.sample, archive.version, archive.manifest, archive.first_group, archive.groups, archive.rows,
+            tuple(sorted(self._packs(taken) | (alive - self._check.faulty(alive).keys()))),
         )  # fmt: skip
 
     def _archive(self, taken: _Taken, place: naming.Place, manifest: ManifestAdded | None) -> ArchiveAdded:

@@ -82,12 +82,12 @@ def commit(
         with ThreadPoolExecutor(1) as asker:
             place = asker.submit(_check_place, store, head, entry.number)
             _check_alive(store, state, entry)
-            _check_present(store, state, entry, asked | looked_at())
-            asked |= entry.referenced()[0]
             is_new = _is_new(state, head, entry)
             place.result()
         if not is_new:
             continue
+        _check_present(store, state, entry, asked | looked_at())
+        asked |= entry.referenced()[0]
         record = _record(store, entry)
         try:
             store.create(keys.log_key(entry.number), record.data)
@@ -169,26 +169,31 @@ def _check_alive(store: Store, state: State, entry: Entry) -> None:
 
 
 def _check_present(store: Store, state: State, entry: Entry, known: AbstractSet[str]) -> None:
-    """Refuse to refer to a pack that the log names and the bucket has lost: what an entry adds can be read.
+    """Refuse to refer to what the log names and the bucket has lost: what an entry adds can be read.
 
     What a version that is moved needed before is not asked for: it is no worse than it was.
     """
     packs = {pack for archive in entry.archives for pack in archive.needs}
     packs |= {pack for replacements in entry.replaced.values() for pack in replacements}
+    manifests = {archive.manifest for archive in entry.archives}
     for moved in entry.moved:
         before = state.versions("v.sample = ? AND v.version = ?", (moved.sample, moved.version))
         packs |= set(moved.needs) - state.resolved([pack for version in before for pack in version.archive.needs])
-    wanted = sorted(packs - {pack.id for pack in entry.packs} - known)
+        manifests |= {moved.manifest} - {version.archive.manifest for version in before}
+    packs -= {pack.id for pack in entry.packs} | known
+    manifests -= {manifest.id for manifest in entry.manifests}
+    wanted = {keys.pack_key(pack): state.pack(pack).bytes for pack in sorted(packs)}
+    wanted |= {keys.manifest_key(item): state.manifest(item).bytes for item in sorted(manifests)}
     with ThreadPoolExecutor(_AT_ONCE) as askers:
-        sizes = askers.map(store.size, map(keys.pack_key, wanted))
-        lost = [pack for pack, size in zip(wanted, sizes, strict=True) if size != state.pack(pack).bytes]
+        sizes = zip(wanted, askers.map(store.size, wanted), strict=True)
+        lost = [key for key, size in sizes if size != wanted[key]]
     if not lost:
         return
     log.sync(store, state)
-    if state.condemned("packs", lost):
-        raise DeadObjectsError(f"{len(lost)} packs of this commit were collected meanwhile.", hint="Run it again.")
+    if state.condemned("packs", sorted(packs)) or state.condemned("manifests", sorted(manifests)):
+        raise DeadObjectsError(f"{len(lost)} objects of this commit were collected meanwhile.", hint="Run it again.")
     raise DamagedLakeError(
-        f"this commit needs packs that are missing or cut short ({len(lost)}); nothing was committed.",
-        where=keys.pack_key(lost[0]),
+        f"this commit needs packs or manifests that are missing or cut short ({len(lost)}); nothing was committed.",
+        where=lost[0],
         hint="Run `sxeslake repair`.",
     )

@@ -63,7 +63,10 @@ class PackCheck:
             self._manifests[manifest] = self._look_at_manifest(manifest)
         if (why := self._manifests[manifest]) is not None:
             return why
-        return next(iter(self.faulty(self._state.resolved(version.archive.needs)).values()), None)
+        packs = self._state.resolved(version.archive.needs)
+        # A footer that was read and is damaged counts as well; no footer is read only for this.
+        known = (self._footers.get(pack) for pack in sorted(packs))
+        return next(filter(None, [*known, *self.faulty(packs).values()]), None)
 
     def _look(self, pack_id: str) -> str | None:
         try:

@@ -130,3 +130,77 @@ def test_a_map_that_was_made_exact_stays_exact(root: Path, tmp_path: Path) -> No
         assert lake.ingest(source, exact="always").archives[0].healed
         lake.pull("map", tmp_path / "out.plzip", exact=True)
         assert (tmp_path / "out.plzip").read_bytes() == source.read_bytes()
+
+
+def damage(path: Path, how: str) -> None:
+    data = path.read_bytes()
+    if how == "missing":
+        path.unlink()
+    elif how == "footer":
+        path.write_bytes(data[:-60] + bytes([data[-60] ^ 1]) + data[-59:])
+    else:
+        path.write_bytes(data[:-1] if how == "cut short" else data + b"x")
+
+
+@pytest.mark.parametrize("how", ["missing", "cut short", "grown", "footer"])
+def test_other_archives_build_on_no_damaged_pack(root: Path, tmp_path: Path, how: str) -> None:
+    """Another container of the same content, and a copy from another lake."""
+    stored(root, zip_of(tmp_path / "a.plzip", CONTENTS))
+    damaged = {path.stem for path in packs(root)}
+    with lakes.init(str(tmp_path / "other")) as other:
+        other.ingest(zip_of(tmp_path / "c.plzip", {**CONTENTS, "notes.txt": b"more"}))
+        for path in packs(root):
+            damage(path, how)
+        with opened(root) as lake:
+            (archive,) = lake.ingest(zip_of(tmp_path / "b.plzip", dict(reversed(CONTENTS.items())))).archives
+            assert archive.status == "added"
+            for path in packs(root):
+                if path.stem not in damaged:
+                    path.unlink()  # what the copy has to store for itself
+        with opened(root) as lake:
+            other.copy_to(lake)
+            (version,) = lake._vault.state.versions("v.sample = 'c'")
+            there = {path.stem for path in packs(root)} - damaged
+            assert set(version.archive.needs) <= there
+            lake.pull("c", tmp_path / "c.out.plzip", exact=False)
+
+
+def test_a_pack_whose_footer_is_damaged_counts_for_versions_that_need_it(root: Path, tmp_path: Path) -> None:
+    source = zip_of(tmp_path / "a.plzip", CONTENTS)
+    stored(root, source)
+    damaged = {path.stem for path in packs(root)}
+    for path in packs(root):
+        damage(path, "footer")
+    with opened(root) as lake:  # the first file lets the footers be read, the second is the version that needs them
+        other = zip_of(tmp_path / "b.plzip", {**CONTENTS, "notes.txt": b"more"})
+        first, second = lake.ingest([other, source]).archives
+        assert (first.status, second.status) == ("added", "unchanged")
+        (version,) = lake._vault.state.versions("v.sample = 'a'")
+        assert set(version.archive.needs).isdisjoint(damaged)
+        lake.pull("a", tmp_path / "out.plzip", exact=False)
+
+
+def test_a_file_that_is_kept_whole_heals_under_another_name(root: Path, tmp_path: Path) -> None:
+    """Its version keeps its member table, with the name that the file had."""
+    data = b"PK\x03\x04 no archive" * 4000
+    (tmp_path / "a.zip").write_bytes(data)
+    (tmp_path / "b.zip").write_bytes(data)
+    with lakes.init(str(root)) as lake:
+        assert lake.ingest(tmp_path / "a.zip", sample="s", opaque="always").archives[0].status == "added"
+    for path in packs(root):
+        path.unlink()
+    with opened(root) as lake:
+        (archive,) = lake.ingest(tmp_path / "b.zip", sample="s", opaque="always").archives
+        assert (archive.status, archive.version, bool(archive.healed)) == ("unchanged", 1, True)
+        lake.pull("s@1", tmp_path / "out.zip")
+        assert (tmp_path / "out.zip").read_bytes() == data
+
+
+def test_a_new_version_is_stored_beside_one_whose_table_is_lost(root: Path, tmp_path: Path) -> None:
+    stored(root, zip_of(tmp_path / "1" / "a.plzip", CONTENTS))
+    for path in (root / "manifests").rglob("*.parquet"):
+        path.unlink()
+    with opened(root) as lake:
+        (archive,) = lake.ingest(zip_of(tmp_path / "2" / "a.plzip", {**CONTENTS, "notes.txt": b"more"})).archives
+        assert archive.status == "added"
+        lake.pull(f"{archive.sample}@{archive.version}", tmp_path / "out.plzip", exact=False)

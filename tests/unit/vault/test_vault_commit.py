@@ -12,7 +12,14 @@ from entries import archive, chain, manifest, named, pack, put
 from faults import FaultyStore
 from small_lakes import own_store
 
-from sxeslake.errors import ConflictError, DeadObjectsError, InputError, ReadOnlyError, UnreachableError
+from sxeslake.errors import (
+    ConflictError,
+    DamagedLakeError,
+    DeadObjectsError,
+    InputError,
+    ReadOnlyError,
+    UnreachableError,
+)
 from sxeslake.format import keys, logentry
 from sxeslake.format.lakefile import LakeFile
 from sxeslake.format.logentry import Entry
@@ -265,7 +272,7 @@ def test_what_readers_would_pass_over_is_not_committed(store: Store, state: Stat
 
 def test_a_cache_that_another_process_moves_on_is_a_lost_race(store: Store, state: State, tmp_path: Path) -> None:
     """Processes share the folded state: it can know the winner's commit before this one has tried its own."""
-    store.create(keys.manifest_key(named(0)), b"a table")
+    store.create(keys.manifest_key(named(0)), bytes(700))
     other = State(tmp_path / "state.sqlite")
     entry, heads = blank_entry("test"), []
 
@@ -290,3 +297,29 @@ def test_what_the_log_has_is_never_committed_again(store: Store, state: State) -
     with pytest.raises(ConflictError, match="a@1, which is there already"):
         commit(store, state, lambda head: building(again)(head) if head.number else building(blank_entry("t"))(head))
     assert len(log_of(store)) == 1
+
+
+@pytest.mark.parametrize("damage", ["missing", "cut short", "grown"])
+@pytest.mark.parametrize("kind", ["pack", "manifest"])
+def test_no_commit_is_the_first_to_need_what_the_bucket_has_lost(
+    store: Store, state: State, kind: str, damage: str
+) -> None:
+    """Whatever makes the entry: packs and manifests of others are there, in the size that the log names."""
+    theirs = chain({"packs": (pack(1),), "manifests": (manifest(2),)})
+    put(store, theirs)
+    state.apply(theirs)
+    sizes = {keys.pack_key(named(1)): 500, keys.manifest_key(named(2)): 700}
+    lost = keys.pack_key(named(1)) if kind == "pack" else keys.manifest_key(named(2))
+    for key, size in sizes.items():
+        store.create(key, bytes(size))
+    if damage == "missing":
+        store.delete([lost])
+    else:
+        store.replace(lost, bytes(sizes[lost] + (1 if damage == "grown" else -1)))
+    new = replace(blank_entry("test"), archives=(archive("a", manifest_id=named(2), needs=(named(1),)),))
+    with pytest.raises(DamagedLakeError, match="missing or cut short") as refusal:
+        commit(store, state, building(new))
+    assert refusal.value.where == lost
+    assert state.head().number == 1
+    store.replace(lost, bytes(sizes[lost]))
+    assert commit(store, state, building(new)) is not None
