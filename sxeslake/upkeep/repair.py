@@ -25,6 +25,7 @@ from sxeslake.upkeep import mend_log
 from sxeslake.upkeep.again import CommitAgain
 from sxeslake.upkeep.digests import among, blobs_of, keys_of
 from sxeslake.upkeep.findings import Findings
+from sxeslake.upkeep.leftovers import LeftoverOffer
 from sxeslake.upkeep.mend_log import LogMender
 from sxeslake.upkeep.mend_manifests import Found, NewManifest, salvaged
 from sxeslake.upkeep.mend_packs import PackMender, places_of
@@ -67,7 +68,8 @@ class Repair:
     ) -> None:
         if not dry_run:
             vault.file.check_writable(vault.store.url)
-        self._vault, self._offers, self._tool, self._progress = vault, offers, tool, progress
+        self._vault, self._tool, self._progress = vault, tool, progress
+        self._offers: list[Offer] = [LeftoverOffer(vault), *offers]
         self._dry_run = dry_run
         self._displaced: list[LogRecord] = []
         self.report = RepairReport(dry_run=dry_run)

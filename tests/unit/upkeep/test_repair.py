@@ -185,3 +185,25 @@ def test_a_gap_in_the_log_is_never_written_into(store: Store, tmp_path: Path) ->
     store.delete([keys.log_key(1)])
     with pytest.raises(DamagedLakeError), Lake(Vault(store, None)) as cold:
         cold.ingest(sources[3])
+
+
+def test_a_condemned_pack_that_is_still_there_is_drawn_on(store: Store, tmp_path: Path) -> None:
+    """A collector leaves it to readers for a while; meanwhile the pack that took its place is lost."""
+    source = zip_of(tmp_path / "a.plzip", group(1))
+    with new_lake(store) as lake:
+        lake.ingest([source, zip_of(tmp_path / "b.plzip", group(2))])
+        before = set(keys_below(store, keys.PACK_PREFIX))
+        lake.forget("b")
+        objects_of = store._space.objects  # type: ignore[attr-defined]
+        for key, (data, modified) in list(objects_of.items()):
+            objects_of[key] = (data, modified - 7200)
+        lake.gc(grace="1h")
+        made = set(keys_below(store, keys.PACK_PREFIX)) - before
+        assert made
+        assert before <= set(keys_below(store, keys.PACK_PREFIX))
+        store.delete(sorted(made))
+    with reopened(store) as lake:
+        assert lake.repair().ok
+        assert lake.verify(data=True).ok
+        lake.pull("a", tmp_path / "out.plzip", exact=True)
+    assert (tmp_path / "out.plzip").read_bytes() == source.read_bytes()
