@@ -362,12 +362,12 @@ class Lake(FileVerbs, PartVerbs, CatalogVerbs, UpkeepVerbs, RetentionVerbs):
         AlreadyExistsError unless `force`, DamagedLakeError rather than a wrong byte.
         """
         from sxeslake.assemble import pull, sidecar
-        from sxeslake.disk.output import is_stream, named
+        from sxeslake.disk.output import is_stream, named, names_folder
 
         version = self._version(ref)
         target = None if out is None else named(out)
         if container is None:
-            is_folder = target is not None and (str(out).endswith(("/", "\\")) or target.is_dir())
+            is_folder = out is not None and names_folder(out)
             container = "folder" if is_folder else pull.container_of(version, target)
         if target is None:
             target = Path(pull.default_name(version, container))
@@ -375,6 +375,7 @@ class Lake(FileVerbs, PartVerbs, CatalogVerbs, UpkeepVerbs, RetentionVerbs):
         how = pull.Pull(level, force, jobs, progress, skip_damaged, exact=exact)
         if is_stream(target):  # nothing can stand beside it
             return how.to_path(self._vault, version, target, container)
+        how.check(target, container)
         sidecar.check(state, version, target, force=force)
         report = how.to_path(self._vault, version, target, container)
         return replace(report, annotations=sidecar.write(state, version, target, lake=self.url, force=force))

@@ -18,7 +18,7 @@ from sxeslake.assemble.publish import Publisher, Written
 from sxeslake.assemble.selection import Budget, SelectionReport, check_budget, select
 from sxeslake.assemble.share import Share, share_of
 from sxeslake.assemble.wanted import Chosen, Wanted
-from sxeslake.disk.output import is_stream, named
+from sxeslake.disk.output import is_stream, named, names_folder
 from sxeslake.errors import InputError, LimitExceededError, NotFoundError, SxeslakeError, UsageError
 from sxeslake.model import ContainerKind, Progress
 from sxeslake.vault.state import Version
@@ -41,7 +41,7 @@ class Output:
     @property
     def is_folder(self) -> bool:
         """Whether `out` names a folder."""
-        return self.out is not None and (self.out.endswith(("/", "\\")) or named(self.out).is_dir())
+        return self.out is not None and names_folder(self.out)
 
     def kind(self, version: Version | None) -> ContainerKind:
         """The container: as it is asked for, else by the name, else the version's own."""

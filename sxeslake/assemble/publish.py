@@ -13,7 +13,7 @@ from typing import BinaryIO, Literal
 
 from sxeslake.archive.container import DEFAULT_LEVEL, ArchiveWriter, create_writer
 from sxeslake.archive.folder import FolderWriter
-from sxeslake.disk.output import check_file, check_folder, is_stream, written_file, written_folder
+from sxeslake.disk.output import check_file, check_folder, is_stream, names_folder, written_file, written_folder
 from sxeslake.disk.trouble import scratch_told, told
 from sxeslake.errors import InputError
 from sxeslake.model import MIB, ContainerKind
@@ -54,7 +54,7 @@ class Publisher:
         """Refuse what is there already, before anything is read."""
         if container == "folder":
             check_folder(out, force=self.force)
-        elif out.is_dir():
+        elif names_folder(out):
             raise InputError("this is a folder; an archive cannot replace it.", where=out)
         else:
             check_file(out, force=self.force)

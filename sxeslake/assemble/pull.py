@@ -113,6 +113,10 @@ class Pull:
     renamed: list[tuple[str, str]] = field(default_factory=list)  # members that a folder holds under another name
     exact: bool | None = None
 
+    def check(self, out: Path, container: ContainerKind) -> None:
+        """Refuse a place that cannot be, or that is taken."""
+        Publisher(force=self.force).check(out, container)
+
     def to_path(self, vault: Vault, version: Version, out: Path, container: ContainerKind) -> PullReport:
         """Write the archive beside `out`, then move it there in one step."""
         beside = out if container == "folder" and self.force and out.is_dir() else None

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from sxeslake.archive.names import percent
-from sxeslake.disk.output import plain_name
+from sxeslake.disk.output import names_folder, plain_name
 from sxeslake.errors import UsageError
 
 STDOUT = "-"
@@ -37,7 +37,7 @@ class Wanted:
 
 def is_folder(out: str) -> bool:
     """Whether `-o` names a folder: `out/`, `.`, or one that is there."""
-    return out.endswith(("/", "\\")) or Path(out).is_dir()
+    return names_folder(out)
 
 
 def below(out: str | None, wanted: Sequence[Wanted], *, as_source: bool) -> list[Path]:

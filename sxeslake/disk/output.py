@@ -32,7 +32,7 @@ _PREFIX_BYTES: Final = 100
 _MOST_LINKS: Final = 40
 _DESCRIPTOR = re.compile(r"/dev/fd/(\d+)|/proc/(?:self|thread-self|\d+)(?:/task/\d+)?/fd/(\d+)")
 _OWN_PROCESS = re.compile(r"/dev/fd/\d+|/proc/(?:self|thread-self)/.*")
-_LAKE_MARK: Final = b'"lake_id"'
+_LAKE_MARK: Final = b'{"blake3":"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,12 @@ def named(out: str | Path) -> Path:
     if not text or "\0" in text:
         raise UsageError("this is no name for a file or folder.", where=repr(text), hint="Name one: -o map.plzip")
     return Path(out)
+
+
+def names_folder(out: str | Path) -> bool:
+    """Whether an output is a folder: `out/`, or one that is there."""
+    with told(named(out)):
+        return str(out).endswith(("/", "\\")) or Path(out).is_dir()
 
 
 def plain_name(name: str) -> str:
@@ -316,10 +322,21 @@ def _lock(handle: int) -> bool:
 
 
 def _refuse_lake(path: Path, out: Path) -> None:
-    for folder in (path, *path.parents):
-        with suppress(OSError):
-            if (folder / "lake.json").is_file() and _LAKE_MARK in (folder / "lake.json").read_bytes()[:4096]:
-                raise UsageError(
-                    "this is inside the folder of a lake, where only its own objects belong.",
-                    where=out, hint="Choose a place outside.",
-                )  # fmt: skip
+    if any(_is_lake(folder) for folder in (path, *path.parents)):
+        raise UsageError(
+            "this is inside the folder of a lake, where only its own objects belong.",
+            where=out,
+            hint="Choose a place outside.",
+        )
+
+
+def _is_lake(folder: Path) -> bool:
+    """By `lake.json`, or where that is damaged, by what stands beside it."""
+    mark = folder / "lake.json"
+    try:
+        if not mark.is_file():
+            return False
+        with mark.open("rb") as file:
+            return file.read(len(_LAKE_MARK)) == _LAKE_MARK or (folder / "packs").is_dir()
+    except OSError:
+        return False
