@@ -10,7 +10,6 @@ from __future__ import annotations
 import errno
 import os
 import re
-import shutil
 import stat
 import sys
 import time
@@ -20,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final, cast
 
-from sxeslake.disk.rename import put_back, put_folder, rename_noreplace, sync_folder, sync_tree
+from sxeslake.disk.rename import put_back, put_folder, remove_tree, rename_noreplace, sync_folder, sync_tree
 from sxeslake.disk.trouble import SUFFIX, told
 from sxeslake.errors import AlreadyExistsError, InputError, UsageError
 
@@ -291,7 +290,7 @@ def _discard(partial: Path, target: Path) -> None:
             put_back(aside, target)
         if os.path.lexists(aside) and (os.path.lexists(partial / "whole") or not os.path.lexists(target)):
             return
-    shutil.rmtree(partial, ignore_errors=True)
+    remove_tree(partial)
 
 
 @contextmanager

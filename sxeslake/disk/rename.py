@@ -66,6 +66,23 @@ def put_back(aside: Path, target: Path) -> None:
         aside.rename(target)
 
 
+def remove_tree(folder: Path) -> None:
+    """Remove a folder with all in it, as far as that can be; however deep it is, and never through a link."""
+    folders, at = [folder], 0
+    while at < len(folders):
+        with suppress(OSError), os.scandir(folders[at]) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(Path(entry.path))
+                else:
+                    with suppress(OSError):
+                        Path(entry.path).unlink()
+        at += 1
+    for each in reversed(folders):
+        with suppress(OSError):
+            each.rmdir()
+
+
 def sync_folder(folder: Path) -> None:
     """Make names in the folder durable, where the system has such a thing."""
     if sys.platform == "win32":

@@ -353,6 +353,27 @@ def test_the_folder_that_steps_aside_comes_back(
     assert not (tmp_path / "aside").exists()
 
 
+def test_a_deep_tree_gives_way(tmp_path: Path) -> None:
+    (tmp_path / "kept").write_text("kept")
+    for text in ("old", "new"):
+        write_deep(tmp_path / "d", text)
+    assert (tmp_path / "d" / "x").read_text() == "new"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["d", "kept"]
+    rename.remove_tree(tmp_path / "d")
+    assert [path.name for path in tmp_path.iterdir()] == ["kept"]
+
+
+def write_deep(out: Path, text: str) -> None:
+    with written_folder(out, force=True) as made:
+        (made / "x").write_text(text)
+        place = made
+        for _ in range(100 if sys.platform == "win32" else 1500):
+            place = place / "d"
+            place.mkdir()
+        if sys.platform != "win32":
+            (made / "link").symlink_to(out.parent)
+
+
 def killed(tmp_path: Path, *inside: str) -> Path:
     """What a killed run left, of folders named so."""
     partial = tmp_path / ".d.0123abcd.partial"
