@@ -28,6 +28,7 @@ from sxeslake.views import MemberRow, Samples, VersionInfo
 if TYPE_CHECKING:
     from sxeslake.archive.sxes.group import Group
     from sxeslake.assemble.pull import PullReport
+    from sxeslake.assemble.restoring import Restored, ShareReport
     from sxeslake.assemble.source import VersionSource
     from sxeslake.assemble.wanted import Chosen
     from sxeslake.ingest.audit import AuditRow
@@ -379,6 +380,37 @@ class Lake(FileVerbs, PartVerbs, CatalogVerbs, UpkeepVerbs, RetentionVerbs):
         sidecar.check(state, version, target, force=force)
         report = how.to_path(self._vault, version, target, container)
         return replace(report, annotations=sidecar.write(state, version, target, lake=self.url, force=force))
+
+    def pull_share(
+        self,
+        out: PathLike,
+        *,
+        all_versions: bool = False,
+        level: int | None = None,
+        force: bool = False,
+        skip_damaged: bool = False,
+        exact: bool | None = None,
+        jobs: int | None = None,
+        told: Callable[[Restored], None] | None = None,
+        progress: Progress | None = None,
+    ) -> ShareReport:
+        """Restore the newest state of every path that was ingested below the folder `out`, each with its time.
+
+        The longest folder that all paths have in common is left out; paths of several hosts stand below a folder for
+        each. With `all_versions`, earlier states stand beside the newest, `map@1.plzip`. A path that fails does not
+        stop the others: see `report.failed`; `report.left_out` are versions that are the newest state of no path. Run
+        again after an interruption, it keeps the files that are there. `told` is told of each path as it is done.
+        """
+        from sxeslake.assemble import pull, restoring, shareplan
+
+        planned = shareplan.plan(self._vault.state, all_versions=all_versions)
+        how = pull.Pull(level, force, jobs, progress, skip_damaged, exact=exact)
+        report = restoring.ShareReport([], planned.left_out)
+        for item in restoring.restore(self._vault, planned, Path(out), how, url=self.url):
+            report.restored.append(item)
+            if told is not None:
+                told(item)
+        return report
 
     def pull_to(
         self,

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sxeslake.assemble.pull import PullReport
+    from sxeslake.assemble.restoring import Restored
     from sxeslake.lake import Lake
 
 
@@ -42,7 +43,12 @@ DAMAGED = 5
 @samples_argument
 @click.option("-o", "--out", metavar="OUT", help="A file (.pl7z .7z .plzip .zip), a folder (OUT/) or - for stdout.")
 @click.option("--all", "every", is_flag=True, help="Every sample's newest version.")
-@click.option("--as-source", is_flag=True, help="Recreate folders, names and containers as they came, below OUT.")
+@click.option(
+    "--as-source",
+    is_flag=True,
+    help="Recreate folders, names and containers as they came, below OUT; with --all, every path that was ingested.",
+)
+@click.option("--all-versions", is_flag=True, help="With --all: every version, also what is not the newest.")
 @click.option(
     "--container",
     type=click.Choice(["zip", "7z", "folder"]),
@@ -65,6 +71,7 @@ def command(
     out: str | None,
     every: bool,
     as_source: bool,
+    all_versions: bool,
     container: ContainerKind | None,
     level: int | None,
     exact: bool | None,
@@ -79,6 +86,9 @@ def command(
     globs such as "2018/*", --all) go into the folder OUT/, an archive file each. Nothing half-written is left, and
     nothing is replaced without --force.
 
+    --all --as-source restores a share: the newest state of every path that was ingested, with its time, without the
+    folders that all paths have in common. What is left out is listed.
+
     A part (--position, --analysis, --types, --member, --where, --query, --sql or a filter) is an archive that is
     valid by itself. Parts of several archives, or of all when none is named, make one group: equal measurements
     once, and where each came from in its metadata.
@@ -88,19 +98,21 @@ def command(
         _check_part(exact=bool(exact), whole_only=bool(as_source or skip_damaged or (every and refs)))
         pull_part(app, refs, out, part, container=container, level=level, force=force, jobs=jobs)
         return 0
-    if not refs and not every:
-        raise click.UsageError("name a sample, or say --all.")
+    _check_named(refs, every=every, all_versions=all_versions)
     if part.dry_run:
         dry_run_whole(app, refs, every=every, out=out, container=container, level=level, exact=exact)
         return 0
     if out == STDOUT:
         _check_stdout(app, many=every or as_source or len(refs) > 1)
     keep_little()
+    if every and as_source and container is None and not refs:
+        words = {"level": level, "force": force, "skip_damaged": skip_damaged, "exact": exact, "jobs": jobs}
+        return restore_share(app, Path(out or "."), all_versions=all_versions, **words)
     with app.open_lake() as lake:
         many = every or as_source or len(refs) > 1 or lake.is_pattern(refs[0])
         if out == STDOUT and many:
             _check_stdout(app, many=True)
-        found = lake.resolve(refs, everything=every)
+        found = _found(lake, refs, every=every, all_versions=all_versions)
         if out == STDOUT:
             report = lake.pull_to(
                 found[0],
@@ -134,6 +146,52 @@ def command(
     code = _tell(app, report)
     if app.as_json and not is_stdout(report.path):
         app.emit(document(report, PULL))
+    return code
+
+
+def _check_named(refs: tuple[str, ...], *, every: bool, all_versions: bool) -> None:
+    if all_versions and not every:
+        raise click.UsageError("--all-versions goes with --all.")
+    if not refs and not every:
+        raise click.UsageError("name a sample, or say --all.")
+
+
+def _found(lake: Lake, refs: tuple[str, ...], *, every: bool, all_versions: bool) -> list[str]:
+    """The versions that are meant, `map@2`."""
+    if all_versions:
+        return [f"{row.sample}@{row.version}" for row in lake.ls(all_versions=True)]
+    return lake.resolve(refs, everything=every)
+
+
+def restore_share(app: App, out: Path, *, all_versions: bool, **how: Any) -> int:
+    """Restore every path that was ingested; the exit code is that of the first that fails."""
+    code, documents = 0, list[dict[str, Any]]()
+
+    def told(item: Restored) -> None:
+        nonlocal code
+        original = item.original
+        place = {"source_path": original.path, "source_host": original.host}
+        if item.report is None:
+            app.complain(f"failed     {shown(original.path)}: {shown(item.error)}")
+            version = {"sample": original.version.sample, "version": original.version.version}
+            documents.append({**version, "path": str(item.target), "error": str(item.error), **place})
+            code = code or (1 if item.error is None else item.error.exit_code)
+            return
+        code = code or _tell(app, item.report)
+        if not item.report.exact and item.report.container != "folder":
+            app.say(f"not exact  {shown(item.report.path)}: {shown(item.report.exact_reason)}")
+        documents.append({**document(item.report, PULL), **place})
+
+    with app.open_lake() as lake:
+        report = lake.pull_share(out, all_versions=all_versions, told=told, progress=app.progress(), **how)
+    if app.as_json:
+        app.emit(documents)
+    exact = sum(item.report is not None and item.report.exact for item in report.restored)
+    restored = count(len(report.restored) - len(report.failed), "path")
+    app.say(f"{restored} restored, {exact} byte for byte; {len(report.failed)} failed.")
+    if report.left_out:
+        app.say(f"Left out, for a newer state of the same path is there: {shown(', '.join(report.left_out))}.")
+        app.say("`--all-versions` restores these, too.")
     return code
 
 
