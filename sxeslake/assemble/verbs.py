@@ -17,6 +17,7 @@ from sxeslake.version import TOOL
 
 if TYPE_CHECKING:
     from sxeslake.assemble.difference import Difference
+    from sxeslake.assemble.drill import DrillReport
     from sxeslake.assemble.selection import SelectionReport
     from sxeslake.assemble.wanted import Chosen
     from sxeslake.model import ContainerKind, Progress
@@ -117,6 +118,20 @@ class PartVerbs:
         if reason is not None and exact:
             raise not_exact(version, reason)
         return reason
+
+    def drill(self, *, percent: float = 1, seed: int | None = None, progress: Progress | None = None) -> DrillReport:
+        """Pull a random sample of the versions into a temporary folder, and compare each with the log's SHA-256.
+
+        `report.ok` says whether all came back; `seed` chooses the same versions again.
+        """
+        import secrets
+
+        from sxeslake.assemble.drill import drill
+
+        if not 0 < percent <= 100:
+            raise UsageError("a sample is more than 0 and at most 100 percent.")
+        with self._vault.from_bucket() as vault:  # what this machine has kept proves nothing
+            return drill(vault, percent, secrets.randbelow(2**32) if seed is None else seed, progress)
 
     def diff(self, a: str, b: str) -> Difference:
         """What differs from one version to another, `ti-grains@1` and `ti-grains`: members, positions, JSON fields.

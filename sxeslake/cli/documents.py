@@ -63,6 +63,8 @@ GC = (
     "dry_run", "commit", "collected", "packs_condemned", "packs_rewritten", "manifests_condemned", "orphans",
     "bytes_freed", "bytes_written", "bytes_later", "later", "damaged",
 )  # fmt: skip
+DRILL = ("ok", "percent", "seed", "versions", "files")
+RENAME = ("sample", "to", "versions", "commit")
 LOG = ("number", "time", "who", "host", "tool", "message", "what", "archives")
 
 

@@ -48,11 +48,13 @@ SECTIONS: dict[str, dict[str, str]] = {
         "restore": "Bring back forgotten versions.",
         "hold": "Protect versions from being forgotten.",
         "release": "Remove the protection of `hold`.",
+        "rename": "Give a sample another name.",
         "tag": "Give a version a name, such as paper-2026.",
         "gc": "Free the space of forgotten versions and failed uploads.",
     },
     "Check and maintain": {
         "verify": "Check the log, the manifests and, with --data, every byte.",
+        "drill": "Pull a random sample of files and compare them.",
         "repair": "Repair the lake from copies, caches and archives.",
         "copy": "Copy a lake, or some samples, into another lake.",
         "checkpoint": "Publish log and catalogue, so that new machines start fast.",

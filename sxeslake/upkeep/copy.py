@@ -345,7 +345,7 @@ def _free(target: Vault, archive: ArchiveAdded, added: Sequence[ArchiveAdded]) -
 def _origin(source: Vault, version: Version) -> dict[str, str | None]:
     """Who stored it where it comes from, and when; of a copy of a copy, where it came from first."""
     if version.archive.origin:
-        return dict(version.archive.origin)
+        return {key: value for key, value in version.archive.origin.items() if key != "place"}
     ((data, body),) = source.state.select("SELECT data, body FROM entries WHERE number = ?", (version.number,))
     entry = logentry.load(data, body, where=f"log entry {version.number}")
     return {

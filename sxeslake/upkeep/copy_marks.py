@@ -25,10 +25,12 @@ def copy(source: Vault, target: Vault, report: CopyReport, tool: str) -> None:
     def build(head: Head) -> Entry | None:
         tags = tuple(_tags(source.state, target.state, versions))
         annotations = tuple(_annotations(source.state, target.state, versions))
+        paths = tuple(_paths(source.state, target.state, versions))
         report.tags, report.annotations = len(tags), len(annotations)
-        if not tags and not annotations:
+        if not tags and not annotations and not paths:
             return None
-        return replace(entry, number=head.number + 1, previous=head.digest, tags=tags, annotations=annotations)
+        number, previous = head.number + 1, head.digest
+        return replace(entry, number=number, previous=previous, tags=tags, annotations=annotations, paths=paths)
 
     record = target.commit(build)
     report.commits += [record.entry.number] if record is not None else []
@@ -54,3 +56,20 @@ def _annotations(source: State, target: State, versions: Versions) -> Iterator[d
                 "sample": sample, "version": now or None, "target": place, "uuid": uuid or None, "key": key,
                 "value": value,
             }  # fmt: skip
+
+
+def _paths(source: State, target: State, versions: Versions) -> Iterator[dict[str, Any]]:
+    """Further paths of the copied versions; one that another version has had since comes before all states there."""
+    names = "sample, version, path, host"
+    there = {tuple(row) for row in target.select(f"SELECT {names} FROM paths")}
+    sql = f"SELECT {names}, name, modified_ns, who, time FROM paths"
+    for sample, version, path, host, name, modified_ns, who, time in source.select(sql):
+        now = versions.get((sample, version))
+        if now is None or (sample, now, path, host) in there:
+            continue
+        newest = source.paths("v.path = ? AND v.host = ?", (path, host))[-1:]
+        is_newest = [(known.sample, known.version) for known in newest] == [(sample, version)]
+        yield {
+            "sample": sample, "version": now, "path": path, "host": host, "name": name, "modified_ns": modified_ns,
+            "who": who or None, "time": time or None, **({} if is_newest else {"place": 0}),
+        }  # fmt: skip

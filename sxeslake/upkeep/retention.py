@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from sxeslake.upkeep.gc import GcReport
     from sxeslake.upkeep.history import LogRow
     from sxeslake.upkeep.marks import MarkReport
+    from sxeslake.upkeep.rename import RenameReport
     from sxeslake.vault.vault import Vault
 
 # The engines are imported by the verbs that need them: `ls` on a thin laptop must not wait for codecs.
@@ -78,6 +79,15 @@ class RetentionVerbs:
         from sxeslake.upkeep import marks
 
         return marks.tag(self._vault, ref, tag, remove=remove, tool=TOOL, message=message)
+
+    def rename(self, sample: str, new: str, *, message: str | None = None) -> RenameReport:
+        """Give a sample another name: versions, tags, holds, annotations and paths go with it; no data moves.
+
+        Raises AlreadyExistsError where another sample has, or had, that name.
+        """
+        from sxeslake.upkeep import rename
+
+        return rename.rename(self._vault, sample, new, tool=TOOL, message=message)
 
     def hold(self, refs: str | Sequence[str], *, message: str | None = None) -> MarkReport:
         """Keep versions from being forgotten, until `release`."""
