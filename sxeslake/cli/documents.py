@@ -64,6 +64,7 @@ GC = (
     "bytes_freed", "bytes_written", "bytes_later", "later", "damaged",
 )  # fmt: skip
 DRILL = ("ok", "percent", "seed", "versions", "files")
+TIDY = ("dry_run", "commit", "joined", "kept")
 RENAME = ("sample", "to", "versions", "commit")
 LOG = ("number", "time", "who", "host", "tool", "message", "what", "archives")
 

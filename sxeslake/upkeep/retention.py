@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from sxeslake.upkeep.history import LogRow
     from sxeslake.upkeep.marks import MarkReport
     from sxeslake.upkeep.rename import RenameReport
+    from sxeslake.upkeep.tidy import TidyReport
     from sxeslake.vault.vault import Vault
 
 # The engines are imported by the verbs that need them: `ls` on a thin laptop must not wait for codecs.
@@ -88,6 +89,15 @@ class RetentionVerbs:
         from sxeslake.upkeep import rename
 
         return rename.rename(self._vault, sample, new, tool=TOOL, message=message)
+
+    def tidy(self, *, dry_run: bool = False, message: str | None = None) -> TidyReport:
+        """Join samples that hold the same files: the copies are forgotten, their paths kept with what stays.
+
+        Samples with tags, holds or annotations stay, see `report.kept`.
+        """
+        from sxeslake.upkeep import tidy
+
+        return tidy.tidy(self._vault, dry_run=dry_run, tool=TOOL, message=message)
 
     def hold(self, refs: str | Sequence[str], *, message: str | None = None) -> MarkReport:
         """Keep versions from being forgotten, until `release`."""
