@@ -7,6 +7,7 @@ refused · 7 exists or conflict · 130 interrupted.
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import os
 import re
@@ -23,7 +24,7 @@ import click
 
 from sxeslake.cli.app import App
 from sxeslake.cli.root import root
-from sxeslake.errors import SxeslakeError
+from sxeslake.errors import StorageError, SxeslakeError
 from sxeslake.safetext import visible, visible_lines
 from sxeslake.texttable import folded_text, terminal_width
 
@@ -157,6 +158,8 @@ def interrupted(app: App) -> int:
 def _failed(app: App, error: Exception) -> int:
     if isinstance(error, click.ClickException):
         return _usage(app, error)
+    if isinstance(error, OSError):
+        error = _of_its_kind(error)
     kind = type(error).__name__
     if isinstance(error, SxeslakeError):
         return _fail(app, kind, str(error), error.exit_code, has_lines=error.has_lines)
@@ -164,11 +167,29 @@ def _failed(app: App, error: Exception) -> int:
     return _fail(app, kind, f"Unexpected {kind}{f': {error}' if str(error) else '.'}{hint}", UNEXPECTED)
 
 
+def _of_its_kind(error: OSError) -> Exception:
+    """A failure of the disk that nothing below named: most likely that of the file to which stdout is redirected."""
+    from sxeslake.disk.trouble import FULL  # noqa: PLC0415  (only an error needs it)
+
+    where = error.filename if isinstance(error.filename, str) else "stdout"
+    if error.errno in FULL:
+        hint = "Free some space and run the same again."
+        return StorageError("the disk or quota is full.", where=where, hint=hint)
+    if error.errno == errno.EIO:
+        return StorageError(f"cannot be written: {error.strerror}.", where=where)
+    return error
+
+
 def _pipe_closed() -> int:
-    """Nobody reads stdout any more: keep the interpreter from complaining when it flushes at the end."""
+    """Nobody reads stdout any more."""
+    _give_up_stdout()
+    return PIPE_CLOSED
+
+
+def _give_up_stdout() -> None:
+    """Keep the interpreter from complaining when it flushes, at the end, what could not be written."""
     with contextlib.suppress(OSError):  # a stdout without a descriptor has nothing to flush
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    return PIPE_CLOSED
 
 
 def _usage(app: App, error: click.ClickException) -> int:
@@ -187,8 +208,12 @@ def _fail(app: App, kind: str, message: str, code: int, *, has_lines: bool = Fal
     message = scrub(message, app)
     said = visible_lines(message).replace("\n", "\n  ") if has_lines else visible(message)
     _write(sys.stderr, folded_text(f"sxeslake: {said}", terminal_width(sys.stderr)))
-    if app.as_json:
-        app.emit({"error": {"kind": kind, "message": message, "exit_code": code}})
+    try:
+        if app.as_json:
+            app.emit({"error": {"kind": kind, "message": message, "exit_code": code}})
+        sys.stdout.flush()
+    except OSError:  # stdout itself is what failed
+        _give_up_stdout()
     return code
 
 

@@ -28,6 +28,25 @@ def test_a_closed_stream_is_no_surprise(
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [("ls", 6), ("ls --json", 6), ("--help", 6), ("members a --json", 6), ("cat a a.txt", 6), ("pull a -o -", 6),
+     ("query --sql 'SELECT 1' --format csv", 6), ("show nothing --json", 3)],
+)  # fmt: skip
+def test_a_full_disk_behind_stdout_is_an_error_of_its_kind(
+    tmp_path_factory: pytest.TempPathFactory, line: str, code: int
+) -> None:
+    folder = _lake(tmp_path_factory)
+    program = f"{shlex.quote(sys.executable)} -m sxeslake --lake lake {line} > /dev/full"
+    done = subprocess.run(["sh", "-c", program], capture_output=True, text=True, check=False, cwd=folder)
+    assert done.returncode == code, done.stderr
+    assert "the disk or quota is full" in done.stderr or code == 3
+    assert "Unexpected" not in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "Exception ignored" not in done.stderr
+
+
 _made: list[Path] = []
 
 
