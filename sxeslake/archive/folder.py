@@ -447,16 +447,18 @@ class FolderWriter:
 
     def _make_folder(self, path: str) -> None:
         """Make `a/b` below the target, and see that no step of it is a link that leads elsewhere."""
-        if path in self._folders or path in ("", "."):
-            return
-        self._make_folder(path.rpartition("/")[0])
-        place = self.target / path
-        try:
-            place.mkdir()
-        except FileExistsError:
-            if not stat.S_ISDIR(place.lstat().st_mode):
-                raise UnsafeNameError("is there already, and is no folder", where=place) from None
-        self._folders.add(path)
+        missing = []
+        while path not in self._folders and path not in ("", "."):
+            missing.append(path)
+            path = path.rpartition("/")[0]
+        for step in reversed(missing):
+            place = self.target / step
+            try:
+                place.mkdir()
+            except FileExistsError:
+                if not stat.S_ISDIR(place.lstat().st_mode):
+                    raise UnsafeNameError("is there already, and is no folder", where=place) from None
+            self._folders.add(step)
 
     def _link(
         self, path: str, member: Member, target: bytes, write: Callable[[Path, Member, Iterable[bytes]], None]
