@@ -115,9 +115,14 @@ class _Looker:
             raise InputError(f"cannot be looked at: {error.strerror}", where=self._folder / path) from error
 
     def _is_real(self, path: str) -> bool:
-        if path not in self._real:
-            facts = self.facts(path)
-            self._real[path] = facts is not None and stat.S_ISDIR(facts.st_mode)
+        unknown = []
+        while path not in self._real:
+            unknown.append(path)
+            path = path.rpartition("/")[0]
+        for step in reversed(unknown):  # the step above it is known by now
+            facts = self.facts(step)
+            self._real[step] = facts is not None and stat.S_ISDIR(facts.st_mode)
+            path = step
         return self._real[path]
 
 
