@@ -218,7 +218,7 @@ def _fail(app: App, kind: str, message: str, code: int, *, has_lines: bool = Fal
 
 
 def _write(stream: TextIO, text: str) -> None:
-    with contextlib.suppress(BrokenPipeError):  # nobody reads the errors either
+    with contextlib.suppress(OSError):  # nobody reads the errors either, or their disk is full
         print(text, file=stream, flush=True)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import re
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -64,8 +63,10 @@ def scratch_told() -> Iterator[None]:
     except OSError as error:
         if error.errno not in FULL:
             raise
+        from tempfile import gettempdir  # noqa: PLC0415 - slow to load, and every command loads this module
+
         raise NoScratchError(
             "the temporary folder is full.",
-            where=tempfile.gettempdir(),
+            where=gettempdir(),
             hint="Set TMPDIR to a folder with room and run the same again.",
         ) from error

@@ -117,6 +117,18 @@ def test_a_full_disk_leaves_no_part(work: Path, out: str, is_there: bool) -> Non
     assert {path: path.read_bytes() for path in work.rglob("*") if path.is_file()} == before
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+@pytest.mark.parametrize("words", [["ls"], ["ls", "--json"], ["pull", "a", "-o", "x.zip"], ["pull", "a", "-o", "-"]])
+def test_printing_to_a_full_disk(work: Path, words: list[str]) -> None:
+    command = [sys.executable, "-m", "sxeslake", *words]
+    with open("/dev/full", "wb") as full:  # noqa: PTH123 - a device
+        done = subprocess.run(command, cwd=work, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+        assert (done.returncode, "Unexpected" in done.stderr) == (6, False)
+        assert "full" in done.stderr
+        silent = [sys.executable, "-m", "sxeslake", "-q", "show", "nothing"]
+        assert subprocess.run(silent, cwd=work, stdout=full, stderr=full, check=False).returncode == 3
+
+
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root mounts a small disk")
 class TestASmallDisk:
     """A tmpfs that is full but for a little."""
