@@ -152,6 +152,29 @@ class LakeFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec has no
         entries = {f"{top}/{item.path}": item for item in items}
         return {name: _entry(name, item, found.files) for name, item in entries.items()} if detail else list(entries)
 
+    def walk(
+        self, path: str, maxdepth: int | None = None, topdown: bool = True, on_error: Any = "omit", **options: Any
+    ) -> Iterator[tuple[str, Any, Any]]:
+        """Folders with what is in them, as fsspec does it, but without recursion: trees may be thousands deep."""
+        if maxdepth is not None and maxdepth < 1:
+            raise ValueError("maxdepth must be at least 1")
+        waiting: list[tuple[str, int, Any]] = [(self._strip_protocol(path), 1, None)]
+        while waiting:
+            here, depth, seen = waiting.pop()
+            if seen is not None:
+                yield seen
+                continue
+            seen = next(super().walk(here, 1, on_error=on_error, **options), None)
+            if seen is None:
+                continue
+            if topdown:
+                yield seen
+            else:
+                waiting.append((here, depth, seen))
+            if maxdepth is None or depth < maxdepth:
+                below = (f"{here}/{name}" if here else name for name in reversed(list(seen[1])))
+                waiting.extend((folder, depth + 1, None) for folder in below)
+
     def modified(self, path: str) -> datetime:
         """When a file was last changed, where its archive says so; else when the version was stored."""
         changed: datetime = self.info(path)["mtime"]

@@ -523,9 +523,13 @@ class _DiskNames:
         """The same answer each time for one path."""
         if not self._escape:
             return path if len(path) < _SURELY_SHORT else "/".join(map(names.short_step, path.split("/")))
-        if path not in self._known:
-            folder, _, step = path.rpartition("/")
-            self._known[path] = self._free(f"{self.on_disk(folder)}/" if folder else "", step)
+        unknown, known = [], path
+        while known not in self._known:
+            unknown.append(known)
+            known = known.rpartition("/")[0]
+        for each in reversed(unknown):
+            folder, _, step = each.rpartition("/")
+            self._known[each] = self._free(f"{self._known[folder]}/" if folder else "", step)
         return self._known[path]
 
     def _free(self, prefix: str, step: str) -> str:

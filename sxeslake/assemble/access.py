@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from sxeslake.errors import UsageError
+from sxeslake.format.logentry import MAX_NAME_CHARS
 from sxeslake.vault import refs
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from sxeslake.vault.vault import Vault
 
 ARCHIVE_SUFFIXES = (".plzip", ".zip")
+_LONGEST_REF = MAX_NAME_CHARS + 128  # a sample's name, and behind its `@` a tag
 _KEEP_OPEN = 16  # versions whose tables are at hand
 
 
@@ -55,7 +57,7 @@ class FileVerbs:
 
         `map@2.plzip` is the whole version as a zip. Sample names can have slashes: the longest that fits counts.
         """
-        cuts = [at for at, letter in enumerate(path) if letter == "/"]
+        cuts = [at for at, letter in enumerate(path[:_LONGEST_REF]) if letter == "/"]
         for cut in (len(path), *reversed(cuts)):
             version = refs.find_exactly(self._vault.state, path[:cut])
             if version is not None:
