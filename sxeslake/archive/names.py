@@ -271,16 +271,30 @@ def check_limits(limits: Limits, *, members: int, raw_bytes: int, archive_bytes:
         )
 
 
+_NO_ASCII = re.compile(r"[^\x20-\x7e]|[%\\]")
+
+
+def percent(text: str) -> str:
+    """`:` → `%3A`; a byte that is no UTF-8 as itself."""
+    return "".join(f"%{byte:02X}" for byte in text.encode("utf-8", "surrogateescape"))
+
+
+def escape_bytes(step: str) -> str:
+    """One step of a path as text: where it is not UTF-8, each byte that is not plain ASCII as `%8E`.
+
+    Also `%` and the backslash, the second byte of some characters in CP932, are escaped there: two names that differ
+    stay different. A name that is text comes back as it is.
+    """
+    if step.isascii() or printable(step) == step:
+        return step
+    return _NO_ASCII.sub(lambda found: percent(found[0]), step)
+
+
 # Windows
 
 _RESERVED = re.compile(r"(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$) *(?:\.|$)", re.IGNORECASE)
 _FORBIDDEN = re.compile(r'[<>:"|?*\\\x00-\x1f\x7f]|%(?=[0-9A-Fa-f]{2})|[. ]$')
 _ESCAPES = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
-
-
-def percent(text: str) -> str:
-    """`:` → `%3A`."""
-    return "".join(f"%{byte:02X}" for byte in text.encode())
 
 
 def windows_escape(path: str) -> str:

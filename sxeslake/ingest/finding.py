@@ -7,9 +7,11 @@ import re
 import stat
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import Literal
 
+from sxeslake.archive.names import escape_bytes
 from sxeslake.errors import NotFoundError, UsageError
 from sxeslake.ingest.metadata import METADATA
 
@@ -218,9 +220,15 @@ def _words(error: OSError) -> str:
 
 
 def default_name(path: Path) -> str:
-    """`2018/Nitrogen.plzip` → `2018/Nitrogen`; what a name cannot hold becomes `-`."""
+    """`2018/Nitrogen.plzip` → `2018/Nitrogen`; what a name cannot hold becomes `-`, a byte that is no UTF-8 `%8E`.
+
+    A path that is too long for a name keeps its end, behind a hash of the whole.
+    """
     stem = path.with_suffix("") if path.suffix.lower() in SUFFIXES else path
-    name = _UNFIT.sub("-", stem.as_posix()).strip("/ ")
+    name = _UNFIT.sub("-", "/".join(map(escape_bytes, stem.as_posix().split("/")))).strip("/ ")
+    if len(name) > _MAX_NAME_CHARS:
+        digest = sha256(os.fsencode(stem)).hexdigest()[:16]
+        name = f"{digest}-{name[len(digest) + 1 - _MAX_NAME_CHARS :].lstrip('/')}"
     return check_name(name if name not in ("", ".", "..") else "archive")
 
 

@@ -206,11 +206,21 @@ def test_a_forgotten_number_is_not_used_again(lake: Lake, tmp_path: Path) -> Non
         (".zip", ".zip"),
         (" x .zip", "x"),
         ("a\nb.zip", "a-b"),
-        ("caf\udce9.zip", "caf-"),
+        ("caf\udce9.zip", "caf%E9"),
+        ("50%/caf\udce9 50%.zip", "50%/caf%E9 50%25"),  # `%` is escaped where bytes are
+        ("\udc95\\\udc96\udcca/x.zip", "%95%5C%96%CA/x"),  # 表面 in CP932
+        ("試料.zip", "試料"),
     ],
 )
 def test_default_names(path: str, name: str) -> None:
     assert finding.default_name(Path(path)) == name
+
+
+def test_a_path_that_is_too_long_for_a_name_keeps_its_end() -> None:
+    paths = [Path(*(f"{letter}{'x' * 200}" for _ in range(5)), "map.zip") for letter in "ab"]
+    names = [finding.default_name(path) for path in paths]
+    assert len(set(names)) == 2
+    assert all(len(name) <= 512 and name.endswith("x/map") for name in names)
 
 
 @pytest.mark.parametrize(
@@ -225,8 +235,8 @@ def test_names_that_cannot_be(lake: Lake, tmp_path: Path, name: str) -> None:
 def test_a_file_name_that_is_no_text_is_kept_readable(lake: Lake, tmp_path: Path) -> None:
     path = zip_of(tmp_path / "plain.zip", {"a": b"1"})
     odd = path.rename(tmp_path / "caf\udce9.zip")
-    assert placed(lake.ingest(odd)) == ("caf-", 1, "added")
-    assert lake.show("caf-").source.name == "caf\\xe9.zip"
+    assert placed(lake.ingest(odd)) == ("caf%E9", 1, "added")
+    assert lake.show("caf%E9").source.name == "caf\\xe9.zip"
     assert [row.status for row in lake.audit(odd)] == ["stored"]
     zip_of(odd, {"a": b"2"})
     assert [row.status for row in lake.audit(odd)] == ["changed"]
