@@ -141,12 +141,25 @@ def _digest(folder: Path, path: str, facts: os.stat_result | None, row: Row, kno
 
 def _walk(folder: Path) -> Iterator[tuple[str, bool]]:
     """Everything below a folder, and whether it is a folder itself; what is inside comes before it."""
+    if not folder.is_dir():
+        return
+    open_folders = [("", _entries(folder))]
+    while open_folders:
+        prefix, entries = open_folders[-1]
+        entry = next(entries, None)
+        if entry is None:
+            open_folders.pop()
+            if prefix:
+                yield prefix[:-1], True
+        elif entry.is_dir(follow_symlinks=False):
+            open_folders.append((f"{prefix}{entry.name}/", _entries(Path(entry.path))))
+        else:
+            yield prefix + entry.name, False
+
+
+def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
     try:
-        entries = sorted(os.scandir(folder), key=lambda entry: entry.name) if folder.is_dir() else []
+        with os.scandir(folder) as entries:
+            return iter(sorted(entries, key=lambda entry: entry.name))
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", where=folder) from error
-    for entry in entries:
-        is_folder = entry.is_dir(follow_symlinks=False)
-        if is_folder:
-            yield from ((f"{entry.name}/{path}", inner) for path, inner in _walk(Path(entry.path)))
-        yield entry.name, is_folder

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -43,7 +44,8 @@ class App:
 
     def complain(self, text: str) -> None:
         """Words that also --quiet lets through: failures and warnings."""
-        click.echo(folded_text(visible_lines(text), terminal_width(sys.stderr)), err=True)
+        with suppress(OSError):  # where nobody can read the words, the work still goes on
+            click.echo(folded_text(visible_lines(text), terminal_width(sys.stderr)), err=True)
 
     def print(self, text: str = "") -> None:
         """A line of the result, on stdout; on a terminal folded where it is wider than the window."""

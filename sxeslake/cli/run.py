@@ -70,6 +70,10 @@ def main() -> NoReturn:
     _end_tidily()
     _log_to_stderr()
     code = run(sys.argv[1:])
+    try:
+        sys.stderr.flush()
+    except OSError:  # words that found no room; the exit code is that of the work
+        _give_up(2)
     if code == INTERRUPTED:
         # All is cleaned up by now; the interpreter would still wait for threads amid a block of LZMA.
         _end_now(code)
@@ -182,14 +186,14 @@ def _of_its_kind(error: OSError) -> Exception:
 
 def _pipe_closed() -> int:
     """Nobody reads stdout any more."""
-    _give_up_stdout()
+    _give_up(1)
     return PIPE_CLOSED
 
 
-def _give_up_stdout() -> None:
-    """Keep the interpreter from complaining when it flushes, at the end, what could not be written."""
-    with contextlib.suppress(OSError):  # a stdout without a descriptor has nothing to flush
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+def _give_up(number: int) -> None:
+    """Keep the interpreter from complaining when it flushes, at the end, what a stream could not take."""
+    with contextlib.suppress(OSError):  # a stream without a descriptor has nothing to flush
+        os.dup2(os.open(os.devnull, os.O_WRONLY), number)
 
 
 def _usage(app: App, error: click.ClickException) -> int:
@@ -213,7 +217,7 @@ def _fail(app: App, kind: str, message: str, code: int, *, has_lines: bool = Fal
             app.emit({"error": {"kind": kind, "message": message, "exit_code": code}})
         sys.stdout.flush()
     except OSError:  # stdout itself is what failed
-        _give_up_stdout()
+        _give_up(1)
     return code
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import subprocess
 import sys
@@ -60,3 +61,27 @@ def _lake(factory: pytest.TempPathFactory) -> Path:
             subprocess.run(program, check=True, cwd=folder)
         _made.append(folder)
     return _made[0]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize(("line", "code"), [("ls", 0), ("show nothing --json", 3)])
+def test_words_that_find_no_room_do_not_change_the_exit_code(
+    tmp_path_factory: pytest.TempPathFactory, line: str, code: int, unbuffered: str
+) -> None:
+    folder = _lake(tmp_path_factory)
+    program = f"{shlex.quote(sys.executable)} -m sxeslake {line} 2>/dev/full"
+    environment = os.environ | {"PYTHONUNBUFFERED": unbuffered, "SXESLAKE_LAKE": "lake"}  # so that there are words
+    done = subprocess.run(["sh", "-c", program], capture_output=True, check=False, cwd=folder, env=environment)
+    assert done.returncode == code, done.stdout
+
+
+def test_words_that_nobody_reads_do_not_end_the_work(tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "sxeslake", "ingest", "--lake", "lake", str(zip_of(tmp_path / "a.zip", {"a": b"1"}))]
+    subprocess.run([*words[:3], "-q", "init", "--lake", "lake"], check=True, cwd=tmp_path)
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(words, stdout=subprocess.PIPE, stderr=writer, check=False, cwd=tmp_path)
+    os.close(writer)
+    assert done.returncode == 0
+    assert done.stdout.startswith(b"stored")
