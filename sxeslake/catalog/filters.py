@@ -36,6 +36,8 @@ class Filters:
     def parse(cls, words: Mapping[str, object]) -> Filters:
         """From words as written, `{"kv": "4.9..5.1", "match": "any"}`; None and empty values choose nothing."""
         given = {_canonical(name): value for name, value in words.items() if value not in (None, "", (), [])}
+        for name, value in given.items():
+            check_text(value, BY_NAME[name].option if name in BY_NAME else name)
         match = str(given.pop("match", "all"))
         if match not in ("all", "any"):
             raise UsageError(
@@ -63,6 +65,13 @@ class Filters:
     def condition(self, over: Over, alias: str | None = None) -> Condition:
         """The condition on rows of `positions` or `analyses`, its columns qualified by `alias` (else the table)."""
         return compile_condition(self.values, self.match, over, alias or over)
+
+
+def check_text(value: object, where: str) -> None:
+    """Refuse a text, also one of several, that no database holds: a shell passes on any bytes."""
+    for text in value if isinstance(value, list | tuple) else (value,):
+        if isinstance(text, str) and not text.isascii() and any("\ud800" <= sign <= "\udfff" for sign in text):
+            raise UsageError("this is not UTF-8 text.", where=where)
 
 
 def filter_words(words: Mapping[str, object]) -> dict[str, object]:

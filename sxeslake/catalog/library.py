@@ -21,7 +21,7 @@ from typing import Any
 
 from sxeslake.catalog.conditions import Over
 from sxeslake.catalog.filter_spec import BY_NAME, SETTINGS
-from sxeslake.catalog.filters import Filters, filter_words
+from sxeslake.catalog.filters import Filters, check_text, filter_words
 from sxeslake.catalog.header import FILTER_MARK, Query, parse_query
 from sxeslake.catalog.near import did_you_mean
 from sxeslake.errors import InputError, NotFoundError, UsageError
@@ -119,6 +119,7 @@ def bind(query: Query, words: Mapping[str, object]) -> Bound:
     own = {parameter.name: parameter for parameter in query.parameters}
     filters = {name: value for name, value in filter_words(given).items() if name not in own} if query.over else {}
     for name, value in given.items():
+        check_text(value, f"--{name.replace('_', '-')}")
         if name not in own and name not in filters and value is not None:
             raise _unknown_word(query, name)
     if query.one_of and all(given.get(name) in (None, "") for name in query.one_of):

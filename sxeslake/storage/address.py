@@ -51,6 +51,8 @@ def parse(url: str) -> Address:
             "an address has no ? or # part", where=redact(url), hint="Give such settings with --storage-option k=v."
         )
     path = path.rstrip("/")
+    if any("\ud800" <= sign <= "\udfff" for sign in rest):
+        raise UsageError("this address is not UTF-8 text", where=redact(url))
     if scheme == "s3" and (not path or path.startswith("/")):
         raise UsageError("the address names no bucket", where=redact(url), hint="Write s3://bucket/prefix.")
     if any(segment in ("", ".", "..") for segment in path.split("/")) and path:
@@ -126,7 +128,7 @@ def _cut_userinfo(rest: str) -> tuple[str | None, str]:
 
 def _file_path(url: str) -> str:
     """`file:///a%20b` → `/a b`; `file:///C:/x` → `C:/x`; `file://a/b`, a common slip, is the relative `a/b`."""
-    path = unquote(url.partition("://")[2])
+    path = unquote(url.partition("://")[2], errors="surrogateescape")
     path = path.removeprefix("localhost") if path.startswith("localhost/") else path
     if _WINDOWS_PATH.match(path[1:]):
         return path[1:]

@@ -8,6 +8,7 @@ all that was ever condemned, and our own new objects are asked for: a collector 
 from __future__ import annotations
 
 import getpass
+import os
 import platform
 import random
 import socket
@@ -55,9 +56,9 @@ def utc_now() -> str:
 
 
 def who() -> str:
-    """The name of the person at the keyboard, as far as the system knows it."""
+    """The name of the person at the keyboard, as far as the system knows it; `\\xe9` for a byte that is not UTF-8."""
     try:
-        return getpass.getuser()
+        return os.fsencode(getpass.getuser()).decode("utf-8", "backslashreplace")
     except (OSError, KeyError, ImportError):
         return f"unknown user on {platform.system()}"
 

@@ -84,6 +84,9 @@ COMMANDS = (
     "query maps-by-beam-condition --sample X",
     "find X", "pull --where X", "ingest X", "audit X", "use X", "use n X", "schema X", "copy X X", "repair --from X",
     "help X", "X", "ls --lake X", "init X", "init --lake X", "doctor --lake X", "verify --lake X", "completion X",
+    "pull --all --sample X -o out/", "pull --all --operator X -o out/", "conditions --grating X", "find y --source X",
+    "init s3://X/b", "ls --lake s3://b/X", "ls --limit-up X", "ls --retry-for X", "cat x a.txt --range X",
+    "query --sql SELECT(1) --format X", "pull x --member X -o y.zip", "pull x --query X -o y.zip",
     "query x --queries X", "query maps-by-beam-condition -o X/x.csv", "ingest --sample X y", "ingest --encoding X y",
 )  # fmt: skip
 
@@ -101,6 +104,7 @@ def test_words_that_are_no_text_end_in_no_surprise(
         code = run([odd if word == "X" else word for word in line.split()])
         err = capsys.readouterr().err
         assert "Unexpected" not in err, f"{line}: {err}"
+        assert "Conversion" not in err, f"{line}: {err}"
         assert code in (0, 2, 3, 4, 6, 7), f"{line}: {err}"
 
 
@@ -113,3 +117,32 @@ def test_a_lake_in_a_folder_whose_name_is_no_text(tmp_path: Path) -> None:
         program = [sys.executable.encode(), b"-m", b"sxeslake", *(word.encode() for word in words), b"--lake", where]
         done = subprocess.run(program, capture_output=True, check=False, cwd=tmp_path)
         assert done.returncode == 0, (words, done.stderr)
+
+
+def test_who_stored_it_may_have_a_name_that_is_no_text(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    monkeypatch.setenv("SXESLAKE_LAKE", str(tmp_path / "lake"))
+    monkeypatch.setenv("LOGNAME", os.fsdecode(b"ren\xe9"))
+    assert run(["-q", "init"]) == 0
+    assert run(["-q", "ingest", str(zip_of(tmp_path / "x.zip", {"a.txt": b"1"}))]) == 0
+    capfdbinary.readouterr()
+    assert run(["log", "--json"]) == 0
+    assert Answer(0, *capfdbinary.readouterr()).document[0]["who"].startswith("ren\\xe9")
+
+
+def test_names_in_another_encoding_stay_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SXESLAKE_LAKE", str(tmp_path / "lake"))
+    assert run(["-q", "init"]) == 0
+    for number, name in enumerate(("試料", "材料", "表面")):
+        zip_of(Path(os.fsdecode(b"in/" + name.encode("cp932") + b".zip")), {"a.txt": b"%d" % number})
+    assert run(["-q", "ingest", "in"]) == 0
+    capfdbinary.readouterr()
+    assert run(["ls", "--json"]) == 0
+    samples = [row["sample"] for row in Answer(0, *capfdbinary.readouterr()).document]
+    assert samples == ["%8D%DE%97%BF", "%8E%8E%97%BF", "%95%5C%96%CA"]
+    for sample in samples:
+        assert run(["-q", "pull", sample, "-o", f"{sample}.zip"]) == 0
