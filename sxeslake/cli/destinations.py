@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -50,8 +51,9 @@ def below(out: str | None, wanted: Sequence[Wanted], *, as_source: bool) -> list
     if out is None:
         names = [_plain(name) for name in names]
     folded = [str(name).casefold() for name in names]  # also where case makes no difference
+    times = Counter(folded)
     apart = [
-        _inside(_numbered(name, item) if folded.count(fold) > 1 else name)
+        _inside(_numbered(name, item) if times[fold] > 1 else name)
         for name, item, fold in zip(names, wanted, folded, strict=True)
     ]
     return [Path(out or ".").joinpath(*name.parts) for name in _distinct(apart)]

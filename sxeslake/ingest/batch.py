@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cache
 from time import monotonic
 from typing import Any
 
@@ -382,10 +383,14 @@ class Batch:
         return places
 
     def _newcomer(self, taken: _Taken) -> naming.Newcomer:
-        in_batch = {f"{other.report.sample}@{other.report.version}": other for other in self._added_before(taken)}
         met = taken.absorbed.arrays_met
 
+        @cache
+        def batch_by_name() -> dict[str, _Taken]:
+            return {f"{other.report.sample}@{other.report.version}": other for other in self._added_before(taken)}
+
         def shares_array(version: Version) -> bool:
+            in_batch = batch_by_name()
             if version.name in in_batch:
                 return not met.isdisjoint(data_digests(in_batch[version.name].absorbed))
             foreseen = None if self._forecast is None else self._forecast.shares_array(version, met)

@@ -17,6 +17,11 @@ from sxeslake.vault.state import State, Version
 
 _NO_VERSION = 2**63 - 1  # a number beyond what a database holds names no version
 _GLOB = re.compile(r"[*?\[]")
+_THAT_ONE = "status = 'live' AND v.sample = ? AND v.version = ?"
+_NEWEST = (
+    "status = 'live' AND v.sample = ?1 "
+    "AND v.version = (SELECT max(version) FROM versions WHERE sample = ?1 AND status = 'live')"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +73,11 @@ def find(state: State, text: str) -> Version:
 
 def find_exactly(state: State, text: str) -> Version | None:
     """As `find`, but None for a name that is not there: for those who try several."""
-    sample, at, word = text.rpartition("@")
-    for name, version in ((sample, word), (text, None)) if at else ((text, None),):
-        live = state.versions("status = 'live' AND v.sample = ?", (name,)) if name else []
-        if live and version is None:
-            return live[-1]
-        number = number_of(state, Ref(name, version)) if live and version else None
-        for candidate in live:
-            if candidate.version == number:
-                return candidate
+    sample, _, word = text.rpartition("@")
+    number = number_of(state, Ref(sample, word)) if sample and word else None
+    for where, values in ((_THAT_ONE, (sample, number)), (_NEWEST, (text,))):
+        if None not in values and (found := state.versions(where, values)):
+            return found[0]
     return None
 
 
@@ -99,8 +100,8 @@ def is_pattern(state: State, text: str) -> bool:
     """Whether a text stands for the samples that it fits, not for one of that name."""
     if not _GLOB.search(text) or find_exactly(state, text) is not None:
         return False
-    names = [text, *([text.rpartition("@")[0]] if "@" in text else [])]
-    return not any(state.versions("v.sample = ?", (name,)) for name in names)
+    names = text, text.rpartition("@")[0]
+    return not state.select("SELECT 1 FROM versions WHERE sample IN (?, ?) LIMIT 1", names)
 
 
 def _matching(state: State, pattern: str) -> list[Version]:
