@@ -35,7 +35,7 @@ class App:
     verbose: bool = False
     quiet: bool = False
     kept: Callable[[], str] | None = None  # what an interruption leaves, in words
-    says_end: Lock = field(default_factory=Lock)  # whoever has it says that the work was interrupted
+    says_end: Lock = field(default_factory=Lock, compare=False)  # whoever has it says that the work was interrupted
 
     def say(self, text: str) -> None:
         """Words for people, on stderr."""
