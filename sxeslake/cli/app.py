@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -35,6 +35,7 @@ class App:
     verbose: bool = False
     quiet: bool = False
     kept: Callable[[], str] | None = None  # what an interruption leaves, in words
+    bar: Bar | None = field(default=None, compare=False)  # the last that was made
     says_end: Lock = field(default_factory=Lock, compare=False)  # whoever has it says that the work was interrupted
 
     def say(self, text: str) -> None:
@@ -45,11 +46,11 @@ class App:
     def complain(self, text: str) -> None:
         """Words that also --quiet lets through: failures and warnings."""
         with suppress(OSError):  # where nobody can read the words, the work still goes on
-            click.echo(folded_text(visible_lines(text), terminal_width(sys.stderr)), err=True)
+            self._echo(folded_text(visible_lines(text), terminal_width(sys.stderr)), err=True)
 
     def print(self, text: str = "") -> None:
         """A line of the result, on stdout; on a terminal folded where it is wider than the window."""
-        click.echo(folded_text(visible_lines(text), terminal_width(sys.stdout)))
+        self._echo(folded_text(visible_lines(text), terminal_width(sys.stdout)))
 
     def print_data(self, text: str) -> None:
         """Text for programs, on stdout: as it is into a file or a pipe, without control characters on a terminal."""
@@ -139,7 +140,13 @@ class App:
             return None
         from sxeslake.cli.progress import Bar  # noqa: PLC0415  (rich is slow to load)
 
-        return Bar()
+        self.bar = Bar()
+        return self.bar
+
+    def _echo(self, text: str, *, err: bool = False) -> None:
+        """Print a line; a progress bar makes room for it."""
+        with nullcontext() if self.bar is None else self.bar.aside():
+            click.echo(text, err=err)
 
 
 def _json(document: object, indent: int | None = None) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import (
@@ -30,7 +31,7 @@ class Bar:
             TimeRemainingColumn(),
             console=console or Console(stderr=True),
             transient=True,
-            redirect_stdout=sys.stdout.isatty(),  # else lines of the result would miss their file
+            redirect_stdout=False,  # lines of the result step beside the bar by `aside`
         )
         self._task: TaskID | None = None
 
@@ -49,6 +50,18 @@ class Bar:
         """So many more bytes are done."""
         if self._task is not None:
             self._progress.advance(self._task, done_bytes)
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Take the bar away while a line is printed; it comes back below."""
+        if self._task is None:
+            yield
+            return
+        self._progress.stop()
+        try:
+            yield
+        finally:
+            self._progress.start()
 
     def finish(self) -> None:
         """End the task and give the line back to the terminal."""
