@@ -25,6 +25,15 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
     monkeypatch.setenv("SXESLAKE_CACHE", str(tmp_path_factory.mktemp("cache")))
 
 
+@pytest.fixture(autouse=True)
+def _programs_are_tried_again() -> Iterator[None]:
+    """A program that one test has made misbehave is not left out in the next."""
+    yield
+    programs = sys.modules.get("sxeslake.archive.exact.programs")
+    if programs is not None:
+        programs._left_out.clear()
+
+
 @pytest.fixture(scope="session")
 def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[seaweed.Seaweed]:
     """A real S3 server with the bucket `lake`, one a test process; skips where the server is not installed."""
