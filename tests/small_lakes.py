@@ -24,12 +24,13 @@ def own_store(request: pytest.FixtureRequest) -> Store:
     return open_store(f"memory://{uuid.uuid5(uuid.NAMESPACE_URL, request.node.nodeid).hex}")
 
 
-def zip_of(path: Path, contents: Contents) -> Path:
-    """A zip with these files; the same contents are the same bytes."""
+def zip_of(path: Path, contents: Contents, comment: str = "") -> Path:
+    """A zip with these files; the same contents and the same comment are the same bytes."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in contents.items():
             archive.writestr(zipfile.ZipInfo(name, (2020, 2, 29, 12, 0, 0)), data)
+        archive.comment = comment.encode()
     return path
 
 

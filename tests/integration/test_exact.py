@@ -121,8 +121,9 @@ def test_the_very_file_comes_back(
 ) -> None:
     source = tmp_path / name
     make(folder, source)
-    assert not lake.ingest(source, exact="never").failed
     sample = source.stem
+    # By name: some levels give equal files, and these are one version with several paths.
+    assert not lake.ingest(source, exact="never", sample=sample).failed
     (row,) = lake.exact([sample])
     assert row.exact, row.exact_reason
     assert any(used.startswith(encoder) for used in row.encoders)

@@ -11,9 +11,10 @@ from pathlib import Path
 import py7zr
 import pytest
 
+from sxeslake.archive.attributes import is_link
 from sxeslake.archive.sevenzip_reader import SevenZipReader
 from sxeslake.archive.sevenzip_writer import SevenZipWriter
-from sxeslake.errors import EncryptedArchiveError, UnsafeNameError
+from sxeslake.errors import EncryptedArchiveError
 from sxeslake.model import MIB, Member
 
 NOON = 1_700_000_000_123_456_700
@@ -159,8 +160,10 @@ def test_encryption_by_7zip_is_said(header: str, tmp_path: Path) -> None:
         SevenZipReader(tmp_path / "x.7z")
 
 
-def test_a_symbolic_link_by_7zip_is_refused(tmp_path: Path) -> None:
+def test_a_symbolic_link_by_7zip_is_a_member_with_its_target(tmp_path: Path) -> None:
     (tmp_path / "a").symlink_to("b")
     run(seven_zip(), "a", "-snl", tmp_path / "x.7z", tmp_path / "a")
-    with pytest.raises(UnsafeNameError, match="symbolic link"):
-        SevenZipReader(tmp_path / "x.7z")
+    with SevenZipReader(tmp_path / "x.7z") as reader:
+        (member,) = reader.members
+        assert (member.path, reader.read(0)) == ("a", b"b")
+        assert is_link(member.attributes, member.size)
