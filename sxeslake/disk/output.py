@@ -264,9 +264,12 @@ def _sweep(target: Path, *, folders: bool) -> None:
     """
     name = re.compile(re.escape(_prefix(target)) + r"[a-z0-9_]{8}" + re.escape(SUFFIX))
     with suppress(OSError):  # what cannot be removed is in nobody's way
-        for left in [path for path in target.parent.iterdir() if name.fullmatch(path.name) and not path.is_symlink()]:
+        with os.scandir(target.parent) as entries:  # quick: a folder that is being filled is looked at each time
+            found = [entry for entry in entries if entry.name[0] == "." and name.fullmatch(entry.name)]
+        for left in found:
             with suppress(OSError):
-                _take_up(left, target, folders=folders)
+                if not left.is_symlink():
+                    _take_up(target.parent / left.name, target, folders=folders)
 
 
 def _take_up(left: Path, target: Path, *, folders: bool) -> None:

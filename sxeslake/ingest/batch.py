@@ -424,8 +424,7 @@ class Batch:
         return Version(0, "", "live", archive)
 
     def _twin(self, taken: _Taken, batch: naming.Batch) -> str | None:
-        same = self._vault.state.versions("status = 'live' AND v.content_id = ?", (taken.content_id,))
-        return same[0].name if same else batch.of_content(taken.content_id)
+        return self._vault.state.first_of_content(taken.content_id) or batch.of_content(taken.content_id)
 
 
 def _is_kept_whole(error: InputError, opaque: Opaque) -> bool:

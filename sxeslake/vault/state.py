@@ -212,6 +212,12 @@ class State(LocalDatabase):
         """Names that have a live version."""
         return [name for (name,) in self.select("SELECT DISTINCT sample FROM versions WHERE status = 'live'")]
 
+    def first_of_content(self, content_id: str) -> str | None:
+        """The first of the live versions with this content, by name and number."""
+        where = "status = 'live' AND content_id = ? ORDER BY sample, version LIMIT 1"
+        rows = self.select(f"SELECT sample || '@' || version FROM versions WHERE {where}", (content_id,))
+        return str(rows[0][0]) if rows else None
+
     def next_version(self, sample: str) -> int:
         """The number that the next version of a sample gets; numbers are never used twice."""
         ((newest,),) = self.select("SELECT max(version) FROM versions WHERE sample = ?", (sample,))
