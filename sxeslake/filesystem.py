@@ -10,8 +10,9 @@ Options: `lake`, a URL, a folder or a name from `sxeslake use` (else the lake th
 others are settings of its storage, `endpoint_url` and the like. Read-only. Instances are pickled by their options, open
 files by their URL with the version that they were opened at.
 
-A key and secret in the lake's URL never leave this process: `storage_options`, `to_json()` and pickles have the URL
-without them. A worker elsewhere takes credentials from its own environment or profile.
+Keys, secrets, tokens and passwords never leave this process, in URLs or as options: `storage_options`, `to_json()` and
+pickles are without them. `withheld` stands in their place; this process and those forked off it know what it names. A
+worker elsewhere takes credentials from its own environment or profile.
 """
 
 from __future__ import annotations
@@ -20,8 +21,9 @@ import contextlib
 import errno
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 from fsspec.spec import AbstractFileSystem
@@ -52,10 +54,13 @@ class LakeFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec has no
     root_marker = ""
     async_impl = False
 
-    def __init__(self, lake: str | None = None, **options: Any) -> None:
+    def __init__(self, lake: str | None = None, *, withheld: str | None = None, **options: Any) -> None:
         super().__init__(lake=lake, **options)
-        self._word = _with_secret(lake)
-        self._options = {key: str(value) for key, value in options.items() if key not in _NOT_STORAGE}
+        said = {"lake": lake, **options, **_held_here.get(withheld or "", {})}
+        self._withheld = _withhold({name: value for name, value in said.items() if _public(name, value) != value})
+        self._withheld = self._withheld or withheld  # of another process, for the way back to it
+        self._word: str | None = said.pop("lake")
+        self._options = {key: str(value) for key, value in said.items() if key not in _NOT_STORAGE}
         self._opening = threading.Lock()
         self._opened: tuple[int, Lake] | None = None  # process, and its lake
 
@@ -63,21 +68,22 @@ class LakeFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec has no
 
     @property
     def storage_args(self) -> tuple[Any, ...]:
-        """The positional arguments, without a secret from the lake's URL."""
+        """The positional arguments, without secrets."""
         return self._arguments
 
     @storage_args.setter
     def storage_args(self, value: tuple[Any, ...]) -> None:
-        self._arguments = tuple(_public(item) if isinstance(item, str) else item for item in value)
+        self._arguments = tuple(_public("lake", item) for item in value)
 
     @property
     def storage_options(self) -> dict[str, Any]:
-        """The named arguments, without a secret from the lake's URL."""
+        """The named arguments, without secrets; `withheld` says where this process finds those."""
         return self._named
 
     @storage_options.setter
     def storage_options(self, value: dict[str, Any]) -> None:
-        self._named = {**value, "lake": _public(value["lake"])} if isinstance(value.get("lake"), str) else dict(value)
+        shown = {name: public for name, item in value.items() if (public := _public(name, item)) is not None}
+        self._named = shown | ({"withheld": self._withheld} if self._withheld else {})
 
     @property
     def lake(self) -> Lake:
@@ -315,23 +321,36 @@ class LakeFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec has no
         }  # fmt: skip
 
 
-_secrets: dict[str, str] = {}
-"""Lakes whose URL had a secret, by the URL without it: a pickle that comes back to this process finds it again."""
+_held_here: dict[str, dict[str, Any]] = {}
+"""Arguments with secrets by the name that stands for them: a pickle that comes back to this process finds them."""
 
 
-def _with_secret(word: str | None) -> str | None:
-    if word is None:
+def _withhold(arguments: dict[str, Any]) -> str | None:
+    """A name for arguments that no serialised form may have; it says nothing about them."""
+    if not arguments:
         return None
-    public = _public(word)
-    if public != word:
-        _secrets[public] = word
-    return _secrets.get(public, word)
+    for name, held in _held_here.items():
+        if held == arguments:
+            return name
+    name = token_hex(8)
+    _held_here[name] = arguments
+    return name
 
 
-def _public(word: str) -> str:
-    from sxeslake.storage.address import without_userinfo  # noqa: PLC0415 - start-up time of `import fsspec`
+def _public(name: str, value: Any) -> Any:
+    """An argument without its secret: a URL without user and password; None where it is a secret as a whole."""
+    from sxeslake.settings import is_secret  # noqa: PLC0415 - start-up time of `import fsspec`
+    from sxeslake.storage.address import without_userinfo  # noqa: PLC0415 - as above
 
-    return without_userinfo(word)
+    if is_secret(name):
+        return None
+    if isinstance(value, str):
+        return without_userinfo(value)
+    if isinstance(value, Mapping):
+        return value if all(_public(str(key), item) == item for key, item in value.items()) else None
+    if isinstance(value, list | tuple):
+        return value if all(_public("", item) == item for item in value) else None
+    return value
 
 
 class LakeFile(RangeFile):

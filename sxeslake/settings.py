@@ -47,7 +47,10 @@ _APPLICATION = "sxeslake"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _SECONDS = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|min)?", re.ASCII)
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?", re.IGNORECASE | re.ASCII)
-_SECRET = re.compile(r"secret|passw|token|credential|private|(^|_)(access_?)?key($|_id$)", re.IGNORECASE)
+_SECRET = re.compile(
+    r"secret|passw|passphrase|pwd|token|credential|private|connection_?string|(^|_)(access_?)?key($|_id$)",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)

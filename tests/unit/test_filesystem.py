@@ -270,21 +270,48 @@ def test_pickles_open_again(fs: Any, url: str) -> None:
     assert answer.stdout == b"sxeslake://2019/map@2/metadata.json " + file.read()
 
 
-@pytest.mark.parametrize("how", ["positional", "named"])
-def test_no_serialised_form_has_the_secret_of_a_url(how: str) -> None:
-    word = "s3://AKIAKEY:S/ECRET+1@bucket/lake"
-    fs = LakeFileSystem(word, skip_instance_cache=True) if how == "positional" else LakeFileSystem(lake=word)
+SECRETS: list[tuple[tuple[str, ...], dict[str, Any]]] = [
+    (("s3://AKIAKEY:S/ECRET+1@bucket/lake",), {}),
+    ((), {"lake": "s3://AKIAKEY:S/ECRET+1@bucket/lake"}),
+    (
+        (),
+        {"lake": "s3://bucket/lake", "key": "AKIAKEY", "secret": "S/ECRET+1", "token": "ECRET2", "region": "eu-west-3"},
+    ),
+    ((), {"lake": "s3://bucket/lake", "endpoint_url": "https://AKIAKEY:S/ECRET+1@s3.example.org"}),
+    ((), {"lake": "sftp://host/lake", "username": "me", "password": "S/ECRET+1"}),
+    ((), {"lake": "abfs://box/lake", "connection_string": "AccountKey=S/ECRET+1", "account_key": "ECRET2"}),
+    ((), {"lake": "gs://box/lake", "client": {"project": "p", "private_key": "S/ECRET+1"}}),
+]
+
+
+@pytest.mark.parametrize(("words", "options"), SECRETS)
+def test_no_serialised_form_has_a_secret(words: tuple[str, ...], options: dict[str, Any]) -> None:
+    fs = LakeFileSystem(*words, **options)
     forms = [fs.to_json(), json.dumps(fs.to_dict()), repr(fs), str(fs), repr(fs.storage_options), repr(fs.storage_args)]
     forms.append(pickle.dumps(fs).decode("latin-1"))
     for form in forms:
         assert "AKIAKEY" not in form
         assert "ECRET" not in form
-    assert "s3://bucket/lake" in fs.to_json()
-    here = pickle.loads(pickle.dumps(fs))
-    assert here._word == word  # this process knows it still
-    code = "import pickle, sys; print(pickle.load(sys.stdin.buffer)._word)"
+    assert (fs._word or "").rpartition("@")[2].rpartition("/")[2] in fs.to_json()
+    for here in (pickle.loads(pickle.dumps(fs)), LakeFileSystem.from_json(fs.to_json())):
+        assert (here._word, here._options) == (fs._word, fs._options)  # this process knows it still
+        assert here.to_json() == fs.to_json()
+    code = (
+        "import pickle, sys; fs = pickle.load(sys.stdin.buffer); sys.stdout.buffer.write(pickle.dumps(fs)); "
+        "print(fs._word, fs._options, file=sys.stderr)"
+    )
     there = subprocess.run([sys.executable, "-c", code], input=pickle.dumps(fs), capture_output=True, check=True)
-    assert there.stdout.strip() == b"s3://bucket/lake"
+    assert b"ECRET" not in there.stderr
+    assert b"lake" in there.stderr
+    back = pickle.loads(there.stdout)
+    assert (back._word, back._options) == (fs._word, fs._options)
+
+
+def test_a_secret_is_used_for_no_other_lake_of_that_name() -> None:
+    LakeFileSystem(lake="s3://AKIAKEY:SECRET@bucket/lake", endpoint_url="https://one.example.org")
+    other = LakeFileSystem(lake="s3://bucket/lake", endpoint_url="https://two.example.org")
+    assert other._word == "s3://bucket/lake"
+    assert "withheld" not in other.storage_options
 
 
 def test_the_lake_is_that_of_the_command_line(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
