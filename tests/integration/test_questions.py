@@ -143,7 +143,7 @@ def test_formats(ask: Ask) -> None:
     assert [row["position_uuid"] for row in table] == [row["position_uuid"] for row in rows]
     assert pq.read_table(io.BytesIO(ask(*question, "--format", "parquet").bytes)).num_rows == len(rows)
     assert pa.ipc.open_stream(ask(*question, "--format", "arrow").bytes).read_all().num_rows == len(rows)
-    words = ask(*question)
+    words = ask(*question, "--wide")
     assert words.out.startswith("Positions by condition\n")
     assert rows[0]["position_uuid"] in words.out
     assert len(ask(*question, "--json", "--limit", "2").document) == 2
