@@ -48,7 +48,7 @@ class DrillReport:
 
 
 def drill(vault: Vault, percent: float, seed: int, progress: Progress | None = None) -> DrillReport:
-    """Pull so many percent of the live versions, at least one, into a temporary folder, one after the other."""
+    """Pull a percentage of the live versions, at least one, into a temporary folder, one at a time."""
     vault.sync()
     versions = vault.state.versions()
     wanted = min(len(versions), math.ceil(len(versions) * percent / 100))

@@ -1,7 +1,7 @@
 """Whether a folder is an earlier pull of an archive: only such a one may be replaced, or lose what does not belong.
 
 A file is the archive's own if any version of the sample has it, under that name and with that content. What no version
-names is foreign: somebody's work that happens to stand there. For `pull --force` most files must be the archive's own,
+names is foreign and may be the only copy of somebody's work. For `pull --force` most files must be the archive's own,
 or all names those of a version, and nothing may be foreign. `sync --delete`, whose purpose is to remove what does not
 belong, asks that most of the folder, by files and by bytes, is the archive's own.
 """
@@ -90,7 +90,7 @@ def check_removable(vault: Vault, version: Version, folder: Path, extra: Iterabl
 
 
 def look(vault: Vault, versions: Sequence[Version], folder: Path, expected: Iterable[Expected] = ()) -> Contents:
-    """What is in a folder, held against what is expected and against every version of the samples."""
+    """Compare the files of a folder with what is expected and with every version of the samples."""
     contents = Contents()
     left = dict(_files(folder, contents.foreign))
     here, named = set(left), set[str]()

@@ -91,9 +91,9 @@ def file_name(version: Version, container: ContainerKind, kind: str | None = Non
 
 
 def default_name(version: Version, container: ContainerKind, kind: str | None = None) -> str:
-    """The name of a pull that nobody named: the source's own for a file, the sample's for a folder.
+    """The name of a pull without `-o`: the source's file name for a file, the sample's last step for a folder.
 
-    Whoever wrote the archive chose it: it never begins with a dot, or a pull in a home folder would write to `.ssh`.
+    The name comes from the archive, so it never begins with a dot: a pull in a home folder could else write to `.ssh`.
     """
     if container != "folder":
         return plain_name(file_name(version, container, kind))

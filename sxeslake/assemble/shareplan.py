@@ -112,7 +112,7 @@ def _common(folders: Sequence[tuple[str, ...]]) -> int:
 
 
 def _holdable(step: str) -> str:
-    """A name that stays where it is put, whoever wrote it into the log."""
+    """One path step as a file name: a name in the log can neither leave its folder nor add folders below it."""
     if step in ("..", "."):
         return step.replace(".", "%2E")
     return "".join(percent(letter) if letter in "/\0" or (os.name == "nt" and letter in '\\:*?"<>|') else letter

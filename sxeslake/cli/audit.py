@@ -12,7 +12,7 @@ import click
 
 from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.documents import AUDIT, AUDIT_VERIFIED, document
-from sxeslake.cli.options import LakeCommand
+from sxeslake.cli.options import LakeCommand, links_option, raw_option, tree_option
 from sxeslake.cli.words import count, size, table
 
 if TYPE_CHECKING:
@@ -40,17 +40,11 @@ NOT_ALL = 4
     multiple=True,
     help="Do not take this status for a failure. Repeat for more.",
 )
-@click.option("--tree", is_flag=True, help="Take each folder as one archive of all its files.")
-@click.option(
-    "--links",
-    type=click.Choice(["follow", "keep", "skip"]),
-    default="keep",
-    show_default=True,
-    help="Symbolic links in folders: read all, only those that stay in the searched folders, or none.",
-)
+@tree_option
+@links_option
 @click.option("-o", "--out", metavar="FILE", type=click.Path(), help="Write the CSV to a file.")
 @click.option("--force", is_flag=True, help="Write over a report that is there.")
-@click.option("--raw", is_flag=True, help="Leave names as they are that a spreadsheet takes for formulas.")
+@raw_option
 @click.option("--verify", metavar="REPORT", type=click.Path(), help="See whether a report still holds; needs no PATH.")
 @pass_app
 def command(

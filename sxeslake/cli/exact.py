@@ -8,7 +8,7 @@ import click
 
 from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.documents import EXACT, document
-from sxeslake.cli.options import LakeCommand
+from sxeslake.cli.options import LakeCommand, jobs_option
 from sxeslake.cli.refs import samples_argument
 from sxeslake.cli.words import shown, size
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.option("--all", "every", is_flag=True, help="Every sample's newest version.")
 @click.option("--from", "source", metavar="FILE", help="The file, where it is not at its old place any more.")
 @click.option("--always", is_flag=True, help="Keep what no encoder makes as it is, whatever that takes.")
-@click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="Threads.  [default: as many as processors]")
+@jobs_option
 @pass_app
 def command(
     app: App, /, refs: tuple[str, ...], every: bool, source: str | None, always: bool, jobs: int | None

@@ -13,7 +13,7 @@ import click
 from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.documents import INGEST, INGESTED, document
 from sxeslake.cli.memory import keep_little
-from sxeslake.cli.options import LakeCommand
+from sxeslake.cli.options import LakeCommand, jobs_option, links_option, tree_option
 from sxeslake.cli.words import count, duration, percent, shown, size
 from sxeslake.model import Limits
 
@@ -29,7 +29,7 @@ _LIMITS = Limits()
 @click.command("ingest", cls=LakeCommand, example='sxeslake ingest map.plzip 2018/ --message "beam time 7"')
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @click.option("--sample", metavar="NAME", help="Store under this name, as a new version if there is one already.")
-@click.option("--tree", is_flag=True, help="Take each folder as one archive of all its files.")
+@tree_option
 @click.option("--dry-run", is_flag=True, help="Read and encode everything, report what it would take, store nothing.")
 @click.option("--quick", is_flag=True, help="With --dry-run: read a sample only, and estimate; says with what error.")
 @click.option(
@@ -39,13 +39,7 @@ _LIMITS = Limits()
     show_default=True,
     help="Seek how the very file is made again: where that is quick, at any cost, or not at all.",
 )
-@click.option(
-    "--links",
-    type=click.Choice(["follow", "keep", "skip"]),
-    default="keep",
-    show_default=True,
-    help="Symbolic links in folders: read all, only those that stay in the searched folders, or none.",
-)
+@links_option
 @click.option(
     "--check-data", is_flag=True, help="Read and hash the packs that are built on; store again what is damaged there."
 )
@@ -58,9 +52,7 @@ _LIMITS = Limits()
     "ones and files that are no archives; never: refuse them.",
 )
 @click.option("-m", "--message", metavar="TEXT", help="A word on this ingest, kept with every version.")
-@click.option(
-    "--jobs", type=click.IntRange(min=1), metavar="N", help="How many threads work.  [default: as many as processors]"
-)
+@jobs_option
 @click.option(
     "--encoding",
     metavar="NAME",

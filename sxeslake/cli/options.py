@@ -1,4 +1,4 @@
-"""Options that every command takes, before its name or after, and the class that gives them to it."""
+"""Options that every command takes, the class that adds them to a command, and options that several commands share."""
 
 from __future__ import annotations
 
@@ -11,6 +11,23 @@ from sxeslake.errors import UsageError
 from sxeslake.storage.throttle import parse_rate
 
 SHARED = ("--lake, --json, -v, -q ...", "Options of every command: `sxeslake help options`.")
+
+
+tree_option = click.option("--tree", is_flag=True, help="Take each folder as one archive of all its files.")
+
+links_option = click.option(
+    "--links",
+    type=click.Choice(["follow", "keep", "skip"]),
+    default="keep",
+    show_default=True,
+    help="Symbolic links in folders: read all, only those that stay in the searched folders, or none.",
+)
+
+jobs_option = click.option(
+    "--jobs", type=click.IntRange(min=1), metavar="N", help="Number of threads.  [default: all processors]"
+)
+
+raw_option = click.option("--raw", is_flag=True, help="Leave names as they are that a spreadsheet takes for formulas.")
 
 
 def global_options() -> list[click.Parameter]:

@@ -12,7 +12,7 @@ from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.destinations import STDOUT, Wanted, below, is_folder
 from sxeslake.cli.documents import PULL, document
 from sxeslake.cli.memory import keep_little
-from sxeslake.cli.options import LakeCommand
+from sxeslake.cli.options import LakeCommand, jobs_option
 from sxeslake.cli.parts import dry_run_whole, part_options, part_words, pull_part
 from sxeslake.cli.refs import samples_argument
 from sxeslake.cli.words import count, shown, size
@@ -62,7 +62,7 @@ DAMAGED = 5
 @click.option(
     "--skip-damaged", is_flag=True, help="Leave out what the lake has lost, say so, and end with exit code 5."
 )
-@click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="Threads.  [default: as many as processors]")
+@jobs_option
 @pass_app
 def command(
     app: App,

@@ -11,7 +11,7 @@ from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.documents import INGESTED, SURVEY, SURVEYED, document
 from sxeslake.cli.ingest import FAILED, watching
 from sxeslake.cli.memory import keep_little
-from sxeslake.cli.options import LakeCommand
+from sxeslake.cli.options import LakeCommand, jobs_option, links_option, raw_option, tree_option
 from sxeslake.cli.words import count, percent, shown, size, table
 
 if TYPE_CHECKING:
@@ -33,18 +33,12 @@ _HEADS = ("archives", "size", "copies", "size of copies", "would store", "saved"
     show_default=True,
     help="What a row stands for: a folder, the year in which files were written, or a kind of archive.",
 )
-@click.option("--tree", is_flag=True, help="Take each folder as one archive of all its files.")
-@click.option(
-    "--links",
-    type=click.Choice(["follow", "keep", "skip"]),
-    default="keep",
-    show_default=True,
-    help="Symbolic links in folders: read all, only those that stay in the searched folders, or none.",
-)
-@click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="Number of threads.  [default: all processors]")
+@tree_option
+@links_option
+@jobs_option
 @click.option("-o", "--out", metavar="FILE", type=click.Path(), help="Write the table as CSV to a file.")
 @click.option("--force", is_flag=True, help="Write over a FILE that is there.")
-@click.option("--raw", is_flag=True, help="Leave names as they are that a spreadsheet takes for formulas.")
+@raw_option
 @pass_app
 def command(
     app: App,

@@ -9,7 +9,7 @@ import click
 
 from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.documents import CHECKED, PROBLEM, VERIFY, document
-from sxeslake.cli.options import LakeCommand
+from sxeslake.cli.options import LakeCommand, jobs_option
 from sxeslake.cli.words import count, shown, size
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Duration(click.ParamType[float]):
 @click.option("--seed", type=click.IntRange(min=0), metavar="N", help="Which sample.  [default: another each time]")
 @click.option("--max-duration", type=Duration(), metavar="TIME", help="Begin no more packs after 10m, 2h, …")
 @click.option("--resume", is_flag=True, help="Pass over packs that an interrupted --data run has found right.")
-@click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="Threads that read and decode.")
+@jobs_option
 @pass_app
 def command(
     app: App,
