@@ -225,10 +225,15 @@ class Catalog:
             try:
                 with _beside(self._cache.folder) as made, _beside(self._cache.folder) as taken:
                     if everything:
-                        wrong = published.wrong_tables(self._source, store, snapshot, taken, made, self._open)
+                        wrong = published.wrong_tables(
+                            self._source, store, snapshot, taken, made, self._open, document_bytes=self._document_bytes
+                        )
                     else:
                         chance = random.Random(seed)
-                        wrong = published.wrong_in_sample(self._source, snapshot, self._cache, made, self._open, chance)
+                        wrong = published.wrong_in_sample(
+                            self._source, snapshot, self._cache, made, self._open, chance,
+                            document_bytes=self._document_bytes,
+                        )  # fmt: skip
             except (duckdb.Error, OSError, DamagedLakeError, NotFoundError) as error:
                 return {key: f"the published catalogue cannot be read: {error}"}
             if not wrong:

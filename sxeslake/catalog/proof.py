@@ -38,13 +38,18 @@ class Rebuilt:
 
 def extents(database: Database) -> dict[str, Extent]:
     """Every table's extent."""
-    found = {}
-    for table in TABLES:
-        # A sum, for equal rows would cancel out in an exclusive or.
-        sql = f"SELECT count(*) AS n, coalesce(sum(hash(t)::HUGEINT), 0)::VARCHAR AS hashes FROM {table.name} AS t"
-        (row,) = database.table(sql).to_pylist()
-        found[table.name] = Extent(row["n"], row["hashes"])
-    return found
+    return {table.name: extent(database, table.name) for table in TABLES}
+
+
+def extent(database: Database, table: str, condition: str = "true") -> Extent:
+    """The extent of the rows of one table that fit a condition."""
+    # A sum, for equal rows would cancel out in an exclusive or.
+    sql = (
+        "SELECT count(*) AS n, coalesce(sum(hash(t)::HUGEINT), 0)::VARCHAR AS hashes "
+        f"FROM {table} AS t WHERE {condition}"
+    )
+    (row,) = database.table(sql).to_pylist()
+    return Extent(row["n"], row["hashes"])
 
 
 def compare(before: Mapping[str, Extent] | None, after: Mapping[str, Extent], commit: int) -> Rebuilt:

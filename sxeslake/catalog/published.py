@@ -15,7 +15,7 @@ from sxeslake.catalog.checkpoint import newest
 from sxeslake.catalog.database import Database
 from sxeslake.catalog.extend import grown, rows_of
 from sxeslake.catalog.model import CatalogSource, VersionHeader
-from sxeslake.catalog.proof import Extent, compare, extents
+from sxeslake.catalog.proof import Extent, compare, extent, extents
 from sxeslake.catalog.snapshot import Snapshot
 from sxeslake.catalog.sync import rebuild
 from sxeslake.catalog.tables import TABLES
@@ -35,17 +35,32 @@ def current(source: CatalogSource, store: Store) -> Snapshot | None:
 
 
 def wrong_tables(
-    source: CatalogSource, store: Store, snapshot: Snapshot, taken: Cache, made: Cache, opened: Open
+    source: CatalogSource,
+    store: Store,
+    snapshot: Snapshot,
+    taken: Cache,
+    made: Cache,
+    opened: Open,
+    *,
+    document_bytes: int,
 ) -> list[str]:
     """The tables that are not what all archives give; `taken` and `made` are empty folders."""
     taken.need(snapshot.of(["archives", "annotations", "packs"]), store.get)
-    *_, now = grown(source, taken, snapshot)
-    proof = compare(_extents(opened(now, taken)), _extents(opened(rebuild(source, made), made)), now.head.number)
+    *_, now = grown(source, taken, snapshot, document_bytes=document_bytes)
+    fresh = rebuild(source, made, document_bytes=document_bytes)
+    proof = compare(_extents(opened(now, taken)), _extents(opened(fresh, made)), now.head.number)
     return [table.table for table in proof.tables if not table.equal]
 
 
 def wrong_in_sample(
-    source: CatalogSource, snapshot: Snapshot, local: Cache, made: Cache, opened: Open, chance: random.Random
+    source: CatalogSource,
+    snapshot: Snapshot,
+    local: Cache,
+    made: Cache,
+    opened: Open,
+    chance: random.Random,
+    *,
+    document_bytes: int,
 ) -> list[str]:
     """The tables that differ for some versions; `local` may have parts already."""
     if sum(part.bytes for part in snapshot.parts if not local.has(part)) > _SAMPLE_BYTES:
@@ -53,7 +68,7 @@ def wrong_in_sample(
     chosen = _sample(source, snapshot, chance)
     if not chosen:
         return []
-    fresh = Snapshot(snapshot.head, tuple(rows_of(source, made, chosen)))
+    fresh = Snapshot(snapshot.head, tuple(rows_of(source, made, chosen, document_bytes)))
     ids = [header.archive_id for header in chosen]
     published, ours = _extents_of(opened(snapshot, local), ids), _extents_of(opened(fresh, made), ids)
     return [table for table, extent in ours.items() if published[table] != extent]
@@ -91,12 +106,7 @@ def _extents_of(database: Database, archive_ids: Sequence[int]) -> Mapping[str, 
         for table in TABLES:
             names = {column.name for column in table.columns}
             if "archive_id" in names and table.name != "annotations":
-                sql = (
-                    "SELECT count(*) AS n, coalesce(sum(hash(t)::HUGEINT), 0)::VARCHAR AS hashes "
-                    f"FROM {table.name} AS t WHERE archive_id IN ({ids})"
-                )
-                (row,) = database.table(sql).to_pylist()
-                found[table.name] = Extent(row["n"], row["hashes"])
+                found[table.name] = extent(database, table.name, f"archive_id IN ({ids})")
     finally:
         database.close()
     return found

@@ -94,3 +94,19 @@ def test_a_right_one_is_well(store: Store, tmp_path: Path) -> None:
     assert {info.key for info in store.list(keys.CHECKPOINT_PREFIX)} == before
     lake._close_catalog()
     vault._release()
+
+
+@pytest.mark.parametrize("data", [False, True])
+def test_a_limit_of_documents_other_than_the_default_is_no_fault(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, data: bool
+) -> None:
+    monkeypatch.setenv("SXESLAKE_DOCUMENT_LIMIT", "100")
+    made = own_store(request)
+    create_lake(made, {})
+    vault = Vault(made, tmp_path / "cache")
+    lake = Lake(vault)
+    lake.ingest(zip_of(tmp_path / "a.plzip", {**group(1), "long.json": b'{"a": "' + b"x" * 200 + b'"}'}))
+    lake.checkpoint()
+    assert lake.verify(data=data, seed=1).problems == []
+    lake._close_catalog()
+    vault._release()
