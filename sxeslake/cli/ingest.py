@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -212,13 +213,12 @@ def _tracebacks(app: App) -> Iterator[None]:
     if not app.verbose:
         yield
         return
-    import logging  # noqa: PLC0415  (start-up time)
-
     from sxeslake.cli.run import scrub  # noqa: PLC0415  (it imports all commands' root)
 
     class Complaints(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            app.complain(scrub(self.format(record), app))
+            if record.levelno < logging.WARNING:  # warnings are printed for all commands
+                app.complain(scrub(self.format(record), app))
 
     logger, handler = logging.getLogger("sxeslake"), Complaints()
     level = logger.level

@@ -107,6 +107,7 @@ def _open_closed_streams() -> None:
 def _log_to_stderr() -> None:
     """Warnings of the package, such as a storage that is waited for, as lines on stderr."""
     handler = logging.StreamHandler()
+    handler.setLevel(logging.WARNING)  # what is below is printed by the command that asks for it, without secrets
     handler.setFormatter(_OneLine("sxeslake: %(message)s"))
     log = logging.getLogger("sxeslake")
     log.addHandler(handler)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import csv
 import io
+import logging
 import os
 import shutil
 import subprocess
@@ -18,7 +19,7 @@ from answers import Answer
 
 from sxeslake.archive.container import open_container
 from sxeslake.archive.synthetic import synthetic_facility
-from sxeslake.cli.run import run
+from sxeslake.cli.run import _log_to_stderr, run
 from sxeslake.ingest.absorb import Absorber
 
 Call = Callable[..., Answer]
@@ -147,6 +148,25 @@ def test_an_unforeseen_error_is_explained_on_request(
     answer = call("ingest", map_archive, *(["-v"] if verbose else []))
     assert (answer.code, f"{map_archive}: cannot be stored" in answer.err) == (4, True)
     assert ("Traceback" in answer.err) is verbose
+
+
+def test_a_traceback_comes_once_and_without_secrets(
+    call: Call, map_archive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("the key is S3CRETS3CRET")
+
+    monkeypatch.setattr(Absorber, "absorb", broken)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "S3CRETS3CRET")
+    log = logging.getLogger("sxeslake")
+    before, propagates = list(log.handlers), log.propagate
+    _log_to_stderr()
+    try:
+        answer = call("ingest", map_archive, "-v")
+    finally:
+        log.handlers, log.propagate = before, propagates
+    assert answer.err.count("Traceback") == 1
+    assert "ZeroDivisionError: the key is ***\n" in answer.err
 
 
 def test_dry_run_stores_nothing(call: Call, facility: list[Path]) -> None:
