@@ -499,7 +499,9 @@ class Lake(FileVerbs, PartVerbs, CatalogVerbs, UpkeepVerbs, RetentionVerbs):
 
     def _publishes(self) -> bool:
         """Whether anybody has published a catalogue: most small lakes have none, and need no DuckDB here."""
-        return any(info.key.endswith("/catalog/parts.json") for info in self._vault.store.list(keys.CHECKPOINT_PREFIX))
+        from sxeslake.catalog.checkpoint import published_numbers
+
+        return bool(published_numbers(self._vault.store))
 
     # --- upkeep --------------------------------------------------------------------------------------------------
 

@@ -24,7 +24,7 @@ def ask(read: Read, bound: Bound, *, limit: int | None = None) -> Result:
     """The answer to a query of the library; its SQL is trusted, its values are bound."""
     reader = _told(bound, lambda: read(bound.sql, bound.parameters))
     return Result(
-        reader.schema, _batches(bound, reader), title=bound.title, notes=bound.notes, limit=limit,
+        reader.schema, _batches(_told, bound, reader), title=bound.title, notes=bound.notes, limit=limit,
         show=_checked_show(bound, reader.schema.names), find_why_empty=lambda: why_empty(_counting(read), bound),
     )  # fmt: skip
 
@@ -46,7 +46,7 @@ def ask_freely(
     from sxeslake.catalog.sandbox import run_select  # noqa: PLC0415 - the library's queries need no child process
 
     answer = _named(bound, lambda: run_select(sql, scope, parameters=parameters, limits=limits))
-    batches = answer.batches if bound is None else _named_batches(bound, answer.batches)
+    batches = answer.batches if bound is None else _batches(_named, bound, answer.batches)
     title, notes = ("", ()) if bound is None else (bound.title, bound.notes)
     try:
         show = () if bound is None else _checked_show(bound, answer.schema.names)
@@ -78,11 +78,6 @@ def _counting(read: Read) -> Count:
     return count
 
 
-def _named_batches(bound: Bound, batches: Iterator[Any]) -> Iterator[Any]:
-    while (batch := _named(bound, lambda: next(batches, None))) is not None:
-        yield batch
-
-
 def _named(bound: Bound | None, step: Callable[[], _T]) -> _T:
     try:
         return step()
@@ -92,8 +87,9 @@ def _named(bound: Bound | None, step: Callable[[], _T]) -> _T:
         raise
 
 
-def _batches(bound: Bound, reader: Any) -> Iterator[Any]:
-    while (batch := _told(bound, lambda: next(reader, None))) is not None:
+def _batches(told: Callable[[Bound, Callable[[], Any]], Any], bound: Bound, batches: Iterator[Any]) -> Iterator[Any]:
+    """The batches, whose errors are said as `told` says those of one step."""
+    while (batch := told(bound, lambda: next(batches, None))) is not None:
         yield batch
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
+from sxeslake.catalog.conditions import Over
 from sxeslake.catalog.filters import Filters
 from sxeslake.catalog.library import Bound
 
 Count = Callable[[str, Mapping[str, object]], int]
 """(SQL behind `SELECT count(*) FROM`, values to bind) → how many rows."""
+
+_SINGULAR: Final[dict[Over, str]] = {"analyses": "analysis", "positions": "position"}
 
 EMPTY_LAKE = "the lake is empty; `sxeslake ingest PATH` stores archives"
 
@@ -33,17 +36,16 @@ def why_empty(count: Count, bound: Bound | None) -> str:
         condition = Filters(kept, bound.chosen.match).condition(bound.over, bound.over)
         left = count(f"{bound.over} WHERE {condition.sql}", condition.parameters)
         if not left:
-            return f"{bound.chosen.options[name]} leaves none of {_left(rows, bound, list(kept)[:-1])}"
+            return f"{bound.chosen.options[name]} leaves none of {_left(rows, bound.over, bound, list(kept)[:-1])}"
         rows = left
-    return f"nothing in {_left(rows, bound, list(kept))} fits{_asked(bound)}"
+    return f"nothing in {_left(rows, bound.over, bound, list(kept))} fits{_asked(bound)}"
 
 
-def _left(rows: int, bound: Bound, names: list[str]) -> str:
+def _left(rows: int, over: Over, bound: Bound, names: list[str]) -> str:
     """`14 positions`, or those that other filters left."""
-    over = (bound.over or "rows").removesuffix("s") if rows == 1 else bound.over
-    singular = "analysis" if over == "analyse" else over
+    noun = _SINGULAR[over] if rows == 1 else over
     by = " ".join(bound.chosen.options[name] for name in names)
-    return f"{rows:,} {singular}" + (f" that {by} {'leaves' if len(names) == 1 else 'leave'}" if by else "")
+    return f"{rows:,} {noun}" + (f" that {by} {'leaves' if len(names) == 1 else 'leave'}" if by else "")
 
 
 def _asked(bound: Bound) -> str:

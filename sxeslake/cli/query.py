@@ -153,7 +153,8 @@ def command(
             # All rows first: a query that fails halfway must not leave half a document.
             deliver(app, lake.sql(sql, limits=limits), output)
     elif name is not None:
-        trusted = _library(folders).get(name).trusted
+        known: Query | None = click.get_current_context().meta.get(_QUERY)  # absent where NAME stands behind `--`
+        trusted = (known if known is not None and known.name == name else _library(folders).get(name)).trusted
         if trusted and (timeout is not None or memory is not None):
             raise click.UsageError("--timeout and --memory go with --sql and queries of your own.")
         limits = _limits(timeout, memory, limit)

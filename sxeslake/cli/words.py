@@ -71,6 +71,6 @@ def texts(found: Iterable[str | None]) -> str:
 def local_time(utc: str) -> str:
     """`2026-11-26T13:30:05Z` → `2026-11-26 14:30` on a clock of this place; what is no time stays as it is."""
     try:
-        return datetime.fromisoformat(utc).astimezone().strftime("%Y-%m-%d %H:%M")
+        return clock(datetime.fromisoformat(utc).astimezone())
     except (ValueError, OverflowError, OSError):  # a clock that no calendar holds
         return utc
