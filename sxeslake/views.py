@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from sxeslake.archive.times import dos_fields
+from sxeslake.archive.times import iso_of_dos, iso_of_ns
 from sxeslake.format import logentry
 from sxeslake.htmltable import html_table
 from sxeslake.model import MemberKind
@@ -188,18 +187,11 @@ def member_row(row: Row) -> MemberRow:
     member, is_file = row.member, row.member.kind == "file"
     modified = iso(member.modified_ns)
     if modified is None and member.dos_time is not None:
-        modified = "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}".format(*dos_fields(member.dos_time))
+        modified = iso_of_dos(member.dos_time)
     crc32 = f"{member.crc32:08x}" if is_file and member.crc32 is not None else None
     return MemberRow(member.path, member.kind, member.size, modified, row.digest.hex() if is_file else None, crc32)
 
 
 def iso(modified_ns: int | None) -> str | None:
-    """1523541474000000000 → `2018-04-12T13:57:54Z`; fractions as far as there are any."""
-    if modified_ns is None:
-        return None
-    seconds, fraction = divmod(modified_ns, 1_000_000_000)
-    try:
-        text = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-    except (OverflowError, ValueError, OSError):  # a clock that no calendar holds
-        return None
-    return text + (f".{fraction:09d}".rstrip("0") if fraction else "") + "Z"
+    """The moment as a text, if there is one."""
+    return None if modified_ns is None else iso_of_ns(modified_ns)

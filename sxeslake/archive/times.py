@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import calendar
 import time
+from datetime import UTC, datetime, timedelta
 
 FILETIME_OF_1970 = 116_444_736_000_000_000  # 100 ns steps between 1601 and 1970
+_UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST_TICKS = (1 << 63) // 100
 FILETIMES = range(FILETIME_OF_1970 - _MOST_TICKS, FILETIME_OF_1970 + _MOST_TICKS + 1)  # in years 1678 to 2262
 DOS_EPOCH = 0x0021_0000  # 1980-01-01 00:00:00, the smallest wall clock a zip can say
@@ -32,6 +34,22 @@ def dos_of_ns(modified_ns: int) -> int:
     if not 1980 <= year <= 2107:
         return DOS_EPOCH if year < 1980 else DOS_LAST
     return (year - 1980) << 25 | month << 21 | day << 16 | hour << 11 | minute << 5 | second // 2
+
+
+def iso_of_ns(modified_ns: int) -> str | None:
+    """`1_523_541_474_000_000_000 → 2018-04-12T13:57:54Z`; with fractions if any; None beyond the calendar."""
+    seconds, fraction = divmod(modified_ns, 1_000_000_000)
+    try:
+        text = (_UNIX_EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S")
+    except OverflowError:
+        return None
+    return text + (f".{fraction:09d}".rstrip("0") if fraction else "") + "Z"
+
+
+def iso_of_dos(dos_time: int) -> str:
+    """`0x4C8C6F3B → 2018-04-12T13:57:54`: a wall clock without a zone."""
+    year, month, day, hour, minute, second = dos_fields(dos_time)
+    return f"{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}"
 
 
 def dos_fields(dos_time: int) -> tuple[int, int, int, int, int, int]:

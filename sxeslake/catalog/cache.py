@@ -66,11 +66,7 @@ class Cache:
         """The cache in `folder` if that can be written, else a temporary one."""
         try:
             private.make_folder(folder)
-            probe = folder / f".probe-{secrets.token_hex(8)}"
-            try:
-                private.write(probe, b"")
-            finally:
-                probe.unlink(missing_ok=True)
+            private.probe(folder)
         except OSError:
             return cls.temporary()
         return cls(folder)

@@ -7,7 +7,6 @@ half a million members.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 
 import numpy as np
@@ -15,16 +14,12 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from sxeslake.archive.columns import ABSENT, Flags, MemberColumns, Numbers
-from sxeslake.archive.times import dos_fields, local_ns_of_dos
+from sxeslake.archive.times import iso_of_dos, iso_of_ns, local_ns_of_dos
 
 What = Literal["time", "attributes", "name"]
 
-COLUMNS: Final = ("path", "ordinal", "modified_ns", "attributes", "dos_time", "raw_name")
-"""What is compared, of the columns of a manifest."""
-
 _SECOND_NS: Final = 1_000_000_000
 _DOS_STEP_NS: Final = 2 * _SECOND_NS  # zip clocks tell even seconds
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +62,7 @@ def columns_of(members: MemberColumns) -> pa.Table:
 
 
 def compare(a: pa.Table, b: pa.Table) -> LayoutDifference:
-    """What differs; tables with `COLUMNS`, in any order. Members that only one has are passed over."""
+    """What differs; rows of tables as of `columns_of` in any order. Members that only one has are passed over."""
     paths, ours, theirs = _paired(a, b)
     found = LayoutDifference()
     ordinals = _numbers(b, "ordinal")[theirs][np.argsort(_numbers(a, "ordinal")[ours], kind="stable")]
@@ -123,13 +118,8 @@ class _Times:
         """`2020-02-29T12:00:00Z`; a local clock has no zone."""
         instant, clock = int(self.instants[at]), int(self.clocks[at])
         if instant != ABSENT:
-            seconds, rest = divmod(instant, _SECOND_NS)
-            said = (_EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S")
-            return f"{said}.{rest:09}".rstrip("0") + "Z" if rest else f"{said}Z"
-        if clock == ABSENT:
-            return None
-        year, month, day, hour, minute, second = dos_fields(clock)
-        return f"{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}"
+            return iso_of_ns(instant)
+        return None if clock == ABSENT else iso_of_dos(clock)
 
 
 def _times_differ(a: _Times, b: _Times) -> Flags:

@@ -266,7 +266,7 @@ def load(data: bytes, body: bytes | None = None, *, where: str) -> Entry:
         return _Reading(raw, odd=odd).entry()
     except DamagedLakeError as error:  # an id that is none
         raise DamagedLakeError(error.what, where=where, hint=error.hint) from error
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, RecursionError) as error:
+    except _WRONG as error:
         raise DamagedLakeError(f"log entry {own[:12]} cannot be read: {error}.", where=where) from error
 
 
@@ -349,7 +349,7 @@ class _Reading:
             collected=self._each("collected", _named),
             condemned_packs=self._each("condemned_packs", check_id),
             condemned_manifests=self._each("condemned_manifests", check_id),
-            replaced=dict(self._each("replaced", _replaced)),
+            replaced=dict(self._each("replaced", _replaced, dict)),
             moved=self._each("moved", lambda item: _moved(item, self._pack_ids)),
             tags=self._each("tags", _tag),
             annotations=self._each("annotations", _annotation),
@@ -378,15 +378,15 @@ class _Reading:
             self._void.append(Void(key, _reason(error)))
             return None
 
-    def _each(self, key: str, read: Callable[[Any], T]) -> tuple[T, ...]:
+    def _each(
+        self, key: str, read: Callable[[Any], T], kind: type[list[Any]] | type[dict[str, Any]] = list
+    ) -> tuple[T, ...]:
         items = self._raw.get(key)
-        if key == "replaced" and isinstance(items, dict):
-            items = list(items.items())
-        elif items is not None and (key == "replaced" or not isinstance(items, list)):
-            self._void.append(Void(key, "it is no " + ("object" if key == "replaced" else "list")))
+        if items is not None and not isinstance(items, kind):
+            self._void.append(Void(key, "it is no " + ("object" if kind is dict else "list")))
             return ()
         found: list[T] = []
-        for place, item in enumerate(items or ()):
+        for place, item in enumerate(items.items() if isinstance(items, dict) else items or ()):
             try:
                 _check_nesting(item, MAX_NESTING)
                 if self._odd:

@@ -60,7 +60,7 @@ class PackCheck:
         """Why a version cannot be read whole from where the log says that it stands."""
         manifest = version.archive.manifest
         if manifest not in self._manifests:
-            self._manifests[manifest] = self._look_at_manifest(manifest)
+            self._manifests[manifest] = manifest_fault(self._store, self._state, manifest)
         if (why := self._manifests[manifest]) is not None:
             return why
         packs = self._state.resolved(version.archive.needs)
@@ -75,7 +75,7 @@ class PackCheck:
             return error.what.rstrip(".")
         size = self._store.size(keys.pack_key(pack_id))
         if size != known.bytes:
-            return _wrong_size("pack", pack_id, size, known.bytes)
+            return wrong_size("pack", pack_id, size, known.bytes)
         return None if self._read is None else self._read(known)
 
     def _look_at_footer(self, pack_id: str) -> str | None:
@@ -86,23 +86,15 @@ class PackCheck:
             known = self._state.pack(pack_id)
             tail, size = self._store.get_tail(key, known.footer_bytes)  # one request tells the size as well
             if size != known.bytes:
-                return _wrong_size("pack", pack_id, size, known.bytes)
+                return wrong_size("pack", pack_id, size, known.bytes)
             if pack.footer_start(tail, size, where=key) != size - len(tail):
                 return f"the footer of the pack {pack_id} is not where the log says"
             pack.load_footer(pack_id, tail, where=key)
         except ObjectNotFoundError:
-            return _wrong_size("pack", pack_id, None, 0)
+            return wrong_size("pack", pack_id, None, 0)
         except DamagedLakeError as error:
             return f"the pack {pack_id} is damaged: {error.what.rstrip('.')}"
         return None
-
-    def _look_at_manifest(self, manifest_id: str) -> str | None:
-        try:
-            known = self._state.manifest(manifest_id)
-        except DamagedLakeError as error:
-            return error.what.rstrip(".")
-        size = self._store.size(keys.manifest_key(manifest_id))
-        return None if size == known.bytes else _wrong_size("manifest", manifest_id, size, known.bytes)
 
 
 def usable_places(
@@ -141,5 +133,16 @@ def _faulty(packs: Iterable[str], known: dict[str, str | None], look: Callable[[
     return {pack: why for pack in asked if (why := known[pack]) is not None}
 
 
-def _wrong_size(kind: str, name: str, size: int | None, wanted: int) -> str:
+def manifest_fault(store: Store, state: State, manifest_id: str) -> str | None:
+    """Why a manifest is not there as the log says."""
+    try:
+        known = state.manifest(manifest_id)
+    except DamagedLakeError as error:
+        return error.what.rstrip(".")
+    size = store.size(keys.manifest_key(manifest_id))
+    return None if size == known.bytes else wrong_size("manifest", manifest_id, size, known.bytes)
+
+
+def wrong_size(kind: str, name: str, size: int | None, wanted: int) -> str:
+    """What is said of an object that is missing, or not as long as the log says."""
     return f"the {kind} {name} {'is missing' if size is None else f'has {size:,} bytes instead of {wanted:,}'}"

@@ -18,6 +18,7 @@ from sxeslake.format import keys
 from sxeslake.format.logentry import PackAdded
 from sxeslake.format.manifest import Blob
 from sxeslake.model import Digest
+from sxeslake.vault.packcheck import manifest_fault, wrong_size
 from sxeslake.vault.proving import good_blobs
 from sxeslake.vault.recipes import recipe_blobs
 from sxeslake.vault.state import Version
@@ -68,10 +69,8 @@ class Presence:
 
     def _fault_now(self, version: Version) -> str | None:
         """Check the version as it stands at the folded head: a collector may have rewritten what it needs."""
-        now = self._vault.state.versions(
-            "status = 'live' AND v.sample = ? AND v.version = ?", (version.sample, version.version)
-        )
-        return self._fault(now[0]) if now else f"{version.name} was forgotten meanwhile"
+        now = self._vault.state.live_version(version.sample, version.version)
+        return f"{version.name} was forgotten meanwhile" if now is None else self._fault(now)
 
     def _fault(self, version: Version) -> str | None:
         fault = self._manifest(version.archive.manifest)
@@ -92,20 +91,14 @@ class Presence:
         return self._manifests[manifest_id]
 
     def _look_at_manifest(self, manifest_id: str) -> str | None:
-        key = keys.manifest_key(manifest_id)
+        fault = manifest_fault(self._vault.store, self._vault.state, manifest_id)
+        if fault is not None or self.checked == "presence":
+            return fault
+        known = self._vault.state.manifest(manifest_id)
         try:
-            known = self._vault.state.manifest(manifest_id)
-        except DamagedLakeError as error:
-            return error.what.rstrip(".")
-        size = self._vault.store.size(key)
-        if size != known.bytes:
-            return _wrong_size("manifest", manifest_id, size, known.bytes)
-        if self.checked == "presence":
-            return None
-        try:
-            data = self._vault.store.get(key)
+            data = self._vault.store.get(keys.manifest_key(manifest_id))
         except ObjectNotFoundError:
-            return _wrong_size("manifest", manifest_id, None, known.bytes)
+            return wrong_size("manifest", manifest_id, None, known.bytes)
         self._advance(len(data))
         if blake3(data).hexdigest() != known.blake3:
             return f"the manifest {manifest_id} does not agree with its hash"
@@ -133,7 +126,7 @@ class Presence:
             return PackState(f"the log names no pack {pack} that is alive", is_there=False)
         size = self._vault.store.size(keys.pack_key(pack))
         if size != record.bytes:
-            return PackState(_wrong_size("pack", pack, size, record.bytes), is_there=False)
+            return PackState(wrong_size("pack", pack, size, record.bytes), is_there=False)
         return PackState() if self.checked == "presence" else self._read(record)
 
     def _read(self, record: PackAdded) -> PackState:
@@ -172,7 +165,3 @@ class Presence:
             any(blob.hint is not None and self._packs[blob.hint.pack].has(digest) for blob in places.get(digest, ()))
             for digest in digests
         )
-
-
-def _wrong_size(kind: str, name: str, size: int | None, wanted: int) -> str:
-    return f"the {kind} {name} {'is missing' if size is None else f'has {size:,} bytes instead of {wanted:,}'}"

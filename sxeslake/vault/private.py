@@ -38,6 +38,25 @@ def write(path: Path, data: bytes) -> None:
         file.write(data)
 
 
+def replace(path: Path, data: bytes) -> None:
+    """Write a private file whole, in place of one that may be there."""
+    made = path.with_name(f".{path.name}.{os.urandom(8).hex()}")
+    try:
+        write(made, data)
+        made.replace(path)
+    finally:
+        made.unlink(missing_ok=True)
+
+
+def probe(folder: Path, size: int = 0) -> None:
+    """See whether a file of so many bytes can be written into a folder; OSError where it cannot."""
+    path = folder / f".probe-{os.urandom(8).hex()}"
+    try:
+        write(path, bytes(size))
+    finally:
+        path.unlink(missing_ok=True)
+
+
 def _close(path: Path, mode: int) -> None:
     with suppress(OSError):  # somebody else's: they decide who may read it
         if path.stat().st_mode & 0o077:

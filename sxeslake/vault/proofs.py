@@ -9,7 +9,6 @@ Small files are proved each time. A note that is lost or wrong costs a proof, no
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -45,11 +44,9 @@ class Proofs:
         stamps = {name: found for name, files in proved.items() if _is_large(found := _settled(files))}
         if not stamps or boot_id() is None:
             return
-        made = self._path.with_name(f".{self._path.name}.{os.urandom(8).hex()}")
         with suppress(OSError):
             before = {name: found for name, found in self._noted().items() if (self._path.parent / name).exists()}
-            private.write(made, json.dumps({"boot": boot_id(), "stamps": before | stamps}).encode())
-            made.replace(self._path)
+            private.replace(self._path, json.dumps({"boot": boot_id(), "stamps": before | stamps}).encode())
 
     def _noted(self) -> dict[str, Stamp]:
         with suppress(OSError, ValueError, KeyError, TypeError):

@@ -17,7 +17,6 @@ from sxeslake.vault.state import State, Version
 
 _NO_VERSION = 2**63 - 1  # a number beyond what a database holds names no version
 _GLOB = re.compile(r"[*?\[]")
-_THAT_ONE = "status = 'live' AND v.sample = ? AND v.version = ?"
 _NEWEST = (
     "status = 'live' AND v.sample = ?1 "
     "AND v.version = (SELECT max(version) FROM versions WHERE sample = ?1 AND status = 'live')"
@@ -75,10 +74,10 @@ def find_exactly(state: State, text: str) -> Version | None:
     """As `find`, but None for a name that is not there: for those who try several."""
     sample, _, word = text.rpartition("@")
     number = number_of(state, Ref(sample, word)) if sample and word else None
-    for where, values in ((_THAT_ONE, (sample, number)), (_NEWEST, (text,))):
-        if None not in values and (found := state.versions(where, values)):
-            return found[0]
-    return None
+    if number is not None and (version := state.live_version(sample, number)) is not None:
+        return version
+    newest = state.versions(_NEWEST, (text,))
+    return newest[0] if newest else None
 
 
 def find_all(state: State, texts: Sequence[str], *, everything: bool = False) -> list[Version]:

@@ -14,9 +14,8 @@ from sxeslake.format.logentry import ArchiveAdded, Entry, ManifestAdded, Moved, 
 Table = Literal["packs", "manifests"]
 T = TypeVar("T")
 
-_STATUS = {"forgotten": "forgotten", "restored": "live", "collected": "collected"}
-# From which status an item leads where; the one that it leads to is allowed, too, and changes nothing.
-_FROM = {
+# The status that a version has before each change, and the one after it; a version that has the latter stays as it is.
+_CHANGES = {
     "forgotten": ("live", "forgotten"),
     "restored": ("forgotten", "live"),
     "collected": ("forgotten", "collected"),
@@ -130,9 +129,9 @@ class _Judge:
     def change(self, key: str) -> Callable[[tuple[str, int]], str | None]:
         def objection(named: tuple[str, int]) -> str | None:
             status = self.status(*named)
-            if status not in _FROM[key]:
+            if status not in _CHANGES[key]:
                 return f"{named[0]}@{named[1]} is {status or 'not there'} and cannot be {key}"
-            self._status[named] = _STATUS[key]
+            self._status[named] = _CHANGES[key][1]
             return None
 
         return objection

@@ -208,6 +208,11 @@ class State(LocalDatabase):
             for archive in (_archive(record),)
         ]
 
+    def live_version(self, sample: str, version: int) -> Version | None:
+        """The version of that name and number, unless it is forgotten or was never there."""
+        found = self.versions("status = 'live' AND v.sample = ? AND v.version = ?", (sample, version))
+        return found[0] if found else None
+
     def samples(self) -> list[str]:
         """Names that have a live version."""
         return [name for (name,) in self.select("SELECT DISTINCT sample FROM versions WHERE status = 'live'")]

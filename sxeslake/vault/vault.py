@@ -205,11 +205,7 @@ class Vault:
             folder = self._cache / name
             try:
                 private.make_folder(folder)
-                probe = folder / f".probe-{uuid4().hex}"
-                try:
-                    private.write(probe, bytes(_PROBE_BYTES))
-                finally:
-                    probe.unlink(missing_ok=True)
+                private.probe(folder, _PROBE_BYTES)
             except OSError as error:
                 self._trouble = str(error)
             else:
@@ -412,8 +408,7 @@ class Vault:
             yield
         except (ObjectNotFoundError, DamagedLakeError) as error:
             self.sync()
-            name = (version.sample, version.version)
-            if not self.state.versions("status = 'live' AND v.sample = ? AND v.version = ?", name):
+            if self.state.live_version(version.sample, version.version) is None:
                 raise SampleNotFoundError(f"{version.name} was forgotten and collected meanwhile.") from error
             raise
 
