@@ -51,8 +51,7 @@ def diff(vault: Vault, a: Version, b: Version) -> Difference:
         else:
             found.members_same = a.archive.members
             same = a.archive.layout_id == b.archive.layout_id
-            tables = [] if same else [vault.manifests.table(version) for version in (a, b)]
-            layout = compare(*tables) if tables else LayoutDifference()
+            layout = LayoutDifference() if same else compare(*map(vault.manifests.table, (a, b)))
     _add_layout(found, layout, a.archive, b.archive)
     return found
 

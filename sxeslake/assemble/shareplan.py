@@ -28,7 +28,6 @@ class Original:
     host: str
     modified_ns: int | None
     steps: tuple[str, ...]
-    is_newest: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +52,14 @@ def plan(state: State, *, all_versions: bool = False) -> Plan:
     taken = {places[known.host, known.path] for known in newest}
     originals = [
         Original(live[known.sample, known.version], known.path, known.host, known.modified_ns,
-                 places[known.host, known.path], True)
+                 places[known.host, known.path])
         for known in newest
     ]  # fmt: skip
     for known in earlier if all_versions else ():
         steps = _free(places[known.host, known.path], known.version, taken)
         taken.add(steps)
         version = live[known.sample, known.version]
-        originals.append(Original(version, known.path, known.host, known.modified_ns, steps, False))
+        originals.append(Original(version, known.path, known.host, known.modified_ns, steps))
     restored = {(original.version.sample, original.version.version) for original in originals}
     left_out = [version.name for name, version in live.items() if name not in restored]
     return Plan(sorted(originals, key=lambda original: original.steps), left_out)

@@ -13,6 +13,7 @@ from typing import Any
 
 from sxeslake.format import keys, logentry
 from sxeslake.format.logentry import ArchiveAdded, Entry, Void
+from sxeslake.upkeep.readding import free_number
 from sxeslake.upkeep.report import Lost, Mended
 from sxeslake.vault.commit import blank_entry
 from sxeslake.vault.state import Head, LogRecord
@@ -121,10 +122,7 @@ class _Made:
         if archive.manifest not in {item.id for item in self.entry.manifests} | state.manifests().keys():
             self.lost.append(Lost(f"{name[0]}@{name[1]}", None, "its member table is not there; ingest it again"))
             return
-        number = archive.version
-        if state.versions("v.sample = ? AND v.version = ?", name) or name in self._taken:
-            newest = max((version for sample, version in self._taken if sample == archive.sample), default=0)
-            number = max(state.next_version(archive.sample), newest + 1)
+        number = free_number(state, archive, self.entry.archives)
         self._taken.add((archive.sample, number))
         self._numbers[name] = number
         alive = state.live_packs(sorted(archive.needs)) | {pack.id for pack in self.entry.packs}

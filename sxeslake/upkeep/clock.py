@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
-from sxeslake.format import keys
+from sxeslake.format import keys, logentry
 from sxeslake.storage import Clocked, Store
 from sxeslake.upkeep.durations import moment
 from sxeslake.vault.state import State, Version
@@ -34,8 +34,6 @@ def written_at(store: Store, numbers: Iterable[int]) -> dict[int, float]:
 
 def forgotten_in(state: State, versions: Iterable[tuple[str, int]]) -> dict[tuple[str, int], int]:
     """The entries that forgot some forgotten versions; the last one of each."""
-    from sxeslake.format import logentry  # noqa: PLC0415 - a lake where nothing is forgotten reads no entry
-
     left, found = set(versions), dict[tuple[str, int], int]()
     if not left:
         return found

@@ -10,7 +10,7 @@ import numpy as np
 from blake3 import blake3
 
 from sxeslake.errors import DamagedLakeError, DeadObjectsError, ObjectNotFoundError
-from sxeslake.format import keys, logentry
+from sxeslake.format import keys
 from sxeslake.format.logentry import ArchiveAdded, Entry, ManifestAdded
 from sxeslake.format.manifest import Blob, Hint, ManifestBuilder, Row, RowRange, footer_bytes
 from sxeslake.format.rows import HintOf, tables_of
@@ -18,6 +18,7 @@ from sxeslake.model import GIB, Digest, Progress
 from sxeslake.upkeep import copy_marks
 from sxeslake.upkeep.digests import among, keys_of, needed_by
 from sxeslake.upkeep.gc_rewrite import rewrite
+from sxeslake.upkeep.readding import free_number, origin_of
 from sxeslake.upkeep.report import Copied, CopyReport
 from sxeslake.vault.commit import blank_entry
 from sxeslake.vault.frames import FrameMaker
@@ -296,10 +297,12 @@ class _Batch:
     ) -> ArchiveAdded:
         count, size = self._new_of[version.name]
         stored, raw = (sum(getattr(item.record, name) for item in written) for name in ("bytes", "raw_bytes"))
+        origin = origin_of(self._source.state, self._source.file.lake_id, version)
+        origin.pop("place", None)  # which is in the source's log
         return replace(
             version.archive, manifest=manifest.id, first_group=where.first_group, groups=where.groups, rows=where.rows,
             needs=tuple(sorted(needs)), blobs_new=count, bytes_stored=stored * size // raw if raw else 0,
-            origin=_origin(self._source, version), recipe=self._recipes[version.name],
+            origin=origin, recipe=self._recipes[version.name],
         )  # fmt: skip
 
     def _build(
@@ -314,7 +317,7 @@ class _Batch:
             added: list[ArchiveAdded] = []
             for name, archive in archives.items():
                 if _present(self._target, archive) is None:
-                    places[name] = _free(self._target, archive, added)
+                    places[name] = free_number(self._target.state, archive, added)
                     added.append(replace(archive, version=places[name]))
             if not added:
                 return None
@@ -331,24 +334,3 @@ def _hints(found: Mapping[Digest, Blob]) -> HintOf:
         return found[blob.digest].hint
 
     return hint_of
-
-
-def _free(target: Vault, archive: ArchiveAdded, added: Sequence[ArchiveAdded]) -> int:
-    """Its own number, unless another archive has or had it there: then the next one."""
-    taken = {item.version for item in added if item.sample == archive.sample}
-    there = target.state.versions("v.sample = ? AND v.version = ?", (archive.sample, archive.version))
-    if not there and archive.version not in taken:
-        return archive.version
-    return max(target.state.next_version(archive.sample), max(taken, default=0) + 1)
-
-
-def _origin(source: Vault, version: Version) -> dict[str, str | None]:
-    """Who stored it where it comes from, and when; of a copy of a copy, where it came from first."""
-    if version.archive.origin:
-        return {key: value for key, value in version.archive.origin.items() if key != "place"}
-    ((data, body),) = source.state.select("SELECT data, body FROM entries WHERE number = ?", (version.number,))
-    entry = logentry.load(data, body, where=f"log entry {version.number}")
-    return {
-        "lake": source.file.lake_id, "time": entry.time, "who": entry.who, "host": entry.host, "tool": entry.tool,
-        "message": entry.message,
-    }  # fmt: skip

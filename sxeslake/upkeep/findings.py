@@ -30,7 +30,6 @@ class Findings:
     lake_file: bool = False
     log_entries: list[int] = field(default_factory=list)
     strays: list[int] = field(default_factory=list)  # objects far behind the end of the log
-    void: list[int] = field(default_factory=list)  # log entries of which an item is void
     checkpoints: bool = False
     packs: dict[str, PackFinding] = field(default_factory=dict)
     manifests: dict[str, list[Version]] = field(default_factory=dict)

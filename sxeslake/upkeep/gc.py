@@ -206,10 +206,14 @@ class Collector:
             if plan.lost or plan.spoilt or self._copies.prove(held, plan.relied, records):
                 return plan
 
+    @property
+    def _restorable_for(self) -> timedelta:
+        return KEEP_FORGOTTEN if self._options.grace is None else self._options.grace
+
     def _forgotten(self) -> tuple[list[Version], list[Version]]:
         """Forgotten versions: those that stay restorable for a while, and those that go."""
         state, store = self._vault.state, self._vault.store
-        grace = KEEP_FORGOTTEN if self._options.grace is None else self._options.grace
+        grace = self._restorable_for
         forgotten = state.versions("status = 'forgotten'")
         if not forgotten or not grace:
             return [], forgotten
@@ -225,14 +229,13 @@ class Collector:
     def _tell_kept(self, kept: Sequence[Version], size: int) -> None:
         if not kept:
             return
-        grace = KEEP_FORGOTTEN if self._options.grace is None else self._options.grace
         names = ", ".join(version.name for version in kept[:_NAMED]) + (", …" if len(kept) > _NAMED else "")
         one = len(kept) == 1
         what = "1 forgotten version stays" if one else f"{len(kept)} forgotten versions stay"
         self.report.bytes_later += size
         self.report.later.append(
-            f"{what} restorable for {in_words(grace)} after {'it was' if one else 'they were'} forgotten "
-            f"({names}; {size} bytes): `gc --grace 0` collects at once"
+            f"{what} restorable for {in_words(self._restorable_for)} after {'it was' if one else 'they were'} "
+            f"forgotten ({names}; {size} bytes): `gc --grace 0` collects at once"
         )
 
     def _footers(self, records: Mapping[str, PackAdded]) -> Iterator[tuple[PackAdded, Footer | None]]:
@@ -387,7 +390,7 @@ class Collector:
     def _delete(self, made: _Round) -> None:
         """Delete what is condemned and still there: of this collection, and of one that died before it could."""
         condemned = self._condemned()
-        waits = self._waiting(condemned) if self._options.grace else set()
+        waits = self._waiting(condemned)
         if self._options.dry_run:
             fresh = {*map(keys.pack_key, made.packs), *map(keys.manifest_key, made.manifests)} & self._listed.keys()
             condemned |= dict.fromkeys(fresh, made.head + 1)
@@ -416,7 +419,7 @@ class Collector:
 
     def _waiting(self, condemned: Mapping[str, int]) -> set[str]:
         """Condemned objects whose grace for readers is not over."""
-        if self._options.grace is None:
+        if not self._options.grace:
             return set()
         times, now = clock.written_at(self._vault.store, set(condemned.values())), clock.now(self._vault.store)
         grace = self._options.grace.total_seconds()

@@ -1,6 +1,6 @@
 """What a collection knows of copies: which were read, and which are whole. Only for a whole one is another dropped.
 
-A byte or two for each blob of the packs that stand in for others: of most lakes few.
+Memory: two bytes for each blob of a pack that was read. In most lakes few packs are.
 """
 
 from __future__ import annotations
@@ -54,8 +54,10 @@ class Copies:
             left = here if pack not in self._proofs else here & ~self._proofs[pack].read
             if left.any():
                 wanted[pack] = left
+        if not wanted:
+            return True
         whole = True
-        if self._progress is not None and wanted:
+        if self._progress is not None:
             self._progress.start("prove copies", sum(records[pack].bytes for pack in wanted))
         try:
             for pack, blobs in wanted.items():
@@ -66,10 +68,9 @@ class Copies:
                     whole = False
                 else:
                     whole &= self.prove_pack(footer, blobs)
-                if self._progress is not None:
-                    self._progress.advance(records[pack].footer_bytes)
+                self._advance(records[pack].footer_bytes)
         finally:
-            if self._progress is not None and wanted:
+            if self._progress is not None:
                 self._progress.finish()
         return whole
 

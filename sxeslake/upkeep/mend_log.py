@@ -61,8 +61,12 @@ class LogMender:
                 what = f"{later[number].detail} A newer sxeslake wrote it: install that, and repair with it"
                 self.lost.append(Lost(keys.log_key(number), None, what))
                 continue
-            known = list(self._candidates(number))
-            found = next((record for record in known if self._fits(record)), None)
+            known, found = [], None
+            for record in self._candidates(number):  # the last one, a correction, can take minutes
+                if self._fits(record):
+                    found = record
+                    break
+                known.append(record)
             if found is not None:
                 self._put(found.entry, found.data, found.body)
                 self.mended.append(Mended("log", keys.log_key(number), "its own bytes put back"))
@@ -160,7 +164,7 @@ class LogMender:
     def _candidates(self, number: int) -> Iterator[LogRecord]:
         """The entry from wherever it may be, each proved by its own hash."""
         with suppress(ReadOnlyError):
-            there = self._there(number)  # whole, perhaps, and behind another one than it says
+            there = self._there(number)  # it may be undamaged, while the entry before it is not the one it names
             if there is not None:
                 yield there
         for state in (self._vault.state, self._vault.memory):

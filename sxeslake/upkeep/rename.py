@@ -14,6 +14,7 @@ from typing import Any
 from sxeslake.errors import AlreadyExistsError, UsageError
 from sxeslake.format import logentry
 from sxeslake.format.logentry import Entry
+from sxeslake.upkeep.readding import origin_of
 from sxeslake.vault import refs
 from sxeslake.vault.commit import blank_entry
 from sxeslake.vault.state import Head, State, Version
@@ -64,14 +65,7 @@ def rename(vault: Vault, sample: str, to: str, *, tool: str, message: str | None
 
 def _again(state: State, lake_id: str, version: Version, to: str) -> Any:
     """The version under its new name, with who stored it, when, and after what."""
-    archive, origin = version.archive, dict(version.archive.origin)
-    if not origin:
-        ((data, body),) = state.select("SELECT data, body FROM entries WHERE number = ?", (version.number,))
-        entry = logentry.load(data, body, where=f"log entry {version.number}")
-        origin = {
-            "lake": lake_id, "time": entry.time, "who": entry.who, "host": entry.host, "tool": entry.tool,
-            "message": entry.message,
-        }  # fmt: skip
+    archive, origin = version.archive, origin_of(state, lake_id, version)
     origin.setdefault("place", str(version.number))
     needs = tuple(sorted(state.live_packs(sorted(state.resolved(archive.needs)))))
     return replace(archive, sample=to, origin=origin, needs=needs)

@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from sxeslake.format.keys import new_id
 from sxeslake.vault import private
 from sxeslake.vault.commit import utc_now
 
@@ -45,13 +44,8 @@ class Verified:
 
     def save(self) -> None:
         """Write the record down, where the cache has room for it."""
-        made = self._path.with_name(f".{new_id()}")
         with suppress(OSError):
-            try:
-                private.write(made, json.dumps({"packs": self._packs}).encode())
-                made.replace(self._path)
-            finally:
-                made.unlink(missing_ok=True)
+            private.replace(self._path, json.dumps({"packs": self._packs}).encode())
         self._saved = time.monotonic()
 
     def clear(self) -> None:

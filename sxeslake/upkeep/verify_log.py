@@ -75,7 +75,6 @@ class LogCheck:
     def _void_items(self) -> None:
         """Items that break a rule: every reader passes them over, so nothing else is touched."""
         for number, items in self._vault.state.void().items():
-            self._findings.void.append(number)
             for item in items:
                 self._problem("log", keys.log_key(number), f"{item.what} is void: {item.why}", [])
 
