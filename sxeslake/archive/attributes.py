@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 UNIX_ATTRIBUTES = 0x8000
 WINDOWS_DIRECTORY = 0x10
+WINDOWS_ARCHIVE = 0x20
 WINDOWS_REPARSE = 0x400
 MAX_TARGET_BYTES = 4096  # a longer path leads nowhere
 

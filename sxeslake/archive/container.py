@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from io import BufferedReader
 from pathlib import Path
-from types import MappingProxyType, TracebackType
+from types import TracebackType
 from typing import BinaryIO, Literal, Protocol, Self
 
 from sxeslake.archive.parallel import CHUNK_BYTES
@@ -105,20 +105,15 @@ def open_container(
     *,
     encoding: str | None = None,
     limits: Limits | None = None,
-    links: Literal["follow", "keep", "skip"] = "keep",
-    without: Mapping[str, str] = MappingProxyType({}),
 ) -> Container:
-    """Open an archive or a folder, whichever `path` is.
-
-    `encoding` is for names that are not UTF-8; `links` and `without` are for folders, see `FolderReader`.
-    """
+    """Open an archive or a folder, whichever `path` is; `encoding` is for names that are not UTF-8."""
     limits = limits or Limits()
     kind = sniff(path)
     # each reader brings its own decoders: only the one that is needed is loaded
     if kind == "folder":
         from sxeslake.archive.folder import FolderReader  # noqa: PLC0415
 
-        return FolderReader(path, encoding=encoding, limits=limits, links=links, without=without)
+        return FolderReader(path, encoding=encoding, limits=limits)
     if kind == "zip":
         from sxeslake.archive.zip_reader import ZipReader  # noqa: PLC0415
 

@@ -40,14 +40,14 @@ def detect(data: bytes, *, dos: bool = False) -> Guess:
     """The most likely encoding of a text; `dos`: a name from an archiver of that time, of which CP437 is likelier."""
     for mark, name in _MARKS:
         if data.startswith(mark):
-            return Guess(name, 1.0 if _decodes(data, name) else 0.0)
+            return Guess(name, 1.0 if decodes(data, name) else 0.0)
     head = data[:_LOOKED_AT]
     if (wide := _wide(head)) is not None:
-        return wide if _decodes(data, wide.encoding) else Guess(wide.encoding, 0.0)
-    if _decodes(data, UTF8):
+        return wide if decodes(data, wide.encoding) else Guess(wide.encoding, 0.0)
+    if decodes(data, UTF8):
         return Guess(UTF8, 1.0)
     western = ("cp437", "cp1252") if dos else ("cp1252", "cp437")
-    scores = [(max(0.0, _score(head, name)), name) for name in ("cp932", *western) if _decodes(data, name)]
+    scores = [(max(0.0, _score(head, name)), name) for name in ("cp932", *western) if decodes(data, name)]
     best = max(scores, key=lambda each: each[0], default=(0.0, "cp437"))
     second = max((score for score, name in scores if name != best[1]), default=0.0)
     if not best[0]:
@@ -55,10 +55,11 @@ def detect(data: bytes, *, dos: bool = False) -> Guess:
     return Guess(best[1], min(0.99, 0.5 + 0.5 * (best[0] - second)) * min(1.0, 0.5 + best[0]))
 
 
-def _decodes(data: bytes, encoding: str) -> bool:
+def decodes(data: bytes, encoding: str = UTF8) -> bool:
+    """Whether bytes are a text in an encoding; False for one that Python does not know."""
     try:
         data.decode(encoding)
-    except UnicodeDecodeError:
+    except (UnicodeDecodeError, LookupError):
         return False
     return True
 
@@ -70,7 +71,7 @@ def _wide(head: bytes) -> Guess | None:
     even, odd = head[0::2].count(0), head[1::2].count(0)
     half = len(head) // 2
     for zeros, others, name in ((odd, even, "utf-16-le"), (even, odd, "utf-16-be")):
-        if zeros > half // 2 and not others and _decodes(head[: half * 2], name):
+        if zeros > half // 2 and not others and decodes(head[: half * 2], name):
             return Guess(name, 0.5 + 0.49 * zeros / half)
     return None
 

@@ -13,12 +13,13 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType, TracebackType
-from typing import Literal, Self, overload
+from typing import Self, overload
 from uuid import uuid4
 
 from sxeslake.archive import names, zip_format
 from sxeslake.archive.attributes import UNIX_ATTRIBUTES, is_link, safe_target, special_reason
 from sxeslake.archive.encodings import CONFIDENT, detect
+from sxeslake.archive.file_facts import NOT_PERMITTED, Links, attributes_of, is_junction, may_read, why_unread
 from sxeslake.archive.parallel import CHUNK_BYTES
 from sxeslake.archive.ranged_file import open_regular
 from sxeslake.archive.times import local_ns_of_dos
@@ -28,16 +29,8 @@ from sxeslake.errors import AccessDeniedError, AlreadyExistsError, InputError, S
 from sxeslake.model import ContainerKind, Job, Limits, Member, Piece
 
 JOB_FILES = 1024  # a job of nothing but tiny files stays short
-WINDOWS_DIRECTORY = 0x10
-WINDOWS_ARCHIVE = 0x20
-JUNCTION_TAG = 0xA000_0003
 _NO_TIME = -(1 << 63)
-_EFFECTIVE = os.access in os.supports_effective_ids  # the rights of this process, not of who started it
 PARTIAL = ".sxeslake-partial-"  # how files begin that are not whole yet
-
-
-Links = Literal["follow", "keep", "skip"]
-"""What becomes of symbolic links in a folder: read as what they lead to, kept as links, or passed over."""
 
 
 class FolderReader:
@@ -189,7 +182,7 @@ class _Listing(Sequence[Member]):
             except OSError as error:
                 if not prefix:
                     raise InputError(f"cannot be read: {error.strerror}", where=self._root) from error
-                self.left_out.append(f"{prefix}: {_words(error)}")
+                self.left_out.append(f"{prefix}: {why_unread(error)}")
                 continue
             for entry, name in self._called(found, encoding):
                 self._enter(entry, prefix + name, real_prefix + entry.name, above, waiting)
@@ -237,7 +230,7 @@ class _Listing(Sequence[Member]):
         """Take an entry in; None for what is left out."""
         try:
             facts = entry.stat(follow_symlinks=False)
-            link = entry.is_symlink() or getattr(facts, "st_reparse_tag", 0) == JUNCTION_TAG
+            link = entry.is_symlink() or is_junction(facts)
             if link and self._links == "skip":
                 self.notes.append(f"{path}: a symbolic link; links are skipped, as asked")
                 return None
@@ -247,14 +240,14 @@ class _Listing(Sequence[Member]):
             is_folder = stat.S_ISDIR(facts.st_mode) and not link
             reason = self._reason_against(entry, facts, above, is_link=link, is_folder=is_folder)
         except OSError as error:
-            reason = _words(error)
+            reason = why_unread(error)
         if reason is not None:
             self.left_out.append(f"{path}: {reason}")
             return None
         self._paths.append(path)
         self.sizes.append(-1 if is_folder else len(target) if link else facts.st_size)
         self._times.append(self._time(facts.st_mtime_ns, path))
-        self._attributes.append(_attributes(facts, is_folder=is_folder, is_link=link))
+        self._attributes.append(attributes_of(facts, is_folder=is_folder, is_link=link))
         return facts
 
     def _reason_against(
@@ -273,7 +266,7 @@ class _Listing(Sequence[Member]):
             return "a link to a folder that it lies in" if is_loop and self._links == "follow" else None
         if not stat.S_ISREG(facts.st_mode):
             return "a pipe, a socket or a device, not a file"
-        return None if os.access(entry.path, os.R_OK, effective_ids=_EFFECTIVE) else "no permission to read it"
+        return None if may_read(entry.path) else NOT_PERMITTED
 
     def _time(self, modified_ns: int, path: str) -> int:
         """A time as 64 bits hold it; `_NO_TIME`, and a note, for one before 1678 or beyond 2262."""
@@ -340,17 +333,6 @@ def _is_text(name: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _words(error: OSError) -> str:
-    return "no permission to read it" if isinstance(error, PermissionError) else f"cannot be read: {error.strerror}"
-
-
-def _attributes(facts: os.stat_result, *, is_folder: bool, is_link: bool) -> int:
-    known = getattr(facts, "st_file_attributes", None)  # Windows tells them
-    if known is not None and not is_link:
-        return int(known) & 0x7FFF
-    return (facts.st_mode & 0xFFFF) << 16 | UNIX_ATTRIBUTES | (WINDOWS_DIRECTORY if is_folder else WINDOWS_ARCHIVE)
 
 
 _SURELY_SHORT = 64  # characters, of at most 4 bytes each: no step is longer than a disk holds

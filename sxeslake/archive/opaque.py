@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from sxeslake.archive.attributes import UNIX_ATTRIBUTES
+from sxeslake.archive.file_facts import attributes_of
 from sxeslake.archive.names import printable
 from sxeslake.archive.parallel import CHUNK_BYTES
 from sxeslake.archive.ranged_file import RangedFile
@@ -29,7 +29,7 @@ class OpaqueFile:
         self.kind = _kind(path)
         self.notes = (f"kept whole, as one opaque file: {reason}",)
         name = printable(path.resolve().name).replace("\\", "_")
-        mode = (facts.st_mode & 0xFFFF) << 16 | UNIX_ATTRIBUTES | 0x20 if os.name == "posix" else None
+        mode = attributes_of(facts, is_folder=False, is_link=False) if os.name == "posix" else None
         modified_ns = facts.st_mtime_ns if abs(facts.st_mtime_ns) < 1 << 63 else None
         self.members: Sequence[Member] = (Member(name, "file", self._file.size, modified_ns, mode),)
 

@@ -85,10 +85,10 @@ def open_header(file: RangedFile, limits: Limits) -> tuple[int, Streams, Files]:
     raise DamagedArchiveError("7z headers are packed within one another without end", where=file.path)
 
 
-def end_of(file: RangedFile) -> int:
-    """Where the archive ends: behind its header."""
-    base, start = find_start(file)
-    return base + SIGNATURE_HEADER_BYTES + start.offset + start.size
+def end_of(file: RangedFile, body: int) -> int:
+    """Where the archive ends: behind its header; `body` is where its packed streams are counted from."""
+    start = parse_start_header(file.read(body - SIGNATURE_HEADER_BYTES, SIGNATURE_HEADER_BYTES), file.path)
+    return body + start.offset + start.size
 
 
 def find_start(file: RangedFile) -> tuple[int, StartHeader]:

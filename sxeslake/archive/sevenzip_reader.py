@@ -74,10 +74,11 @@ class SevenZipReader:
             self._body, self._streams, files = open_header(self._file, limits or Limits())
             self.members = SevenZipMembers(self._streams, files, path.stem)
             self._check(limits or Limits())
+            end = end_of(self._file, self._body)
         except BaseException:
             self._file.close()
             raise
-        self.notes = notes_on_outside(self._body - SIGNATURE_HEADER_BYTES, self._file.size - end_of(self._file))
+        self.notes = notes_on_outside(self._body - SIGNATURE_HEADER_BYTES, self._file.size - end)
         self._lock = threading.Lock()
         self._cached: tuple[int, _Unpacked] | None = None
         self._whole: tuple[int, bytes] | None = None

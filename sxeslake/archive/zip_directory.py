@@ -14,7 +14,7 @@ import numpy.typing as npt
 from sxeslake.archive import attributes, names, zip_format
 from sxeslake.archive.attributes import UNIX_ATTRIBUTES
 from sxeslake.archive.columns import ABSENT, BATCH, Batch, known_or_absent, members_of
-from sxeslake.archive.encodings import CONFIDENT, detect
+from sxeslake.archive.encodings import CONFIDENT, decodes, detect
 from sxeslake.archive.ranged_file import RangedFile
 from sxeslake.archive.times import FILETIME_OF_1970, FILETIMES
 from sxeslake.archive.zip_end import locate
@@ -81,7 +81,7 @@ class Directory(Sequence[Member]):
         legacy = list[int]()
         for start in range(0, len(self), BATCH):
             stop = min(start + BATCH, len(self))
-            if not b"".join(self._raw_name(index) for index in range(start, stop)).isascii():
+            if not b"".join(self._raw_names(start, stop)).isascii():
                 legacy += [index for index in range(start, stop) if self._is_legacy(index)]
         if not legacy:
             return ()
@@ -94,6 +94,13 @@ class Directory(Sequence[Member]):
         note = f"names are not UTF-8 ({self.path_of(legacy[0])}{more}) and were read as {read_as}"
         return (f"{note}; `--encoding` states another; their bytes are kept",)
 
+    def _raw_names(self, start: int, stop: int) -> list[bytes]:
+        """The names of some members as they stand there."""
+        buffer, base = self._records(start, stop)
+        begins = [at + CENTRAL.size - base for at in self._at[start:stop]]
+        sizes = self.name_size[start:stop].tolist()  # numpy's single numbers are slow
+        return [buffer[at : at + size] for at, size in zip(begins, sizes, strict=True)]
+
     def _raw_name(self, index: int) -> bytes:
         at = self._at[index] + CENTRAL.size
         return self._buffer[at : at + int(self.name_size[index])]
@@ -102,11 +109,7 @@ class Directory(Sequence[Member]):
         raw = self._raw_name(index)
         if raw.isascii() or zip_format.unicode_path(self._extra(index), raw) is not None:
             return False
-        try:
-            raw.decode()
-        except UnicodeDecodeError:
-            return True
-        return False
+        return not decodes(raw)
 
     def _let_go(self) -> None:
         """Hold numbers only, where there are many members: names are read from the file again."""
@@ -270,15 +273,13 @@ class Directory(Sequence[Member]):
         Most archives have nothing but plain names: those of a batch are told by a few searches, and cut from one text.
         """
         part = slice(start, stop)
-        buffer, base = self._records(start, stop)
-        begins = [at + CENTRAL.size - base for at in self._at[part]]
-        sizes = self.name_size[part].tolist()
-        listed = [buffer[at : at + size] for at, size in zip(begins, sizes, strict=True)]
+        listed = self._raw_names(start, stop)
         if len(self.name_hashes) == start:
             self.name_hashes.extend(map(hash, listed))
         raw = b"\0".join(listed)
         may_be_folder = ((self._external[part] != 0) & (self.size[part] == 0)).any()
-        is_plain = raw.isascii() and max(sizes) <= names.MAX_PATH_BYTES and raw.count(b"\0") == stop - start - 1
+        is_short = max(map(len, listed)) <= names.MAX_PATH_BYTES
+        is_plain = raw.isascii() and is_short and raw.count(b"\0") == stop - start - 1
         if is_plain and not may_be_folder and not self._tells_names(start, stop):
             text = raw.decode("ascii")
             if names.all_plain(text):

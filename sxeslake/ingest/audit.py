@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from sxeslake.archive.container import open_container
+from sxeslake.archive.file_facts import Links
 from sxeslake.archive.folder import FolderReader
 from sxeslake.archive.parallel import usable_cpus
 from sxeslake.archive.ranged_file import outside_of
@@ -18,7 +19,7 @@ from sxeslake.ingest import finding
 from sxeslake.ingest import source as sources
 from sxeslake.ingest.absorb import Absorbed, Absorber
 from sxeslake.ingest.blobtable import BlobTable
-from sxeslake.ingest.report import LAKE_ERRORS
+from sxeslake.ingest.report import LAKE_ERRORS, described
 from sxeslake.model import ContainerKind, Progress
 from sxeslake.vault.presence import Presence
 from sxeslake.vault.recipes import is_exact, why_not
@@ -66,7 +67,7 @@ def audit(
     *,
     check_data: bool = False,
     tree: bool = False,
-    links: finding.Links = "keep",
+    links: Links = "keep",
 ) -> list[AuditRow]:
     """A row for every archive, every other file and everything that cannot be read below `paths`."""
     found = finding.find(paths, tree=tree, links=links)
@@ -118,8 +119,8 @@ class _Judge:
         except InputError as error:  # no regular file any more, or a disk that gives no bytes
             return replace(blank, status="unreadable", reason=error.what)
         except Exception as error:  # an unexpected error of one file must not hide the others
-            said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-            return replace(blank, status="unreadable", reason=f"cannot be audited because of an error ({said})")
+            reason = f"cannot be audited because of an error ({described(error)})"
+            return replace(blank, status="unreadable", reason=reason)
         finally:
             if self._progress is not None:
                 self._progress.advance(blank.size)
@@ -220,9 +221,8 @@ class _Judge:
         version cannot hold of a folder), leading bytes, trailing bytes, container (another one, or packed differently).
         """
         archive, absorbed = version.archive, read.absorbed
-        differs = (
-            [] if read.content_id == archive.content_id else ["folders"]
-        )  # which of them have entries of their own
+        # which folders have entries of their own
+        differs = [] if read.content_id == archive.content_id else ["folders"]
         if absorbed.layout_id != archive.layout_id:
             differs += compare(columns_of(absorbed.members), self._vault.manifests.table(version)).words()
         if absorbed.comment.hex() != archive.comment:

@@ -320,11 +320,8 @@ class Batch:
 
     def _to_heal(self, place: naming.Place) -> ArchiveAdded | None:
         """The version at a place, where it has lost something that this copy of it has."""
-        where = "status = 'live' AND v.sample = ? AND v.version = ?"
-        for version in self._vault.state.versions(where, (place.sample, place.version)):
-            if self._check.fault_of(version) is not None:
-                return version.archive
-        return None
+        version = self._vault.state.live_version(place.sample, place.version)
+        return version.archive if version is not None and self._check.fault_of(version) is not None else None
 
     def _healed(self, taken: _Taken, archive: ArchiveAdded, manifest: ManifestAdded, rows: RowRange) -> Moved:
         """A version that stands from here on where its copy does; its recipe stays, unless the copy has a whole one."""

@@ -32,7 +32,7 @@ def new_paths(
     for item in met:
         place, source = item.place, item.source
         name = (place.sample, place.version)
-        if name not in added and not state.versions("status = 'live' AND v.sample = ? AND v.version = ?", name):
+        if name not in added and state.live_version(*name) is None:
             continue
         path, host = source.path or "", source.host or ""
         known = state.paths("v.path = ? AND v.host = ?", (path, host))

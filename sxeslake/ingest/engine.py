@@ -81,9 +81,8 @@ class Ingest:
         report.commit = record.entry.number if record else report.commit
         self._talk.go_on(len(done))
         self._talk.kept(done, record.entry.number if record else None)
-        if (
-            record is not None or self._options.dry_run
-        ):  # early at first, so that little is lost; later less often: a commit takes requests
+        # Early at first, so that little is lost; later less often, for a commit takes requests.
+        if record is not None or self._options.dry_run:
             self._seconds = min(2 * self._seconds, _LONGEST_S)
 
     def _without_known(self, candidates: Sequence[Candidate], report: IngestReport) -> list[Candidate]:

@@ -5,22 +5,19 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import Literal
 
+from sxeslake.archive.file_facts import NOT_PERMITTED, Links, is_junction, may_read, why_unread
 from sxeslake.archive.names import escape_bytes
 from sxeslake.errors import NotFoundError, UsageError
+from sxeslake.format.logentry import MAX_NAME_CHARS, is_sample_name
 from sxeslake.ingest.metadata import METADATA
 
-Links = Literal["follow", "keep", "skip"]
-"""What becomes of symbolic links in a folder. follow: they are read like what they lead to; keep: links that stay in
-the searched folders are read, others are reported and not followed; skip: none is read."""
-
 SUFFIXES = (".plzip", ".pl7z", ".zip", ".7z")
-_MAX_NAME_CHARS = 512
 _UNFIT = re.compile(r"[\x00-\x1f\x7f-\x9f@\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 """`@` parts a name from its version; control characters and marks of direction mislead; lone surrogates are no text."""
 _SPECIAL = {
@@ -29,7 +26,6 @@ _SPECIAL = {
     stat.S_IFCHR: "a device, not a file",
     stat.S_IFBLK: "a device, not a file",
 }
-_EFFECTIVE = os.access in os.supports_effective_ids  # the rights of this process, not of who started it
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +112,7 @@ class _Search:
                 raise NotFoundError("there is no such file or folder.", where=path) from error
             self._pass(path, "unreadable", _dangling(path))
         except OSError as error:
-            self._pass(path, "unreadable", _words(error))
+            self._pass(path, "unreadable", why_unread(error))
         else:
             named = Path(path.resolve().name)
             if not stat.S_ISDIR(mode):
@@ -148,16 +144,16 @@ class _Search:
             with os.scandir(folder) as entries:
                 names = sorted(entry.name for entry in entries)
         except OSError as error:
-            self._pass(folder, "unreadable", _words(error))
+            self._pass(folder, "unreadable", why_unread(error))
             return []
         folders = []
         for path in (folder / name for name in names):
             try:
                 facts = path.lstat()
-                is_link = stat.S_ISLNK(facts.st_mode) or getattr(facts, "st_reparse_tag", 0) == _JUNCTION_TAG
+                is_link = stat.S_ISLNK(facts.st_mode) or is_junction(facts)
                 mode = self._behind(path, linked) if is_link else facts.st_mode
             except OSError as error:
-                self._pass(path, "unreadable", _words(error))
+                self._pass(path, "unreadable", why_unread(error))
                 continue
             if mode is None:
                 continue
@@ -195,8 +191,8 @@ class _Search:
         """A file, or what is neither file nor folder; a named file counts as an archive whatever it is called."""
         if not stat.S_ISREG(mode):
             self._pass(path, "unreadable", _SPECIAL.get(stat.S_IFMT(mode), "neither a file nor a folder"))
-        elif not os.access(path, os.R_OK, effective_ids=_EFFECTIVE):
-            self._pass(path, "unreadable", "no permission to read it")
+        elif not may_read(path):
+            self._pass(path, "unreadable", NOT_PERMITTED)
         elif named or path.suffix.lower() in SUFFIXES:
             self.found.archives.append(Candidate(path, relative))
         else:
@@ -206,17 +202,8 @@ class _Search:
         self.found.passed_over.append(PassedOver(path, status, reason))
 
 
-_JUNCTION_TAG = 0xA000_0003  # of a folder that leads elsewhere on Windows
-
-
 def _dangling(path: Path) -> str:
     return f"a link to {os.readlink(path)}, which is not there"  # noqa: PTH115 - the text as it stands in the link
-
-
-def _words(error: OSError) -> str:
-    if isinstance(error, PermissionError):
-        return "no permission to read it"
-    return f"cannot be read: {error.strerror or error}"
 
 
 def default_name(path: Path) -> str:
@@ -226,27 +213,17 @@ def default_name(path: Path) -> str:
     """
     stem = path.with_suffix("") if path.suffix.lower() in SUFFIXES else path
     name = _UNFIT.sub("-", "/".join(map(escape_bytes, stem.as_posix().split("/")))).strip("/ ")
-    if len(name) > _MAX_NAME_CHARS:
+    if len(name) > MAX_NAME_CHARS:
         digest = sha256(os.fsencode(stem)).hexdigest()[:16]
-        name = f"{digest}-{name[len(digest) + 1 - _MAX_NAME_CHARS :].lstrip('/')}"
+        name = f"{digest}-{name[len(digest) + 1 - MAX_NAME_CHARS :].lstrip('/')}"
     return check_name(name if name not in ("", ".", "..") else "archive")
 
 
 def check_name(name: str) -> str:
     """`name`, if a sample can be called that; names become paths when archives are pulled."""
-    parts = name.split("/")
-    if not name or len(name) > _MAX_NAME_CHARS or _UNFIT.search(name) or any(part in ("", ".", "..") for part in parts):
+    if not is_sample_name(name) or _UNFIT.search(name):
         raise UsageError(
             f"{name!r} cannot be the name of a sample.",
             hint="Use letters, digits, spaces, `/` between parts; no `@`, no `..`, no control characters.",
         )
     return name
-
-
-def distinct_names(name: str) -> Iterator[str]:
-    """`test` → `test`, `test-2`, `test-3`, …"""
-    yield name
-    number = 2
-    while True:
-        yield f"{name}-{number}"
-        number += 1

@@ -67,9 +67,8 @@ class KnownFiles:
 
     def fault_of(self, place: naming.Place) -> str | None:
         """Why the version at a place cannot be read whole."""
-        where = "v.sample = ? AND v.version = ?"
-        versions = self._vault.state.versions(where, (place.sample, place.version))
-        return next(filter(None, map(self._check.fault_of, versions)), None)
+        version = self._vault.state.live_version(place.sample, place.version)
+        return None if version is None else self._check.fault_of(version)
 
     def _sum(self, path: Path, before: sources.Stamp) -> str:
         found = self._sums.get((path, before))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from sxeslake.archive.encodings import Guess, detect
+from sxeslake.archive.encodings import Guess, decodes, detect
 from sxeslake.archive.sxes.bounds import PARSED_BYTES, TOO_MANY_VALUES, is_apple_double, parsed_bytes, too_large
 from sxeslake.archive.sxes.listing import Listing, listing
 from sxeslake.model import DOCUMENT_BYTES
@@ -54,7 +54,7 @@ class MetadataReader:
         if path == METADATA:
             self.is_group = True
             self.analyses = _analysis_uuids(found)
-            self.listing = listing(found) if data[:1] == b"{" and _is_utf8(data) else None
+            self.listing = listing(found) if data[:1] == b"{" and decodes(data) else None
 
     def pass_over(self, path: str, size: int) -> None:
         """Take note of a JSON member that is too large to be looked into."""
@@ -81,13 +81,13 @@ class MetadataReader:
         return value
 
     def _encoding_of(self, data: bytes) -> Guess:
-        if not data or (_is_utf8(data) and b"\0" not in data[:4]):
+        if not data or (decodes(data) and b"\0" not in data[:4]):
             return Guess("utf-8-sig", 1.0)
         guess = detect(data)
         if guess.confidence == 1.0:
             return guess
         self.is_legacy = True
-        stated = self._encoding is not None and _can_be(data, self._encoding)
+        stated = self._encoding is not None and decodes(data, self._encoding)
         return Guess(self._encoding, 1.0) if stated and self._encoding else guess
 
     def warnings(self) -> tuple[str, ...]:
@@ -114,23 +114,6 @@ class MetadataReader:
                 f"pack what is in {self._inner} without the folder to have it in the catalogue"
             )
         return tuple(said)
-
-
-def _can_be(data: bytes, encoding: str) -> bool:
-    try:
-        data.decode(encoding)
-    except (UnicodeDecodeError, LookupError):
-        return False
-    return True
-
-
-def _is_utf8(data: bytes) -> bool:
-    """Whether it is what a part of it will be written in; a legacy encoding would have to be told."""
-    try:
-        data.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def _analysis_uuids(metadata: Any) -> list[str]:

@@ -160,13 +160,7 @@ class Names:
 
     def _first_related(self, newcomer: Newcomer, chains: Iterable[_Chain], batch: Batch, free: int) -> int:
         """The first place before `free` with a version that the archive continues; `free` where there is none."""
-        keys_of_it = [
-            ("path", newcomer.source.path or "", newcomer.source.host or ""),
-            ("content", newcomer.content_id),
-        ]
-        keys_of_it += [("analysis", analysis) for analysis in newcomer.analyses]
-        if newcomer.source.sha256 is not None:
-            keys_of_it.append(("sha256", newcomer.source.sha256))
+        keys_of_it = list(_relations_of(newcomer))
         first = min(free, *(chain.by_key.get(key, free) for chain in chains for key in keys_of_it))
         if newcomer.shares_array is not None:
             for place in range(first):
@@ -247,11 +241,19 @@ def _chains_of(name: str) -> Iterator[tuple[str, int]]:
 
 
 def _relations(archive: ArchiveAdded) -> Iterator[Key]:
+    yield from _relation(archive.content_id, archive.analyses, archive.source)
+
+
+def _relations_of(newcomer: Newcomer) -> Iterator[Key]:
+    source = {"path": newcomer.source.path, "host": newcomer.source.host, "sha256": newcomer.source.sha256}
+    yield from _relation(newcomer.content_id, newcomer.analyses, source)
+
+
+def _relation(content_id: str, analyses: Iterable[str], source: Mapping[str, Any]) -> Iterator[Key]:
     """What another archive must have in common with this one to continue its sample."""
-    source = archive.source
     yield ("path", source.get("path") or "", source.get("host") or "")
-    yield ("content", archive.content_id)
-    yield from (("analysis", analysis) for analysis in archive.analyses)
+    yield ("content", content_id)
+    yield from (("analysis", analysis) for analysis in analyses)
     if (sha256 := source.get("sha256")) is not None:
         yield ("sha256", sha256)
 

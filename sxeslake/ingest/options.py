@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from sxeslake.ingest.finding import Links
+from sxeslake.archive.file_facts import Links
 from sxeslake.model import Limits
 
 Mode = Literal["auto", "cheap", "always", "never"]

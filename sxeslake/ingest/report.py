@@ -75,6 +75,10 @@ class IngestReport:
 def of_unexpected(path: str, error: Exception) -> ArchiveReport:
     """The row of an archive that failed with an unexpected error; its traceback goes to the log."""
     logging.getLogger(__name__).debug("%s could not be stored", path, exc_info=error)
-    said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    text = f"{path}: cannot be stored because of an error in sxeslake ({said}); `-v` shows where it arose."
+    text = f"{path}: cannot be stored because of an error in sxeslake ({described(error)}); `-v` shows where it arose."
     return ArchiveReport(path, error=text)
+
+
+def described(error: Exception) -> str:
+    """An unexpected error for people: its kind, and what it says."""
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

@@ -8,6 +8,7 @@ from sxeslake.format.manifest import Blob
 from sxeslake.ingest.forecast import Forecast
 from sxeslake.model import Digest
 from sxeslake.vault.packcheck import PackCheck, Read, usable_places
+from sxeslake.vault.presence import Presence
 from sxeslake.vault.uploads import Uploads
 from sxeslake.vault.vault import Vault
 
@@ -25,7 +26,5 @@ class Reuse:
 
 def reader(vault: Vault) -> Read:
     """Reads whole packs: for an ingest that is told to check the data that it builds on."""
-    from sxeslake.vault.presence import Presence  # noqa: PLC0415 - loads numpy, which most ingests of known files lack
-
     presence = Presence(vault, data=True)
     return lambda record: presence.look_at(record.id).fault
