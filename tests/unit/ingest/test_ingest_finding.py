@@ -12,8 +12,9 @@ from tempfile import TemporaryDirectory
 import pytest
 from small_lakes import zip_of
 
+from sxeslake.archive.file_facts import Links
 from sxeslake.errors import NotFoundError
-from sxeslake.ingest.finding import Found, Links, find
+from sxeslake.ingest.finding import Found, find
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="makes pipes, sockets and links")
 
