@@ -367,16 +367,15 @@ class FolderWriter:
             with _told(target):
                 target.mkdir(parents=True, exist_ok=True)
 
-    def on_disk(self, path: str) -> str:
-        """How a member's path is called below the target."""
-        return self._names.on_disk(path)
+    def on_disk(self, path: str, raw_name: bytes | None = None) -> str:
+        """How a member's path is called below the target: by the bytes of its name, where they are wanted."""
+        if not self._raw_names or raw_name is None or names.unsafe_bytes(raw_name):
+            return self._names.on_disk(path)
+        return os.fsdecode(raw_name.rstrip(b"/"))
 
     def place_of(self, member: Member) -> str:
-        """Where a member goes below the target: by the bytes of its name, where these are known and wanted."""
-        raw = member.raw_name
-        if not self._raw_names or raw is None or names.unsafe_bytes(raw):
-            return self._names.on_disk(member.path)
-        return os.fsdecode(raw.rstrip(b"/"))
+        """Where a member goes below the target."""
+        return self.on_disk(member.path, member.raw_name)
 
     def add(self, member: Member, data: Iterable[bytes]) -> None:
         """Write one file or folder; a file that cannot be written whole is removed again."""

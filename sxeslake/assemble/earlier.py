@@ -96,14 +96,14 @@ def look(vault: Vault, versions: Sequence[Version], folder: Path, expected: Iter
     here, named = set(left), set[str]()
     digests: dict[str, Digest | None] = {}  # each file is read once
     on_disk = FolderWriter(folder, make=False).on_disk
+    coming = ((on_disk(member), size, digest) for member, size, digest in expected)
     with stamps_of(folder, vault.folder) as stamps, ThreadPoolExecutor(vault.threads) as pool:
-        for rows in (expected, *_rows_of(vault, versions)):
+        for rows in (coming, *_rows_of(vault, versions, folder)):
             if not left:
                 break
             alike: dict[str, Digest] = {}
             names: set[str] = set()
-            for member, size, digest in rows:
-                path = on_disk(member)
+            for path, size, digest in rows:
                 names.add(path)
                 if path in left and left[path].st_size == size:
                     alike[path] = digest
@@ -129,8 +129,8 @@ def _digest(folder: Path, path: str) -> Digest | None:
         return None
 
 
-def _rows_of(vault: Vault, versions: Sequence[Version]) -> Iterator[Iterator[Expected]]:
-    """The files of the versions, then of all others of their samples, the newest first."""
+def _rows_of(vault: Vault, versions: Sequence[Version], folder: Path) -> Iterator[Iterator[Expected]]:
+    """The files of the versions as they lie in a folder, then of all others of their samples, the newest first."""
     done: set[str] = set()
     samples = dict.fromkeys(version.sample for version in versions)
     others = [
@@ -141,11 +141,11 @@ def _rows_of(vault: Vault, versions: Sequence[Version]) -> Iterator[Iterator[Exp
     for version in (*versions, *others):
         if version.name not in done:
             done.add(version.name)
-            yield _rows(vault, version)
+            yield _rows(vault, version, folder)
 
 
-def _rows(vault: Vault, version: Version) -> Iterator[Expected]:
-    raw = has_raw_names(version)
+def _rows(vault: Vault, version: Version, folder: Path) -> Iterator[Expected]:
+    on_disk = FolderWriter(folder, make=False, raw_names=has_raw_names(version)).on_disk
     with suppress(DamagedLakeError, NotFoundError), vault.reading(version):  # what is lost vouches for nothing
         table, _ = apart(vault.manifests.table(version))
         table = table.filter(pc.invert(table["directory"]))
@@ -153,7 +153,7 @@ def _rows(vault: Vault, version: Version) -> Iterator[Expected]:
             piece = table.slice(start, _BATCH)
             columns = (piece[name].to_pylist() for name in ("path", "raw_name", "size", "blake3"))
             for path, raw_name, size, digest in zip(*columns, strict=True):
-                yield os.fsdecode(raw_name) if raw and raw_name else path, size, digest
+                yield on_disk(path, raw_name), size, digest
 
 
 def _files(folder: Path, foreign: dict[str, int]) -> Iterator[tuple[str, os.stat_result]]:

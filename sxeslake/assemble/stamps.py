@@ -14,10 +14,10 @@ from pathlib import Path
 from sxeslake.model import Digest
 from sxeslake.vault.localdb import LocalDatabase
 
-_LAYOUT = 2  # of the database; its name has it
+_LAYOUT = 3  # of the database; its name has it
 _TABLE = """
 CREATE TABLE IF NOT EXISTS stamps (
-  folder TEXT NOT NULL, path TEXT NOT NULL, size INTEGER NOT NULL, modified INTEGER NOT NULL, changed INTEGER NOT NULL,
+  folder BLOB NOT NULL, path BLOB NOT NULL, size INTEGER NOT NULL, modified INTEGER NOT NULL, changed INTEGER NOT NULL,
   inode TEXT NOT NULL, digest BLOB NOT NULL, PRIMARY KEY (folder, path)) WITHOUT ROWID
 """
 _KNOWN = (
@@ -30,16 +30,16 @@ class Stamps:
     """What is known of the files of one folder."""
 
     def __init__(self, database: LocalDatabase, folder: str) -> None:
-        self._db, self._folder = database, folder
+        self._db, self._folder = database, os.fsencode(folder)  # names on a disk need not be text
 
     def digest(self, path: str, facts: os.stat_result) -> Digest | None:
         """The content of a file that has not changed since; None where that is not known."""
-        rows = self._db.select(_KNOWN, (self._folder, path, *_stamp(facts)))
+        rows = self._db.select(_KNOWN, (self._folder, os.fsencode(path), *_stamp(facts)))
         return bytes(rows[0][0]) if rows else None
 
     def note(self, files: Iterable[tuple[str, os.stat_result, Digest]]) -> None:
         """Remember the contents of some files."""
-        rows = [(self._folder, path, *_stamp(facts), digest) for path, facts, digest in files]
+        rows = [(self._folder, os.fsencode(path), *_stamp(facts), digest) for path, facts, digest in files]
 
         def action() -> None:
             with self._db.transaction() as db:

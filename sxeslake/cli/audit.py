@@ -14,6 +14,7 @@ from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.documents import AUDIT, AUDIT_VERIFIED, document
 from sxeslake.cli.options import LakeCommand, links_option, raw_option, tree_option
 from sxeslake.cli.words import count, size, table
+from sxeslake.errors import NotFoundError
 
 if TYPE_CHECKING:
     from sxeslake.ingest.audit import AuditRow
@@ -66,7 +67,8 @@ def command(
     lake has of it, is damaged. "absent", "unreadable", "skipped" (a link): the lake gives back nothing of it. "link":
     a link with which nothing is lost.
 
-    CSV on stdout, on a terminal a table. Nothing is deleted. The exit code is 4 unless all is stored.
+    CSV on stdout, on a terminal a table. Nothing is deleted. The exit code is 4 unless all is stored,
+    and 3 where there is no file.
     """
     if (verify is None) == (not paths):
         raise click.UsageError("name files or folders, or a report with --verify.")
@@ -74,6 +76,8 @@ def command(
         if verify is not None:
             return _verify(app, lake, verify, check_data=check_data, raw=raw)
         rows = lake.audit(paths, check_data=check_data, tree=tree, links=links, progress=app.progress())
+    if not rows:
+        raise NotFoundError("no file is in there, so nothing was checked.", where=", ".join(paths))
     documents = [document(row, AUDIT) for row in rows]
     if out is not None:
         from sxeslake.disk.output import written_file  # noqa: PLC0415  (start-up time of --help)

@@ -370,6 +370,13 @@ def test_unknown_names_are_answered_with_near_misses(filled: Call) -> None:
     assert filled("cat", "map", "nothing").code == 3
 
 
+def test_an_audit_of_nothing_is_no_success(filled: Call, tmp_path: Path) -> None:
+    (tmp_path / "empty" / "folder").mkdir(parents=True)
+    answer = filled("audit", tmp_path / "empty")
+    assert (answer.code, answer.out) == (3, "")
+    assert "nothing was checked" in answer.err
+
+
 def test_audit_is_csv(filled: Call, map_archive: Path) -> None:
     Path("absent.txt").write_text("x")
     copied = Path("copy.plzip")

@@ -180,3 +180,17 @@ def test_what_comes_meanwhile_stays(lake: Lake, folder: Path, monkeypatch: pytes
     with pytest.raises(InputError, match="mine"):
         pull(lake, "a@2", folder)
     assert contents_of(folder) == {**ONE, "mine": b"mine"}
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="the disk holds names of text only")
+@pytest.mark.parametrize("way", [pull, sync])
+def test_names_by_their_own_bytes_are_the_archives(lake: Lake, tmp_path: Path, folder: Path, way: Way) -> None:
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    name = os.fsencode(tree) + b"/caf\xe9.txt"
+    Path(os.fsdecode(name)).write_bytes(b"espresso")
+    lake.ingest(tree, tree=True, sample="tree")
+    pull(lake, "tree", folder)
+    assert [os.fsencode(path.name) for path in folder.iterdir()] == [b"caf\xe9.txt"]
+    way(lake, "tree", folder)
+    assert [os.fsencode(path.name) for path in folder.iterdir()] == [b"caf\xe9.txt"]
