@@ -43,6 +43,10 @@ DIFF = (
     "a", "b", "equal", "members", "members_same", "positions", "positions_same", "conditions", "fields",
     "identical", "differs", "layout", "comment_a", "comment_b", "container_a", "container_b",
 )  # fmt: skip
+LINES = (
+    "element", "line", "energy_ev", "wavelength_angstrom", "intensity", "order", "observed_ev", "observed_angstrom",
+    "band_low_ev", "band_high_ev",
+)  # fmt: skip
 MEMBERS = ("path", "kind", "size", "modified", "blake3", "crc32")
 STATS = (
     "samples", "archives", "members", "bytes_source", "bytes_raw", "blobs",

@@ -37,6 +37,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "find": "Find words in names, comments and JSON documents.",
         "conditions": "Count the values of each measurement condition.",
         "schema": "Show the tables and columns of the catalogue.",
+        "lines": "List X-ray lines of elements, or lines near an energy.",
         "annotate": "Attach KEY=VALUE to a sample, analysis or position.",
     },
     "Take archives out": {

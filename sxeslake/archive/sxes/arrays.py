@@ -25,9 +25,10 @@ QLW_CHANNELS: Final = 4095
 _QLW_COLUMN: Final = (0.85040, 3480.72942, -3338.31621, 3319.41669, -1415.41133)
 """Coefficients of the camera column over u = j/4094, fitted on archives without background correction."""
 
-_DERIVED_AXIS_SETTING: Final = ("XES300N", "JS300N")
+DERIVED_AXIS_SETTING: Final = ("XES300N", "JS300N")
 _DERIVED_AXIS_ANGSTROM: Final = (14.976, 0.032455)
 """λ(j) fitted to orders 1–4 of O K and N K; residual ≤ 0.21 Å, 2.6 eV at N K."""
+DERIVED_AXIS_RESIDUAL_ANGSTROM: Final = 0.21
 
 
 def xes_array(raw: bytes, condition: ConditionFields | None = None, where: object = None) -> NDArray[np.uint32]:
@@ -114,10 +115,14 @@ def derived_wavelength_angstrom(condition: ConditionFields) -> NDArray[np.float6
 
     Holds for spectrometer XES300N with grating JS300N only, to 0.21 Å. Raises UsageError for another setting.
     """
-    setting = (condition.spectrometer, condition.grating)
-    if setting != _DERIVED_AXIS_SETTING:
+    return derived_axis_angstrom(condition.spectrometer, condition.grating)
+
+
+def derived_axis_angstrom(spectrometer: str | None, grating: str | None) -> NDArray[np.float64]:
+    """The wavelength axis of qlw for a spectrometer and grating in Å, float64 (4095,), rising."""
+    if (spectrometer, grating) != DERIVED_AXIS_SETTING:
         raise UsageError(
-            f"no wavelength axis is known for spectrometer {setting[0]}, grating {setting[1]}",
+            f"no wavelength axis is known for spectrometer {spectrometer}, grating {grating}",
             hint="The archive holds none; one is derived for XES300N with JS300N only.",
         )
     start, step = _DERIVED_AXIS_ANGSTROM
