@@ -17,6 +17,7 @@ from sxeslake.catalog.verbs import CatalogVerbs
 from sxeslake.errors import AlreadyExistsError, ConflictError, MemberNotFoundError, UsageError
 from sxeslake.format import keys
 from sxeslake.model import ContainerKind, Limits, Progress
+from sxeslake.science import ScienceVerbs
 from sxeslake.storage import Store, is_remote, probe
 from sxeslake.upkeep.retention import RetentionVerbs
 from sxeslake.upkeep.verbs import UpkeepVerbs
@@ -123,7 +124,7 @@ def _cache(address: str) -> Path | None:
     return None if address.startswith("memory:") else settings.cache_dir() / "lakes"
 
 
-class Lake(FileVerbs, PartVerbs, CatalogVerbs, UpkeepVerbs, RetentionVerbs):
+class Lake(FileVerbs, PartVerbs, CatalogVerbs, ScienceVerbs, UpkeepVerbs, RetentionVerbs):
     """A lake, open. Names are `sample`, `sample@2` or `sample@tag`; answers are those of the last `refresh`.
 
     with sxeslake.open("s3://epma/lake") as lake:
@@ -443,7 +444,9 @@ class Lake(FileVerbs, PartVerbs, CatalogVerbs, UpkeepVerbs, RetentionVerbs):
         """A version as an sxes group: positions and spectra read straight from the bucket."""
         from sxeslake.archive.sxes.group import open_group
 
-        return open_group(self._source(ref))
+        group = open_group(self._source(ref))
+        group.calibrations = self._calibrations
+        return group
 
     def __getitem__(self, ref: str) -> Group:
         return self.open_group(ref)

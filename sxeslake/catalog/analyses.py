@@ -7,9 +7,9 @@ from typing import Any, Final
 
 import numpy as np
 
+from sxeslake.archive.spectra.lattice import Layout, layout_of
 from sxeslake.archive.sxes_metadata import AnalysisFields, ProjectFields
 from sxeslake.archive.units import um_from_mm
-from sxeslake.catalog.lattice import Layout, layout_of
 from sxeslake.catalog.positions import latest, resolved_above
 from sxeslake.catalog.shared_files import without
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from sxeslake.catalog.lattice import STAGE_NOISE_UM, layout_of
+from sxeslake.archive.spectra.lattice import STAGE_NOISE_UM, layout_of
 
 Places = npt.NDArray[np.float64]
 SIDES = st.integers(2, 24)

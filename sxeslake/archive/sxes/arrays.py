@@ -84,6 +84,12 @@ def background_corrected(
     return signal(xes).astype(np.int64) - accumulation * signal(background).astype(np.int64)
 
 
+def column_sum(window: NDArray[np.integer]) -> NDArray[np.int64]:
+    """The spectrum of a signal window (16, 2048): each column summed over all rows, int64 (2048,)."""
+    totals: NDArray[np.int64] = window.sum(axis=0, dtype=np.int64)
+    return totals
+
+
 def sum_bytes(xes: NDArray[np.uint32]) -> bytes:
     """What the format's writer makes as `sum.data`: the low byte of each column's sum over all rows."""
     totals: NDArray[np.uint32] = xes[:, :-1].sum(axis=0, dtype=np.uint32)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Literal, Self, TypeVar, cast
 
 from sxeslake.archive.container import DEFAULT_LEVEL, open_container
 from sxeslake.archive.sxes import adding, layout, opening, saving, transfer
@@ -26,6 +26,9 @@ from sxeslake.errors import (
     UsageError,
 )
 from sxeslake.model import Limits
+
+if TYPE_CHECKING:
+    from sxeslake.archive.sxes.axes import Calibrations
 
 EntryT = TypeVar("EntryT", bound=Entry)
 CopyT = TypeVar("CopyT", bound=Project | Analysis | Item)
@@ -71,6 +74,8 @@ class Group:
         What messages call it, usually the file's name.
     encoding
         Of JSON that is not UTF-8; None where none was given.
+    calibrations
+        Called for the calibrations that precede the built-in axis; a lake puts those of its registry here.
     """
 
     def __init__(
@@ -85,6 +90,7 @@ class Group:
     ) -> None:
         self.name = name
         self.encoding = check_encoding(encoding)
+        self.calibrations: Calibrations = tuple
         self.path = path
         self._limits = limits
         self._on_close = on_close

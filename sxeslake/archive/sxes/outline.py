@@ -17,7 +17,11 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import ArrayLike, NDArray
 
+    from sxeslake.archive.spectra.measured import Measured
+    from sxeslake.archive.spectra.roi import Roi
+    from sxeslake.archive.spectra.spectra import Spectra
     from sxeslake.archive.sxes.group import Group
+    from sxeslake.archive.sxes.source import MemberSource
 
 _BATCH = 64  # positions read side by side: 9 MB of xes, few requests
 
@@ -208,6 +212,87 @@ class Analysis(Entry):
     def projects(self) -> tuple[Project, ...]:
         """The projects that list it."""
         return self.group.projects_of(self)
+
+    def spectra(self, data_type: str = "qlw", *, background: bool = False) -> Spectra:
+        """The spectra of all its positions as one array.
+
+        Parameters
+        ----------
+        data_type : str
+            ``"qlw"`` (float64), ``"spectrum"`` (column sum of `xes`, int64), or another type of float64.
+        background : bool
+            For ``"spectrum"``: subtract `accumulation` × the stored dark frame.
+
+        Returns
+        -------
+        Spectra
+            `values` has the shape (positions, channels); `warnings` names positions that could not be read.
+
+        Raises
+        ------
+        NotFoundError
+            If no position has such data.
+        """
+        from sxeslake.archive.spectra.reading import LeftOut, read_batches  # noqa: PLC0415 - numpy, as below
+        from sxeslake.archive.spectra.spectra import gather  # noqa: PLC0415
+
+        left_out = LeftOut()
+        batches = read_batches(self._measured(), self._members_of, data_type, left_out, background=background)
+        return gather(batches, left_out, data_type, tuple(self.group.calibrations()))
+
+    def roi(
+        self,
+        low: float,
+        high: float,
+        unit: str = "eV",
+        *,
+        background: tuple[float, float] | None = None,
+        data_type: str = "qlw",
+        subtract_background: bool = False,
+    ) -> Roi:
+        """Integrate a region of interest of every position.
+
+        Parameters
+        ----------
+        low, high : float
+            Both ends of the region, in `unit`.
+        unit : {"eV", "Å", "channel"}
+            Unit of `low`, `high` and `background`.
+        background : tuple of float, optional
+            A window beside the region; its mean counts a channel times the region's channels are subtracted.
+        data_type : str
+            ``"qlw"`` or ``"spectrum"``.
+        subtract_background : bool
+            For ``"spectrum"``: subtract `accumulation` × the stored dark frame first.
+
+        Returns
+        -------
+        Roi
+            `values` is float64 (positions,); ``.map()`` makes an image where the positions lie on a lattice.
+
+        Raises
+        ------
+        NotFoundError
+            If no position has such data.
+        UsageError
+            If no axis is known, or the region holds no channel.
+        """
+        from sxeslake.archive.spectra.reading import LeftOut, read_batches  # noqa: PLC0415 - numpy, as above
+        from sxeslake.archive.spectra.roi import Integrator, Window  # noqa: PLC0415
+
+        beside = None if background is None else Window.of(*background, unit)
+        integrator = Integrator(Window.of(low, high, unit), beside, data_type, tuple(self.group.calibrations()))
+        left_out = LeftOut()
+        batches = read_batches(self._measured(), self._members_of, data_type, left_out, background=subtract_background)
+        return integrator.integrate(batches, left_out)
+
+    def _measured(self) -> Iterator[Measured]:
+        from sxeslake.archive.spectra.measured import of_analysis  # noqa: PLC0415 - as above
+
+        return of_analysis(self)
+
+    def _members_of(self, _row: Measured) -> MemberSource:
+        return self.group.edited
 
     def add_position(
         self,

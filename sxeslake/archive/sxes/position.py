@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+    from sxeslake.archive.sxes.axes import Axis, AxisKind, Setting
+
 
 class Position(Item):
     """One measured position: its spectra, where and how they were taken."""
@@ -108,6 +110,104 @@ class Position(Item):
         if background is None:
             raise InputError("no background is stored for this position", where=f"{self.group.name}: {self.folder}")
         return arrays.background_corrected(self.xes, background.array, self._accumulation(), self.folder)
+
+    @property
+    def spectrum(self) -> NDArray[np.int64]:
+        """The spectrum of the camera image: `signal` summed over its rows, int64 (2048,), in counts.
+
+        Formula: spectrum[c] = Σ_r signal[r, c]. No background is subtracted; see `spectrum_of`. The counts are
+        those of the detector, so that √N is not their uncertainty.
+
+        Raises
+        ------
+        MemberNotFoundError
+            If the position has no `xes` data.
+        DamagedArchiveError
+            If the data have another size than the condition says.
+
+        Examples
+        --------
+        >>> from sxeslake.archive import open_group
+        >>> position = open_group("map.plzip").positions[0]  # doctest: +SKIP
+        >>> position.spectrum.shape  # doctest: +SKIP
+        (2048,)
+        """
+        return self.spectrum_of()
+
+    def spectrum_of(self, *, background: bool = False) -> NDArray[np.int64]:
+        """The spectrum of the camera image, with the dark frame subtracted where that is asked for.
+
+        Parameters
+        ----------
+        background : bool
+            Subtract the stored dark frame: spectrum[c] = Σ_r (signal[r, c] - accumulation × background[r, c]).
+
+        Returns
+        -------
+        numpy.ndarray of int64, shape (2048,)
+            Counts; with `background`, noise makes some of them negative.
+
+        Raises
+        ------
+        InputError
+            If `background` is asked for and the position has none, or no condition that says how many frames
+            were summed.
+        MemberNotFoundError, DamagedArchiveError
+            As for `spectrum`.
+        """
+        from sxeslake.archive.sxes import arrays  # noqa: PLC0415 - as above
+
+        return arrays.column_sum(self.background_corrected if background else self.signal)
+
+    def axis(self, kind: AxisKind = "energy", data_type: str = "qlw") -> Axis:
+        """The axis of a spectrum of this position.
+
+        Parameters
+        ----------
+        kind : {"energy", "wavelength", "channel"}
+            In eV, in Å, or the number of the channel from 0.
+        data_type : str
+            ``"qlw"``, ``"spectrum"`` (see `spectrum`), or another type with 8 bytes a channel.
+
+        Returns
+        -------
+        Axis
+            Its `values` are float64 (channels,); `source` says where they come from: a calibration of the lake,
+            else the built-in fit for XES300N with JS300N (residual up to 0.21 Å).
+
+        Raises
+        ------
+        UsageError
+            If the setting has no known axis; `"channel"` always works.
+        MemberNotFoundError
+            If the position has no such data.
+
+        Examples
+        --------
+        >>> from sxeslake.archive import open_group
+        >>> position = open_group("map.plzip").positions[0]  # doctest: +SKIP
+        >>> position.axis("energy").values.shape  # doctest: +SKIP
+        (4095,)
+        """
+        from sxeslake.archive.sxes.axes import SPECTRUM, axis_of  # noqa: PLC0415 - as above
+
+        channels = self.signal.shape[1] if data_type == SPECTRUM else self.array(data_type, "<f8").size
+        where = f"{self.group.name}: {self.folder}"
+        return axis_of(kind, channels, data_type, self.setting, self.group.calibrations(), where)
+
+    @property
+    def setting(self) -> Setting:
+        """What decides the axes: spectrometer, grating, instrument and the day of acquisition."""
+        from sxeslake.archive.sxes.axes import Setting  # noqa: PLC0415 - as above
+
+        condition, analysis = self._condition_fields(), self.analysis
+        saved = self.state.saved_local
+        return Setting(
+            None if condition is None else condition.spectrometer,
+            None if condition is None else condition.grating,
+            (analysis.instrument if analysis is not None else "") or (condition.instrument if condition else None),
+            None if saved is None else saved.date(),
+        )
 
     @property
     def derived_wavelength_angstrom(self) -> NDArray[np.float64]:

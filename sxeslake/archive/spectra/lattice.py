@@ -226,3 +226,13 @@ def _oriented(
     rotation = math.degrees(math.atan2(along[1], along[0])) + 0.0  # −0° is 0°
     y = 1 - x
     return Lattice(int(shape[x]), int(shape[y]), float(steps[x]), float(steps[y]), rotation, holes)
+
+
+def cells_of(places_um: Places, lattice: Lattice) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """The row and the column of each place on its lattice, both intp (n,), from 0 where stage y and x are lowest."""
+    angle = math.radians(lattice.rotation_deg)
+    along = places_um @ np.array([math.cos(angle), math.sin(angle)])
+    across = places_um @ np.array([-math.sin(angle), math.cos(angle)])
+    columns = np.rint((along - along.min()) / lattice.step_x_um).astype(np.intp)
+    rows = np.rint((across - across.min()) / lattice.step_y_um).astype(np.intp)
+    return rows, columns

@@ -1,0 +1,76 @@
+"""Which positions are meant: an analysis by name, UUID or number, positions by number."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from sxeslake.archive.spectra.measured import Measured
+from sxeslake.errors import NotFoundError, UsageError
+
+_NUMBERS = re.compile(r"\s*(\d+)\s*(?:\.\.\s*(\d+)\s*)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """Numbers from 1, as closed ranges."""
+
+    ranges: Sequence[tuple[int, int]]
+
+    def __contains__(self, number: object) -> bool:
+        return isinstance(number, int) and any(low <= number <= high for low, high in self.ranges)
+
+
+def numbers_of(text: str | int | None) -> Numbers | None:
+    """`3`, `"1,4..9"` → the numbers; None for all. UsageError for other words."""
+    if text is None:
+        return None
+    found = []
+    for part in str(text).split(","):
+        match = _NUMBERS.fullmatch(part)
+        if match is None:
+            raise UsageError(f"{part.strip()!r} is not the number of a position.", hint="Write 3, 4..9 or 1,4..9.")
+        low = int(match[1])
+        high = int(match[2] or low)
+        if not 1 <= low <= high:
+            raise UsageError(f"{part.strip()!r} is not a range of positions.", hint="They are numbered from 1.")
+        found.append((low, high))
+    return Numbers(found)
+
+
+def chosen(
+    rows: Iterable[Measured], analysis: str | int | None = None, positions: str | int | None = None
+) -> Iterator[Measured]:
+    """The rows of an analysis (name, UUID, its beginning of 8 letters, or number from 1) and of some numbers.
+
+    Rows come ordered by archive and analysis. NotFoundError, at the end, where no analysis is called so.
+    """
+    numbers = numbers_of(positions)
+    known: list[str] = []
+    last: tuple[object, ...] | None = None
+    count, is_found = 0, analysis is None
+    for row in rows:
+        if analysis is not None:
+            archive = (row.sample, row.version)
+            if last is None or last[:2] != archive:
+                count, last = 0, (*archive, None)
+            if row.analysis_uuid != last[2] or count == 0:
+                count, last = count + 1, (*archive, row.analysis_uuid)
+                known.append(row.analysis_name or (row.analysis_uuid or "")[:8])
+            if not _is_called(row, analysis, count):
+                continue
+            is_found = True
+        if numbers is None or row.position_number in numbers:
+            yield row
+    if not is_found and known:
+        names = ", ".join(dict.fromkeys(known[:8]))
+        raise NotFoundError(f"no analysis is called {analysis!r}.", hint=f"Available: {names}.")
+
+
+def _is_called(row: Measured, analysis: str | int, count: int) -> bool:
+    text = str(analysis)
+    uuid = row.analysis_uuid or ""
+    if text.isdecimal() and len(text) < 8:
+        return count == int(text) or row.analysis_name == text
+    return text in (row.analysis_name, uuid) or (len(text) >= 8 and uuid.startswith(text.lower()))

@@ -1,0 +1,113 @@
+"""What is known of a measured position beside its spectrum."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from sxeslake.archive.sxes.axes import Setting
+from sxeslake.archive.sxes_metadata import read_condition
+
+if TYPE_CHECKING:
+    from sxeslake.archive.sxes.group import Group
+    from sxeslake.archive.sxes.outline import Analysis
+    from sxeslake.archive.sxes.position import Position
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One position of one archive version; what is unknown is None.
+
+    The names and units are those of the catalogue's table `positions`.
+    """
+
+    sample: str
+    version: int | None
+    analysis_uuid: str | None
+    analysis_name: str | None
+    position_uuid: str
+    position_number: int | None
+    comment: str | None
+    accelerating_voltage_kv: float | None
+    probe_current_na: float | None
+    stage_x_mm: float | None
+    stage_y_mm: float | None
+    stage_z_mm: float | None
+    instrument: str | None
+    spectrometer: str | None
+    grating: str | None
+    acquired_local: datetime | None
+    accumulation: int | None
+    ccd_temperature_c: float | None
+    operator: str | None
+    project: str | None
+    magnification: float | None
+    condition_id: str | None
+    background_id: str | None
+    background_corrected: bool | None
+
+    @property
+    def archive(self) -> str:
+        """`ti-grains@2`; a file's own name where it is of no lake."""
+        return self.sample if self.version is None else f"{self.sample}@{self.version}"
+
+    @property
+    def name(self) -> str:
+        """`ti-grains@2:5`, the position's number behind its archive, for messages and legends."""
+        return f"{self.archive}:{self.position_number or self.position_uuid[:8]}"
+
+    @property
+    def setting(self) -> Setting:
+        """What decides the axes of its spectra."""
+        day = None if self.acquired_local is None else self.acquired_local.date()
+        return Setting(self.spectrometer, self.grating, self.instrument, day)
+
+
+COLUMNS = tuple(Measured.__dataclass_fields__)
+
+
+def of_analysis(analysis: Analysis) -> Iterator[Measured]:
+    """The positions of one analysis of a group."""
+    for number, position in enumerate(analysis.positions, 1):
+        yield of_position(position, number, analysis)
+
+
+def of_group(group: Group) -> Iterator[Measured]:
+    """The positions of all analyses of a group."""
+    for analysis in group.analyses:
+        yield from of_analysis(analysis)
+
+
+def of_position(position: Position, number: int | None = None, analysis: Analysis | None = None) -> Measured:
+    """One position; what its documents do not tell is None."""
+    info, state, condition = position.info, position.state, position.condition
+    fields = read_condition(None) if condition is None else condition.fields
+    corrected = position.info_document.fields.get("backgroundCorrected")
+    return Measured(
+        sample=position.group.name,
+        version=None,
+        analysis_uuid=None if analysis is None else analysis.uuid,
+        analysis_name=None if analysis is None else analysis.name or None,
+        position_uuid=position.uuid,
+        position_number=number,
+        comment=position.resolved_comment.value or None,
+        accelerating_voltage_kv=state.accelerating_voltage_kv,
+        probe_current_na=state.probe_current_na,
+        stage_x_mm=state.stage_x_mm,
+        stage_y_mm=state.stage_y_mm,
+        stage_z_mm=state.stage_z_mm,
+        instrument=(analysis.instrument if analysis else None) or fields.instrument,
+        spectrometer=fields.spectrometer,
+        grating=fields.grating,
+        acquired_local=state.saved_local,
+        accumulation=fields.accumulation,
+        ccd_temperature_c=state.ccd_temperature_c,
+        operator=position.resolved_operator.value or None,
+        project=next((project.name for project in analysis.projects), None) if analysis else None,
+        magnification=state.magnification,
+        condition_id=info.condition_id,
+        background_id=info.background_id,
+        background_corrected=corrected if isinstance(corrected, bool) else None,
+    )

@@ -1,0 +1,114 @@
+"""Spectra of many positions as one array, with the table of its rows."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sxeslake.archive.spectra.measured import COLUMNS, Measured
+from sxeslake.archive.spectra.reading import Batch, LeftOut
+from sxeslake.archive.spectra.roi import mixed_correction
+from sxeslake.archive.sxes.axes import Axis, Calibration, axis_of
+from sxeslake.errors import InputError, NotFoundError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, slots=True)
+class Spectra:
+    """Spectra of one data type, one row a position.
+
+    Attributes
+    ----------
+    data_type : str
+        ``"qlw"``, ``"spectrum"`` (column sum of `xes`), or another type.
+    values : numpy.ndarray, shape (positions, channels)
+        float64, or int64 for ``"spectrum"``; counts of the detector.
+    rows : list of Measured
+        What is known of each position, in the order of `values`; names and units are those of the catalogue.
+    warnings : list of str
+        What a reader should know: positions left out, corrected and uncorrected spectra mixed.
+    """
+
+    data_type: str
+    values: NDArray[Any]
+    rows: list[Measured]
+    warnings: list[str]
+    calibrations: tuple[Calibration, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __repr__(self) -> str:
+        return f"<Spectra {self.data_type}: {self.values.shape[0]:,} positions × {self.values.shape[1]:,} channels>"
+
+    def axis(self, kind: str = "energy") -> Axis:
+        """The axis that all of them share.
+
+        Parameters
+        ----------
+        kind : {"energy", "wavelength", "channel"}
+            In eV, in Å, or the number of the channel.
+
+        Returns
+        -------
+        Axis
+            `values` is float64 (channels,).
+
+        Raises
+        ------
+        InputError
+            If the positions were measured with different settings, whose axes differ.
+        UsageError
+            If no axis is known for the setting.
+        """
+        channels = self.values.shape[1]
+        settings = dict.fromkeys(row.setting for row in self.rows)
+        axes = [axis_of(kind, channels, self.data_type, setting, self.calibrations) for setting in settings]
+        first = axes[0]
+        if any(not np.array_equal(first.values, axis.values) for axis in axes):
+            gratings = sorted({str(row.grating) for row in self.rows})
+            raise InputError(
+                f"the spectra have different axes ({', '.join(gratings)}).", hint="Choose one grating and instrument."
+            )
+        return first
+
+    def table(self) -> list[dict[str, Any]]:
+        """One dictionary a position, in the order of `values`."""
+        return [{name: getattr(row, name) for name in COLUMNS} for row in self.rows]
+
+    def to_pandas(self) -> pd.DataFrame:
+        """The table as a pandas DataFrame. Raises ImportError where pandas is missing."""
+        import pandas as pd  # noqa: PLC0415 - an extra
+
+        return pd.DataFrame.from_records(self.table(), columns=list(COLUMNS))
+
+
+def gather(
+    batches: Iterable[Batch], left_out: LeftOut, data_type: str, calibrations: Sequence[Calibration] = ()
+) -> Spectra:
+    """All batches as one array; spectra of another length than most are left out. NotFoundError where none is there."""
+    found = list(batches)
+    if not found:
+        raise NotFoundError(left_out.summary() if left_out else "no position fits.")
+    lengths = Counter[int]()
+    for batch in found:
+        lengths[batch.values.shape[1]] += len(batch.rows)
+    ((channels, _),) = lengths.most_common(1)
+    for batch in found:
+        if batch.values.shape[1] != channels:
+            for row in batch.rows:
+                left_out.note(row, f"{batch.values.shape[1]:,} channels, not {channels:,}")
+    kept = [batch for batch in found if batch.values.shape[1] == channels]
+    rows = [row for batch in kept for row in batch.rows]
+    values = kept[0].values if len(kept) == 1 else np.concatenate([batch.values for batch in kept])
+    warnings = [left_out.summary()] if left_out else []
+    if warning := mixed_correction(rows, data_type):
+        warnings.append(warning)
+    return Spectra(data_type, values, rows, warnings, tuple(calibrations))

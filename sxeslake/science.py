@@ -1,0 +1,191 @@
+"""The verbs of a lake that give spectra as arrays: what `Lake` inherits.
+
+lake.spectra("qlw", kv=5, grating="JS300N").values
+lake.roi(390, 400, "ti-map@2", analysis="grain 3").map().values
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Unpack
+
+from sxeslake.vault import refs
+
+if TYPE_CHECKING:
+    from sxeslake.archive.spectra.measured import Measured
+    from sxeslake.archive.spectra.roi import Roi
+    from sxeslake.archive.spectra.spectra import Spectra
+    from sxeslake.archive.sxes.axes import Calibration
+    from sxeslake.archive.sxes.source import MemberSource
+    from sxeslake.catalog.catalog import Catalog
+    from sxeslake.catalog.filter_words import FilterWords
+    from sxeslake.vault.vault import Vault
+
+
+class ScienceVerbs:
+    """Spectra and regions of interest across archives."""
+
+    _vault: Vault
+
+    def spectra(
+        self,
+        data_type: str = "qlw",
+        ref: str | None = None,
+        *,
+        analysis: str | int | None = None,
+        positions: str | int | None = None,
+        where: str | None = None,
+        background: bool = False,
+        **filters: Unpack[FilterWords],
+    ) -> Spectra:
+        """The spectra of many positions as one array, read in batches.
+
+        Parameters
+        ----------
+        data_type : str
+            ``"qlw"`` (float64), ``"spectrum"`` (column sum of `xes`, int64), or another type of float64.
+        ref : str, optional
+            One version, such as ``"ti-map@2"``; all versions otherwise.
+        analysis : str or int, optional
+            Only this analysis: its name, UUID, or number in its archive from 1.
+        positions : str or int, optional
+            Only these numbers within the analysis, such as ``"1,4..9"``.
+        where : str, optional
+            A condition in SQL over the catalogue's table ``positions``.
+        background : bool
+            For ``"spectrum"``: subtract `accumulation` × the stored dark frame.
+        **filters
+            The shared filters, such as ``kv=5`` (kV), ``current_na="90..110"`` (nA), ``grating="JS300N"``.
+
+        Returns
+        -------
+        Spectra
+            `values` has the shape (positions, channels), `rows` tells what each row is, `warnings` what was left out.
+
+        Raises
+        ------
+        NotFoundError
+            If no position fits, or none can be read.
+        UsageError
+            If a filter cannot be read.
+
+        Examples
+        --------
+        >>> found = lake.spectra("qlw", kv=5)  # doctest: +SKIP
+        >>> found.values.shape  # doctest: +SKIP
+        (14, 4095)
+        """
+        from sxeslake.archive.spectra.reading import LeftOut, read_batches  # noqa: PLC0415 - start-up time, as below
+        from sxeslake.archive.spectra.spectra import gather  # noqa: PLC0415
+
+        left_out = LeftOut()
+        rows = self.measured(ref, analysis=analysis, positions=positions, where=where, **filters)
+        batches = read_batches(rows, self._member_source, data_type, left_out, background=background)
+        return gather(batches, left_out, data_type, self._calibrations())
+
+    def roi(
+        self,
+        low: float,
+        high: float,
+        ref: str | None = None,
+        *,
+        unit: str = "eV",
+        background: tuple[float, float] | None = None,
+        data_type: str = "qlw",
+        subtract_background: bool = False,
+        analysis: str | int | None = None,
+        positions: str | int | None = None,
+        where: str | None = None,
+        **filters: Unpack[FilterWords],
+    ) -> Roi:
+        """Integrate a region of interest of every position that fits, in bounded memory.
+
+        Parameters
+        ----------
+        low, high : float
+            Both ends of the region, in `unit`.
+        ref : str, optional
+            One version, such as ``"ti-map@2"``; all versions otherwise.
+        unit : {"eV", "Å", "channel"}
+            Unit of `low`, `high` and `background`.
+        background : tuple of float, optional
+            A window beside the region; its mean counts a channel times the region's channels are subtracted.
+        data_type : str
+            ``"qlw"`` or ``"spectrum"``.
+        subtract_background : bool
+            For ``"spectrum"``: subtract `accumulation` × the stored dark frame first.
+        analysis, positions, where, **filters
+            As for `spectra`.
+
+        Returns
+        -------
+        Roi
+            `values` is float64 (positions,); ``.map()`` makes an image where the positions lie on a lattice.
+
+        Raises
+        ------
+        NotFoundError
+            If no position fits, or none can be read.
+        UsageError
+            If no axis is known, or the region holds no channel.
+
+        Examples
+        --------
+        >>> lake.roi(390, 400, "test", unit="eV").values.shape  # doctest: +SKIP
+        (14,)
+        """
+        from sxeslake.archive.spectra.reading import LeftOut, read_batches  # noqa: PLC0415 - as above
+        from sxeslake.archive.spectra.roi import Integrator, Window  # noqa: PLC0415
+
+        beside = None if background is None else Window.of(*background, unit)
+        integrator = Integrator(Window.of(low, high, unit), beside, data_type, self._calibrations())
+        left_out = LeftOut()
+        rows = self.measured(ref, analysis=analysis, positions=positions, where=where, **filters)
+        batches = read_batches(rows, self._member_source, data_type, left_out, background=subtract_background)
+        return integrator.integrate(batches, left_out)
+
+    def measured(
+        self,
+        ref: str | None = None,
+        *,
+        analysis: str | int | None = None,
+        positions: str | int | None = None,
+        where: str | None = None,
+        **filters: Unpack[FilterWords],
+    ) -> Iterator[Measured]:
+        """The positions that fit, with conditions and places, without their spectra.
+
+        Parameters
+        ----------
+        ref, analysis, positions, where, **filters
+            As for `spectra`.
+
+        Yields
+        ------
+        Measured
+            One position; by sample, version, analysis and number.
+
+        Raises
+        ------
+        NotFoundError
+            If there is no such version or analysis.
+        """
+        from sxeslake.archive.spectra.choice import chosen  # noqa: PLC0415 - as above
+        from sxeslake.catalog.measured import measured_positions  # noqa: PLC0415
+
+        version = None if ref is None else refs.find(self._vault.state, ref)
+        places = [] if version is None else [(version.sample, version.version)]
+        rows = measured_positions(self._asked(), filters, where=where, places=places)
+        return chosen(rows, analysis, positions)
+
+    def _calibrations(self) -> tuple[Calibration, ...]:
+        """The registered calibrations, the newest last."""
+        return ()
+
+    def _member_source(self, row: Measured) -> MemberSource:
+        from sxeslake.assemble.source import VersionSource  # noqa: PLC0415 - as above
+
+        return VersionSource(self._vault, refs.find(self._vault.state, f"{row.sample}@{row.version}"))
+
+    def _asked(self) -> Catalog:
+        raise NotImplementedError
