@@ -61,6 +61,10 @@ class UsageError(SxeslakeError):
     exit_code = 2
 
 
+class MissingExtraError(UsageError):
+    """A package is needed that an extra of sxeslake brings, and it is not installed."""
+
+
 class NotFoundError(SxeslakeError):
     """No such thing."""
 

@@ -6,20 +6,27 @@ lake.roi(390, 400, "ti-map@2", analysis="grain 3").map().values
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Unpack
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Unpack
 
 from sxeslake.vault import refs
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from sxeslake.archive.spectra.measured import Measured
     from sxeslake.archive.spectra.roi import Roi
     from sxeslake.archive.spectra.spectra import Spectra
     from sxeslake.archive.sxes.axes import Calibration
+    from sxeslake.archive.sxes.group import Group
     from sxeslake.archive.sxes.source import MemberSource
+    from sxeslake.assemble.source import VersionSource
     from sxeslake.catalog.catalog import Catalog
     from sxeslake.catalog.filter_words import FilterWords
     from sxeslake.vault.vault import Vault
+
+_KEEP_OPEN = 16  # versions whose tables are at hand
 
 
 class ScienceVerbs:
@@ -144,6 +151,101 @@ class ScienceVerbs:
         batches = read_batches(rows, self._member_source, data_type, left_out, background=subtract_background)
         return integrator.integrate(batches, left_out)
 
+    def to_xarray(
+        self,
+        ref: str | None = None,
+        *,
+        types: Sequence[str] | None = None,
+        lattice: bool = True,
+        analysis: str | int | None = None,
+        positions: str | int | None = None,
+        where: str | None = None,
+        **filters: Unpack[FilterWords],
+    ) -> xr.Dataset:
+        """The spectra of all positions that fit, as a labelled Dataset that is read only when it is used.
+
+        Parameters
+        ----------
+        types : sequence of str, optional
+            Data variables; by default ``"qlw"`` and ``"spectrum"``, as far as there are any.
+        lattice : bool
+            Arrange the positions as (y, x) where they are one map.
+        ref, analysis, positions, where, **filters
+            As for `spectra`.
+
+        Returns
+        -------
+        xarray.Dataset
+            As `Analysis.to_xarray` makes it; the coordinate `archive` tells where a position comes from.
+
+        Raises
+        ------
+        MissingExtraError
+            If xarray is not installed.
+        NotFoundError
+            If no position fits.
+
+        Examples
+        --------
+        >>> lake.to_xarray(kv=5, grating="JS300N").qlw.mean("position").plot(x="energy")  # doctest: +SKIP
+        """
+        from sxeslake.archive.spectra.dataset import dataset_of  # noqa: PLC0415 - as above
+
+        rows = self.measured(ref, analysis=analysis, positions=positions, where=where, **filters)
+        title = ref or self._vault.store.url
+        found: xr.Dataset = dataset_of(
+            rows, self._member_source, self._calibrations(), title=title, types=types, lattice=lattice
+        )
+        return found
+
+    def hyperspy(
+        self,
+        ref: str,
+        *,
+        analysis: str | int | None = None,
+        data_type: str = "qlw",
+        lazy: bool = False,
+    ) -> Any:
+        """The spectra of a version as HyperSpy signals.
+
+        Parameters
+        ----------
+        ref : str
+            The version, such as ``"ti-map@2"``.
+        analysis : str or int, optional
+            Only this analysis: its name, UUID, or number from 1.
+        data_type : str
+            ``"qlw"`` or ``"spectrum"``.
+        lazy : bool
+            Read spectra when they are used.
+
+        Returns
+        -------
+        hyperspy.signals.Signal1D or list of them
+            One signal an analysis; the signal alone where there is one.
+
+        Raises
+        ------
+        MissingExtraError
+            If HyperSpy is not installed.
+        NotFoundError
+            If there is no such version, analysis or data.
+
+        Examples
+        --------
+        >>> lake.hyperspy("ti-map@2", analysis=1, lazy=True)  # doctest: +SKIP
+        <LazySignal1D, title: ti-map@2, dimensions: (50, 50|4095)>
+        """
+        from sxeslake.archive.spectra.signals import signals_of  # noqa: PLC0415 - as above
+        from sxeslake.extras import load  # noqa: PLC0415
+
+        api = load("hyperspy.api", "hyperspy", "a signal")
+        made = [
+            api.signals.Signal1D(**each).as_lazy() if lazy else api.signals.Signal1D(**each)
+            for each in signals_of(self.open_group(ref), analysis=analysis, data_type=data_type, lazy=lazy)
+        ]
+        return made[0] if len(made) == 1 else made
+
     def measured(
         self,
         ref: str | None = None,
@@ -182,10 +284,26 @@ class ScienceVerbs:
         """The registered calibrations, the newest last."""
         return ()
 
+    @cached_property
+    def _sources(self) -> dict[str, VersionSource]:
+        return {}
+
     def _member_source(self, row: Measured) -> MemberSource:
+        """The members of a position's version; the last few stay open with the rows that they have read."""
         from sxeslake.assemble.source import VersionSource  # noqa: PLC0415 - as above
 
-        return VersionSource(self._vault, refs.find(self._vault.state, f"{row.sample}@{row.version}"))
+        version = refs.find(self._vault.state, row.archive)
+        found = self._sources.get(row.archive)
+        if found is None or found.version != version:
+            found = VersionSource(self._vault, version)
+            for oldest in list(self._sources)[: len(self._sources) + 1 - _KEEP_OPEN]:
+                self._sources.pop(oldest, None)
+            self._sources[row.archive] = found
+        return found
 
     def _asked(self) -> Catalog:
+        raise NotImplementedError
+
+    def open_group(self, ref: str) -> Group:
+        """A version as an sxes group."""
         raise NotImplementedError

@@ -15,6 +15,7 @@ from sxeslake.archive.spectra.reading import Batch, LeftOut
 from sxeslake.archive.sxes.axes import AXIS_KINDS, Axis, Calibration, Setting, axis_of, unit_of
 from sxeslake.archive.units import um_from_mm
 from sxeslake.errors import InputError, NotFoundError, UsageError
+from sxeslake.extras import load
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -145,10 +146,9 @@ class Roi:
         ]
 
     def to_pandas(self) -> pd.DataFrame:
-        """The records as a pandas DataFrame. Raises ImportError where pandas is missing."""
-        import pandas as pd  # noqa: PLC0415 - an extra
-
-        return pd.DataFrame.from_records(self.records())
+        """The records as a pandas DataFrame. Raises MissingExtraError where pandas is missing."""
+        frame: pd.DataFrame = load("pandas", "frames", "a table in pandas").DataFrame.from_records(self.records())
+        return frame
 
 
 def lattice_of(rows: Sequence[Measured]) -> tuple[Lattice, NDArray[np.intp], NDArray[np.intp]]:

@@ -15,6 +15,7 @@ from sxeslake.archive.spectra.reading import Batch, LeftOut
 from sxeslake.archive.spectra.roi import mixed_correction
 from sxeslake.archive.sxes.axes import Axis, Calibration, axis_of
 from sxeslake.errors import InputError, NotFoundError
+from sxeslake.extras import load
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -84,10 +85,11 @@ class Spectra:
         return [{name: getattr(row, name) for name in COLUMNS} for row in self.rows]
 
     def to_pandas(self) -> pd.DataFrame:
-        """The table as a pandas DataFrame. Raises ImportError where pandas is missing."""
-        import pandas as pd  # noqa: PLC0415 - an extra
-
-        return pd.DataFrame.from_records(self.table(), columns=list(COLUMNS))
+        """The table as a pandas DataFrame. Raises MissingExtraError where pandas is missing."""
+        frame: pd.DataFrame = load("pandas", "frames", "a table in pandas").DataFrame.from_records(
+            self.table(), columns=list(COLUMNS)
+        )
+        return frame
 
 
 def gather(

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     import numpy as np
+    import xarray as xr
     from numpy.typing import ArrayLike, NDArray
 
     from sxeslake.archive.spectra.measured import Measured
@@ -285,6 +286,44 @@ class Analysis(Entry):
         left_out = LeftOut()
         batches = read_batches(self._measured(), self._members_of, data_type, left_out, background=subtract_background)
         return integrator.integrate(batches, left_out)
+
+    def to_xarray(self, *, types: Sequence[str] | None = None, lattice: bool = True) -> xr.Dataset:
+        """Its spectra as a labelled Dataset, read only when they are used.
+
+        Parameters
+        ----------
+        types : sequence of str, optional
+            Data variables; by default ``"qlw"`` and ``"spectrum"``, as far as there are any.
+        lattice : bool
+            Arrange a map as (y, x); otherwise, and where positions lie on no lattice, as (position).
+
+        Returns
+        -------
+        xarray.Dataset
+            Variables are float64 of dimensions (position, channel) or (y, x, channel), with stage coordinates in mm,
+            wavelength in Å and energy in eV where they are known, and the conditions as attributes. Dask arrays
+            where dask is installed.
+
+        Raises
+        ------
+        MissingExtraError
+            If xarray is not installed.
+        NotFoundError
+            If it has no positions, or none with such data.
+
+        Examples
+        --------
+        >>> lake["ti-map"].analyses[0].to_xarray().qlw.dims  # doctest: +SKIP
+        ('y', 'x', 'channel')
+        """
+        from sxeslake.archive.spectra.dataset import dataset_of  # noqa: PLC0415 - numpy, as above
+
+        title = f"{self.group.name}: {self.name or self.uuid[:8]}"
+        calibrations = tuple(self.group.calibrations())
+        found: xr.Dataset = dataset_of(
+            self._measured(), self._members_of, calibrations, title=title, types=types, lattice=lattice
+        )
+        return found
 
     def _measured(self) -> Iterator[Measured]:
         from sxeslake.archive.spectra.measured import of_analysis  # noqa: PLC0415 - as above
