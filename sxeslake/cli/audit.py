@@ -12,7 +12,7 @@ import click
 
 from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.documents import AUDIT, AUDIT_VERIFIED, document
-from sxeslake.cli.options import LakeCommand, links_option, raw_option, tree_option
+from sxeslake.cli.options import OUT, LakeCommand, links_option, raw_option, tree_option
 from sxeslake.cli.words import count, size, table
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ NOT_ALL = 4
 )
 @tree_option
 @links_option
-@click.option("-o", "--out", metavar="FILE", type=click.Path(), help="Write the CSV to a file.")
+@click.option(*OUT, metavar="FILE", type=click.Path(), help="Write the CSV to a file.")
 @click.option("--force", is_flag=True, help="Write over a report that is there.")
 @raw_option
 @click.option("--verify", metavar="REPORT", type=click.Path(), help="See whether a report still holds; needs no PATH.")

@@ -8,7 +8,7 @@ import click
 
 from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.documents import FORGET, document
-from sxeslake.cli.options import LakeCommand
+from sxeslake.cli.options import DRY_RUN, LakeCommand
 from sxeslake.cli.refs import complete_sample
 from sxeslake.cli.words import count, local_time, shown, size, table
 
@@ -27,7 +27,7 @@ DOUBTFUL = 7
     metavar="SPAN",
     help="Keep versions stored within 2y, 6m, 30d … of the sample's newest. Of several rules, each keeps.",
 )
-@click.option("-n", "--dry-run", is_flag=True, help="List what would go; change nothing.")
+@click.option(*DRY_RUN, is_flag=True, help="List what would go; change nothing.")
 @click.option("-m", "--message", help="Why, for the log.")
 @pass_app
 def command(

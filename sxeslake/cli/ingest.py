@@ -14,7 +14,7 @@ import click
 from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.documents import INGEST, INGESTED, document
 from sxeslake.cli.memory import keep_little
-from sxeslake.cli.options import LakeCommand, jobs_option, links_option, tree_option
+from sxeslake.cli.options import DRY_RUN, LakeCommand, jobs_option, links_option, tree_option
 from sxeslake.cli.words import count, duration, percent, shown, size
 from sxeslake.model import Limits
 
@@ -31,7 +31,7 @@ _LIMITS = Limits()
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @click.option("--sample", metavar="NAME", help="Store under this name, as a new version if there is one already.")
 @tree_option
-@click.option("--dry-run", is_flag=True, help="Read and encode everything, report what it would take, store nothing.")
+@click.option(*DRY_RUN, is_flag=True, help="Read and encode everything, report what it would take, store nothing.")
 @click.option("--quick", is_flag=True, help="With --dry-run: read a sample only, and estimate; says with what error.")
 @click.option(
     "--exact",

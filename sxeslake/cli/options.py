@@ -23,8 +23,13 @@ links_option = click.option(
     help="Symbolic links in folders: read all, only those that stay in the searched folders, or none.",
 )
 
+DRY_RUN = ("-n", "--dry-run")
+OUT = ("-o", "--out", "--output")
+JOBS = ("-j", "--jobs")
+"""How these are written in every command that has them."""
+
 jobs_option = click.option(
-    "--jobs", type=click.IntRange(min=1), metavar="N", help="Number of threads.  [default: all processors]"
+    *JOBS, type=click.IntRange(min=1), metavar="N", help="Number of threads.  [default: all processors]"
 )
 
 raw_option = click.option("--raw", is_flag=True, help="Leave names as they are that a spreadsheet takes for formulas.")

@@ -13,6 +13,7 @@ from sxeslake.cli.app import App
 from sxeslake.cli.destinations import STDOUT
 from sxeslake.cli.documents import PART, document
 from sxeslake.cli.filters import filter_options, filter_words
+from sxeslake.cli.options import DRY_RUN
 from sxeslake.cli.words import count, shown, size
 from sxeslake.disk.output import is_stdout
 
@@ -35,7 +36,7 @@ def part_options() -> list[click.Parameter]:
         _one("--sql", "sql", "SELECT", "As --query, of free SQL with the columns sample, version, position_uuid."),
         _several("--queries", "queries", "DIR", "A folder of your own queries for --query."),
         click.Option(["--merge", f"{_PREFIX}merge"], is_flag=True, help="One group of whole archives."),
-        click.Option(["--dry-run", f"{_PREFIX}dry_run"], is_flag=True, help="Say what would move, and move nothing."),
+        click.Option([*DRY_RUN, f"{_PREFIX}dry_run"], is_flag=True, help="Say what would move, and move nothing."),
         click.Option(
             ["--max-positions", f"{_PREFIX}max_positions"], type=click.IntRange(min=1), metavar="N",
             help="Refuse more.  [default: 1,000,000]",
