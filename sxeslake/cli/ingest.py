@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from sxeslake.cli import suggest
 from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.documents import INGEST, INGESTED, document
 from sxeslake.cli.memory import keep_little
-from sxeslake.cli.options import DRY_RUN, LakeCommand, jobs_option, links_option, tree_option
+from sxeslake.cli.options import DRY_RUN, PATH, LakeCommand, jobs_option, links_option, tree_option
 from sxeslake.cli.words import count, duration, percent, shown, size
 from sxeslake.model import Limits
 
@@ -28,8 +29,13 @@ _LIMITS = Limits()
 
 
 @click.command("ingest", cls=LakeCommand, example='sxeslake ingest map.plzip 2018/ --message "beam time 7"')
-@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
-@click.option("--sample", metavar="NAME", help="Store under this name, as a new version if there is one already.")
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=PATH)
+@click.option(
+    "--sample",
+    metavar="NAME",
+    shell_complete=suggest.sample_name,
+    help="Store under this name, as a new version if there is one already.",
+)
 @tree_option
 @click.option(*DRY_RUN, is_flag=True, help="Read and encode everything, report what it would take, store nothing.")
 @click.option("--quick", is_flag=True, help="With --dry-run: read a sample only, and estimate; says with what error.")

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sxeslake.cli import suggest
 from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.documents import LOG, document
 from sxeslake.cli.options import LakeCommand
-from sxeslake.cli.refs import complete_sample
 from sxeslake.cli.words import local_time, table
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ _NAMES = 3  # archives in a line; --json has all
 
 
 @click.command("log", cls=LakeCommand, example="sxeslake log ti-grains\nsxeslake log '2018/*' ti-grains@2 --limit 10")
-@click.argument("samples", nargs=-1, metavar="[SAMPLE[@V]]...", shell_complete=complete_sample)
+@click.argument("samples", nargs=-1, metavar="[SAMPLE[@V]]...", shell_complete=suggest.sample)
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="The newest N only.")
 @pass_app
 def command(app: App, samples: tuple[str, ...], limit: int | None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from sxeslake.cli import suggest
 from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.documents import LOST, MENDED, REPAIR, document
 from sxeslake.cli.options import DRY_RUN, LakeCommand, other_storage_option
@@ -23,6 +24,7 @@ DAMAGED = 5
     "offers",
     multiple=True,
     metavar="PATH|LAKE",
+    shell_complete=suggest.lake_or_file,
     help="An archive, a folder of archives, or another lake with content that this one lost. Repeat for more.",
 )
 @click.option(*DRY_RUN, is_flag=True, help="Say what would be mended and what is lost; change nothing.")

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
+from sxeslake.cli import suggest
 from sxeslake.cli.app import App
-from sxeslake.cli.options import OUT
+from sxeslake.cli.options import OUT, PATH
 from sxeslake.cli.words import count, shown
 from sxeslake.disk.output import is_stdout, named
 from sxeslake.safetext import visible_lines
@@ -29,7 +30,9 @@ def output_options() -> list[click.Parameter]:
     """How the rows are wanted: as what, where, how many."""
     return [
         click.Option(["--format", "format_name"], type=click.Choice(FORMATS), help="--json is --format json."),
-        click.Option([*OUT], metavar="FILE", help="Write a file: .csv .json .parquet .arrow .xlsx .txt by its suffix."),
+        click.Option(
+            [*OUT], metavar="FILE", type=PATH, help="Write a file: .csv .json .parquet .arrow .xlsx .txt by its suffix."
+        ),
         click.Option(["--force"], is_flag=True, default=None, help="Write over the FILE that is there."),
         click.Option(
             ["--raw"],
@@ -40,6 +43,7 @@ def output_options() -> list[click.Parameter]:
         click.Option(
             ["--columns"],
             metavar="A,B,C",
+            shell_complete=suggest.columns,
             multiple=True,
             help="These columns only, in this order, by their names in the catalogue.",
         ),
