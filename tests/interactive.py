@@ -28,7 +28,7 @@ _SHOWARGS = {
 _SETTINGS = {
     "bash": "bind 'set bell-style none'; bind 'set enable-bracketed-paste off'; bind 'set page-completions off'",
     "zsh": "unset zle_bracketed_paste; LISTMAX=10000; PROMPT='% '",
-    "fish": "function fish_prompt; echo -n '> '; end; set -U fish_greeting",
+    "fish": "function fish_prompt; echo -n '> '; end; set -g fish_greeting; set -g fish_autosuggestion_enabled 0",
 }
 _INSTALLED = {
     "bash": 'eval "$(sxeslake completion bash -q)"',
@@ -58,8 +58,7 @@ class Shell:
 
     def line(self, typed: str, tabs: int = 1) -> list[str]:
         """Type, press Tab; the words that the shell then reads from the line."""
-        self.typed(typed, tabs)
-        self._send("\x01showargs \n")
+        self._send(typed + "\t" * tabs + "\x01showargs \n")
         seen = self._until(b"\x1f")
         return [word.decode() for word in seen.rpartition(b"\x1f")[0].split(b"\x1e")[1:]]
 

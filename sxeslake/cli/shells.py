@@ -93,10 +93,9 @@ def bash_inserted(candidate: str, kept: str) -> str | None:
     if not candidate.startswith(before):
         return None
     rest = candidate[len(before) :]
-    if quote == "'":
-        return rest.replace("'", "'\\''")
-    if quote == '"':
-        return "".join(_in_double_quotes(sign) for sign in rest)
+    if quote:
+        text = rest.replace("'", "'\\''") if quote == "'" else "".join(map(_in_double_quotes, rest))
+        return text + quote if text.endswith(quote) else text  # else readline closes it
     if not rest and not kept:
         return "''"
     return "".join(sign if sign in _PLAIN_SIGNS or ord(sign) > 0x7F else f"\\{sign}" for sign in rest)
