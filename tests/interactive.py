@@ -31,9 +31,9 @@ _SETTINGS = {
     "fish": "function fish_prompt; echo -n '> '; end; set -g fish_greeting; set -g fish_autosuggestion_enabled 0",
 }
 _INSTALLED = {
-    "bash": 'eval "$(sxeslake completion bash -q)"',
-    "zsh": 'eval "$(sxeslake completion zsh -q)"',
-    "fish": "sxeslake completion fish -q | source",
+    "bash": 'eval "$(sxeslake completion bash)"',
+    "zsh": 'eval "$(sxeslake completion zsh)"',
+    "fish": "sxeslake completion fish | source",
 }
 _PATIENCE_S = 60.0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import PurePath
 
 import click
@@ -15,7 +16,7 @@ _INSTALL = {
     "bash": 'eval "$(sxeslake completion bash)"  # in ~/.bashrc',
     "zsh": 'eval "$(sxeslake completion zsh)"  # in ~/.zshrc',
     "fish": "sxeslake completion fish > ~/.config/fish/completions/sxeslake.fish",
-    "powershell": "sxeslake completion powershell | Out-String | iex  # in $PROFILE",
+    "powershell": "sxeslake completion powershell | Out-String | Invoke-Expression  # in $PROFILE",
 }
 _SAME = {"pwsh": "powershell"}
 
@@ -38,4 +39,5 @@ def command(app: App, shell: str | None) -> None:
         app.emit({"shell": name, "install": _INSTALL[name], "script": SCRIPTS[name]})
         return
     app.print_data(SCRIPTS[name])
-    app.say(f"To install: {_INSTALL[name]}")
+    if sys.stdout.isatty():  # a shell that starts must not say it each time
+        app.say(f"To install: {_INSTALL[name]}")

@@ -29,7 +29,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "members": "List the files of an archive in their order.",
         "cat": "Write one file of an archive to stdout.",
         "stats": "Show the size of the lake and what deduplication saves.",
-        "log": "Show the history of the lake or of one sample.",
+        "log": "Show the history of the lake or of some samples.",
         "diff": "Compare two archives.",
     },
     "Ask": {

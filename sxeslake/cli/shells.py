@@ -204,7 +204,9 @@ _sxeslake_completion() {
         esac
     done
 }
-complete -o nosort -F _sxeslake_completion sxeslake
+if (( BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 404 )); then
+    complete -o nosort -F _sxeslake_completion sxeslake
+fi
 """
 
 _ZSH: Final = r"""

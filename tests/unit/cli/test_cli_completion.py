@@ -115,8 +115,9 @@ def test_the_script_is_printed_by_the_command_and_by_the_variable(
     capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, shell: str
 ) -> None:
     assert run(["completion", shell]) == 0
-    printed = capfd.readouterr().out
+    printed, said = capfd.readouterr()
     assert COMPLETION_VARIABLE in printed
+    assert said == "", "it runs whenever a shell starts"
     monkeypatch.setenv(COMPLETION_VARIABLE, f"{shell}_source")
     assert run([]) == 0
     assert capfd.readouterr().out == printed
