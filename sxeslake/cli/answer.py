@@ -28,6 +28,8 @@ def respond(instruction: str, program: str, args: Sequence[str]) -> int:
     shell, _, asked = instruction.partition("_")
     if shell not in SCRIPTS or asked not in ("complete", "source"):
         return 1
+    if shell == "bash" and asked == "complete" and len(args) != 2:
+        return 1  # a script that is not ours
     if asked == "source":
         print(SCRIPTS[shell])  # noqa: T201 - the answer itself
         return 0

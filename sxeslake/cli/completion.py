@@ -16,7 +16,7 @@ _INSTALL = {
     "bash": 'eval "$(sxeslake completion bash)"  # in ~/.bashrc',
     "zsh": 'eval "$(sxeslake completion zsh)"  # in ~/.zshrc',
     "fish": "sxeslake completion fish > ~/.config/fish/completions/sxeslake.fish",
-    "powershell": "sxeslake completion powershell | Out-String | Invoke-Expression  # in $PROFILE",
+    "powershell": "iex (sxeslake completion powershell | Out-String)  # in $PROFILE",
 }
 _SAME = {"pwsh": "powershell"}
 

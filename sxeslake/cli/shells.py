@@ -143,7 +143,11 @@ def powershell_quoted(value: str) -> str:
 
 def powershell_typed(words: str) -> Typed:
     """A JSON list of the words as PowerShell has them, the last one unfinished; a quote may be open in it."""
-    *before, last = [str(word) for word in json.loads(words)] or [""]
+    try:
+        found = json.loads(words)
+    except ValueError:
+        found = []
+    *before, last = [str(word) for word in found] if isinstance(found, list) and found else [""]
     if last[:1] in ("'", '"'):
         quote = last[0]
         inside = last[1:-1] if len(last) > 1 and last.endswith(quote) else last[1:]

@@ -87,7 +87,18 @@ def test_the_words_of_powershell_come_as_json() -> None:
     assert powershell_typed('["show","\'it\'\'s"]') == (["show"], "it's", "")
     assert powershell_typed("[\"show\",\"'it''s'\"]") == (["show"], "it's", "")
     assert powershell_typed('["show",""]') == (["show"], "", "")
-    assert powershell_typed("[]") == ([], "", "")
+    for nothing in ("[]", "", "null", "{"):
+        assert powershell_typed(nothing) == ([], "", "")
+
+
+def test_the_script_of_an_earlier_version_is_answered_with_nothing(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COMP_WORDS", "sxeslake show m")
+    monkeypatch.setenv("COMP_CWORD", "2")
+    monkeypatch.setenv(COMPLETION_VARIABLE, "bash_complete")
+    assert run([]) == 1
+    assert capfd.readouterr() == ("", "")
 
 
 def test_powershell_gets_quoted_text_in_ascii() -> None:
