@@ -279,12 +279,10 @@ _POWERSHELL: Final = r"""
 Register-ArgumentCompleter -Native -CommandName sxeslake -ScriptBlock {
     param($wordToComplete, $commandAst, $cursorPosition)
     $words = @()
-    $program = 'sxeslake'
-    $first = $true
-    foreach ($element in $commandAst.CommandElements) {
-        if ($first) { $program = $element.Extent.Text; $first = $false; continue }
+    foreach ($element in ($commandAst.CommandElements | Select-Object -Skip 1)) {
         if ($element.Extent.EndOffset -ge $cursorPosition) { break }
-        if ($element -is [System.Management.Automation.Language.StringConstantExpressionAst]) {
+        if ($element -is [System.Management.Automation.Language.StringConstantExpressionAst] -or
+            $element -is [System.Management.Automation.Language.ExpandableStringExpressionAst]) {
             $words += $element.Value
         } else {
             $words += $element.Extent.Text
@@ -295,7 +293,7 @@ Register-ArgumentCompleter -Native -CommandName sxeslake -ScriptBlock {
     $env:_SXESLAKE_COMPLETE = 'powershell_complete'
     $env:COMP_WORDS = ConvertTo-Json -Compress -InputObject @($words)
     try {
-        $answer = & $program 2>$null
+        $answer = & $commandAst.GetCommandName() 2>$null
     } catch {
         $answer = $null
     } finally {

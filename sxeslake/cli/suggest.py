@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 Items = list[CompletionItem]
 Suggest = Callable[[click.Context, click.Parameter, str], Items]
 
+_MANY = 500
+"""More samples than that are offered folder by folder."""
+
 GOES_ON = "open"
 """The type of an item that more is to follow, without a blank: `data/`, `role=`."""
 
@@ -73,7 +76,7 @@ def _samples(known: Remembered | None, incomplete: str, status: str) -> Items:
         numbers = known.versions(name, status=status)
         tags = [tag for tag, number in known.tags(name).items() if number in numbers]
         names += [f"{name}@{word}" for word in (*numbers, *tags)]
-    return _starting(names, incomplete)
+    return _by_folder(names, incomplete) if len(names) > _MANY else _starting(names, incomplete)
 
 
 def sample_name(ctx: click.Context, _: click.Parameter, incomplete: str) -> Items:

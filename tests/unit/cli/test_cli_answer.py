@@ -13,6 +13,7 @@ from small_lakes import group, zip_of
 
 from sxeslake import settings
 from sxeslake.archive.synthetic import synthetic_facility
+from sxeslake.cli import suggest
 from sxeslake.cli.answer import candidates
 from sxeslake.cli.root import root
 from sxeslake.cli.run import COMPLETION_VARIABLE, run
@@ -62,6 +63,12 @@ def test_samples_versions_and_tags(lake: Path) -> None:
     assert offered("find", "x", "--sample", "-") == ["-dash"]
     assert offered("ls", "--lake", str(lake), "ma") == ["map"]
     assert offered("copy", str(lake), "elsewhere", "ma") == ["map"]
+
+
+def test_many_samples_are_offered_folder_by_folder(lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(suggest, "_MANY", 1)
+    assert offered("show", "") == ["2018/", "map"]
+    assert offered("show", "2018/") == ["2018/first map"]
 
 
 def test_files_of_an_archive_folder_by_folder(lake: Path) -> None:
