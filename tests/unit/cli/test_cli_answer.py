@@ -174,7 +174,7 @@ def test_an_answer_is_quick_silent_and_loads_nothing_heavy(lake: Path, words: li
         "try: main()\nfinally: print(*sys.modules, file=open('modules', 'w'))"
     )
     environment = {**os.environ, COMPLETION_VARIABLE: "zsh_complete"}
-    took = []
+    took: list[float] = []
     while not took or (min(took) >= QUICK_S and len(took) < 10):  # the machine may be busy
         before = os.times()
         done = subprocess.run(
