@@ -21,7 +21,7 @@ from sxeslake.science import ScienceVerbs
 from sxeslake.storage import Store, is_remote, probe
 from sxeslake.upkeep.retention import RetentionVerbs
 from sxeslake.upkeep.verbs import UpkeepVerbs
-from sxeslake.vault import refs
+from sxeslake.vault import refs, remembered
 from sxeslake.vault.vault import Vault, create_lake
 from sxeslake.version import TOOL
 from sxeslake.views import MemberRow, Samples, VersionInfo
@@ -121,7 +121,7 @@ def _keep_bytes(address: str) -> int:
 
 
 def _cache(address: str) -> Path | None:
-    return None if address.startswith("memory:") else settings.cache_dir() / "lakes"
+    return None if address.startswith("memory:") else settings.lakes_cache_dir()
 
 
 class Lake(FileVerbs, PartVerbs, CatalogVerbs, ScienceVerbs, UpkeepVerbs, RetentionVerbs):
@@ -317,7 +317,8 @@ class Lake(FileVerbs, PartVerbs, CatalogVerbs, ScienceVerbs, UpkeepVerbs, Retent
 
     def members(self, ref: str) -> Iterator[MemberRow]:
         """The members of a version, in archive order."""
-        return map(views.member_row, self._vault.rows(self._version(ref)))
+        version = self._version(ref)
+        return map(views.member_row, remembered.noting_members(self._vault.folder, version, self._vault.rows(version)))
 
     def stats(self) -> Stats:
         """The lake in figures."""

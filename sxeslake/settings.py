@@ -73,6 +73,11 @@ def cache_dir() -> Path:
     return Path(own) if own else platformdirs.user_cache_path(_APPLICATION, appauthor=False)
 
 
+def lakes_cache_dir() -> Path:
+    """The folder below it with a folder for each lake."""
+    return cache_dir() / "lakes"
+
+
 def data_dir() -> Path:
     """The folder of what must be kept: `~/.local/share/sxeslake`."""
     return platformdirs.user_data_path(_APPLICATION, appauthor=False)

@@ -13,13 +13,13 @@ import random
 import shutil
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any
 
-from sxeslake.catalog import library, remarks
+from sxeslake.catalog import inuse, library, remarks
 from sxeslake.catalog.ask import ask, ask_freely
 from sxeslake.catalog.cache import Cache
 from sxeslake.catalog.checkpoint import published_numbers
@@ -162,6 +162,8 @@ class Catalog:
         """Open a snapshot; the database before lives on in whatever still reads from it."""
         self._database = self._open(snapshot, self._cache)
         self._saved = self._saved_at()
+        with suppress(DamagedLakeError):  # a question that needs the table says so
+            inuse.note(self._database, self._cache.folder)
 
     def _open(self, snapshot: Snapshot, cache: Cache) -> Database:
         return Database(snapshot, cache, self._vault.store.get, time_zones=self._time_zones)

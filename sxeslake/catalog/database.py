@@ -95,6 +95,11 @@ class Database:
         statements = [self._view(name) for name in here] + further_views(here)
         return statements, [self._cache.path(part) for part in self.snapshot.of(here)]
 
+    def has_here(self, table: str) -> bool:
+        """Whether all of a table is on this machine, so that reading it fetches nothing."""
+        with self._lock:
+            return self._is_here(table)
+
     def tables_of(self, sql: str) -> set[str]:
         """The tables that a query of our own reads, also behind views and macros; none where it cannot be parsed.
 

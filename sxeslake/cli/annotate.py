@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sxeslake.cli import suggest
 from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.documents import document
-from sxeslake.cli.options import LakeCommand
-from sxeslake.cli.refs import complete_sample
+from sxeslake.cli.options import PATH, LakeCommand
 from sxeslake.cli.words import count, shown
 
 if TYPE_CHECKING:
@@ -25,14 +25,15 @@ if TYPE_CHECKING:
     "sxeslake annotate map@2 --analysis 586f0b9a exposure_s=30\n"
     "sxeslake annotate --csv mounts.csv",
 )
-@click.argument("ref", metavar="[SAMPLE[@V]]", required=False, shell_complete=complete_sample)
-@click.argument("words", metavar="[KEY=VALUE]...", nargs=-1)
+@click.argument("ref", metavar="[SAMPLE[@V]]", required=False, shell_complete=suggest.sample)
+@click.argument("words", metavar="[KEY=VALUE]...", nargs=-1, shell_complete=suggest.annotation)
 @click.option("--analysis", metavar="UUID", help="Say it of this analysis; the start of its UUID is enough.")
 @click.option("--position", metavar="UUID", help="Say it of this position; the start of its UUID is enough.")
 @click.option(
     "--csv",
     "csv_file",
     metavar="FILE",
+    type=PATH,
     help="Take a table: sample, perhaps analysis and position, then a column a key.",
 )
 @click.option("-m", "--message", metavar="TEXT", help="A word on it, kept with the commit.")

@@ -12,7 +12,7 @@ import click
 
 from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.documents import AUDIT, AUDIT_VERIFIED, document
-from sxeslake.cli.options import LakeCommand, links_option, raw_option, tree_option
+from sxeslake.cli.options import OUT, PATH, LakeCommand, links_option, raw_option, tree_option
 from sxeslake.cli.words import count, size, table
 from sxeslake.errors import NotFoundError
 
@@ -31,7 +31,7 @@ NOT_ALL = 4
     "sxeslake audit 2018/ --check-data -o audit.csv\n"
     "sxeslake audit --verify audit.csv",
 )
-@click.argument("paths", nargs=-1, metavar="PATH...", type=click.Path())
+@click.argument("paths", nargs=-1, metavar="PATH...", type=PATH)
 @click.option(
     "--check-data", is_flag=True, help="Read and hash the lake's packs, too, not only see that they are there."
 )
@@ -43,10 +43,10 @@ NOT_ALL = 4
 )
 @tree_option
 @links_option
-@click.option("-o", "--out", metavar="FILE", type=click.Path(), help="Write the CSV to a file.")
+@click.option(*OUT, metavar="FILE", type=PATH, help="Write the CSV to a file.")
 @click.option("--force", is_flag=True, help="Write over a report that is there.")
 @raw_option
-@click.option("--verify", metavar="REPORT", type=click.Path(), help="See whether a report still holds; needs no PATH.")
+@click.option("--verify", metavar="REPORT", type=PATH, help="See whether a report still holds; needs no PATH.")
 @pass_app
 def command(
     app: App,

@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from sxeslake.cli import suggest
 from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.options import LakeCommand
 from sxeslake.cli.refs import sample_argument
@@ -13,7 +14,7 @@ from sxeslake.cli.refs import sample_argument
 
 @click.command("cat", cls=LakeCommand, example="sxeslake cat map metadata.json")
 @sample_argument
-@click.argument("member")
+@click.argument("member", shell_complete=suggest.member)
 @pass_app
 def command(app: App, ref: str, member: str) -> None:
     """Write one file of an archive to stdout, byte for byte.

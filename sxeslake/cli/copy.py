@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from sxeslake.cli import suggest
 from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.documents import COPIED, COPY, document
 from sxeslake.cli.options import LakeCommand, other_storage_option
@@ -18,9 +19,9 @@ DAMAGED = 5
     params=[other_storage_option("from", "SRC"), other_storage_option("to", "DST")],
     example='sxeslake copy facility /mnt/backup/lake\nsxeslake copy facility ./mine "2018/*" ti-grains@2',
 )
-@click.argument("source", metavar="SRC")
-@click.argument("target", metavar="DST")
-@click.argument("refs", nargs=-1, metavar="[SAMPLE[@V]]...")
+@click.argument("source", metavar="SRC", shell_complete=suggest.lake)
+@click.argument("target", metavar="DST", shell_complete=suggest.lake)
+@click.argument("refs", nargs=-1, metavar="[SAMPLE[@V]]...", shell_complete=suggest.source_sample)
 @pass_app
 def command(
     app: App,

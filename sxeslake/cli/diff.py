@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sxeslake.cli import suggest
 from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.documents import DIFF, document
 from sxeslake.cli.options import LakeCommand
-from sxeslake.cli.refs import complete_sample
 from sxeslake.cli.words import count, shown, size
 
 if TYPE_CHECKING:
@@ -22,8 +22,8 @@ _SIGNS = {"added": "+", "removed": "-", "changed": "~", "renamed": "="}
 
 
 @click.command("diff", cls=LakeCommand, example="sxeslake diff map@1 map@2\nsxeslake diff map 'map copy' --limit 0")
-@click.argument("a", metavar="A[@V]", shell_complete=complete_sample)
-@click.argument("b", metavar="B[@V]", shell_complete=complete_sample)
+@click.argument("a", metavar="A[@V]", shell_complete=suggest.sample)
+@click.argument("b", metavar="B[@V]", shell_complete=suggest.sample)
 @click.option(
     "--limit", type=click.IntRange(min=0), default=20, metavar="N", show_default=True,
     help="Lines of each kind; 0 shows all. --json always has all.",

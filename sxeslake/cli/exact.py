@@ -8,7 +8,7 @@ import click
 
 from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.documents import EXACT, document
-from sxeslake.cli.options import LakeCommand, jobs_option
+from sxeslake.cli.options import PATH, LakeCommand, jobs_option
 from sxeslake.cli.refs import samples_argument
 from sxeslake.cli.words import shown, size
 
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 @click.command("exact", cls=LakeCommand, example="sxeslake exact map@2\nsxeslake exact --all")
 @samples_argument
 @click.option("--all", "every", is_flag=True, help="Every sample's newest version.")
-@click.option("--from", "source", metavar="FILE", help="The file, where it is not at its old place any more.")
+@click.option(
+    "--from", "source", metavar="FILE", type=PATH, help="The file, where it is not at its old place any more."
+)
 @click.option("--always", is_flag=True, help="Keep what no encoder makes as it is, whatever that takes.")
 @jobs_option
 @pass_app

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 import click
 
 from sxeslake.catalog.filter_spec import FILTERS, SETTINGS, Filter
+from sxeslake.cli import suggest
 
 _PREFIX = "filter_"  # apart from a command's own options, whatever those are called
 
@@ -15,7 +16,13 @@ def filter_options(*, hidden: bool = False, without: Collection[str] = ()) -> li
     """An option for each filter, and for each setting of how filters are taken."""
     filters = [_filter_option(each, hidden=hidden) for each in FILTERS if each.name not in without]
     settings = [
-        click.Option([_flag(name), _PREFIX + name], metavar=_METAVARS[name], help=text, hidden=hidden)
+        click.Option(
+            [_flag(name), _PREFIX + name],
+            shell_complete=suggest.values(name),
+            metavar=_METAVARS[name],
+            help=text,
+            hidden=hidden,
+        )
         for name, text in SETTINGS.items()
     ]
     return [*filters, *settings]
@@ -30,6 +37,7 @@ def filter_words(values: Mapping[str, object]) -> dict[str, object]:
 def _filter_option(each: Filter, *, hidden: bool) -> click.Option:
     return click.Option(
         [each.option, _PREFIX + each.name],
+        shell_complete=suggest.values(each.name),
         metavar=_METAVARS[each.type],
         multiple=each.several,
         help=each.help + (" Repeat for alternatives." if each.several and each.type not in ("types", "said") else ""),

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sxeslake.cli import suggest
 from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.documents import FORGET, document
-from sxeslake.cli.options import LakeCommand
-from sxeslake.cli.refs import complete_sample
+from sxeslake.cli.options import DRY_RUN, LakeCommand
 from sxeslake.cli.words import count, local_time, shown, size, table
 
 if TYPE_CHECKING:
@@ -20,14 +20,14 @@ DOUBTFUL = 7
 
 
 @click.command("forget", cls=LakeCommand, example='sxeslake forget "maps/*" --keep-last 2 --keep-within 2y --dry-run')
-@click.argument("refs", nargs=-1, required=True, metavar="SAMPLE[@V]...", shell_complete=complete_sample)
+@click.argument("refs", nargs=-1, required=True, metavar="SAMPLE[@V]...", shell_complete=suggest.sample)
 @click.option("--keep-last", type=click.IntRange(min=1), metavar="N", help="Keep the last N versions of each sample.")
 @click.option(
     "--keep-within",
     metavar="SPAN",
     help="Keep versions stored within 2y, 6m, 30d … of the sample's newest. Of several rules, each keeps.",
 )
-@click.option("-n", "--dry-run", is_flag=True, help="List what would go; change nothing.")
+@click.option(*DRY_RUN, is_flag=True, help="List what would go; change nothing.")
 @click.option("-m", "--message", help="Why, for the log.")
 @pass_app
 def command(

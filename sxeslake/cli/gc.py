@@ -6,7 +6,7 @@ import click
 
 from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.documents import GC, document
-from sxeslake.cli.options import LakeCommand
+from sxeslake.cli.options import DRY_RUN, LakeCommand
 from sxeslake.cli.words import count, shown, size
 
 DAMAGED = 5
@@ -21,7 +21,7 @@ DAMAGED = 5
     "a later gc goes on. 0 takes all at once, also uploads of an ingest that may still be running.  "
     "[default: 7d for forgotten versions, 0 for readers, 1h for uploads]",
 )
-@click.option("-n", "--dry-run", is_flag=True, help="Say what would go; change nothing.")
+@click.option(*DRY_RUN, is_flag=True, help="Say what would go; change nothing.")
 @click.option("-m", "--message", help="Why, for the log.")
 @pass_app
 def command(app: App, grace: str | None, dry_run: bool, message: str | None) -> int:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import click
 
+from sxeslake.cli import suggest
 from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.documents import MARK, document
 from sxeslake.cli.options import LakeCommand
-from sxeslake.cli.refs import complete_sample
 from sxeslake.cli.words import shown
 
 
 @click.command("hold", cls=LakeCommand, example="sxeslake hold ti-grains@2")
-@click.argument("refs", nargs=-1, required=True, metavar="SAMPLE[@V]...", shell_complete=complete_sample)
+@click.argument("refs", nargs=-1, required=True, metavar="SAMPLE[@V]...", shell_complete=suggest.sample)
 @click.option("-m", "--message", help="Why, for the log.")
 @pass_app
 def command(app: App, refs: tuple[str, ...], message: str | None) -> None:

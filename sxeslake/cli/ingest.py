@@ -4,34 +4,45 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Literal
 
 import click
 
+from sxeslake.cli import suggest
 from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.documents import INGEST, INGESTED, document
 from sxeslake.cli.memory import keep_little
-from sxeslake.cli.options import LakeCommand, jobs_option, links_option, tree_option
+from sxeslake.cli.options import DRY_RUN, PATH, LakeCommand, jobs_option, links_option, tree_option
 from sxeslake.cli.words import count, duration, percent, shown, size
+from sxeslake.errors import SxeslakeError
 from sxeslake.model import Limits
 
 if TYPE_CHECKING:
     from sxeslake.ingest.report import ArchiveReport, Estimate, IngestReport
+    from sxeslake.lake import Lake
 
 FAILED = 4
 """The exit code of a batch in which an archive was unacceptable."""
 
 _LIMITS = Limits()
+_REMEMBERED = 4
+_REMEMBERED_MEMBERS = 5000
+"""Archives of a run, and files of each, whose list is read again so that shells know it."""
 
 
 @click.command("ingest", cls=LakeCommand, example='sxeslake ingest map.plzip 2018/ --message "beam time 7"')
-@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
-@click.option("--sample", metavar="NAME", help="Store under this name, as a new version if there is one already.")
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=PATH)
+@click.option(
+    "--sample",
+    metavar="NAME",
+    shell_complete=suggest.sample_name,
+    help="Store under this name, as a new version if there is one already.",
+)
 @tree_option
-@click.option("--dry-run", is_flag=True, help="Read and encode everything, report what it would take, store nothing.")
+@click.option(*DRY_RUN, is_flag=True, help="Read and encode everything, report what it would take, store nothing.")
 @click.option("--quick", is_flag=True, help="With --dry-run: read a sample only, and estimate; says with what error.")
 @click.option(
     "--exact",
@@ -140,12 +151,23 @@ def command(
             progress=watcher.bar,
             watcher=watcher,
         )
+        _remember(lake, report)
     if app.as_json:
         archives = [document(archive, INGESTED) for archive in report.archives]
         app.emit(document(report, INGEST) | {"archives": archives})
     else:
         _render(app, report, dry_run)
     return FAILED if report.failed else 0
+
+
+def _remember(lake: Lake, report: IngestReport) -> None:
+    """Have shells complete the files of what came in, where that is little; `members` does it for the rest."""
+    added = [archive for archive in report.archives if archive.status == "added"]
+    if report.commit is not None and len(added) <= _REMEMBERED:
+        for archive in added:
+            if archive.members <= _REMEMBERED_MEMBERS:
+                with suppress(SxeslakeError):  # all is stored; what is not remembered is not completed
+                    deque(lake.members(f"{archive.sample}@{archive.version}"), maxlen=0)
 
 
 class IngestWatcher:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from sxeslake.cli import suggest
 from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.options import LakeCommand
 
@@ -13,7 +14,7 @@ from sxeslake.cli.options import LakeCommand
     cls=LakeCommand,
     example="sxeslake init s3://epma-archive/lake --storage-option profile=epma",
 )
-@click.argument("url", required=False)
+@click.argument("url", required=False, shell_complete=suggest.folder)
 @pass_app
 def command(app: App, url: str | None) -> None:
     """Make a lake in an empty folder or bucket.

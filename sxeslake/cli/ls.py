@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sxeslake import texttable
+from sxeslake.cli import suggest
 from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.documents import LS, LS_LONG, document
 from sxeslake.cli.options import LakeCommand
-from sxeslake.cli.refs import complete_sample
 from sxeslake.cli.words import clock, count, local_time, numbers, size, table, texts
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ _OPTIONAL = ("from", "stored at", "files")
 @click.command(
     "ls", cls=LakeCommand, example='sxeslake ls\nsxeslake ls "2018/*" ti-grains --long\nsxeslake ls ti-grains'
 )
-@click.argument("patterns", nargs=-1, metavar="[PATTERN]...", shell_complete=complete_sample)
+@click.argument("patterns", nargs=-1, metavar="[PATTERN]...", shell_complete=suggest.sample)
 @click.option("--all-versions", is_flag=True, help="Every version, not only the newest of each sample.")
 @click.option("-l", "--long", "is_long", is_flag=True, help="Also voltages, currents, gratings, and when acquired.")
 @pass_app

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from sxeslake.cli import suggest
 from sxeslake.cli.app import App
 from sxeslake.errors import UsageError
 from sxeslake.storage.throttle import parse_rate
@@ -23,8 +24,16 @@ links_option = click.option(
     help="Symbolic links in folders: read all, only those that stay in the searched folders, or none.",
 )
 
+DRY_RUN = ("-n", "--dry-run")
+OUT = ("-o", "--out", "--output")
+JOBS = ("-j", "--jobs")
+"""How these are written in every command that has them."""
+
+PATH = click.Path(readable=False)
+"""A file or folder that shells complete; whether it can be read, the command finds and says itself."""
+
 jobs_option = click.option(
-    "--jobs", type=click.IntRange(min=1), metavar="N", help="Number of threads.  [default: all processors]"
+    *JOBS, type=click.IntRange(min=1), metavar="N", help="Number of threads.  [default: all processors]"
 )
 
 raw_option = click.option("--raw", is_flag=True, help="Leave names as they are that a spreadsheet takes for formulas.")
@@ -36,6 +45,7 @@ def global_options() -> list[click.Parameter]:
         click.Option(
             ["--lake"],
             metavar="URL",
+            shell_complete=suggest.lake,
             expose_value=False,
             callback=_keep_lake,
             help="The lake: a folder, a URL (s3://bucket/prefix) or a name from `sxeslake use`. "

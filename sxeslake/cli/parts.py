@@ -9,15 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sxeslake.cli import suggest
 from sxeslake.cli.app import App
 from sxeslake.cli.destinations import STDOUT
 from sxeslake.cli.documents import PART, document
 from sxeslake.cli.filters import filter_options, filter_words
+from sxeslake.cli.options import DRY_RUN
 from sxeslake.cli.words import count, shown, size
 from sxeslake.disk.output import is_stdout
 
 if TYPE_CHECKING:
     from sxeslake.assemble.selection import SelectionReport
+    from sxeslake.cli.suggest import Suggest
     from sxeslake.model import ContainerKind
 
 _PREFIX = "part_"
@@ -27,15 +30,21 @@ def part_options() -> list[click.Parameter]:
     """Fresh copies of the options, the shared filters among them."""
     return [
         _several("--position", "positions", "UUID|N|A..B", "Only these positions; numbers count from 1."),
-        _several("--analysis", "analyses", "NAME|UUID", "Only positions of these analyses; a glob will do."),
-        _several("--types", "types", "TYPE,…", "Only these data: qlw,xes … and images. info and state always come."),
-        _several("--member", "members", "GLOB", "Members by path, of any archive; FOLDER/ is all below it."),
+        _several(
+            "--analysis", "analyses", "NAME|UUID", "Only positions of these analyses; a glob will do.",
+            suggest.values("analyses"),
+        ),
+        _several("--types", "types", "TYPE,…", "Only these data: qlw,xes … and images. info and state always come.",
+                 suggest.values("types")),
+        _several("--member", "members", "GLOB", "Members by path, of any archive; FOLDER/ is all below it.",
+                 suggest.member),
         _one("--where", "where", "CONDITION", "Positions by columns, 'stage_x_mm between 10 and 20'; see `schema`."),
-        _one("--query", "query", "NAME", "Positions of a question's answer, in the versions named, else the newest."),
+        _one("--query", "query", "NAME", "Positions of a question's answer, in the versions named, else the newest.",
+             suggest.question),
         _one("--sql", "sql", "SELECT", "As --query, of free SQL with the columns sample, version, position_uuid."),
-        _several("--queries", "queries", "DIR", "A folder of your own queries for --query."),
+        _several("--queries", "queries", "DIR", "A folder of your own queries for --query.", suggest.folder),
         click.Option(["--merge", f"{_PREFIX}merge"], is_flag=True, help="One group of whole archives."),
-        click.Option(["--dry-run", f"{_PREFIX}dry_run"], is_flag=True, help="Say what would move, and move nothing."),
+        click.Option([*DRY_RUN, f"{_PREFIX}dry_run"], is_flag=True, help="Say what would move, and move nothing."),
         click.Option(
             ["--max-positions", f"{_PREFIX}max_positions"], type=click.IntRange(min=1), metavar="N",
             help="Refuse more.  [default: 1,000,000]",
@@ -45,12 +54,13 @@ def part_options() -> list[click.Parameter]:
     ]  # fmt: skip
 
 
-def _one(flag: str, name: str, metavar: str, text: str) -> click.Parameter:
-    return _never_blank(click.Option([flag, _PREFIX + name], metavar=metavar, help=text))
+def _one(flag: str, name: str, metavar: str, text: str, complete: Suggest | None = None) -> click.Parameter:
+    return _never_blank(click.Option([flag, _PREFIX + name], metavar=metavar, help=text, shell_complete=complete))
 
 
-def _several(flag: str, name: str, metavar: str, text: str) -> click.Parameter:
-    return _never_blank(click.Option([flag, _PREFIX + name], metavar=metavar, multiple=True, help=text))
+def _several(flag: str, name: str, metavar: str, text: str, complete: Suggest | None = None) -> click.Parameter:
+    option = click.Option([flag, _PREFIX + name], metavar=metavar, multiple=True, help=text, shell_complete=complete)
+    return _never_blank(option)
 
 
 def _never_blank(option: click.Parameter) -> click.Parameter:

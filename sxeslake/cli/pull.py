@@ -12,7 +12,7 @@ from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.destinations import STDOUT, Wanted, below, is_folder
 from sxeslake.cli.documents import PULL, document
 from sxeslake.cli.memory import keep_little
-from sxeslake.cli.options import LakeCommand, jobs_option
+from sxeslake.cli.options import OUT, PATH, LakeCommand, jobs_option
 from sxeslake.cli.parts import dry_run_whole, part_options, part_words, pull_part
 from sxeslake.cli.refs import samples_argument
 from sxeslake.cli.words import count, shown, size
@@ -41,7 +41,7 @@ DAMAGED = 5
     "sxeslake pull --where 'stage_x_mm < 20' --text nitride -o nitrides.pl7z",
 )
 @samples_argument
-@click.option("-o", "--out", metavar="OUT", help="A file (.pl7z .7z .plzip .zip), a folder (OUT/) or - for stdout.")
+@click.option(*OUT, metavar="OUT", type=PATH, help="A file (.pl7z .7z .plzip .zip), a folder (OUT/) or - for stdout.")
 @click.option("--all", "every", is_flag=True, help="Every sample's newest version.")
 @click.option(
     "--as-source",

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.shell_completion import CompletionItem
 
+from sxeslake.cli import suggest
 from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.filters import filter_options, filter_words
 from sxeslake.cli.options import LakeCommand
@@ -94,15 +94,12 @@ def _parameter_option(parameter: Parameter) -> click.Option:
     text = f"{parameter.help}  [{fact.strip()}]" if fact else parameter.help
     if parameter.type == "flag":
         return click.Option([f"--{flag}/--no-{flag}", _PREFIX + parameter.name], default=None, help=text)
-    return click.Option([f"--{flag}", _PREFIX + parameter.name], metavar=parameter.type.upper(), help=text)
-
-
-def _complete_name(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    try:
-        queries = list(_library(()))
-    except SxeslakeError:  # a prompt is no place for an error
-        return []
-    return [CompletionItem(query.name, help=query.title) for query in queries if query.name.startswith(incomplete)]
+    return click.Option(
+        [f"--{flag}", _PREFIX + parameter.name],
+        metavar=parameter.type.upper(),
+        help=text,
+        shell_complete=suggest.values(parameter.name),
+    )
 
 
 @click.command(
@@ -113,11 +110,18 @@ def _complete_name(_: click.Context, __: click.Parameter, incomplete: str) -> li
     "sxeslake query positions-by-condition --current-na ..99.7 -o positions.csv\n"
     'sxeslake query --sql "SELECT grating, count(*) FROM positions GROUP BY ALL"',
 )
-@click.argument("name", required=False, shell_complete=_complete_name)
+@click.argument("name", required=False, shell_complete=suggest.question)
 @click.option(
     "--sql", metavar="SELECT", help="Free SQL over the catalogue instead; `sxeslake schema` shows the tables."
 )
-@click.option("--queries", "folders", metavar="DIR", multiple=True, help="A folder of your own queries, .sql files.")
+@click.option(
+    "--queries",
+    "folders",
+    metavar="DIR",
+    multiple=True,
+    shell_complete=suggest.folder,
+    help="A folder of your own queries, .sql files.",
+)
 @click.option(
     "--timeout",
     type=click.FloatRange(min=0, min_open=True),

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import click
 
+from sxeslake.cli import suggest
 from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.documents import RENAME, document
 from sxeslake.cli.options import LakeCommand
-from sxeslake.cli.refs import complete_sample
 from sxeslake.cli.words import count, shown
 
 
 @click.command("rename", cls=LakeCommand, example="sxeslake rename 'facility/map copy' ti-grains")
-@click.argument("sample", metavar="SAMPLE", shell_complete=complete_sample)
+@click.argument("sample", metavar="SAMPLE", shell_complete=suggest.sample_name)
 @click.argument("new", metavar="NEW")
 @click.option("-m", "--message", help="Why, for the log.")
 @pass_app

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import click
 
+from sxeslake.cli import suggest
 from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.documents import LOST, MENDED, REPAIR, document
-from sxeslake.cli.options import LakeCommand, other_storage_option
+from sxeslake.cli.options import DRY_RUN, LakeCommand, other_storage_option
 from sxeslake.cli.words import count, shown
 
 DAMAGED = 5
@@ -23,9 +24,10 @@ DAMAGED = 5
     "offers",
     multiple=True,
     metavar="PATH|LAKE",
+    shell_complete=suggest.lake_or_file,
     help="An archive, a folder of archives, or another lake with content that this one lost. Repeat for more.",
 )
-@click.option("--dry-run", is_flag=True, help="Say what would be mended and what is lost; change nothing.")
+@click.option(*DRY_RUN, is_flag=True, help="Say what would be mended and what is lost; change nothing.")
 @pass_app
 def command(app: App, offers: tuple[str, ...], dry_run: bool, from_options: dict[str, str]) -> int:
     """Mend the lake: the log, the archives' tables, packs, and whatever is derived from them.

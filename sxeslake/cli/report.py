@@ -11,7 +11,7 @@ from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.documents import INGESTED, SURVEY, SURVEYED, document
 from sxeslake.cli.ingest import FAILED, watching
 from sxeslake.cli.memory import keep_little
-from sxeslake.cli.options import LakeCommand, jobs_option, links_option, raw_option, tree_option
+from sxeslake.cli.options import OUT, PATH, LakeCommand, jobs_option, links_option, raw_option, tree_option
 from sxeslake.cli.words import count, percent, shown, size, table
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ _HEADS = ("archives", "size", "copies", "size of copies", "would store", "saved"
     cls=LakeCommand,
     example="sxeslake report 2018/ 2019/\nsxeslake report /mnt/share --by year -o share.csv",
 )
-@click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=click.Path())
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=PATH)
 @click.option(
     "--by",
     type=click.Choice(["folder", "year", "kind"]),
@@ -36,7 +36,7 @@ _HEADS = ("archives", "size", "copies", "size of copies", "would store", "saved"
 @tree_option
 @links_option
 @jobs_option
-@click.option("-o", "--out", metavar="FILE", type=click.Path(), help="Write the table as CSV to a file.")
+@click.option(*OUT, metavar="FILE", type=PATH, help="Write the table as CSV to a file.")
 @click.option("--force", is_flag=True, help="Write over a FILE that is there.")
 @raw_option
 @pass_app

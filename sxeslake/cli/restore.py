@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from sxeslake.cli import suggest
 from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.documents import RESTORE, document
 from sxeslake.cli.options import LakeCommand
@@ -11,7 +12,7 @@ from sxeslake.cli.words import shown
 
 
 @click.command("restore", cls=LakeCommand, example="sxeslake restore ti-grains@2")
-@click.argument("refs", nargs=-1, required=True, metavar="SAMPLE[@V]...")
+@click.argument("refs", nargs=-1, required=True, metavar="SAMPLE[@V]...", shell_complete=suggest.forgotten_sample)
 @click.option("-m", "--message", help="Why, for the log.")
 @pass_app
 def command(app: App, refs: tuple[str, ...], message: str | None) -> None:

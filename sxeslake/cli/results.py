@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
+from sxeslake.cli import suggest
 from sxeslake.cli.app import App
+from sxeslake.cli.options import OUT, PATH
 from sxeslake.cli.words import count, shown
 from sxeslake.disk.output import is_stdout, named
 from sxeslake.safetext import visible_lines
@@ -29,7 +31,7 @@ def output_options() -> list[click.Parameter]:
     return [
         click.Option(["--format", "format_name"], type=click.Choice(FORMATS), help="--json is --format json."),
         click.Option(
-            ["-o", "--out"], metavar="FILE", help="Write a file: .csv .json .parquet .arrow .xlsx .txt by its suffix."
+            [*OUT], metavar="FILE", type=PATH, help="Write a file: .csv .json .parquet .arrow .xlsx .txt by its suffix."
         ),
         click.Option(["--force"], is_flag=True, default=None, help="Write over the FILE that is there."),
         click.Option(
@@ -41,6 +43,7 @@ def output_options() -> list[click.Parameter]:
         click.Option(
             ["--columns"],
             metavar="A,B,C",
+            shell_complete=suggest.columns,
             multiple=True,
             help="These columns only, in this order, by their names in the catalogue.",
         ),

@@ -29,7 +29,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "members": "List the files of an archive in their order.",
         "cat": "Write one file of an archive to stdout.",
         "stats": "Show the size of the lake and what deduplication saves.",
-        "log": "Show the history of the lake or of one sample.",
+        "log": "Show the history of the lake or of some samples.",
         "diff": "Compare two archives.",
     },
     "Ask": {
@@ -72,13 +72,16 @@ SECTIONS: dict[str, dict[str, str]] = {
 
 MEANINGS = {
     "get": "pull", "export": "pull", "extract": "pull", "download": "pull", "checkout": "pull", "fetch": "pull",
+    "unpack": "pull",
     "check": "verify", "fsck": "verify", "scrub": "verify",
     "rm": "forget", "delete": "forget", "remove": "forget", "del": "forget",
     "list": "ls", "dir": "ls",
     "add": "ingest", "backup": "ingest", "put": "ingest", "store": "ingest", "import": "ingest", "upload": "ingest",
+    "push": "ingest",
     "search": "find", "grep": "find",
     "prune": "gc",
-    "info": "show", "inspect": "show",
+    "info": "show", "inspect": "show", "status": "show",
+    "compare": "diff",
     "history": "log",
     "undelete": "restore",
     "create": "init",
@@ -88,8 +91,8 @@ MEANINGS = {
 }  # fmt: skip
 """Words of other programs, each with the command of that meaning. They run it; help does not list them."""
 
-_DESTRUCTIVE = frozenset({"forget", "gc", "release"})
-"""Never suggested for a misspelt word: a slip must not end in one of these."""
+DESTRUCTIVE = frozenset({"forget", "gc", "release", "rename", "repair", "tidy"})
+"""Never suggested for a misspelt word: a slip must not end in a command that takes away or changes what is there."""
 
 
 class Root(click.Group):
@@ -130,8 +133,8 @@ class Root(click.Group):
 
 def near_commands(word: str) -> list[str]:
     """The commands that a misspelt word may mean, none of them destructive: `lss` → `["ls"]`."""
-    harmless = [name for commands in SECTIONS.values() for name in commands if name not in _DESTRUCTIVE]
-    other = [name for name, meant in MEANINGS.items() if meant not in _DESTRUCTIVE]
+    harmless = [name for commands in SECTIONS.values() for name in commands if name not in DESTRUCTIVE]
+    other = [name for name, meant in MEANINGS.items() if meant not in DESTRUCTIVE]
     found = _near(word, harmless) or _near(word, other)
     return list(dict.fromkeys(MEANINGS.get(name, name) for name in found))
 

@@ -134,8 +134,10 @@ def run(args: Sequence[str]) -> int:
     app = App()
     app.as_json = "--json" in args  # known before parsing, so that also a usage error is a document
     try:
-        if COMPLETION_VARIABLE in os.environ:  # the shell asks for completions: click answers, and leaves
-            root.main(args=list(args), prog_name=PROGRAM, complete_var=COMPLETION_VARIABLE)
+        if COMPLETION_VARIABLE in os.environ:  # a shell asks for completions
+            from sxeslake.cli.answer import respond  # noqa: PLC0415  (only for this)
+
+            return respond(os.environ[COMPLETION_VARIABLE], PROGRAM, args)
         with root.make_context(PROGRAM, list(args), obj=app) as context:
             outcome = root.invoke(context)
         sys.stdout.flush()

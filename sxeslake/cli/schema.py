@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sxeslake.cli import suggest
 from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.options import LakeCommand
 from sxeslake.cli.words import table
@@ -21,7 +22,7 @@ _WIDE = 140
 
 
 @click.command("schema", cls=LakeCommand, example="sxeslake schema\nsxeslake schema positions")
-@click.argument("name", metavar="[TABLE]", required=False)
+@click.argument("name", metavar="[TABLE]", required=False, shell_complete=suggest.table)
 @pass_app
 def command(app: App, name: str | None) -> None:
     """Show the catalogue's tables, or a table's columns: type, unit, source field, conversion.

@@ -8,7 +8,7 @@ import click
 
 from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.documents import SYNC, document
-from sxeslake.cli.options import LakeCommand
+from sxeslake.cli.options import DRY_RUN, LakeCommand
 from sxeslake.cli.refs import sample_argument
 from sxeslake.cli.words import count, shown, size
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @sample_argument
 @click.argument("folder", type=click.Path(file_okay=False))
 @click.option("--delete", is_flag=True, help="Remove what is in the folder and not in the archive.")
-@click.option("--dry-run", is_flag=True, help="Say what would be done and moved; do nothing.")
+@click.option(*DRY_RUN, is_flag=True, help="Say what would be done and moved; do nothing.")
 @pass_app
 def command(app: App, ref: str, folder: str, delete: bool, dry_run: bool) -> None:
     """Bring an unpacked folder up to date, moving only what differs.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from sxeslake.cli import suggest
 from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.documents import MARK, document
 from sxeslake.cli.options import LakeCommand
@@ -15,7 +16,7 @@ from sxeslake.cli.words import shown
     "tag", cls=LakeCommand, example="sxeslake tag ti-grains@2 paper-2026\nsxeslake pull ti-grains@paper-2026"
 )
 @sample_argument
-@click.argument("tag")
+@click.argument("tag", shell_complete=suggest.tag)
 @click.option("--remove", is_flag=True, help="Take the tag away; the version stays.")
 @click.option("-m", "--message", help="Why, for the log.")
 @pass_app

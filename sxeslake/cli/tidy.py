@@ -6,12 +6,12 @@ import click
 
 from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.documents import TIDY, document
-from sxeslake.cli.options import LakeCommand
+from sxeslake.cli.options import DRY_RUN, LakeCommand
 from sxeslake.cli.words import count, shown
 
 
 @click.command("tidy", cls=LakeCommand, example="sxeslake tidy --dry-run")
-@click.option("-n", "--dry-run", is_flag=True, help="List what would be joined; change nothing.")
+@click.option(*DRY_RUN, is_flag=True, help="List what would be joined; change nothing.")
 @click.option("-m", "--message", help="Why, for the log.")
 @pass_app
 def command(app: App, dry_run: bool, message: str | None) -> None:

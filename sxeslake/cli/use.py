@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from sxeslake.cli import suggest
 from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.options import LakeCommand
 from sxeslake.cli.words import table
@@ -15,8 +16,8 @@ from sxeslake.cli.words import table
     example="sxeslake use facility s3://epma-archive/lake --storage-option profile=epma\nsxeslake ls --lake facility\n"
     "sxeslake use --time-zone JXA-8530F=Asia/Tokyo",
 )
-@click.argument("name", required=False)
-@click.argument("url", required=False)
+@click.argument("name", required=False, shell_complete=suggest.lake_name)
+@click.argument("url", required=False, shell_complete=suggest.folder)
 @click.option("--embedded", is_flag=True, help="Go back to the embedded lake.")
 @click.option("--forget", is_flag=True, help="Drop the name; the lake itself is not touched.")
 @click.option(
@@ -24,6 +25,7 @@ from sxeslake.cli.words import table
     "zones",
     metavar="INSTRUMENT=ZONE",
     multiple=True,
+    shell_complete=suggest.time_zone,
     help="The time zone that an instrument's clock keeps, such as JXA-8530F=Asia/Tokyo; INSTRUMENT= forgets it.",
 )
 @pass_app

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from sxeslake.format import keys, logentry
@@ -30,12 +30,20 @@ class LogRow:
     packs_condemned: int
 
 
-def history(state: State, pattern: str | None = None, limit: int | None = None) -> Iterator[LogRow]:
-    """Commits, newest first; with a name or a glob only those that touched such samples, and only these are named."""
+Fits = Callable[[str, int | None], bool]
+"""Whether a sample and version are meant; the version is None where something is of all of them."""
+
+
+def history(state: State, patterns: Sequence[str] = (), limit: int | None = None) -> Iterator[LogRow]:
+    """Commits, newest first; with names, NAME@V or globs those that touched them, which alone are named."""
     given = 0
-    fits = None if pattern is None else _fitting(state, pattern)
+    each = [_fitting(state, pattern) for pattern in patterns]
+
+    def fits(sample: str, version: int | None) -> bool:
+        return any(one(sample, version) for one in each)
+
     for entry in _newest_first(state):
-        row = row_of(entry, fits)
+        row = row_of(entry, fits if each else None)
         if row is not None:
             if given == limit:
                 return
@@ -43,19 +51,25 @@ def history(state: State, pattern: str | None = None, limit: int | None = None) 
             yield row
 
 
-def _fitting(state: State, pattern: str) -> Callable[[str], bool]:
-    """Which samples are meant; a name that was ever there is no pattern."""
+def _fitting(state: State, pattern: str) -> Fits:
+    """What one pattern means; a name that was ever there is no pattern."""
     if refs.is_pattern(state, pattern):
-        return lambda sample: fnmatch.fnmatchcase(sample, pattern)
-    return lambda sample: sample == pattern
+        return lambda sample, _: fnmatch.fnmatchcase(sample, pattern)
+    name, at, word = pattern.rpartition("@")
+    was_there = state.select("SELECT 1 FROM versions WHERE sample = ? LIMIT 1", (pattern,))
+    if was_there or not (name and at and word):
+        return lambda sample, _: sample == pattern
+    number = refs.number_of(state, refs.Ref(name, word))
+    is_known = bool(state.select("SELECT 1 FROM versions WHERE sample = ? AND version = ?", (name, number)))
+    return lambda sample, version: is_known and sample == name and version in (None, number)
 
 
-def row_of(entry: Entry, fits: Callable[[str], bool] | None = None) -> LogRow | None:
+def row_of(entry: Entry, fits: Fits | None = None) -> LogRow | None:
     """A commit as a row; None where it touched no sample that fits."""
     what: dict[str, None] = {}  # in order, each once
     archives: dict[str, None] = {}
     for word, sample, version in _deeds(entry):
-        if fits is None or fits(sample):
+        if fits is None or fits(sample, version):
             what[word] = None
             archives[f"{sample}@{version}" if version is not None else sample] = None
     if fits is not None and not what:

@@ -111,12 +111,12 @@ class RetentionVerbs:
 
         return marks.release(self._vault, _all(refs), tool=TOOL, message=message)
 
-    def log(self, pattern: str | None = None, *, limit: int | None = None) -> Iterator[LogRow]:
-        """The commits, newest first; of samples whose name fits, where a name or glob is given."""
+    def log(self, pattern: str | Sequence[str] | None = None, *, limit: int | None = None) -> Iterator[LogRow]:
+        """The commits, newest first; of the versions that fit, where names, NAME@V or globs are given."""
         from sxeslake.upkeep import history
 
         self._vault.sync()
-        return history.history(self._vault.state, pattern, limit)
+        return history.history(self._vault.state, () if pattern is None else _all(pattern), limit)
 
 
 def _all(refs: str | Sequence[str]) -> Sequence[str]:

@@ -30,7 +30,7 @@ from sxeslake.format.lakefile import LakeFile
 from sxeslake.format.logentry import Entry, PackAdded
 from sxeslake.model import KIB, Digest
 from sxeslake.storage import Store
-from sxeslake.vault import lakedoc, log, private
+from sxeslake.vault import lakedoc, log, private, remembered
 from sxeslake.vault.commit import commit, utc_now
 from sxeslake.vault.localdb import no_room
 from sxeslake.vault.state import Head, LogRecord, State, Version, folder_of_layout
@@ -210,6 +210,7 @@ class Vault:
                 self._trouble = str(error)
             else:
                 self.folder = folder
+                remembered.note_address(folder, self.store.url)
                 return self._cache / folder_of_layout(name) / "state.sqlite"
         try:
             self._temporary = TemporaryDirectory(prefix="sxeslake-", ignore_cleanup_errors=True)

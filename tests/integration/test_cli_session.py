@@ -475,13 +475,8 @@ def test_demo_with_an_archive_of_ones_own(call: Call, map_archive: Path) -> None
 
 
 def test_the_shell_completes_samples(filled: Call) -> None:
-    environment = os.environ | {
-        "_SXESLAKE_COMPLETE": "bash_complete",
-        "COMP_WORDS": "sxeslake show m",
-        "COMP_CWORD": "2",
-    }
-    answer = subprocess.run(
-        [sys.executable, "-m", "sxeslake"], env=environment, capture_output=True, text=True, check=False
-    )
-    assert answer.stdout == "plain,map\n"
+    environment = os.environ | {"_SXESLAKE_COMPLETE": "bash_complete"}
+    words = [sys.executable, "-m", "sxeslake", "sxeslake show m", "m"]
+    answer = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
+    assert answer.stdout == "plain\tmap\n"
     assert answer.stderr == ""

@@ -100,3 +100,16 @@ def test_the_log_of_a_version_and_of_nothing(call: Call) -> None:
         answer = call("log", name)
         assert (answer.code, answer.out) == (3, "")
     assert "Did you mean one?" in call("log", "oen").err
+
+
+def test_the_log_of_several_samples(call: Call) -> None:
+    call("annotate", "one", "material=TiN")
+    everything = call("log", "--json").document
+    names = {name.rpartition("@")[0] or name for row in everything for name in row["archives"]}
+    others = sorted(names - {"one"})
+    assert others
+    assert call("log", "o*", *others, "--json").document == everything
+    assert {name for row in call("log", "one", "one@1", "--json").document for name in row["archives"]} == {
+        "one", "one@1"
+    }  # fmt: skip
+    assert call("log", "one", "oen").code == 3

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import click
 import pytest
-from click.shell_completion import ShellComplete
 
 import sxeslake.cli
 from sxeslake.cli.root import MEANINGS, SECTIONS, root
@@ -126,26 +125,10 @@ def test_python_m_is_the_command() -> None:
     assert result.stderr.startswith("sxeslake: There is no command")
 
 
-@pytest.mark.parametrize(
-    ("words", "incomplete", "expected"), [([], "ing", ["ingest"]), (["pull"], "--as", ["--as-source"])]
-)
-def test_the_shell_completes_commands_and_options(words: list[str], incomplete: str, expected: list[str]) -> None:
-    completer = ShellComplete(root, {}, "sxeslake", "_SXESLAKE_COMPLETE")
-    assert [item.value for item in completer.get_completions(words, incomplete)] == expected
-
-
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_completion_prints_the_shells_script(capsys: pytest.CaptureFixture[str], shell: str) -> None:
-    assert run(["completion", shell]) == 0
-    out, err = capsys.readouterr()
-    assert "_SXESLAKE_COMPLETE" in out
-    assert shell in err
-
-
 def test_completion_asks_which_shell(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SHELL", "/bin/tcsh")
     assert run(["completion"]) == 2
-    assert "bash, zsh, fish" in capsys.readouterr().err
+    assert "bash, zsh, fish, powershell" in capsys.readouterr().err
 
 
 def test_commands_load_only_when_called() -> None:
