@@ -60,7 +60,28 @@ def _change(app: App, name: str | None, url: str | None, *, embedded: bool, forg
             settings.add_named_lake(name, url, app.storage_options)
         settings.set_default(name)
         known = settings.named_lakes()[name].url
+        if url:
+            _look(app, known)
         app.say(f"From now on: {name}, {known}, unless --lake or {settings.LAKE_VARIABLE} says otherwise.")
+
+
+def _look(app: App, url: str) -> None:
+    """Warn where there is no lake to be opened: it may be meant for `init`, or be a slip."""
+    from sxeslake.storage import open_store  # noqa: PLC0415
+
+    try:
+        store = open_store(url, **app.storage_options)
+        try:
+            is_there = store.size(keys.LAKE) is not None
+        finally:
+            store.close()
+    except SxeslakeError as error:
+        app.complain(f"warning: {error}")
+        return
+    if not is_there:
+        path = parse(url).path
+        folder = "" if path is None or path.is_dir() else ", and no such folder"
+        app.complain(f"warning: there is no lake at {url} yet{folder}. `sxeslake init {url}` creates one.")
 
 
 def _set_zones(zones: tuple[str, ...]) -> None:

@@ -405,7 +405,7 @@ def test_stats_and_verify(filled: Call) -> None:
     assert list(report)[:3] == ["ok", "checked", "problems"]
     assert list(report["checked"]) == ["log_entries", "manifests", "packs", "blobs", "bytes"]
     assert report["ok"] is True
-    assert filled("verify").out.startswith("All is well")
+    assert filled("verify").out.startswith("No problems found: ")
 
 
 def test_damage_is_found_and_named(filled: Call, tmp_path: Path) -> None:
