@@ -14,6 +14,7 @@ from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.documents import AUDIT, AUDIT_VERIFIED, document
 from sxeslake.cli.options import LakeCommand, links_option, raw_option, tree_option
 from sxeslake.cli.words import count, size, table
+from sxeslake.errors import NotFoundError
 
 if TYPE_CHECKING:
     from sxeslake.ingest.audit import AuditRow
@@ -92,6 +93,9 @@ def command(
         app.print_data(_csv(documents, AUDIT, raw=raw).rstrip("\n"))
     safe = [row for row in rows if row.is_safe or row.status in accept]
     app.say(_summary(rows, safe))
+    if not rows:
+        app.complain("Nothing was checked: there is no file in what was named.")
+        return NotFoundError.exit_code
     return 0 if len(safe) == len(rows) else NOT_ALL
 
 

@@ -18,7 +18,7 @@ DAMAGED = 5
     "--grace",
     metavar="SPAN",
     help="Collect only versions forgotten longer ago than SPAN (30s, 10m, 12h, 7d, 2w), and delete unneeded objects "
-    "and unfinished uploads only when they are older. 0 deletes all at once, also uploads of an ingest that is running.  "
+    "and unfinished uploads only when they are older. 0 deletes all at once, also uploads of a running ingest.  "
     "[default: 7d for forgotten versions, 0 for unneeded objects, 1h for uploads]",
 )
 @click.option("-n", "--dry-run", is_flag=True, help="Say what would go; change nothing.")
