@@ -37,7 +37,8 @@ def command(app: App, name: str | None, url: str | None, embedded: bool, forget:
     """Give a lake a name and use it from now on.
 
     NAME URL keeps the lake under a name in your configuration, with storage options but without secrets; NAME
-    alone goes over to a lake that has one; nothing lists them. Where there is no lake at URL yet, a warning says so. Archives state times without a time zone: queries give
+    alone goes over to a lake that has one; nothing lists them. Where there is no lake at URL yet, a warning
+    says so. Archives state times without a time zone: queries give
     UTC, `acquired_at`, for instruments whose time zone is set here.
     """
     if embedded and (name or forget):
