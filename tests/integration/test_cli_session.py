@@ -390,7 +390,7 @@ def test_audit_is_csv(filled: Call, map_archive: Path) -> None:
     assert filled("audit", "copy.plzip", "-o", str(report), "--force").code == 0
     verified = filled("audit", "--verify", str(report), "--json")
     assert ([(row["was"], row["holds"]) for row in verified.document], verified.code) == ([("stored", True)], 0)
-    assert filled("forget", "map@1").code == 0
+    assert filled("forget", "map@1", "--yes").code == 0
     assert filled("audit", "--verify", str(report)).code == 4
     assert filled("audit").code == filled("audit", ".", "--verify", str(report)).code == 2
     assert copied.exists()

@@ -186,14 +186,13 @@ def test_faults_of_offers_are_not_the_lakes(lake: str, tmp_path: Path, capsys: p
     broken = tmp_path / "in" / "0.zip"
     broken.write_bytes((tmp_path / "in" / "a.plzip").read_bytes()[:-30])
     break_pack(lake)
+    assert run(["repair", "--lake", lake, "--from", str(tmp_path / "in"), "--dry-run"]) == 0
+    out, err = capsys.readouterr()
+    assert "1 problem found, 0 would be left" in out
+    assert f"warning: offered, and cannot be read: {broken}" in err
     report = called(capsys, 0, "repair", "--lake", lake, "--from", str(tmp_path / "in"))
     assert (report["ok"], report["problems"], report["lost"]) == (True, 1, [])
     assert [item["offer"] for item in report["offer_faults"]] == [str(broken)]
-    break_pack(lake)
-    assert run(["repair", "--lake", lake, "--from", str(tmp_path / "in")]) == 0
-    out, err = capsys.readouterr()
-    assert "1 problem found, 0 left" in out
-    assert f"warning: offered, and cannot be read: {broken}" in err
 
 
 def test_copy_foresees(lake: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
