@@ -55,7 +55,7 @@ def drill(vault: Vault, percent: float, seed: int, progress: Progress | None = N
     chosen = sorted(random.Random(seed).sample(range(len(versions)), wanted))
     report = DrillReport(True, percent, seed, len(versions))
     report.files = [_pulled(vault, versions[at], progress) for at in chosen]
-    report.ok = all(row.status != "failed" for row in report.files)
+    report.ok = bool(report.files) and all(row.status != "failed" for row in report.files)
     return report
 
 

@@ -96,6 +96,9 @@ def command(
         app.print_data(_csv(documents, AUDIT, raw=raw).rstrip("\n"))
     safe = [row for row in rows if row.is_safe or row.status in accept]
     app.say(_summary(rows, safe))
+    if not rows:
+        app.complain("Nothing was checked: there is no file in what was named.")
+        return NotFoundError.exit_code
     return 0 if len(safe) == len(rows) else NOT_ALL
 
 

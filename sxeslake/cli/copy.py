@@ -7,8 +7,8 @@ import click
 from sxeslake.cli import suggest
 from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.documents import COPIED, COPY, document
-from sxeslake.cli.options import LakeCommand, other_storage_option
-from sxeslake.cli.words import count, shown
+from sxeslake.cli.options import DRY_RUN, LakeCommand, other_storage_option
+from sxeslake.cli.words import count, shown, size
 
 DAMAGED = 5
 
@@ -22,12 +22,14 @@ DAMAGED = 5
 @click.argument("source", metavar="SRC", shell_complete=suggest.lake)
 @click.argument("target", metavar="DST", shell_complete=suggest.lake)
 @click.argument("refs", nargs=-1, metavar="[SAMPLE[@V]]...", shell_complete=suggest.source_sample)
+@click.option(*DRY_RUN, is_flag=True, help="Say what would be copied, and how much; write nothing.")
 @pass_app
 def command(
     app: App,
     source: str,
     target: str,
     refs: tuple[str, ...],
+    dry_run: bool,
     from_options: dict[str, str],
     to_options: dict[str, str],
 ) -> int:
@@ -45,21 +47,26 @@ def command(
         app.open_named(source, storage_options=from_options) as lake,
         app.open_named(target, storage_options=to_options) as other,
     ):
-        report = lake.copy_to(other, refs, progress=app.progress())
+        report = lake.copy_to(other, refs, dry_run=dry_run, progress=app.progress())
     if app.as_json:
         app.emit(document(report, COPY) | {"archives": [document(row, COPIED) for row in report.archives]})
         return DAMAGED if report.failed else 0
     for row in report.archives:
         if row.status == "failed":
-            app.complain(f"failed     {shown(row.sample)}@{row.version}: {shown(row.error)}")
+            app.complain(
+                f"{'would fail' if dry_run else 'failed    '} {shown(row.sample)}@{row.version}: {shown(row.error)}"
+            )
         elif row.status == "copied" or app.verbose:
             name = f"{shown(row.sample)}@{row.version}"
-            now = "" if row.to_version == row.version else f" as {shown(row.sample)}@{row.to_version}"
-            app.print(f"{row.status:10} {name}{now}")
+            now = "" if row.to_version in (None, row.version) else f" as {shown(row.sample)}@{row.to_version}"
+            status = "would copy" if dry_run and row.status == "copied" else row.status
+            app.print(f"{status:10} {name}{now}")
     tally = {status: sum(row.status == status for row in report.archives) for status in ("copied", "present", "failed")}
+    copied, failed = ("would be copied", "would fail") if dry_run else ("copied", "failed")
+    moved = f"; {size(report.bytes_raw)} of content, unpacked, would move" if dry_run else ""
     app.print(
-        f"{count(len(report.archives), 'archive')}: {tally['copied']} copied, {tally['present']} there already, "
-        f"{tally['failed']} failed"
+        f"{count(len(report.archives), 'archive')}: {tally['copied']} {copied}, {tally['present']} there already, "
+        f"{tally['failed']} {failed}{moved}"
     )
     return DAMAGED if report.failed else 0
 

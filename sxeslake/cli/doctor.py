@@ -10,7 +10,7 @@ from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.documents import document
 from sxeslake.cli.options import LakeCommand
 from sxeslake.cli.words import shown
-from sxeslake.errors import SxeslakeError, UsageError
+from sxeslake.errors import DamagedLakeError, SxeslakeError, UsageError
 
 UNFIT = 6
 
@@ -20,15 +20,18 @@ UNFIT = 6
 def command(app: App) -> int:
     """Check software, configuration and lake, and say what to do where something is amiss.
 
+    Also that every pack and manifest is there, by listing them; the exit code is 5 where some are missing.
     Writes to the lake's storage what the check of create-only writes needs, and removes it again.
     """
     checks = [_configuration()]
     code = 0 if all(check["ok"] for check in checks) else UsageError.exit_code
     try:
         with app.open_lake() as lake:
-            found = [document(check, ("name", "ok", "detail", "hint")) for check in lake.doctor()]
-        checks += found
-        code = code or (0 if all(check["ok"] for check in found) else UNFIT)
+            found = lake.doctor()
+        checks += [document(check, ("name", "ok", "detail", "hint")) for check in found]
+        if any(check.damage for check in found):
+            code = DamagedLakeError.exit_code
+        code = code or (0 if all(check.ok for check in found) else UNFIT)
     except SxeslakeError as error:
         checks.append({"name": "lake", "ok": False, "detail": str(error), "hint": error.hint})
         code = error.exit_code

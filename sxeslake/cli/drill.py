@@ -8,6 +8,7 @@ from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.documents import DRILL, document
 from sxeslake.cli.options import LakeCommand
 from sxeslake.cli.words import count, shown, size
+from sxeslake.errors import NotFoundError
 
 DAMAGED = 5
 """The exit code where a file does not come back."""
@@ -31,9 +32,13 @@ def command(app: App, percent: float, seed: int | None) -> int:
     """
     with app.open_lake() as lake:
         report = lake.drill(percent=percent, seed=seed, progress=app.progress())
+    code = (0 if report.ok else DAMAGED) if report.files else NotFoundError.exit_code
     if app.as_json:
         app.emit(document(report, DRILL))
-        return 0 if report.ok else DAMAGED
+        return code
+    if not report.files:
+        app.complain("Nothing was checked: the lake holds no version.")
+        return code
     for row in report.files:
         if row.status != "exact":
             app.print(f"{row.status:<8}   {shown(row.sample)}@{row.version}  {shown(row.reason)}")
@@ -44,4 +49,4 @@ def command(app: App, percent: float, seed: int | None) -> int:
         f"{pulled}, {total}: {tally['exact']} byte for byte, {tally['content']} in a new container, "
         f"{tally['failed']} failed. --seed {report.seed} repeats it."
     )
-    return 0 if report.ok else DAMAGED
+    return code

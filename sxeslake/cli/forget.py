@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -11,6 +12,7 @@ from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.documents import FORGET, document
 from sxeslake.cli.options import DRY_RUN, LakeCommand
 from sxeslake.cli.words import count, local_time, shown, size, table
+from sxeslake.errors import UsageError
 
 if TYPE_CHECKING:
     from sxeslake.upkeep.forget import Judged  # a type only: `--help` must not wait for it
@@ -28,6 +30,7 @@ DOUBTFUL = 7
     help="Keep versions stored within 2y, 6m, 30d … of the sample's newest. Of several rules, each keeps.",
 )
 @click.option(*DRY_RUN, is_flag=True, help="List what would go; change nothing.")
+@click.option("-y", "--yes", is_flag=True, help="Forget also where no version would be left; do not ask.")
 @click.option("-m", "--message", help="Why, for the log.")
 @pass_app
 def command(
@@ -36,18 +39,23 @@ def command(
     keep_last: int | None,
     keep_within: str | None,
     dry_run: bool,
+    yes: bool,
     message: str | None,
 ) -> int:
     """Forget versions: one, all of a sample, or those that no rule keeps.
 
     What goes is listed first. `restore` brings it back until `gc` frees the room: a week later at the earliest, or at
     once with `gc --grace 0`. Held and tagged versions refuse to be forgotten; rules keep them.
+
+    What would leave no version in the lake is asked first on a terminal, and elsewhere needs --yes.
     """
     with app.open_lake() as lake:
         report = lake.forget(refs, keep_last=keep_last, keep_within=keep_within, dry_run=True)
         if not app.as_json:
             _list(app, report.forgotten, report.kept)
         if report.forgotten and not dry_run:
+            if not yes and len(report.forgotten) == len(lake.ls(all_versions=True)):
+                _confirm(app, len(report.forgotten))
             # Exactly what was listed: a version that somebody added or marked meanwhile does not go unseen.
             listed = [f"{row.sample}@{row.version}" for row in report.forgotten]
             done = lake.forget(listed, message=message)
@@ -63,8 +71,9 @@ def command(
     elif dry_run:
         app.print(f"{what} would be forgotten.")
     else:
+        them = "it" if len(report.forgotten) == 1 else "them"
         app.print(
-            f"{what} forgotten in commit {report.commit}; `sxeslake restore` brings them back. "
+            f"{what} forgotten in commit {report.commit}; `sxeslake restore` brings {them} back. "
             "`sxeslake gc` frees the room, seven days from now at the earliest; `gc --grace 0` at once."
         )
     for line in report.doubtful:
@@ -72,6 +81,15 @@ def command(
     if report.doubtful:
         app.complain("Nothing is forgotten on the word of one clock. If these are to go, forget them by name.")
     return DOUBTFUL if report.doubtful else 0
+
+
+def _confirm(app: App, versions: int) -> None:
+    """Ask before everything is forgotten; UsageError where nobody can answer."""
+    everything = f"this forgets everything that the lake holds, {count(versions, 'version')}"
+    if app.as_json or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise UsageError(f"{everything}; nothing was forgotten.", hint="Add --yes if that is meant.")
+    if not click.confirm(f"{everything[0].upper()}{everything[1:]}. Go on?", default=False, err=True):
+        raise UsageError("nothing was forgotten.")
 
 
 def _list(app: App, going: list[Judged], kept: list[Judged]) -> None:

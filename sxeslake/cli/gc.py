@@ -17,9 +17,9 @@ DAMAGED = 5
 @click.option(
     "--grace",
     metavar="SPAN",
-    help="Keep forgotten versions restorable for so long (30s, 10m, 12h, 7d, 2w), and what is condemned for readers; "
-    "a later gc goes on. 0 takes all at once, also uploads of an ingest that may still be running.  "
-    "[default: 7d for forgotten versions, 0 for readers, 1h for uploads]",
+    help="Collect only versions forgotten longer ago than SPAN (30s, 10m, 12h, 7d, 2w), and delete unneeded objects "
+    "and unfinished uploads only when they are older. 0 deletes all at once, also uploads of a running ingest.  "
+    "[default: 7d for forgotten versions, 0 for unneeded objects, 1h for uploads]",
 )
 @click.option(*DRY_RUN, is_flag=True, help="Say what would go; change nothing.")
 @click.option("-m", "--message", help="Why, for the log.")
@@ -38,7 +38,7 @@ def command(app: App, grace: str | None, dry_run: bool, message: str | None) -> 
         return DAMAGED if report.damaged else 0
     would = "would be " if dry_run else ""
     for name in report.collected:
-        app.print(f"collected  {shown(name)}")
+        app.print(f"{'would collect' if dry_run else 'collected '} {shown(name)}")
     net = report.bytes_freed - report.bytes_written
     copied = (
         f" ({size(report.bytes_freed)} less {size(report.bytes_written)} rewritten)" if report.bytes_written else ""

@@ -6,7 +6,7 @@ import click
 
 from sxeslake.cli import suggest
 from sxeslake.cli.app import App, pass_app
-from sxeslake.cli.documents import LOST, MENDED, REPAIR, document
+from sxeslake.cli.documents import LOST, MENDED, OFFER_FAULT, REPAIR, document
 from sxeslake.cli.options import DRY_RUN, LakeCommand, other_storage_option
 from sxeslake.cli.words import count, shown
 
@@ -34,7 +34,7 @@ def command(app: App, offers: tuple[str, ...], dry_run: bool, from_options: dict
 
     Damaged packs and tables are written anew, never over; log entries get their own bytes back, from a checkpoint, a
     cache or another lake. What cannot be mended is listed by archive and member, the rest stays readable; the exit
-    code is then 5.
+    code is then 5. Offers that cannot be read are warnings only.
     """
     with app.open_lake(tolerant=True) as lake:
         report = lake.repair(offers, from_storage_options=from_options, dry_run=dry_run, progress=app.progress())
@@ -42,6 +42,7 @@ def command(app: App, offers: tuple[str, ...], dry_run: bool, from_options: dict
         parts = {
             "mended": [document(item, MENDED) for item in report.mended],
             "lost": [document(item, LOST) for item in report.lost],
+            "offer_faults": [document(item, OFFER_FAULT) for item in report.offer_faults],
         }
         app.emit(document(report, REPAIR) | parts)
         return 0 if report.ok else DAMAGED
@@ -51,8 +52,11 @@ def command(app: App, offers: tuple[str, ...], dry_run: bool, from_options: dict
     for lost in report.lost:
         member = f": {shown(lost.member)}" if lost.member else ""
         app.complain(f"lost       {shown(lost.archive)}{member}: {shown(lost.detail)}")
+    for fault in report.offer_faults:
+        app.complain(f"warning: offered, and cannot be read: {shown(fault.offer)}: {shown(fault.detail)}")
     if not report.problems:
         app.print("Nothing is wrong.")
     else:
-        app.print(f"{count(report.problems, 'problem')} found, {len(report.lost):,} left")
+        left = "would be left" if dry_run else "left"
+        app.print(f"{count(report.problems, 'problem')} found, {len(report.lost):,} {left}")
     return 0 if report.ok else DAMAGED

@@ -44,8 +44,12 @@ def command(app: App, ref: str, folder: str, delete: bool, dry_run: bool) -> Non
 
 def _lines(report: SyncReport) -> list[str]:
     what = "would sync" if report.dry_run else "synced"
+    added, changed, removed = (
+        ("to add", "to change", "to remove") if report.dry_run else ("added", "changed", "removed")
+    )
     counts = (
-        f"{report.added:,} added, {report.changed:,} changed, {report.removed:,} removed, {report.unchanged:,} as is"
+        f"{report.added:,} {added}, {report.changed:,} {changed}, {report.removed:,} {removed}, "
+        f"{report.unchanged:,} as is"
     )
     lines = [f"{what:<10} {shown(report.sample)}@{report.version} → {shown(report.path)}  {counts}"]
     written, moved = ("to write", "to move") if report.dry_run else ("written", "moved")

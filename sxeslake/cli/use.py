@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from sxeslake.cli import suggest
 from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.options import LakeCommand
 from sxeslake.cli.words import table
+from sxeslake.errors import SxeslakeError
+
+_LOOK_S = 3.0
+"""How long a store that does not answer is tried when it gets a name."""
 
 
 @click.command(
@@ -33,7 +39,8 @@ def command(app: App, name: str | None, url: str | None, embedded: bool, forget:
     """Give a lake a name and use it from now on.
 
     NAME URL keeps the lake under a name in your configuration, with storage options but without secrets; NAME
-    alone goes over to a lake that has one; nothing lists them. Archives state times without a time zone: queries give
+    alone goes over to a lake that has one; nothing lists them. Where there is no lake at URL yet, a warning
+    says so. Archives state times without a time zone: queries give
     UTC, `acquired_at`, for instruments whose time zone is set here.
     """
     if embedded and (name or forget):
@@ -62,7 +69,30 @@ def _change(app: App, name: str | None, url: str | None, *, embedded: bool, forg
             settings.add_named_lake(name, url, app.storage_options)
         settings.set_default(name)
         known = settings.named_lakes()[name].url
+        if url:
+            _look(app, known)
         app.say(f"From now on: {name}, {known}, unless --lake or {settings.LAKE_VARIABLE} says otherwise.")
+
+
+def _look(app: App, url: str) -> None:
+    """Warn where there is no lake to be opened: it may be meant for `init`, or be a slip."""
+    from sxeslake import settings  # noqa: PLC0415
+    from sxeslake.format import keys  # noqa: PLC0415
+    from sxeslake.storage.address import is_remote, parse  # noqa: PLC0415
+
+    wait_s = _LOOK_S if app.retry_for_s is None else app.retry_for_s
+    try:
+        _, store = settings.open_storage(url, app.storage_options, retry_for_s=wait_s)
+        try:
+            is_there = store.size(keys.LAKE) is not None
+        finally:
+            store.close()
+    except SxeslakeError as error:
+        app.complain(f"warning: the lake cannot be opened now: {error}")
+        return
+    if not is_there:
+        folder = "" if is_remote(url) or Path(parse(url).path).is_dir() else ", nor a folder"
+        app.complain(f"warning: there is no lake at {url} yet{folder}. `sxeslake init {url}` creates one.")
 
 
 def _set_zones(zones: tuple[str, ...]) -> None:

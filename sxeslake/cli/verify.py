@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from sxeslake.upkeep.report import VerifyReport
 
 DAMAGED = 5
+NOT_ALL = 4
+"""The exit code where nothing wrong was found, and not everything that was asked for was read."""
 
 _DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?", re.ASCII)
 
@@ -63,6 +65,7 @@ def command(
     """Check the lake: the log, the archives' tables, and with --data every byte.
 
     The exit code is 5 where something is damaged; the archives that need it are named. `sxeslake repair` mends it.
+    It is 4 where --max-duration ended the run before everything was read; --resume continues it.
     """
     if data and sample_percent is not None:
         raise click.UsageError("--data reads everything; --sample-percent a part of it.")
@@ -86,26 +89,40 @@ def command(
         app.emit(document(report, VERIFY) | {"checked": checked, "problems": problems})
     else:
         _render(app, report, reads=data or sample_percent is not None)
-    return 0 if report.ok else DAMAGED
+    if report.problems:
+        return DAMAGED
+    return 0 if report.complete else NOT_ALL
 
 
 def _render(app: App, report: VerifyReport, *, reads: bool) -> None:
     for problem in report.problems:
         affects = f" Needed by: {', '.join(map(shown, problem.affects))}." if problem.affects else ""
         app.complain(f"{problem.kind}: {shown(problem.object)}: {shown(problem.detail).rstrip('.')}.{affects}")
-    checked = report.checked
-    extent = f"{size(checked.bytes)} read" if reads else "structure only; --data reads every byte"
-    if report.seed is not None:
-        extent += f", a sample: --seed {report.seed} takes it again"
-    found = "All is well" if report.ok else count(len(report.problems), "problem")
-    app.print(f"{found}: {count(checked.log_entries, 'commit')} checked ({extent})")
-    if report.passed_over:
-        app.print(f"{count(report.passed_over, 'pack')} passed over: found right before")
+    found = count(len(report.problems), "problem") + " found" if report.problems else "No problems found"
     if not report.complete:
-        app.print("The time was up; --resume goes on from here.")
-    if not report.ok:
+        found = f"Incomplete: {found[0].lower()}{found[1:]} so far"
+    app.print(f"{found}: {_extent(report, reads=reads)}")
+    if report.passed_over:
+        app.print(f"{count(report.passed_over, 'pack')} skipped: verified by the interrupted run")
+    if not report.complete:
+        app.print(f"Time limit reached; {count(report.packs_unread, 'pack')} not read. Continue with --data --resume.")
+    if report.problems:
         app.say(
             "`sxeslake repair --from PATH` mends what it can, with an archive, folder or lake that has the content."
         )
     if app.verbose:
+        checked = report.checked
         app.print(f"{checked.manifests:,} manifests, {checked.packs:,} packs, {checked.blobs:,} blobs")
+
+
+def _extent(report: VerifyReport, *, reads: bool) -> str:
+    """`1 commit, 3 packs, 119 MB checked`: of packs, those whose data was read, or whose structure was looked at."""
+    checked = report.checked
+    commits = count(checked.log_entries, "commit")
+    if not reads:
+        return f"{commits}, {count(checked.packs, 'pack')} checked (structure only; --data reads every byte)"
+    packs = count(report.packs_read, "pack")
+    if report.packs_read < checked.packs:
+        packs = f"{report.packs_read:,} of {count(checked.packs, 'pack')}"
+    sample = f" (a sample; --seed {report.seed} repeats it)" if report.seed is not None else ""
+    return f"{commits}, {packs}, {size(checked.bytes)} checked{sample}"

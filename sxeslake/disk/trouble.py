@@ -52,21 +52,25 @@ def explained(error: OSError, out: Path) -> SxeslakeError:
 
 
 class NoScratchError(StorageError):
-    """There is no room for temporary files."""
+    """There is no room for temporary files, or their disk fails."""
 
 
 @contextmanager
-def scratch_told() -> Iterator[None]:
-    """As `told`, for temporary files: the folder that is full is that of TMPDIR, not the output's."""
+def scratch_told(*, whatever: bool = False) -> Iterator[None]:
+    """As `told`, for temporary files: the folder that is full is that of TMPDIR, not the output's.
+
+    `whatever` is for work that touches temporary files only: any error of the system is theirs then.
+    """
     try:
         yield
     except OSError as error:
-        if error.errno not in FULL:
+        is_full = error.errno in FULL
+        if not (is_full or whatever):
             raise
         from tempfile import gettempdir  # noqa: PLC0415 - slow to load, and every command loads this module
 
         raise NoScratchError(
-            "the temporary folder is full.",
+            "the temporary folder is full." if is_full else f"a temporary file fails: {error.strerror or error}.",
             where=gettempdir(),
-            hint="Set TMPDIR to a folder with room and run the same again.",
+            hint=f"Set TMPDIR to {'a folder with room' if is_full else 'another disk'} and run the same again.",
         ) from error

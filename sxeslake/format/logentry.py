@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from blake3 import blake3
 
-from sxeslake.errors import DamagedLakeError, InputError, ReadOnlyError
+from sxeslake.errors import DamagedLakeError, InputError, ReadOnlyError, UsageError
 from sxeslake.format.keys import check_digest, check_id
 from sxeslake.format.lakefile import FORMAT, HASH_PREFIX, HASHED_FROM, is_proved, sealed
 from sxeslake.model import MIB
@@ -35,6 +35,7 @@ _TOO_MUCH = 2**63
 _MAX_GROUPS = 2**31  # of a manifest: Parquet counts them in 32 bits
 _YEARS = range(1970, 10_000)
 _UNFIT = re.compile(r"[\x00-\x1f\x7f@\ud800-\udfff]")  # `@` parts a name from its version; lone surrogates are no text
+UNFIT_NEW = re.compile(r"[\x00-\x1f\x7f-\x9f@\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _NO_NUMBER = False  # stands for a number that no field takes: too long, or not finite
 BODY_HEAD_BYTES = 128
 _BODY_HEAD = re.compile(rb'\{"transaction":"[0-9A-Za-z-]{1,64}","number":([0-9]{1,18})[,}]')
@@ -315,6 +316,16 @@ def is_sample_name(name: str) -> bool:
     """Whether a sample can be called that: names become paths when archives are written out."""
     parts = name.split("/")
     return bool(name) and len(name) <= MAX_NAME_CHARS and not _UNFIT.search(name) and not {"", ".", ".."} & set(parts)
+
+
+def check_name(name: str) -> str:
+    """`name`, if a new sample can be called that: no character that steers a terminal, which old names may have."""
+    if not is_sample_name(name) or UNFIT_NEW.search(name):
+        raise UsageError(
+            f"{name!r} cannot be the name of a sample.",
+            hint="Use letters, digits, spaces, `/` between parts; no `@`, no `..`, no control characters.",
+        )
+    return name
 
 
 class _Reading:

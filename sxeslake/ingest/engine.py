@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from sxeslake.archive.parallel import usable_cpus
 from sxeslake.errors import DeadObjectsError, NotFoundError, SxeslakeError
+from sxeslake.format.logentry import check_name
 from sxeslake.ingest import copies, finding
 from sxeslake.ingest.finding import Candidate, Found
 from sxeslake.ingest.known import KnownFiles
@@ -39,7 +40,7 @@ class Ingest:
     def __init__(self, vault: Vault, options: Options, tool: str, talk: Talk) -> None:
         vault.check_writable()
         if options.sample is not None:
-            finding.check_name(options.sample)
+            check_name(options.sample)
         self._vault, self._options, self._tool, self._talk = vault, options, tool, talk
         self._check = PackCheck(vault.store, vault.state, _reader(vault) if options.check_data else None)
         self._known = KnownFiles(vault, options.sample, talk, self._check, options.encoding)

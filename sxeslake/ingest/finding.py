@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import stat
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -13,12 +12,11 @@ from typing import Literal
 
 from sxeslake.archive.file_facts import NOT_PERMITTED, Links, is_junction, may_read, why_unread
 from sxeslake.archive.names import escape_bytes
-from sxeslake.errors import NotFoundError, UsageError
-from sxeslake.format.logentry import MAX_NAME_CHARS, is_sample_name
+from sxeslake.errors import NotFoundError
+from sxeslake.format.logentry import MAX_NAME_CHARS, UNFIT_NEW, check_name
 from sxeslake.ingest.metadata import METADATA
 
 SUFFIXES = (".plzip", ".pl7z", ".zip", ".7z")
-_UNFIT = re.compile(r"[\x00-\x1f\x7f-\x9f@\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 """`@` parts a name from its version; control characters and marks of direction mislead; lone surrogates are no text."""
 _SPECIAL = {
     stat.S_IFIFO: "a pipe, not a file",
@@ -212,18 +210,8 @@ def default_name(path: Path) -> str:
     A path that is too long for a name keeps its end, behind a hash of the whole.
     """
     stem = path.with_suffix("") if path.suffix.lower() in SUFFIXES else path
-    name = _UNFIT.sub("-", "/".join(map(escape_bytes, stem.as_posix().split("/")))).strip("/ ")
+    name = UNFIT_NEW.sub("-", "/".join(map(escape_bytes, stem.as_posix().split("/")))).strip("/ ")
     if len(name) > MAX_NAME_CHARS:
         digest = sha256(os.fsencode(stem)).hexdigest()[:16]
         name = f"{digest}-{name[len(digest) + 1 - MAX_NAME_CHARS :].lstrip('/')}"
     return check_name(name if name not in ("", ".", "..") else "archive")
-
-
-def check_name(name: str) -> str:
-    """`name`, if a sample can be called that; names become paths when archives are pulled."""
-    if not is_sample_name(name) or _UNFIT.search(name):
-        raise UsageError(
-            f"{name!r} cannot be the name of a sample.",
-            hint="Use letters, digits, spaces, `/` between parts; no `@`, no `..`, no control characters.",
-        )
-    return name

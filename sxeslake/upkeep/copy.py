@@ -26,6 +26,7 @@ from sxeslake.vault.holding import NewBlob
 from sxeslake.vault.listings import listing_of
 from sxeslake.vault.packcheck import PackCheck, usable_places
 from sxeslake.vault.packing import Packer, Written
+from sxeslake.vault.presence import Presence
 from sxeslake.vault.recipes import RECIPE_PATH, as_record, recipe_blobs
 from sxeslake.vault.state import Head, LogRecord, Version
 from sxeslake.vault.vault import Vault
@@ -55,15 +56,7 @@ class Copy:
 
     def run(self, versions: Sequence[Version]) -> CopyReport:
         """Copy what the target lacks, the oldest first; batch by batch, so that an interruption costs one batch."""
-        self._target.sync()
-        self._target.sync_index()
-        left = []
-        for version in sorted(versions, key=lambda version: (version.number, version.archive.version)):
-            there = _present(self._target, version.archive)
-            if there is None:
-                left.append(version)
-            else:
-                self.report.archives.append(Copied(version.sample, version.version, there, "present"))
+        left = self._left(versions)
         try:
             if self._progress is not None:
                 self._progress.start("copy", sum(version.archive.bytes_raw for version in left))
@@ -74,6 +67,38 @@ class Copy:
                 self._progress.finish()
         copy_marks.copy(self._source, self._target, self.report, self._tool)
         return self.report
+
+    def foresee(self, versions: Sequence[Version]) -> CopyReport:
+        """What `run` would do, by member tables and by which packs are there; nothing is written."""
+        self.report.dry_run = True
+        presence, counted = Presence(self._source), set[Digest]()
+        for version in self._left(versions):
+            fault = presence.fault(version)
+            status = "copied" if fault is None else "failed"
+            self.report.archives.append(Copied(version.sample, version.version, None, status, fault))
+            if fault is not None:
+                continue
+            sizes = {blob.digest: blob.size for row in self._source.rows(version) for blob in row.blobs}
+            fresh = sorted(sizes.keys() - counted)
+            counted.update(fresh)
+            for start in range(0, len(fresh), _AT_ONCE):
+                some = fresh[start : start + _AT_ONCE]
+                there = self._target.index.find(some, live=self._target.state.live_packs)
+                self.report.bytes_raw += sum(sizes[digest] for digest in some if digest not in there)
+        return self.report
+
+    def _left(self, versions: Sequence[Version]) -> list[Version]:
+        """The versions that the target lacks, the oldest first; the others are reported."""
+        self._target.sync()
+        self._target.sync_index()
+        left = []
+        for version in sorted(versions, key=lambda version: (version.number, version.archive.version)):
+            there = _present(self._target, version.archive)
+            if there is None:
+                left.append(version)
+            else:
+                self.report.archives.append(Copied(version.sample, version.version, there, "present"))
+        return left
 
     def _batch_again(self, versions: Sequence[Version]) -> None:
         for attempt in range(_ATTEMPTS):

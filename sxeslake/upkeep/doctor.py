@@ -10,18 +10,21 @@ from collections.abc import Iterator
 
 from sxeslake.archive.parallel import usable_cpus
 from sxeslake.errors import AccessDeniedError, SxeslakeError
+from sxeslake.format import keys
 from sxeslake.model import GIB
 from sxeslake.storage import probe
 from sxeslake.upkeep.report import Check
+from sxeslake.vault.state import State
 from sxeslake.vault.vault import Vault
 
 _LIBRARIES = ("blake3", "pcodec", "zstandard", "pyarrow", "isal", "fsspec", "botocore", "duckdb")
 _LITTLE_ROOM_BYTES = 2 * GIB
+_NAMED = 5  # versions that a message lists
 
 
 def doctor(vault: Vault) -> list[Check]:
     """Look at software, cache and storage; nothing of the lake is changed."""
-    return [_software(), *_fast_deflate(), _cache(vault), _head(vault), *_storage(vault)]
+    return [_software(), *_fast_deflate(), _cache(vault), _head(vault), _objects(vault), *_storage(vault)]
 
 
 def _software() -> Check:
@@ -56,6 +59,34 @@ def _cache(vault: Vault) -> Check:
 def _head(vault: Vault) -> Check:
     head = vault.state.head()
     return Check("log", True, f"{head.number} commits, newest {head.digest[:12] if head.digest else 'none'}")
+
+
+def _objects(vault: Vault) -> Check:
+    """Whether the packs and manifests of the log are in the bucket, in their size: by listing, nothing is read."""
+    state, store = vault.state, vault.store
+    sizes = {keys.pack_key(item.id): item.bytes for item in state.packs().values()}
+    sizes |= {keys.manifest_key(item.id): item.bytes for item in state.manifests().values()}
+    listed = {info.key: info.size for prefix in (keys.PACK_PREFIX, keys.MANIFEST_PREFIX) for info in store.list(prefix)}
+    lost = {key for key, size in sizes.items() if listed.get(key) != size}
+    if lost:
+        vault.sync()  # a collector may have taken them meanwhile
+        packs = {item for item in state.packs() if keys.pack_key(item) in lost}
+        manifests = {item for item in state.manifests() if keys.manifest_key(item) in lost}
+        if packs or manifests:
+            return _lost(state, packs, manifests)
+    return Check("packs", True, f"{len(sizes):,} packs and manifests are there; `sxeslake verify --data` reads them")
+
+
+def _lost(state: State, packs: set[str], manifests: set[str]) -> Check:
+    touched = [
+        version.name
+        for version in state.versions("status <> 'collected'")
+        if version.archive.manifest in manifests or packs & state.resolved(version.archive.needs)
+    ]
+    names = ", ".join(touched[:_NAMED]) + (", …" if len(touched) > _NAMED else "")
+    what = f"missing or of a wrong size: packs {len(packs):,}, manifests {len(manifests):,}"
+    hint = "`sxeslake verify` tells more; `sxeslake repair --from COPY` mends it."
+    return Check("packs", False, f"{what}; versions touched: {len(touched):,} ({names or 'none'})", hint, damage=True)
 
 
 def _storage(vault: Vault) -> Iterator[Check]:

@@ -193,9 +193,9 @@ def _absent(state: State, text: str, status: str) -> Version:
         if number is None or version.version == number:
             if version.status == "collected":
                 raise SampleNotFoundError(
-                    f"{text} was forgotten and has been collected: its bytes are gone.", hint="Ingest it again."
+                    f"{text} was forgotten, and `gc` has collected it: it cannot be restored.", hint="Ingest it again."
                 )
-            raise ConflictError(f"{text} is not forgotten.", hint="There is nothing to restore.")
+            raise ConflictError(f"{text} is not forgotten.", hint=f"`sxeslake pull {text}` fetches its files.")
     raise SampleNotFoundError(f"nothing that was forgotten is called {text!r}.", hint="`sxeslake log` tells what was.")
 
 

@@ -46,7 +46,7 @@ class Spool:
     def put(self, digest: Digest, path: str, data: bytes) -> None:
         """Keep a blob, and a path that it had in some archive."""
         if digest not in self._places:
-            with scratch_told():
+            with scratch_told(whatever=True):
                 self._file.seek(self._end)
                 self._file.write(data)
             self._places[digest] = (self._end, len(data), path)
@@ -55,8 +55,10 @@ class Spool:
     def items(self) -> Iterator[tuple[Digest, str, bytes]]:
         """Every blob, as it came."""
         for digest, (start, size, path) in self._places.items():
-            self._file.seek(start)
-            yield digest, path, self._file.read(size)
+            with scratch_told(whatever=True):
+                self._file.seek(start)
+                data = self._file.read(size)
+            yield digest, path, data
 
     def close(self) -> None:
         """Let go of the file."""

@@ -33,8 +33,7 @@ class RenameReport:
 
 def rename(vault: Vault, sample: str, to: str, *, tool: str, message: str | None = None) -> RenameReport:
     """Give a sample another name. AlreadyExistsError where that has, or had, versions."""
-    if not logentry.is_sample_name(to):
-        raise UsageError(f"{to!r} is no name of a sample.", hint="No `@`, no empty part between `/`, no `.` or `..`.")
+    logentry.check_name(to)
     vault.sync()
     report, blank = RenameReport(sample, to), blank_entry(tool, message or f"{sample} renamed to {to}")
 

@@ -30,7 +30,7 @@ from sxeslake.upkeep.mend_log import LogMender
 from sxeslake.upkeep.mend_manifests import Found, NewManifest, salvaged
 from sxeslake.upkeep.mend_packs import PackMender, places_of
 from sxeslake.upkeep.offers import ArchiveOffer, LakeOffer, Offer, Search, Spool, ids_of
-from sxeslake.upkeep.report import Lost, Mended, RepairReport, VerifyReport
+from sxeslake.upkeep.report import Lost, Mended, OfferFault, RepairReport, VerifyReport
 from sxeslake.upkeep.verify import Verifier
 from sxeslake.upkeep.verify_log import LogCheck
 from sxeslake.upkeep.verify_packs import Extent
@@ -229,7 +229,9 @@ class Repair:
             try:
                 offer.search(search)
             except (InputError, OSError) as error:
-                self.report.lost.append(Lost(offer.name, None, f"this offer cannot be read: {error}"))
+                fault = OfferFault(offer.name, str(error))
+                if fault not in self.report.offer_faults:  # an offer may be searched twice
+                    self.report.offer_faults.append(fault)
 
     def _list_lost(self, lost: set[Digest], versions: Sequence[Version], tables: _Tables) -> None:
         for version in tables.unreadable:

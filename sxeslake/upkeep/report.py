@@ -28,13 +28,15 @@ class Checked:
 
 @dataclass(slots=True)
 class VerifyReport:
-    """Whether a lake holds what it promises."""
+    """Whether a lake holds what it promises; `ok` only where all that was asked for was read and nothing is wrong."""
 
     ok: bool = True
     checked: Checked = field(default_factory=Checked)
     problems: list[Problem] = field(default_factory=list)
     complete: bool = True  # False where the time was up before every pack had been read
     passed_over: int = 0  # packs that a run before had found whole
+    packs_read: int = 0  # of which every byte, or the sample, was read
+    packs_unread: int = 0  # that were asked for and not read, as the time was up
     seed: int | None = None  # of the sample
     notes: list[str] = field(default_factory=list)  # what was wrong with this machine's cache, and is not any more
 
@@ -57,9 +59,17 @@ class Lost:
     detail: str
 
 
+@dataclass(frozen=True, slots=True)
+class OfferFault:
+    """Something offered to a repair that cannot be read; no fault of the lake."""
+
+    offer: str
+    detail: str
+
+
 @dataclass(slots=True)
 class RepairReport:
-    """What a repair found and did; `ok` where nothing is left that is wrong."""
+    """What a repair found and did; `ok` where nothing is left that is wrong with the lake, whatever the offers are."""
 
     ok: bool = True
     dry_run: bool = False
@@ -67,6 +77,7 @@ class RepairReport:
     problems: int = 0
     mended: list[Mended] = field(default_factory=list)
     lost: list[Lost] = field(default_factory=list)
+    offer_faults: list[OfferFault] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +101,8 @@ class CopyReport:
     tags: int = 0
     annotations: int = 0
     archives: list[Copied] = field(default_factory=list)
+    dry_run: bool = False  # archives would be copied, and nothing is
+    bytes_raw: int = 0  # of content, unpacked, that the target lacks
 
     @property
     def failed(self) -> bool:
@@ -123,3 +136,4 @@ class Check:
     ok: bool
     detail: str
     hint: str | None = None
+    damage: bool = False  # the lake has lost something

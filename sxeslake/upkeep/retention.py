@@ -39,7 +39,8 @@ class RetentionVerbs:
         `keep_within` is a span such as `2y`, `6m` or `30d`, counted back from the newest version of each sample.
         Forgotten versions come back with `restore` until `gc` has collected them: seven days later at the earliest,
         unless it is told otherwise. Raises ConflictError where a held or
-        tagged version is named outright; rules keep such versions.
+        tagged version is named outright; rules keep such versions. It never asks: `lake.forget("*")` forgets
+        everything, other than the command, which asks before no version is left.
         """
         from sxeslake.upkeep import durations, forget
 

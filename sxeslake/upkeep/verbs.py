@@ -40,8 +40,9 @@ class UpkeepVerbs:
         """Whether the lake holds what its log promises; with `data`, every byte is read and hashed.
 
         `sample_percent` reads that share of each pack's frames, chosen by `seed` (see the report's). After
-        `max_duration_s` seconds no more packs are begun (`report.complete` is False); `resume` passes over the packs
-        that such a run has found right. Problems are reported, not raised; see `report.ok`.
+        `max_duration_s` seconds no more packs are begun: `report.complete` and `report.ok` are False then, and
+        `report.packs_unread` says how many are left; `resume` passes over the packs that such a run has found right.
+        Problems are reported, not raised; see `report.problems`.
         """
         from sxeslake.upkeep.report import Problem
         from sxeslake.upkeep.verify import Verifier
@@ -56,25 +57,29 @@ class UpkeepVerbs:
         with self._vault.from_bucket(remembering=True) as vault:
             report = Verifier(vault, extent, progress).run()
         report.notes += vault.notes
-        if report.ok:  # else what the archives say cannot be told for certain
+        if not report.problems:  # else what the archives say cannot be told for certain
             wrong = self._wrong_catalog(everything=data, seed=seed)
             report.problems += [Problem("checkpoint", key, f"{what}; {_REPUBLISH}", []) for key, what in wrong.items()]
-            report.ok = not report.problems
+            report.ok = report.complete and not report.problems
         return report
 
     def _wrong_catalog(self, *, everything: bool, seed: int | None) -> dict[str, str]:  # noqa: ARG002 - `Lake` has one
         """Published catalogues that are not what the archives say: key, and what is wrong."""
         return {}
 
-    def copy_to(self, target: UpkeepVerbs, refs: Sequence[str] = (), *, progress: Progress | None = None) -> CopyReport:
+    def copy_to(
+        self, target: UpkeepVerbs, refs: Sequence[str] = (), *, dry_run: bool = False, progress: Progress | None = None
+    ) -> CopyReport:
         """Copy archives into another lake: all versions of everything, or those that names and globs mean.
 
         Each blob is hashed on the way. Names, versions, tags, annotations, who stored it and when go with an archive,
-        as far as they are free in the target. Run again, it copies what is new.
+        as far as they are free in the target. Run again, it copies what is new. With `dry_run` nothing is written:
+        the report says which versions would go and, in `bytes_raw`, how much content the target lacks, unpacked.
         """
         from sxeslake.upkeep.copy import Copy
         from sxeslake.vault import refs as names
 
         with self._vault.from_bucket() as source, target._vault.from_bucket() as into:
             versions = names.find_all(source.state, refs) if refs else source.state.versions()
-            return Copy(source, into, TOOL, progress).run(versions)
+            work = Copy(source, into, TOOL, progress)
+            return work.foresee(versions) if dry_run else work.run(versions)

@@ -46,7 +46,7 @@ class Verifier:
             if self._progress is not None:
                 self._progress.finish()
         self._name_affected()
-        self.report.ok = not self.report.problems
+        self.report.ok = self.report.complete and not self.report.problems
         return self.report
 
     def _problem(self, kind: str, key: str, detail: str, affects: Sequence[str] = ()) -> None:

@@ -134,8 +134,11 @@ class PackCheck:
         threads = extent.threads or _THREADS_PER_CORE * self._vault.threads
         for done in in_order(jobs, threads=threads):
             self._take(done)
+            self._report.packs_read += done.last
             if done.last and extent.sample_percent is None and done.finding.record.id not in self._findings.packs:
                 verified.add(done.finding.record.id)
+        if not self._report.complete:
+            self._report.packs_unread = len(left) - self._report.packs_read
         if extent.sample_percent is None:
             verified.clear() if self._report.complete else verified.save()
 

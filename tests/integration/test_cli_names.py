@@ -47,8 +47,8 @@ def test_a_name_that_is_there_is_no_pattern(lake: Path, capfdbinary: pytest.Capt
         assert call("forget", "--dry-run", "--json", "--", ref).document["forgotten"][0]["sample"] == name
         assert call("ls", "--", ref).out.rstrip().endswith("a.txt")
     assert [row["sample"] for row in call("ls", "--json", "--", name).document] == [name]
-    assert call("-q", "forget", "--", name).code == 0
-    again = call("-q", "forget", "--", name)
+    assert call("-q", "forget", "--yes", "--", name).code == 0
+    again = call("-q", "forget", "--yes", "--", name)
     assert again.code == 3, again.err  # not what it would fit as a pattern
     assert call("-q", "restore", "--", name).code == 0
 

@@ -397,7 +397,7 @@ def test_audit_is_csv(filled: Call, map_archive: Path) -> None:
     assert filled("audit", "copy.plzip", "-o", str(report), "--force").code == 0
     verified = filled("audit", "--verify", str(report), "--json")
     assert ([(row["was"], row["holds"]) for row in verified.document], verified.code) == ([("stored", True)], 0)
-    assert filled("forget", "map@1").code == 0
+    assert filled("forget", "map@1", "--yes").code == 0
     assert filled("audit", "--verify", str(report)).code == 4
     assert filled("audit").code == filled("audit", ".", "--verify", str(report)).code == 2
     assert copied.exists()
@@ -412,7 +412,7 @@ def test_stats_and_verify(filled: Call) -> None:
     assert list(report)[:3] == ["ok", "checked", "problems"]
     assert list(report["checked"]) == ["log_entries", "manifests", "packs", "blobs", "bytes"]
     assert report["ok"] is True
-    assert filled("verify").out.startswith("All is well")
+    assert filled("verify").out.startswith("No problems found: ")
 
 
 def test_damage_is_found_and_named(filled: Call, tmp_path: Path) -> None:

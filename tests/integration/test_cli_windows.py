@@ -44,7 +44,7 @@ COMMANDS: list[list[str]] = [
     ["doctor"], ["verify"], ["verify", "--data"], ["verify", "-v"], ["audit", "archives"], ["exact", "--all"],
     ["ingest", "archives", "-v"], ["ingest", "archives", "--dry-run"], ["ingest", "no such file.plzip"],
     ["annotate", ALL, "role=standard", "note=" + "a long remark " * 12], ["annotate", ALL, "--position", "123", "a=b"],
-    ["tag", MAP, "paper-2026"], ["hold", MAP], ["release", MAP], ["forget", ALL, "--dry-run"], ["forget", ALL],
+    ["tag", MAP, "paper-2026"], ["hold", MAP], ["release", MAP], ["forget", ALL, "--dry-run"], ["forget", ALL, "--yes"],
     ["restore", ALL], ["gc", "--dry-run"], ["checkpoint"], ["catalog", "rebuild"], ["repair"], ["use"],
     ["pull", MAP, "-o", "out/"], ["pull", MAP, "-o", "out/"], ["sync", MAP, "out/"], ["pull", MAP, "--dry-run"],
     ["copy", "lake", "other", MAP], ["version"],

@@ -63,7 +63,7 @@ class Household:
         if operation == "forget":
             victim = self.random.choice(sorted(self.there) or sorted(self.contents))
             self.there.discard(victim)
-            return ["forget", victim, "--lake", self.url, "--json"]
+            return ["forget", victim, "--yes", "--lake", self.url, "--json"]
         return ["gc", "--grace", "0", "--lake", self.url, "--json"]
 
     def start(self, arguments: Sequence[str]) -> subprocess.Popen[bytes]:

@@ -120,8 +120,14 @@ def test_words_that_mean_nothing(lake: str, words: list[str]) -> None:
 
 
 def test_a_verification_can_be_cut_short(lake: str, capsys: pytest.CaptureFixture[str]) -> None:
-    report = called(capsys, 0, "verify", "--lake", lake, "--data", "--max-duration", "0s")
-    assert (report["complete"], report["checked"]["bytes"]) == (False, 0)
+    words = ["verify", "--lake", lake, "--data", "--max-duration", "0s"]
+    report = called(capsys, 4, *words)
+    assert (report["ok"], report["complete"], report["checked"]["bytes"]) == (False, False, 0)
+    assert (report["packs_read"], report["packs_unread"]) == (0, 2)
+    assert run(words) == 4
+    told = capsys.readouterr().out
+    assert told.startswith("Incomplete: no problems found so far: 1 commit, 0 of 2 packs, 0 B checked\n")
+    assert "2 packs not read. Continue with --data --resume." in told
     assert called(capsys, 0, "verify", "--lake", lake, "--data", "--resume")["complete"]
     assert run(["verify", "--lake", lake, "--sample-percent", "50"]) == 0
     assert "--seed" in capsys.readouterr().out
@@ -143,3 +149,101 @@ def test_limits_reach_the_storage(
     assert {rate for rate, _ in paid} == {2 * 1024 * 1024}
     assert run(["checkpoint", "--lake", lake, *words]) == 0
     assert 5_000_000 in {rate for rate, _ in paid}
+
+
+def test_a_whole_verification_says_what_it_read(lake: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["verify", "--lake", lake, "--data"]) == 0
+    assert capsys.readouterr().out.startswith("No problems found: 1 commit, 2 packs, ")
+    assert run(["verify", "--lake", lake]) == 0
+    assert "structure only" in capsys.readouterr().out
+
+
+def test_checks_of_nothing_are_not_well(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    url = str(tmp_path / "empty")
+    assert run(["init", url]) == 0
+    assert called(capsys, 3, "drill", "--lake", url)["ok"] is False
+    (tmp_path / "folder").mkdir()
+    assert called(capsys, 3, "audit", "--lake", url, str(tmp_path / "folder")) == []
+
+
+@pytest.mark.parametrize("prefix", [keys.PACK_PREFIX, keys.MANIFEST_PREFIX])
+@pytest.mark.parametrize("is_cut", [False, True])
+def test_doctor_sees_what_is_missing(lake: str, capsys: pytest.CaptureFixture[str], prefix: str, is_cut: bool) -> None:
+    assert called(capsys, 0, "doctor", "--lake", lake)["ok"]
+    store = open_store(lake)
+    key = next(info.key for info in store.list(prefix))
+    if is_cut:
+        store.replace(key, store.get(key)[:-1])
+    else:
+        store.delete([key])
+    report = called(capsys, 5, "doctor", "--lake", lake)
+    packs = next(check for check in report["checks"] if check["name"] == "packs")
+    assert (report["ok"], packs["ok"]) == (False, False)
+    assert "versions touched: 1 (a@1)" in packs["detail"]
+
+
+def test_faults_of_offers_are_not_the_lakes(lake: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    broken = tmp_path / "in" / "0.zip"
+    broken.write_bytes((tmp_path / "in" / "a.plzip").read_bytes()[:-30])
+    break_pack(lake)
+    assert run(["repair", "--lake", lake, "--from", str(tmp_path / "in"), "--dry-run"]) == 0
+    out, err = capsys.readouterr()
+    assert "1 problem found, 0 would be left" in out
+    assert f"warning: offered, and cannot be read: {broken}" in err
+    report = called(capsys, 0, "repair", "--lake", lake, "--from", str(tmp_path / "in"))
+    assert (report["ok"], report["problems"], report["lost"]) == (True, 1, [])
+    assert [item["offer"] for item in report["offer_faults"]] == [str(broken)]
+
+
+def test_copy_foresees(lake: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    other = str(tmp_path / "other")
+    assert run(["init", other]) == 0
+    would = called(capsys, 0, "copy", lake, other, "--dry-run")
+    assert (would["dry_run"], would["commits"], [row["status"] for row in would["archives"]]) == (True, [], ["copied"])
+    unique = called(capsys, 0, "stats", "--lake", lake)["bytes_unique_raw"]
+    assert 0 < would["bytes_raw"] <= unique
+    assert called(capsys, 0, "ls", "--lake", other) == []
+    capsys.readouterr()
+    assert run(["copy", lake, other, "-n"]) == 0
+    out = capsys.readouterr().out
+    assert "would copy a@1" in out
+    assert "1 would be copied" in out
+    assert run(["copy", lake, other]) == 0
+    assert called(capsys, 0, "copy", lake, other, "--dry-run")["bytes_raw"] == 0
+
+
+def test_a_dry_run_of_a_copy_fails_as_the_copy_does(
+    lake: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = str(tmp_path / "other")
+    assert run(["init", other]) == 0
+    store = open_store(lake)
+    store.delete([info.key for info in store.list(keys.PACK_PREFIX)])
+    assert [row["status"] for row in called(capsys, 5, "copy", lake, other, "-n")["archives"]] == ["failed"]
+    assert called(capsys, 5, "copy", lake, other)["archives"]
+
+
+def test_everything_is_forgotten_only_when_that_is_said(lake: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (["*"], ["a"], ["a@1"]):
+        assert "--yes" in str(called(capsys, 2, "forget", "--lake", lake, *words))
+        assert len(called(capsys, 0, "ls", "--lake", lake)) == 1
+        assert called(capsys, 0, "forget", "--lake", lake, *words, "--dry-run")["commit"] is None
+    assert called(capsys, 0, "forget", "--lake", lake, "*", "--keep-last", "1")["forgotten"] == []
+    assert called(capsys, 0, "forget", "--lake", lake, "*", "--yes")["commit"] == 2
+
+
+def test_restore_of_what_was_not_forgotten_names_pull(lake: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["restore", "--lake", lake, "a"]) == 7
+    assert "a is not forgotten. `sxeslake pull a` fetches its files." in capsys.readouterr().err
+
+
+def test_a_name_for_no_lake_is_warned_of(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    nowhere = tmp_path / "no" / "where"
+    assert run(["use", "x", str(nowhere)]) == 0
+    assert "there is no lake at" in capsys.readouterr().err
+    assert run(["init"]) == 2
+    assert not nowhere.parent.exists()
+    assert run(["init", str(nowhere)]) == 0
+    capsys.readouterr()
+    assert run(["use", "x", str(nowhere)]) == 0
+    assert "warning" not in capsys.readouterr().err

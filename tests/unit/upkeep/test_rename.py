@@ -77,3 +77,12 @@ def test_a_drill_finds_what_does_not_come_back(lake: Lake, store: FaultyStore) -
     store.delete([pack])
     report = lake.drill(percent=100)
     assert (report.ok, "failed" in [row.status for row in report.files]) == (False, True)
+
+
+@pytest.mark.parametrize("name", ["a\u202eb", "a\x85", "a\u2028b", "a@b", "a//b", "..", "\x1b[2J", ""])
+def test_a_name_that_ingest_refuses_is_refused(lake: Lake, tmp_path: Path, name: str) -> None:
+    with pytest.raises(UsageError, match="cannot be the name of a sample"):
+        lake.rename("old", name)
+    if name:
+        with pytest.raises(UsageError, match="cannot be the name of a sample"):
+            lake.ingest(tmp_path / "in" / "old.plzip", sample=name)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import io
 from pathlib import Path
 
 import pytest
 from small_lakes import flip, group, new_lake, new_vault, objects, only, own_store, zip_of
 
+from sxeslake.disk.trouble import NoScratchError
 from sxeslake.errors import DamagedLakeError
 from sxeslake.format import keys
 from sxeslake.lake import Lake
@@ -207,3 +210,21 @@ def test_a_condemned_pack_that_is_still_there_is_drawn_on(store: Store, tmp_path
         assert lake.verify(data=True).ok
         lake.pull("a", tmp_path / "out.plzip", exact=True)
     assert (tmp_path / "out.plzip").read_bytes() == source.read_bytes()
+
+
+def test_a_failing_temporary_disk_is_no_fault_of_an_offer(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = zip_of(tmp_path / "a.plzip", group(1))
+    with new_lake(store) as lake:
+        lake.ingest(source)
+    for key in keys_below(store, keys.PACK_PREFIX):
+        flip(store, key, 70)
+
+    class Failing(io.BytesIO):
+        def write(self, data: object) -> int:
+            raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr("sxeslake.upkeep.offers.TemporaryFile", lambda **_: Failing())
+    with reopened(store) as lake, pytest.raises(NoScratchError, match="a temporary file fails: Input/output error"):
+        lake.repair(source)

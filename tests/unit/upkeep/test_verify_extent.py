@@ -68,8 +68,9 @@ def test_a_run_that_is_cut_short_goes_on_where_it_was(lake: Lake, monkeypatch: p
 
     monkeypatch.setattr(verify_packs.PackCheck, "_frames_job", noted)
     first = lake.verify(data=True, max_duration_s=4.0)
-    assert (first.complete, first.ok) == (False, True)
+    assert (first.complete, first.ok, first.problems) == (False, False, [])
     done = len(begun)
+    assert (first.packs_read, first.packs_unread) == (done, 6 - done)
     assert 0 < done < 6
     second = lake.verify(data=True, resume=True)
     assert (second.complete, second.passed_over) == (True, done)
