@@ -16,6 +16,7 @@ from sxeslake.archive.names import escape_bytes
 from sxeslake.errors import NotFoundError, UsageError
 from sxeslake.format.logentry import MAX_NAME_CHARS, is_sample_name
 from sxeslake.ingest.metadata import METADATA
+from sxeslake.wording import said
 
 SUFFIXES = (".plzip", ".pl7z", ".zip", ".7z")
 _UNFIT = re.compile(r"[\x00-\x1f\x7f-\x9f@\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -179,7 +180,7 @@ class _Search:
         target = os.path.realpath(path)
         is_inside = any(target == root or target.startswith(root.rstrip(os.sep) + os.sep) for root in self._roots)
         if not is_inside and self._links == "keep" and (stat.S_ISDIR(mode) or stat.S_ISREG(mode)):
-            reason = f"a link out of the searched folder, to {target}; `--links follow` reads it"
+            reason = f"a link out of the searched folder, to {target}; {said('`--links follow`')} reads it"
             self._pass(path, "skipped", reason)
             return None
         if stat.S_ISDIR(mode):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from sxeslake.errors import ConflictError, DamagedLakeError, ObjectNotFoundError, ReadOnlyError, StorageError
+from sxeslake.wording import either
 
 LAKE_ERRORS = (StorageError, DamagedLakeError, ConflictError, ObjectNotFoundError, ReadOnlyError)
 """Errors of the lake, not of an archive: the next archive would meet them, too, and so they end a run."""
@@ -75,7 +76,8 @@ class IngestReport:
 def of_unexpected(path: str, error: Exception) -> ArchiveReport:
     """The row of an archive that failed with an unexpected error; its traceback goes to the log."""
     logging.getLogger(__name__).debug("%s could not be stored", path, exc_info=error)
-    text = f"{path}: cannot be stored because of an error in sxeslake ({described(error)}); `-v` shows where it arose."
+    where = either("`-v` shows where it arose.", f"the logger {__name__!r} has its traceback.")
+    text = f"{path}: cannot be stored because of an error in sxeslake ({described(error)}); {where}"
     return ArchiveReport(path, error=text)
 
 
