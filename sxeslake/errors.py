@@ -5,6 +5,8 @@ SxeslakeError                      1  unexpected
 ├── NotFoundError                  3  no such thing
 │   ├── SampleNotFoundError
 │   ├── MemberNotFoundError
+│   ├── NoSuchIndexError              (also an IndexError)
+│   ├── UnknownUuidError              (also a KeyError)
 │   ├── ObjectNotFoundError           (storage: no object under that key)
 │   └── LakeNotFoundError
 ├── InputError                     4  unacceptable input; nothing was changed
@@ -101,6 +103,16 @@ class SampleNotFoundError(NotFoundError):
 
 class MemberNotFoundError(NotFoundError):
     """The archive has no member of that path."""
+
+
+class NoSuchIndexError(NotFoundError, IndexError):
+    """A list has no item of that number; also an `IndexError`."""
+
+
+class UnknownUuidError(NotFoundError, KeyError):
+    """A list has no item of that UUID; also a `KeyError`."""
+
+    __str__ = SxeslakeError.__str__  # a KeyError would quote the message
 
 
 class ObjectNotFoundError(NotFoundError):

@@ -16,6 +16,7 @@ from sxeslake.assemble.verbs import PartVerbs
 from sxeslake.catalog.verbs import CatalogVerbs
 from sxeslake.errors import AlreadyExistsError, ConflictError, MemberNotFoundError, UsageError
 from sxeslake.format import keys
+from sxeslake.htmltable import Rows
 from sxeslake.model import ContainerKind, Limits, Progress
 from sxeslake.storage import Store, is_remote, probe
 from sxeslake.upkeep.retention import RetentionVerbs
@@ -238,14 +239,14 @@ class Lake(FileVerbs, PartVerbs, CatalogVerbs, UpkeepVerbs, RetentionVerbs):
 
     def exact(
         self,
-        patterns: Sequence[str] = (),
+        patterns: str | Sequence[str] = (),
         *,
         everything: bool = False,
         source: PathLike | None = None,
         any_cost: bool = False,
         jobs: int | None = None,
         progress: Progress | None = None,
-    ) -> list[ExactRow]:
+    ) -> Rows[ExactRow]:
         """Seek how the very files of versions are made again, without the limit of time that an ingest has.
 
         The file is read where it came from, or at `source`; its SHA-256 must be the version's. `any_cost` keeps what
@@ -253,11 +254,12 @@ class Lake(FileVerbs, PartVerbs, CatalogVerbs, UpkeepVerbs, RetentionVerbs):
         """
         from sxeslake.ingest.exact_later import seek
 
-        versions = refs.find_all(self._vault.state, patterns, everything=everything)
+        names = [patterns] if isinstance(patterns, str) else patterns
+        versions = refs.find_all(self._vault.state, names, everything=everything)
         if source is not None and len(versions) != 1:
             raise UsageError("one file is the source of one version.", hint="Name one sample, or leave the file out.")
         where = None if source is None else Path(source)
-        return seek(self._vault, versions, where, any_cost=any_cost, threads=jobs, tool=TOOL, progress=progress)
+        return Rows(seek(self._vault, versions, where, any_cost=any_cost, threads=jobs, tool=TOOL, progress=progress))
 
     def audit(
         self,
@@ -267,7 +269,7 @@ class Lake(FileVerbs, PartVerbs, CatalogVerbs, UpkeepVerbs, RetentionVerbs):
         tree: bool = False,
         links: Literal["follow", "keep", "skip"] = "keep",
         progress: Progress | None = None,
-    ) -> list[AuditRow]:
+    ) -> Rows[AuditRow]:
         """Tell of each file whether the lake gives it back: `stored`, `same-content`, `changed`, `absent`, …
 
         Only of `stored` nothing is lost when the file is deleted: a pull gives it back byte for byte. The bucket is
@@ -275,15 +277,15 @@ class Lake(FileVerbs, PartVerbs, CatalogVerbs, UpkeepVerbs, RetentionVerbs):
         """
         from sxeslake.ingest.audit import audit
 
-        return audit(self._vault, _paths(paths), progress, check_data=check_data, tree=tree, links=links)
+        return Rows(audit(self._vault, _paths(paths), progress, check_data=check_data, tree=tree, links=links))
 
     def verify_audit(
         self, report: PathLike, *, check_data: bool = False, progress: Progress | None = None
-    ) -> list[ReportRow]:
+    ) -> Rows[ReportRow]:
         """Check a report of `sxeslake audit -o` against the lake as it is now: see `holds` of each row."""
         from sxeslake.ingest.audit_report import verify
 
-        return verify(self._vault, Path(report), check_data=check_data, progress=progress)
+        return Rows(verify(self._vault, Path(report), check_data=check_data, progress=progress))
 
     # --- what there is -------------------------------------------------------------------------------------------
 
@@ -302,9 +304,10 @@ class Lake(FileVerbs, PartVerbs, CatalogVerbs, UpkeepVerbs, RetentionVerbs):
             rows = list({version.sample: version for version in rows}.values())
         return views.Samples(map(views.sample_row, rows))
 
-    def resolve(self, patterns: Sequence[str], *, everything: bool = False) -> list[str]:
+    def resolve(self, patterns: str | Sequence[str], *, everything: bool = False) -> list[str]:
         """Names and globs → `name@version`, each once. SampleNotFoundError, with near misses, for no match."""
-        return [version.name for version in refs.find_all(self._vault.state, patterns, everything=everything)]
+        names = [patterns] if isinstance(patterns, str) else patterns
+        return [version.name for version in refs.find_all(self._vault.state, names, everything=everything)]
 
     def is_pattern(self, text: str) -> bool:
         """Whether a text stands for the samples that it fits; a name that is there never does."""
@@ -505,11 +508,11 @@ class Lake(FileVerbs, PartVerbs, CatalogVerbs, UpkeepVerbs, RetentionVerbs):
 
     # --- upkeep --------------------------------------------------------------------------------------------------
 
-    def doctor(self) -> list[Check]:
+    def doctor(self) -> Rows[Check]:
         """Whether this machine can work with this lake."""
         from sxeslake.upkeep.doctor import doctor
 
-        return doctor(self._vault)
+        return Rows(doctor(self._vault))
 
     def _time_zones(self) -> Mapping[str, str]:
         return settings.time_zones()

@@ -21,6 +21,7 @@ from sxeslake.catalog.near import did_you_mean
 from sxeslake.catalog.periods import period
 from sxeslake.catalog.quantity import Range, Tolerance, parse_number, parse_range
 from sxeslake.errors import UsageError
+from sxeslake.wording import either
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class Filters:
     values: Mapping[str, Any] = field(default_factory=dict)
     match: Match = "all"
     written: Mapping[str, str] = field(default_factory=dict)
-    options: Mapping[str, str] = field(default_factory=dict)  # as on the command line: `--kv 5`
+    options: Mapping[str, str] = field(default_factory=dict)  # `--kv 5` on the command line, `kv=5` in Python
 
     @classmethod
     def parse(cls, words: Mapping[str, object]) -> Filters:
@@ -165,7 +166,11 @@ def _described(each: Filter, written: object, value: Any, tolerances: Mapping[st
 
 
 def _as_options(each: Filter, written: object) -> str:
-    """`--grating JS300N --grating JS50*`; a pair of a range as `--kv 4.9..5.1`."""
+    """`--grating JS300N --grating JS50*`; a pair of a range as `--kv 4.9..5.1`. In Python as it was given, `kv=5`."""
+    return either(_typed(each, written), f"{each.name}={written!r}")
+
+
+def _typed(each: Filter, written: object) -> str:
     if each.type == "range" and isinstance(written, tuple | list):
         return f"{each.option} {'..'.join('' if end is None else str(end) for end in written)}"
     return " ".join(f"{each.option} {one}" for one in _alternatives(written))

@@ -5,15 +5,23 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Final
+from typing import Any, ClassVar, Final
+
+from sxeslake.htmltable import HtmlRecord
 
 Table = Callable[[str, Mapping[str, object]], Any]
 """(SQL, values to bind) → an Arrow table."""
 
 
 @dataclass(frozen=True, slots=True)
-class Analysis:
+class Analysis(HtmlRecord):
     """An analysis of an archive; voltage and current are medians over its positions, beside their range."""
+
+    html_columns: ClassVar[Mapping[str, str]] = {
+        "analysis_name": "analysis", "kind": "kind", "positions": "positions", "accelerating_voltage_kv": "kV",
+        "probe_current_na": "nA", "grating": "grating", "acquired_local": "acquired", "comment": "comment",
+        "operator": "operator",
+    }  # fmt: skip
 
     analysis_uuid: str | None
     analysis_name: str | None
@@ -36,7 +44,7 @@ class Analysis:
 
 
 @dataclass(frozen=True, slots=True)
-class Conditions:
+class Conditions(HtmlRecord):
     """Of all analyses of an archive: the voltages, currents and gratings that occur, and when it was begun."""
 
     accelerating_voltages_kv: tuple[float, ...]

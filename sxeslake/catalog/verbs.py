@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Unpack
 
 from sxeslake.errors import InputError, NotFoundError
+from sxeslake.htmltable import Rows
 from sxeslake.model import DOCUMENT_BYTES
 from sxeslake.vault import refs
 from sxeslake.version import TOOL
@@ -105,12 +106,12 @@ class CatalogVerbs:
         result = self._asked().sql(text, parameters, limits=limits)
         return result if stream else _kept(result)
 
-    def measurement(self, ref: str) -> list[Analysis]:
+    def measurement(self, ref: str) -> Rows[Analysis]:
         """The analyses of a version: kind, positions, beam, detector, time, people; none if it is no measurement."""
         from sxeslake.catalog.measurement import analyses_of
 
         version = refs.find(self._vault.state, ref)
-        return analyses_of(self._asked().database().table, version.sample, version.version)
+        return Rows(analyses_of(self._asked().database().table, version.sample, version.version))
 
     def conditions_of_samples(self) -> dict[tuple[str, int], Conditions]:
         """By sample and version: the voltages, currents and gratings that occur in it, and when it was begun."""

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from sxeslake.archive.times import Moment
+
 INGEST = ("lake", "commit", "archives")
 INGESTED = (
     "path", "sample", "version", "status", "error", "kind", "members",
@@ -87,7 +89,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (list, tuple, set, frozenset)):
         return [_plain(item) for item in value]
     if isinstance(value, datetime):
-        return value.isoformat()
+        return str(value) if isinstance(value, Moment) else value.isoformat()
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     return str(value)

@@ -19,8 +19,7 @@ from sxeslake.texttable import shortened, terminal_width
 if TYPE_CHECKING:
     from sxeslake.catalog.measurement import Analysis
     from sxeslake.lake import Lake
-    from sxeslake.vault.state import Annotation
-    from sxeslake.views import PathInfo, SourceInfo, VersionInfo
+    from sxeslake.views import AnnotationInfo, PathInfo, SourceInfo, VersionInfo
 
 _LABEL = 12
 
@@ -140,7 +139,7 @@ def _is_source(known: PathInfo, source: SourceInfo) -> bool:
     return (known.path, known.host) == (source.path, source.host)
 
 
-def _annotation(said: Annotation) -> str:
+def _annotation(said: AnnotationInfo) -> str:
     """`role = standard, of all versions; curie, 2026-11-23 02:34`."""
     place = f", {said.target} {said.uuid}" if said.uuid else ", of all versions" if said.version is None else ""
     return f"{said.key} = {said.value}{place}; {said.who}, {local_time(said.time)}"

@@ -15,6 +15,7 @@ from sxeslake.archive.ranged_file import outside_of
 from sxeslake.errors import DamagedArchiveError, DamagedLakeError, InputError, NotAnArchiveError, ObjectNotFoundError
 from sxeslake.format.identity import content_ids_by_folders
 from sxeslake.format.layout import columns_of, compare
+from sxeslake.htmltable import HtmlRecord
 from sxeslake.ingest import finding
 from sxeslake.ingest import source as sources
 from sxeslake.ingest.absorb import Absorbed, Absorber
@@ -38,7 +39,7 @@ _COMPARED = 8  # versions of the same content: all but one of them are copies
 
 
 @dataclass(frozen=True, slots=True)
-class AuditRow:
+class AuditRow(HtmlRecord):
     """One file, and the version that proves what is said of it."""
 
     path: str

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import ClassVar, Literal
 
 from sxeslake.errors import ConflictError, DamagedLakeError, ObjectNotFoundError, ReadOnlyError, StorageError
+from sxeslake.htmltable import HtmlRecord
 from sxeslake.wording import either
 
 LAKE_ERRORS = (StorageError, DamagedLakeError, ConflictError, ObjectNotFoundError, ReadOnlyError)
@@ -14,8 +16,13 @@ LAKE_ERRORS = (StorageError, DamagedLakeError, ConflictError, ObjectNotFoundErro
 
 
 @dataclass(slots=True)
-class ArchiveReport:
+class ArchiveReport(HtmlRecord):
     """What became of one archive, or of what could not be read: `unreadable` or `skipped`, see `finding.PassedOver`."""
+
+    html_columns: ClassVar[Mapping[str, str]] = {
+        "path": "archive", "sample": "sample", "version": "version", "status": "status", "bytes_source": "size",
+        "bytes_stored": "stored", "duplicate_of": "same as", "error": "error", "warnings": "warnings",
+    }  # fmt: skip
 
     path: str
     sample: str | None = None
@@ -40,7 +47,7 @@ class ArchiveReport:
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
+class Estimate(HtmlRecord):
     """What archives would take, from those of a sample that were read: `bytes_stored` ± `error_bytes` (95 %).
 
     Content that files share in part is counted once only within the sample: where they do, it will be less.
@@ -55,7 +62,7 @@ class Estimate:
 
 
 @dataclass(slots=True)
-class IngestReport:
+class IngestReport(HtmlRecord):
     """What became of a batch; `commit` is the number of the last commit, None where nothing was new."""
 
     lake: str

@@ -17,6 +17,7 @@ from sxeslake.errors import DamagedLakeError, DeadObjectsError, ObjectNotFoundEr
 from sxeslake.format import keys, logentry
 from sxeslake.format.logentry import Entry, PackAdded
 from sxeslake.format.pack import Footer
+from sxeslake.htmltable import HtmlRecord
 from sxeslake.model import GIB, Progress
 from sxeslake.storage import ObjectInfo, Versioned
 from sxeslake.upkeep import clock, gc_plan
@@ -51,7 +52,7 @@ class GcOptions:
 
 
 @dataclass(slots=True)
-class GcReport:
+class GcReport(HtmlRecord):
     """What a collection did, or would do."""
 
     dry_run: bool

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Literal, Self, TypeVar, cast
 
 from sxeslake.archive.container import DEFAULT_LEVEL, open_container
-from sxeslake.archive.sxes import adding, layout, opening, saving, transfer
+from sxeslake.archive.sxes import adding, faces, layout, opening, saving, transfer
 from sxeslake.archive.sxes.documents import Document, GroupWarning, check_encoding, dump, parse
 from sxeslake.archive.sxes.items import Item
 from sxeslake.archive.sxes.outline import Analysis, Entry, Items, Project
@@ -101,7 +101,10 @@ class Group:
         self._uuids: dict[str, tuple[str, ...]] = {}
 
     def __repr__(self) -> str:
-        return f"<Group {self.name}: {len(self.analyses)} analyses, {len(self.positions)} positions>"
+        return faces.group_line(self)
+
+    def _repr_html_(self) -> str:
+        return faces.group_html(self)
 
     def __enter__(self) -> Self:
         return self
