@@ -132,7 +132,8 @@ class VersionInfo:
     def __repr__(self) -> str:
         return (
             f"<Version {visible(self.sample)}@{self.version}: {self.kind}, {self.container}, "
-            f"{counted(self.members, 'member')}, {size(self.bytes_source)}, stored {clock(self.ingested_at)} by {visible(self.who)}>"
+            f"{counted(self.members, 'member')}, {size(self.bytes_source)}, "
+            f"stored {clock(self.ingested_at)} by {visible(self.who)}>"
         )
 
     def _repr_html_(self) -> str:

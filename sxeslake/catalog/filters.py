@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -109,11 +109,24 @@ def _number_or_text(value: object) -> str | float:
 def _parse(each: Filter, value: object, tolerances: Mapping[str, Tolerance]) -> Any:
     if each.type == "range":
         return parse_range(value, each.unit, each.option, tolerances.get(each.name))
+    if each.type in _OF_TEXTS:
+        _check_texts(value, each.option)
     return _PARSERS[each.type](value, each.option)
 
 
+_OF_TEXTS: Final = frozenset({"words", "text", "kind", "types", "said"})
+
+
+def _check_texts(value: object, option: str) -> None:
+    """Refuse what Python can give and no option can: a number where a name belongs."""
+    several = isinstance(value, Sequence | Set) and not isinstance(value, str | bytes)
+    for each in value if several else (value,):  # type: ignore[attr-defined]
+        if not isinstance(each, str):
+            raise UsageError(f"{each!r} is not a text.", where=option, hint='Give "text" or ["one", "another"].')
+
+
 def _alternatives(value: object) -> tuple[str, ...]:
-    values = value if isinstance(value, Sequence) and not isinstance(value, str) else (value,)
+    values = value if isinstance(value, Sequence | Set) and not isinstance(value, str) else (value,)
     return tuple(str(each).strip() for each in values if str(each).strip())
 
 

@@ -14,7 +14,7 @@ Table = Callable[[str, Mapping[str, object]], Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Analysis(HtmlRecord):
+class MeasuredAnalysis(HtmlRecord):
     """An analysis of an archive; voltage and current are medians over its positions, beside their range."""
 
     html_columns: ClassVar[Mapping[str, str]] = {
@@ -54,7 +54,7 @@ class Conditions(HtmlRecord):
 
 
 _ANALYSES: Final = (
-    f"SELECT {', '.join(field.name for field in fields(Analysis))} FROM analyses "
+    f"SELECT {', '.join(field.name for field in fields(MeasuredAnalysis))} FROM analyses "
     "WHERE sample = $sample AND version = $version ORDER BY analysis_number"
 )
 _CONDITIONS: Final = """
@@ -70,10 +70,10 @@ GROUP BY sample, version
 """
 
 
-def analyses_of(table: Table, sample: str, version: int) -> list[Analysis]:
+def analyses_of(table: Table, sample: str, version: int) -> list[MeasuredAnalysis]:
     """The analyses of a version in their order; none where it is no archive of measurements."""
     rows = table(_ANALYSES, {"sample": sample, "version": version}).to_pylist()
-    return [Analysis(**row) for row in rows]
+    return [MeasuredAnalysis(**row) for row in rows]
 
 
 def all_conditions(table: Table) -> dict[tuple[str, int], Conditions]:

@@ -9,10 +9,10 @@ lake.annotate("ti-grains", role="standard", material="TiN")
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
 from sxeslake.errors import InputError, NotFoundError
 from sxeslake.htmltable import Rows
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from sxeslake.catalog.catalog import Annotated, Catalog, CheckpointReport
     from sxeslake.catalog.filter_words import FilterWords
     from sxeslake.catalog.header import Query
-    from sxeslake.catalog.measurement import Analysis, Conditions
+    from sxeslake.catalog.measurement import Conditions, MeasuredAnalysis
     from sxeslake.catalog.model import MakeProgress
     from sxeslake.catalog.proof import Rebuilt
     from sxeslake.catalog.result import Result
@@ -36,6 +36,56 @@ if TYPE_CHECKING:
 
 
 _NOTHING: Mapping[str, object] = MappingProxyType({})
+
+_MethodT = TypeVar("_MethodT", bound=Callable[..., Any])
+
+_FILTERS = """
+        Parameters
+        ----------
+        kv : number, str or tuple, in kV
+            Accelerating voltage: `5` (± 0.05), `"4.9..5.1"`, `"5±0.1"`, `(4.9, None)`.
+        current_na, target_current_na : number, str or tuple, in nA
+            Probe current as measured, and as it was asked for: `100` (± 5 %), `"90..110"`, `"0.1 µA"`.
+        grating, spectrometer, instrument : str or list of str
+            `"JS300N"`, `"JS*"`, `["JS300N", "JS50*"]`: any of them; case does not matter.
+        operator, project : str or list of str
+            The name, or a part of it.
+        sample : str or list of str
+            The sample's name, or a pattern, `"2018/*"`.
+        text : str or list of str
+            Words that all occur in names, comments, operator, project or sample.
+        kind : str or list of str
+            `"point"`, `"repeat"`, `"line"`, `"map"`, `"points"`; `"any"` lifts a question's own choice.
+        accumulation : number, str or tuple, in frames
+            Summed frames.
+        type : str or list of str
+            Data types that must be there: `"xes"`, `"qlw"`, `"sum"`.
+        min_positions : int
+            Analyses of at least so many positions.
+        since, until : str, date or datetime
+            Acquired on or after, on or before: `"2018-04"`, `"yesterday"`, `datetime.date(2018, 4, 12)`.
+        annotation : str or list of str
+            What was said of it: `"role=standard"`, `"material=Ti*"`, or a key alone.
+        match : "all" or "any"
+            Whether all positions of an analysis must fit, or one.
+        kv_tolerance : number, in kV
+            What a single accelerating voltage stands for: ± so much.
+        current_tolerance : number, in percent
+            What a single current stands for: ± so much.
+
+        Raises
+        ------
+        UsageError
+            For an unknown filter, or a value that cannot be read, with what was meant.
+"""
+
+
+def _with_filters(method: _MethodT) -> _MethodT:
+    """Put the filters into the method's help, before its example."""
+    if method.__doc__:
+        text, heading, example = method.__doc__.partition("\n        Examples\n")
+        method.__doc__ = f"{text.rstrip()}\n{_FILTERS}{heading}{example}"
+    return method
 
 
 class CatalogVerbs:
@@ -80,20 +130,56 @@ class CatalogVerbs:
         result = self._asked().query(name, {**words, **more}, folders=folders, limit=limit, limits=limits)
         return result if stream else _kept(result)
 
+    @_with_filters
     def maps(self, **filters: Unpack[FilterWords]) -> Result:
-        """Maps whose positions all fit; one row a map, newest first."""
+        """Maps whose positions all fit; one row a map, newest first.
+
+        Examples
+        --------
+        >>> import sxeslake
+        >>> lake = sxeslake.open("lake")
+        >>> [row["positions"] for row in lake.maps(kv=5, current_na="90..110")]
+        [12]
+        """
         return self.query("maps-by-beam-condition", filters)
 
+    @_with_filters
     def positions(self, **filters: Unpack[FilterWords]) -> Result:
-        """Positions that fit; one row a position."""
+        """Positions that fit; one row a position.
+
+        Examples
+        --------
+        >>> import sxeslake
+        >>> lake = sxeslake.open("lake")
+        >>> len(lake.positions(kv=(4, 6), grating="JS*"))
+        12
+        """
         return self.query("positions-by-condition", filters)
 
+    @_with_filters
     def find(self, text: str, /, **filters: Unpack[FilterWords]) -> Result:
-        """Names, comments, operators, projects, paths, annotations and documents that hold all the words."""
+        """Names, comments, operators, projects, paths, annotations and documents that hold all the words.
+
+        Examples
+        --------
+        >>> import sxeslake
+        >>> lake = sxeslake.open("lake")
+        >>> len(lake.find("map", kv=5)) > 0
+        True
+        """
         return self.query("find-text", {**filters, "text": text})
 
+    @_with_filters
     def conditions(self, **filters: Unpack[FilterWords]) -> Result:
-        """Each condition's values, and how many positions, archives and samples have them."""
+        """Each condition's values, and how many positions, archives and samples have them.
+
+        Examples
+        --------
+        >>> import sxeslake
+        >>> lake = sxeslake.open("lake")
+        >>> "JS300N" in [row["value"] for row in lake.conditions(kv=5)]
+        True
+        """
         return self.query("condition-values", filters)
 
     def sql(
@@ -106,7 +192,7 @@ class CatalogVerbs:
         result = self._asked().sql(text, parameters, limits=limits)
         return result if stream else _kept(result)
 
-    def measurement(self, ref: str) -> Rows[Analysis]:
+    def measurement(self, ref: str) -> Rows[MeasuredAnalysis]:
         """The analyses of a version: kind, positions, beam, detector, time, people; none if it is no measurement."""
         from sxeslake.catalog.measurement import analyses_of
 

@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sxeslake.archive.times import Moment
-
 INGEST = ("lake", "commit", "archives")
 INGESTED = (
     "path", "sample", "version", "status", "error", "kind", "members",
@@ -89,6 +87,8 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (list, tuple, set, frozenset)):
         return [_plain(item) for item in value]
     if isinstance(value, datetime):
+        from sxeslake.archive.times import Moment  # noqa: PLC0415  (start-up time of --help)
+
         return str(value) if isinstance(value, Moment) else value.isoformat()
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
