@@ -137,8 +137,8 @@ class CatalogVerbs:
         Examples
         --------
         >>> import sxeslake
-        >>> lake = sxeslake.open("lake")
-        >>> [row["positions"] for row in lake.maps(kv=5, current_na="90..110")]
+        >>> with sxeslake.open("lake") as lake:
+        ...     [row["positions"] for row in lake.maps(kv=5, current_na="90..110")]
         [12]
         """
         return self.query("maps-by-beam-condition", filters)
@@ -150,8 +150,8 @@ class CatalogVerbs:
         Examples
         --------
         >>> import sxeslake
-        >>> lake = sxeslake.open("lake")
-        >>> len(lake.positions(kv=(4, 6), grating="JS*"))
+        >>> with sxeslake.open("lake") as lake:
+        ...     len(lake.positions(kv=(4, 6), grating="JS*"))
         12
         """
         return self.query("positions-by-condition", filters)
@@ -163,8 +163,8 @@ class CatalogVerbs:
         Examples
         --------
         >>> import sxeslake
-        >>> lake = sxeslake.open("lake")
-        >>> len(lake.find("map", kv=5)) > 0
+        >>> with sxeslake.open("lake") as lake:
+        ...     len(lake.find("map", kv=5)) > 0
         True
         """
         return self.query("find-text", {**filters, "text": text})
@@ -176,8 +176,8 @@ class CatalogVerbs:
         Examples
         --------
         >>> import sxeslake
-        >>> lake = sxeslake.open("lake")
-        >>> "JS300N" in [row["value"] for row in lake.conditions(kv=5)]
+        >>> with sxeslake.open("lake") as lake:
+        ...     "JS300N" in [row["value"] for row in lake.conditions(kv=5)]
         True
         """
         return self.query("condition-values", filters)
@@ -205,11 +205,11 @@ class CatalogVerbs:
 
         return all_conditions(self._asked().database().table)
 
-    def queries(self, folders: Sequence[str | Path] = ()) -> list[Query]:
+    def queries(self, folders: Sequence[str | Path] = ()) -> Rows[Query]:
         """The questions there are: name, title, help, parameters."""
         from sxeslake.catalog import library
 
-        return list(library.load([Path(folder) for folder in folders]))
+        return Rows(library.load([Path(folder) for folder in folders]))
 
     def schema(self, table: str | None = None) -> list[Table]:
         """The catalogue's tables, or one of them: columns with type, unit, source field and conversion."""

@@ -16,8 +16,7 @@ from pathlib import Path
 import pytest
 
 import sxeslake
-from sxeslake.archive.container import create_writer
-from sxeslake.archive.synthetic import synthetic_map
+from sxeslake.archive.synthetic import synthetic_facility
 from sxeslake.catalog.filter_spec import FILTERS, SETTINGS
 from sxeslake.lake import Lake, Opening
 
@@ -29,9 +28,8 @@ ASKED = ("maps", "positions", "find", "conditions")
 def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lake]:
     """A lake `lake` with one map, beside the file it came from."""
     monkeypatch.chdir(tmp_path)
-    with (tmp_path / "map.plzip").open("wb") as file, create_writer(file, "zip") as writer:
-        for member, data in synthetic_map(1, 4, 3):
-            writer.add(member, [data])
+    synthetic_facility(tmp_path / "facility", seed=1, nx=4, ny=3)
+    (tmp_path / "facility" / "2019" / "chalcopyrite map.plzip").rename(tmp_path / "map.plzip")
     with sxeslake.init("lake") as lake:
         lake.ingest("map.plzip")
         yield lake
@@ -48,7 +46,7 @@ def test_every_name_is_there_and_no_other() -> None:
              for alias in node.names}  # fmt: skip
     assert {*shown, "__version__"} == set(sxeslake.__all__)
     with pytest.raises(AttributeError, match="nothing"):
-        _ = sxeslake.nothing  # type: ignore[attr-defined]
+        _ = sxeslake.nothing
 
 
 def public_methods() -> list[str]:

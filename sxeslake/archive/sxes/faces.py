@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from sxeslake.archive.sxes.group import Group
     from sxeslake.archive.sxes.items import Item
-    from sxeslake.archive.sxes.outline import Analysis, Entry, Items
+    from sxeslake.archive.sxes.outline import Analysis, Entry, Items, Project
     from sxeslake.archive.sxes.position import Position
     from sxeslake.archive.sxes.shared import Condition, Shared
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _SHOWN: Final = 20  # positions or analyses in a notebook
 _COMMENT: Final = 40  # characters of a comment in a line
 _HEADS: Final = ("position", "kV", "nA", "grating", "measured", "comment", "stage x (mm)", "y (mm)", "z (mm)")
-_XES_BYTES: Final = 4 * 17 * 2049
+_XES_BYTES: Final = 4 * 17 * 2049  # as in `arrays`, which loads numpy
 _QLW_BYTES: Final = 8
 
 
@@ -158,6 +158,18 @@ def analysis_html(analysis: Analysis) -> str:
     )  # fmt: skip
     positions = analysis.positions
     return head + (items_html(positions, counted(len(positions), "position")) if positions else "")
+
+
+def project_html(project: Project) -> str:
+    """Who, and which analyses."""
+    return _page(
+        f"Project {quoted(project.name) or project.uuid} of {project.group.name}",
+        lambda: {
+            "comment": project.comment,
+            "operator": project.operator,
+            "analyses": [analysis.name or analysis.uuid for analysis in project.analyses],
+        },
+    )
 
 
 def group_html(group: Group) -> str:

@@ -172,6 +172,9 @@ class Project(Entry):
     def _holds(self) -> Iterator[str]:
         yield counted(len(self.analyses), "analysis")
 
+    def _repr_html_(self) -> str:
+        return faces.project_html(self)
+
     @property
     def analyses(self) -> tuple[Analysis, ...]:
         """The analyses it lists that are there."""
