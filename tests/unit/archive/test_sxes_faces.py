@@ -32,7 +32,7 @@ def page(thing: object) -> str:
 
 
 @pytest.fixture
-def group() -> Group:
+def group() -> Iterator[Group]:
     """Two positions and a picture, all in words that attack."""
     group = sxeslake.create_group(HOSTILE)
     analysis = group.add_project(HOSTILE, operator=HOSTILE).add_analysis(
@@ -49,7 +49,8 @@ def group() -> Group:
         analysis.add_position(condition=condition, state=state, raw={"qlw": bytes(80), HOSTILE.replace("/", ""): b"x"},
                               comment=comment)  # fmt: skip
     analysis.add_image(b"BM", "bmp", condition=condition, comment=HOSTILE)
-    return group
+    yield group
+    group.close()
 
 
 def test_nothing_that_is_shown_is_obeyed(group: Group) -> None:
