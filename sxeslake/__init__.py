@@ -16,24 +16,195 @@ from typing import TYPE_CHECKING
 from sxeslake.version import __version__
 
 if TYPE_CHECKING:
-    from sxeslake.archive.sxes.group import create_group, open_group
-    from sxeslake.errors import SxeslakeError
+    from sxeslake.archive.sxes.group import Group, create_group, open_group
+    from sxeslake.archive.sxes.outline import Analysis, Items, Project
+    from sxeslake.archive.sxes.position import Image, Position
+    from sxeslake.archive.sxes.shared import Background, Condition, RawCondition
+    from sxeslake.assemble.access import Located
+    from sxeslake.assemble.difference import Difference
+    from sxeslake.assemble.drill import DrillReport
+    from sxeslake.assemble.files import VersionFiles
+    from sxeslake.assemble.pull import PullReport
+    from sxeslake.assemble.restoring import ShareReport
+    from sxeslake.assemble.selection import SelectionReport
+    from sxeslake.assemble.sync import SyncReport
+    from sxeslake.catalog.catalog import Annotated, CheckpointReport
+    from sxeslake.catalog.filter_words import FilterWords
+    from sxeslake.catalog.header import Query
+    from sxeslake.catalog.measurement import Conditions, MeasuredAnalysis
+    from sxeslake.catalog.proof import Rebuilt
+    from sxeslake.catalog.result import Result
+    from sxeslake.catalog.sandbox import SandboxLimits
+    from sxeslake.catalog.schema import Table
+    from sxeslake.errors import (
+        AccessDeniedError,
+        AlreadyExistsError,
+        ConflictError,
+        DamagedArchiveError,
+        DamagedLakeError,
+        EncryptedArchiveError,
+        InputError,
+        LakeNotFoundError,
+        LimitExceededError,
+        MemberNotFoundError,
+        NoSuchIndexError,
+        NotAnArchiveError,
+        NotFoundError,
+        ReadOnlyError,
+        SampleNotFoundError,
+        StorageError,
+        SxeslakeError,
+        UnknownUuidError,
+        UnreachableError,
+        UnsafeNameError,
+        UnsupportedMethodError,
+        UsageError,
+    )
+    from sxeslake.htmltable import Rows
+    from sxeslake.ingest.audit import AuditRow
+    from sxeslake.ingest.audit_report import ReportRow
+    from sxeslake.ingest.exact_later import ExactRow
+    from sxeslake.ingest.report import IngestReport
+    from sxeslake.ingest.survey import Survey
     from sxeslake.lake import Lake, init
     from sxeslake.lake import open_lake as open  # noqa: A004 — `sxeslake.open` reads as it should
-    from sxeslake.model import Limits
-
-__all__ = ["Lake", "Limits", "SxeslakeError", "__version__", "create_group", "init", "open", "open_group"]
+    from sxeslake.model import Limits, Progress
+    from sxeslake.upkeep.forget import ForgetReport, RestoreReport
+    from sxeslake.upkeep.gc import GcReport
+    from sxeslake.upkeep.history import LogRow
+    from sxeslake.upkeep.marks import MarkReport
+    from sxeslake.upkeep.rename import RenameReport
+    from sxeslake.upkeep.report import Check, CopyReport, RepairReport, Stats, VerifyReport
+    from sxeslake.upkeep.tidy import TidyReport
+    from sxeslake.views import MemberRow, SampleRow, Samples, VersionInfo
 
 # Loaded when they are touched: the command line must not wait for what it does not use.
-_HOME = {
-    "Lake": ("lake", "Lake"),
-    "Limits": ("model", "Limits"),
-    "SxeslakeError": ("errors", "SxeslakeError"),
-    "create_group": ("archive.sxes.group", "create_group"),
-    "init": ("lake", "init"),
-    "open": ("lake", "open_lake"),
-    "open_group": ("archive.sxes.group", "open_group"),
+_IN = {
+    "archive.sxes.group": "Group create_group open_group",
+    "archive.sxes.outline": "Analysis Items Project",
+    "archive.sxes.position": "Image Position",
+    "archive.sxes.shared": "Background Condition RawCondition",
+    "assemble.access": "Located",
+    "assemble.difference": "Difference",
+    "assemble.drill": "DrillReport",
+    "assemble.files": "VersionFiles",
+    "assemble.pull": "PullReport",
+    "assemble.restoring": "ShareReport",
+    "assemble.selection": "SelectionReport",
+    "assemble.sync": "SyncReport",
+    "catalog.catalog": "Annotated CheckpointReport",
+    "catalog.filter_words": "FilterWords",
+    "catalog.header": "Query",
+    "catalog.measurement": "Conditions MeasuredAnalysis",
+    "catalog.proof": "Rebuilt",
+    "catalog.result": "Result",
+    "catalog.sandbox": "SandboxLimits",
+    "catalog.schema": "Table",
+    "errors": "AccessDeniedError AlreadyExistsError ConflictError DamagedArchiveError DamagedLakeError "
+    "EncryptedArchiveError InputError LakeNotFoundError LimitExceededError MemberNotFoundError NoSuchIndexError "
+    "NotAnArchiveError NotFoundError ReadOnlyError SampleNotFoundError StorageError SxeslakeError UnknownUuidError "
+    "UnreachableError UnsafeNameError UnsupportedMethodError UsageError",
+    "htmltable": "Rows",
+    "ingest.audit": "AuditRow",
+    "ingest.audit_report": "ReportRow",
+    "ingest.exact_later": "ExactRow",
+    "ingest.report": "IngestReport",
+    "ingest.survey": "Survey",
+    "lake": "Lake init",
+    "model": "Limits Progress",
+    "upkeep.forget": "ForgetReport RestoreReport",
+    "upkeep.gc": "GcReport",
+    "upkeep.history": "LogRow",
+    "upkeep.marks": "MarkReport",
+    "upkeep.rename": "RenameReport",
+    "upkeep.report": "Check CopyReport RepairReport Stats VerifyReport",
+    "upkeep.tidy": "TidyReport",
+    "views": "MemberRow SampleRow Samples VersionInfo",
 }
+_HOME = {name: (module, name) for module, names in _IN.items() for name in names.split()}
+_HOME["open"] = ("lake", "open_lake")
+
+__all__ = [
+    "AccessDeniedError",
+    "AlreadyExistsError",
+    "Analysis",
+    "Annotated",
+    "AuditRow",
+    "Background",
+    "Check",
+    "CheckpointReport",
+    "Condition",
+    "Conditions",
+    "ConflictError",
+    "CopyReport",
+    "DamagedArchiveError",
+    "DamagedLakeError",
+    "Difference",
+    "DrillReport",
+    "EncryptedArchiveError",
+    "ExactRow",
+    "FilterWords",
+    "ForgetReport",
+    "GcReport",
+    "Group",
+    "Image",
+    "IngestReport",
+    "InputError",
+    "Items",
+    "Lake",
+    "LakeNotFoundError",
+    "LimitExceededError",
+    "Limits",
+    "Located",
+    "LogRow",
+    "MarkReport",
+    "MeasuredAnalysis",
+    "MemberNotFoundError",
+    "MemberRow",
+    "NoSuchIndexError",
+    "NotAnArchiveError",
+    "NotFoundError",
+    "Position",
+    "Progress",
+    "Project",
+    "PullReport",
+    "Query",
+    "RawCondition",
+    "ReadOnlyError",
+    "Rebuilt",
+    "RenameReport",
+    "RepairReport",
+    "ReportRow",
+    "RestoreReport",
+    "Result",
+    "Rows",
+    "SampleNotFoundError",
+    "SampleRow",
+    "Samples",
+    "SandboxLimits",
+    "SelectionReport",
+    "ShareReport",
+    "Stats",
+    "StorageError",
+    "Survey",
+    "SxeslakeError",
+    "SyncReport",
+    "Table",
+    "TidyReport",
+    "UnknownUuidError",
+    "UnreachableError",
+    "UnsafeNameError",
+    "UnsupportedMethodError",
+    "UsageError",
+    "VerifyReport",
+    "VersionFiles",
+    "VersionInfo",
+    "__version__",
+    "create_group",
+    "init",
+    "open",
+    "open_group",
+]
 
 
 def __getattr__(name: str) -> object:

@@ -5,6 +5,8 @@ SxeslakeError                      1  unexpected
 ├── NotFoundError                  3  no such thing
 │   ├── SampleNotFoundError
 │   ├── MemberNotFoundError
+│   ├── NoSuchIndexError              (also an IndexError)
+│   ├── UnknownUuidError              (also a KeyError)
 │   ├── ObjectNotFoundError           (storage: no object under that key)
 │   └── LakeNotFoundError
 ├── InputError                     4  unacceptable input; nothing was changed
@@ -27,19 +29,45 @@ SxeslakeError                      1  unexpected
 
 from __future__ import annotations
 
+from sxeslake.wording import said
+
 
 class SxeslakeError(Exception):
-    """An error for people: `where: what. hint`."""
+    """An error for people: `where: what. hint`.
+
+    It names keyword arguments and methods to whoever calls from Python, options and commands on the command line.
+
+    Attributes
+    ----------
+    what
+        What is wrong, in words.
+    where
+        The file, object or argument that it concerns; None where there is none.
+    hint
+        What to do about it; None where nobody knows.
+    exit_code
+        The exit code of the command line for errors of this kind.
+
+    Examples
+    --------
+    >>> import sxeslake
+    >>> try:
+    ...     sxeslake.open("memory://nothing-is-here")
+    ... except sxeslake.NotFoundError as error:
+    ...     print(error.exit_code, error.hint)
+    3 Make one with `sxeslake.init()`, or check the address.
+    """
 
     exit_code = 1
-    has_lines = False
-    """Whether the message has lines of its own, as a database's with an arrow under a word."""
 
-    def __init__(self, what: str, *, where: object = None, hint: str | None = None) -> None:
-        self.what = what
-        self.where = None if where is None else str(where)
-        self.hint = hint
-        super().__init__(what)
+    def __init__(self, what: str, *, where: object = None, hint: str | None = None, has_lines: bool = False) -> None:
+        self.has_lines = has_lines
+        """Whether the message has lines of its own, as a database's with an arrow under a word."""
+        self.what = what if has_lines else said(what)
+        place = None if where is None else str(where)
+        self.where = said(place) if place and place.startswith("--") else place
+        self.hint = said(hint) if hint else hint
+        super().__init__(self.what)
 
     def __str__(self) -> str:
         text = f"{self.where}: {self.what}" if self.where else self.what
@@ -48,11 +76,13 @@ class SxeslakeError(Exception):
         return f"{text} {self.hint}" if text.endswith((".", "!", "?", ":")) else f"{text}. {self.hint}"
 
     def __reduce__(self) -> tuple[object, ...]:
-        return _rebuild, (type(self), self.what, self.where, self.hint)
+        return _rebuild, (type(self), self.what, self.where, self.hint, self.has_lines)
 
 
-def _rebuild(kind: type[SxeslakeError], what: str, where: str | None, hint: str | None) -> SxeslakeError:
-    return kind(what, where=where, hint=hint)
+def _rebuild(
+    kind: type[SxeslakeError], what: str, where: str | None, hint: str | None, has_lines: bool
+) -> SxeslakeError:
+    return kind(what, where=where, hint=hint, has_lines=has_lines)
 
 
 class UsageError(SxeslakeError):
@@ -77,6 +107,16 @@ class SampleNotFoundError(NotFoundError):
 
 class MemberNotFoundError(NotFoundError):
     """The archive has no member of that path."""
+
+
+class NoSuchIndexError(NotFoundError, IndexError):
+    """A list has no item of that number; also an `IndexError`."""
+
+
+class UnknownUuidError(NotFoundError, KeyError):
+    """A list has no item of that UUID; also a `KeyError`."""
+
+    __str__ = SxeslakeError.__str__  # a KeyError would quote the message
 
 
 class ObjectNotFoundError(NotFoundError):

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType, TracebackType
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Self
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, NamedTuple, Self
 
 from sxeslake import settings, views
 from sxeslake.assemble.access import FileVerbs
@@ -16,9 +16,11 @@ from sxeslake.assemble.verbs import PartVerbs
 from sxeslake.catalog.verbs import CatalogVerbs
 from sxeslake.errors import AlreadyExistsError, ConflictError, MemberNotFoundError, UsageError
 from sxeslake.format import keys
+from sxeslake.htmltable import Rows
 from sxeslake.model import ContainerKind, Limits, Progress
 from sxeslake.science import ScienceVerbs
 from sxeslake.storage import Store, is_remote, probe
+from sxeslake.storage.address import without_userinfo
 from sxeslake.upkeep.retention import RetentionVerbs
 from sxeslake.upkeep.verbs import UpkeepVerbs
 from sxeslake.vault import refs, remembered
@@ -49,6 +51,40 @@ _NO_LIMITS = Limits()
 PathLike = str | Path
 
 
+class Opening(NamedTuple):
+    """With which words a lake was opened, so that a pickle of it can be opened elsewhere."""
+
+    address: str
+    storage_options: Mapping[str, str]
+    limit_up: str | None
+    limit_down: str | None
+    retry_for_s: float | None
+    tolerant: bool = False
+
+    def arguments(self, url: str) -> dict[str, Any]:
+        """Of `open_lake`, to open the lake of that URL again. Raises TypeError where that takes a secret."""
+        secret = [name for name in self.storage_options if settings.is_secret(name)]
+        if without_userinfo(self.address) != self.address:
+            secret.append("the URL")
+        if secret:
+            raise TypeError(
+                f"this lake cannot be pickled: it was opened with secrets ({', '.join(secret)}), which no pickle may "
+                "hold. Give credentials by the AWS variables or a profile, or open the lake anew where it is needed."
+            )
+        return {
+            "url": url, "storage_options": self.storage_options, "limit_up": self.limit_up,
+            "limit_down": self.limit_down, "retry_for_s": self.retry_for_s, "tolerant": self.tolerant,
+        }  # fmt: skip
+
+
+def _options(word: str | None, given: Mapping[str, str] | None) -> Mapping[str, str]:
+    return {**settings.storage_options(word), **(given or {})}
+
+
+def _open_again(arguments: Mapping[str, Any]) -> Lake:
+    return open_lake(**arguments)
+
+
 def open_lake(
     url: str | None = None,
     *,
@@ -58,18 +94,48 @@ def open_lake(
     retry_for_s: float | None = None,
     tolerant: bool = False,
 ) -> Lake:
-    """Open a lake by URL or name; None means `SXESLAKE_LAKE`, else the embedded default lake.
+    """Open a lake by URL or name; without one, the lake in use.
 
-    `/folder`, `file://…`, `s3://bucket/prefix`, `memory://name`, or a name given by `sxeslake use`. `limit_up` and
-    `limit_down` (`5MB/s`) bound the traffic, by default to `SXESLAKE_LIMIT_UP` and `SXESLAKE_LIMIT_DOWN`. Storage that
-    is away or busy is tried again for `retry_for_s` seconds, by default `SXESLAKE_RETRY_FOR` or a minute. `tolerant`
-    opens a lake with a damaged log, for `verify` and `repair`. Raises LakeNotFoundError where there is no lake,
-    StorageError where storage does not answer. A lake whose log is damaged is read as far as it goes (see
-    `Lake.damage`), and refuses to be written.
+    Parameters
+    ----------
+    url
+        `/folder`, `file://…`, `s3://bucket/prefix`, `memory://name`, or a name given by `sxeslake use`. None means
+        `SXESLAKE_LAKE`, else the lake in use (`sxeslake use NAME` chooses it), else the embedded default lake.
+    storage_options
+        Settings of the storage, such as `endpoint_url` or `profile`, beside those kept with a name.
+    limit_up, limit_down
+        Bounds of the traffic, `"5MB/s"`; by default `SXESLAKE_LIMIT_UP` and `SXESLAKE_LIMIT_DOWN`.
+    retry_for_s
+        For how many seconds storage that is away or busy is tried again; by default `SXESLAKE_RETRY_FOR`, or 60.
+    tolerant
+        Open a lake with a damaged log without a word, for `verify` and `repair`.
+
+    Returns
+    -------
+    Lake
+        A lake whose log is damaged is read as far as it goes (see `Lake.damage`), and refuses to be written.
+
+    Raises
+    ------
+    LakeNotFoundError
+        Where there is no lake.
+    NotFoundError
+        For a name that nobody has given.
+    StorageError
+        Where storage does not answer, or refuses.
+
+    Examples
+    --------
+    >>> import sxeslake
+    >>> with sxeslake.open("lake") as lake:
+    ...     print([row.sample for row in lake.ls()])
+    ['map']
     """
     address, store = settings.open_storage(url, storage_options, limit_up, limit_down, retry_for_s)
+    opening = Opening(address, _options(url, storage_options), limit_up, limit_down, retry_for_s, tolerant)
     try:
-        return Lake(Vault(store, _cache(address), tolerant=tolerant, keep_bytes=_keep_bytes(address)))
+        vault = Vault(store, _cache(address), tolerant=tolerant, keep_bytes=_keep_bytes(address))
+        return Lake(vault, opening)
     except BaseException:
         store.close()
         raise
@@ -83,7 +149,32 @@ def init(
     limit_down: str | None = None,
     retry_for_s: float | None = None,
 ) -> Lake:
-    """Make a lake, and open it. Raises AlreadyExistsError where one is, ConflictError on unfit storage."""
+    """Make a lake, and open it.
+
+    Parameters
+    ----------
+    url, storage_options, limit_up, limit_down, retry_for_s
+        As for `sxeslake.open`: an empty folder, or a bucket or prefix with nothing in it.
+
+    Returns
+    -------
+    Lake
+        The lake, empty; the one that is there already where an earlier call was interrupted.
+
+    Raises
+    ------
+    AlreadyExistsError
+        Where a lake is, or anything else.
+    ConflictError
+        On storage that does not keep two writers apart.
+
+    Examples
+    --------
+    >>> import sxeslake
+    >>> with sxeslake.init("another lake") as lake:
+    ...     print(lake.stats().samples)
+    0
+    """
     from sxeslake.upkeep import carried
 
     address, store = settings.open_storage(url, storage_options, limit_up, limit_down, retry_for_s)
@@ -98,7 +189,8 @@ def init(
                     hint="Two writers could overwrite each other. Use AWS S3, SeaweedFS ≥ 4.48, Ceph or a folder.",
                 )
         create_lake(store, carried.texts())
-        return Lake(Vault(store, _cache(address), keep_bytes=_keep_bytes(address)))
+        opening = Opening(address, _options(url, storage_options), limit_up, limit_down, retry_for_s)
+        return Lake(Vault(store, _cache(address), keep_bytes=_keep_bytes(address)), opening)
     except BaseException:
         store.close()
         raise
@@ -127,13 +219,31 @@ def _cache(address: str) -> Path | None:
 class Lake(FileVerbs, PartVerbs, CatalogVerbs, ScienceVerbs, UpkeepVerbs, RetentionVerbs):
     """A lake, open. Names are `sample`, `sample@2` or `sample@tag`; answers are those of the last `refresh`.
 
-    with sxeslake.open("s3://epma/lake") as lake:
-        lake.pull("ti-grains", "ti-grains.pl7z")
-        spectrum = lake["ti-grains"].positions[0].xes
+    `sxeslake.open` and `sxeslake.init` make one. In a notebook it shows its samples. It can be pickled: it is opened
+    again by its URL, without secrets.
+
+    Attributes
+    ----------
+    url
+        Its address, without secrets.
+    damage
+        What is wrong with its log, in words.
+
+    Examples
+    --------
+    >>> import sxeslake
+    >>> with sxeslake.open("lake") as lake:
+    ...     lake.pull("map", "map again.plzip").container
+    ...     lake["map"].positions[0].xes.shape
+    ...     [row["positions"] for row in lake.maps(kv=5, grating="JS300N")]
+    'zip'
+    (17, 2049)
+    [12]
     """
 
-    def __init__(self, vault: Vault) -> None:
+    def __init__(self, vault: Vault, opening: Opening | None = None) -> None:
         self._vault = vault
+        self._opening = opening
         self._last: VersionSource | None = None
 
     @property
@@ -153,6 +263,12 @@ class Lake(FileVerbs, PartVerbs, CatalogVerbs, ScienceVerbs, UpkeepVerbs, Retent
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """A pickle holds the lake's URL and how it was opened; it opens the lake again. Secrets stay out of it."""
+        if self._opening is None:
+            raise TypeError("this lake cannot be pickled: it was made of storage, not opened by its URL.")
+        return _open_again, (self._opening.arguments(self.url),)
 
     def __repr__(self) -> str:
         return f"<Lake {self.url}, commit {self._vault.state.head().number}>"
@@ -239,14 +355,14 @@ class Lake(FileVerbs, PartVerbs, CatalogVerbs, ScienceVerbs, UpkeepVerbs, Retent
 
     def exact(
         self,
-        patterns: Sequence[str] = (),
+        patterns: str | Sequence[str] = (),
         *,
         everything: bool = False,
         source: PathLike | None = None,
         any_cost: bool = False,
         jobs: int | None = None,
         progress: Progress | None = None,
-    ) -> list[ExactRow]:
+    ) -> Rows[ExactRow]:
         """Seek how the very files of versions are made again, without the limit of time that an ingest has.
 
         The file is read where it came from, or at `source`; its SHA-256 must be the version's. `any_cost` keeps what
@@ -254,11 +370,12 @@ class Lake(FileVerbs, PartVerbs, CatalogVerbs, ScienceVerbs, UpkeepVerbs, Retent
         """
         from sxeslake.ingest.exact_later import seek
 
-        versions = refs.find_all(self._vault.state, patterns, everything=everything)
+        names = [patterns] if isinstance(patterns, str) else patterns
+        versions = refs.find_all(self._vault.state, names, everything=everything)
         if source is not None and len(versions) != 1:
             raise UsageError("one file is the source of one version.", hint="Name one sample, or leave the file out.")
         where = None if source is None else Path(source)
-        return seek(self._vault, versions, where, any_cost=any_cost, threads=jobs, tool=TOOL, progress=progress)
+        return Rows(seek(self._vault, versions, where, any_cost=any_cost, threads=jobs, tool=TOOL, progress=progress))
 
     def audit(
         self,
@@ -268,7 +385,7 @@ class Lake(FileVerbs, PartVerbs, CatalogVerbs, ScienceVerbs, UpkeepVerbs, Retent
         tree: bool = False,
         links: Literal["follow", "keep", "skip"] = "keep",
         progress: Progress | None = None,
-    ) -> list[AuditRow]:
+    ) -> Rows[AuditRow]:
         """Tell of each file whether the lake gives it back: `stored`, `same-content`, `changed`, `absent`, …
 
         Only of `stored` nothing is lost when the file is deleted: a pull gives it back byte for byte. The bucket is
@@ -276,15 +393,15 @@ class Lake(FileVerbs, PartVerbs, CatalogVerbs, ScienceVerbs, UpkeepVerbs, Retent
         """
         from sxeslake.ingest.audit import audit
 
-        return audit(self._vault, _paths(paths), progress, check_data=check_data, tree=tree, links=links)
+        return Rows(audit(self._vault, _paths(paths), progress, check_data=check_data, tree=tree, links=links))
 
     def verify_audit(
         self, report: PathLike, *, check_data: bool = False, progress: Progress | None = None
-    ) -> list[ReportRow]:
+    ) -> Rows[ReportRow]:
         """Check a report of `sxeslake audit -o` against the lake as it is now: see `holds` of each row."""
         from sxeslake.ingest.audit_report import verify
 
-        return verify(self._vault, Path(report), check_data=check_data, progress=progress)
+        return Rows(verify(self._vault, Path(report), check_data=check_data, progress=progress))
 
     # --- what there is -------------------------------------------------------------------------------------------
 
@@ -303,9 +420,10 @@ class Lake(FileVerbs, PartVerbs, CatalogVerbs, ScienceVerbs, UpkeepVerbs, Retent
             rows = list({version.sample: version for version in rows}.values())
         return views.Samples(map(views.sample_row, rows))
 
-    def resolve(self, patterns: Sequence[str], *, everything: bool = False) -> list[str]:
+    def resolve(self, patterns: str | Sequence[str], *, everything: bool = False) -> list[str]:
         """Names and globs → `name@version`, each once. SampleNotFoundError, with near misses, for no match."""
-        return [version.name for version in refs.find_all(self._vault.state, patterns, everything=everything)]
+        names = [patterns] if isinstance(patterns, str) else patterns
+        return [version.name for version in refs.find_all(self._vault.state, names, everything=everything)]
 
     def is_pattern(self, text: str) -> bool:
         """Whether a text stands for the samples that it fits; a name that is there never does."""
@@ -509,11 +627,11 @@ class Lake(FileVerbs, PartVerbs, CatalogVerbs, ScienceVerbs, UpkeepVerbs, Retent
 
     # --- upkeep --------------------------------------------------------------------------------------------------
 
-    def doctor(self) -> list[Check]:
+    def doctor(self) -> Rows[Check]:
         """Whether this machine can work with this lake."""
         from sxeslake.upkeep.doctor import doctor
 
-        return doctor(self._vault)
+        return Rows(doctor(self._vault))
 
     def _time_zones(self) -> Mapping[str, str]:
         return settings.time_zones()

@@ -59,7 +59,28 @@ DOCUMENT_BYTES = 64 * MIB
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What an archive may hold before it counts as a bomb; adjustable by option."""
+    """What an archive may hold before it counts as a bomb; adjustable by option.
+
+    Attributes
+    ----------
+    members
+        Files and folders.
+    raw_bytes
+        Bytes unpacked.
+    ratio
+        Of unpacked bytes to those of the archive.
+    ratio_floor_bytes
+        Unpacked bytes below which no ratio counts.
+    document_bytes
+        JSON longer than this is stored, and not read.
+
+    Examples
+    --------
+    >>> import sxeslake
+    >>> limits = sxeslake.Limits(members=100)
+    >>> limits.members, limits.ratio
+    (100, 1000)
+    """
 
     members: int = 5_000_000
     raw_bytes: int = 1024 * GIB

@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sxeslake.archive.times import iso_of_dos, iso_of_ns
+from sxeslake.archive.times import Moment, moment_of_dos, moment_of_ns
 from sxeslake.format import logentry
-from sxeslake.htmltable import html_table
+from sxeslake.htmltable import SHOWN, HtmlRecord, Rows, clock, counted, html_facts, html_table
 from sxeslake.model import MemberKind
+from sxeslake.safetext import visible
 from sxeslake.texttable import size
 from sxeslake.vault import recipes
-from sxeslake.vault.state import Annotation, State, Version
+from sxeslake.vault.state import State, Version
 
 if TYPE_CHECKING:
     from sxeslake.format.manifest import Row
 
 
-_SHOWN = 50
-"""Rows that a notebook shows; the rest is counted."""
-
-
-@dataclass(frozen=True, slots=True)
-class SampleRow:
+@dataclass(frozen=True, slots=True, repr=False)
+class SampleRow(HtmlRecord):
     """A line of `ls`."""
 
     sample: str
@@ -33,12 +31,18 @@ class SampleRow:
     members: int
     bytes_source: int
     bytes_raw: int
-    ingested_at: str
+    ingested_at: datetime
     exact: bool  # whether the very file can be pulled
     exact_reason: str | None  # why not
 
+    def __repr__(self) -> str:
+        return (
+            f"<{visible(self.sample)}@{self.version}: {self.kind}, {counted(self.members, 'member')}, "
+            f"{size(self.bytes_source)}, stored {clock(self.ingested_at)}, from {visible(self.name)}>"
+        )
 
-class Samples(list[SampleRow]):
+
+class Samples(Rows[SampleRow]):
     """What `Lake.ls` gives: a list, and a table in a notebook."""
 
     def _repr_html_(self) -> str:
@@ -47,16 +51,16 @@ class Samples(list[SampleRow]):
     def html(self, caption: str = "") -> str:
         """The first rows as a table; how many there are in all."""
         rows = [
-            (row.sample, row.version, row.kind, row.members, size(row.bytes_source), row.ingested_at, row.name)
-            for row in self[:_SHOWN]
+            (row.sample, row.version, row.kind, row.members, size(row.bytes_source), clock(row.ingested_at), row.name)
+            for row in self[:SHOWN]
         ]
-        below = [f"{len(self):,} rows, the first {_SHOWN} shown"] if len(self) > _SHOWN else []
+        below = [f"{len(self):,} rows, the first {SHOWN} shown"] if len(self) > SHOWN else []
         heads = ("sample", "version", "kind", "files", "archive", "stored at", "from")
         return html_table(heads, rows, caption=caption, below=below)
 
 
 @dataclass(frozen=True, slots=True)
-class SourceInfo:
+class SourceInfo(HtmlRecord):
     """Where a version came from."""
 
     path: str
@@ -64,23 +68,36 @@ class SourceInfo:
     name: str
     container: str
     size: int
-    modified: str | None
+    modified: datetime | None
     sha256: str | None
 
 
 @dataclass(frozen=True, slots=True)
-class PathInfo:
+class PathInfo(HtmlRecord):
     """A path at which the file of a version was found: who stored it from there, and when."""
 
     path: str
     host: str
     name: str
-    modified: str | None
+    modified: datetime | None
     who: str
-    time: str
+    time: datetime
 
 
 @dataclass(frozen=True, slots=True)
+class AnnotationInfo(HtmlRecord):
+    """What somebody said last of a key; `version` None is all versions, `target` sample, analysis or position."""
+
+    version: int | None
+    target: str
+    uuid: str | None
+    key: str
+    value: str
+    who: str
+    time: datetime
+
+
+@dataclass(frozen=True, slots=True, repr=False)
 class VersionInfo:
     """All that the log knows of a version."""
 
@@ -96,7 +113,7 @@ class VersionInfo:
     blobs_new: int
     bytes_stored: int
     content_id: str
-    ingested_at: str
+    ingested_at: datetime
     who: str
     host: str
     tool: str
@@ -107,20 +124,43 @@ class VersionInfo:
     analyses: list[str]
     warnings: list[str]
     held: bool
-    annotations: list[Annotation]
+    annotations: list[AnnotationInfo]
     exact: bool
     exact_reason: str | None
     paths: list[PathInfo]
 
+    def __repr__(self) -> str:
+        return (
+            f"<Version {visible(self.sample)}@{self.version}: {self.kind}, {self.container}, "
+            f"{counted(self.members, 'member')}, {size(self.bytes_source)}, "
+            f"stored {clock(self.ingested_at)} by {visible(self.who)}>"
+        )
+
+    def _repr_html_(self) -> str:
+        """What a person asks first, a line each; what was said of it below."""
+        facts = {
+            "archive": f"{self.kind}, {self.container}, {size(self.bytes_source)}",
+            "contents": f"{counted(self.members, 'member')}, {size(self.bytes_raw)} unpacked",
+            "from": f"{self.source.path} on {self.source.host}",
+            "stored": f"{clock(self.ingested_at)} by {self.who}",
+            "exact": "yes" if self.exact else f"no: {self.exact_reason}",
+            "versions": ", ".join(map(str, self.versions)) if len(self.versions) > 1 else None,
+            "tags": ", ".join(self.tags),
+            "message": self.message,
+            "annotations": "; ".join(f"{said.key} = {said.value}" for said in self.annotations),
+            "warnings": "; ".join(self.warnings),
+        }
+        return html_facts(facts, caption=f"{self.sample}@{self.version}")
+
 
 @dataclass(frozen=True, slots=True)
-class MemberRow:
+class MemberRow(HtmlRecord):
     """A line of `members`."""
 
     path: str
     kind: MemberKind
     size: int
-    modified: str | None
+    modified: datetime | None
     blake3: str | None
     crc32: str | None
 
@@ -130,7 +170,8 @@ def sample_row(version: Version) -> SampleRow:
     archive = version.archive
     return SampleRow(
         archive.sample, archive.version, archive.kind, str(archive.source.get("name", "")), archive.members,
-        archive.bytes_source, archive.bytes_raw, version.time, recipes.is_exact(archive), recipes.why_not(archive),
+        archive.bytes_source, archive.bytes_raw, Moment.parse(version.time),
+        recipes.is_exact(archive), recipes.why_not(archive),
     )  # fmt: skip
 
 
@@ -154,7 +195,7 @@ def version_info(state: State, version: Version) -> VersionInfo:
         blobs_new=archive.blobs_new,
         bytes_stored=archive.bytes_stored,
         content_id=archive.content_id,
-        ingested_at=version.time,
+        ingested_at=Moment.parse(version.time),
         who=who,
         host=archive.origin.get("host") or entry.host,
         tool=archive.origin.get("tool") or entry.tool,
@@ -165,11 +206,21 @@ def version_info(state: State, version: Version) -> VersionInfo:
         analyses=list(archive.analyses),
         warnings=list(archive.warnings),
         held=any(kind == "hold" for kind, _ in marks),
-        annotations=state.annotations(archive.sample, archive.version),
+        annotations=[
+            AnnotationInfo(**asdict(said) | {"time": Moment.parse(said.time)})
+            for said in state.annotations(archive.sample, archive.version)
+        ],
         exact=recipes.is_exact(archive),
         exact_reason=recipes.why_not(archive),
         paths=[
-            PathInfo(known.path, known.host, known.name, iso(known.modified_ns), known.who or who, known.time)
+            PathInfo(
+                known.path,
+                known.host,
+                known.name,
+                moment_of_ns(known.modified_ns),
+                known.who or who,
+                Moment.parse(known.time),
+            )
             for known in state.paths("v.sample = ? AND v.version = ?", (archive.sample, archive.version))
         ],
     )
@@ -178,20 +229,15 @@ def version_info(state: State, version: Version) -> VersionInfo:
 def source_info(source: Mapping[str, Any]) -> SourceInfo:
     """The source as the log has it, its time for people."""
     path, host, name, container = (str(source.get(key, "")) for key in ("path", "host", "name", "container"))
-    modified = iso(source.get("modified_ns"))
+    modified = moment_of_ns(source.get("modified_ns"))
     return SourceInfo(path, host, name, container, int(source.get("size", 0)), modified, source.get("sha256"))
 
 
 def member_row(row: Row) -> MemberRow:
     """A member as a line of `members`; a time without zone is the zip's own local clock."""
     member, is_file = row.member, row.member.kind == "file"
-    modified = iso(member.modified_ns)
+    modified = moment_of_ns(member.modified_ns)
     if modified is None and member.dos_time is not None:
-        modified = iso_of_dos(member.dos_time)
+        modified = moment_of_dos(member.dos_time)
     crc32 = f"{member.crc32:08x}" if is_file and member.crc32 is not None else None
     return MemberRow(member.path, member.kind, member.size, modified, row.digest.hex() if is_file else None, crc32)
-
-
-def iso(modified_ns: int | None) -> str | None:
-    """The moment as a text, if there is one."""
-    return None if modified_ns is None else iso_of_ns(modified_ns)

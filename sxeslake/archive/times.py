@@ -5,6 +5,7 @@ from __future__ import annotations
 import calendar
 import time
 from datetime import UTC, datetime, timedelta
+from typing import Self, SupportsIndex
 
 FILETIME_OF_1970 = 116_444_736_000_000_000  # 100 ns steps between 1601 and 1970
 _UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -79,3 +80,53 @@ def local_ns_of_dos(dos_time: int) -> int:
         return int(time.mktime(moment)) * 1_000_000_000
     except (OverflowError, ValueError):  # a platform whose local calendar is shorter than DOS's
         return ns_of_dos(dos_time)
+
+
+class Moment(datetime):
+    """A `datetime` in UTC that also keeps the text it was read from: with nanoseconds, or with another offset.
+
+    `str(moment)` is that text, `2018-04-12T13:57:54.1234567Z`; everything else is as for any `datetime`.
+    """
+
+    _text: str | None = None
+
+    @classmethod
+    def written(cls, moment: datetime, text: str) -> Self:
+        """The moment, with the text that stands for it."""
+        made = cls.combine(moment.date(), moment.timetz())
+        made._text = text
+        return made
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """The moment that a text names, in UTC unless it says otherwise.
+
+        Raises ValueError or OverflowError for a text that names none.
+        """
+        found = datetime.fromisoformat(text)
+        return cls.written(found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC), text)
+
+    def __str__(self) -> str:
+        return super().__str__() if self._text is None else self._text
+
+    def __repr__(self) -> str:
+        return repr(_plain(self))
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> str | tuple[object, ...]:
+        return super().__reduce_ex__(protocol) if self._text is None else (Moment.written, (_plain(self), self._text))
+
+
+def _plain(moment: datetime) -> datetime:
+    return datetime.combine(moment.date(), moment.timetz())
+
+
+def moment_of_ns(modified_ns: int | None) -> Moment | None:
+    """Unix nanoseconds as a moment in UTC; None where there are none, and beyond the calendar."""
+    text = None if modified_ns is None else iso_of_ns(modified_ns)
+    return None if text is None else Moment.parse(text)
+
+
+def moment_of_dos(dos_time: int) -> Moment:
+    """A DOS wall clock, which has no zone; a day that no calendar has is the next one that it has."""
+    moment = _UNIX_EPOCH + timedelta(seconds=ns_of_dos(dos_time) // 1_000_000_000)
+    return Moment.written(moment.replace(tzinfo=None), iso_of_dos(dos_time))

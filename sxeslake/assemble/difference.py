@@ -13,6 +13,7 @@ from sxeslake.assemble.merging import PROVENANCE
 from sxeslake.assemble.outline import PICTURES, POSITIONS, listed
 from sxeslake.assemble.same import arrays_of
 from sxeslake.format.layout import LayoutChange
+from sxeslake.htmltable import HtmlRecord
 from sxeslake.model import Digest
 
 Change = Literal["added", "removed", "changed", "renamed"]
@@ -29,7 +30,7 @@ class File(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class MemberChange:
+class MemberChange(HtmlRecord):
     """A member that only one version has, or that has other bytes."""
 
     path: str
@@ -39,7 +40,7 @@ class MemberChange:
 
 
 @dataclass(frozen=True, slots=True)
-class FieldChange:
+class FieldChange(HtmlRecord):
     """One field of a JSON object that differs: `stage.x`, None where it is absent."""
 
     where: str
@@ -49,7 +50,7 @@ class FieldChange:
 
 
 @dataclass(frozen=True, slots=True)
-class PositionChange:
+class PositionChange(HtmlRecord):
     """A position that is new, gone, measured or described anew, or the same measurement under another UUID."""
 
     change: Change
@@ -60,7 +61,7 @@ class PositionChange:
 
 
 @dataclass(frozen=True, slots=True)
-class ConditionChange:
+class ConditionChange(HtmlRecord):
     """A condition in place of another: ids, how many positions went from one to the other, what differs."""
 
     condition_a: str | None
@@ -70,7 +71,7 @@ class ConditionChange:
 
 
 @dataclass(slots=True)
-class Difference:
+class Difference(HtmlRecord):
     """All that differs from version `a` to version `b`."""
 
     a: str

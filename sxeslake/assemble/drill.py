@@ -12,6 +12,7 @@ from typing import Literal
 from sxeslake.assemble import pull
 from sxeslake.disk.trouble import scratch_told
 from sxeslake.errors import DamagedLakeError, InputError, NotFoundError, ObjectNotFoundError, UnsupportedMethodError
+from sxeslake.htmltable import HtmlRecord
 from sxeslake.model import Progress
 from sxeslake.vault.recipes import is_exact
 from sxeslake.vault.state import Version
@@ -25,7 +26,7 @@ _FAILURES = (DamagedLakeError, ObjectNotFoundError, NotFoundError, InputError, U
 
 
 @dataclass(frozen=True, slots=True)
-class DrillRow:
+class DrillRow(HtmlRecord):
     """A version that was pulled."""
 
     sample: str
@@ -37,7 +38,7 @@ class DrillRow:
 
 
 @dataclass(slots=True)
-class DrillReport:
+class DrillReport(HtmlRecord):
     """What came back; `versions` is how many there are to choose from, and `seed` chooses the same ones again."""
 
     ok: bool

@@ -16,7 +16,9 @@ from sxeslake.assemble.virtual import VirtualZip
 from sxeslake.errors import MemberNotFoundError
 from sxeslake.format.manifest import Row
 from sxeslake.format.rowgroups import AFTER_ALL
+from sxeslake.htmltable import counted
 from sxeslake.model import MemberKind
+from sxeslake.safetext import visible
 from sxeslake.vault.ranges import slices_of
 from sxeslake.vault.state import Version
 from sxeslake.vault.vault import Vault
@@ -44,6 +46,9 @@ class VersionFiles:
         self._vault = vault
         self._rows = MemberRows(vault, version, keep_rows=KEEP_ROWS)
         self._zip_lock = threading.Lock()
+
+    def __repr__(self) -> str:
+        return visible(f"<Files of {self.name}: {counted(self.version.archive.members, 'member')}>")
 
     @property
     def name(self) -> str:

@@ -24,6 +24,7 @@ from sxeslake.assemble.rescue import contents_left, table_left
 from sxeslake.disk.output import plain_name
 from sxeslake.disk.trouble import NoScratchError
 from sxeslake.errors import DamagedLakeError, UnsafeNameError, UnsupportedMethodError, UsageError
+from sxeslake.htmltable import HtmlRecord
 from sxeslake.model import OPAQUE, ContainerKind, Progress
 from sxeslake.vault.contents import Content, contents
 from sxeslake.vault.state import Version
@@ -37,7 +38,7 @@ _SUFFIXES = {("sxes", "zip"): ".plzip", ("sxes", "7z"): ".pl7z", ("generic", "zi
 
 
 @dataclass(frozen=True, slots=True)
-class PullReport:
+class PullReport(HtmlRecord):
     """What was pulled, and where it is now; `renamed` lists names that this system cannot hold, as written.
 
     `annotations` is the file beside it with what is said of the version, where anything is. `damaged` are the members

@@ -14,6 +14,7 @@ from sxeslake.assemble.pull import PullReport
 from sxeslake.assemble.shareplan import Original
 from sxeslake.disk.output import written_file
 from sxeslake.errors import AlreadyExistsError, SxeslakeError
+from sxeslake.htmltable import HtmlRecord
 from sxeslake.model import MIB
 from sxeslake.vault.vault import Vault
 
@@ -21,7 +22,7 @@ Pulled = Callable[[Original, Path], PullReport]
 
 
 @dataclass(frozen=True, slots=True)
-class Restored:
+class Restored(HtmlRecord):
     """A path that is back: what was pulled, or why it was not."""
 
     original: Original
@@ -31,7 +32,7 @@ class Restored:
 
 
 @dataclass(slots=True)
-class ShareReport:
+class ShareReport(HtmlRecord):
     """A share that is back below a folder; `left_out` are versions that are the newest state of no path."""
 
     restored: list[Restored]

@@ -10,6 +10,7 @@ from sxeslake.archive.sxes.documents import dump
 from sxeslake.assemble.assembly import Assembly, Carried, Made, Part, made_from
 from sxeslake.assemble.share import Share
 from sxeslake.errors import LimitExceededError
+from sxeslake.htmltable import HtmlRecord
 from sxeslake.model import GIB, ContainerKind
 
 MOST_POSITIONS = 1_000_000
@@ -25,7 +26,7 @@ class Budget:
 
 
 @dataclass(frozen=True, slots=True)
-class SelectionReport:
+class SelectionReport(HtmlRecord):
     """What was chosen and, unless it was a dry run, where it is now.
 
     `bytes_fetch` and `requests` estimate what comes over the wire for the members, beside what planning took.

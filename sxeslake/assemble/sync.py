@@ -19,6 +19,7 @@ from sxeslake.assemble.stamps import stamps_of
 from sxeslake.disk.rename import sync_tree
 from sxeslake.disk.trouble import told
 from sxeslake.errors import AlreadyExistsError, InputError, StorageError
+from sxeslake.htmltable import HtmlRecord
 from sxeslake.model import Progress
 from sxeslake.vault.contents import contents
 from sxeslake.vault.state import Version
@@ -26,7 +27,7 @@ from sxeslake.vault.vault import Vault
 
 
 @dataclass(frozen=True, slots=True)
-class SyncReport:
+class SyncReport(HtmlRecord):
     """What was done, or with `dry_run` would be: counts of files and folders, and bytes.
 
     `extra` counts what does not belong and was left, `removed` what was removed. `bytes_moved` came from the lake;

@@ -101,6 +101,4 @@ def _told(bound: Bound, step: Callable[[], _T]) -> _T:
     try:
         return step()
     except (duckdb.Error, pa.ArrowException, OSError) as error:  # DuckDB's errors in a stream come as OSError
-        told = UsageError(str(error).strip(), where=f'query "{bound.name}"')
-        told.has_lines = True
-        raise told from error
+        raise UsageError(str(error).strip(), where=f'query "{bound.name}"', has_lines=True) from error

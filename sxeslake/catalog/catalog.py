@@ -32,6 +32,7 @@ from sxeslake.catalog.snapshot import Snapshot, manifest_key
 from sxeslake.catalog.sync import checkpoint, rebuild, sync
 from sxeslake.catalog.vault_source import VaultSource
 from sxeslake.errors import DamagedLakeError, NotFoundError, UsageError
+from sxeslake.htmltable import HtmlRecord
 from sxeslake.model import DOCUMENT_BYTES
 from sxeslake.vault import refs, segments
 from sxeslake.vault.commit import blank_entry
@@ -45,7 +46,7 @@ _FOLDER = "catalog"
 
 
 @dataclass(frozen=True, slots=True)
-class Annotated:
+class Annotated(HtmlRecord):
     """What was said: the commit, None where all of it stood there already; and words on keys that look like slips."""
 
     commit: int | None
@@ -54,7 +55,7 @@ class Annotated:
 
 
 @dataclass(frozen=True, slots=True)
-class CheckpointReport:
+class CheckpointReport(HtmlRecord):
     """What publishing cost, and what the catalogue is in all."""
 
     commit: int

@@ -8,6 +8,7 @@ from typing import Any, Final
 from sxeslake.catalog.conditions import Over
 from sxeslake.catalog.filters import Filters
 from sxeslake.catalog.library import Bound
+from sxeslake.wording import said
 
 Count = Callable[[str, Mapping[str, object]], int]
 """(SQL behind `SELECT count(*) FROM`, values to bind) → how many rows."""
@@ -21,7 +22,7 @@ def why_empty(count: Count, bound: Bound | None) -> str:
     """The reason, for people; empty where there is none to tell, as for free SQL over a lake with archives."""
     archives = count("archives", {})
     if not archives:
-        return EMPTY_LAKE
+        return said(EMPTY_LAKE)
     if bound is None:
         return ""
     stored = f"{archives:,} {'archive' if archives == 1 else 'archives'}"

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -21,6 +21,7 @@ from sxeslake.catalog.near import did_you_mean
 from sxeslake.catalog.periods import period
 from sxeslake.catalog.quantity import Range, Tolerance, parse_number, parse_range
 from sxeslake.errors import UsageError
+from sxeslake.wording import either
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class Filters:
     values: Mapping[str, Any] = field(default_factory=dict)
     match: Match = "all"
     written: Mapping[str, str] = field(default_factory=dict)
-    options: Mapping[str, str] = field(default_factory=dict)  # as on the command line: `--kv 5`
+    options: Mapping[str, str] = field(default_factory=dict)  # `--kv 5` on the command line, `kv=5` in Python
 
     @classmethod
     def parse(cls, words: Mapping[str, object]) -> Filters:
@@ -108,11 +109,24 @@ def _number_or_text(value: object) -> str | float:
 def _parse(each: Filter, value: object, tolerances: Mapping[str, Tolerance]) -> Any:
     if each.type == "range":
         return parse_range(value, each.unit, each.option, tolerances.get(each.name))
+    if each.type in _OF_TEXTS:
+        _check_texts(value, each.option)
     return _PARSERS[each.type](value, each.option)
 
 
+_OF_TEXTS: Final = frozenset({"words", "text", "kind", "types", "said"})
+
+
+def _check_texts(value: object, option: str) -> None:
+    """Refuse what Python can give and no option can: a number where a name belongs."""
+    several = isinstance(value, Sequence | Set) and not isinstance(value, str | bytes)
+    for each in value if several else (value,):  # type: ignore[attr-defined]
+        if not isinstance(each, str):
+            raise UsageError(f"{each!r} is not a text.", where=option, hint='Give "text" or ["one", "another"].')
+
+
 def _alternatives(value: object) -> tuple[str, ...]:
-    values = value if isinstance(value, Sequence) and not isinstance(value, str) else (value,)
+    values = value if isinstance(value, Sequence | Set) and not isinstance(value, str) else (value,)
     return tuple(str(each).strip() for each in values if str(each).strip())
 
 
@@ -165,7 +179,11 @@ def _described(each: Filter, written: object, value: Any, tolerances: Mapping[st
 
 
 def _as_options(each: Filter, written: object) -> str:
-    """`--grating JS300N --grating JS50*`; a pair of a range as `--kv 4.9..5.1`."""
+    """`--grating JS300N --grating JS50*`; a pair of a range as `--kv 4.9..5.1`. In Python as it was given, `kv=5`."""
+    return either(_typed(each, written), f"{each.name}={written!r}")
+
+
+def _typed(each: Filter, written: object) -> str:
     if each.type == "range" and isinstance(written, tuple | list):
         return f"{each.option} {'..'.join('' if end is None else str(end) for end in written)}"
     return " ".join(f"{each.option} {one}" for one in _alternatives(written))

@@ -27,7 +27,7 @@ import datetime as dt
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import ClassVar, Final, Literal
 
 from sxeslake.catalog.conditions import Over
 from sxeslake.catalog.filter_spec import BY_NAME
@@ -35,6 +35,7 @@ from sxeslake.catalog.filters import Filters, parse_date
 from sxeslake.catalog.near import did_you_mean
 from sxeslake.catalog.quantity import check_unit, parse_number, parse_range
 from sxeslake.errors import InputError, SxeslakeError, UsageError
+from sxeslake.htmltable import HtmlRecord
 from sxeslake.safetext import visible
 
 ParameterType = Literal["text", "number", "integer", "flag", "date", "range"]
@@ -104,8 +105,10 @@ class Parameter:
 
 
 @dataclass(frozen=True, slots=True)
-class Query:
+class Query(HtmlRecord):
     """One question of the library."""
+
+    html_columns: ClassVar[Mapping[str, str]] = {"name": "question", "title": "title"}
 
     name: str
     title: str

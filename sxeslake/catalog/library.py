@@ -25,6 +25,7 @@ from sxeslake.catalog.filters import Filters, check_text, filter_words
 from sxeslake.catalog.header import FILTER_MARK, Query, parse_query
 from sxeslake.catalog.near import did_you_mean
 from sxeslake.errors import InputError, NotFoundError, UsageError
+from sxeslake.wording import said
 
 SUFFIX = ".sql"
 QUERY_BYTES = 256 * 1024
@@ -163,7 +164,7 @@ def _filter_notes(query: Query, chosen: Filters, given: Mapping[str, Any]) -> li
     notes = chosen.describe()
     if "kind" in query.defaults and "kind" in chosen.values and not _given_only(given).get("kind"):
         kind = chosen.written["kind"]
-        notes[notes.index(kind)] = f"{kind} (set by this question; {BY_NAME['kind'].option} any removes it)"
+        notes[notes.index(kind)] = said(f"{kind} (set by this question; {BY_NAME['kind'].option} any removes it)")
     return notes
 
 

@@ -5,15 +5,23 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Final
+from typing import Any, ClassVar, Final
+
+from sxeslake.htmltable import HtmlRecord
 
 Table = Callable[[str, Mapping[str, object]], Any]
 """(SQL, values to bind) → an Arrow table."""
 
 
 @dataclass(frozen=True, slots=True)
-class Analysis:
+class MeasuredAnalysis(HtmlRecord):
     """An analysis of an archive; voltage and current are medians over its positions, beside their range."""
+
+    html_columns: ClassVar[Mapping[str, str]] = {
+        "analysis_name": "analysis", "kind": "kind", "positions": "positions", "accelerating_voltage_kv": "kV",
+        "probe_current_na": "nA", "grating": "grating", "acquired_local": "acquired", "comment": "comment",
+        "operator": "operator",
+    }  # fmt: skip
 
     analysis_uuid: str | None
     analysis_name: str | None
@@ -36,7 +44,7 @@ class Analysis:
 
 
 @dataclass(frozen=True, slots=True)
-class Conditions:
+class Conditions(HtmlRecord):
     """Of all analyses of an archive: the voltages, currents and gratings that occur, and when it was begun."""
 
     accelerating_voltages_kv: tuple[float, ...]
@@ -46,7 +54,7 @@ class Conditions:
 
 
 _ANALYSES: Final = (
-    f"SELECT {', '.join(field.name for field in fields(Analysis))} FROM analyses "
+    f"SELECT {', '.join(field.name for field in fields(MeasuredAnalysis))} FROM analyses "
     "WHERE sample = $sample AND version = $version ORDER BY analysis_number"
 )
 _CONDITIONS: Final = """
@@ -62,10 +70,10 @@ GROUP BY sample, version
 """
 
 
-def analyses_of(table: Table, sample: str, version: int) -> list[Analysis]:
+def analyses_of(table: Table, sample: str, version: int) -> list[MeasuredAnalysis]:
     """The analyses of a version in their order; none where it is no archive of measurements."""
     rows = table(_ANALYSES, {"sample": sample, "version": version}).to_pylist()
-    return [Analysis(**row) for row in rows]
+    return [MeasuredAnalysis(**row) for row in rows]
 
 
 def all_conditions(table: Table) -> dict[tuple[str, int], Conditions]:

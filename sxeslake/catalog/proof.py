@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sxeslake.catalog.database import Database
 from sxeslake.catalog.tables import TABLES
+from sxeslake.htmltable import HtmlRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class TableProof:
 
 
 @dataclass(frozen=True, slots=True)
-class Rebuilt:
+class Rebuilt(HtmlRecord):
     """A catalogue made anew, held against the one that was there."""
 
     equal: bool

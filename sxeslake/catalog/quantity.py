@@ -106,7 +106,7 @@ def parse_range(value: object, unit: str | None, what: str, tolerance: Tolerance
             raise UsageError(f"{value!r} is not a range.", where=what, hint="Give (low, high), None for an open end.")
         ends = [None if end is None else parse_number(end, unit, what) for end in value]
         return _ordered(ends[0], ends[1], what)
-    if isinstance(value, int | float):
+    if isinstance(value, int | float) and not isinstance(value, bool):
         return _around(parse_number(value, unit, what), tolerance)
     if not isinstance(value, str):
         raise UsageError(f"{value!r} is neither a number nor a range.", where=what)

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sxeslake.catalog.heads import head
 from sxeslake.safetext import visible
 from sxeslake.texttable import fitting, folded, size, text_table
+from sxeslake.wording import either
 
 if TYPE_CHECKING:
     from sxeslake.catalog.result import Result
@@ -154,7 +155,8 @@ def _left_out(result: Result, columns: Sequence[_Shown], look: Look) -> Iterator
     if empty and not look.wide:
         yield f"empty: {', '.join(empty)}"
     if hidden and not look.wide and not result.is_selected:
-        yield f"not shown: {', '.join(hidden)}; --wide or -o FILE has all columns"
+        all_columns = either("--wide or -o FILE has all columns", "`rows()` has all columns")
+        yield f"not shown: {', '.join(hidden)}; {all_columns}"
 
 
 def _folded(lines: Sequence[str], window: int | None) -> list[str]:

@@ -26,7 +26,29 @@ if TYPE_CHECKING:
 
 
 class Result:
-    """Rows with named, typed columns, what question they answer, and how it was understood."""
+    """Rows with named, typed columns, what question they answer, and how it was understood.
+
+    Attributes
+    ----------
+    title
+        The question.
+    notes
+        How each filter was understood.
+    columns
+        The names of the columns; units are in the names (`_kv`, `_na`, `_mm`).
+    truncated
+        Whether there are more rows than the limit.
+
+    Examples
+    --------
+    >>> import sxeslake
+    >>> with sxeslake.open("lake") as lake:
+    ...     result = lake.positions(kv=5)
+    >>> len(result), result.notes
+    (12, ('accelerating voltage 4.95..5.05 kV (5 ± 0.05 kV)',))
+    >>> result.rows()[0]["grating"]
+    'JS300N'
+    """
 
     def __init__(
         self,

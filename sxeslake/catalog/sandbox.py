@@ -333,8 +333,7 @@ def _sql_error(report: Mapping[str, Any], limits: SandboxLimits) -> SxeslakeErro
             error = _memory_error(limits)
         case "sql":
             near = _near_miss(message, {*report["names"], *_CATALOGUE})
-            error = UsageError(f"{message}\n" if near else message, hint=near)
-            error.has_lines = True
+            error = UsageError(f"{message}\n" if near else message, hint=near, has_lines=True)
         case "setup":
             hint = "Try `sxeslake catalog rebuild`."
             error = DamagedLakeError(f"the catalogue's local parts cannot be opened: {message}", hint=hint)

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
+from sxeslake.htmltable import HtmlRecord
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -22,7 +24,7 @@ ColumnType = Literal[
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class Column(HtmlRecord):
     """One column: `probe_current_na DOUBLE, nA, state.json probe.current, × 1e9`.
 
     A `derived` column is not stored: it is an SQL expression of the view, computed when asked for.
@@ -38,7 +40,7 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Table:
+class Table(HtmlRecord):
     """One table. `retire` names the column by which rows of forgotten versions or dead packs are hidden."""
 
     name: str

@@ -9,12 +9,13 @@ lake.annotate("ti-grains", role="standard", material="TiN")
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
 from sxeslake.errors import InputError, NotFoundError
+from sxeslake.htmltable import Rows
 from sxeslake.model import DOCUMENT_BYTES
 from sxeslake.vault import refs
 from sxeslake.version import TOOL
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from sxeslake.catalog.catalog import Annotated, Catalog, CheckpointReport
     from sxeslake.catalog.filter_words import FilterWords
     from sxeslake.catalog.header import Query
-    from sxeslake.catalog.measurement import Analysis, Conditions
+    from sxeslake.catalog.measurement import Conditions, MeasuredAnalysis
     from sxeslake.catalog.model import MakeProgress
     from sxeslake.catalog.proof import Rebuilt
     from sxeslake.catalog.result import Result
@@ -35,6 +36,56 @@ if TYPE_CHECKING:
 
 
 _NOTHING: Mapping[str, object] = MappingProxyType({})
+
+_MethodT = TypeVar("_MethodT", bound=Callable[..., Any])
+
+_FILTERS = """
+        Parameters
+        ----------
+        kv : number, str or tuple, in kV
+            Accelerating voltage: `5` (± 0.05), `"4.9..5.1"`, `"5±0.1"`, `(4.9, None)`.
+        current_na, target_current_na : number, str or tuple, in nA
+            Probe current as measured, and as it was asked for: `100` (± 5 %), `"90..110"`, `"0.1 µA"`.
+        grating, spectrometer, instrument : str or list of str
+            `"JS300N"`, `"JS*"`, `["JS300N", "JS50*"]`: any of them; case does not matter.
+        operator, project : str or list of str
+            The name, or a part of it.
+        sample : str or list of str
+            The sample's name, or a pattern, `"2018/*"`.
+        text : str or list of str
+            Words that all occur in names, comments, operator, project or sample.
+        kind : str or list of str
+            `"point"`, `"repeat"`, `"line"`, `"map"`, `"points"`; `"any"` lifts a question's own choice.
+        accumulation : number, str or tuple, in frames
+            Summed frames.
+        type : str or list of str
+            Data types that must be there: `"xes"`, `"qlw"`, `"sum"`.
+        min_positions : int
+            Analyses of at least so many positions.
+        since, until : str, date or datetime
+            Acquired on or after, on or before: `"2018-04"`, `"yesterday"`, `datetime.date(2018, 4, 12)`.
+        annotation : str or list of str
+            What was said of it: `"role=standard"`, `"material=Ti*"`, or a key alone.
+        match : "all" or "any"
+            Whether all positions of an analysis must fit, or one.
+        kv_tolerance : number, in kV
+            What a single accelerating voltage stands for: ± so much.
+        current_tolerance : number, in percent
+            What a single current stands for: ± so much.
+
+        Raises
+        ------
+        UsageError
+            For an unknown filter, or a value that cannot be read, with what was meant.
+"""
+
+
+def _with_filters(method: _MethodT) -> _MethodT:
+    """Put the filters into the method's help, before its example."""
+    if method.__doc__:
+        text, heading, example = method.__doc__.partition("\n        Examples\n")
+        method.__doc__ = f"{text.rstrip()}\n{_FILTERS}{heading}{example}"
+    return method
 
 
 class CatalogVerbs:
@@ -79,20 +130,56 @@ class CatalogVerbs:
         result = self._asked().query(name, {**words, **more}, folders=folders, limit=limit, limits=limits)
         return result if stream else _kept(result)
 
+    @_with_filters
     def maps(self, **filters: Unpack[FilterWords]) -> Result:
-        """Maps whose positions all fit; one row a map, newest first."""
+        """Maps whose positions all fit; one row a map, newest first.
+
+        Examples
+        --------
+        >>> import sxeslake
+        >>> with sxeslake.open("lake") as lake:
+        ...     [row["positions"] for row in lake.maps(kv=5, current_na="90..110")]
+        [12]
+        """
         return self.query("maps-by-beam-condition", filters)
 
+    @_with_filters
     def positions(self, **filters: Unpack[FilterWords]) -> Result:
-        """Positions that fit; one row a position."""
+        """Positions that fit; one row a position.
+
+        Examples
+        --------
+        >>> import sxeslake
+        >>> with sxeslake.open("lake") as lake:
+        ...     len(lake.positions(kv=(4, 6), grating="JS*"))
+        12
+        """
         return self.query("positions-by-condition", filters)
 
+    @_with_filters
     def find(self, text: str, /, **filters: Unpack[FilterWords]) -> Result:
-        """Names, comments, operators, projects, paths, annotations and documents that hold all the words."""
+        """Names, comments, operators, projects, paths, annotations and documents that hold all the words.
+
+        Examples
+        --------
+        >>> import sxeslake
+        >>> with sxeslake.open("lake") as lake:
+        ...     len(lake.find("map", kv=5)) > 0
+        True
+        """
         return self.query("find-text", {**filters, "text": text})
 
+    @_with_filters
     def conditions(self, **filters: Unpack[FilterWords]) -> Result:
-        """Each condition's values, and how many positions, archives and samples have them."""
+        """Each condition's values, and how many positions, archives and samples have them.
+
+        Examples
+        --------
+        >>> import sxeslake
+        >>> with sxeslake.open("lake") as lake:
+        ...     "JS300N" in [row["value"] for row in lake.conditions(kv=5)]
+        True
+        """
         return self.query("condition-values", filters)
 
     def sql(
@@ -105,12 +192,12 @@ class CatalogVerbs:
         result = self._asked().sql(text, parameters, limits=limits)
         return result if stream else _kept(result)
 
-    def measurement(self, ref: str) -> list[Analysis]:
+    def measurement(self, ref: str) -> Rows[MeasuredAnalysis]:
         """The analyses of a version: kind, positions, beam, detector, time, people; none if it is no measurement."""
         from sxeslake.catalog.measurement import analyses_of
 
         version = refs.find(self._vault.state, ref)
-        return analyses_of(self._asked().database().table, version.sample, version.version)
+        return Rows(analyses_of(self._asked().database().table, version.sample, version.version))
 
     def conditions_of_samples(self) -> dict[tuple[str, int], Conditions]:
         """By sample and version: the voltages, currents and gratings that occur in it, and when it was begun."""
@@ -118,11 +205,11 @@ class CatalogVerbs:
 
         return all_conditions(self._asked().database().table)
 
-    def queries(self, folders: Sequence[str | Path] = ()) -> list[Query]:
+    def queries(self, folders: Sequence[str | Path] = ()) -> Rows[Query]:
         """The questions there are: name, title, help, parameters."""
         from sxeslake.catalog import library
 
-        return list(library.load([Path(folder) for folder in folders]))
+        return Rows(library.load([Path(folder) for folder in folders]))
 
     def schema(self, table: str | None = None) -> list[Table]:
         """The catalogue's tables, or one of them: columns with type, unit, source field and conversion."""

@@ -92,7 +92,9 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (list, tuple, set, frozenset)):
         return [_plain(item) for item in value]
     if isinstance(value, datetime):
-        return value.isoformat()
+        from sxeslake.archive.times import Moment  # noqa: PLC0415  (start-up time of --help)
+
+        return str(value) if isinstance(value, Moment) else value.isoformat()
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     return str(value)

@@ -41,7 +41,9 @@ def command(app: App, patterns: tuple[str, ...], all_versions: bool, is_long: bo
         conditions = lake.conditions_of_samples() if is_long and rows else {}
         single = patterns[0] if len(patterns) == 1 and not lake.is_pattern(patterns[0]) else None
         members = lake.members(single) if single is not None and (rows or "@" in single) and not app.as_json else ()
-        files = [(row.size, row.modified or "", row.path + ("/" if row.kind == "directory" else "")) for row in members]
+        files = [
+            (row.size, str(row.modified or ""), row.path + ("/" if row.kind == "directory" else "")) for row in members
+        ]
         there = 0 if rows or files else len(lake.ls())
     if app.as_json:
         app.emit([_document(row, conditions if is_long else None) for row in rows])

@@ -27,4 +27,4 @@ def command(app: App, ref: str) -> None:
         for row in rows:
             path = shown(row.path) + ("/" if row.kind == "directory" else "")
             sums = f"{row.blake3 or '':<64}  {row.crc32 or '':<8}  " if app.verbose else ""
-            app.print(f"{row.size:>13,}  {row.modified or '':<20.19}  {sums}{path}")
+            app.print(f"{row.size:>13,}  {row.modified or ''!s:<20.19}  {sums}{path}")

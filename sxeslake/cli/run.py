@@ -27,6 +27,7 @@ from sxeslake.cli.root import root
 from sxeslake.errors import StorageError, SxeslakeError
 from sxeslake.safetext import visible, visible_lines
 from sxeslake.texttable import folded_text, terminal_width
+from sxeslake.wording import as_typed
 
 PROGRAM = "sxeslake"
 COMPLETION_VARIABLE = "_SXESLAKE_COMPLETE"
@@ -131,6 +132,11 @@ def _end_tidily() -> None:
 
 def run(args: Sequence[str]) -> int:
     """Run one command line; the exit code."""
+    with as_typed():
+        return _run(args)
+
+
+def _run(args: Sequence[str]) -> int:
     app = App()
     app.as_json = "--json" in args  # known before parsing, so that also a usage error is a document
     try:

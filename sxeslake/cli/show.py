@@ -17,10 +17,9 @@ from sxeslake.errors import SxeslakeError
 from sxeslake.texttable import shortened, terminal_width
 
 if TYPE_CHECKING:
-    from sxeslake.catalog.measurement import Analysis
+    from sxeslake.catalog.measurement import MeasuredAnalysis
     from sxeslake.lake import Lake
-    from sxeslake.vault.state import Annotation
-    from sxeslake.views import PathInfo, SourceInfo, VersionInfo
+    from sxeslake.views import AnnotationInfo, PathInfo, SourceInfo, VersionInfo
 
 _LABEL = 12
 
@@ -48,7 +47,7 @@ def command(app: App, ref: str) -> None:
             app.print(line)
 
 
-def _measurement(app: App, lake: Lake, info: VersionInfo) -> list[Analysis]:
+def _measurement(app: App, lake: Lake, info: VersionInfo) -> list[MeasuredAnalysis]:
     """The analyses, as the catalogue has them; what is stored is told also where it cannot be read."""
     try:
         return lake.measurement(f"{info.sample}@{info.version}") if info.kind == "sxes" else []
@@ -57,7 +56,7 @@ def _measurement(app: App, lake: Lake, info: VersionInfo) -> list[Analysis]:
         return []
 
 
-def _measured(analyses: Sequence[Analysis]) -> Iterator[tuple[str, str]]:
+def _measured(analyses: Sequence[MeasuredAnalysis]) -> Iterator[tuple[str, str]]:
     """Label and value of each line; what is not known has no line."""
     if not analyses:
         return
@@ -78,7 +77,7 @@ def _measured(analyses: Sequence[Analysis]) -> Iterator[tuple[str, str]]:
     yield from ((label, value) for label, value in lines.items() if value)
 
 
-def _holds(analyses: Sequence[Analysis]) -> str:
+def _holds(analyses: Sequence[MeasuredAnalysis]) -> str:
     """`map "TiN map" of 48 positions`, or `2 analyses (1 map, 1 line), 53 positions`."""
     if len(analyses) == 1:
         (one,) = analyses
@@ -89,7 +88,7 @@ def _holds(analyses: Sequence[Analysis]) -> str:
     return f"{len(analyses)} ({tally}), {count(sum(each.positions for each in analyses), 'position')}"
 
 
-def _analyses(analyses: Sequence[Analysis]) -> list[str]:
+def _analyses(analyses: Sequence[MeasuredAnalysis]) -> list[str]:
     """A table of several analyses."""
     rows: list[dict[str, Any]] = [
         {
@@ -140,7 +139,7 @@ def _is_source(known: PathInfo, source: SourceInfo) -> bool:
     return (known.path, known.host) == (source.path, source.host)
 
 
-def _annotation(said: Annotation) -> str:
+def _annotation(said: AnnotationInfo) -> str:
     """`role = standard, of all versions; curie, 2026-11-23 02:34`."""
     place = f", {said.target} {said.uuid}" if said.uuid else ", of all versions" if said.version is None else ""
     return f"{said.key} = {said.value}{place}; {said.who}, {local_time(said.time)}"

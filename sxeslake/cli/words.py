@@ -68,9 +68,9 @@ def texts(found: Iterable[str | None]) -> str:
     return ", ".join(there[:_FEW]) + (", …" if len(there) > _FEW else "")
 
 
-def local_time(utc: str) -> str:
-    """`2026-11-26T13:30:05Z` → `2026-11-26 14:30` on a clock of this place; what is no time stays as it is."""
+def local_time(utc: datetime) -> str:
+    """`2026-11-26T13:30:05Z` → `2026-11-26 14:30` on a clock of this place."""
     try:
-        return clock(datetime.fromisoformat(utc).astimezone())
-    except (ValueError, OverflowError, OSError):  # a clock that no calendar holds
-        return utc
+        return clock(utc.astimezone())
+    except (OverflowError, OSError):  # a time that this place's calendar does not hold
+        return str(utc)

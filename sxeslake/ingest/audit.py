@@ -15,6 +15,7 @@ from sxeslake.archive.ranged_file import outside_of
 from sxeslake.errors import DamagedArchiveError, DamagedLakeError, InputError, NotAnArchiveError, ObjectNotFoundError
 from sxeslake.format.identity import content_ids_by_folders
 from sxeslake.format.layout import columns_of, compare
+from sxeslake.htmltable import HtmlRecord
 from sxeslake.ingest import finding
 from sxeslake.ingest import source as sources
 from sxeslake.ingest.absorb import Absorbed, Absorber
@@ -25,6 +26,7 @@ from sxeslake.vault.presence import Presence
 from sxeslake.vault.recipes import is_exact, why_not
 from sxeslake.vault.state import Version
 from sxeslake.vault.vault import Vault
+from sxeslake.wording import said
 
 Status = Literal["stored", "same-content", "changed", "damaged", "absent", "unreadable", "skipped", "link"]
 """stored: a pull gives back this file, byte for byte (a folder: with every name, byte, time and attribute).
@@ -37,7 +39,7 @@ _COMPARED = 8  # versions of the same content: all but one of them are copies
 
 
 @dataclass(frozen=True, slots=True)
-class AuditRow:
+class AuditRow(HtmlRecord):
     """One file, and the version that proves what is said of it."""
 
     path: str
@@ -189,7 +191,9 @@ class _Judge:
         if is_exact(version.archive):
             return replace(row, status="stored", exact=True)
         why = str(why_not(version.archive))
-        hint = "" if "sxeslake exact" in why else f"; `sxeslake exact {version.name} --always` changes that"
+        hint = (
+            "" if said("`sxeslake exact`") in why else said(f"; `sxeslake exact {version.name} --always` changes that")
+        )
         reason = f"{version.name} came from this file, but a pull packs it differently: {why}{hint}"
         return replace(row, status="same-content", differs=["container"], reason=reason)
 
@@ -257,7 +261,7 @@ class _Judge:
 
 def _damaged(row: AuditRow, fault: str) -> AuditRow:
     reason = f"the lake is damaged: {fault}; keep this file: `sxeslake repair --from FILE` restores what it lacks"
-    return replace(row, status="damaged", reason=reason)
+    return replace(row, status="damaged", reason=said(reason))
 
 
 _RANK = {"stored": 0, "same-content": 1, "damaged": 2}

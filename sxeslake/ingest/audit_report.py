@@ -11,6 +11,7 @@ from pathlib import Path
 
 from sxeslake.archive.ranged_file import open_regular
 from sxeslake.errors import InputError
+from sxeslake.htmltable import HtmlRecord
 from sxeslake.ingest.audit import AuditRow
 from sxeslake.model import Progress
 from sxeslake.safetext import inert, visible
@@ -24,7 +25,7 @@ _NEEDED = {"path", "status", "archive", "sha256", "archive_sha256", "lake", "com
 
 
 @dataclass(frozen=True, slots=True)
-class ReportRow:
+class ReportRow(HtmlRecord):
     """A row of a report, checked against the lake as it is now.
 
     `was` is what the report says, `status` what is true now. Rows that claim nothing of the lake (`absent`, `changed`,

@@ -55,6 +55,7 @@ from sxeslake.vault.recipes import recipe_blobs
 from sxeslake.vault.state import Head, LogRecord, Version
 from sxeslake.vault.uploads import Uploads
 from sxeslake.vault.vault import Vault
+from sxeslake.wording import said
 
 _FOLDER_ATTEMPTS = 4  # of a folder in which files change
 _NAMED = 20  # of what was left out, in the log; the rest is counted
@@ -230,7 +231,8 @@ class Batch:
         report.blobs_new = self._blobs.fresh(absorbed.new_numbers)[0]
         self._members += len(absorbed.members)
         self._taken.append(_Taken(candidate, report, source, absorbed, order, absorbed.content_id(order), recipe))
-        report.exact, report.exact_reason = recipe.found, recipe.details.get("reason")
+        reason = recipe.details.get("reason")
+        report.exact, report.exact_reason = recipe.found, None if reason is None else said(reason)
 
     # --- the commit ----------------------------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ import numpy as np
 from blake3 import blake3
 
 from sxeslake.archive.container import Container
-from sxeslake.archive.exact.proving import Proved, Terms, prove
+from sxeslake.archive.exact.proving import Proved, Terms, TooLongError, prove
 from sxeslake.archive.exact.recipe import Recipe, write_recipe
 from sxeslake.archive.exact.spec import STORE, Spec
 from sxeslake.disk.trouble import NoScratchError, scratch_told
@@ -31,7 +31,8 @@ _GRACE_SECONDS: Final = 2.0  # what a run may spend on recipes in any case
 _SHARE: Final = 0.5  # and beside that, of the time that the archives themselves took
 _AT_ONCE: Final = 0.5  # of what is left: no archive that is hard takes everything from the easy ones behind it
 _QUICK_MEMBERS: Final = 200_000  # more of them take memory that an ingest has no right to
-_LATER: Final = "it would take too long now; `sxeslake exact` finds the recipe"
+_FINDS: Final = "`sxeslake exact` finds the recipe"  # kept with the version: in one wording, whoever ingests
+_LATER: Final = f"it would take too long now; {_FINDS}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +121,7 @@ class RecipeSeeker:
                 first = len(self._table)
                 return Kept(self._store(file), range(first, len(self._table)), _details(proved))
         except (InputError, NoScratchError) as error:  # what cannot be made again is no reason to refuse the archive
-            return no_recipe(error.what if isinstance(error, InputError) else f"{error.where}: {error.what}")
+            return no_recipe(_why(error))
         finally:
             self._left_seconds = max(0.0, self._left_seconds + earned - (monotonic() - began))
 
@@ -150,6 +151,12 @@ class RecipeSeeker:
         number = self._table.add_new(digest, len(data))
         self._frames.add(RECIPE_PATH, NewBlob(number, digest, data))
         return number
+
+
+def _why(error: InputError | NoScratchError) -> str:
+    if isinstance(error, TooLongError):
+        return f"{error.what}; {_FINDS}"
+    return error.what if isinstance(error, InputError) else f"{error.where}: {error.what}"
 
 
 def _details(proved: Proved) -> dict[str, Any]:

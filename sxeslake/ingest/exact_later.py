@@ -13,6 +13,7 @@ from sxeslake.archive.container import open_container
 from sxeslake.archive.parallel import usable_cpus
 from sxeslake.errors import InputError
 from sxeslake.format.logentry import Entry, Moved
+from sxeslake.htmltable import HtmlRecord
 from sxeslake.ingest import source as sources
 from sxeslake.ingest.blobtable import BlobTable
 from sxeslake.ingest.exact import Kept, RecipeSeeker, no_recipe
@@ -27,7 +28,7 @@ from sxeslake.vault.vault import Vault
 
 
 @dataclass(frozen=True, slots=True)
-class ExactRow:
+class ExactRow(HtmlRecord):
     """A line of `exact`: whether the very file can be pulled now, by which encoders, and what the recipe takes."""
 
     sample: str

@@ -15,6 +15,7 @@ from sxeslake.archive.names import escape_bytes
 from sxeslake.errors import NotFoundError
 from sxeslake.format.logentry import MAX_NAME_CHARS, UNFIT_NEW, check_name
 from sxeslake.ingest.metadata import METADATA
+from sxeslake.wording import said
 
 SUFFIXES = (".plzip", ".pl7z", ".zip", ".7z")
 """`@` parts a name from its version; control characters and marks of direction mislead; lone surrogates are no text."""
@@ -177,7 +178,7 @@ class _Search:
         target = os.path.realpath(path)
         is_inside = any(target == root or target.startswith(root.rstrip(os.sep) + os.sep) for root in self._roots)
         if not is_inside and self._links == "keep" and (stat.S_ISDIR(mode) or stat.S_ISREG(mode)):
-            reason = f"a link out of the searched folder, to {target}; `--links follow` reads it"
+            reason = f"a link out of the searched folder, to {target}; {said('`--links follow`')} reads it"
             self._pass(path, "skipped", reason)
             return None
         if stat.S_ISDIR(mode):

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import ClassVar, Literal
 
 from sxeslake.errors import ConflictError, DamagedLakeError, ObjectNotFoundError, ReadOnlyError, StorageError
+from sxeslake.htmltable import HtmlRecord
+from sxeslake.wording import either
 
 LAKE_ERRORS = (StorageError, DamagedLakeError, ConflictError, ObjectNotFoundError, ReadOnlyError)
 """Errors of the lake, not of an archive: the next archive would meet them, too, and so they end a run."""
 
 
 @dataclass(slots=True)
-class ArchiveReport:
+class ArchiveReport(HtmlRecord):
     """What became of one archive, or of what could not be read: `unreadable` or `skipped`, see `finding.PassedOver`."""
+
+    html_columns: ClassVar[Mapping[str, str]] = {
+        "path": "archive", "sample": "sample", "version": "version", "status": "status", "bytes_source": "size",
+        "bytes_stored": "stored", "duplicate_of": "same as", "error": "error", "warnings": "warnings",
+    }  # fmt: skip
 
     path: str
     sample: str | None = None
@@ -39,7 +47,7 @@ class ArchiveReport:
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
+class Estimate(HtmlRecord):
     """What archives would take, from those of a sample that were read: `bytes_stored` ± `error_bytes` (95 %).
 
     Content that files share in part is counted once only within the sample: where they do, it will be less.
@@ -54,7 +62,7 @@ class Estimate:
 
 
 @dataclass(slots=True)
-class IngestReport:
+class IngestReport(HtmlRecord):
     """What became of a batch; `commit` is the number of the last commit, None where nothing was new."""
 
     lake: str
@@ -75,7 +83,8 @@ class IngestReport:
 def of_unexpected(path: str, error: Exception) -> ArchiveReport:
     """The row of an archive that failed with an unexpected error; its traceback goes to the log."""
     logging.getLogger(__name__).debug("%s could not be stored", path, exc_info=error)
-    text = f"{path}: cannot be stored because of an error in sxeslake ({described(error)}); `-v` shows where it arose."
+    where = either("`-v` shows where it arose.", f"the logger {__name__!r} has its traceback.")
+    text = f"{path}: cannot be stored because of an error in sxeslake ({described(error)}); {where}"
     return ArchiveReport(path, error=text)
 
 

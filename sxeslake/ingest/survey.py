@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Literal
 
+from sxeslake.htmltable import HtmlRecord
 from sxeslake.ingest import source as sources
 from sxeslake.ingest.finding import Candidate
 from sxeslake.ingest.report import ArchiveReport, Estimate, IngestReport
@@ -29,7 +30,7 @@ _SEED: Final = 20  # the same files give the same estimate
 
 
 @dataclass(frozen=True, slots=True)
-class SurveyRow:
+class SurveyRow(HtmlRecord):
     """Some archives together. `duplicates` are those whose whole content is in the lake or in an archive before them.
 
     `bytes_saved` is what the originals take beyond `bytes_stored`: free once they are ingested, audited and deleted.
@@ -46,7 +47,7 @@ class SurveyRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Survey:
+class Survey(HtmlRecord):
     """A dry run in groups, the total, and the single archives."""
 
     lake: str

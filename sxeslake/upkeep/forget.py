@@ -8,8 +8,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import groupby
 
+from sxeslake.archive.times import Moment
 from sxeslake.errors import ConflictError, SampleNotFoundError, UsageError
 from sxeslake.format.logentry import Entry
+from sxeslake.htmltable import HtmlRecord
 from sxeslake.upkeep.clock import FAR, StoredAt
 from sxeslake.upkeep.durations import Span, moment
 from sxeslake.vault import refs
@@ -32,19 +34,19 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class Judged(HtmlRecord):
     """A version, and why it stays; None where it goes."""
 
     sample: str
     version: int
-    ingested_at: str
+    ingested_at: datetime
     name: str
     bytes_source: int
     kept_because: str | None = None
 
 
 @dataclass(slots=True)
-class ForgetReport:
+class ForgetReport(HtmlRecord):
     """What was forgotten, or would be; what the rules keep."""
 
     dry_run: bool
@@ -55,7 +57,7 @@ class ForgetReport:
 
 
 @dataclass(slots=True)
-class RestoreReport:
+class RestoreReport(HtmlRecord):
     """What is back."""
 
     commit: int | None = None
@@ -158,7 +160,7 @@ def _marked(marks: Sequence[tuple[str, str]]) -> str | None:
 def _judged(version: Version, why: str | None = None) -> Judged:
     archive = version.archive
     name = str(archive.source.get("name", ""))
-    return Judged(archive.sample, archive.version, version.time, name, archive.bytes_source, why)
+    return Judged(archive.sample, archive.version, Moment.parse(version.time), name, archive.bytes_source, why)
 
 
 def chosen(state: State, texts: Sequence[str], status: str = "live") -> list[Version]:

@@ -17,6 +17,7 @@ from sxeslake.errors import DamagedLakeError, DeadObjectsError, ObjectNotFoundEr
 from sxeslake.format import keys, logentry
 from sxeslake.format.logentry import Entry, PackAdded
 from sxeslake.format.pack import Footer
+from sxeslake.htmltable import HtmlRecord
 from sxeslake.model import GIB, Progress
 from sxeslake.storage import ObjectInfo, Versioned
 from sxeslake.upkeep import clock, gc_plan
@@ -29,6 +30,7 @@ from sxeslake.vault.commit import blank_entry
 from sxeslake.vault.packing import Packer, Written
 from sxeslake.vault.state import Head, Version
 from sxeslake.vault.vault import Vault
+from sxeslake.wording import said
 
 KEEP_FORGOTTEN = timedelta(days=7)  # what was forgotten by mistake comes back with `restore` for so long
 ORPHAN_AGE_S = 3600  # an upload that no commit names may belong to an ingest that is still running
@@ -50,7 +52,7 @@ class GcOptions:
 
 
 @dataclass(slots=True)
-class GcReport:
+class GcReport(HtmlRecord):
     """What a collection did, or would do."""
 
     dry_run: bool
@@ -235,7 +237,7 @@ class Collector:
         self.report.bytes_later += size
         self.report.later.append(
             f"{what} restorable for {in_words(self._restorable_for)} after {'it was' if one else 'they were'} "
-            f"forgotten ({names}; {size} bytes): `gc --grace 0` collects at once"
+            f"forgotten ({names}; {size} bytes): {said('`gc --grace 0`')} collects at once"
         )
 
     def _footers(self, records: Mapping[str, PackAdded]) -> Iterator[tuple[PackAdded, Footer | None]]:

@@ -5,21 +5,26 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
+from sxeslake.archive.times import Moment
 from sxeslake.format import keys, logentry
 from sxeslake.format.logentry import Entry
+from sxeslake.htmltable import HtmlRecord, clock
+from sxeslake.safetext import visible
 from sxeslake.vault import refs
 from sxeslake.vault.state import State
 
+_NAMED = 3  # archives that a line names
 _AT_ONCE = 200  # entries read from the local database
 
 
-@dataclass(frozen=True, slots=True)
-class LogRow:
+@dataclass(frozen=True, slots=True, repr=False)
+class LogRow(HtmlRecord):
     """One commit: `what` says in words what was done, `archives` to which versions (`ti-grains@2`)."""
 
     number: int
-    time: str
+    time: datetime
     who: str
     host: str
     tool: str
@@ -28,6 +33,11 @@ class LogRow:
     archives: list[str]
     packs_added: int
     packs_condemned: int
+
+    def __repr__(self) -> str:
+        archives = f" {', '.join(self.archives[:_NAMED])}" + (", …" if len(self.archives) > _NAMED else "")
+        what = ", ".join(self.what)
+        return visible(f"<Commit {self.number}, {clock(self.time)}, {self.who}: {what}{archives.rstrip()}>")
 
 
 Fits = Callable[[str, int | None], bool]
@@ -77,8 +87,8 @@ def row_of(entry: Entry, fits: Fits | None = None) -> LogRow | None:
     if entry.condemned_packs or entry.condemned_manifests:
         what["condemned"] = None
     return LogRow(
-        entry.number, entry.time, entry.who, entry.host, entry.tool, entry.message, list(what), list(archives),
-        len(entry.packs), len(entry.condemned_packs),
+        entry.number, Moment.parse(entry.time), entry.who, entry.host, entry.tool, entry.message, list(what),
+        list(archives), len(entry.packs), len(entry.condemned_packs),
     )  # fmt: skip
 
 

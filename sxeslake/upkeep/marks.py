@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from sxeslake.errors import ConflictError, NotFoundError, UsageError
 from sxeslake.format.logentry import Entry
+from sxeslake.htmltable import HtmlRecord
 from sxeslake.upkeep.forget import chosen
 from sxeslake.vault import refs
 from sxeslake.vault.commit import blank_entry
@@ -22,7 +23,7 @@ Action = Literal["add", "remove"]
 
 
 @dataclass(frozen=True, slots=True)
-class MarkReport:
+class MarkReport(HtmlRecord):
     """What was marked; no commit where all of it was so already."""
 
     commit: int | None

@@ -14,6 +14,7 @@ from typing import Any
 from sxeslake.errors import AlreadyExistsError, UsageError
 from sxeslake.format import logentry
 from sxeslake.format.logentry import Entry
+from sxeslake.htmltable import HtmlRecord
 from sxeslake.upkeep.readding import origin_of
 from sxeslake.vault import refs
 from sxeslake.vault.commit import blank_entry
@@ -22,7 +23,7 @@ from sxeslake.vault.vault import Vault
 
 
 @dataclass(slots=True)
-class RenameReport:
+class RenameReport(HtmlRecord):
     """The versions that have another name now."""
 
     sample: str

@@ -40,6 +40,7 @@ from sxeslake.vault.packing import Written
 from sxeslake.vault.recipes import recipe_digests
 from sxeslake.vault.state import Head, LogRecord, Version
 from sxeslake.vault.vault import Vault
+from sxeslake.wording import said
 
 U8 = npt.NDArray[np.uint8]
 
@@ -236,7 +237,11 @@ class Repair:
     def _list_lost(self, lost: set[Digest], versions: Sequence[Version], tables: _Tables) -> None:
         for version in tables.unreadable:
             self.report.lost.append(
-                Lost(version.name, None, "its member table is lost; offer the archive with --from, or ingest it again")
+                Lost(
+                    version.name,
+                    None,
+                    said("its member table is lost; offer the archive with --from, or ingest it again"),
+                )
             )
         if not lost:
             return
@@ -252,7 +257,7 @@ class Repair:
                 if any(blob.digest in lost for blob in row.blobs)
             ]
             if _needs_recipe(version, lost):
-                self.report.lost.append(Lost(version.name, None, _RECIPE_LOST))
+                self.report.lost.append(Lost(version.name, None, said(_RECIPE_LOST)))
 
     # --- the commit ----------------------------------------------------------------------------------------------
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from sxeslake.htmltable import HtmlRecord
+
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(HtmlRecord):
     """Something wrong: what kind, in which object, in words, and which archives it touches."""
 
     kind: str
@@ -16,7 +18,7 @@ class Problem:
 
 
 @dataclass(slots=True)
-class Checked:
+class Checked(HtmlRecord):
     """How much was looked at."""
 
     log_entries: int = 0
@@ -27,7 +29,7 @@ class Checked:
 
 
 @dataclass(slots=True)
-class VerifyReport:
+class VerifyReport(HtmlRecord):
     """Whether a lake holds what it promises; `ok` only where all that was asked for was read and nothing is wrong."""
 
     ok: bool = True
@@ -42,7 +44,7 @@ class VerifyReport:
 
 
 @dataclass(frozen=True, slots=True)
-class Mended:
+class Mended(HtmlRecord):
     """Something that a repair put right, or would."""
 
     kind: str
@@ -51,7 +53,7 @@ class Mended:
 
 
 @dataclass(frozen=True, slots=True)
-class Lost:
+class Lost(HtmlRecord):
     """What cannot be mended: of which archive (or object), which member (None: all of it), and why."""
 
     archive: str
@@ -60,7 +62,7 @@ class Lost:
 
 
 @dataclass(frozen=True, slots=True)
-class OfferFault:
+class OfferFault(HtmlRecord):
     """Something offered to a repair that cannot be read; no fault of the lake."""
 
     offer: str
@@ -68,7 +70,7 @@ class OfferFault:
 
 
 @dataclass(slots=True)
-class RepairReport:
+class RepairReport(HtmlRecord):
     """What a repair found and did; `ok` where nothing is left that is wrong with the lake, whatever the offers are."""
 
     ok: bool = True
@@ -81,7 +83,7 @@ class RepairReport:
 
 
 @dataclass(frozen=True, slots=True)
-class Copied:
+class Copied(HtmlRecord):
     """What became of one version: `copied`, `present` (it was there), `failed`; and its number in the target."""
 
     sample: str
@@ -92,7 +94,7 @@ class Copied:
 
 
 @dataclass(slots=True)
-class CopyReport:
+class CopyReport(HtmlRecord):
     """What a copy came to."""
 
     source: str
@@ -111,7 +113,7 @@ class CopyReport:
 
 
 @dataclass(frozen=True, slots=True)
-class Stats:
+class Stats(HtmlRecord):
     """A lake in figures."""
 
     samples: int
@@ -129,7 +131,7 @@ class Stats:
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class Check(HtmlRecord):
     """One thing that `doctor` looked at."""
 
     name: str

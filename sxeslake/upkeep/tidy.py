@@ -11,13 +11,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sxeslake.format.logentry import Entry
+from sxeslake.htmltable import HtmlRecord
 from sxeslake.vault.commit import blank_entry
 from sxeslake.vault.state import Head, State, Version
 from sxeslake.vault.vault import Vault
 
 
 @dataclass(frozen=True, slots=True)
-class Joined:
+class Joined(HtmlRecord):
     """A sample that is a copy: the one that holds its files, too, and why it stays all the same, if it does."""
 
     sample: str
@@ -27,7 +28,7 @@ class Joined:
 
 
 @dataclass(slots=True)
-class TidyReport:
+class TidyReport(HtmlRecord):
     """What was joined, or would be."""
 
     dry_run: bool

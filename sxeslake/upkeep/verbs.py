@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sxeslake.errors import UsageError
 from sxeslake.version import TOOL
+from sxeslake.wording import said
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,7 +60,9 @@ class UpkeepVerbs:
         report.notes += vault.notes
         if not report.problems:  # else what the archives say cannot be told for certain
             wrong = self._wrong_catalog(everything=data, seed=seed)
-            report.problems += [Problem("checkpoint", key, f"{what}; {_REPUBLISH}", []) for key, what in wrong.items()]
+            report.problems += [
+                Problem("checkpoint", key, f"{what}; {said(_REPUBLISH)}", []) for key, what in wrong.items()
+            ]
             report.ok = report.complete and not report.problems
         return report
 

@@ -13,6 +13,7 @@ from sxeslake.upkeep.report import Problem, VerifyReport
 from sxeslake.vault import log, segments
 from sxeslake.vault.state import LogRecord
 from sxeslake.vault.vault import Vault
+from sxeslake.wording import said
 
 _READERS = 8
 
@@ -114,4 +115,4 @@ class LogCheck:
 
     def _bad_checkpoint(self, key: str, detail: str) -> None:
         self._findings.checkpoints = True
-        self._problem("checkpoint", key, f"{detail}; `sxeslake repair` makes it anew", [])
+        self._problem("checkpoint", key, f"{detail}; {said('`sxeslake repair`')} makes it anew", [])

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sxeslake.format.logentry import ArchiveAdded
+from sxeslake.wording import said
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,7 +39,7 @@ def why_not(archive: ArchiveAdded) -> str | None:
         return None
     if archive.source.get("container") == "folder":
         return "it came as a folder, which has no bytes of its own"
-    return str(archive.recipe.get("reason") or NOT_TRIED)
+    return said(str(archive.recipe.get("reason") or NOT_TRIED))
 
 
 def recipe_blobs(archive: ArchiveAdded) -> list[Blob]:

@@ -34,6 +34,7 @@ from sxeslake.vault import lakedoc, log, private, remembered
 from sxeslake.vault.commit import commit, utc_now
 from sxeslake.vault.localdb import no_room
 from sxeslake.vault.state import Head, LogRecord, State, Version, folder_of_layout
+from sxeslake.wording import said
 
 if TYPE_CHECKING:
     from sxeslake.format.manifest import Blob, Row
@@ -239,7 +240,7 @@ class Vault:
         if words and self._tell is not None:
             for text in words:
                 self._tell(text)
-            self._tell("what else is in the lake is read; nothing is written until `sxeslake repair` has run")
+            self._tell(said("what else is in the lake is read; nothing is written until `sxeslake repair` has run"))
 
     @property
     def _displaced(self) -> Path:

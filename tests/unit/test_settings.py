@@ -190,5 +190,5 @@ def test_sizes_as_they_are_written(text: str, size: int) -> None:
 
 @pytest.mark.parametrize("text", ["-5", "iB", "5iB", "5 miles", "", "5MB/s"])
 def test_what_is_no_size_is_refused(text: str) -> None:
-    with pytest.raises(UsageError, match=r"--max-bytes: .* is no size"):
+    with pytest.raises(UsageError, match=r"max_bytes: .* is no size"):
         settings.parse_size(text, "--max-bytes")

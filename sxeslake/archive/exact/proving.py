@@ -65,6 +65,10 @@ def prove(container: Container, path: Path, sha256: str, out: BinaryIO, terms: T
     return _Proof(container, path, terms).run(sha256, out)
 
 
+class TooLongError(LimitExceededError):
+    """There is no time left for it."""
+
+
 class _Proof:
     def __init__(self, container: Container, path: Path, terms: Terms) -> None:
         self._container, self._path, self._terms = container, path, terms
@@ -267,7 +271,7 @@ class _Proof:
 
     def _check_time(self, needed: float) -> None:
         if monotonic() + needed > self._deadline:
-            raise LimitExceededError(f"takes too long for an ingest{_about(needed)}; `sxeslake exact` finds the recipe")
+            raise TooLongError(f"takes too long for an ingest{_about(needed)}")
 
     # the recipe
 

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self, TypeVar, cast
 
 from sxeslake.archive.container import DEFAULT_LEVEL, open_container
-from sxeslake.archive.sxes import adding, layout, opening, saving, transfer
+from sxeslake.archive.sxes import adding, faces, layout, opening, saving, transfer
 from sxeslake.archive.sxes.documents import Document, GroupWarning, check_encoding, dump, parse
 from sxeslake.archive.sxes.items import Item
 from sxeslake.archive.sxes.outline import Analysis, Entry, Items, Project
@@ -39,8 +39,32 @@ def open_group(
 ) -> Group:
     """Open a `.plzip`, a `.pl7z`, an unpacked folder, or any MemberSource. Reads `metadata.json`, at most.
 
-    `encoding` is for names and JSON that are not UTF-8 (`cp932`, `cp437`). Raises NotAnArchiveError,
-    DamagedArchiveError and their like for the container; InputError where it holds no `metadata.json`.
+    Parameters
+    ----------
+    source
+        A file or folder, or anything that lists and reads members.
+    encoding
+        Of names and JSON that are not UTF-8: `cp932`, `cp437`.
+    limits
+        What the archive may hold before it counts as a bomb.
+
+    Returns
+    -------
+    Group
+        Close it, or use it in a `with`, to let go of the file.
+
+    Raises
+    ------
+    InputError
+        Where the archive cannot be read (NotAnArchiveError, DamagedArchiveError and their like), or holds no
+        `metadata.json`.
+
+    Examples
+    --------
+    >>> import sxeslake
+    >>> with sxeslake.open_group("map.plzip") as group:
+    ...     print(group)
+    <Group map.plzip: 1 analysis, 12 positions>
     """
     if not isinstance(source, str | Path):
         return Group(source, name=source.name, encoding=encoding)
@@ -61,7 +85,25 @@ def open_group(
 
 
 def create_group(name: str = "new group") -> Group:
-    """An empty group in memory; `save` it as `.plzip`, `.pl7z` or a folder."""
+    """An empty group in memory; `save` it as `.plzip`, `.pl7z` or a folder.
+
+    Parameters
+    ----------
+    name
+        What messages call it.
+
+    Returns
+    -------
+    Group
+        Without projects, analyses and positions.
+
+    Examples
+    --------
+    >>> import sxeslake
+    >>> group = sxeslake.create_group()
+    >>> group.add_project("steel").add_analysis("carbides", operator="B. Smith")
+    <Analysis "carbides" of new group: 0 positions>
+    """
     return Group(None, name=name)
 
 
@@ -76,6 +118,16 @@ class Group:
         Of JSON that is not UTF-8; None where none was given.
     calibrations
         Called for the calibrations that precede the built-in axis; a lake puts those of its registry here.
+
+    Examples
+    --------
+    >>> import sxeslake
+    >>> group = sxeslake.open_group("map.plzip")
+    >>> [position.info.position_number for position in group.positions[:3]]
+    [1, 2, 3]
+    >>> group.positions[0].signal.shape
+    (16, 2048)
+    >>> group.close()
     """
 
     def __init__(
@@ -107,7 +159,10 @@ class Group:
         self._uuids: dict[str, tuple[str, ...]] = {}
 
     def __repr__(self) -> str:
-        return f"<Group {self.name}: {len(self.analyses)} analyses, {len(self.positions)} positions>"
+        return faces.group_line(self)
+
+    def _repr_html_(self) -> str:
+        return faces.group_html(self)
 
     def __enter__(self) -> Self:
         return self

@@ -6,7 +6,7 @@ import copy
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 
-from sxeslake.archive.sxes import adding, layout
+from sxeslake.archive.sxes import adding, faces, layout
 from sxeslake.archive.sxes.documents import Document, dump, parse
 from sxeslake.archive.sxes.shared import Condition, RawCondition
 from sxeslake.archive.sxes_metadata import InfoFields, StateFields, raw_condition_key, read_info, read_state
@@ -60,7 +60,7 @@ class Item:
         self._documents: dict[str, tuple[int, Document]] = {}
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.uuid}>"
+        return faces.position_line(self)
 
     @classmethod
     def folder_of(cls, uuid: str) -> str:

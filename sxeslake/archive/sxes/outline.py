@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Generic, TypeVar, overload
 
-from sxeslake.archive.sxes import adding
+from sxeslake.archive.sxes import adding, faces
 from sxeslake.archive.sxes.items import Batch, Item
 from sxeslake.archive.sxes.position import Image, Position
 from sxeslake.archive.sxes_metadata import analysis_uuids_key, read_analysis, strings
-from sxeslake.errors import DamagedArchiveError
+from sxeslake.errors import DamagedArchiveError, NoSuchIndexError, UnknownUuidError
+from sxeslake.htmltable import clock, counted
+from sxeslake.safetext import visible
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -38,7 +40,11 @@ class Items(Sequence[ItemT], Generic[ItemT]):
         self.uuids = uuids
 
     def __repr__(self) -> str:
-        return f"<{len(self)} {self._kind.__name__.lower()}s>"
+        noun = self._kind.__name__.lower()
+        return visible(f"<{counted(len(self), noun)} of {self._group.name}>")
+
+    def _repr_html_(self) -> str:
+        return faces.items_html(self, repr(self)[1:-1])
 
     def __len__(self) -> int:
         return len(self.uuids)
@@ -52,9 +58,23 @@ class Items(Sequence[ItemT], Generic[ItemT]):
             return Items(self._group, self._kind, self.uuids[key])
         if isinstance(key, str):
             if key not in self.uuids:
-                raise KeyError(key)
+                raise UnknownUuidError(
+                    f"no {self._kind.__name__.lower()} has the UUID {key!r}.",
+                    where=self._group.name,
+                    hint=f"There are {len(self):,}; `.uuids` lists them.",
+                )
             return self._kind(self._group, key)
-        return self._kind(self._group, self.uuids[key])
+        try:
+            return self._kind(self._group, self.uuids[key])
+        except IndexError:
+            raise NoSuchIndexError(self._no_number(key), where=self._group.name) from None
+
+    def _no_number(self, key: int) -> str:
+        noun = self._kind.__name__.lower()
+        if not len(self):
+            return f"there is no {noun} [{key}]: there are none."
+        are = "is" if len(self) == 1 else "are"
+        return f"there is no {noun} [{key}]: there {are} {counted(len(self), noun)}, [0] to [{len(self) - 1}]."
 
     def __iter__(self) -> Iterator[ItemT]:
         for start in range(0, len(self.uuids), _BATCH):
@@ -75,7 +95,11 @@ class Entry:
         self.fields = fields
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.uuid} {self.name!r}>"
+        return faces.entry_line(self, self._holds)
+
+    def _holds(self) -> Iterator[str]:
+        """What it holds, in a line."""
+        yield from ()
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Entry) and self.fields is other.fields
@@ -150,6 +174,12 @@ class Entry:
 class Project(Entry):
     """A project: some analyses."""
 
+    def _holds(self) -> Iterator[str]:
+        yield counted(len(self.analyses), "analysis")
+
+    def _repr_html_(self) -> str:
+        return faces.project_html(self)
+
     @property
     def analyses(self) -> tuple[Analysis, ...]:
         """The analyses it lists that are there."""
@@ -184,6 +214,16 @@ class Project(Entry):
 
 class Analysis(Entry):
     """An analysis: positions measured together, and images."""
+
+    def _holds(self) -> Iterator[str]:
+        yield counted(len(self.positions), "position")
+        images, acquired = len(self.images), self.acquired_local
+        yield counted(images, "image") if images else ""
+        yield "" if acquired is None else clock(acquired)
+        yield self.instrument
+
+    def _repr_html_(self) -> str:
+        return faces.analysis_html(self)
 
     @property
     def instrument(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sxeslake.archive.sxes import adding, layout
+from sxeslake.archive.sxes import adding, faces, layout
 from sxeslake.archive.sxes.items import Item
 from sxeslake.archive.sxes.shared import Background
 from sxeslake.archive.sxes_metadata import ConditionFields
@@ -22,6 +22,9 @@ class Position(Item):
 
     root = layout.DATA
     _origin = "position"
+
+    def _repr_html_(self) -> str:
+        return faces.position_html(self)
 
     @property
     def operator(self) -> str:
@@ -266,6 +269,9 @@ class Image(Item):
 
     root = layout.IMAGES
     _origin = "image"
+
+    def _repr_html_(self) -> str:
+        return faces.image_html(self, lambda: self.image_type)
 
     @property
     def image_type(self) -> str:

@@ -6,7 +6,7 @@ import hashlib
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
-from sxeslake.archive.sxes import layout
+from sxeslake.archive.sxes import faces, layout
 from sxeslake.archive.sxes.documents import Document, parse
 from sxeslake.archive.sxes_metadata import ConditionFields, read_condition
 
@@ -28,8 +28,10 @@ class Shared:
         self.id = digest
         self.path = path
 
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.id[:12]}>"
+    @property
+    def group_name(self) -> str:
+        """The name of the group that holds it."""
+        return self._group.name
 
     @property
     def raw(self) -> bytes:
@@ -61,6 +63,12 @@ class Condition(SharedDocument):
 
     kind = layout.CONDITIONS
 
+    def __repr__(self) -> str:
+        return faces.condition_line(self)
+
+    def _repr_html_(self) -> str:
+        return faces.condition_html(self)
+
     @cached_property
     def fields(self) -> ConditionFields:
         """The typed fields."""
@@ -72,11 +80,17 @@ class RawCondition(SharedDocument):
 
     kind = layout.RAW_CONDITIONS
 
+    def __repr__(self) -> str:
+        return faces.size_line(self)
+
 
 class Background(Shared):
     """One dark frame of the camera."""
 
     kind = layout.BACKGROUNDS
+
+    def __repr__(self) -> str:
+        return faces.size_line(self)
 
     @property
     def array(self) -> NDArray[np.uint32]:

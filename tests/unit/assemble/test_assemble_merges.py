@@ -228,7 +228,7 @@ def test_a_merge_leaves_out_those_without_such_a_part(lake: Lake, tmp_path: Path
 @pytest.mark.parametrize(("words", "option"), [({"max_positions": 5}, "positions"), ({"max_bytes": 900}, "bytes")])
 def test_a_merge_beyond_its_limit_says_so_first(lake: Lake, tmp_path: Path, words: dict[str, Any], option: str) -> None:
     add(lake, tmp_path, "two", TWO)
-    with pytest.raises(LimitExceededError, match=f"{option}, more than .* allowed.*--max-{option}"):
+    with pytest.raises(LimitExceededError, match=f"{option}, more than .* allowed.*max_{option}"):
         lake.pull_part(["one", "two"], tmp_path / "m.plzip", where="true", **words)
     assert not (tmp_path / "m.plzip").exists()
 

@@ -56,10 +56,10 @@ def test_a_query_narrows_further() -> None:
     [
         (Wanted(positions=("5",)), None, "no position 5.*There are 4"),
         (Wanted(analyses=("grain 3",)), None, "'grain 3'.*grain 1"),
-        (Wanted(analyses=("a3",)), None, "--analysis a3 lists no position"),
-        (Wanted(positions=("u1",), analyses=("a2",)), None, "--analysis a2 does not list position u1"),
+        (Wanted(analyses=("a3",)), None, "analyses a3 lists no position"),
+        (Wanted(positions=("u1",), analyses=("a2",)), None, "analyses a2 does not list position u1"),
         (Wanted(), {"nobody"}, None),
-        (Wanted(analyses=("a2",)), {"u1"}, '--where "x" leaves none of 2 positions'),
+        (Wanted(analyses=("a2",)), {"u1"}, 'where "x" leaves none of 2 positions'),
     ],
 )
 def test_the_condition_that_leaves_nothing_is_named(wanted: Wanted, chosen: set[str] | None, words: str | None) -> None:

@@ -71,7 +71,7 @@ def test_members_by_glob_of_any_archive(lake: Lake, tmp_path: Path) -> None:
     both = files(lake.pull_part("one", tmp_path / "o.plzip", positions=["2"], members=["notes/*"]).path)
     assert both["notes/readme.txt"] == ONE["notes/readme.txt"]
     assert f"data/{uid(1)}/info.json" not in both
-    with pytest.raises(NotFoundError, match=r"--member \*\.dat fits no member"):
+    with pytest.raises(NotFoundError, match=r"members \*\.dat fits no member"):
         lake.pull_part("plain", members=["*.dat"])
     with pytest.raises(NotFoundError, match="no sxes group"):
         lake.pull_part("plain", positions=["1"])
@@ -82,13 +82,13 @@ def test_members_by_glob_of_any_archive(lake: Lake, tmp_path: Path) -> None:
     [
         ({"positions": ["9"]}, "no position 9.*There are 4"),
         ({"positions": [uid(77)]}, f"no position {uid(77)}"),
-        ({"types": ["lqw"]}, "--types lqw leaves nothing.*qlw, xes"),
+        ({"types": ["lqw"]}, "types lqw leaves nothing.*qlw, xes"),
         ({"analyses": ["grain 9"]}, "no analysis is called 'grain 9'.*grain 1"),
         ({"where": "accelerating_voltage_kv = 5 and stage_x_mm between 10 and 20"},
-         '--where "stage_x_mm between 10 and 20" leaves none of 3 positions'),
+         'where "stage_x_mm between 10 and 20" leaves none of 3 positions'),
         ({"kv": 15}, "accelerating voltage .* leaves none of 4 positions"),
         ({"kv": 10, "grating": "JS300N"}, "grating JS300N leaves none of 1 position"),
-        ({"query": "positions-by-condition", "kv": 15}, "--query positions-by-condition has no rows"),
+        ({"query": "positions-by-condition", "kv": 15}, "query positions-by-condition has no rows"),
         ({"kv": 10, "positions": ["1"]}, "leaves none of 1 positions"),
     ],
 )  # fmt: skip

@@ -284,9 +284,9 @@ def test_a_vault_that_is_opened_anew_is_followed(tmp_path: Path) -> None:
 def test_a_condition_that_sql_refuses_is_said_by_its_option_without_our_own_sql(lake: Lake, where: str) -> None:
     with pytest.raises(UsageError) as caught:
         choose_positions(lake._asked(), Question(where=where), [("a", 2)])
-    assert caught.value.where == "--where"
+    assert caught.value.where == "where"
     assert "in_sample" not in str(caught.value)
-    assert "sxeslake schema positions" in str(caught.value)
+    assert 'lake.schema("positions")' in str(caught.value)
 
 
 def test_an_answer_about_other_versions_than_asked_for_says_which(lake: Lake) -> None:

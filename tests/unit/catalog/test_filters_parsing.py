@@ -73,7 +73,7 @@ def test_a_date_is_all_that_it_names(word: Any, start: dt.datetime, end: dt.date
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ({"kv": "5-6"}, r'--kv: "5-6" is not a range. Did you mean 5..6\?'),
+        ({"kv": "5-6"}, r'kv: "5-6" is not a range. Did you mean 5..6\?'),
         ({"kv": "6..5"}, r"runs downwards. Did you mean 5..6\?"),
         ({"kv": "5,5"}, r"Did you mean 5.5\?"),
         ({"kv": ".."}, "has no end"),

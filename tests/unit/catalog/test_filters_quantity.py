@@ -80,10 +80,10 @@ def test_any_text_is_a_range_or_a_usage_error(text: str) -> None:
     except UsageError as error:
         message = str(error)
     else:
-        message = "--kv"
+        message = "kv"
         assert made.low is not None or made.high is not None
         assert all(math.isfinite(end) for end in (made.low, made.high) if end is not None)
-    assert message.startswith("--kv")
+    assert message.startswith("kv")
 
 
 def test_an_unknown_unit_has_near_misses() -> None:

@@ -13,6 +13,7 @@ from sxeslake.catalog import library
 from sxeslake.catalog.emptiness import EMPTY_LAKE, why_empty
 from sxeslake.catalog.header import Query, parse_query
 from sxeslake.errors import InputError, NotFoundError, UsageError
+from sxeslake.wording import said
 
 HEAD = """-- Things near a place.
 --
@@ -67,7 +68,7 @@ def test_words_become_bound_values() -> None:
     assert bound.parameters["f1_0"] == pytest.approx(4.95)
     assert bound.notes == (
         "x 5 µm", "count 3", "strict True", "accelerating voltage 4.95..5.05 kV (5 ± 0.05 kV)",
-        "kind map (set by this question; --kind any removes it)",
+        'kind map (set by this question; kind="any" removes it)',
     )  # fmt: skip
 
 
@@ -188,15 +189,15 @@ def test_unknown_names_come_with_near_misses() -> None:
         own.bind("facility-dedup", {"kv": 5})
     with pytest.raises(UsageError, match=r'no parameter "zzz". It takes none'):
         own.bind("facility-dedup", {"zzz": 5})
-    with pytest.raises(UsageError, match=r"needs --x. Stage x"):
+    with pytest.raises(UsageError, match=r"needs x. Stage x"):
         own.bind("positions-near", {"y": 1, "sample": "s"})
-    with pytest.raises(UsageError, match=r"--drift: .* unit of voltage, and this is a share in %"):
+    with pytest.raises(UsageError, match=r"drift: .* unit of voltage, and this is a share in %"):
         own.bind("drifting-current", {"drift": "3 kV"})
 
 
 def test_words_that_are_none_are_as_if_not_said() -> None:
     bound = library.load().bind("maps-by-beam-condition", {"kv": None, "grating": (), "nonsense": None})
-    assert bound.notes == ("kind map (set by this question; --kind any removes it)",)
+    assert bound.notes == ('kind map (set by this question; kind="any" removes it)',)
     assert library.load().bind("maps-by-beam-condition", {"kind": "any"}).notes == ()
 
 
@@ -225,12 +226,12 @@ def test_what_leaves_no_rows_is_named() -> None:
     def reason(**words: object) -> str:
         return why_empty(count, library.bind(query, words))
 
-    assert reason(kind="map", grating=["A", "B"]) == "--grating A --grating B leaves none of 14 analyses"
-    assert reason(kv=(5, None), grating="A") == "--grating A leaves none of 1 analysis that --kv 5.. leaves"
-    assert reason(kv="5", top=3) == "nothing in 1 analysis that --kv 5 leaves fits: top 3"
+    assert reason(kind="map", grating=["A", "B"]) == "grating=['A', 'B'] leaves none of 14 analyses"
+    assert reason(kv=(5, None), grating="A") == "grating='A' leaves none of 1 analysis that kv=(5, None) leaves"
+    assert reason(kv="5", top=3) == "nothing in 1 analysis that kv='5' leaves fits: top 3"
     assert reason() == "nothing in 14 analyses fits"
     rows["analyses"] = 0
     assert reason(kv="5") == "7 archives, none of them with analyses"
     assert why_empty(count, None) == ""
     rows["archives"] = 0
-    assert reason(kv="5") == why_empty(count, None) == EMPTY_LAKE
+    assert reason(kv="5") == why_empty(count, None) == said(EMPTY_LAKE)

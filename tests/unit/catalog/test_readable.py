@@ -47,7 +47,7 @@ def test_a_person_sees_what_the_query_declares_and_which_columns_are_hidden() ->
         "backup/map copy 2@2      map    5           2019-03-14 09:27",
         "2 rows",
         "empty: technique",
-        "not shown: analysis_uuid, bytes_raw; --wide or -o FILE has all columns",
+        "not shown: analysis_uuid, bytes_raw; `rows()` has all columns",
     ]
 
 

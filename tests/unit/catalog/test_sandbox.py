@@ -447,7 +447,7 @@ def test_errors_are_duckdbs_own_with_near_misses(scope: Scope, sql: str, message
 def test_a_part_that_cannot_be_read_is_damage_and_no_fault_of_the_query(tmp_path: Path) -> None:
     broken = tmp_path / "broken.parquet"
     broken.write_bytes(b"PAR1 not at all")
-    with pytest.raises(DamagedLakeError, match="catalog rebuild"):
+    with pytest.raises(DamagedLakeError, match="rebuild_catalog"):
         rows_of("SELECT 1", Scope([f"CREATE VIEW positions AS FROM read_parquet(['{broken}'])"], [broken]))
 
 

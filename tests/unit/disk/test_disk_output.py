@@ -45,7 +45,7 @@ def left_as_it_was(folder: Path) -> Iterator[None]:
 def test_a_file_is_written_over_by_force_alone(tmp_path: Path) -> None:
     out = tmp_path / "x.csv"
     write(out, "old")
-    with left_as_it_was(tmp_path), pytest.raises(AlreadyExistsError, match="--force"):
+    with left_as_it_was(tmp_path), pytest.raises(AlreadyExistsError, match="force=True"):
         write(out)
     write(out, force=True)
     assert out.read_text() == "new"

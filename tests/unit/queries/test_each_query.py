@@ -141,7 +141,7 @@ def test_positions_near(facility: Any) -> None:
     assert [(row["position_number"], round(row["distance_um"], 6)) for row in rows] == [(1, 0), (2, 10), (3, 10)]
     assert len(facility.ask("positions-near", x=10, y=20, sample="nitrides")) == 8
     assert facility.ask("positions-near", x=10, y=20, sample="steel") == []
-    with pytest.raises(UsageError, match="needs --sample or --session"):
+    with pytest.raises(UsageError, match="needs sample or session"):
         facility.ask("positions-near", x=10, y=20)
 
 
