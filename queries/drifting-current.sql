@@ -23,7 +23,8 @@ SELECT
     p.acquired_local
 FROM positions AS p
 WHERE
-    p.probe_current_pre_na <> 0
-    AND abs(p.probe_current_post_na - p.probe_current_pre_na) > abs(p.probe_current_pre_na) * $drift / 100
-    AND /* filters: positions p */ true
+    /* filters: positions p */ (
+        p.probe_current_pre_na <> 0
+        AND abs(p.probe_current_post_na - p.probe_current_pre_na) > abs(p.probe_current_pre_na) * $drift / 100
+    )
 ORDER BY abs(drift_percent) DESC, p.sample, p.version, p.position_number;

@@ -1,7 +1,8 @@
 -- Find words anywhere
 --
 -- Names, comments, operators, projects, source paths, annotations and JSON documents that hold all the words, without
--- regard to case. Filters narrow it to archives with an analysis that fits.
+-- regard to case. Filters narrow it to archives with an analysis that fits. The same text in copies is one hit, shown
+-- where it was stored first; `copies` says how often it is left out.
 --
 -- parameter: text text required: Words to find.
 -- filters: analyses
@@ -44,6 +45,50 @@ texts AS (
     UNION ALL
     SELECT archive_id, sample, version, 'document', path, owner_id, json
     FROM documents
+),
+
+hits AS (
+    SELECT
+        t.*,
+        -- A text is a copy at the same project, analysis, image or measurement; any other text in an equal archive.
+        CASE
+            WHEN t.found_in = 'annotation' THEN concat_ws('@', t.sample, t.version)
+            WHEN t.found_in IN ('project', 'analysis', 'image') THEN t.text
+            WHEN p.measurement IS NOT NULL THEN p.measurement || t.text
+            ELSE r.content_id
+        END AS identity,
+        CASE WHEN t.found_in <> 'archive' THEN t.path END AS place_in_archive
+    FROM texts AS t
+    LEFT JOIN archives AS r ON r.archive_id = t.archive_id
+    LEFT JOIN positions AS p ON p.archive_id = t.archive_id AND p.position_uuid = t.uuid
+    WHERE
+        t.text IS NOT NULL
+        AND len(
+            list_filter(string_split_regex(lower(trim($text)), '\s+'), lambda word: NOT contains(lower(t.text), word))
+        ) = 0
+        AND (
+            NOT $filtered
+            OR t.archive_id IN (SELECT archive_id FROM chosen)
+            OR (t.archive_id IS NULL AND t.sample IN (SELECT sample FROM chosen))
+        )
+),
+
+dated AS (
+    SELECT
+        *,
+        min(archive_id) OVER (
+            PARTITION BY found_in, uuid, place_in_archive, identity, sample
+        ) AS first_archive_id
+    FROM hits
+),
+
+placed AS (
+    SELECT
+        *,
+        row_number() OVER (copies ORDER BY first_archive_id, archive_id DESC) AS place,
+        count(*) OVER copies AS hits
+    FROM dated
+    WINDOW copies AS (PARTITION BY found_in, uuid, place_in_archive, identity)
 )
 
 SELECT
@@ -56,15 +101,9 @@ SELECT
         ELSE substr(t.text, greatest(1, instr(lower(t.text), split_part(lower(trim($text)), ' ', 1)) - 80), 200)
     END AS text,
     t.uuid,
-    t.path
-FROM texts AS t
-WHERE
-    t.text IS NOT NULL
-    AND len(list_filter(string_split_regex(lower(trim($text)), '\s+'), lambda word: NOT contains(lower(t.text), word))) = 0
-    AND (
-        NOT $filtered
-        OR t.archive_id IN (SELECT archive_id FROM chosen)
-        OR (t.archive_id IS NULL AND t.sample IN (SELECT sample FROM chosen))
-    )
+    t.path,
+    CASE WHEN $copies THEN 0 ELSE t.hits - 1 END AS copies
+FROM placed AS t
+WHERE $copies OR t.place = 1
 -- What people wrote comes before the JSON that it stands in.
 ORDER BY t.found_in = 'document', t.sample, t.version, t.found_in, t.path, t.uuid;

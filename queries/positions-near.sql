@@ -12,22 +12,23 @@
 -- require: sample or session
 -- show: sample, analysis_name, position_number, distance_um, stage_x_mm, stage_y_mm, accelerating_voltage_kv,
 -- show: probe_current_na, grating, acquired_local, comment
-WITH archive AS (
-    SELECT archive_id
-    FROM archives
-    WHERE sample = $sample OR sample || '@' || version = $sample
-),
-
-near AS (
+WITH near AS (
     SELECT
         p.*,
         1000 * sqrt((p.stage_x_mm - $x) ** 2 + (p.stage_y_mm - $y) ** 2) AS distance_um
     FROM positions AS p
     WHERE
-        p.stage_x_mm BETWEEN $x - $radius AND $x + $radius
-        AND p.stage_y_mm BETWEEN $y - $radius AND $y + $radius
-        AND ($sample IS NULL OR p.archive_id IN (SELECT archive_id FROM archive))
-        AND /* filters: positions p */ true
+        /* filters: positions p */ (
+            p.stage_x_mm BETWEEN $x - $radius AND $x + $radius
+            AND p.stage_y_mm BETWEEN $y - $radius AND $y + $radius
+            AND ($sample IS NULL OR p.sample = $sample OR p.sample || '@' || p.version = $sample)
+            AND (
+                $session IS NULL
+                OR (p.archive_id, p.analysis_uuid) IN (
+                    SELECT (archive_id, analysis_uuid) FROM analyses WHERE session = $session
+                )
+            )
+        )
 )
 
 SELECT
@@ -49,5 +50,5 @@ SELECT
     n.acquired_local
 FROM near AS n
 LEFT JOIN analyses AS a ON a.archive_id = n.archive_id AND a.analysis_uuid = n.analysis_uuid
-WHERE n.distance_um <= 1000 * $radius AND ($session IS NULL OR a.session = $session)
+WHERE n.distance_um <= 1000 * $radius
 ORDER BY n.distance_um, n.sample, n.version, n.position_number;

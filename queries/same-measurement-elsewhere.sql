@@ -5,6 +5,7 @@
 --
 -- parameter: sample text: Only what this sample has, SAMPLE or SAMPLE@V.
 -- filters: positions
+-- default: copies = true
 -- show: sample, analysis_name, position_number, other_sample, other_analysis_name, other_position_number, comment_differs
 WITH archive AS (
     SELECT archive_id

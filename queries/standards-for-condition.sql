@@ -13,17 +13,6 @@ WITH said AS (
     WHERE is_current AND value IS NOT NULL AND target IN ('sample', 'analysis')
 ),
 
-standard AS (
-    SELECT DISTINCT a.archive_id, a.analysis_uuid
-    FROM analyses AS a
-    INNER JOIN said AS s
-        ON
-            s.sample = a.sample
-            AND (s.version IS NULL OR s.version = a.version)
-            AND (s.target = 'sample' OR s.target_uuid = a.analysis_uuid)
-    WHERE s.key = 'role' AND lower(s.value) = 'standard'
-),
-
 material AS (
     SELECT
         a.archive_id,
@@ -31,7 +20,6 @@ material AS (
         -- What was said of the analysis counts more than what was said of its sample.
         arg_max(s.value, (s.target = 'analysis', s.version IS NOT NULL, s.log_number, s.ordinal)) AS material
     FROM analyses AS a
-    INNER JOIN standard USING (archive_id, analysis_uuid)
     INNER JOIN said AS s
         ON
             s.sample = a.sample
@@ -56,9 +44,35 @@ SELECT
     a.instrument,
     a.acquired_local
 FROM analyses AS a
-INNER JOIN standard USING (archive_id, analysis_uuid)
 LEFT JOIN material AS m USING (archive_id, analysis_uuid)
-WHERE ($material IS NULL OR lower(m.material) = lower($material)) AND /* filters: analyses a */ true
+WHERE
+    /* filters: analyses a */ (
+        EXISTS (
+            FROM annotations AS s
+            WHERE
+                s.is_current
+                AND s.key = 'role'
+                AND lower(s.value) = 'standard'
+                AND s.sample = a.sample
+                AND (s.version IS NULL OR s.version = a.version)
+                AND (s.target = 'sample' OR (s.target = 'analysis' AND s.target_uuid = a.analysis_uuid))
+        )
+        AND (
+            $material IS NULL
+            -- What was said of the analysis counts more than what was said of its sample.
+            OR lower($material) = (
+                SELECT lower(arg_max(s.value, (s.target = 'analysis', s.version IS NOT NULL, s.log_number, s.ordinal)))
+                FROM annotations AS s
+                WHERE
+                    s.is_current
+                    AND s.value IS NOT NULL
+                    AND s.key = 'material'
+                    AND s.sample = a.sample
+                    AND (s.version IS NULL OR s.version = a.version)
+                    AND (s.target = 'sample' OR (s.target = 'analysis' AND s.target_uuid = a.analysis_uuid))
+            )
+        )
+    )
 ORDER BY
     abs(epoch(a.acquired_local) - epoch($near::TIMESTAMP)) NULLS LAST,
     a.acquired_local DESC NULLS LAST,

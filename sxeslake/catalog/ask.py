@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -23,8 +24,14 @@ _T = TypeVar("_T")
 def ask(read: Read, bound: Bound, *, limit: int | None = None) -> Result:
     """The answer to a query of the library; its SQL is trusted, its values are bound."""
     reader = _told(bound, lambda: read(bound.sql, bound.parameters))
+    batches = _batches(_told, bound, reader)
+    notes = bound.notes
+    if bound.folds_copies:
+        kept = list(batches)
+        batches = iter(kept)
+        notes += _note_on_copies(sum(sum(batch["copies"].to_pylist()) for batch in kept))
     return Result(
-        reader.schema, _batches(_told, bound, reader), title=bound.title, notes=bound.notes, limit=limit,
+        reader.schema, batches, title=bound.title, notes=notes + _left_out(read, bound), limit=limit,
         show=_checked_show(bound, reader.schema.names), find_why_empty=lambda: why_empty(_counting(read), bound),
     )  # fmt: skip
 
@@ -48,6 +55,8 @@ def ask_freely(
     answer = _named(bound, lambda: run_select(sql, scope, parameters=parameters, limits=limits))
     batches = answer.batches if bound is None else _batches(_named, bound, answer.batches)
     title, notes = ("", ()) if bound is None else (bound.title, bound.notes)
+    if bound is not None and read is not None:
+        notes += _left_out(read, bound)
     try:
         show = () if bound is None else _checked_show(bound, answer.schema.names)
     except UsageError:
@@ -57,6 +66,20 @@ def ask_freely(
         answer.schema, batches, title=title, notes=notes, close=answer.close, was_cut=lambda: answer.truncated,
         show=show, find_why_empty=None if read is None else lambda: why_empty(_counting(read), bound),
     )  # fmt: skip
+
+
+def _left_out(read: Read, bound: Bound) -> tuple[str, ...]:
+    """How many copies of measurements a question does not count; nothing where there are none."""
+    if bound.copies is None:
+        return ()
+    used = {name: value for name, value in bound.parameters.items() if re.search(rf"\${name}\b", bound.copies)}
+    return _note_on_copies(_told(bound, lambda: _counting(read)(f"({bound.copies})", used)))
+
+
+def _note_on_copies(count: int) -> tuple[str, ...]:
+    if not count:
+        return ()
+    return (f"{count:,} {'copy' if count == 1 else 'copies'} left out; --copies shows {'it' if count == 1 else 'them'}",)
 
 
 def _checked_show(bound: Bound, columns: Sequence[str]) -> tuple[str, ...]:

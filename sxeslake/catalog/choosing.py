@@ -144,7 +144,9 @@ def _of_result(catalog: Catalog, question: Question, scope: _Scope) -> list[Row]
         name, table = "--sql", _whole(catalog.sql(question.sql))
     else:
         name = f"--query {question.query}"
-        table = _whole(catalog.query(question.query or "", question.words, folders=question.folders))
+        # A copy is pulled where it is asked for: which archives count is chosen by name, not by who came first.
+        words = {**question.words, **catalog.all_copies(question.query or "", question.folders)}
+        table = _whole(catalog.query(question.query or "", words, folders=question.folders))
     keys = [key for key in _KEYS if key in table.column_names]
     if "sample" not in keys:
         raise UsageError(

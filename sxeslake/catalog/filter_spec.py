@@ -70,5 +70,6 @@ SETTINGS: Final = {
     "match": "all: every position of an analysis fits; any: one does.",
     "kv_tolerance": "What a single accelerating voltage stands for: ± so many kV.",
     "current_tolerance": "What a single current stands for: ± so many percent.",
+    "copies": "Count every copy of a measurement, not each measurement once.",
 }
 """Words beside the filters that say how they are taken."""

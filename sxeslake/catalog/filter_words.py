@@ -39,3 +39,4 @@ class FilterWords(TypedDict, total=False):
     match: Literal["all", "any"]
     kv_tolerance: float | str | None
     current_tolerance: float | str | None
+    copies: bool | None

@@ -32,6 +32,7 @@ class Filters:
     match: Match = "all"
     written: Mapping[str, str] = field(default_factory=dict)
     options: Mapping[str, str] = field(default_factory=dict)  # `--kv 5` on the command line, `kv=5` in Python
+    copies: bool = False  # every copy of a measurement counts; `library` folds them otherwise
 
     @classmethod
     def parse(cls, words: Mapping[str, object]) -> Filters:
@@ -39,6 +40,7 @@ class Filters:
         given = {_canonical(name): value for name, value in words.items() if value not in (None, "", (), [])}
         for name, value in given.items():
             check_text(value, BY_NAME[name].option if name in BY_NAME else name)
+        copies = parse_flag(given.pop("copies", False), "--copies")
         match = str(given.pop("match", "all"))
         if match not in ("all", "any"):
             raise UsageError(
@@ -53,7 +55,7 @@ class Filters:
                 values[each.name] = value
                 written[each.name] = _described(each, given[each.name], value, tolerances)
                 options[each.name] = _as_options(each, given[each.name])
-        return cls(values, "any" if match == "any" else "all", written, options)
+        return cls(values, "any" if match == "any" else "all", written, options, copies)
 
     def __bool__(self) -> bool:
         return bool(self.values)
@@ -73,6 +75,16 @@ def check_text(value: object, where: str) -> None:
     for text in value if isinstance(value, list | tuple) else (value,):
         if isinstance(text, str) and not text.isascii() and any("\ud800" <= sign <= "\udfff" for sign in text):
             raise UsageError("this is not UTF-8 text.", where=where)
+
+
+def parse_flag(value: object, option: str) -> bool:
+    """`yes` → True; UsageError for a word that is neither."""
+    text = str(value).strip().casefold()
+    if text in ("true", "yes", "on", "1"):
+        return True
+    if text in ("false", "no", "off", "0"):
+        return False
+    raise UsageError(f'"{value}" is neither true nor false.', where=option)
 
 
 def filter_words(words: Mapping[str, object]) -> dict[str, object]:

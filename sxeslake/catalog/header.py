@@ -17,7 +17,7 @@ The first line is the title. `parameter: NAME TYPE [UNIT] = DEFAULT: HELP`; the 
 flag, date, range; unit and default may be missing (then null); `required` stands in place of a default. A parameter is
 `$name` in the SQL; a range is `$name_low` and `$name_high`. `filters: TABLE` says what the shared filters choose,
 `default: FILTER = VALUE` one that holds unless another value is given. `require: A or B` asks for one of several
-parameters. `$filtered` is true when any filter is given. `show: COLUMN, COLUMN` names the columns that a table for
+parameters. `$filtered` is true when any filter is given, `$copies` with --copies. `show: COLUMN, COLUMN` names the columns that a table for
 people has, in its order; without it all are shown. A column `sample` stands for `sample@version`.
 """
 
@@ -31,7 +31,7 @@ from typing import ClassVar, Final, Literal
 
 from sxeslake.catalog.conditions import Over
 from sxeslake.catalog.filter_spec import BY_NAME
-from sxeslake.catalog.filters import Filters, parse_date
+from sxeslake.catalog.filters import Filters, parse_date, parse_flag
 from sxeslake.catalog.near import did_you_mean
 from sxeslake.catalog.quantity import check_unit, parse_number, parse_range
 from sxeslake.errors import InputError, SxeslakeError, UsageError
@@ -41,7 +41,9 @@ from sxeslake.safetext import visible
 ParameterType = Literal["text", "number", "integer", "flag", "date", "range"]
 TYPES: Final[tuple[ParameterType, ...]] = ("text", "number", "integer", "flag", "date", "range")
 
-FILTER_MARK: Final = re.compile(r"/\*\s*filters:\s*(?P<over>\w+)(?:\s+(?P<alias>\w+))?\s*\*/\s*true\b", re.IGNORECASE)
+FILTER_MARK: Final = re.compile(
+    r"/\*\s*filters:\s*(?P<over>\w+)(?:\s+(?P<alias>\w+))?\s*\*/\s*(?:true\b|(?P<own>\())", re.IGNORECASE
+)
 
 _QUERY_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _PARAMETER = re.compile(
@@ -50,6 +52,7 @@ _PARAMETER = re.compile(
 )
 _DIRECTIVE = re.compile(r"(?P<word>parameters?|filters?|defaults?|requires?|shows?)\s*:\s*(?P<rest>.*)", re.IGNORECASE)
 _WORDS: Final = ("parameter", "filters", "default", "require", "show")
+_IMPLIED: Final = ("filtered", "copies")
 _COLUMN = re.compile(r"\w+")
 _NOT_CODE = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?(?:\*/|\Z)", re.DOTALL)
 
@@ -97,7 +100,7 @@ class Parameter:
                     raise UsageError(f"{given} is not a whole number.", where=self._option)
                 return int(number)
             case "flag":
-                return _flag(given, self._option)
+                return parse_flag(given, self._option)
             case "date":
                 return parse_date(given, self._option)
             case _:
@@ -126,6 +129,11 @@ class Query(HtmlRecord):
     def counts_filters(self) -> bool:
         """Whether the SQL asks if any filter is given."""
         return "$filtered" in self.sql
+
+    @property
+    def folds_copies(self) -> bool:
+        """Whether the SQL itself asks if copies are wanted; it then has a column `copies`: those left out for a row."""
+        return "$copies" in self.sql
 
 
 def parse_query(name: str, text: str, *, where: object, trusted: bool = False) -> Query:
@@ -229,8 +237,8 @@ class _Header:
         name, equals, value = (part.strip() for part in rest.partition("="))
         if not equals or not value:
             raise self._mistake(number, "a default is written FILTER = VALUE.")
-        if name not in BY_NAME:
-            raise self._mistake(number, f'there is no filter "{name}".', did_you_mean(name, BY_NAME))
+        if name not in BY_NAME and name != "copies":
+            raise self._mistake(number, f'there is no filter "{name}".', did_you_mean(name, [*BY_NAME, "copies"]))
         try:
             Filters.parse({name: value})
         except SxeslakeError as error:
@@ -258,6 +266,22 @@ class _Header:
         return InputError(f"line {number}: {what}", where=self._where, hint=hint or None)
 
 
+def mark_end(sql: str, mark: re.Match[str]) -> int:
+    """Where a filter mark ends: behind the bracket that closes the query's own condition, if it has one.
+
+    UsageError where nothing closes it.
+    """
+    if mark["own"] is None:
+        return mark.end()
+    depth = 0
+    code = _NOT_CODE.sub(lambda match: " " * len(match[0]), sql[mark.end("own") - 1 :])
+    for place, sign in enumerate(code):
+        depth += (sign == "(") - (sign == ")")
+        if not depth:
+            return mark.end("own") + place
+    raise UsageError("the bracket behind its filters is never closed.")
+
+
 def _check_names(lines: Sequence[str], header: _Header, where: object) -> None:
     """Every `$name` in the SQL is declared, every declared one occurs, and filter marks fit the header."""
     declared = {name: parameter for parameter in header.parameters for name in parameter.bound_names}
@@ -266,7 +290,7 @@ def _check_names(lines: Sequence[str], header: _Header, where: object) -> None:
     code = _NOT_CODE.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), "\n".join(lines))
     for number, line in enumerate(code.splitlines(), start=1):
         for name in re.findall(r"\$(\w+)", line):
-            if name not in declared and name != "filtered":
+            if name not in declared and name not in _IMPLIED:
                 hint = did_you_mean(name, declared) or "Declare it: -- parameter: NAME TYPE: HELP."
                 raise InputError(f'line {number}: the parameter "${name}" is not declared.', where=where, hint=hint)
             used.add(name)
@@ -280,12 +304,3 @@ def _check_names(lines: Sequence[str], header: _Header, where: object) -> None:
     for mark in marks:
         if mark not in ("analyses", "positions"):
             raise InputError(f'filters choose analyses or positions, not "{mark}".', where=where)
-
-
-def _flag(given: object, option: str) -> bool:
-    text = str(given).strip().casefold()
-    if text in ("true", "yes", "on", "1"):
-        return True
-    if text in ("false", "no", "off", "0"):
-        return False
-    raise UsageError(f'"{given}" is neither true nor false.', where=option)

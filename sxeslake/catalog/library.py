@@ -8,7 +8,8 @@ Only the product's own queries are `trusted` to run in this process; a folder's 
 
 A file is plain SQL that any DuckDB shell runs once its parameters are set. Its leading comment declares the rest;
 `header.py` has the grammar. `/* filters: analyses a */ true` is where the shared filters go: conditions on the columns
-of `a`, an alias of `analyses`.
+of `a`, an alias of `analyses`. There, too, copies of what fits are left out (`copies.py`). What else chooses rows before
+that stands in brackets in place of `true`, on columns of `a` alone: `/* filters: analyses a */ (a.session = $session)`.
 """
 
 from __future__ import annotations
@@ -20,9 +21,10 @@ from pathlib import Path
 from typing import Any
 
 from sxeslake.catalog.conditions import Over
+from sxeslake.catalog.copies import copies_among, without_copies
 from sxeslake.catalog.filter_spec import BY_NAME, SETTINGS
 from sxeslake.catalog.filters import Filters, check_text, filter_words
-from sxeslake.catalog.header import FILTER_MARK, Query, parse_query
+from sxeslake.catalog.header import FILTER_MARK, Query, mark_end, parse_query
 from sxeslake.catalog.near import did_you_mean
 from sxeslake.errors import InputError, NotFoundError, UsageError
 from sxeslake.wording import said
@@ -46,6 +48,8 @@ class Bound:
     over: Over | None = None
     chosen: Filters = field(default_factory=Filters)
     asked: tuple[str, ...] = ()  # the query's own parameters as they were given: `text iron oxide`
+    copies: str | None = None  # FROM clause of the copies that are left out
+    folds_copies: bool = False  # the answer's column `copies` counts them
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,14 +137,17 @@ def bind(query: Query, words: Mapping[str, object]) -> Bound:
         if given.get(parameter.name) is not None:
             notes.append(f"{parameter.name} {_shown(given[parameter.name], parameter.unit)}")
     chosen = Filters.parse({**query.defaults, **_given_only(filters)})
-    sql, bound = _with_filters(query, chosen)
+    sql, bound, copies = _with_filters(query, chosen)
     values |= bound
     if query.counts_filters:
         values["filtered"] = bool(chosen)
+    if query.folds_copies:
+        values["copies"] = chosen.copies
     understood = (*notes, *_filter_notes(query, chosen, filters))
     return Bound(
-        query.name, query.title, sql, values, understood, query.trusted, query.show, query.over, chosen, tuple(notes)
-    )
+        query.name, query.title, sql, values, understood, query.trusted, query.show, query.over, chosen, tuple(notes),
+        copies if not query.folds_copies and not chosen.copies else None, query.folds_copies and not chosen.copies,
+    )  # fmt: skip
 
 
 def _unknown_word(query: Query, name: str) -> UsageError:
@@ -168,17 +175,30 @@ def _filter_notes(query: Query, chosen: Filters, given: Mapping[str, Any]) -> li
     return notes
 
 
-def _with_filters(query: Query, chosen: Filters) -> tuple[str, dict[str, object]]:
-    """The SQL with each filter mark replaced by the condition, and what that binds."""
-    values: dict[str, object] = {}
+def _with_filters(query: Query, chosen: Filters) -> tuple[str, dict[str, object], str | None]:
+    """The SQL with each filter mark replaced by the condition, what that binds, and a SELECT of the copies left out.
 
-    def condition(mark: re.Match[str]) -> str:
-        made = chosen.condition("analyses" if mark["over"].lower() == "analyses" else "positions", mark["alias"])
+    The latter is our own SQL for our own queries; of anybody else's, for the filters alone.
+    """
+    values: dict[str, object] = {}
+    parts: list[str] = []
+    copies: str | None = None
+    end = 0
+    for mark in FILTER_MARK.finditer(query.sql):
+        over: Over = "analyses" if mark["over"].lower() == "analyses" else "positions"
+        alias = mark["alias"] or over
+        made = chosen.condition(over, alias)
         place = len(values)  # makes names unique among several marks of one query: $f1 → $f1_0
         values.update({f"{name}_{place}": value for name, value in made.parameters.items()})
-        return "(" + re.sub(r"\$(f\d+)", rf"$\1_{place}", made.sql) + ")"
-
-    return FILTER_MARK.sub(condition, query.sql), values
+        filters = re.sub(r"\$(f\d+)", rf"$\1_{place}", made.sql)
+        behind = mark_end(query.sql, mark)
+        own = query.sql[mark.start("own") : behind] if mark["own"] else None
+        condition = f"{own} AND {filters}" if own else filters
+        folds = not chosen.copies and not query.folds_copies
+        parts += [query.sql[end : mark.start()], without_copies(over, alias, condition) if folds else f"({condition})"]
+        copies = copies or copies_among(over, alias, condition if query.trusted else filters)
+        end = behind
+    return "".join([*parts, query.sql[end:]]), values, copies
 
 
 def _shown(value: object, unit: str | None) -> str:

@@ -1,7 +1,7 @@
 """The catalogue's tables, column by column.
 
-Made from them: the view `position_documents` (positions with `info_json` and `state_json`) and the macro
-`sessions_by(hours)`; see `views.py`.
+Made from them: the view `position_documents` (positions with `info_json` and `state_json`), the macro
+`sessions_by(hours)`, and `distinct_analyses` and `distinct_positions`, with each measurement once; see `views.py`.
 """
 
 # ruff: noqa: E501 - a declaration reads best as a table, one column a line
@@ -220,6 +220,7 @@ POSITIONS: Final = Table(
         Column("types", "VARCHAR[]", "Data types: xes, qlw, sum …", source="data/<uuid>/<type>.data", conversion="sorted"),
         count("bytes_raw", "Size of its data arrays.", "members"),
         text("content_id", "Same measurement, whatever its UUID, comment or archive; null without data arrays.", "data/<uuid>/*.data, state.json", "BLAKE3 over type and BLAKE3 of each array, save date and stage x y z"),
+        Column("measurement", "VARCHAR", "UUID and content: equal in every copy of this position, `count(DISTINCT measurement)`.", source="position_uuid, content_id", conversion="without data arrays: from its metadata", derived=True),
         text("problem", "What of its metadata is missing or unreadable.", "data/<uuid>/{info,state}.json", None),
         FORMAT_VERSION,
     ),

@@ -1,7 +1,8 @@
 """SQL of the views: the catalogue's tables over exact part files, with their derived columns.
 
 Beside the tables there is the view `position_documents`, `positions` with `info_json` and `state_json` (the original
-texts), and `sessions_by(hours)`, `analyses` with another pause than 6 h between sessions.
+texts), `sessions_by(hours)`, `analyses` with another pause than 6 h between sessions, and `distinct_analyses` and
+`distinct_positions`, the tables with each measurement once.
 
 Hidden versions and dead packs are left out here, so that forgetting rewrites no part.
 """
@@ -12,6 +13,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from sxeslake.catalog.conditions import Over
+from sxeslake.catalog.copies import MEASUREMENT, without_copies
 from sxeslake.catalog.schema import Table
 from sxeslake.catalog.tables import BY_NAME
 
@@ -22,6 +25,8 @@ ANY_INSTRUMENT: Final = "*"
 VIEWS: Final[Mapping[str, tuple[str, ...]]] = {
     "position_documents": ("positions", "documents"),
     "sessions_by": ("analyses",),
+    "distinct_analyses": ("analyses", "positions"),
+    "distinct_positions": ("positions",),
 }
 """Views and macros beyond the tables, and the tables they read."""
 
@@ -46,8 +51,18 @@ def table_view(
 
 def further_views(tables: Collection[str]) -> list[str]:
     """Statements for the views and macros whose tables are all there."""
-    made = {"position_documents": _POSITION_DOCUMENTS, "sessions_by": _SESSIONS_BY}
+    made = {
+        "position_documents": _POSITION_DOCUMENTS,
+        "sessions_by": _SESSIONS_BY,
+        "distinct_analyses": _distinct("analyses"),
+        "distinct_positions": _distinct("positions"),
+    }
     return [made[name] for name, needs in VIEWS.items() if set(needs) <= set(tables)]
+
+
+def _distinct(over: Over) -> str:
+    """A table with each measurement once, whatever else is asked of it."""
+    return f"CREATE OR REPLACE VIEW distinct_{over} AS SELECT t.* FROM {over} AS t WHERE {without_copies(over, 't')}"
 
 
 def _document(name: str) -> str:
@@ -77,6 +92,7 @@ def _derived(table: Table, time_zones: Mapping[str, str]) -> dict[str, str]:
     made = {
         "acquired_at": _acquired_at(time_zones),
         "session": _session(SESSION_PAUSE_H),
+        "measurement": MEASUREMENT,
         "is_current": (
             "row_number() OVER (PARTITION BY sample, version, target, target_uuid, key "
             "ORDER BY log_number DESC, ordinal DESC) = 1"

@@ -16,14 +16,7 @@ def filter_options(*, hidden: bool = False, without: Collection[str] = ()) -> li
     """An option for each filter, and for each setting of how filters are taken."""
     filters = [_filter_option(each, hidden=hidden) for each in FILTERS if each.name not in without]
     settings = [
-        click.Option(
-            [_flag(name), _PREFIX + name],
-            shell_complete=suggest.values(name),
-            metavar=_METAVARS[name],
-            help=text,
-            hidden=hidden,
-        )
-        for name, text in SETTINGS.items()
+        _setting_option(name, text, hidden=hidden) for name, text in SETTINGS.items() if name not in without
     ]
     return [*filters, *settings]
 
@@ -43,6 +36,14 @@ def _filter_option(each: Filter, *, hidden: bool) -> click.Option:
         help=each.help + (" Repeat for alternatives." if each.several and each.type not in ("types", "said") else ""),
         hidden=hidden,
     )
+
+
+def _setting_option(name: str, text: str, *, hidden: bool) -> click.Option:
+    flag, dest = _flag(name), _PREFIX + name
+    if name in _METAVARS:
+        complete = suggest.values(name)
+        return click.Option([flag, dest], shell_complete=complete, metavar=_METAVARS[name], help=text, hidden=hidden)
+    return click.Option([flag, dest], is_flag=True, default=None, help=text, hidden=hidden)
 
 
 def _flag(name: str) -> str:

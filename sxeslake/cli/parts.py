@@ -50,7 +50,7 @@ def part_options() -> list[click.Parameter]:
             help="Refuse more.  [default: 1,000,000]",
         ),
         _one("--max-bytes", "max_bytes", "SIZE", "Refuse more, such as 20GiB, unpacked.  [default: 256 GiB]"),
-        *map(_never_blank, filter_options()),
+        *map(_never_blank, filter_options(without=["copies"])),
     ]  # fmt: skip
 
 
