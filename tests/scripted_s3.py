@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 import threading
 import time
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlsplit
 
@@ -21,7 +22,7 @@ class ScriptedS3:
         self.silent_for: dict[str, str] = {}  # step for every PUT whose path has this text: `silence 60`
         self.silences: list[str] = []
         self.seen: list[str] = []
-        self.headers: list[dict[str, str]] = []
+        self.headers: list[Message] = []  # names in any case
         self.targets: list[str] = []
         self.connects: list[tuple[str, str]] = []
         outer = self
@@ -82,7 +83,7 @@ class ScriptedS3:
         if request.command == "PUT":
             step = next((then for text, then in self.silent_for.items() if text in request.path), step)
         self.seen.append(request.command)
-        self.headers.append(dict(request.headers.items()))
+        self.headers.append(request.headers)
         if step.startswith("early "):
             status, _, code = step.removeprefix("early ").partition(" ")
             request.close_connection = True

@@ -11,7 +11,7 @@ from sxeslake.errors import UsageError
 from sxeslake.storage import open_store, redact
 from sxeslake.storage.address import check_key, check_prefix, parse
 from sxeslake.storage.s3_account import Place, account_of, place_of
-from sxeslake.storage.s3_options import settings_from
+from sxeslake.storage.s3.options import settings_from
 from sxeslake.storage.s3_wire import Origin
 
 POSIX = pytest.mark.skipif(os.name == "nt", reason="paths of this form mean something else on Windows")
