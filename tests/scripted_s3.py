@@ -129,10 +129,17 @@ class ScriptedS3:
                 request.close_connection = True
             else:
                 self._refuse(request, 500, "InternalError")
+        elif step.startswith("page "):
+            self._reply(request, int(step.removeprefix("page ")), b"<html><br>What a proxy says")
         elif step != "ok":
             status, _, code = step.partition(" ")
             self._refuse(request, int(status), code)
-        elif request.command == "PUT":
+        else:
+            self._do(request, body)
+
+    def _do(self, request: BaseHTTPRequestHandler, body: bytes) -> None:
+        """What the request asks for."""
+        if request.command == "PUT":
             if self._put(request, body):
                 self._reply(request, 200, b"")
             else:

@@ -249,6 +249,26 @@ def test_somebody_listens_and_never_answers(call: Callable[[S3Store], object]) -
         store.close()
 
 
+def test_an_upload_that_nobody_takes_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sxeslake.storage.s3.store.SLOWEST_BYTES_PER_S", 64 << 20)
+    with socket.create_server(("127.0.0.1", 0)) as held, ThreadPoolExecutor(1) as threads:
+        store = opened(f"http://127.0.0.1:{held.getsockname()[1]}")
+        waiting = threads.submit(store.create, "packs/large", bytes(32 << 20))
+        try:
+            with pytest.raises(UnreachableError, match="does not answer"):
+                waiting.result(10)
+        finally:
+            cancel_requests()
+            store.close()
+
+
+def test_a_reply_that_is_no_xml_is_told_by_its_status(server: ScriptedS3, store: S3Store) -> None:
+    server.script = ["page 502", "page 403"]
+    with pytest.raises(AccessDeniedError, match=r"s3:GetObject .*403: Forbidden"):
+        store.get("p")
+    assert server.seen == ["GET", "GET"]
+
+
 def test_a_host_without_address() -> None:
     store = opened("http://no-such-host.invalid")
     with pytest.raises(UnreachableError, match=r"no-such-host\.invalid"):
