@@ -207,8 +207,9 @@ def test_no_keys_at_all(home: Path, server: ScriptedS3) -> None:
     assert server.seen == []
 
 
-def test_a_program_that_fails_is_not_quoted(home: Path, server: ScriptedS3) -> None:
-    line = f"{Path(sys.executable).as_posix()} -c SECRETWORD"
+@pytest.mark.parametrize("program", ["PYTHON -c SECRETWORD", "PYTHON -c print('SECRETWORD')", "/no/SECRETWORD"])
+def test_a_program_that_fails_is_not_quoted(home: Path, server: ScriptedS3, program: str) -> None:
+    line = program.replace("PYTHON", Path(sys.executable).as_posix())
     (home / ".aws" / "config").write_text(CONFIG.format(endpoint=server.endpoint, program=line))
     with pytest.raises(AccessDeniedError, match="gives no credentials") as caught:
         ask(server, {"profile": "program"})
@@ -224,6 +225,12 @@ def test_a_profile_that_is_not_there(home: Path, monkeypatch: pytest.MonkeyPatch
 def test_a_configuration_that_cannot_be_read(home: Path, server: ScriptedS3) -> None:
     (home / ".aws" / "config").write_text("[default\n")
     with pytest.raises(UsageError, match="cannot be read"):
+        ask(server)
+
+
+def test_a_region_that_cannot_be_one(home: Path, monkeypatch: pytest.MonkeyPatch, server: ScriptedS3) -> None:
+    set_all(monkeypatch, KEYS | {"AWS_DEFAULT_REGION": "not a region"})
+    with pytest.raises(UsageError, match="AWS_REGION"):
         ask(server)
 
 

@@ -13,6 +13,7 @@ import weakref
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import CancelledError, wait
 from dataclasses import dataclass
+from json import JSONDecodeError
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -33,8 +34,11 @@ _TURN_S = 1.0
 """On Windows nothing interrupts a wait, so that none is longer."""
 _SET_CREDENTIALS = "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE."
 _SET_PROFILE = "See AWS_PROFILE and --storage-option profile=NAME."
-_SET_ENDPOINT = "See AWS_ENDPOINT_URL, AWS_REGION and the profile."
+_SET_ENDPOINT = "See AWS_ENDPOINT_URL and the profile."
+_SET_REGION = "See AWS_REGION and --storage-option region=NAME."
 _UNREADABLE = (boto.ConfigParseError, boto.ConfigNotFound)
+_NO_CREDENTIALS = (boto.BotoCoreError, boto.ClientError, JSONDecodeError, OSError)
+"""Also what comes of programs that are absent, or print something else."""
 
 
 class Session:
@@ -63,10 +67,12 @@ class Session:
 
     def run(self, function: Callable[..., Coroutine[Any, Any, T]], *arguments: object) -> T:
         """What a coroutine gives; it is cancelled where nobody waits for it any more."""
-        future = asyncio.run_coroutine_threadsafe(function(*arguments), self._ready().loop)
+        ready = self._ready()
+        future = asyncio.run_coroutine_threadsafe(function(*arguments), ready.loop)
         with in_flight(future):
             while not wait([future], _TURN_S).done:
-                pass
+                if not ready.thread.is_alive():  # closed meanwhile
+                    future.cancel()
             try:
                 return future.result()
             except CancelledError:
@@ -102,13 +108,14 @@ class Session:
         except _UNREADABLE as error:
             what = f"the AWS configuration cannot be read ({type(error).__name__})"
             raise UsageError(what, hint=_SET_PROFILE) from None
-        except ValueError as error:
-            what = f"the endpoint or the region is no valid one ({type(error).__name__})"
-            raise UsageError(what, hint=_SET_ENDPOINT) from None
-        except (boto.BotoCoreError, boto.ClientError) as error:
+        except boto.InvalidRegionError:
+            raise UsageError("the region has no valid name", hint=_SET_REGION) from None
+        except _NO_CREDENTIALS as error:
             # What it says may quote commands and tokens.
             what = f"the AWS configuration gives no credentials ({type(error).__name__})"
             raise AccessDeniedError(what, hint=_SET_CREDENTIALS) from None
+        except ValueError:
+            raise UsageError("the endpoint starts with http:// or https://", hint=_SET_ENDPOINT) from None
         return ready.client
 
     def close(self) -> None:
