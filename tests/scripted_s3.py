@@ -5,9 +5,13 @@ from __future__ import annotations
 import ssl
 import threading
 import time
+from collections.abc import Mapping
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import MappingProxyType
 from urllib.parse import parse_qsl, urlsplit
 
+NOTHING_MORE: Mapping[str, str] = MappingProxyType({})
 SECRETS = {"key": "AKIA_SECRET_KEY_ID", "secret": "sEcReT/with+signs", "token": "tOkEn=="}
 
 
@@ -19,9 +23,10 @@ class ScriptedS3:
         self.metadata: dict[str, dict[str, str]] = {}
         self.script: list[str] = []
         self.silent_for: dict[str, str] = {}  # step for every PUT whose path has this text: `silence 60`
+        self.silent_reads_of: dict[str, str] = {}  # the same for every GET and HEAD
         self.silences: list[str] = []
         self.seen: list[str] = []
-        self.headers: list[dict[str, str]] = []
+        self.headers: list[Message] = []  # names in any case
         self.targets: list[str] = []
         self.connects: list[tuple[str, str]] = []
         outer = self
@@ -79,10 +84,10 @@ class ScriptedS3:
         address = urlsplit(request.path)  # a proxy is given the whole address
         request.path, asked = address.path, dict(parse_qsl(address.query))
         step = self.script.pop(0) if self.script else "ok"
-        if request.command == "PUT":
-            step = next((then for text, then in self.silent_for.items() if text in request.path), step)
+        silent = self.silent_for if request.command == "PUT" else self.silent_reads_of
+        step = next((then for text, then in silent.items() if text in request.path), step)
         self.seen.append(request.command)
-        self.headers.append(dict(request.headers.items()))
+        self.headers.append(request.headers)
         if step.startswith("early "):
             status, _, code = step.removeprefix("early ").partition(" ")
             request.close_connection = True
@@ -124,18 +129,40 @@ class ScriptedS3:
                 request.close_connection = True
             else:
                 self._refuse(request, 500, "InternalError")
+        elif step.startswith("page "):
+            self._reply(request, int(step.removeprefix("page ")), b"<html><br>What a proxy says")
         elif step != "ok":
             status, _, code = step.partition(" ")
             self._refuse(request, int(status), code)
-        elif request.command == "PUT":
+        else:
+            self._do(request, body)
+
+    def _do(self, request: BaseHTTPRequestHandler, body: bytes) -> None:
+        """What the request asks for."""
+        if request.command == "PUT":
             if self._put(request, body):
                 self._reply(request, 200, b"")
             else:
                 self._refuse(request, 412, "PreconditionFailed")
+        elif request.command == "DELETE":
+            self.objects.pop(request.path, None)
+            self._reply(request, 204, b"")
         elif request.path in self.objects:
-            self._reply(request, 200, self.objects[request.path])
+            self._read(request, self.objects[request.path])
         else:
             self._refuse(request, 404, "NoSuchKey")
+
+    def _read(self, request: BaseHTTPRequestHandler, content: bytes) -> None:
+        first, _, last = request.headers.get("Range", "bytes=0-").removeprefix("bytes=").partition("-")
+        start = int(first) if first else max(0, len(content) - int(last))
+        part = content[start : int(last) + 1 if first and last else len(content)]
+        if len(part) == len(content):
+            self._reply(request, 200, content)
+        elif not part:
+            self._refuse(request, 416, "InvalidRange")
+        else:
+            where = f"bytes {start}-{start + len(part) - 1}/{len(content)}"
+            self._reply(request, 206, part, {"Content-Range": where})
 
     def _put(self, request: BaseHTTPRequestHandler, body: bytes) -> bool:
         if request.headers.get("If-None-Match") == "*" and request.path in self.objects:
@@ -152,10 +179,12 @@ class ScriptedS3:
         where = f"<Region>{region}</Region>" if region else ""
         self._reply(request, status, f"<Error><Code>{code}</Code><Message>{words}</Message>{where}</Error>".encode())
 
-    def _reply(self, request: BaseHTTPRequestHandler, status: int, body: bytes) -> None:
+    def _reply(
+        self, request: BaseHTTPRequestHandler, status: int, body: bytes, more: Mapping[str, str] = NOTHING_MORE
+    ) -> None:
         request.send_response(status)
         request.send_header("Content-Length", str(len(body)))
-        for name, value in self.metadata.get(request.path, {}).items():
+        for name, value in {**self.metadata.get(request.path, {}), **more}.items():
             request.send_header(name, value)
         request.end_headers()
         if request.command != "HEAD":

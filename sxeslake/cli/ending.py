@@ -2,6 +2,7 @@
 
 The first signal sets a flag that the work looks at where it can stop in good order. Half a second later it is
 interrupted wherever it is, and soon after that the program ends, whatever thread still waits for a silent server.
+Work that cannot be ended in good order is interrupted at once.
 """
 
 from __future__ import annotations
@@ -12,25 +13,35 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, NoReturn
 
 _INSIST_S: Final = 0.5
 _END_S: Final = 0.85
 
 
+def interrupt(number: int, frame: object) -> NoReturn:  # noqa: ARG001 - the words of `signal`
+    """Handler of signals: interrupts the work wherever it is, and what its threads wait for at a server."""
+    storage = sys.modules.get("sxeslake.storage")  # without it nothing is asked of a server, and it may be loading now
+    cancel_requests = getattr(storage, "cancel_requests", None)
+    if cancel_requests is not None:
+        cancel_requests()
+    raise KeyboardInterrupt
+
+
 @contextmanager
 def ending(leave: Callable[[], object]) -> Iterator[Callable[[], bool]]:
     """Gives what tells whether the work was asked to end; `leave` ends the program where the work does not."""
-    signals = [number for number in _signals() if signal.getsignal(number) is signal.default_int_handler]
+    before = {number: signal.getsignal(number) for number in _signals()}
+    signals = [number for number, handler in before.items() if handler in (interrupt, signal.default_int_handler)]
     if not signals or threading.current_thread() is not threading.main_thread():
         yield lambda: False
         return
     asked = threading.Event()
     timers: list[threading.Timer] = []
 
-    def ask(number: int, frame: object) -> None:  # noqa: ARG001 - the words of `signal`
+    def ask(number: int, frame: object) -> None:
         if asked.is_set():
-            raise KeyboardInterrupt
+            interrupt(number, frame)
         asked.set()
         for seconds, action in ((_INSIST_S, lambda: _interrupt(number)), (_END_S, leave)):
             timer = threading.Timer(seconds, action)
@@ -44,7 +55,7 @@ def ending(leave: Callable[[], object]) -> Iterator[Callable[[], bool]]:
         yield asked.is_set
     finally:
         for number in signals:
-            signal.signal(number, signal.default_int_handler)
+            signal.signal(number, before[number])
         if sys.exc_info()[0] is None:  # the work is done: nothing is left to end
             for timer in timers:
                 timer.cancel()

@@ -23,6 +23,7 @@ from typing import NoReturn, TextIO
 import click
 
 from sxeslake.cli.app import App
+from sxeslake.cli.ending import interrupt
 from sxeslake.cli.root import root
 from sxeslake.errors import StorageError, SxeslakeError
 from sxeslake.safetext import visible, visible_lines
@@ -124,10 +125,11 @@ class _OneLine(logging.Formatter):
 
 def _end_tidily() -> None:
     """Whatever asks the program to end, a scheduler or a closed terminal, ends it as Ctrl-C does."""
-    for name in ("SIGTERM", "SIGHUP"):
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         asked = getattr(signal, name, None)
-        if asked is not None and signal.getsignal(asked) == signal.SIG_DFL:  # `nohup` wants to be asked in vain
-            signal.signal(asked, signal.default_int_handler)
+        # `nohup` wants to be asked in vain.
+        if asked is not None and signal.getsignal(asked) in (signal.SIG_DFL, signal.default_int_handler):
+            signal.signal(asked, interrupt)
 
 
 def run(args: Sequence[str]) -> int:

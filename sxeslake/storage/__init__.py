@@ -6,6 +6,7 @@ Importing this package is light; fsspec and the S3 client load when a URL needs 
 from __future__ import annotations
 
 from .address import is_remote, redact
+from .inflight import cancel_requests
 from .interface import Clocked, Counters, Data, ObjectInfo, Settling, Store, Versioned, settle
 from .opening import open_store
 from .probe import ProbeReport, probe
@@ -22,6 +23,7 @@ __all__ = [
     "Store",
     "ThrottledStore",
     "Versioned",
+    "cancel_requests",
     "is_remote",
     "limited",
     "open_store",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
@@ -65,20 +65,65 @@ def retried(
     sleep: Callable[[float], object] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
     chance: Callable[[], float] = random.random,
-    answered: Callable[[], bool] = lambda: True,
-    waiting: Callable[[Exception, float], object] = lambda _error, _elapsed_s: None,
 ) -> T:
-    """The operation's result; its last error where the policy gives up. `waiting` hears of each wait before it."""
-    started = clock()
-    attempt = 0
+    """The operation's result; its last error where the policy gives up."""
+    attempts = _Attempts(classify, policy, clock, chance)
     while True:
-        attempt += 1
         try:
             return operation()
         except Exception as error:
-            elapsed_s = clock() - started
-            delay = policy.wait(classify(error), attempt, elapsed_s, chance(), answered=answered())
+            delay = attempts.wait_after(error)
             if delay is None:
                 raise
-            waiting(error, elapsed_s)
         sleep(delay)
+
+
+async def retried_async(
+    operation: Callable[[], Awaitable[T]],
+    classify: Callable[[Exception], Trouble],
+    policy: RetryPolicy = DEFAULT_POLICY,
+    *,
+    sleep: Callable[[float], Awaitable[object]],
+    clock: Callable[[], float] = time.monotonic,
+    chance: Callable[[], float] = random.random,
+    answered: Callable[[], bool] = lambda: True,
+    waiting: Callable[[Exception, float], object] = lambda _error, _elapsed_s: None,
+) -> T:
+    """The same of what is awaited. `answered` tells whether the store has answered before, `waiting` hears of waits."""
+    attempts = _Attempts(classify, policy, clock, chance, answered, waiting)
+    while True:
+        try:
+            return await operation()
+        except Exception as error:
+            delay = attempts.wait_after(error)
+            if delay is None:
+                raise
+        await sleep(delay)
+
+
+class _Attempts:
+    """Those of one operation, from now on."""
+
+    def __init__(
+        self,
+        classify: Callable[[Exception], Trouble],
+        policy: RetryPolicy,
+        clock: Callable[[], float],
+        chance: Callable[[], float],
+        answered: Callable[[], bool] = lambda: True,
+        waiting: Callable[[Exception, float], object] = lambda _error, _elapsed_s: None,
+    ) -> None:
+        self._classify, self._policy = classify, policy
+        self._clock, self._chance = clock, chance
+        self._answered, self._waiting = answered, waiting
+        self._started, self._failed = clock(), 0
+
+    def wait_after(self, error: Exception) -> float | None:
+        """Seconds to wait after one more failed attempt, None to give up."""
+        self._failed += 1
+        elapsed_s = self._clock() - self._started
+        trouble = self._classify(error)
+        delay = self._policy.wait(trouble, self._failed, elapsed_s, self._chance(), answered=self._answered())
+        if delay is not None:
+            self._waiting(error, elapsed_s)
+        return delay

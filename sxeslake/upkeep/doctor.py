@@ -17,7 +17,7 @@ from sxeslake.upkeep.report import Check
 from sxeslake.vault.state import State
 from sxeslake.vault.vault import Vault
 
-_LIBRARIES = ("blake3", "pcodec", "zstandard", "pyarrow", "isal", "fsspec", "botocore", "duckdb")
+_LIBRARIES = ("blake3", "pcodec", "zstandard", "pyarrow", "isal", "fsspec", "s3fs", "botocore", "duckdb")
 _LITTLE_ROOM_BYTES = 2 * GIB
 _NAMED = 5  # versions that a message lists
 

@@ -20,7 +20,7 @@ from sxeslake.storage import Store, Versioned, open_store
 from sxeslake.storage.address import parse
 from sxeslake.storage.retry import RetryPolicy
 from sxeslake.storage.s3 import S3Store
-from sxeslake.storage.s3_options import settings_from
+from sxeslake.storage.s3.options import settings_from
 
 pytestmark = pytest.mark.s3
 

@@ -16,7 +16,7 @@ from sxeslake.errors import UnreachableError
 from sxeslake.storage.address import parse
 from sxeslake.storage.retry import RetryPolicy
 from sxeslake.storage.s3 import S3Store
-from sxeslake.storage.s3_options import settings_from
+from sxeslake.storage.s3.options import settings_from
 
 openssl = shutil.which("openssl")
 needs_openssl = pytest.mark.skipif(openssl is None, reason="openssl makes the certificate")

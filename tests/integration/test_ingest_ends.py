@@ -131,6 +131,33 @@ def test_a_silent_server_does_not_hold_it_up(tmp_path: Path, archives: Path, ser
     assert f"Interrupted. {ARCHIVES} archives: nothing stored; run the same command again" in err
 
 
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_a_server_that_goes_silent_does_not_hold_it_up(
+    tmp_path: Path, archives: Path, server: ScriptedS3, how: int
+) -> None:
+    """Reads and writes alike, from one moment to the next."""
+    names = {"AWS_ACCESS_KEY_ID": SECRETS["key"], "AWS_SECRET_ACCESS_KEY": SECRETS["secret"]}
+    setting = {
+        **names, "SXESLAKE_LAKE": "s3://bucket/lake", "SXESLAKE_CACHE": str(tmp_path / "cache"),
+        "AWS_ENDPOINT_URL": server.endpoint, "AWS_DEFAULT_REGION": "us-east-1",
+    }  # fmt: skip
+    options = {"endpoint_url": server.endpoint, "key": SECRETS["key"], "secret": SECRETS["secret"]}
+    init("s3://bucket/lake", storage_options=options).close()
+
+    def is_silent(line: str) -> bool:
+        if not line.startswith("4 of "):
+            return False
+        server.silent_for[""] = server.silent_reads_of[""] = "silence 60"
+        give_up = time.monotonic() + 20
+        while not server.silences and time.monotonic() < give_up:
+            time.sleep(0.02)
+        return True
+
+    code, seconds, _, err = ended(["ingest", str(archives), "--exact", "never"], setting, is_silent, how)
+    assert (code, seconds < 1.5) == (130, True)  # one, and what a busy machine takes to start threads
+    assert "run the same command again" in err
+
+
 def test_every_archive_has_its_line_and_quiet_is_quiet(tmp_path: Path, archives: Path) -> None:
     lake = str(tmp_path / "lake")
     init(lake).close()

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from scripted_s3 import SECRETS, ScriptedS3
 from small_lakes import counts, zip_of
 
 from sxeslake.lake import init
@@ -42,4 +43,39 @@ def test_nothing_stays(tmp_path: Path, how: str, out: str) -> None:
         finally:
             pull.kill()
     assert (pull.returncode, "Interrupted." in said) == (130, True)
+    assert list(work.iterdir()) == []
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_a_silent_server_does_not_hold_it_up(tmp_path: Path, how: int) -> None:
+    """Threads that read ahead wait for it, and would for 20 s."""
+    server = ScriptedS3()
+    options = {"endpoint_url": server.endpoint, "key": SECRETS["key"], "secret": SECRETS["secret"]}
+    with init("s3://bucket/lake", storage_options=options) as lake:
+        lake.ingest(zip_of(tmp_path / "map.zip", {f"{at}.xes": counts(at, 20_000) for at in range(9)}), exact="never")
+    server.silent_reads_of["/packs/"] = "silence 30"
+    setting = {
+        **os.environ, "SXESLAKE_LAKE": "s3://bucket/lake", "SXESLAKE_CACHE": str(tmp_path / "other cache"),
+        "AWS_ENDPOINT_URL": server.endpoint, "AWS_ACCESS_KEY_ID": SECRETS["key"],
+        "AWS_SECRET_ACCESS_KEY": SECRETS["secret"],
+    }  # fmt: skip
+    work = tmp_path / "work"
+    work.mkdir()
+    command = [sys.executable, "-m", "sxeslake", "pull", "map", "-o", "x.plzip"]
+    before = signal.signal(how, lambda *_: None)
+    with subprocess.Popen(command, cwd=work, env=setting, stderr=subprocess.PIPE, text=True) as pull:
+        signal.signal(how, before)
+        try:
+            give_up = time.monotonic() + 30
+            while not server.silences and pull.poll() is None and time.monotonic() < give_up:
+                time.sleep(0.02)
+            time.sleep(0.3)  # let all its threads come to wait
+            sent = time.monotonic()
+            pull.send_signal(how)
+            _, said = pull.communicate(timeout=30)
+            seconds = time.monotonic() - sent
+        finally:
+            pull.kill()
+    server.stop()
+    assert (pull.returncode, "Interrupted." in said, seconds < 1) == (130, True, True)
     assert list(work.iterdir()) == []

@@ -10,9 +10,7 @@ import pytest
 from sxeslake.errors import UsageError
 from sxeslake.storage import open_store, redact
 from sxeslake.storage.address import check_key, check_prefix, parse
-from sxeslake.storage.s3_account import Place, account_of, place_of
-from sxeslake.storage.s3_options import settings_from
-from sxeslake.storage.s3_wire import Origin
+from sxeslake.storage.s3.options import settings_from
 
 POSIX = pytest.mark.skipif(os.name == "nt", reason="paths of this form mean something else on Windows")
 
@@ -115,13 +113,12 @@ def test_keys_and_prefixes() -> None:
 def test_s3_options_reach_the_connection_and_never_the_repr() -> None:
     options = {"key": "AK", "secret": "SECRETWORD", "token": "TOKENWORD", "endpoint_url": "http://h:1", "region": "x"}
     settings = settings_from(parse("s3://b/p"), options | {"anon": "no", "verify": "no", "addressing_style": "path"})
-    account = account_of(settings, {})
-    place = place_of(account, "b", account.region)
-    credentials = account.credentials()
-    assert credentials is not None
-    assert (credentials.key, credentials.secret, credentials.token) == ("AK", "SECRETWORD", "TOKENWORD")
-    assert (account.region, account.verify, place) == ("x", False, Place(Origin("http", "h", 1), "/b"))
-    assert "WORD" not in f"{settings!r} {account!r} {credentials!r}"
+    told = settings.s3fs_arguments(20)
+    assert (told["key"], told["secret"], told["token"]) == ("AK", "SECRETWORD", "TOKENWORD")
+    assert (told["endpoint_url"], told["client_kwargs"]) == ("http://h:1", {"region_name": "x", "verify": False})
+    assert told["config_kwargs"]["s3"] == {"addressing_style": "path"}
+    assert told["config_kwargs"]["retries"] == {"total_max_attempts": 1}, "a create must know of every attempt"
+    assert "WORD" not in repr(settings)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Storage stays light: clients load only for the URLs that need them, botocore only where variables are not all."""
+"""Storage stays light: clients load only for the URLs that need them."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from scripted_s3 import ScriptedS3
+from small_lakes import counts, zip_of
 
-HEAVY = ("fsspec", "botocore", "http.client", "ssl")
+from sxeslake.lake import init
+
+CLIENTS = {"s3fs", "aiobotocore", "botocore", "aiohttp"}
+HEAVY = {*CLIENTS, "fsspec", "asyncio", "http.client", "ssl"}
 
 
 @pytest.mark.parametrize("url", ["/tmp/lake", "memory://x"])
@@ -24,22 +27,16 @@ def test_a_local_lake_loads_no_client(url: str) -> None:
     assert run.stdout.strip() == "[]"
 
 
-def test_a_bucket_with_keys_in_variables_loads_no_botocore(tmp_path: Path) -> None:
-    server = ScriptedS3()
-    server.objects["/b/lake/p"] = b"1"
-    script = (
-        "import sys; from sxeslake.storage import open_store; assert open_store('s3://b/lake').get('p') == b'1'\n"
-        "print([name for name in ('botocore', 'fsspec', 'asyncio') if name in sys.modules])"
+@pytest.mark.parametrize("command", [["--help"], ["ls"], ["show", "map"], ["query", "condition-values"]])
+def test_commands_on_a_local_lake_load_no_client(tmp_path: Path, command: list[str]) -> None:
+    with init(str(tmp_path / "lake")) as lake:
+        lake.ingest(zip_of(tmp_path / "map.zip", {"a.bin": counts(1, 100)}), exact="never")
+    program = (
+        "import sys; from sxeslake.cli import run; assert not run(sys.argv[1:]); print(*sys.modules, file=sys.stderr)"
     )
-    plain = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    keys = {"AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s", "AWS_ENDPOINT_URL": server.endpoint}
+    setting = {**os.environ, "SXESLAKE_LAKE": str(tmp_path / "lake")}
     run = subprocess.run(
-        [sys.executable, "-c", script],
-        capture_output=True,
-        text=True,
-        check=True,
-        cwd=Path(__file__).parents[3],
-        env={**plain, **keys, "HOME": str(tmp_path), "USERPROFILE": str(tmp_path)},
+        [sys.executable, "-c", program, *command], capture_output=True, text=True, check=True, env=setting
     )
-    server.stop()
-    assert run.stdout.strip() == "[]"
+    assert CLIENTS & set(run.stderr.split()) == set()
+    assert run.stdout

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 import pytest
 
-from sxeslake.storage.retry import RetryPolicy, Trouble, retried
+from sxeslake.storage.retry import RetryPolicy, Trouble, retried, retried_async
 
 POLICY = RetryPolicy(retry_for_s=60, first_contact_s=10, busy_attempts=4, stalled_attempts=2, first_s=1, cap_s=3)
 
@@ -95,3 +96,40 @@ def test_a_final_error_is_not_tried_again() -> None:
     flaky = Flaky(100)
     with pytest.raises(ValueError, match="failure 1"):
         run(flaky, lambda error: "final", [])
+
+
+def test_what_is_awaited_is_tried_alike_and_waits_are_heard_of() -> None:
+    slept, heard = list[float](), list[tuple[str, float]]()
+    flaky = Flaky(2)
+
+    async def operation() -> int:
+        return flaky()
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    async def run() -> int:
+        return await retried_async(
+            operation, lambda error: "busy", POLICY, sleep=sleep, clock=lambda: 0.0, chance=lambda: 1.0,
+            waiting=lambda error, elapsed_s: heard.append((str(error), elapsed_s)),
+        )  # fmt: skip
+
+    assert asyncio.run(run()) == 7
+    assert slept == [1, 2]
+    assert heard == [("failure 1", 0.0), ("failure 2", 0.0)]
+
+
+def test_whoever_has_never_answered_is_given_up_sooner_when_awaited() -> None:
+    times = iter([0.0, 9.9])
+
+    async def operation() -> int:
+        raise ValueError("nobody there")
+
+    async def run() -> int:
+        return await retried_async(
+            operation, lambda error: "unreachable", POLICY, sleep=asyncio.sleep, clock=lambda: next(times),
+            chance=lambda: 1.0, answered=lambda: False,
+        )  # fmt: skip
+
+    with pytest.raises(ValueError, match="nobody there"):
+        asyncio.run(run())

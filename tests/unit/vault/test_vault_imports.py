@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sxeslake.lake import init
 
-_HEAVY = {"duckdb", "fsspec", "numpy", "pcodec", "pyarrow"}
+_HEAVY = {"aiohttp", "botocore", "duckdb", "fsspec", "numpy", "pcodec", "pyarrow", "s3fs"}
 _LIST = """
 import sys
 from sxeslake.lake import open_lake

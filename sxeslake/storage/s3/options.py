@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
-from ..errors import UsageError
-from .address import Address
+from ...errors import UsageError
+from ...version import __version__
+from ..address import Address
 
 CONNECT_TIMEOUT_S = 4
 READ_TIMEOUT_S = 20.0
+CONNECTIONS = 64
 
 _TRUE = frozenset(("1", "true", "yes", "on"))
 _FALSE = frozenset(("0", "false", "no", "off"))
@@ -35,6 +38,33 @@ class S3Settings:
     def secrets(self) -> tuple[str, ...]:
         """What must never be shown."""
         return tuple(word for word in (self.secret, self.token, self.key) if word)
+
+    def s3fs_arguments(self, read_timeout_s: float) -> dict[str, Any]:
+        """The same in s3fs's words."""
+        config: dict[str, Any] = {
+            "connect_timeout": CONNECT_TIMEOUT_S,
+            "read_timeout": read_timeout_s,
+            "max_pool_connections": CONNECTIONS,
+            "retries": {"total_max_attempts": 1},  # retries are ours: a create must know of them
+            # Checksum trailers, the client's default, are refused by many servers; Content-MD5 is understood by all.
+            "request_checksum_calculation": "when_required",
+            "response_checksum_validation": "when_required",
+            "user_agent_extra": f"sxeslake/{__version__}",
+        }
+        if self.addressing_style:
+            config["s3"] = {"addressing_style": self.addressing_style}
+        client = {"region_name": self.region, "verify": self.verify}
+        arguments = {
+            "endpoint_url": self.endpoint_url,
+            "key": self.key,
+            "secret": self.secret,
+            "token": self.token,
+            "profile": self.profile,
+            "anon": self.anon,
+            "client_kwargs": {name: value for name, value in client.items() if value is not None},
+            "config_kwargs": config,
+        }
+        return {name: value for name, value in arguments.items() if value is not None}
 
 
 def settings_from(address: Address, options: Mapping[str, str]) -> S3Settings:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterable
 from http import HTTPStatus
 
-from ..errors import (
+import aiohttp
+from botocore import exceptions as boto
+
+from ...errors import (
     AccessDeniedError,
     DamagedLakeError,
     LakeNotFoundError,
@@ -15,8 +19,7 @@ from ..errors import (
     SxeslakeError,
     UnreachableError,
 )
-from .retry import Trouble
-from .s3_wire import CutOffError, TruncatedBodyError, UnreachedError, UntrustedError
+from ..retry import Trouble
 
 _TAKEN = frozenset(("PreconditionFailed", "412"))
 _MISSING = frozenset(("NoSuchKey", "NotFound", "404"))
@@ -33,32 +36,33 @@ _CREDENTIALS = {
     "RequestTimeTooSkewed": "this machine's clock is more than 15 minutes off, so the server refuses its signatures",
 }
 _REGION = frozenset(("PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "301"))
+_UNREACHED = (boto.EndpointConnectionError, boto.ConnectTimeoutError, boto.ProxyConnectionError, boto.SSLError)
+_CUT_OFF = (
+    boto.ConnectionClosedError,
+    boto.IncompleteReadError,
+    boto.ResponseStreamingError,
+    aiohttp.ClientError,
+    ConnectionError,
+)
 _SET_CREDENTIALS = "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE."
 _SET_VERIFY = "Name its authority's file with --storage-option verify=FILE."
 _SET_ENDPOINT = "Check the network and the endpoint (AWS_ENDPOINT_URL or --storage-option endpoint_url=URL)."
 
 
-class RefusalError(Exception):
-    """The server's answer is no. What it said is not in the text: it may quote keys and tokens."""
-
-    def __init__(self, status: int, code: str, message: str = "") -> None:
-        """`code` is S3's, `NoSuchKey`, or of a reply without a body the HTTP status, `404`."""
-        super().__init__(f"{status} {code}")
-        self.status, self.code, self.message = status, code, message
-
-
-class StoppedError(Exception):
-    """Nobody waits for the answer any more."""
+class TruncatedBodyError(Exception):
+    """A reply's body ended before its announced length."""
 
 
 def code_of(error: BaseException) -> str:
-    """`NoSuchKey`, `404`; empty for errors that are no refusal."""
-    return error.code if isinstance(error, RefusalError) else ""
+    """S3's code, `NoSuchKey`, or of a reply without a body the HTTP status, `404`; empty where nobody refused."""
+    if not isinstance(error, boto.ClientError):
+        return ""
+    return str(error.response.get("Error", {}).get("Code") or _status_of(error))
 
 
 def is_taken(error: BaseException) -> bool:
     """The create-only condition failed: the key is taken."""
-    return isinstance(error, RefusalError) and (error.code in _TAKEN or error.status == HTTPStatus.PRECONDITION_FAILED)
+    return code_of(error) in _TAKEN or _status_of(error) == HTTPStatus.PRECONDITION_FAILED
 
 
 def is_missing(error: BaseException) -> bool:
@@ -73,28 +77,31 @@ def is_bad_range(error: BaseException) -> bool:
 
 def classify(error: Exception) -> Trouble:
     """Whether another attempt may help."""
-    if isinstance(error, RefusalError):
-        code, status = error.code, error.status
+    if isinstance(error, boto.ClientError):
+        code, status = code_of(error), _status_of(error)
         retry = code in _BUSY or code in _UNDECIDED or status in (408, 429) or (status >= 500 and status != 501)
         return "busy" if retry else "final"
-    if isinstance(error, UnreachedError):
+    if _is_untrusted(error):
+        return "final"
+    if isinstance(error, _UNREACHED):
         return "unreachable"
-    if isinstance(error, TimeoutError):
+    if isinstance(error, boto.ReadTimeoutError | TimeoutError):
         return "stalled"
-    return "busy" if isinstance(error, CutOffError | TruncatedBodyError) else "final"
+    is_cut_off = isinstance(error, (*_CUT_OFF, TruncatedBodyError)) or isinstance(_cause_of(error), _CUT_OFF)
+    return "busy" if is_cut_off else "final"
 
 
 def translate(error: Exception, where: str, action: str, host: str, secrets: Iterable[str]) -> SxeslakeError:
     """The error for people, without secrets. `action` is the permission that the request needs: `s3:GetObject`."""
     if isinstance(error, SxeslakeError):
         return error if error.where else type(error)(error.what, where=where, hint=error.hint)
-    if isinstance(error, RefusalError):
+    if isinstance(error, boto.ClientError):
         return _translate_reply(error, where, action, secrets)
     reason = "sends truncated replies" if isinstance(error, TruncatedBodyError) else "does not answer"
     lost = classify(error) in ("busy", "stalled")
     for matches, what, hint in (
-        (isinstance(error, UntrustedError), f"the certificate of {host} is not trusted", _SET_VERIFY),
-        (isinstance(error, UnreachedError), f"{host} cannot be reached", _SET_ENDPOINT),
+        (_is_untrusted(error), f"the certificate of {host} is not trusted", _SET_VERIFY),
+        (isinstance(error, _UNREACHED), f"{host} cannot be reached", _SET_ENDPOINT),
         (lost, f"{host} {reason}, also after retries", None),
     ):
         if matches:
@@ -102,9 +109,9 @@ def translate(error: Exception, where: str, action: str, host: str, secrets: Ite
     return StorageError(_scrub(f"{type(error).__name__}: {error}", secrets), where=where)
 
 
-def _translate_reply(error: RefusalError, where: str, action: str, secrets: Iterable[str]) -> SxeslakeError:
-    code, status = error.code, error.status
-    words = _scrub(error.message, secrets)
+def _translate_reply(error: boto.ClientError, where: str, action: str, secrets: Iterable[str]) -> SxeslakeError:
+    code, status = code_of(error), _status_of(error)
+    words = _scrub(str(error.response.get("Error", {}).get("Message") or ""), secrets)
     said = f"{code}: {words}" if words and words != code else code
     for matches, kind, what, hint in (
         (is_taken(error), ObjectExistsError, "exists already", None),
@@ -121,6 +128,24 @@ def _translate_reply(error: RefusalError, where: str, action: str, secrets: Iter
         if matches:
             return kind(what, where=where, hint=hint)
     return StorageError(f"the server refused {action} ({said})", where=where)
+
+
+def _status_of(error: BaseException) -> int:
+    """The HTTP status of a refusal, else 0."""
+    metadata = error.response.get("ResponseMetadata", {}) if isinstance(error, boto.ClientError) else {}
+    return int(metadata.get("HTTPStatusCode", 0))
+
+
+def _cause_of(error: BaseException) -> object:
+    """What the client says was behind an error that it has no word for."""
+    return error.kwargs.get("error") if isinstance(error, boto.BotoCoreError) else None
+
+
+def _is_untrusted(error: BaseException) -> bool:
+    """The server's certificate does not hold, or the file that should prove it cannot be read."""
+    if type(error) is boto.HTTPClientError:
+        return isinstance(_cause_of(error), ssl.SSLError | FileNotFoundError | PermissionError | IsADirectoryError)
+    return isinstance(error, boto.SSLError) and isinstance(_cause_of(error), aiohttp.ClientConnectorCertificateError)
 
 
 def _scrub(text: str, secrets: Iterable[str]) -> str:
