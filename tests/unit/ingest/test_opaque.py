@@ -74,7 +74,7 @@ needs_7zip = pytest.mark.skipif(programs.find_program("7-Zip") is None, reason="
 
 
 @needs_7zip
-@pytest.mark.parametrize("method", ["BCJ2", "ARM64", "Swap4"])
+@pytest.mark.parametrize("method", ["BCJ2", "ARM64", "RISCV", "Swap4"])
 def test_what_only_7zip_decodes(
     lake: sxeslake.Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
