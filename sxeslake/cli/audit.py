@@ -13,6 +13,7 @@ import click
 from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.documents import AUDIT, AUDIT_VERIFIED, document
 from sxeslake.cli.options import LakeCommand, links_option, raw_option, tree_option
+from sxeslake.cli.passwords import password_file_option
 from sxeslake.cli.words import count, size, table
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ NOT_ALL = 4
 )
 @tree_option
 @links_option
+@password_file_option("Passwords to try on encrypted 7z archives, one a line.")
 @click.option("-o", "--out", metavar="FILE", type=click.Path(), help="Write the CSV to a file.")
 @click.option("--force", is_flag=True, help="Write over a report that is there.")
 @raw_option
@@ -54,6 +56,7 @@ def command(
     accept: tuple[str, ...],
     tree: bool,
     links: Literal["follow", "keep", "skip"],
+    passwords: tuple[str, ...],
     out: str | None,
     force: bool,
     raw: bool,
@@ -73,7 +76,9 @@ def command(
     with app.open_lake() as lake:
         if verify is not None:
             return _verify(app, lake, verify, check_data=check_data, raw=raw)
-        rows = lake.audit(paths, check_data=check_data, tree=tree, links=links, progress=app.progress())
+        rows = lake.audit(
+            paths, check_data=check_data, tree=tree, links=links, passwords=passwords, progress=app.progress()
+        )
     documents = [document(row, AUDIT) for row in rows]
     if out is not None:
         from sxeslake.disk.output import written_file  # noqa: PLC0415  (start-up time of --help)

@@ -7,12 +7,19 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from sxeslake.archive.container import open_container
+from sxeslake.archive.container import WAS_ENCRYPTED, open_container
 from sxeslake.archive.file_facts import Links
 from sxeslake.archive.folder import FolderReader
 from sxeslake.archive.parallel import usable_cpus
 from sxeslake.archive.ranged_file import outside_of
-from sxeslake.errors import DamagedArchiveError, DamagedLakeError, InputError, NotAnArchiveError, ObjectNotFoundError
+from sxeslake.errors import (
+    DamagedArchiveError,
+    DamagedLakeError,
+    EncryptedArchiveError,
+    InputError,
+    NotAnArchiveError,
+    ObjectNotFoundError,
+)
 from sxeslake.format.identity import content_ids_by_folders
 from sxeslake.format.layout import columns_of, compare
 from sxeslake.ingest import finding
@@ -68,11 +75,12 @@ def audit(
     check_data: bool = False,
     tree: bool = False,
     links: Links = "keep",
+    passwords: Sequence[str] = (),
 ) -> list[AuditRow]:
     """A row for every archive, every other file and everything that cannot be read below `paths`."""
     found = finding.find(paths, tree=tree, links=links)
     vault.sync()  # who reads "stored" may delete the original: say what is so now
-    judge = _Judge(vault, check_data, progress)
+    judge = _Judge(vault, check_data, progress, passwords)
     rows = [judge.row(candidate.path, is_archive=True) for candidate in found.archives]
     rows += [judge.row(path, is_archive=False) for path in found.unrecognised]
     rows += [AuditRow(sources.text_of(it.path), it.status, reason=it.reason) for it in found.passed_over]
@@ -95,8 +103,10 @@ class _Read(NamedTuple):
 class _Judge:
     """Compares files with the lake, one after the other."""
 
-    def __init__(self, vault: Vault, check_data: bool, progress: Progress | None) -> None:
-        self._vault, self._progress = vault, progress
+    def __init__(
+        self, vault: Vault, check_data: bool, progress: Progress | None, passwords: Sequence[str] = ()
+    ) -> None:
+        self._vault, self._progress, self._passwords = vault, progress, passwords
         self._presence = Presence(vault, data=check_data)
         self._host = sources.this_host()
 
@@ -161,7 +171,10 @@ class _Judge:
             alike = self._preferred(path, "v.bytes = ?", blank.size) if known.archive is None else []
             of = f"; perhaps a damaged copy of {alike[0].name}, which has the same size" if alike else ""
             return replace(known, status="damaged", reason=f"the file cannot be read: {error.what}{of}")
-        return replace(known, reason=f"its content cannot be compared: {error.what}") if is_archive else known
+        if not is_archive:
+            return known
+        hint = f". {error.hint}" if error.hint and isinstance(error, EncryptedArchiveError) else ""
+        return replace(known, reason=f"its content cannot be compared: {error.what}{hint}")
 
     # --- proofs --------------------------------------------------------------------------------------------------
 
@@ -189,7 +202,8 @@ class _Judge:
         if is_exact(version.archive):
             return replace(row, status="stored", exact=True)
         why = str(why_not(version.archive))
-        hint = "" if "sxeslake exact" in why else f"; `sxeslake exact {version.name} --always` changes that"
+        is_final = "sxeslake exact" in why or why == WAS_ENCRYPTED
+        hint = "" if is_final else f"; `sxeslake exact {version.name} --always` changes that"
         reason = f"{version.name} came from this file, but a pull packs it differently: {why}{hint}"
         return replace(row, status="same-content", differs=["container"], reason=reason)
 
@@ -239,7 +253,7 @@ class _Judge:
         absorber = Absorber(
             BlobTable(), lambda _: {}, None, chunk_bytes=self._vault.file.chunk_bytes, threads=usable_cpus()
         )
-        with open_container(path) as container:
+        with open_container(path, password=self._passwords) as container:
             absorbed = absorber.absorb(container)
             lost = container.lost if isinstance(container, FolderReader) else ()
             return _Read(container.kind, absorbed, absorbed.content_id(absorbed.members.order()), lost)

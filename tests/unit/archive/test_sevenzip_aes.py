@@ -131,7 +131,12 @@ def test_the_same_archive_is_never_encrypted_into_the_same_bytes(tmp_path: Path)
 def test_a_key_is_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = []
     real = py7zr.helpers.calculate_key
-    monkeypatch.setattr(py7zr.helpers, "calculate_key", lambda *words: made.append(words) or real(*words))
+
+    def counted(*words: object) -> object:
+        made.append(words)
+        return real(*words)
+
+    monkeypatch.setattr(py7zr.helpers, "calculate_key", counted)
     sevenzip_aes._key.cache_clear()
     contents = {f"{n}": random.Random(n).randbytes(5 * MIB) for n in range(4)}  # a folder each
     path = written(tmp_path / "x.7z", contents, level=0)
