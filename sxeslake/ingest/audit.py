@@ -40,6 +40,7 @@ state of the file at this path. damaged: the file, or what the lake has of it, i
 absent: the lake holds nothing of it. unreadable, skipped: the file could not be read, or a link was not followed, see
 `finding.PassedOver`; link: a link with which nothing is lost."""
 
+_LOCKED = "this file is encrypted, and the lake gives its contents back unencrypted"
 _COMPARED = 8  # versions of the same content: all but one of them are copies
 
 
@@ -217,7 +218,8 @@ class _Judge:
             return _damaged(row, error.what.rstrip("."))
         if not differs:
             return replace(row, status="stored", exact=True)
-        return replace(row, status="same-content", differs=differs, reason="; ".join(read.lost) or None)
+        locked = (_LOCKED,) if WAS_ENCRYPTED in read.absorbed.notes else ()
+        return replace(row, status="same-content", differs=differs, reason="; ".join((*read.lost, *locked)) or None)
 
     def _proved(self, blank: AuditRow, version: Version) -> AuditRow:
         """The row with a version as its proof; `damaged` where the bucket lacks what that needs."""

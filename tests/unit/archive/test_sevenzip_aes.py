@@ -6,6 +6,7 @@ import io
 import random
 import struct
 from pathlib import Path
+from typing import Any
 
 import py7zr
 import py7zr.helpers
@@ -132,7 +133,7 @@ def test_a_key_is_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     made = []
     real = py7zr.helpers.calculate_key
 
-    def counted(*words: object) -> object:
+    def counted(*words: Any) -> bytes:
         made.append(words)
         return real(*words)
 
