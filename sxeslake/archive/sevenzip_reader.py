@@ -74,6 +74,7 @@ class SevenZipReader:
         self.path = path
         self._keyring = Keyring(passwords)
         self._program: str | None = None  # of 7-Zip, where nothing else decodes all methods
+        self._unknown = ""  # why
         self._outside: IO[bytes] | None = None
         self._file = RangedFile(path)
         try:
@@ -110,7 +111,7 @@ class SevenZipReader:
         except UnsupportedMethodError as error:
             from sxeslake.archive.exact.programs import find_program  # noqa: PLC0415 - rarely needed
 
-            self._program = find_program("7-Zip")
+            self._program, self._unknown = find_program("7-Zip"), error.what
             if self._program is None:
                 hint = f"{error.hint} 7-Zip, where it is installed, is used to read it."
                 raise UnsupportedMethodError(error.what, where=self.path, hint=hint) from None
@@ -170,7 +171,10 @@ class SevenZipReader:
             return self._outside.read(size)
 
     def _unpacked(self, password: str | None) -> IO[bytes]:
-        return unpack(self._program or "", self.path, int(self._streams.sizes.sum()), password)
+        try:
+            return unpack(self._program or "", self.path, int(self._streams.sizes.sum()), password)
+        except UnsupportedMethodError as error:
+            raise UnsupportedMethodError(f"{self._unknown}; {error.what}", where=self.path) from error
 
     def _check_outside(self, stream: int, crc: int) -> None:
         try:

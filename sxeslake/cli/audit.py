@@ -13,7 +13,7 @@ import click
 from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.documents import AUDIT, AUDIT_VERIFIED, document
 from sxeslake.cli.options import LakeCommand, links_option, raw_option, tree_option
-from sxeslake.cli.passwords import password_file_option
+from sxeslake.cli.passwords import password_file_option, read_passwords
 from sxeslake.cli.words import count, size, table
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def command(
     accept: tuple[str, ...],
     tree: bool,
     links: Literal["follow", "keep", "skip"],
-    passwords: tuple[str, ...],
+    password_file: str | None,
     out: str | None,
     force: bool,
     raw: bool,
@@ -73,6 +73,7 @@ def command(
     """
     if (verify is None) == (not paths):
         raise click.UsageError("name files or folders, or a report with --verify.")
+    passwords = read_passwords(app, password_file)
     with app.open_lake() as lake:
         if verify is not None:
             return _verify(app, lake, verify, check_data=check_data, raw=raw)

@@ -15,7 +15,7 @@ from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.documents import INGEST, INGESTED, document
 from sxeslake.cli.memory import keep_little
 from sxeslake.cli.options import LakeCommand, jobs_option, links_option, tree_option
-from sxeslake.cli.passwords import password_file_option
+from sxeslake.cli.passwords import password_file_option, read_passwords
 from sxeslake.cli.words import count, duration, percent, shown, size
 from sxeslake.model import Limits
 
@@ -28,7 +28,11 @@ FAILED = 4
 _LIMITS = Limits()
 
 
-@click.command("ingest", cls=LakeCommand, example='sxeslake ingest map.plzip 2018/ --message "beam time 7"')
+@click.command(
+    "ingest",
+    cls=LakeCommand,
+    example='sxeslake ingest map.plzip 2018/ --message "beam time 7"\nsxeslake ingest customer.7z --password-file passwords.txt',
+)
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @click.option("--sample", metavar="NAME", help="Store under this name, as a new version if there is one already.")
 @tree_option
@@ -97,7 +101,7 @@ def command(
     opaque: Literal["auto", "always", "never"],
     check_data: bool,
     links: Literal["follow", "keep", "skip"],
-    passwords: tuple[str, ...],
+    password_file: str | None,
     message: str | None,
     jobs: int | None,
     encoding: str | None,
@@ -129,6 +133,7 @@ def command(
         ratio_floor_bytes=_LIMITS.ratio_floor_bytes,
         document_bytes=document_bytes(document_limit, "--document-limit"),
     )
+    passwords = read_passwords(app, password_file)
     keep_little()
     with app.open_lake(create_default=True) as lake, _tracebacks(app), watching(app, dry_run=dry_run) as watcher:
         report = lake.ingest(

@@ -14,7 +14,7 @@ from sxeslake.cli.documents import PULL, document
 from sxeslake.cli.memory import keep_little
 from sxeslake.cli.options import LakeCommand, jobs_option
 from sxeslake.cli.parts import dry_run_whole, part_options, part_words, pull_part
-from sxeslake.cli.passwords import password_file_option
+from sxeslake.cli.passwords import password_file_option, read_passwords
 from sxeslake.cli.refs import samples_argument
 from sxeslake.cli.words import count, shown, size
 from sxeslake.disk.output import is_stdout
@@ -39,6 +39,7 @@ DAMAGED = 5
     params=part_options(),
     example='sxeslake pull map@2 -o map.pl7z\nsxeslake pull map -o map/\nsxeslake pull "2018/*" -o out/\n'
     "sxeslake pull map --position 3..9 --types qlw -o part.pl7z\n"
+    "sxeslake pull map -o map.7z --password-file customer.txt\n"
     "sxeslake pull --where 'stage_x_mm < 20' --text nitride -o nitrides.pl7z",
 )
 @samples_argument
@@ -79,7 +80,7 @@ def command(
     exact: bool | None,
     force: bool,
     skip_damaged: bool,
-    passwords: tuple[str, ...],
+    password_file: str | None,
     jobs: int | None,
     **values: Any,
 ) -> int:
@@ -100,7 +101,7 @@ def command(
     once, and where each came from in its metadata.
     """
     part = part_words(values)
-    password = passwords[0] if passwords else None
+    password = next(iter(read_passwords(app, password_file)), None)
     if part.chooses:
         _check_part(exact=bool(exact), whole_only=bool(as_source or skip_damaged or (every and refs)))
         pull_part(

@@ -12,7 +12,7 @@ from sxeslake.cli.documents import INGESTED, SURVEY, SURVEYED, document
 from sxeslake.cli.ingest import FAILED, watching
 from sxeslake.cli.memory import keep_little
 from sxeslake.cli.options import LakeCommand, jobs_option, links_option, raw_option, tree_option
-from sxeslake.cli.passwords import password_file_option
+from sxeslake.cli.passwords import password_file_option, read_passwords
 from sxeslake.cli.words import count, percent, shown, size, table
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def command(
     by: Literal["folder", "year", "kind"],
     tree: bool,
     links: Literal["follow", "keep", "skip"],
-    passwords: tuple[str, ...],
+    password_file: str | None,
     jobs: int | None,
     out: str | None,
     force: bool,
@@ -62,6 +62,7 @@ def command(
     """
     if out is not None:
         from sxeslake.disk.output import written_file  # noqa: PLC0415  (start-up time of --help)
+    passwords = read_passwords(app, password_file)
     keep_little()
     with app.open_lake_or_none() as lake, watching(app, dry_run=True, results=False) as watcher:
         found = lake.survey(
