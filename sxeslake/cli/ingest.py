@@ -31,7 +31,8 @@ _LIMITS = Limits()
 @click.command(
     "ingest",
     cls=LakeCommand,
-    example='sxeslake ingest map.plzip 2018/ --message "beam time 7"\nsxeslake ingest customer.7z --password-file passwords.txt',
+    example='sxeslake ingest map.plzip 2018/ --message "beam time 7"\n'
+    "sxeslake ingest customer.7z --password-file passwords.txt",
 )
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @click.option("--sample", metavar="NAME", help="Store under this name, as a new version if there is one already.")
