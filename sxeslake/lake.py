@@ -473,12 +473,13 @@ class Lake(FileVerbs, PartVerbs, CatalogVerbs, UpkeepVerbs, RetentionVerbs):
         *,
         from_storage_options: Mapping[str, str] | None = None,
         dry_run: bool = False,
+        passwords: Sequence[str] = (),
         progress: Progress | None = None,
     ) -> RepairReport:
         """Put right what `verify` finds wrong, with the content of archives, folders and other lakes that are offered.
 
         `from_storage_options` are settings of the storage of lakes that are offered by URL; this lake's own are never
-        sent to them.
+        sent to them. An encrypted 7z is tried with the `passwords`.
 
         Open the lake with `tolerant=True`, or a damaged log stops you before. What cannot be mended is listed in
         `report.lost` by archive and member; the rest stays readable.
@@ -498,7 +499,9 @@ class Lake(FileVerbs, PartVerbs, CatalogVerbs, UpkeepVerbs, RetentionVerbs):
             archives = [found.path for found in finding.find_any(paths)]
             others = [lake._vault for lake in lakes]
             vault = opened.enter_context(self._vault.from_bucket(remembering=True))
-            report = repair(vault, archives, others, TOOL, dry_run=dry_run, progress=progress)
+            report = repair(
+                vault, archives, others, TOOL, dry_run=dry_run, passwords=_words(passwords), progress=progress
+            )
         if report.ok:
             self._repair_catalog(report, dry_run=dry_run)
         return report
