@@ -62,13 +62,13 @@ PLAIN_STAGES: Final[dict[bytes, Callable[[ByteSource, int], Stage]]] = {
 def check_supported(recipe: Recipe, password: str | None = None) -> None:
     """Refuse, by name, what nobody here can decode."""
     for coder in recipe.coders:
-        if coder.method.startswith(ENCRYPTION_PREFIX):
-            if coder.method == AES256 and password is not None:
-                continue
+        is_known = coder.method == AES256 and password is not None
+        if coder.method.startswith(ENCRYPTION_PREFIX) and not is_known:
             hint = "Name a file that holds its password: --password-file FILE."
             raise EncryptedArchiveError("the archive is encrypted", hint=hint)
+    for coder in recipe.coders:
         known = coder.method in PLAIN_STAGES or coder.method in BRANCH_FILTERS
-        if not known and coder.method not in {DELTA, LZMA, LZMA2, PPMD}:
+        if not known and coder.method not in {AES256, DELTA, LZMA, LZMA2, PPMD}:
             name = NAMES_OF_OTHERS.get(coder.method, f"number {coder.method.hex()}")
             raise UnsupportedMethodError(
                 f"the 7z method {name} is not supported", hint="Repack it with another method."

@@ -105,7 +105,7 @@ class SevenZipReader:
             raise UnsafeNameError(f"{self.members.name(special[0])!r} {special[1]}", where=self.path)
         check_safe(self.members.name_batches(), where=self.path)
         try:
-            for recipe in recipes:
+            for recipe in sorted(recipes, key=is_encrypted, reverse=True):  # without a password there is no more to say
                 check_supported(recipe, self._keyring.password)
             check_keys(recipes)
         except UnsupportedMethodError as error:

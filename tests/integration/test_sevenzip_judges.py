@@ -218,6 +218,19 @@ def test_what_only_7zip_decodes_is_decrypted_by_it_too(tmp_path: Path) -> None:
         SevenZipReader(tmp_path / "x.7z")
 
 
+@pytest.mark.parametrize("method", ["LZMA2", "ARM64"])
+def test_an_archive_of_which_a_part_is_encrypted(method: str, tmp_path: Path) -> None:
+    chain = ["-m0=LZMA2"] if method == "LZMA2" else [f"-m0={method}", "-m1=LZMA2"]
+    contents = {"open": b"open" * 500, "locked": b"locked" * 500}
+    for (name, data), words in zip(contents.items(), (chain, ["-m0=LZMA2", "-psecret"]), strict=True):
+        (tmp_path / name).write_bytes(data)
+        run(seven_zip(), "a", *words, tmp_path / "x.7z", tmp_path / name)
+    with SevenZipReader(tmp_path / "x.7z", passwords=["wrong", "secret"]) as reader:
+        assert {member.path: reader.read(place) for place, member in enumerate(reader.members)} == contents
+    with pytest.raises(EncryptedArchiveError, match="is encrypted"):
+        SevenZipReader(tmp_path / "x.7z")
+
+
 def test_a_symbolic_link_by_7zip_is_a_member_with_its_target(tmp_path: Path) -> None:
     (tmp_path / "a").symlink_to("b")
     run(seven_zip(), "a", "-snl", tmp_path / "x.7z", tmp_path / "a")
