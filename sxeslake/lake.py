@@ -313,6 +313,7 @@ class Lake(FileVerbs, PartVerbs, CatalogVerbs, ScienceVerbs, UpkeepVerbs, Retent
         check_data: bool = False,
         links: Literal["follow", "keep", "skip"] = "keep",
         quick: bool = False,
+        passwords: Sequence[str] = (),
         progress: Progress | None = None,
         watcher: Watcher | None = None,
     ) -> IngestReport:
@@ -322,7 +323,8 @@ class Lake(FileVerbs, PartVerbs, CatalogVerbs, ScienceVerbs, UpkeepVerbs, Retent
         symbolic links in folders (follow), only those that stay in the searched folders (keep), or none (skip).
         Content of packs that are missing is stored again; with `check_data` packs are also read and hashed first.
         `dry_run` reads and encodes everything and stores nothing; with `quick` it reads a sample: see `estimate`.
-        `watcher` hears of each archive while the run goes on. A
+        Each encrypted 7z is tried with the `passwords`; the lake then holds its contents unencrypted, and a pull gives
+        them in a new container. `watcher` hears of each archive while the run goes on. A
         failed archive does not stop the others, nor does a folder that cannot be read: see `report.failed`. Raises
         NotFoundError for a path that does not exist, StorageError where the lake cannot be written.
         """
@@ -331,7 +333,9 @@ class Lake(FileVerbs, PartVerbs, CatalogVerbs, ScienceVerbs, UpkeepVerbs, Retent
 
         if quick and not dry_run:
             raise UsageError("only a dry run can be quick.", hint="Ask for dry_run=True, too.")
-        options = Options(sample, jobs, dry_run, encoding, limits, message, exact, links, opaque, check_data, quick)
+        options = Options(
+            sample, jobs, dry_run, encoding, limits, message, exact, links, opaque, check_data, quick, _words(passwords)
+        )  # fmt: skip
         return engine.ingest(
             self._vault, _paths(paths), tree=tree, options=options, tool=TOOL, progress=progress, watcher=watcher
         )
@@ -344,13 +348,20 @@ class Lake(FileVerbs, PartVerbs, CatalogVerbs, ScienceVerbs, UpkeepVerbs, Retent
         tree: bool = False,
         jobs: int | None = None,
         links: Literal["follow", "keep", "skip"] = "keep",
+        passwords: Sequence[str] = (),
         progress: Progress | None = None,
         watcher: Watcher | None = None,
     ) -> Survey:
-        """Tell, before anything is stored, how much of some archives is duplicate, where, and what they would take."""
+        """Tell, before anything is stored, how much of some archives is duplicate, where, and what they would take.
+
+        Each encrypted 7z is tried with the `passwords`.
+        """
         from sxeslake.ingest.survey import survey
 
-        report = self.ingest(paths, tree=tree, jobs=jobs, links=links, dry_run=True, progress=progress, watcher=watcher)
+        report = self.ingest(
+            paths, tree=tree, jobs=jobs, links=links, dry_run=True, passwords=passwords, progress=progress,
+            watcher=watcher,
+        )  # fmt: skip
         return survey(report, by)
 
     def exact(
@@ -384,16 +395,23 @@ class Lake(FileVerbs, PartVerbs, CatalogVerbs, ScienceVerbs, UpkeepVerbs, Retent
         check_data: bool = False,
         tree: bool = False,
         links: Literal["follow", "keep", "skip"] = "keep",
+        passwords: Sequence[str] = (),
         progress: Progress | None = None,
     ) -> Rows[AuditRow]:
         """Tell of each file whether the lake gives it back: `stored`, `same-content`, `changed`, `absent`, …
 
         Only of `stored` nothing is lost when the file is deleted: a pull gives it back byte for byte. The bucket is
-        asked for the packs that this needs; `check_data` reads and hashes them, too. Deletes nothing.
+        asked for the packs that this needs; `check_data` reads and hashes them, too. Each encrypted 7z is tried with
+        the `passwords`. Deletes nothing.
         """
         from sxeslake.ingest.audit import audit
 
-        return Rows(audit(self._vault, _paths(paths), progress, check_data=check_data, tree=tree, links=links))
+        return Rows(
+            audit(
+                self._vault, _paths(paths), progress, check_data=check_data, tree=tree, links=links,
+                passwords=_words(passwords),
+            )
+        )  # fmt: skip
 
     def verify_audit(
         self, report: PathLike, *, check_data: bool = False, progress: Progress | None = None
@@ -471,6 +489,7 @@ class Lake(FileVerbs, PartVerbs, CatalogVerbs, ScienceVerbs, UpkeepVerbs, Retent
         skip_damaged: bool = False,
         exact: bool | None = None,
         jobs: int | None = None,
+        password: str | None = None,
         progress: Progress | None = None,
     ) -> PullReport:
         """Write a version as `.plzip`, `.pl7z`, `.zip`, `.7z` or a folder (`out` ends in `/`); whole or not at all.
@@ -479,8 +498,9 @@ class Lake(FileVerbs, PartVerbs, CatalogVerbs, ScienceVerbs, UpkeepVerbs, Retent
         is said of the version comes beside it, in `OUT.annotations.json`. `force` replaces a file, or the folder of an
         earlier pull. `skip_damaged` leaves out what the lake has lost, and lists it in `report.damaged`.
         It is the very file that was ingested where container and level allow (`report.exact`); `exact` True raises
-        NotFoundError with the reason where it is not, False makes a new container, which is quicker. Raises
-        AlreadyExistsError unless `force`, DamagedLakeError rather than a wrong byte.
+        NotFoundError with the reason where it is not, False makes a new container, which is quicker. A `password`
+        encrypts a 7z, names too; what is said of the version stays in the clear. Raises UsageError where another
+        container should be encrypted, AlreadyExistsError unless `force`, DamagedLakeError rather than a wrong byte.
         """
         from sxeslake.assemble import pull, sidecar
         from sxeslake.disk.output import is_stream, named, names_folder
@@ -493,7 +513,7 @@ class Lake(FileVerbs, PartVerbs, CatalogVerbs, ScienceVerbs, UpkeepVerbs, Retent
         if target is None:
             target = Path(pull.default_name(version, container))
         state = self._vault.state
-        how = pull.Pull(level, force, jobs, progress, skip_damaged, exact=exact)
+        how = pull.Pull(level, force, jobs, progress, skip_damaged, exact=exact, password=password)
         if is_stream(target):  # nothing can stand beside it
             return how.to_path(self._vault, version, target, container)
         how.check(target, container)
@@ -542,14 +562,15 @@ class Lake(FileVerbs, PartVerbs, CatalogVerbs, ScienceVerbs, UpkeepVerbs, Retent
         skip_damaged: bool = False,
         exact: bool | None = None,
         jobs: int | None = None,
+        password: str | None = None,
         progress: Progress | None = None,
     ) -> PullReport:
-        """Write a version to a stream, such as standard output."""
+        """Write a version to a stream, such as standard output; a `password` encrypts a 7z."""
         from sxeslake.assemble import pull
 
         version = self._version(ref)
         kind = container or pull.container_of(version, None)
-        how = pull.Pull(level, False, jobs, progress, skip_damaged, exact=exact)
+        how = pull.Pull(level, False, jobs, progress, skip_damaged, exact=exact, password=password)
         return how.to_stream(self._vault, version, stream, kind)
 
     def file_name(self, ref: str, container: ContainerKind | None = None) -> str:
@@ -576,12 +597,13 @@ class Lake(FileVerbs, PartVerbs, CatalogVerbs, ScienceVerbs, UpkeepVerbs, Retent
         *,
         from_storage_options: Mapping[str, str] | None = None,
         dry_run: bool = False,
+        passwords: Sequence[str] = (),
         progress: Progress | None = None,
     ) -> RepairReport:
         """Put right what `verify` finds wrong, with the content of archives, folders and other lakes that are offered.
 
         `from_storage_options` are settings of the storage of lakes that are offered by URL; this lake's own are never
-        sent to them.
+        sent to them. An encrypted 7z is tried with the `passwords`.
 
         Open the lake with `tolerant=True`, or a damaged log stops you before. What cannot be mended is listed in
         `report.lost` by archive and member; the rest stays readable.
@@ -601,7 +623,9 @@ class Lake(FileVerbs, PartVerbs, CatalogVerbs, ScienceVerbs, UpkeepVerbs, Retent
             archives = [found.path for found in finding.find_any(paths)]
             others = [lake._vault for lake in lakes]
             vault = opened.enter_context(self._vault.from_bucket(remembering=True))
-            report = repair(vault, archives, others, TOOL, dry_run=dry_run, progress=progress)
+            report = repair(
+                vault, archives, others, TOOL, dry_run=dry_run, passwords=_words(passwords), progress=progress
+            )
         if report.ok:
             self._repair_catalog(report, dry_run=dry_run)
         return report
@@ -657,6 +681,11 @@ class Lake(FileVerbs, PartVerbs, CatalogVerbs, ScienceVerbs, UpkeepVerbs, Retent
         if self._last is None or self._last.version != version:
             self._last = VersionSource(self._vault, version)
         return self._last
+
+
+def _words(passwords: Sequence[str]) -> tuple[str, ...]:
+    """Passwords; a single text is one, not its letters."""
+    return (passwords,) if isinstance(passwords, str) else tuple(passwords)
 
 
 def _paths(paths: PathLike | Iterable[PathLike]) -> list[Path]:

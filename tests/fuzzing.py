@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+import py7zr
 from small_lakes import counts, group
 
 from sxeslake.archive.container import create_writer, open_container
@@ -53,6 +54,23 @@ def seeds() -> tuple[bytes, ...]:
     return tuple(made)
 
 
+@cache
+def locked() -> tuple[bytes, ...]:
+    """Encrypted 7z, whose password is `p`: names hidden with and without compression, and names open."""
+    made = []
+    for level in (0, 3):
+        buffer = io.BytesIO()
+        writer = create_writer(buffer, "7z", level=level, threads=1, password="p")
+        for name, data in group(1, positions=1).items():
+            writer.add(Member(name, "file", len(data)), [data])
+        writer.close()
+        made.append(buffer.getvalue())
+    buffer = io.BytesIO()
+    with py7zr.SevenZipFile(buffer, "w", password="p") as archive:
+        archive.writestr(b"text " * 20, "a.txt")
+    return (*made, buffer.getvalue())
+
+
 def edited(data: bytes, edits: Sequence[Edit], *, seal: bool) -> bytes:
     """The bytes after the changes; with `seal`, the checksums of a 7z header are made right again."""
     changed = bytearray(data)
@@ -74,13 +92,13 @@ def edited(data: bytes, edits: Sequence[Edit], *, seal: bool) -> bytes:
     return bytes(changed)
 
 
-def outcome(data: bytes) -> str:
+def outcome(data: bytes, password: str | tuple[str, ...] = ()) -> str:
     """`read`, or the name of the error; whatever is no error of ours, or takes for ever, comes through."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "archive"
         path.write_bytes(data)
         try:
-            with open_container(path, limits=LIMITS) as container:
+            with open_container(path, limits=LIMITS, password=password) as container:
                 sizes = dict.fromkeys(range(len(container.members)), 0)
                 for job in container.jobs():
                     for piece in job():

@@ -21,6 +21,9 @@ PROGRAM_MAGICS = (b"MZ", b"\x7fELF")
 ZIP_END = b"PK\x05\x06"
 ZIP_TAIL_BYTES = 22 + 0xFFFF  # the end record and the longest comment
 
+WAS_ENCRYPTED = "the archive was encrypted; its contents are stored unencrypted"
+"""The note of a container that a password has opened."""
+
 
 class Container(Protocol):
     """An archive that can be read: a zip, a 7z or a folder. Also a context manager."""
@@ -105,8 +108,41 @@ def open_container(
     *,
     encoding: str | None = None,
     limits: Limits | None = None,
+    password: str | Sequence[str] = (),
 ) -> Container:
-    """Open an archive or a folder, whichever `path` is; `encoding` is for names that are not UTF-8."""
+    """Open an archive or a folder, whichever `path` is.
+
+    Parameters
+    ----------
+    path
+        A zip, a 7z or a folder, told by its content.
+    encoding
+        Of names that are not UTF-8, such as `cp932`.
+    limits
+        What an archive may hold before it counts as a bomb.
+    password
+        Of an encrypted 7z, or several to be tried; an archive that is not encrypted needs none.
+
+    Returns
+    -------
+    Container
+        Its members and their contents, until it is closed.
+
+    Raises
+    ------
+    NotAnArchiveError, DamagedArchiveError, UnsupportedMethodError, UnsafeNameError, LimitExceededError
+        The file is not one that can be read.
+    EncryptedArchiveError
+        It is encrypted, and no password fits.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from sxeslake.archive import open_container
+    >>> with open_container(Path("locked.7z"), password="correct horse") as archive:  # doctest: +SKIP
+    ...     [member.path for member in archive.members]
+    ['metadata.json']
+    """
     limits = limits or Limits()
     kind = sniff(path)
     # each reader brings its own decoders: only the one that is needed is loaded
@@ -120,7 +156,7 @@ def open_container(
         return ZipReader(path, encoding=encoding, limits=limits)
     from sxeslake.archive.sevenzip_reader import SevenZipReader  # noqa: PLC0415
 
-    return SevenZipReader(path, limits=limits)
+    return SevenZipReader(path, limits=limits, passwords=(password,) if isinstance(password, str) else password)
 
 
 def create_writer(
@@ -130,14 +166,25 @@ def create_writer(
     level: int = DEFAULT_LEVEL,
     threads: int | None = None,
     comment: bytes = b"",
+    password: str | None = None,
 ) -> ArchiveWriter:
-    """A writer of either container over a seekable file: level 0 copies, 1–3 are fast, 9 is smallest."""
+    """A writer of either container over a seekable file: level 0 copies, 1–3 are fast, 9 is smallest.
+
+    With a `password` a 7z is encrypted, names too; UsageError for a zip.
+    """
     if not 0 <= level <= 9:
         raise UsageError(f"level {level} is not one of 0 to 9")
     if container == "zip":
+        check_encryptable(container, password)
         from sxeslake.archive.zip_writer import ZipWriter  # noqa: PLC0415
 
         return ZipWriter(out, level=level, threads=threads, comment=comment)
     from sxeslake.archive.sevenzip_writer import SevenZipWriter  # noqa: PLC0415
 
-    return SevenZipWriter(out, level=level, threads=threads)
+    return SevenZipWriter(out, level=level, threads=threads, password=password)
+
+
+def check_encryptable(container: ContainerKind, password: str | None) -> None:
+    """Refuse to write a container in the clear for which there is a password."""
+    if password is not None and container != "7z":
+        raise UsageError(f"a {container} cannot be encrypted, only a 7z.", hint="Use -o NAME.7z or --container 7z.")

@@ -43,13 +43,22 @@ def run(command: Sequence[str], *, seconds: float, folder: Path | None = None) -
 
 
 def start(
-    command: Sequence[str], *, folder: Path | None = None, stderr: int = subprocess.DEVNULL
+    command: Sequence[str],
+    *,
+    folder: Path | None = None,
+    stderr: int = subprocess.DEVNULL,
+    told: bytes | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Start a program as the head of a group of processes, with nothing to read, and a pipe for what it writes."""
-    return subprocess.Popen(
-        command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stderr,
-        env={**os.environ, **_ENGLISH}, start_new_session=True,
+    """Start a program as the head of a group of processes, with a pipe for what it writes; it can read `told`."""
+    process = subprocess.Popen(
+        command, cwd=folder, stdin=subprocess.DEVNULL if told is None else subprocess.PIPE, stdout=subprocess.PIPE,
+        stderr=stderr, env={**os.environ, **_ENGLISH}, start_new_session=True,
     )  # fmt: skip
+    if told is not None and process.stdin is not None:
+        with suppress(OSError):  # it ended without reading
+            process.stdin.write(told)  # some bytes: less than any pipe holds
+            process.stdin.close()
+    return process
 
 
 def end(process: subprocess.Popen[bytes]) -> None:

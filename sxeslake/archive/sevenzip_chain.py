@@ -9,6 +9,7 @@ import lzma
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from sxeslake.archive.sevenzip_aes import AES256, Aes
 from sxeslake.archive.sevenzip_format import Coder, Recipe
 from sxeslake.archive.sevenzip_methods import (
     BRANCH_FILTERS,
@@ -58,13 +59,16 @@ PLAIN_STAGES: Final[dict[bytes, Callable[[ByteSource, int], Stage]]] = {
 }
 
 
-def check_supported(recipe: Recipe) -> None:
+def check_supported(recipe: Recipe, password: str | None = None) -> None:
     """Refuse, by name, what nobody here can decode."""
     for coder in recipe.coders:
-        if coder.method.startswith(ENCRYPTION_PREFIX):
-            raise EncryptedArchiveError("the archive is encrypted", hint="Extract it with its password first.")
+        is_known = coder.method == AES256 and password is not None
+        if coder.method.startswith(ENCRYPTION_PREFIX) and not is_known:
+            hint = "Name a file that holds its password: --password-file FILE."
+            raise EncryptedArchiveError("the archive is encrypted", hint=hint)
+    for coder in recipe.coders:
         known = coder.method in PLAIN_STAGES or coder.method in BRANCH_FILTERS
-        if not known and coder.method not in {DELTA, LZMA, LZMA2, PPMD}:
+        if not known and coder.method not in {AES256, DELTA, LZMA, LZMA2, PPMD}:
             name = NAMES_OF_OTHERS.get(coder.method, f"number {coder.method.hex()}")
             raise UnsupportedMethodError(
                 f"the 7z method {name} is not supported", hint="Repack it with another method."
@@ -73,9 +77,15 @@ def check_supported(recipe: Recipe) -> None:
             raise UnsupportedMethodError(f"the 7z method {coder.method.hex()} with several streams is not supported")
 
 
-def open_folder(recipe: Recipe, sizes: Sequence[int], packed: ByteSource) -> Stage:
+def is_silent(recipe: Recipe) -> bool:
+    """Whether a folder's decoders take any bytes for data, so that only a CRC tells a wrong password."""
+    silent = {AES256, COPY, DELTA, PPMD, *BRANCH_FILTERS}
+    return all(coder.method in silent for coder in recipe.coders)
+
+
+def open_folder(recipe: Recipe, sizes: Sequence[int], packed: ByteSource, password: str | None = None) -> Stage:
     """The decoder of one folder; `sizes` are its coders' unpack sizes."""
-    check_supported(recipe)
+    check_supported(recipe, password)
     source: ByteSource = packed
     stage: Stage | None = None
     order = _decoding_order(recipe)
@@ -88,6 +98,8 @@ def open_folder(recipe: Recipe, sizes: Sequence[int], packed: ByteSource) -> Sta
             stage = Branch(source, size, BRANCH_FILTERS[coder.method][1])
         elif coder.method == DELTA:
             stage = Delta(source, size, _delta_distance(coder))
+        elif coder.method == AES256 and password is not None:
+            stage = Aes(source, size, coder, password)
         elif coder.method == PPMD:
             stage = Ppmd(source, size, coder)
         else:

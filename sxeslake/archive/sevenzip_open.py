@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import zlib
+from pathlib import Path
 from typing import Final
 
 from sxeslake.archive.container import PROGRAM_MAGICS
 from sxeslake.archive.ranged_file import RangedFile
+from sxeslake.archive.sevenzip_aes import Keyring, check_keys, is_encrypted
 from sxeslake.archive.sevenzip_chain import check_supported, open_folder
 from sxeslake.archive.sevenzip_format import (
     ENCODED_HEADER,
@@ -59,8 +61,9 @@ def read_exactly(source: ByteSource, size: int) -> bytes:
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-def open_header(file: RangedFile, limits: Limits) -> tuple[int, Streams, Files]:
-    """Where packed streams are counted from, and the header's columns."""
+def open_header(file: RangedFile, limits: Limits, keyring: Keyring | None = None) -> tuple[int, Streams, Files]:
+    """Where packed streams are counted from, and the header's columns; an encrypted one finds its password."""
+    keyring = keyring or Keyring()
     base, start = find_start(file)
     body = base + SIGNATURE_HEADER_BYTES
     if start.size == 0:
@@ -81,7 +84,7 @@ def open_header(file: RangedFile, limits: Limits) -> tuple[int, Streams, Files]:
             return body, streams, files
         if kind != ENCODED_HEADER:
             raise cursor.damaged(f"it begins with property {kind:#x}")
-        data = _decode_header(file, body, parse_streams(cursor))
+        data = _decode_header(file, body, parse_streams(cursor), keyring)
     raise DamagedArchiveError("7z headers are packed within one another without end", where=file.path)
 
 
@@ -120,22 +123,44 @@ def folder_source(file: RangedFile, body: int, streams: Streams, folder: int) ->
     return PackedStream(file, offset, int(streams.pack_sizes[first])), streams.coder_sizes[begin:end].tolist()
 
 
-def _decode_header(file: RangedFile, body: int, streams: Streams) -> bytes:
+def _decode_header(file: RangedFile, body: int, streams: Streams, keyring: Keyring) -> bytes:
     """Unpack an encoded header; its size is believed only as far as its packed size allows."""
     if len(streams.recipes) != 1:
         raise DamagedArchiveError(f"an encoded 7z header of {len(streams.recipes)} folders", where=file.path)
     _check_extent(file, body, streams)
-    try:
-        check_supported(streams.recipes[0])
+    (recipe,) = streams.recipes
+
+    def unpacked(password: str | None) -> bytes:
         source, sizes = folder_source(file, body, streams, 0)
+        data = read_exactly(open_folder(recipe, sizes, source, password), int(streams.folder_sizes[0]))
+        if streams.folder_has_crc[0] and zlib.crc32(data) != int(streams.folder_crcs[0]):
+            raise DamagedArchiveError("it fails its CRC")
+        if password is not None and not streams.folder_has_crc[0]:
+            _check_sense(data, file.path)
+        return data
+
+    try:
+        check_supported(recipe, keyring.password)
         packed = int(streams.pack_sizes[0])
         most = min(MAX_HEADER_BYTES, max(HEADER_RATIO_FLOOR_BYTES, HEADER_RATIO * packed))
-        size = int(streams.folder_sizes[0])
-        if max(sizes) > most:
-            raise LimitExceededError(f"{packed:,} bytes of header unpack to {max(sizes):,}")
-        data = read_exactly(open_folder(streams.recipes[0], sizes, source), size)
+        largest = max(folder_source(file, body, streams, 0)[1])
+        if largest > most:
+            raise LimitExceededError(f"{packed:,} bytes of header unpack to {largest:,}")
+        if not is_encrypted(recipe):
+            return unpacked(None)
+        check_keys([recipe])
+        return keyring.unlock(unpacked)
     except InputError as error:
         raise type(error)(f"the 7z header: {error.what}", where=file.path, hint=error.hint) from error
-    if streams.folder_has_crc[0] and zlib.crc32(data) != int(streams.folder_crcs[0]):
-        raise DamagedArchiveError("the unpacked 7z header fails its CRC", where=file.path)
-    return data
+
+
+def _check_sense(data: bytes, path: Path) -> None:
+    """Refuse what is no header: py7zr encrypts headers without a CRC."""
+    cursor = Cursor(data, path)
+    kind = cursor.number()
+    if kind == ENCODED_HEADER:
+        parse_streams(cursor)
+    elif kind == HEADER:
+        parse_header(cursor, max_members=MAX_HEADER_BYTES)
+    else:
+        raise cursor.damaged(f"it begins with property {kind:#x}")

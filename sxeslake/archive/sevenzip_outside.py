@@ -19,15 +19,17 @@ _MEMORY_BYTES: Final = 4096 * MIB
 _READ_BYTES: Final = MIB
 
 
-def unpack(program: str, archive: Path, size: int) -> IO[bytes]:
+def unpack(program: str, archive: Path, size: int, password: str | None = None) -> IO[bytes]:
     """All contents one behind the other, as the archive has them: a temporary file of exactly `size` bytes.
 
-    No name of any member gets to a command line or to a disk. The program is bounded in time, memory and output.
+    No name of any member and no password gets to a command line or to a disk. The program is bounded in time, memory
+    and output.
     """
     out = cast("IO[bytes]", TemporaryFile(prefix="sxeslake-"))  # noqa: SIM115 - it is given on
     try:
-        command = [program, "x", "-so", "-y", "-bd", "-p", "--", str(archive.resolve())]
-        with outside.start(command) as process:
+        asks = [] if password is not None else ["-p"]  # it reads the password that it is not given
+        command = [program, "x", "-so", "-y", "-bd", *asks, "--", str(archive.resolve())]
+        with outside.start(command, told=None if password is None else f"{password}\n".encode()) as process:
             _limit(process.pid)
             timer = threading.Timer(_LEAST_SECONDS + size / _BYTES_PER_SECOND, outside.end, [process])
             timer.start()

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Final, Self
+from typing import IO, Final, Self, TypeVar
 
 import numpy as np
 
+from sxeslake.archive.container import WAS_ENCRYPTED
 from sxeslake.archive.deflate import crc32
 from sxeslake.archive.names import check_limits, check_safe
 from sxeslake.archive.ranged_file import RangedFile, notes_on_outside
-from sxeslake.archive.sevenzip_chain import check_supported, open_folder
-from sxeslake.archive.sevenzip_format import SIGNATURE_HEADER_BYTES
+from sxeslake.archive.sevenzip_aes import Keyring, check_keys, is_encrypted
+from sxeslake.archive.sevenzip_chain import check_supported, is_silent, open_folder
+from sxeslake.archive.sevenzip_format import SIGNATURE_HEADER_BYTES, Recipe
 from sxeslake.archive.sevenzip_members import SevenZipMembers
 from sxeslake.archive.sevenzip_methods import ByteSource, Stage
 from sxeslake.archive.sevenzip_open import end_of, folder_source, open_header, read_exactly
@@ -23,8 +25,11 @@ from sxeslake.archive.sevenzip_outside import unpack
 from sxeslake.errors import DamagedArchiveError, InputError, UnsafeNameError, UnsupportedMethodError
 from sxeslake.model import MIB, ContainerKind, Job, Limits, Piece
 
+_T = TypeVar("_T")
+
 WHOLE_FOLDER_BYTES: Final = 16 * MIB  # folders up to this size are decoded in one go, several at a time
 READ_AHEAD_BYTES: Final = MIB  # of a larger folder, so that tiny members cost no call into the decoder each
+TRIAL_BYTES: Final = MIB  # no decoder takes so much noise for data, but for those that take anything
 
 
 class _Unpacked:
@@ -52,7 +57,7 @@ class _Unpacked:
 
 
 class SevenZipReader:
-    """A 7z archive as a container.
+    """A 7z archive as a container. An encrypted one is opened with the first of the `passwords` that fits.
 
     Raises
     ------
@@ -65,25 +70,33 @@ class SevenZipReader:
     left_out: tuple[str, ...] = ()
     comment = b""
 
-    def __init__(self, path: Path, *, limits: Limits | None = None) -> None:
+    def __init__(self, path: Path, *, limits: Limits | None = None, passwords: Sequence[str] = ()) -> None:
         self.path = path
+        self._keyring = Keyring(passwords)
         self._program: str | None = None  # of 7-Zip, where nothing else decodes all methods
+        self._unknown = ""  # why
         self._outside: IO[bytes] | None = None
         self._file = RangedFile(path)
         try:
-            self._body, self._streams, files = open_header(self._file, limits or Limits())
+            self._body, self._streams, files = open_header(self._file, limits or Limits(), self._keyring)
             self.members = SevenZipMembers(self._streams, files, path.stem)
-            self._check(limits or Limits())
+            recipes = {id(recipe): recipe for recipe in self._streams.recipes}.values()
+            self._is_locked = any(map(is_encrypted, recipes))
+            self._check(limits or Limits(), recipes)
+            if self._is_locked and self._program is None and not self._keyring.is_proved:
+                self._unlock()
             end = end_of(self._file, self._body)
         except BaseException:
             self._file.close()
             raise
         self.notes = notes_on_outside(self._body - SIGNATURE_HEADER_BYTES, self._file.size - end)
+        if self._is_locked or self._keyring.is_proved:
+            self.notes += (WAS_ENCRYPTED,)
         self._lock = threading.Lock()
         self._cached: tuple[int, _Unpacked] | None = None
         self._whole: tuple[int, bytes] | None = None
 
-    def _check(self, limits: Limits) -> None:
+    def _check(self, limits: Limits, recipes: Collection[Recipe]) -> None:
         raw_bytes = int(self._streams.sizes.sum())
         check_limits(
             limits, members=len(self.members), raw_bytes=raw_bytes, archive_bytes=self._file.size, where=self.path
@@ -92,15 +105,47 @@ class SevenZipReader:
             raise UnsafeNameError(f"{self.members.name(special[0])!r} {special[1]}", where=self.path)
         check_safe(self.members.name_batches(), where=self.path)
         try:
-            for recipe in {id(recipe): recipe for recipe in self._streams.recipes}.values():
-                check_supported(recipe)
+            for recipe in sorted(recipes, key=is_encrypted, reverse=True):  # without a password there is no more to say
+                check_supported(recipe, self._keyring.password)
+            check_keys(recipes)
         except UnsupportedMethodError as error:
             from sxeslake.archive.exact.programs import find_program  # noqa: PLC0415 - rarely needed
 
-            self._program = find_program("7-Zip")
+            self._program, self._unknown = find_program("7-Zip"), error.what
             if self._program is None:
                 hint = f"{error.hint} 7-Zip, where it is installed, is used to read it."
                 raise UnsupportedMethodError(error.what, where=self.path, hint=hint) from None
+        except InputError as error:
+            raise type(error)(error.what, where=self.path, hint=error.hint) from None
+
+    def _unlock(self) -> None:
+        """Find the password, by the encrypted folder whose first content is the shortest."""
+        firsts = self._streams.stream_starts[:-1].tolist()
+        counts = np.diff(self._streams.stream_starts).tolist()
+        folders = [
+            folder for folder, recipe in enumerate(self._streams.recipes) if counts[folder] and is_encrypted(recipe)
+        ]
+        if not folders:
+            return
+        folder = min(folders, key=lambda number: int(self._streams.sizes[firsts[number]]))
+        stream = firsts[folder]
+        size = int(self._streams.sizes[stream])
+
+        def attempt(password: str) -> None:
+            source = self._folder_source(folder, password)
+            if size > TRIAL_BYTES and not is_silent(self._streams.recipes[folder]):
+                read_exactly(source, TRIAL_BYTES)
+                return
+            crc = 0
+            for start in range(0, size, READ_AHEAD_BYTES):
+                crc = crc32(read_exactly(source, min(READ_AHEAD_BYTES, size - start)), crc)
+            self._check_crc(stream, crc)
+
+        self._unlocked(attempt)
+
+    def _unlocked(self, attempt: Callable[[str], _T]) -> _T:
+        try:
+            return self._keyring.unlock(attempt)
         except InputError as error:
             raise type(error)(error.what, where=self.path, hint=error.hint) from None
 
@@ -121,9 +166,15 @@ class SevenZipReader:
         """A run of all contents, which the program of 7-Zip unpacks when they are first asked for."""
         with self._lock:
             if self._outside is None:
-                self._outside = unpack(self._program or "", self.path, int(self._streams.sizes.sum()))
+                self._outside = self._unlocked(self._unpacked) if self._is_locked else self._unpacked(None)
             self._outside.seek(offset)
             return self._outside.read(size)
+
+    def _unpacked(self, password: str | None) -> IO[bytes]:
+        try:
+            return unpack(self._program or "", self.path, int(self._streams.sizes.sum()), password)
+        except UnsupportedMethodError as error:
+            raise UnsupportedMethodError(f"{self._unknown}; {error.what}", where=self.path) from error
 
     def _check_outside(self, stream: int, crc: int) -> None:
         try:
@@ -206,9 +257,9 @@ class SevenZipReader:
         name = self.members.name(int(self.members.member_of[stream]))
         return type(error)(f"{name!r}: {error.what}", where=self.path, hint=error.hint)
 
-    def _folder_source(self, folder: int) -> Stage:
+    def _folder_source(self, folder: int, password: str | None = None) -> Stage:
         packed, sizes = folder_source(self._file, self._body, self._streams, folder)
-        return open_folder(self._streams.recipes[folder], sizes, packed)
+        return open_folder(self._streams.recipes[folder], sizes, packed, password or self._keyring.password)
 
     def read(self, index: int) -> bytes:
         """One member's content. Reading members in ascending order never decodes a byte twice."""

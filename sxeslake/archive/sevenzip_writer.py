@@ -1,4 +1,7 @@
-"""Writing 7z: blocks of consecutive members, encoded in parallel, written in order; the same input, the same bytes."""
+"""Writing 7z: blocks of consecutive members, encoded in parallel, written in order; the same input, the same bytes.
+
+With a password each packed stream is encrypted as it is written, the header too; then no two archives are the same.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ import numpy as np
 from sxeslake.archive.attributes import expressible
 from sxeslake.archive.deflate import crc32, deflate, deflate_block, steady_level
 from sxeslake.archive.parallel import OrderedPool, in_order, usable_cpus
+from sxeslake.archive.sevenzip_aes import Encryptor, encrypted
 from sxeslake.archive.sevenzip_format import (
     ARCHIVE_ATTRIBUTE,
     DIRECTORY_ATTRIBUTE,
@@ -91,8 +95,15 @@ class _Folder:
 
     recipe: Recipe
     size: int
+    encryptor: Encryptor | None = None
+    encoded: int = 0  # bytes before they are encrypted
     packed: int = 0
     crcs: array[int] = field(default_factory=lambda: array("I"))
+
+    @property
+    def coder_sizes(self) -> tuple[int, ...]:
+        """What comes out of each coder."""
+        return (self.size,) if self.encryptor is None else (self.encoded, self.size)
 
 
 class _Encoded(NamedTuple):
@@ -101,6 +112,7 @@ class _Encoded(NamedTuple):
     folder: _Folder
     data: bytes
     crcs: list[int]
+    last: bool = True
 
 
 @dataclass(slots=True)
@@ -166,12 +178,16 @@ class SevenZipWriter:
         0 copies; 1 to 3 are fast deflate; 4 to 9 LZMA2, smaller and slower.
     threads
         How many encode at once; by default all processors. The bytes do not depend on it.
+    password
+        Encrypts contents and names with AES-256.
     """
 
-    def __init__(self, out: BinaryIO, *, level: int, threads: int | None = None) -> None:
+    def __init__(self, out: BinaryIO, *, level: int, threads: int | None = None, password: str | None = None) -> None:
         if not 0 <= level <= 9:
             raise UsageError(f"level {level} is not one of 0 to 9")
-        self._out = out
+        if password == "":
+            raise UsageError("a password is not empty.")
+        self._out, self._password = out, password
         self._base = out.tell()
         self._method = _method(level, threads or usable_cpus())
         in_flight = self._method.threads + (1 if level > 3 else 2)
@@ -224,10 +240,18 @@ class SevenZipWriter:
         self._block, self._block_bytes = [], 0
 
     def _folder(self, size: int, block: int, count: int) -> _Folder:
-        folder = _Folder(self._method.recipe(block), size)
+        encryptor, recipe = self._encryption(self._method.recipe(block))
+        folder = _Folder(recipe, size, encryptor)
         self._folders.append(folder)
         self._counts.append(count)
         return folder
+
+    def _encryption(self, recipe: Recipe) -> tuple[Encryptor | None, Recipe]:
+        """What encrypts a packed stream, if anything does, and the recipe of its folder."""
+        if self._password is None:
+            return None, recipe
+        encryptor = Encryptor(self._password)
+        return encryptor, encrypted(recipe, encryptor.coder)
 
     def _add_large(self, member: Member, data: Iterable[bytes]) -> None:
         """A folder of its own, encoded in blocks that decoders take for one stream."""
@@ -247,7 +271,10 @@ class SevenZipWriter:
 
     def _take(self, encoded: list[_Encoded]) -> None:
         """Write what the pool has encoded."""
-        for folder, data, crcs in encoded:
+        for folder, data, crcs, last in encoded:
+            folder.encoded += len(data)
+            if folder.encryptor is not None:
+                data = folder.encryptor.take(data, last=last)  # noqa: PLW2901
             self._out.write(data)
             folder.packed += len(data)
             folder.crcs.extend(crcs)
@@ -258,7 +285,7 @@ class SevenZipWriter:
         self._flush(closing=True)
         self._pool.close()
         parts = list(header_parts(self._streams(), self._table.files())) if self._table.name_ends else []
-        is_plain = sum(map(len, parts)) <= PLAIN_HEADER_BYTES
+        is_plain = sum(map(len, parts)) <= PLAIN_HEADER_BYTES and (self._password is None or not parts)
         header = b"".join(parts) if is_plain else self._packed_header(parts)
         self._out.write(header)
         end = self._out.tell()
@@ -274,7 +301,7 @@ class SevenZipWriter:
         return Streams(
             pack_sizes=np.array([folder.packed for folder in folders], np.int64),
             recipes=[folder.recipe for folder in folders],
-            coder_sizes=sizes,
+            coder_sizes=np.array([size for folder in folders for size in folder.coder_sizes], np.int64),
             folder_sizes=sizes,
             folder_crcs=np.zeros(len(folders), np.uint32),
             folder_has_crc=np.zeros(len(folders), np.bool_),
@@ -296,11 +323,16 @@ class SevenZipWriter:
         packed = b"".join(in_order(jobs, threads=self._method.threads))
         size = np.array([total], np.int64)
         step = _dictionary_step(min(total, HEADER_BLOCK_BYTES))
+        encryptor, recipe = self._encryption(_simple(Coder(LZMA2, bytes((step,)))))
+        coder_sizes = size
+        if encryptor is not None:
+            coder_sizes = np.array([len(packed), total], np.int64)
+            packed = encryptor.take(packed, last=True)
         streams = Streams(
             pack_position=self._packed,
             pack_sizes=np.array([len(packed)], np.int64),
-            recipes=[_simple(Coder(LZMA2, bytes((step,))))],
-            coder_sizes=size,
+            recipes=[recipe],
+            coder_sizes=coder_sizes,
             folder_sizes=size,
             folder_crcs=np.array([crc], np.uint32),
             folder_has_crc=np.ones(1, np.bool_),
@@ -354,4 +386,4 @@ def _encode_block(
 
 def _encode_part(folder: _Folder, content: bytes, encode: Callable[[bytes, bool], bytes], last: bool) -> list[_Encoded]:
     """One block of a large member; its CRC-32 runs over all blocks and is made elsewhere."""
-    return [_Encoded(folder, encode(content, last), [])]
+    return [_Encoded(folder, encode(content, last), [], last)]

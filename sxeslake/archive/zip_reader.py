@@ -7,7 +7,7 @@ from functools import partial
 from operator import eq, itemgetter
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -38,6 +38,8 @@ _LOCAL = np.dtype([
 ])  # fmt: skip
 
 Places = npt.NDArray[np.int64]
+
+_LOCKED: Final = "Unpack it with its password first: only an encrypted 7z is opened here."
 
 
 class ZipReader:
@@ -115,7 +117,7 @@ class ZipReader:
         listing = self._directory
         locked = listing.flags & (zip_format.ENCRYPTED | zip_format.STRONG_ENCRYPTION | zip_format.MASKED_HEADER)
         for index in np.flatnonzero(locked | (listing.method == zip_format.AES)).tolist():
-            raise EncryptedArchiveError(f"{listing.path_of(index)}: is encrypted", where=self.path)
+            raise EncryptedArchiveError(f"{listing.path_of(index)}: is encrypted", where=self.path, hint=_LOCKED)
         for index in np.flatnonzero(listing.flags & zip_format.PATCH).tolist():
             raise UnsupportedMethodError(f"{listing.path_of(index)}: holds patch data", where=self.path)
         for method in np.unique(listing.method[~listing.is_folder]).tolist():
@@ -229,7 +231,9 @@ class ZipReader:
         if method != row.method:
             raise self._damaged(row.member, "the directory and the member itself tell different methods")
         if flags & zip_format.ENCRYPTED:
-            raise EncryptedArchiveError(f"{self._directory.path_of(row.member)}: is encrypted", where=self.path)
+            raise EncryptedArchiveError(
+                f"{self._directory.path_of(row.member)}: is encrypted", where=self.path, hint=_LOCKED
+            )
         length = LOCAL.size + int(name_size) + int(extra_size)
         if row.offset + length + row.packed > row.limit:
             raise self._damaged(row.member, "its data reach into another member")

@@ -18,6 +18,7 @@ from sxeslake.vault.recipes import RecipeReader, why_not
 from sxeslake.vault.state import Version
 from sxeslake.vault.vault import Vault
 
+ENCRYPTED = "a password was given, which makes another file"
 _ATTEMPTS = 4  # of encoders that give other bytes once in a while
 
 

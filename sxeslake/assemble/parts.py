@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -37,6 +37,7 @@ class Output:
     force: bool = False
     threads: int | None = None
     stream: BinaryIO | None = None
+    password: str | None = field(default=None, repr=False)  # encrypts a 7z
 
     @property
     def is_folder(self) -> bool:
@@ -59,7 +60,11 @@ class Output:
         if self.stream is None and (version is None or self.out is not None):
             container = self.kind(version)
             target = _target(self, version, container, None)
-            Publisher(self.level, self.force, self.threads).check(target, container)
+            self.publisher().check(target, container)
+
+    def publisher(self, guard: Callable[[Path], None] | None = None) -> Publisher:
+        """What puts an archive there."""
+        return Publisher(self.level, self.force, self.threads, guard=guard, password=self.password)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +150,7 @@ class PartPull:
         def guard(folder: Path) -> None:
             check_replaceable(self.vault, versions, folder, assembly.expected())
 
-        publisher = Publisher(output.level, output.force, output.threads, guard=guard)
+        publisher = output.publisher(guard)
 
         def fill(writer: ArchiveWriter) -> None:
             with ExitStack() as reading:

@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import BinaryIO, Literal
 
-from sxeslake.archive.container import DEFAULT_LEVEL, ArchiveWriter, create_writer
+from sxeslake.archive.container import DEFAULT_LEVEL, ArchiveWriter, check_encryptable, create_writer
 from sxeslake.archive.folder import FolderWriter
 from sxeslake.disk.output import check_file, check_folder, is_stream, names_folder, written_file, written_folder
 from sxeslake.disk.trouble import scratch_told, told
@@ -49,9 +49,11 @@ class Publisher:
     whole: WholeFile | None = None  # instead of a writer
     guard: Callable[[Path], None] | None = None
     raw_names: bool = False  # in folders, names that are not UTF-8 get their own bytes
+    password: str | None = field(default=None, repr=False)  # encrypts a 7z
 
     def check(self, out: Path, container: ContainerKind) -> None:
-        """Refuse what is there already, before anything is read."""
+        """Refuse what is there already, or cannot be encrypted, before anything is read."""
+        check_encryptable(container, self.password)
         if container == "folder":
             check_folder(out, force=self.force)
         elif names_folder(out):
@@ -79,6 +81,7 @@ class Publisher:
 
     def to_stream(self, stream: BinaryIO, container: ContainerKind, fill: Fill) -> Written:
         """Write the archive to a stream that cannot seek, by way of a temporary file."""
+        check_encryptable(container, self.password)
         if container == "folder":
             raise InputError("a folder cannot go to standard output.", hint="Choose `--container zip` or `7z`.")
         return self._by_way_of(stream, container, fill, Path("-"))
@@ -99,7 +102,11 @@ class Publisher:
             file.flush()
             return
         level = DEFAULT_LEVEL if self.level is None else self.level
-        fill(create_writer(file, container, level=level, threads=self.threads, comment=self.comment))
+        fill(
+            create_writer(
+                file, container, level=level, threads=self.threads, comment=self.comment, password=self.password
+            )
+        )  # fmt: skip
         file.flush()
 
 

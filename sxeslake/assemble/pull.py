@@ -113,10 +113,11 @@ class Pull:
     damaged: list[str] = field(default_factory=list)  # what was skipped
     renamed: list[tuple[str, str]] = field(default_factory=list)  # members that a folder holds under another name
     exact: bool | None = None
+    password: str | None = field(default=None, repr=False)  # encrypts a 7z
 
     def check(self, out: Path, container: ContainerKind) -> None:
         """Refuse a place that cannot be, or that is taken."""
-        Publisher(force=self.force).check(out, container)
+        Publisher(force=self.force, password=self.password).check(out, container)
 
     def to_path(self, vault: Vault, version: Version, out: Path, container: ContainerKind) -> PullReport:
         """Write the archive beside `out`, then move it there in one step."""
@@ -135,7 +136,10 @@ class Pull:
         """The very file where that can be, else every member in a new container."""
         comment = bytes.fromhex(version.archive.comment)
         guard = partial(check_replaceable, vault, [version])
-        plain = Publisher(self.level, self.force, self.threads, comment, guard=guard, raw_names=has_raw_names(version))
+        plain = Publisher(
+            self.level, self.force, self.threads, comment, guard=guard, raw_names=has_raw_names(version),
+            password=self.password,
+        )  # fmt: skip
         reason = self._reason_against_exact(version, container)
         if reason is None:
             try:
@@ -153,6 +157,8 @@ class Pull:
         return self._report(version, path, container, write(plain), reason)
 
     def _reason_against_exact(self, version: Version, container: ContainerKind) -> str | None:
+        if self.password is not None:
+            return exactly.ENCRYPTED
         is_itself = version.archive.kind == OPAQUE and container == version.archive.source.get("container")
         if is_itself and not self.skip_damaged:
             return exactly.reason_against(version, container, None)  # no other form of it makes sense

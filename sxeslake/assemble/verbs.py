@@ -54,6 +54,7 @@ class PartVerbs:
         max_positions: int | None = None,
         max_bytes: int | None = None,
         stream: BinaryIO | None = None,
+        password: str | None = None,
         planned: Callable[[SelectionReport], None] | None = None,
         progress: Progress | None = None,
         **filters: object,
@@ -65,7 +66,8 @@ class PartVerbs:
         measurements once, where each came from under `provenance` in its metadata; `merge` makes one of whole
         archives, too. `where`, `query`, `sql` and the shared filters (`kv=5`) choose positions by the catalogue; an
         empty list chooses nothing. `planned` is told what will move before it moves; `dry_run` ends there. What is
-        said of all this comes beside it, in `OUT.annotations.json`.
+        said of all this comes beside it, in `OUT.annotations.json`, which is never encrypted. A `password` encrypts a
+        7z, names too.
 
         Raises NotFoundError naming the condition that leaves nothing, LimitExceededError before anything moves.
         """
@@ -87,7 +89,7 @@ class PartVerbs:
             raise UsageError("nothing was said of which part.", hint="Name positions, analyses, types or members.")
         single = len(versions) == 1 and bool(names) and not merge
         target = None if out is None else str(out)
-        output = Output(target, container, level, force, jobs, stream)
+        output = Output(target, container, level, force, jobs, stream, password)
         if not dry_run:
             output.check(versions[0] if single else None)
         chosen = self._positions_of(question, versions) if asks else None
@@ -104,17 +106,23 @@ class PartVerbs:
         container: ContainerKind | None = None,
         level: int | None = None,
         exact: bool | None = None,
+        password: str | None = None,
     ) -> str | None:
         """Why `pull` with these words would not give the very file that came in; None where it would.
 
         Raises NotFoundError with the reason where `exact` insists.
         """
-        from sxeslake.assemble.exact import not_exact, reason_against
+        from sxeslake.archive.container import check_encryptable
+        from sxeslake.assemble.exact import ENCRYPTED, not_exact, reason_against
         from sxeslake.assemble.parts import Output
 
         version = refs.find(self._vault.state, ref)
         kind = Output(None if out is None else str(out), container).kind(version)
-        reason = "it was not asked for" if exact is False else reason_against(version, kind, level)
+        check_encryptable(kind, password)
+        if exact is False:
+            reason: str | None = "it was not asked for"
+        else:
+            reason = ENCRYPTED if password is not None else reason_against(version, kind, level)
         if reason is not None and exact:
             raise not_exact(version, reason)
         return reason

@@ -79,7 +79,9 @@ def _left_out(read: Read, bound: Bound) -> tuple[str, ...]:
 def _note_on_copies(count: int) -> tuple[str, ...]:
     if not count:
         return ()
-    return (f"{count:,} {'copy' if count == 1 else 'copies'} left out; --copies shows {'it' if count == 1 else 'them'}",)
+    return (
+        f"{count:,} {'copy' if count == 1 else 'copies'} left out; --copies shows {'it' if count == 1 else 'them'}",
+    )
 
 
 def _checked_show(bound: Bound, columns: Sequence[str]) -> tuple[str, ...]:

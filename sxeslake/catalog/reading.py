@@ -17,13 +17,13 @@ from sxeslake.archive.sxes.documents import parse as parse_document
 from sxeslake.archive.sxes_metadata import InfoFields, StateFields, read_info, read_state, unread_in, unread_text
 from sxeslake.archive.units import integer, is_odd_number, is_odd_time, local_time, number, text
 from sxeslake.catalog.model import Document
-from sxeslake.catalog.shapes import Leaf, Shapes, parsed
+from sxeslake.catalog.shapes import Leaf, Shapes
 from sxeslake.model import DOCUMENT_BYTES, MIB
 
 _NO_OBJECT: Final = "not a JSON object"
 _BLOCK: Final = 4096
 _BLOCK_BYTES: Final = 8 * MIB
-_ALIKE_BYTES: Final = 64 * 1024  # nothing that comes by the thousand is longer
+_ALIKE_BYTES: Final = 4096  # nothing that comes by the thousand is longer, and no number in it too long for a parser
 
 
 class State(NamedTuple):
@@ -129,8 +129,8 @@ def parse(path: str, data: bytes) -> tuple[str | None, object, str | None]:
     """Text, value and problem of a JSON member; a text in a legacy encoding may still have values."""
     try:
         text_ = data.decode()
-        return text_, parsed(text_), None
-    except ValueError:
+        return text_, json.loads(text_), None
+    except (ValueError, RecursionError):
         guess = detect(data)
         document = parse_document(path, data, guess.encoding if guess.confidence >= CONFIDENT else None)
         return text_of(data), document.value, document.problem
@@ -328,20 +328,16 @@ _READ_NAMES: Final = frozenset({layout.STATE, layout.INFO})
 
 
 def _match(shapes: Shapes[Any], block: Sequence[Document], name: str) -> list[tuple[int, Owner, tuple[Any, ...]]]:
-    """Place, owner and reading of each `data/<uuid>/state.json` in a block whose shape is known."""
+    """Place, owner and reading of each `data/<uuid>/state.json` in a block that can be read in short."""
     start, ending = len(_POSITIONS), f"/{name}"
     end = -len(ending)
-    ours = [
-        (place, path[start:end], data)
-        for place, (path, data) in enumerate(block)
-        if path.endswith(ending) and path.startswith(_POSITIONS) and path.count("/") == 2 and len(data) <= _ALIKE_BYTES
-    ]
-    found = shapes.match([_utf8(data) for _, _, data in ours])
-    return [
-        (place, Owner("position", uuid), reading)
-        for (place, uuid, _), reading in zip(ours, found, strict=True)
-        if reading is not None
-    ]
+    found = []
+    for place, (path, data) in enumerate(block):
+        if path.endswith(ending) and path.startswith(_POSITIONS) and path.count("/") == 2 and len(data) <= _ALIKE_BYTES:
+            reading = shapes.match(_utf8(data))
+            if reading is not None:
+                found.append((place, Owner("position", path[start:end]), reading))
+    return found
 
 
 def _utf8(data: bytes) -> str:

@@ -13,6 +13,7 @@ import click
 from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.documents import AUDIT, AUDIT_VERIFIED, document
 from sxeslake.cli.options import OUT, PATH, LakeCommand, links_option, raw_option, tree_option
+from sxeslake.cli.passwords import password_file_option, read_passwords
 from sxeslake.cli.words import count, size, table
 from sxeslake.errors import NotFoundError
 
@@ -43,6 +44,7 @@ NOT_ALL = 4
 )
 @tree_option
 @links_option
+@password_file_option("Passwords to try on encrypted 7z archives, one a line.")
 @click.option(*OUT, metavar="FILE", type=PATH, help="Write the CSV to a file.")
 @click.option("--force", is_flag=True, help="Write over a report that is there.")
 @raw_option
@@ -55,6 +57,7 @@ def command(
     accept: tuple[str, ...],
     tree: bool,
     links: Literal["follow", "keep", "skip"],
+    password_file: str | None,
     out: str | None,
     force: bool,
     raw: bool,
@@ -72,10 +75,13 @@ def command(
     """
     if (verify is None) == (not paths):
         raise click.UsageError("name files or folders, or a report with --verify.")
+    passwords = read_passwords(app, password_file)
     with app.open_lake() as lake:
         if verify is not None:
             return _verify(app, lake, verify, check_data=check_data, raw=raw)
-        rows = lake.audit(paths, check_data=check_data, tree=tree, links=links, progress=app.progress())
+        rows = lake.audit(
+            paths, check_data=check_data, tree=tree, links=links, passwords=passwords, progress=app.progress()
+        )
     if not rows:
         raise NotFoundError("no file is in there, so nothing was checked.", where=", ".join(paths))
     documents = [document(row, AUDIT) for row in rows]

@@ -35,6 +35,7 @@ TASKS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("Another container", "sxeslake pull NAME -o map.pl7z"),
             ("One position, or only the small spectra", "sxeslake pull NAME --position 12 --types qlw"),
             ("What a condition selects", "sxeslake pull NAME --kv 5"),
+            ("For a customer, encrypted", "sxeslake pull NAME -o map.7z --password-file FILE"),
             ("Update a folder that was pulled before", "sxeslake sync NAME FOLDER"),
         ),
     ),

@@ -16,6 +16,7 @@ from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.documents import INGEST, INGESTED, document
 from sxeslake.cli.memory import keep_little
 from sxeslake.cli.options import DRY_RUN, PATH, LakeCommand, jobs_option, links_option, tree_option
+from sxeslake.cli.passwords import password_file_option, read_passwords
 from sxeslake.cli.words import count, duration, percent, shown, size
 from sxeslake.errors import SxeslakeError
 from sxeslake.model import Limits
@@ -33,7 +34,12 @@ _REMEMBERED_MEMBERS = 5000
 """Archives of a run, and files of each, whose list is read again so that shells know it."""
 
 
-@click.command("ingest", cls=LakeCommand, example='sxeslake ingest map.plzip 2018/ --message "beam time 7"')
+@click.command(
+    "ingest",
+    cls=LakeCommand,
+    example='sxeslake ingest map.plzip 2018/ --message "beam time 7"\n'
+    "sxeslake ingest customer.7z --password-file passwords.txt",
+)
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=PATH)
 @click.option(
     "--sample",
@@ -62,6 +68,9 @@ _REMEMBERED_MEMBERS = 5000
     show_default=True,
     help="Keep files whole that cannot be taken apart (encrypted, unknown methods, unsafe names); always: also damaged "
     "ones and files that are no archives; never: refuse them.",
+)
+@password_file_option(
+    "Passwords to try on encrypted 7z archives, one a line. Their contents are then stored UNENCRYPTED."
 )
 @click.option("-m", "--message", metavar="TEXT", help="A word on this ingest, kept with every version.")
 @jobs_option
@@ -104,6 +113,7 @@ def command(
     opaque: Literal["auto", "always", "never"],
     check_data: bool,
     links: Literal["follow", "keep", "skip"],
+    password_file: str | None,
     message: str | None,
     jobs: int | None,
     encoding: str | None,
@@ -117,6 +127,9 @@ def command(
     Content that the lake has already is not stored again. A sample's name is the file's name without suffix, below
     a searched folder its relative path. One archive that cannot be stored does not stop the others, nor does a
     folder, file or link that cannot be read; each is reported, and the exit code is then 4.
+
+    With --password-file, encrypted 7z archives are taken apart: whoever reads the lake reads their contents, and a
+    pull gives every member in a new container, not the encrypted file. Without it they are kept whole, encrypted.
 
     Finished archives are committed while it runs, at least every half minute. Ctrl-C commits what is finished where
     that is quick, says what is kept, and ends within a second; the same command goes on from there.
@@ -132,6 +145,7 @@ def command(
         ratio_floor_bytes=_LIMITS.ratio_floor_bytes,
         document_bytes=document_bytes(document_limit, "--document-limit"),
     )
+    passwords = read_passwords(app, password_file)
     keep_little()
     with app.open_lake(create_default=True) as lake, _tracebacks(app), watching(app, dry_run=dry_run) as watcher:
         report = lake.ingest(
@@ -147,6 +161,7 @@ def command(
             opaque=opaque,
             check_data=check_data,
             links=links,
+            passwords=passwords,
             quick=quick,
             progress=watcher.bar,
             watcher=watcher,

@@ -114,7 +114,7 @@ def part_words(values: Mapping[str, Any]) -> PartWords:
 
 def pull_part(
     app: App, refs: Sequence[str], out: str | None, part: PartWords, *, container: ContainerKind | None,
-    level: int | None, force: bool, jobs: int | None,
+    level: int | None, force: bool, jobs: int | None, password: str | None = None,
 ) -> None:  # fmt: skip
     """Pull a part or a merge; what will move is said before it moves."""
     words: dict[str, Any] = {**part.words, **part.filters}
@@ -124,7 +124,8 @@ def pull_part(
     with app.open_lake() as lake:
         report = lake.pull_part(
             refs, None if out == STDOUT else out, **words, merge=part.merge, container=container, level=level,
-            force=force, jobs=jobs, dry_run=part.dry_run, stream=sys.stdout.buffer if to_stdout else None,
+            force=force, jobs=jobs, password=password, dry_run=part.dry_run,
+            stream=sys.stdout.buffer if to_stdout else None,
             planned=lambda plan: app.say(_plan_line(plan)), progress=app.progress(),
         )  # fmt: skip
     _tell(app, report)
@@ -132,7 +133,7 @@ def pull_part(
 
 def dry_run_whole(
     app: App, refs: Sequence[str], *, every: bool, out: str | None, container: ContainerKind | None, level: int | None,
-    exact: bool | None,
+    exact: bool | None, password: str | None = None,
 ) -> None:  # fmt: skip
     """Say what pulling whole archives would move, and whether they would be the very files that came in."""
     documents = []
@@ -140,7 +141,9 @@ def dry_run_whole(
         many = every or len(refs) > 1 or lake.is_pattern(refs[0])
         for ref in lake.resolve(refs, everything=every):
             report = lake.pull_part(ref, members=["*"], container=container, dry_run=True)
-            reason = lake.why_not_exact(ref, None if many else out, container=container, level=level, exact=exact)
+            reason = lake.why_not_exact(
+                ref, None if many else out, container=container, level=level, exact=exact, password=password
+            )
             app.say(_plan_line(report))
             app.say(f"not exact  {shown(reason)}" if reason else "exact      the very file that came in")
             documents.append(document(report, PART) | {"exact": reason is None, "exact_reason": reason})

@@ -8,6 +8,7 @@ from sxeslake.cli import suggest
 from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.documents import LOST, MENDED, OFFER_FAULT, REPAIR, document
 from sxeslake.cli.options import DRY_RUN, LakeCommand, other_storage_option
+from sxeslake.cli.passwords import password_file_option, read_passwords
 from sxeslake.cli.words import count, shown
 
 DAMAGED = 5
@@ -27,17 +28,23 @@ DAMAGED = 5
     shell_complete=suggest.lake_or_file,
     help="An archive, a folder of archives, or another lake with content that this one lost. Repeat for more.",
 )
+@password_file_option("Passwords to try on encrypted 7z archives of --from, one a line.")
 @click.option(*DRY_RUN, is_flag=True, help="Say what would be mended and what is lost; change nothing.")
 @pass_app
-def command(app: App, offers: tuple[str, ...], dry_run: bool, from_options: dict[str, str]) -> int:
+def command(
+    app: App, offers: tuple[str, ...], password_file: str | None, dry_run: bool, from_options: dict[str, str]
+) -> int:
     """Mend the lake: the log, the archives' tables, packs, and whatever is derived from them.
 
     Damaged packs and tables are written anew, never over; log entries get their own bytes back, from a checkpoint, a
     cache or another lake. What cannot be mended is listed by archive and member, the rest stays readable; the exit
     code is then 5. Offers that cannot be read are warnings only.
     """
+    passwords = read_passwords(app, password_file)
     with app.open_lake(tolerant=True) as lake:
-        report = lake.repair(offers, from_storage_options=from_options, dry_run=dry_run, progress=app.progress())
+        report = lake.repair(
+            offers, from_storage_options=from_options, dry_run=dry_run, passwords=passwords, progress=app.progress()
+        )
     if app.as_json:
         parts = {
             "mended": [document(item, MENDED) for item in report.mended],

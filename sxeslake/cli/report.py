@@ -12,6 +12,7 @@ from sxeslake.cli.documents import INGESTED, SURVEY, SURVEYED, document
 from sxeslake.cli.ingest import FAILED, watching
 from sxeslake.cli.memory import keep_little
 from sxeslake.cli.options import OUT, PATH, LakeCommand, jobs_option, links_option, raw_option, tree_option
+from sxeslake.cli.passwords import password_file_option, read_passwords
 from sxeslake.cli.words import count, percent, shown, size, table
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ _HEADS = ("archives", "size", "copies", "size of copies", "would store", "saved"
 )
 @tree_option
 @links_option
+@password_file_option("Passwords to try on encrypted 7z archives, one a line.")
 @jobs_option
 @click.option(*OUT, metavar="FILE", type=PATH, help="Write the table as CSV to a file.")
 @click.option("--force", is_flag=True, help="Write over a FILE that is there.")
@@ -46,6 +48,7 @@ def command(
     by: Literal["folder", "year", "kind"],
     tree: bool,
     links: Literal["follow", "keep", "skip"],
+    password_file: str | None,
     jobs: int | None,
     out: str | None,
     force: bool,
@@ -59,10 +62,11 @@ def command(
     """
     if out is not None:
         from sxeslake.disk.output import written_file  # noqa: PLC0415  (start-up time of --help)
+    passwords = read_passwords(app, password_file)
     keep_little()
     with app.open_lake_or_none() as lake, watching(app, dry_run=True, results=False) as watcher:
         found = lake.survey(
-            paths, by=by, tree=tree, links=links, jobs=jobs, progress=watcher.bar, watcher=watcher
+            paths, by=by, tree=tree, links=links, passwords=passwords, jobs=jobs, progress=watcher.bar, watcher=watcher
         )  # fmt: skip
     rows = [document(row, SURVEYED) for row in (*found.rows, found.total)]
     if out is not None:

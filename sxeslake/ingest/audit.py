@@ -7,12 +7,19 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from sxeslake.archive.container import open_container
+from sxeslake.archive.container import WAS_ENCRYPTED, open_container
 from sxeslake.archive.file_facts import Links
 from sxeslake.archive.folder import FolderReader
 from sxeslake.archive.parallel import usable_cpus
 from sxeslake.archive.ranged_file import outside_of
-from sxeslake.errors import DamagedArchiveError, DamagedLakeError, InputError, NotAnArchiveError, ObjectNotFoundError
+from sxeslake.errors import (
+    DamagedArchiveError,
+    DamagedLakeError,
+    EncryptedArchiveError,
+    InputError,
+    NotAnArchiveError,
+    ObjectNotFoundError,
+)
 from sxeslake.format.identity import content_ids_by_folders
 from sxeslake.format.layout import columns_of, compare
 from sxeslake.htmltable import HtmlRecord
@@ -35,6 +42,7 @@ state of the file at this path. damaged: the file, or what the lake has of it, i
 absent: the lake holds nothing of it. unreadable, skipped: the file could not be read, or a link was not followed, see
 `finding.PassedOver`; link: a link with which nothing is lost."""
 
+_LOCKED = "this file is encrypted, and the lake gives its contents back unencrypted"
 _COMPARED = 8  # versions of the same content: all but one of them are copies
 
 
@@ -70,11 +78,12 @@ def audit(
     check_data: bool = False,
     tree: bool = False,
     links: Links = "keep",
+    passwords: Sequence[str] = (),
 ) -> list[AuditRow]:
     """A row for every archive, every other file and everything that cannot be read below `paths`."""
     found = finding.find(paths, tree=tree, links=links)
     vault.sync()  # who reads "stored" may delete the original: say what is so now
-    judge = _Judge(vault, check_data, progress)
+    judge = _Judge(vault, check_data, progress, passwords)
     rows = [judge.row(candidate.path, is_archive=True) for candidate in found.archives]
     rows += [judge.row(path, is_archive=False) for path in found.unrecognised]
     rows += [AuditRow(sources.text_of(it.path), it.status, reason=it.reason) for it in found.passed_over]
@@ -97,8 +106,10 @@ class _Read(NamedTuple):
 class _Judge:
     """Compares files with the lake, one after the other."""
 
-    def __init__(self, vault: Vault, check_data: bool, progress: Progress | None) -> None:
-        self._vault, self._progress = vault, progress
+    def __init__(
+        self, vault: Vault, check_data: bool, progress: Progress | None, passwords: Sequence[str] = ()
+    ) -> None:
+        self._vault, self._progress, self._passwords = vault, progress, passwords
         self._presence = Presence(vault, data=check_data)
         self._host = sources.this_host()
 
@@ -163,7 +174,10 @@ class _Judge:
             alike = self._preferred(path, "v.bytes = ?", blank.size) if known.archive is None else []
             of = f"; perhaps a damaged copy of {alike[0].name}, which has the same size" if alike else ""
             return replace(known, status="damaged", reason=f"the file cannot be read: {error.what}{of}")
-        return replace(known, reason=f"its content cannot be compared: {error.what}") if is_archive else known
+        if not is_archive:
+            return known
+        hint = f". {error.hint}" if error.hint and isinstance(error, EncryptedArchiveError) else ""
+        return replace(known, reason=f"its content cannot be compared: {error.what}{hint}")
 
     # --- proofs --------------------------------------------------------------------------------------------------
 
@@ -191,9 +205,8 @@ class _Judge:
         if is_exact(version.archive):
             return replace(row, status="stored", exact=True)
         why = str(why_not(version.archive))
-        hint = (
-            "" if said("`sxeslake exact`") in why else said(f"; `sxeslake exact {version.name} --always` changes that")
-        )
+        is_final = said("`sxeslake exact`") in why or why == WAS_ENCRYPTED
+        hint = "" if is_final else said(f"; `sxeslake exact {version.name} --always` changes that")
         reason = f"{version.name} came from this file, but a pull packs it differently: {why}{hint}"
         return replace(row, status="same-content", differs=["container"], reason=reason)
 
@@ -207,7 +220,8 @@ class _Judge:
             return _damaged(row, error.what.rstrip("."))
         if not differs:
             return replace(row, status="stored", exact=True)
-        return replace(row, status="same-content", differs=differs, reason="; ".join(read.lost) or None)
+        locked = (_LOCKED,) if WAS_ENCRYPTED in read.absorbed.notes else ()
+        return replace(row, status="same-content", differs=differs, reason="; ".join((*read.lost, *locked)) or None)
 
     def _proved(self, blank: AuditRow, version: Version) -> AuditRow:
         """The row with a version as its proof; `damaged` where the bucket lacks what that needs."""
@@ -243,7 +257,7 @@ class _Judge:
         absorber = Absorber(
             BlobTable(), lambda _: {}, None, chunk_bytes=self._vault.file.chunk_bytes, threads=usable_cpus()
         )
-        with open_container(path) as container:
+        with open_container(path, password=self._passwords) as container:
             absorbed = absorber.absorb(container)
             lost = container.lost if isinstance(container, FolderReader) else ()
             return _Read(container.kind, absorbed, absorbed.content_id(absorbed.members.order()), lost)

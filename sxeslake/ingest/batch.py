@@ -14,7 +14,7 @@ import numpy as np
 from blake3 import blake3
 
 from sxeslake.archive.columns import Numbers
-from sxeslake.archive.container import Container, open_container
+from sxeslake.archive.container import WAS_ENCRYPTED, Container, open_container
 from sxeslake.archive.folder import FolderReader
 from sxeslake.archive.opaque import OpaqueFile
 from sxeslake.errors import (
@@ -37,7 +37,7 @@ from sxeslake.ingest import source as sources
 from sxeslake.ingest.absorb import Absorbed, Absorber, data_digests
 from sxeslake.ingest.blobtable import BlobTable
 from sxeslake.ingest.copies import Met, new_paths
-from sxeslake.ingest.exact import Kept, RecipeSeeker, stored_whole
+from sxeslake.ingest.exact import Kept, RecipeSeeker, no_recipe, stored_whole
 from sxeslake.ingest.finding import Candidate
 from sxeslake.ingest.forecast import Forecast
 from sxeslake.ingest.known import KnownFiles
@@ -177,12 +177,19 @@ class Batch:
             self._take_folder(candidate, report, side)
             return
         try:
-            container = open_container(path, encoding=self._options.encoding, limits=self._options.limits)
+            container = open_container(
+                path,
+                encoding=self._options.encoding,
+                limits=self._options.limits,
+                password=self._options.passwords,
+            )
             self._take_in(candidate, report, side, container)
         except InputError as error:
             if not _is_kept_whole(error, self._options.opaque):
                 raise
-            self._take_in(candidate, report, side, OpaqueFile(path, error.what))
+            is_locked = isinstance(error, EncryptedArchiveError) and error.hint
+            reason = f"{error.what}. {error.hint}" if is_locked else error.what
+            self._take_in(candidate, report, side, OpaqueFile(path, reason))
 
     def _take_folder(self, candidate: Candidate, report: ArchiveReport, side: ThreadPoolExecutor) -> None:
         """Take a folder in, without files that change meanwhile: it is read again, without those."""
@@ -215,6 +222,8 @@ class Batch:
             digest = sha256.result()
             if is_opaque and digest is not None:
                 recipe = stored_whole(absorbed.raw_bytes, digest)
+            elif WAS_ENCRYPTED in container.notes:
+                recipe = no_recipe(WAS_ENCRYPTED)
             else:
                 recipe = self._recipes.seek(container, path, digest, monotonic() - began)
             encoding = self._options.encoding if absorbed.is_legacy else None

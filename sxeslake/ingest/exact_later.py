@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sxeslake.archive.container import open_container
+from sxeslake.archive.container import WAS_ENCRYPTED, open_container
 from sxeslake.archive.parallel import usable_cpus
 from sxeslake.errors import InputError
 from sxeslake.format.logentry import Entry, Moved
@@ -71,7 +71,8 @@ class _Later:
 
     def run(self, source: Path | None, progress: Progress | None) -> ExactRow:
         archive = self._version.archive
-        if is_exact(archive) or archive.source.get("container") == "folder":
+        never = archive.source.get("container") == "folder" or archive.recipe.get("reason") == WAS_ENCRYPTED
+        if is_exact(archive) or never:
             self._packer.close()
             self._frames.close()
             return self._row(dict(archive.recipe), why_not(archive))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from sxeslake.archive.file_facts import Links
@@ -35,3 +35,4 @@ class Options:
     opaque: Opaque = "auto"
     check_data: bool = False  # read and hash the packs that are built on, not only ask for them
     quick: bool = False  # a dry run reads a sample only
+    passwords: tuple[str, ...] = field(default=(), repr=False)  # each encrypted archive is tried with

@@ -122,16 +122,16 @@ class _Hashed(NamedTuple):
 
 
 class ArchiveOffer:
-    """An archive file, or a folder that is one."""
+    """An archive file, or a folder that is one; an encrypted 7z is tried with the passwords."""
 
-    def __init__(self, path: Path, chunk_bytes: int, threads: int) -> None:
-        self.name = str(path)
+    def __init__(self, path: Path, chunk_bytes: int, threads: int, passwords: Sequence[str] = ()) -> None:
+        self.name, self._passwords = str(path), passwords
         self._path, self._chunk_bytes, self._threads = path, chunk_bytes, threads
 
     def search(self, search: Search) -> None:
         """Reads it whole, once; again, where its recipe is wanted."""
         wanted, spool, tables = search.blobs, search.spool, search.tables
-        with open_container(self._path) as container:
+        with open_container(self._path, password=self._passwords) as container:
             members = container.members
             layout = identity.layout_id(members)
             asked = any(layout == key[1] and rows is None for key, rows in tables.items())

@@ -379,9 +379,10 @@ def repair(
     tool: str,
     *,
     dry_run: bool = False,
+    passwords: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> RepairReport:
     """Mend a lake, with what some archives and other lakes have."""
     offers: list[Offer] = [LakeOffer(lake) for lake in lakes]
-    offers += [ArchiveOffer(path, vault.file.chunk_bytes, vault.threads) for path in archives]
+    offers += [ArchiveOffer(path, vault.file.chunk_bytes, vault.threads, passwords) for path in archives]
     return Repair(vault, offers, tool, dry_run=dry_run, progress=progress).run()

@@ -160,6 +160,77 @@ def test_encryption_by_7zip_is_said(header: str, tmp_path: Path) -> None:
         SevenZipReader(tmp_path / "x.7z")
 
 
+PASSWORD = "Gips & Spülung 石膏"
+
+
+@pytest.mark.parametrize("level", [0, 1, 5])
+@pytest.mark.parametrize("judge", ["7zz", "7z", "7za"])
+def test_7zip_opens_what_is_encrypted_here_and_lists_no_name_without_the_password(
+    judge: str, level: int, tmp_path: Path
+) -> None:
+    if not shutil.which(judge):
+        pytest.skip(f"{judge} is not installed: apt-get install 7zip p7zip-full")
+    path = tmp_path / "x.7z"
+    with path.open("wb") as out:
+        writer = SevenZipWriter(out, level=level, password=PASSWORD)
+        for name, data in CONTENTS.items():
+            member = Member(name, "directory" if data is None else "file", len(data or b""), NOON)
+            writer.add(member, () if data is None else (data,))
+        writer.close()
+    run(judge, "x", f"-p{PASSWORD}", f"-o{tmp_path / 'out'}", path)
+    assert tree(tmp_path / "out") == with_parents(CONTENTS)
+    for command in ("l", "t"):
+        done = subprocess.run([judge, command, "-pwrong", str(path)], capture_output=True, check=False)
+        assert done.returncode != 0
+        assert b"metadata" not in done.stdout
+
+
+@pytest.mark.parametrize("header", ["-mhe=off", "-mhe=on"])
+@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+def test_what_7zip_encrypts_is_read_equal(options: tuple[str, ...], header: str, tmp_path: Path) -> None:
+    source, path = tmp_path / "source", tmp_path / "x.7z"
+    files = {name: data for name, data in CONTENTS.items() if data is not None}
+    for name, data in files.items():
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
+        (source / name).write_bytes(data)
+    run(seven_zip(), "a", *options, header, f"-p{PASSWORD}", path, ".", cwd=source)
+    with SevenZipReader(path, passwords=["wrong", PASSWORD]) as reader:
+        members = list(reader.members)
+        found = {member.path: reader.read(place) for place, member in enumerate(members) if member.kind == "file"}
+    assert found == files
+    with pytest.raises(EncryptedArchiveError, match="wrong password, or damaged"):
+        SevenZipReader(path, passwords=["wrong"])
+
+
+def test_what_only_7zip_decodes_is_decrypted_by_it_too(tmp_path: Path) -> None:
+    chain = ["-m0=BCJ2", "-m1=LZMA", "-m2=LZMA", "-m3=LZMA", "-mb0:1", "-mb0s1:2", "-mb0s2:3"]
+    data = Path(shutil.which("true") or "/bin/true").read_bytes()
+    (tmp_path / "program").write_bytes(data)
+    run(seven_zip(), "a", *chain, "-psecret", tmp_path / "x.7z", tmp_path / "program")
+    with SevenZipReader(tmp_path / "x.7z", passwords=["wrong", "secret"]) as reader:
+        assert reader.read(0) == data
+    with (
+        SevenZipReader(tmp_path / "x.7z", passwords=["wrong"]) as reader,
+        pytest.raises(EncryptedArchiveError, match="wrong password"),
+    ):
+        reader.read(0)
+    with pytest.raises(EncryptedArchiveError, match="is encrypted"):
+        SevenZipReader(tmp_path / "x.7z")
+
+
+@pytest.mark.parametrize("method", ["LZMA2", "ARM64"])
+def test_an_archive_of_which_a_part_is_encrypted(method: str, tmp_path: Path) -> None:
+    chain = ["-m0=LZMA2"] if method == "LZMA2" else [f"-m0={method}", "-m1=LZMA2"]
+    contents = {"open": b"open" * 500, "locked": b"locked" * 500}
+    for (name, data), words in zip(contents.items(), (chain, ["-m0=LZMA2", "-psecret"]), strict=True):
+        (tmp_path / name).write_bytes(data)
+        run(seven_zip(), "a", *words, tmp_path / "x.7z", tmp_path / name)
+    with SevenZipReader(tmp_path / "x.7z", passwords=["wrong", "secret"]) as reader:
+        assert {member.path: reader.read(place) for place, member in enumerate(reader.members)} == contents
+    with pytest.raises(EncryptedArchiveError, match="is encrypted"):
+        SevenZipReader(tmp_path / "x.7z")
+
+
 def test_a_symbolic_link_by_7zip_is_a_member_with_its_target(tmp_path: Path) -> None:
     (tmp_path / "a").symlink_to("b")
     run(seven_zip(), "a", "-snl", tmp_path / "x.7z", tmp_path / "a")

@@ -155,9 +155,11 @@ def test_unknown_methods_are_named(method: bytes, word: str) -> None:
         check_supported(chain(Coder(method)))
 
 
-def test_encryption_is_said() -> None:
-    with pytest.raises(EncryptedArchiveError):
-        check_supported(chain(Coder(b"\x06\xf1\x07\x01"), Coder(LZMA2, b"\x10")))
+@pytest.mark.parametrize("other", [LZMA2, b"\x0a"])
+def test_encryption_is_said_before_anything_else(other: bytes) -> None:
+    for coders in ((Coder(b"\x06\xf1\x07\x01"), Coder(other)), (Coder(other), Coder(b"\x06\xf1\x07\x01"))):
+        with pytest.raises(EncryptedArchiveError):
+            check_supported(chain(*coders))
 
 
 def test_several_streams_into_one_coder_are_refused() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from sxeslake.archive.units import local_time, number, text
 from sxeslake.catalog.reading import Contents, DocumentReader, read_documents
-from sxeslake.catalog.shapes import Leaf, Shapes, parsed
+from sxeslake.catalog.shapes import Leaf, Shapes
 
 ENOUGH = 20
 """So many documents of a kind, and it is learned."""
@@ -53,18 +53,13 @@ def agrees(texts: list[bytes], name: str = "state.json") -> None:
     ]
 
 
-def test_a_map_is_read_by_one_pattern(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_map_is_read_without_the_parser(monkeypatch: pytest.MonkeyPatch) -> None:
     texts = [json.dumps(state(n / 7, -n, second=n)).encode() for n in range(600)]
     agrees(texts)
-    parses = []
-
-    def counted(text: str) -> object:
-        parses.append(text)
-        return parsed(text)
-
-    monkeypatch.setattr("sxeslake.catalog.reading.parsed", counted)
-    read(texts)
-    assert len(parses) <= ENOUGH
+    parsed = []
+    monkeypatch.setattr("sxeslake.catalog.reading.parse", lambda path, data: parsed.append(path))
+    assert len(read(texts).states) == 600
+    assert parsed == []
 
 
 USUAL = json.dumps(state())
@@ -168,8 +163,32 @@ def test_documents_of_many_templates_are_all_read() -> None:
 def test_a_leaf_is_found_where_its_path_says_and_not_under_the_same_key_elsewhere() -> None:
     shapes = Shapes([Leaf(("b", "x"), number), Leaf(("t",), local_time)], lambda rest: rest)
     texts = [f'{{"a":{{"x":1}},"b":{{"x":{n}}},"t":"2018/04/12 14:00:{n:02d}"}}' for n in range(40)]
-    found = shapes.match(texts)
-    assert found[:15] == [None] * 15
-    last = found[-1]
-    assert last is not None
-    assert (last[0], last[1], last[2]) == (39.0, local_time("2018/04/12 14:00:39"), {"a": {"x": 1}, "b": {}})
+    for n, said in enumerate(texts):
+        time = local_time(f"2018/04/12 14:00:{n:02d}")
+        assert shapes.match(said) == (float(n), time, {"a": {"x": 1}, "b": {}})
+
+
+@pytest.mark.parametrize(
+    "odd", ["NaN", "-Infinity", "1e400", r'"\ud800"', "9" * 5000, "[" * 100_000, "1,}", '"\x01"', "01", r'"\q"']
+)
+@pytest.mark.parametrize("place", ["{}", '{{"a": {}}}', '{{"b": {{"x": {}}}}}', '{{"b": {{"y": [{}]}}}}'])
+def test_what_msgspec_does_not_take_is_left_to_the_parser(place: str, odd: str) -> None:
+    shapes = Shapes([Leaf(("b", "x"), number)], lambda rest: rest)
+    assert shapes.match(place.format(odd)) is None
+    assert shapes.match('{"a": 1}') == (None, {"a": 1})
+
+
+def test_what_is_shared_is_told_apart_by_all_that_is_written() -> None:
+    shapes = Shapes([Leaf(("b", "x"), number)], lambda rest: rest)
+    texts = [
+        "{}",
+        '{"b":{}}',
+        '{"b":{"x":1}}',
+        '{"b":{"y":{}}}',
+        '{"b":{"y":null}}',
+        '{"y":null}',
+        '{"a":1.0}',
+        '{"a":1}',
+    ]
+    for said in texts * 2:
+        assert repr(shapes.match(said)) == repr(shapes.plain(json.loads(said)))

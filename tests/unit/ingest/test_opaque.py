@@ -13,6 +13,9 @@ import pytest
 import sxeslake
 from sxeslake.archive import sevenzip_reader
 from sxeslake.archive.exact import programs
+from sxeslake.archive.sevenzip_format import Coder, Recipe
+from sxeslake.archive.sevenzip_writer import SevenZipWriter
+from sxeslake.model import Member
 
 
 @pytest.fixture
@@ -74,7 +77,7 @@ needs_7zip = pytest.mark.skipif(programs.find_program("7-Zip") is None, reason="
 
 
 @needs_7zip
-@pytest.mark.parametrize("method", ["BCJ2", "ARM64", "Swap4"])
+@pytest.mark.parametrize("method", ["BCJ2", "ARM64", "RISCV", "Swap4"])
 def test_what_only_7zip_decodes(
     lake: sxeslake.Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
@@ -99,6 +102,18 @@ def test_what_only_7zip_decodes(
     with sevenzip_reader.SevenZipReader(tmp_path / "x.7z") as reader:
         found = {member.path: reader.read(at) for at, member in enumerate(reader.members) if member.kind == "file"}
     assert found == {name: (inside / name).read_bytes() for name in ("program", "text")}
+
+
+@needs_7zip
+def test_what_7zip_does_not_decode_either_is_kept_whole_and_named(lake: sxeslake.Lake, tmp_path: Path) -> None:
+    with (tmp_path / "x.7z").open("wb") as out:
+        writer = SevenZipWriter(out, level=0)
+        writer._method = writer._method._replace(recipe=lambda _: Recipe((Coder(b"\x04\xf7\x11\x05"),)))
+        writer.add(Member("a", "file", 4), [b"data"])
+        writer.close()
+    (archive,) = lake.ingest(tmp_path / "x.7z").archives
+    assert archive.kind == "opaque"
+    assert "LZ5 is not supported; 7-Zip cannot read it either" in archive.warnings[0]
 
 
 def test_another_encoding_is_another_version(lake: sxeslake.Lake, tmp_path: Path) -> None:

@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 from small_lakes import flip, group, new_lake, new_vault, objects, only, own_store, zip_of
 
+from sxeslake.archive.container import create_writer
 from sxeslake.disk.trouble import NoScratchError
 from sxeslake.errors import DamagedLakeError
 from sxeslake.format import keys
 from sxeslake.lake import Lake
+from sxeslake.model import Member
 from sxeslake.storage import Store, open_store
 from sxeslake.vault import segments
 from sxeslake.vault.vault import Vault
@@ -59,6 +61,23 @@ def test_what_one_offer_lacks_the_next_may_have(store: Store, tmp_path: Path) ->
         assert second.ok
         assert lake.verify(data=True).problems == []
         assert lake.repair().problems == 0
+
+
+def test_an_encrypted_archive_mends_what_came_from_it(store: Store, tmp_path: Path) -> None:
+    source = tmp_path / "a.7z"
+    with source.open("wb") as out:
+        writer = create_writer(out, "7z", password="p")
+        for name, data in group(1).items():
+            writer.add(Member(name, "file", len(data)), [data])
+        writer.close()
+    with new_lake(store) as lake:
+        lake.ingest(source, passwords=["p"])
+    for key in keys_below(store, keys.PACK_PREFIX) + keys_below(store, keys.MANIFEST_PREFIX):
+        flip(store, key, 60)
+    with reopened(store) as lake:
+        assert any("is encrypted" in lost.detail for lost in lake.repair(source).lost)
+        assert lake.repair(source, passwords=["wrong", "p"]).ok
+        assert lake.verify(data=True).problems == []
 
 
 def test_a_member_table_of_a_collected_blob_is_made_from_the_source(store: Store, tmp_path: Path) -> None:
