@@ -81,13 +81,54 @@ def document(result: Any, keys: tuple[str, ...] = ()) -> dict[str, Any]:
 def _plain(value: Any) -> Any:
     """Dataclasses, tuples and paths as what JSON has."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        fields = {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        return fields | {key: said for key, said in _also(fields).items() if key not in fields}
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
         return [_plain(item) for item in value]
     if isinstance(value, datetime):
-        return value.isoformat()
+        return value.isoformat().replace("+00:00", "Z")
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     return str(value)
+
+
+def named(ref: str | None) -> dict[str, Any]:
+    """`ti-grains@2` as a sample and a version, both null where nothing is named."""
+    sample, at, number = (ref or "").rpartition("@")
+    if at and number.isdecimal():
+        return {"sample": sample, "version": int(number)}
+    return {"sample": ref or None, "version": None}
+
+
+def _also(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """What has one name in all documents, beside older names that are kept for the programs that read them."""
+    also: dict[str, Any] = {}
+    if "archive" in fields:
+        also |= named(fields["archive"])
+    if "number" in fields:
+        also["commit"] = fields["number"]
+    if "log_head" in fields:
+        also["commit"] = fields["log_head"]
+    if "time" in fields:
+        also["committed_at" if "number" in fields else "ingested_at"] = fields["time"]
+    if "modified" in fields:
+        modified = fields["modified"]
+        has_zone = modified is not None and modified.endswith("Z")
+        also["modified_at"] = modified if has_zone else None
+        also["modified_local"] = None if has_zone else modified
+    if "size" in fields:
+        also["bytes_source" if "sha256" in fields else "bytes_raw"] = fields["size"]
+    if "bytes_moved" in fields:
+        also["bytes_fetch"] = fields["bytes_moved"]
+    for key in ("marked", "collected", "forgotten", "restored", "affects"):
+        if key in fields:
+            also["affected"] = [_version(each) for each in fields[key]]
+    if "number" in fields:
+        also["affected"] = [named(each) for each in fields["archives"]]
+    return also
+
+
+def _version(each: Any) -> dict[str, Any]:
+    return named(each) if isinstance(each, str) else {key: each[key] for key in ("sample", "version")}
