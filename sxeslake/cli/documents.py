@@ -102,31 +102,31 @@ def named(ref: str | None) -> dict[str, Any]:
     return {"sample": ref or None, "version": None}
 
 
+_AFFECTED = ("marked", "collected", "forgotten", "restored", "affects")
+"""Older names of the versions that a command changed, or that a problem is about."""
+
+
 def _also(fields: Mapping[str, Any]) -> dict[str, Any]:
     """What has one name in all documents, beside older names that are kept for the programs that read them."""
     also: dict[str, Any] = {}
     if "archive" in fields:
         also |= named(fields["archive"])
-    if "number" in fields:
-        also["commit"] = fields["number"]
     if "log_head" in fields:
         also["commit"] = fields["log_head"]
+    if "number" in fields:
+        also |= {"commit": fields["number"], "affected": [named(each) for each in fields["archives"]]}
     if "time" in fields:
-        also["committed_at" if "number" in fields else "ingested_at"] = fields["time"]
+        name = "committed_at" if "number" in fields else "annotated_at" if "key" in fields else "ingested_at"
+        also[name] = fields["time"]
     if "modified" in fields:
-        modified = fields["modified"]
-        has_zone = modified is not None and modified.endswith("Z")
-        also["modified_at"] = modified if has_zone else None
-        also["modified_local"] = None if has_zone else modified
+        has_zone = (fields["modified"] or "").endswith("Z")
+        names = ("modified_at", "modified_local") if has_zone else ("modified_local", "modified_at")
+        also |= dict(zip(names, (fields["modified"], None), strict=True))
     if "size" in fields:
         also["bytes_source" if "sha256" in fields else "bytes_raw"] = fields["size"]
     if "bytes_moved" in fields:
         also["bytes_fetch"] = fields["bytes_moved"]
-    for key in ("marked", "collected", "forgotten", "restored", "affects"):
-        if key in fields:
-            also["affected"] = [_version(each) for each in fields[key]]
-    if "number" in fields:
-        also["affected"] = [named(each) for each in fields["archives"]]
+    also |= {"affected": [_version(each) for each in fields[key]] for key in _AFFECTED if key in fields}
     return also
 
 
