@@ -126,7 +126,9 @@ def _also(fields: Mapping[str, Any]) -> dict[str, Any]:
         also["bytes_source" if "sha256" in fields else "bytes_raw"] = fields["size"]
     if "bytes_moved" in fields:
         also["bytes_fetch"] = fields["bytes_moved"]
-    also |= {"affected": [_version(each) for each in fields[key]] for key in _AFFECTED if key in fields}
+    changed = next((fields[key] for key in _AFFECTED if key in fields), None)
+    if changed is not None:
+        also["affected"] = [_version(each) for each in changed]
     return also
 
 

@@ -24,8 +24,8 @@ A version is "sample" and "version"; those that a command changed stand in "affe
 log, null where nothing was written.
 
 Kept for older programs: archive (sample, version), number and log_head (commit), time (committed_at, ingested_at, \
-annotated_at), size (bytes_source of files, bytes_raw of members), modified (modified_at, modified_local), bytes_moved (bytes_fetch), \
-marked, collected, forgotten, restored and affects (affected).
+annotated_at), size (bytes_source of files, bytes_raw of members), modified (modified_at, \
+modified_local), bytes_moved (bytes_fetch), marked, collected, forgotten, restored and affects (affected).
 
 query, find and conditions print a list of rows, a row a line. With --envelope it is an object: question, columns with \
 units, rows, row_count, truncated, notes."""
