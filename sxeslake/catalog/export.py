@@ -63,7 +63,7 @@ def open_target(target: Path | BinaryIO, *, force: bool) -> Iterator[BinaryIO]:
 
 
 def plain(value: Any) -> Any:
-    """A value as JSON can say it: ISO dates, null for what is not a finite number, bytes in base64."""
+    """A value as JSON can say it: ISO dates, instants with Z, null for what is not a finite number, bytes in base64."""
     said: Any = str(value)
     match value:
         case None | bool() | int() | str():
@@ -73,7 +73,7 @@ def plain(value: Any) -> Any:
         case decimal.Decimal():
             said = int(value) if value == value.to_integral_value() else float(value)
         case dt.datetime() | dt.date() | dt.time():
-            said = value.isoformat()
+            said = _utc(value.isoformat())
         case bytes():
             said = base64.b64encode(value).decode()
         case list() | tuple():
@@ -81,6 +81,11 @@ def plain(value: Any) -> Any:
         case dict():
             said = {str(key): plain(each) for key, each in value.items()}
     return said
+
+
+def _utc(text: str) -> str:
+    """`…+00:00` as `…Z`: one way to write an instant, in every document."""
+    return text.removesuffix("+00:00") + "Z" if text.endswith("+00:00") else text
 
 
 _NOT_PLAIN_JSON: Final = re.compile("[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
@@ -155,13 +160,18 @@ def _times(column: Any) -> Any:
         return pa.array(texts_of(column), pa.string())
     texts = column.cast(pa.string()).to_pylist()
     if all(text is None or _ORDINARY.match(text) for text in texts):
-        return pa.array(texts, pa.string())
+        return pa.array([_instant(text) for text in texts], pa.string())
     return pa.array([_ordinary(*both) for both in zip(texts, texts_of(column), strict=True)], pa.string())
+
+
+def _instant(text: str | None) -> str | None:
+    """`2020-06-02 05:05:00.000000Z` with a T; a time without a zone keeps the space, which spreadsheets read."""
+    return text.replace(" ", "T", 1) if text is not None and text.endswith("Z") else text
 
 
 def _ordinary(arrow: str | None, duckdb: str | None) -> str | None:
     """Arrow's text, or DuckDB's where it is out of the common calendar."""
-    return duckdb if arrow and not _ORDINARY.match(arrow) else arrow
+    return duckdb if arrow and not _ORDINARY.match(arrow) else _instant(arrow)
 
 
 _ORDINARY: Final = re.compile(r"\d{4}-\d\d-\d\d(?!\d)|\d\d:")

@@ -8,8 +8,9 @@ Only the product's own queries are `trusted` to run in this process; a folder's 
 
 A file is plain SQL that any DuckDB shell runs once its parameters are set. Its leading comment declares the rest;
 `header.py` has the grammar. `/* filters: analyses a */ true` is where the shared filters go: conditions on the columns
-of `a`, an alias of `analyses`. There, too, copies of what fits are left out (`copies.py`). What else chooses rows before
-that stands in brackets in place of `true`, on columns of `a` alone: `/* filters: analyses a */ (a.session = $session)`.
+of `a`, an alias of `analyses`. There, too, copies of what fits are left out (`copies.py`). What else chooses rows
+before that stands in brackets in place of `true`, on columns of `a` alone:
+`/* filters: analyses a */ (a.session = $session)`.
 """
 
 from __future__ import annotations

@@ -58,13 +58,13 @@ class App:
 
     def emit(self, document: object) -> None:
         """The one JSON document, on stdout."""
-        click.echo(_json(document, indent=2))
+        click.echo(to_json(document, indent=2))
 
     def emit_rows(self, rows: Iterable[object]) -> None:
         """A JSON list, a row a line, written as it comes: half a million members never stand in memory."""
         opening = "[\n"
         for row in rows:
-            sys.stdout.write(opening + _json(row))
+            sys.stdout.write(opening + to_json(row))
             opening = ",\n"
         sys.stdout.write("[]\n" if opening == "[\n" else "\n]\n")
 
@@ -149,7 +149,7 @@ class App:
             click.echo(text, err=err)
 
 
-def _json(document: object, indent: int | None = None) -> str:
+def to_json(document: object, indent: int | None = None) -> str:
     """JSON in plain ASCII; DEL, which JSON allows, is escaped as other control characters are."""
     import json  # noqa: PLC0415  (no command without --json needs it)
 

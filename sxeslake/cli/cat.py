@@ -8,6 +8,7 @@ import click
 
 from sxeslake.cli import suggest
 from sxeslake.cli.app import App, pass_app
+from sxeslake.cli.documents import named
 from sxeslake.cli.options import LakeCommand
 from sxeslake.cli.refs import sample_argument
 
@@ -23,7 +24,8 @@ def command(app: App, ref: str, member: str) -> None:
     """
     with app.open_lake() as lake:
         if app.as_json:
-            app.emit({"sample": ref, "path": member} | _content(lake.read(ref, member)))
+            (version,) = lake.resolve([ref])
+            app.emit({**named(version), "path": member} | _content(lake.read(version, member)))
             return
         out = sys.stdout.buffer
         for block in lake.stream(ref, member):
@@ -35,8 +37,13 @@ def command(app: App, ref: str, member: str) -> None:
 
 def _content(data: bytes) -> dict[str, object]:
     try:
-        return {"size": len(data), "encoding": "utf-8", "data": data.decode()}
+        return {"size": len(data), "bytes_raw": len(data), "encoding": "utf-8", "data": data.decode()}
     except UnicodeDecodeError:
         from base64 import b64encode  # noqa: PLC0415  (start-up time)
 
-        return {"size": len(data), "encoding": "base64", "data": b64encode(data).decode("ascii")}
+        return {
+            "size": len(data),
+            "bytes_raw": len(data),
+            "encoding": "base64",
+            "data": b64encode(data).decode("ascii"),
+        }

@@ -38,6 +38,9 @@ def command(app: App, a: str, b: str, limit: int) -> None:
     """
     with app.open_lake() as lake:
         found = lake.diff(a, b)
+        if app.as_json and found.equal:
+            # Equal archives are compared without reading them; how many positions they have, the catalogue knows.
+            found.positions_same = sum(analysis.positions for analysis in lake.measurement(found.a))
     if app.as_json:
         app.emit(document(found, DIFF))
         return

@@ -86,7 +86,8 @@ def document(result: Any, keys: tuple[str, ...] = ()) -> dict[str, Any]:
 def _plain(value: Any) -> Any:
     """Dataclasses, tuples and paths as what JSON has."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        fields = {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        return fields | {key: said for key, said in _also(fields).items() if key not in fields}
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
@@ -94,7 +95,49 @@ def _plain(value: Any) -> Any:
     if isinstance(value, datetime):
         from sxeslake.archive.times import Moment  # noqa: PLC0415  (start-up time of --help)
 
-        return str(value) if isinstance(value, Moment) else value.isoformat()
+        return str(value) if isinstance(value, Moment) else value.isoformat().replace("+00:00", "Z")
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     return str(value)
+
+
+def named(ref: str | None) -> dict[str, Any]:
+    """`ti-grains@2` as a sample and a version, both null where nothing is named."""
+    sample, at, number = (ref or "").rpartition("@")
+    if at and number.isdecimal():
+        return {"sample": sample, "version": int(number)}
+    return {"sample": ref or None, "version": None}
+
+
+_AFFECTED = ("marked", "collected", "forgotten", "restored", "affects")
+"""Older names of the versions that a command changed, or that a problem is about."""
+
+
+def _also(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """What has one name in all documents, beside older names that are kept for the programs that read them."""
+    also: dict[str, Any] = {}
+    if "archive" in fields:
+        also |= named(fields["archive"])
+    if "log_head" in fields:
+        also["commit"] = fields["log_head"]
+    if "number" in fields:
+        also |= {"commit": fields["number"], "affected": [named(each) for each in fields["archives"]]}
+    if "time" in fields:
+        name = "committed_at" if "number" in fields else "annotated_at" if "key" in fields else "ingested_at"
+        also[name] = fields["time"]
+    if "modified" in fields:
+        has_zone = (fields["modified"] or "").endswith("Z")
+        names = ("modified_at", "modified_local") if has_zone else ("modified_local", "modified_at")
+        also |= dict(zip(names, (fields["modified"], None), strict=True))
+    if "size" in fields:
+        also["bytes_source" if "sha256" in fields else "bytes_raw"] = fields["size"]
+    if "bytes_moved" in fields:
+        also["bytes_fetch"] = fields["bytes_moved"]
+    changed = next((fields[key] for key in _AFFECTED if key in fields), None)
+    if changed is not None:
+        also["affected"] = [_version(each) for each in changed]
+    return also
+
+
+def _version(each: Any) -> dict[str, Any]:
+    return named(each) if isinstance(each, str) else {key: each[key] for key in ("sample", "version")}

@@ -6,6 +6,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from sxeslake.cli.app import App, pass_app
+from sxeslake.cli.json_schemas import CONVENTIONS
 from sxeslake.cli.options import LakeCommand, write_shared_options
 
 TASKS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
@@ -56,7 +57,7 @@ TASKS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
 def _complete_topic(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
     group = ctx.find_root().command
     commands = group.list_commands(ctx) if isinstance(group, click.Group) else []
-    return [CompletionItem(name) for name in ("options", "tasks", *commands) if name.startswith(incomplete)]
+    return [CompletionItem(name) for name in ("json", "options", "tasks", *commands) if name.startswith(incomplete)]
 
 
 @click.command("help", cls=LakeCommand, example="sxeslake help pull\nsxeslake help options\nsxeslake help tasks")
@@ -66,7 +67,7 @@ def _complete_topic(ctx: click.Context, _: click.Parameter, incomplete: str) -> 
 def command(app: App, ctx: click.Context, topic: str | None) -> None:
     """Explain a command, the shared options, or common tasks.
 
-    TOPIC is a command, `options` or `tasks`. Without one, all commands are listed.
+    TOPIC is a command, `options`, `tasks` or `json`. Without one, all commands are listed.
     """
     text = _text(ctx, topic)
     if app.as_json:
@@ -83,6 +84,11 @@ def _text(ctx: click.Context, topic: str | None) -> str:
     if topic == "options":
         write_shared_options(ctx, formatter)
         return formatter.getvalue().rstrip()
+    if topic == "json":
+        for paragraph in CONVENTIONS.split("\n\n"):
+            formatter.write_paragraph()
+            formatter.write_text(paragraph)
+        return formatter.getvalue().strip()
     if topic == "tasks":
         for heading, tasks in TASKS:
             with formatter.section(heading):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import click
 
 from sxeslake.cli import suggest
-from sxeslake.cli.app import App
+from sxeslake.cli.app import App, to_json
 from sxeslake.cli.options import OUT, PATH
 from sxeslake.cli.words import count, shown
 from sxeslake.disk.output import is_stdout, named
@@ -50,6 +50,12 @@ def output_options() -> list[click.Parameter]:
         click.Option(
             ["--wide"], is_flag=True, default=None, help="Show all columns on a terminal, nothing folded or shortened."
         ),
+        click.Option(
+            ["--envelope"],
+            is_flag=True,
+            default=None,
+            help="JSON of one object: the rows, their columns and units, the notes, and whether rows were cut.",
+        ),
         click.Option(["--limit"], type=click.IntRange(min=0), metavar="N", help="So many rows at most."),
     ]
 
@@ -64,15 +70,16 @@ class Output:
     raw: bool = False
     columns: tuple[str, ...] = ()
     wide: bool = False
+    envelope: bool = False
 
     @classmethod
     def of(cls, words: dict[str, Any]) -> Output:
         """Take these options out of all that a command was called with."""
         columns = [name.strip() for text in words.pop("columns", None) or () for name in text.split(",")]
-        taken = {name: words.pop(name, None) for name in ("format_name", "out", "force", "raw", "wide")}
+        taken = {name: words.pop(name, None) for name in ("format_name", "out", "force", "raw", "wide", "envelope")}
         return cls(
             taken["format_name"], taken["out"], bool(taken["force"]), bool(taken["raw"]),
-            tuple(name for name in columns if name), bool(taken["wide"]),
+            tuple(name for name in columns if name), bool(taken["wide"]), bool(taken["envelope"]),
         )  # fmt: skip
 
 
@@ -80,6 +87,9 @@ def deliver(app: App, result: Result, output: Output) -> None:
     """The rows where they are wanted; how the question was understood is said beside them."""
     if output.columns:
         result = result.select(output.columns)
+    if output.envelope:
+        _to_envelope(app, result, output)
+        return
     if output.out is not None and output.out != "-":
         _to_file(app, result, named(output.out), output.format_name, raw=output.raw, force=output.force)
         return
@@ -92,6 +102,29 @@ def deliver(app: App, result: Result, output: Output) -> None:
     sys.stdout.flush()
     target: BinaryIO = sys.stdout.buffer
     result.write(_Visible(target) if sys.stdout.isatty() else target, name, raw=output.raw)  # type: ignore[arg-type]
+    target.flush()
+    _explain(app, result)
+
+
+def _to_envelope(app: App, result: Result, output: Output) -> None:
+    """The rows as they come, between what is known before them and what is known after them."""
+    if output.format_name not in (None, "json") or output.out not in (None, "-"):
+        raise click.UsageError("--envelope is JSON on stdout, without -o and other formats.")
+    from sxeslake.catalog.tables import TABLES  # noqa: PLC0415  (start-up time of --help)
+
+    units = {column.name: column.unit for each in TABLES for column in each.columns}
+    columns = [{"name": f.name, "type": str(f.type), "unit": units.get(f.name)} for f in result.schema]
+    head = to_json({"question": result.title or None, "columns": columns})
+    sys.stdout.flush()
+    target: BinaryIO = sys.stdout.buffer
+    out: Any = _Visible(target) if sys.stdout.isatty() else target
+    out.write(f'{head[:-1]}, "rows": '.encode())
+    rows = result.write(out, "json")
+    tail = {
+        "row_count": rows, "truncated": result.truncated, "notes": list(result.notes),
+        "why_empty": (result.why_empty or None) if result.is_empty else None,
+    }  # fmt: skip
+    out.write(f", {to_json(tail)[1:]}\n".encode())
     target.flush()
     _explain(app, result)
 

@@ -23,8 +23,9 @@ _WIDE = 140
 
 @click.command("schema", cls=LakeCommand, example="sxeslake schema\nsxeslake schema positions")
 @click.argument("name", metavar="[TABLE]", required=False, shell_complete=suggest.table)
+@click.option("--json-schema", "of", metavar="COMMAND", help="Print the JSON Schema of a command's --json instead.")
 @pass_app
-def command(app: App, name: str | None) -> None:
+def command(app: App, name: str | None, of: str | None) -> None:
     """Show the catalogue's tables, or a table's columns: type, unit, source field, conversion.
 
     They are the same in every lake, and what `query --sql` and queries of your own read. Values are null where a
@@ -33,6 +34,15 @@ def command(app: App, name: str | None) -> None:
     from sxeslake.catalog.near import did_you_mean  # noqa: PLC0415  (start-up time of --help, here and below)
     from sxeslake.catalog.tables import BY_NAME, TABLES  # noqa: PLC0415
 
+    if of is not None:
+        from sxeslake.cli.json_schemas import SCHEMAS, json_schema  # noqa: PLC0415
+
+        if name is not None:
+            raise click.UsageError("--json-schema stands alone, without a TABLE.")
+        if of not in SCHEMAS:
+            raise NotFoundError(f'there is no command "{of}".', hint=did_you_mean(of, SCHEMAS))
+        app.emit(json_schema(of))
+        return
     if name is not None and name not in BY_NAME:
         raise NotFoundError(f'there is no table "{name}".', hint=did_you_mean(name, BY_NAME))
     chosen = list(TABLES) if name is None else [BY_NAME[name]]

@@ -112,7 +112,7 @@ def test_json_is_one_array_that_any_reader_takes() -> None:
     rows = json.loads(out.getvalue())
     assert rows[0] == {
         "sample": "TiN", "kv": 5.0, "count": 4, "types": ["qlw", "xes"], "local": "2018-04-12T14:07:00",
-        "at": "2018-04-12T05:07:00+00:00", "inferred": True,
+        "at": "2018-04-12T05:07:00Z", "inferred": True,
     }  # fmt: skip
     assert rows[2]["kv"] is None
     assert rows[2]["sample"] == ROWS[2]["sample"]

@@ -1,0 +1,114 @@
+"""The documents of --json: each command's fits its schema, instants end in Z, and no command lacks a schema."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from answers import Answer
+
+from sxeslake.archive.synthetic import synthetic_facility
+from sxeslake.cli.json_schemas import ERROR, INSTANT, SCHEMAS, json_schema
+from sxeslake.cli.root import SECTIONS
+from sxeslake.cli.run import run
+
+Call = Callable[..., Answer]
+
+SESSION: list[tuple[str, ...]] = [
+    ("init", "lake"), ("report", "in"), ("ingest", "in", "--dry-run"), ("ingest", "in"), ("ingest", "in"),
+    ("exact", "--all"), ("audit", "in"), ("ls", "--long"), ("ls", "nothing"), ("show", "2020/steel carbide"),
+    ("members", "2020/steel carbide"), ("cat", "2020/steel carbide@1", "metadata.json"), ("stats",), ("log",),
+    ("diff", "2020/steel carbide", "2021/standards"), ("diff", "2021/standards", "2021/standards"),
+    ("query",), ("query", "positions-by-condition"), ("query", "positions-by-condition", "--envelope"),
+    ("query", "--sql", "SELECT now() AS now_at", "--envelope"), ("query", "--sql", "SELECT now() AS now_at"),
+    ("query", "positions-by-condition", "-o", "rows.csv"), ("find", "steel"), ("conditions",), ("schema",),
+    ("annotate", "2021/standards", "role=standard"), ("show", "2021/standards"),
+    ("pull", "2021/standards", "-o", "out.zip", "--dry-run"), ("pull", "2021/standards", "-o", "out.zip"),
+    ("pull", "2021/standards", "2020/*", "-o", "several"),
+    ("pull", "2021/standards", "-o", "out", "--container", "folder"),
+    ("sync", "2021/standards", "out", "--dry-run"), ("sync", "2021/standards", "out"),
+    ("tag", "2021/standards", "paper"), ("tag", "2021/standards", "paper", "--remove"), ("hold", "2021/standards"),
+    ("release", "2021/standards"), ("forget", "2021/standards", "--dry-run"), ("forget", "2021/standards"),
+    ("gc", "--dry-run"), ("restore", "2021/standards"), ("gc",), ("rename", "2021/standards", "standards"),
+    ("tidy", "--dry-run"), ("tidy",), ("verify",), ("drill",), ("repair", "--dry-run"), ("repair",),
+    ("checkpoint",), ("catalog", "rebuild"), ("doctor",), ("use",), ("help", "json"), ("completion", "bash"),
+    ("version",), ("init", "second"), ("copy", "lake", "second"), ("demo",),
+]  # fmt: skip
+
+
+@pytest.fixture
+def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes]) -> Call:
+    """Run a command line with --json in a folder with archives, and the lake `lake`."""
+    monkeypatch.setenv("SXESLAKE_CONFIG", str(tmp_path / "settings"))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.setenv("SXESLAKE_LAKE", str(tmp_path / "lake"))
+    monkeypatch.chdir(tmp_path)
+    synthetic_facility(tmp_path / "in", nx=2, ny=2)
+
+    def call(*arguments: str) -> Answer:
+        code = run([*arguments, "--json"])
+        return Answer(code, *capsysbinary.readouterr())
+
+    return call
+
+
+def instants(value: Any) -> Iterator[str]:
+    """Every value that stands under the name of an instant."""
+    if isinstance(value, list):
+        for each in value:
+            yield from instants(each)
+    elif isinstance(value, dict):
+        for key, each in value.items():
+            if (key.endswith("_at") or key == "time") and isinstance(each, str):
+                yield each
+            yield from instants(each)
+
+
+def test_every_command_has_a_schema_whose_keys_are_described() -> None:
+    assert set(SCHEMAS) == {name for commands in SECTIONS.values() for name in commands}
+    for name in SCHEMAS:
+        jsonschema.Draft202012Validator.check_schema(json_schema(name))
+
+
+def test_the_documents_of_all_commands_fit_their_schemas(call: Call) -> None:
+    assert {words[0] for words in SESSION} == set(SCHEMAS)
+    for words in SESSION:
+        answer = call(*words)
+        assert answer.code == 0, (words, answer.out, answer.err)
+        jsonschema.validate(answer.document, SCHEMAS[words[0]], jsonschema.Draft202012Validator)
+        for instant in instants(answer.document):
+            assert re.search(INSTANT, instant), (words, instant)
+
+
+@pytest.mark.parametrize("command", [name for name in SCHEMAS if name != "doctor"])
+def test_an_error_is_one_document_with_its_exit_code(call: Call, command: str) -> None:
+    answer = call(command, "--nonsense")
+    jsonschema.validate(answer.document, ERROR)
+    assert answer.document["error"]["exit_code"] == answer.code == 2
+
+
+def test_an_envelope_says_units_notes_and_whether_rows_were_cut(call: Call) -> None:
+    assert call("init", "lake").code == call("ingest", "in").code == 0
+    answer = call("query", "maps-by-beam-condition", "--kv", "5", "--limit", "1", "--envelope").document
+    units = {column["name"]: column["unit"] for column in answer["columns"]}
+    assert units["probe_current_na"] == "nA"
+    assert (answer["row_count"], len(answer["rows"]), answer["truncated"]) == (1, 1, True)
+    assert any("5 ± 0.05 kV" in note for note in answer["notes"])
+
+
+def test_the_schema_of_a_command_is_printed(call: Call) -> None:
+    assert call("schema", "--json-schema", "ls").document == json_schema("ls")
+    assert call("schema", "--json-schema", "nothing").code == 3
+
+
+def test_equal_archives_have_all_their_positions_in_common(call: Call) -> None:
+    assert call("init", "lake").code == call("ingest", "in").code == 0
+    (Path("notes") / "inside").mkdir(parents=True)
+    Path("notes/inside/a.txt").write_text("a")
+    assert call("ingest", "notes", "--tree").code == 0
+    assert call("diff", "2019/chalcopyrite map@1", "2019/chalcopyrite map@2").document["positions_same"] > 0
+    assert call("diff", "notes", "notes").document["positions_same"] == 0
