@@ -18,7 +18,8 @@ flag, date, range; unit and default may be missing (then null); `required` stand
 `$name` in the SQL; a range is `$name_low` and `$name_high`. `filters: TABLE` says what the shared filters choose,
 `default: FILTER = VALUE` one that holds unless another value is given. `require: A or B` asks for one of several
 parameters. `$filtered` is true when any filter is given, `$copies` with --copies. `show: COLUMN, COLUMN` names the
-columns that a table for people has, in its order; without it all are shown. A column `sample` stands for `sample@version`.
+columns that a table for people has, in its order; without it all are shown. A column `sample` stands for
+`sample@version`.
 """
 
 from __future__ import annotations
