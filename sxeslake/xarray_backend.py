@@ -68,12 +68,12 @@ class SxeslakeBackend(BackendEntrypoint):
         group = open_group(path)
         try:
             rows = list(chosen(of_group(group), analysis))
-            found = _dataset(group, rows, path.name, types)
+            found = _dataset(group, rows, path.name, types).drop_vars(_names(drop_variables), errors="ignore")
         except BaseException:
             group.close()
             raise
         found.set_close(group.close)
-        return found.drop_vars(_names(drop_variables), errors="ignore")
+        return found
 
     def open_groups_as_dict(  # type: ignore[override]
         self,
