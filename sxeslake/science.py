@@ -10,11 +10,13 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Unpack
 
+from sxeslake.errors import InputError, NotFoundError
 from sxeslake.vault import refs
 
 if TYPE_CHECKING:
     import xarray as xr
 
+    from sxeslake.archive.spectra.comparison import Comparison, Normalisation
     from sxeslake.archive.spectra.measured import Measured
     from sxeslake.archive.spectra.roi import Roi
     from sxeslake.archive.spectra.spectra import Spectra
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from sxeslake.catalog.filter_words import FilterWords
     from sxeslake.vault.vault import Vault
 
+_SHORTEST_UUID = 8  # digits and letters by which a position may be named
 _KEEP_OPEN = 16  # versions whose tables are at hand
 
 
@@ -245,6 +248,85 @@ class ScienceVerbs:
             for each in signals_of(self.open_group(ref), analysis=analysis, data_type=data_type, lazy=lazy)
         ]
         return made[0] if len(made) == 1 else made
+
+    def compare(
+        self,
+        target: str,
+        *others: str,
+        standards: bool = False,
+        data_type: str = "qlw",
+        normalise: Normalisation = "max",
+    ) -> Comparison:
+        """Lay spectra over one another, the most alike first; find standards taken under the same conditions.
+
+        Parameters
+        ----------
+        target : str
+            A position, ``"ti-grains@2:5"``: version and number of the position through all its analyses, or UUID.
+        *others : str
+            Positions to compare it with.
+        standards : bool
+            Compare it also with every position annotated ``role=standard`` (itself, its analysis, version or sample)
+            that has the same grating, spectrometer and, within 0.05 kV, accelerating voltage.
+        data_type : str
+            ``"qlw"`` or ``"spectrum"``.
+        normalise : {"max", "current", "none"}
+            Divide the spectra by their maximum, by their probe current (counts / nA), or not at all.
+
+        Returns
+        -------
+        Comparison
+            `others` by similarity (Pearson's correlation), the highest first; `values` has the normalised spectra,
+            float64 (1 + others, channels); ``.table()`` has a dictionary for each.
+
+        Raises
+        ------
+        NotFoundError
+            If there is no such position, or nothing to compare it with.
+        InputError
+            If the spectra have different axes or numbers of channels.
+
+        Examples
+        --------
+        >>> found = lake.compare("test:5", standards=True)  # doctest: +SKIP
+        >>> [(other.row.name, other.material) for other in found.others]  # doctest: +SKIP
+        [('standards@1:3', 'Si3N4')]
+        """
+        from sxeslake.archive.spectra.comparison import compare  # noqa: PLC0415 - as above
+        from sxeslake.archive.spectra.reading import LeftOut, read_batches  # noqa: PLC0415
+        from sxeslake.archive.spectra.spectra import gather  # noqa: PLC0415
+        from sxeslake.catalog.standards import standards_like  # noqa: PLC0415
+
+        rows: dict[Measured, str | None] = {self._position(place): None for place in (target, *others)}
+        first = next(iter(rows))
+        if standards:
+            for row, material in standards_like(self._asked(), first):
+                rows.setdefault(row, material)
+        if len(rows) == 1:
+            raise NotFoundError(
+                f"nothing to compare {first.name} with: no standard has its conditions."
+                if standards
+                else f"nothing to compare {first.name} with.",
+                hint="Annotate standards: `sxeslake annotate SAMPLE role=standard material=Si3N4`.",
+            )
+        left_out = LeftOut()
+        spectra = gather(
+            read_batches(rows, self._member_source, data_type, left_out), left_out, data_type, self._calibrations()
+        )
+        if spectra.rows[0] != first:
+            raise InputError(f"the spectrum of {first.name} cannot be used.", hint=left_out.summary())
+        return compare(spectra, [rows[row] for row in spectra.rows], normalise)
+
+    def _position(self, text: str) -> Measured:
+        """The position that `ti-grains@2:5` names."""
+        from sxeslake.archive.spectra.choice import place_of  # noqa: PLC0415 - as above
+
+        ref, word = place_of(text)
+        number = int(word) if word.isdecimal() and len(word) < _SHORTEST_UUID else None
+        for row in self.measured(ref):
+            if row.number == number if number is not None else row.position_uuid.startswith(word.lower()):
+                return row
+        raise NotFoundError(f"{ref} has no position {word}.", hint=f"`sxeslake show {ref}` tells how many there are.")
 
     def measured(
         self,

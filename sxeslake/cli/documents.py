@@ -47,6 +47,11 @@ LINES = (
     "element", "line", "energy_ev", "wavelength_angstrom", "intensity", "order", "observed_ev", "observed_angstrom",
     "band_low_ev", "band_high_ev",
 )  # fmt: skip
+COMPARE = ("target", "sample", "version", "position_uuid", "data_type", "normalise", "warnings", "others")
+COMPARED = (
+    "rank", "name", "sample", "version", "number", "position_uuid", "material", "similarity", "days",
+    "accelerating_voltage_kv", "probe_current_na", "grating", "spectrometer", "instrument", "acquired_local", "comment",
+)  # fmt: skip
 MEMBERS = ("path", "kind", "size", "modified", "blake3", "crc32")
 STATS = (
     "samples", "archives", "members", "bytes_source", "bytes_raw", "blobs",

@@ -26,6 +26,7 @@ SESSION: list[tuple[str, ...]] = [
     ("query",), ("query", "positions-by-condition"), ("query", "positions-by-condition", "--envelope"),
     ("query", "--sql", "SELECT now() AS now_at", "--envelope"), ("query", "--sql", "SELECT now() AS now_at"),
     ("query", "positions-by-condition", "-o", "rows.csv"), ("find", "steel"), ("conditions",), ("schema",),
+    ("lines", "N", "K"), ("compare", "2020/steel carbide:1", "2019/chalcopyrite map:1"),
     ("annotate", "2021/standards", "role=standard"), ("show", "2021/standards"),
     ("pull", "2021/standards", "-o", "out.zip", "--dry-run"), ("pull", "2021/standards", "-o", "out.zip"),
     ("pull", "2021/standards", "2020/*", "-o", "several"),
@@ -93,7 +94,7 @@ def test_an_error_is_one_document_with_its_exit_code(call: Call, command: str) -
 
 def test_an_envelope_says_units_notes_and_whether_rows_were_cut(call: Call) -> None:
     assert call("init", "lake").code == call("ingest", "in").code == 0
-    answer = call("query", "maps-by-beam-condition", "--kv", "5", "--limit", "1", "--envelope").document
+    answer = call("query", "positions-by-condition", "--kv", "5", "--limit", "1", "--envelope").document
     units = {column["name"]: column["unit"] for column in answer["columns"]}
     assert units["probe_current_na"] == "nA"
     assert (answer["row_count"], len(answer["rows"]), answer["truncated"]) == (1, 1, True)

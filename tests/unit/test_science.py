@@ -38,9 +38,26 @@ def test_spectra_of_a_version_are_those_of_its_file(lake: Lake, facility: list[P
 def test_filters_choose_across_archives(lake: Lake) -> None:
     found = lake.roi(10, 20, unit="channel", kv=5)
     assert {row.accelerating_voltage_kv for row in found.rows} == {5.0}
-    assert len({row.sample for row in found.rows}) > 1
+    assert len({row.sample for row in lake.roi(10, 20, unit="channel").rows}) > 1
     narrowed = lake.roi(10, 20, unit="channel", kv=5, where="position_number <= 2")
     assert {row.position_number for row in narrowed.rows} == {1, 2}
+
+
+def test_each_measurement_counts_once(lake: Lake) -> None:
+    once, every = lake.spectra("qlw", kv=5), lake.spectra("qlw", kv=5, copies=True)
+    assert len(once) < len(every)
+    assert {row.position_uuid for row in once.rows} == {row.position_uuid for row in every.rows}
+
+
+def test_positions_are_numbered_through_an_archive(lake: Lake) -> None:
+    rows = list(lake.measured("2020/steel carbide"))
+    assert [row.number for row in rows] == list(range(1, len(rows) + 1))
+    assert [row.name for row in lake.measured("2020/steel carbide", positions="2..3")] == [
+        "2020/steel carbide@1:2",
+        "2020/steel carbide@1:3",
+    ]
+    in_group = [row.number for analysis in lake["2020/steel carbide"].analyses for row in analysis.spectra().rows]
+    assert in_group == list(range(1, len(rows) + 1))
 
 
 def test_a_region_of_a_lake_is_that_of_its_groups(lake: Lake) -> None:

@@ -44,7 +44,8 @@ def chosen(
 ) -> Iterator[Measured]:
     """The rows of an analysis (name, UUID, its beginning of 8 letters, or number from 1) and of some numbers.
 
-    Rows come ordered by archive and analysis. NotFoundError, at the end, where no analysis is called so.
+    Numbers count through all analyses of an archive or, where one is chosen, within it. Rows come ordered by archive
+    and analysis. NotFoundError, at the end, where no analysis is called so.
     """
     numbers = numbers_of(positions)
     known: list[str] = []
@@ -61,7 +62,7 @@ def chosen(
             if not _is_called(row, analysis, count):
                 continue
             is_found = True
-        if numbers is None or row.position_number in numbers:
+        if numbers is None or (row.number if analysis is None else row.position_number) in numbers:
             yield row
     if not is_found and known:
         names = ", ".join(dict.fromkeys(known[:8]))
@@ -74,3 +75,11 @@ def _is_called(row: Measured, analysis: str | int, count: int) -> bool:
     if text.isdecimal() and len(text) < 8:
         return count == int(text) or row.analysis_name == text
     return text in (row.analysis_name, uuid) or (len(text) >= 8 and uuid.startswith(text.lower()))
+
+
+def place_of(text: str) -> tuple[str, str]:
+    """`ti-grains@2:5` → (`ti-grains@2`, `5`): a version and a position of it, by number or UUID."""
+    ref, colon, position = text.rpartition(":")
+    if not colon or not ref or not position.strip():
+        raise UsageError(f"{text!r} names no position.", hint="Write SAMPLE:POSITION, such as ti-grains@2:5.")
+    return ref, position.strip()

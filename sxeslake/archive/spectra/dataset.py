@@ -137,8 +137,8 @@ class Arrangement:
             {"long_name": "acquired, on the instrument's clock"},
         )
         if self.dimensions == ("position",):
-            numbers = [row.position_number or 0 for row in self.rows]
-            found["number"] = ("position", np.array(numbers, np.int64), {"long_name": "number within its analysis"})
+            numbers = [row.number or 0 for row in self.rows]
+            found["number"] = ("position", np.array(numbers, np.int64), {"long_name": "number within its archive"})
             found["archive"] = ("position", np.array([row.archive for row in self.rows]), {"long_name": "archive"})
         for axis, step in zip(self.dimensions, self.step_mm, strict=False):
             length = self.shape[self.dimensions.index(axis)]

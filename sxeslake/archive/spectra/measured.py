@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 class Measured:
     """One position of one archive version; what is unknown is None.
 
-    The names and units are those of the catalogue's table `positions`.
+    The names and units are those of the catalogue's table `positions`; `number` counts through all analyses of the
+    archive from 1, `position_number` within its own.
     """
 
     sample: str
@@ -28,6 +29,7 @@ class Measured:
     analysis_uuid: str | None
     analysis_name: str | None
     position_uuid: str
+    number: int | None
     position_number: int | None
     comment: str | None
     accelerating_voltage_kv: float | None
@@ -56,7 +58,7 @@ class Measured:
     @property
     def name(self) -> str:
         """`ti-grains@2:5`, the position's number behind its archive, for messages and legends."""
-        return f"{self.archive}:{self.position_number or self.position_uuid[:8]}"
+        return f"{self.archive}:{self.number or self.position_uuid[:8]}"
 
     @property
     def setting(self) -> Setting:
@@ -70,8 +72,13 @@ COLUMNS = tuple(Measured.__dataclass_fields__)
 
 def of_analysis(analysis: Analysis) -> Iterator[Measured]:
     """The positions of one analysis of a group."""
+    before = 0
+    for other in analysis.group.analyses:
+        if other.uuid == analysis.uuid:
+            break
+        before += len(other.positions)
     for number, position in enumerate(analysis.positions, 1):
-        yield of_position(position, number, analysis)
+        yield of_position(position, analysis, number, before + number)
 
 
 def of_group(group: Group) -> Iterator[Measured]:
@@ -80,7 +87,9 @@ def of_group(group: Group) -> Iterator[Measured]:
         yield from of_analysis(analysis)
 
 
-def of_position(position: Position, number: int | None = None, analysis: Analysis | None = None) -> Measured:
+def of_position(
+    position: Position, analysis: Analysis | None = None, position_number: int | None = None, number: int | None = None
+) -> Measured:
     """One position; what its documents do not tell is None."""
     info, state, condition = position.info, position.state, position.condition
     fields = read_condition(None) if condition is None else condition.fields
@@ -91,7 +100,8 @@ def of_position(position: Position, number: int | None = None, analysis: Analysi
         analysis_uuid=None if analysis is None else analysis.uuid,
         analysis_name=None if analysis is None else analysis.name or None,
         position_uuid=position.uuid,
-        position_number=number,
+        number=number,
+        position_number=position_number,
         comment=position.resolved_comment.value or None,
         accelerating_voltage_kv=state.accelerating_voltage_kv,
         probe_current_na=state.probe_current_na,
