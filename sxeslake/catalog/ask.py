@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from sxeslake.catalog.copies import any_repeated
 from sxeslake.catalog.emptiness import Count, why_empty
 from sxeslake.catalog.library import Bound
 from sxeslake.catalog.near import did_you_mean
@@ -23,6 +25,7 @@ _T = TypeVar("_T")
 
 def ask(read: Read, bound: Bound, *, limit: int | None = None) -> Result:
     """The answer to a query of the library; its SQL is trusted, its values are bound."""
+    bound = counted_once(read, bound)
     reader = _told(bound, lambda: read(bound.sql, bound.parameters))
     batches = _batches(_told, bound, reader)
     notes = bound.notes
@@ -31,7 +34,7 @@ def ask(read: Read, bound: Bound, *, limit: int | None = None) -> Result:
         batches = iter(kept)
         notes += _note_on_copies(sum(sum(batch["copies"].to_pylist()) for batch in kept))
     return Result(
-        reader.schema, batches, title=bound.title, notes=notes + _left_out(read, bound), limit=limit,
+        reader.schema, batches, title=bound.title, notes=notes, limit=limit,
         show=_checked_show(bound, reader.schema.names), find_why_empty=lambda: why_empty(_counting(read), bound),
     )  # fmt: skip
 
@@ -55,8 +58,6 @@ def ask_freely(
     answer = _named(bound, lambda: run_select(sql, scope, parameters=parameters, limits=limits))
     batches = answer.batches if bound is None else _batches(_named, bound, answer.batches)
     title, notes = ("", ()) if bound is None else (bound.title, bound.notes)
-    if bound is not None and read is not None:
-        notes += _left_out(read, bound)
     try:
         show = () if bound is None else _checked_show(bound, answer.schema.names)
     except UsageError:
@@ -68,12 +69,17 @@ def ask_freely(
     )  # fmt: skip
 
 
-def _left_out(read: Read, bound: Bound) -> tuple[str, ...]:
-    """How many copies of measurements a question does not count; nothing where there are none."""
+def counted_once(read: Read, bound: Bound) -> Bound:
+    """The query with a note on the copies that it leaves out; without copies, its SQL does not look for them again."""
     if bound.copies is None:
-        return ()
+        return bound
+    if bound.over is not None and not _counting(read)(f"({any_repeated(bound.over)})", {}):
+        return replace(bound, sql=bound.unfolded)
     used = {name: value for name, value in bound.parameters.items() if re.search(rf"\${name}\b", bound.copies)}
-    return _note_on_copies(_told(bound, lambda: _counting(read)(f"({bound.copies})", used)))
+    count = _told(bound, lambda: _counting(read)(f"({bound.copies})", used))
+    if not count:
+        return replace(bound, sql=bound.unfolded)
+    return replace(bound, notes=bound.notes + _note_on_copies(count))
 
 
 def _note_on_copies(count: int) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any
 
 from sxeslake.catalog import inuse, library, remarks
-from sxeslake.catalog.ask import ask, ask_freely
+from sxeslake.catalog.ask import ask, ask_freely, counted_once
 from sxeslake.catalog.cache import Cache
 from sxeslake.catalog.checkpoint import published_numbers
 from sxeslake.catalog.database import Database
@@ -113,6 +113,7 @@ class Catalog:
         from sxeslake.catalog.sandbox import SandboxLimits  # noqa: PLC0415 - the library's queries need none
 
         limits = replace(limits or SandboxLimits(), rows=limit)
+        bound = counted_once(self._read, bound)
         return ask_freely(
             bound.sql, self._scope, parameters=bound.parameters, limits=limits, bound=bound, read=self._read
         )
