@@ -50,12 +50,14 @@ texts AS (
 hits AS (
     SELECT
         t.*,
-        -- A text is a copy at the same project, analysis, image or measurement; any other text in an equal archive.
+        -- A text is a copy at the same project, analysis, image or measurement; a document in an equal archive; names of
+        -- archives of one sample.
         CASE
             WHEN t.found_in = 'annotation' THEN concat_ws('@', t.sample, t.version)
             WHEN t.found_in IN ('project', 'analysis', 'image') THEN t.text
             WHEN p.measurement IS NOT NULL THEN p.measurement || t.text
-            ELSE r.content_id
+            WHEN t.found_in = 'archive' THEN concat_ws('@', t.sample, coalesce(r.content_id, t.archive_id::VARCHAR))
+            ELSE coalesce(r.content_id, t.archive_id::VARCHAR)
         END AS identity,
         CASE WHEN t.found_in <> 'archive' THEN t.path END AS place_in_archive
     FROM texts AS t

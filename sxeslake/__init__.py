@@ -16,6 +16,11 @@ from typing import TYPE_CHECKING
 from sxeslake.version import __version__
 
 if TYPE_CHECKING:
+    from sxeslake.archive.spectra.comparison import Comparison
+    from sxeslake.archive.spectra.measured import Measured
+    from sxeslake.archive.spectra.roi import Roi, RoiMap
+    from sxeslake.archive.spectra.spectra import Spectra
+    from sxeslake.archive.sxes.axes import Axis, Calibration
     from sxeslake.archive.sxes.group import Group, create_group, open_group
     from sxeslake.archive.sxes.outline import Analysis, Items, Project
     from sxeslake.archive.sxes.position import Image, Position
@@ -47,6 +52,7 @@ if TYPE_CHECKING:
         LakeNotFoundError,
         LimitExceededError,
         MemberNotFoundError,
+        MissingExtraError,
         NoSuchIndexError,
         NotAnArchiveError,
         NotFoundError,
@@ -85,6 +91,11 @@ _IN = {
     "archive.sxes.position": "Image Position",
     "archive.sxes.shared": "Background Condition RawCondition",
     "assemble.access": "Located",
+    "archive.spectra.comparison": "Comparison",
+    "archive.spectra.measured": "Measured",
+    "archive.spectra.roi": "Roi RoiMap",
+    "archive.spectra.spectra": "Spectra",
+    "archive.sxes.axes": "Axis Calibration",
     "assemble.difference": "Difference",
     "assemble.drill": "DrillReport",
     "assemble.files": "VersionFiles",
@@ -101,8 +112,8 @@ _IN = {
     "catalog.sandbox": "SandboxLimits",
     "catalog.schema": "Table",
     "errors": "AccessDeniedError AlreadyExistsError ConflictError DamagedArchiveError DamagedLakeError "
-    "EncryptedArchiveError InputError LakeNotFoundError LimitExceededError MemberNotFoundError NoSuchIndexError "
-    "NotAnArchiveError NotFoundError ReadOnlyError SampleNotFoundError StorageError SxeslakeError UnknownUuidError "
+    "EncryptedArchiveError InputError LakeNotFoundError LimitExceededError MemberNotFoundError MissingExtraError "
+    "NoSuchIndexError NotAnArchiveError NotFoundError ReadOnlyError SampleNotFoundError StorageError SxeslakeError UnknownUuidError "
     "UnreachableError UnsafeNameError UnsupportedMethodError UsageError",
     "htmltable": "Rows",
     "ingest.audit": "AuditRow",
@@ -130,9 +141,12 @@ __all__ = [
     "Analysis",
     "Annotated",
     "AuditRow",
+    "Axis",
     "Background",
+    "Calibration",
     "Check",
     "CheckpointReport",
+    "Comparison",
     "Condition",
     "Conditions",
     "ConflictError",
@@ -158,9 +172,11 @@ __all__ = [
     "Located",
     "LogRow",
     "MarkReport",
+    "Measured",
     "MeasuredAnalysis",
     "MemberNotFoundError",
     "MemberRow",
+    "MissingExtraError",
     "NoSuchIndexError",
     "NotAnArchiveError",
     "NotFoundError",
@@ -177,6 +193,8 @@ __all__ = [
     "ReportRow",
     "RestoreReport",
     "Result",
+    "Roi",
+    "RoiMap",
     "Rows",
     "SampleNotFoundError",
     "SampleRow",
@@ -184,6 +202,7 @@ __all__ = [
     "SandboxLimits",
     "SelectionReport",
     "ShareReport",
+    "Spectra",
     "Stats",
     "StorageError",
     "Survey",

@@ -21,6 +21,7 @@ from sxeslake.errors import (
     LimitExceededError,
     UnsupportedMethodError,
 )
+from sxeslake.wording import either
 
 _T = TypeVar("_T")
 
@@ -57,7 +58,7 @@ class Keyring:
             return found
         count = len(self.passwords)
         said = "wrong password, or damaged" if count == 1 else f"none of {count:,} passwords fits, or it is damaged"
-        raise EncryptedArchiveError(said, hint="Check the file of --password-file.")
+        raise EncryptedArchiveError(said, hint=either("Check the file of --password-file.", "Check the passwords."))
 
 
 class _Words(NamedTuple):

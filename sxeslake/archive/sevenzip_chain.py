@@ -37,6 +37,7 @@ from sxeslake.archive.sevenzip_methods import (
     Zstd,
 )
 from sxeslake.errors import DamagedArchiveError, EncryptedArchiveError, UnsupportedMethodError
+from sxeslake.wording import either
 
 NAMES_OF_OTHERS: Final = {
     b"\x03\x03\x01\x1b": "BCJ2",
@@ -64,7 +65,9 @@ def check_supported(recipe: Recipe, password: str | None = None) -> None:
     for coder in recipe.coders:
         is_known = coder.method == AES256 and password is not None
         if coder.method.startswith(ENCRYPTION_PREFIX) and not is_known:
-            hint = "Name a file that holds its password: --password-file FILE."
+            hint = either(
+                "Name a file that holds its password: --password-file FILE.", 'Give its password: passwords=["…"].'
+            )
             raise EncryptedArchiveError("the archive is encrypted", hint=hint)
     for coder in recipe.coders:
         known = coder.method in PLAIN_STAGES or coder.method in BRANCH_FILTERS

@@ -66,6 +66,8 @@ _FILTERS = """
             Acquired on or after, on or before: `"2018-04"`, `"yesterday"`, `datetime.date(2018, 4, 12)`.
         annotation : str or list of str
             What was said of it: `"role=standard"`, `"material=Ti*"`, or a key alone.
+        copies : bool
+            Show every copy of a measurement; otherwise each measurement comes once.
         match : "all" or "any"
             Whether all positions of an analysis must fit, or one.
         kv_tolerance : number, in kV

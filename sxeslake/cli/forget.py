@@ -30,7 +30,7 @@ DOUBTFUL = 7
     help="Keep versions stored within 2y, 6m, 30d … of the sample's newest. Of several rules, each keeps.",
 )
 @click.option(*DRY_RUN, is_flag=True, help="List what would go; change nothing.")
-@click.option("-y", "--yes", is_flag=True, help="Forget also where no version would be left; do not ask.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask where a pattern takes every version.")
 @click.option("-m", "--message", help="Why, for the log.")
 @pass_app
 def command(
@@ -47,14 +47,18 @@ def command(
     What goes is listed first. `restore` brings it back until `gc` frees the room: a week later at the earliest, or at
     once with `gc --grace 0`. Held and tagged versions refuse to be forgotten; rules keep them.
 
-    What would leave no version in the lake is asked first on a terminal, and elsewhere needs --yes.
+    A pattern that takes every version of the lake, such as "*", is asked about first on a terminal, and elsewhere needs
+    --yes. What is named in full is never asked about.
     """
     with app.open_lake() as lake:
         report = lake.forget(refs, keep_last=keep_last, keep_within=keep_within, dry_run=True)
         if not app.as_json:
             _list(app, report.forgotten, report.kept)
         if report.forgotten and not dry_run:
-            if not yes and len(report.forgotten) == len(lake.ls(all_versions=True)):
+            by_pattern = any(lake.is_pattern(ref) for ref in refs)
+            without_rule = keep_last is None and keep_within is None
+            addressed = len(report.forgotten) + (len(report.kept) if without_rule else 0)
+            if by_pattern and not yes and addressed == len(lake.ls(all_versions=True)):
                 _confirm(app, len(report.forgotten))
             # Exactly what was listed: a version that somebody added or marked meanwhile does not go unseen.
             listed = [f"{row.sample}@{row.version}" for row in report.forgotten]
@@ -84,8 +88,8 @@ def command(
 
 
 def _confirm(app: App, versions: int) -> None:
-    """Ask before everything is forgotten; UsageError where nobody can answer."""
-    everything = f"this forgets everything that the lake holds, {count(versions, 'version')}"
+    """Ask before a pattern forgets everything; UsageError where nobody can answer."""
+    everything = f"this pattern takes everything that the lake holds, {count(versions, 'version')}"
     if app.as_json or not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise UsageError(f"{everything}; nothing was forgotten.", hint="Add --yes if that is meant.")
     if not click.confirm(f"{everything[0].upper()}{everything[1:]}. Go on?", default=False, err=True):

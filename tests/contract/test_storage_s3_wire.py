@@ -79,7 +79,7 @@ def test_an_authority_of_ones_own(secured: ScriptedS3, authority: Authority, mon
 @needs_openssl
 def test_a_certificate_that_proves_nothing_is_refused_unless_told(secured: ScriptedS3, tmp_path: Path) -> None:
     careful = opened(secured.endpoint)
-    with pytest.raises(UnreachableError, match=r"certificate of 127\.0\.0\.1 is not trusted.*verify=FILE"):
+    with pytest.raises(UnreachableError, match=r"certificate of 127\.0\.0\.1 is not trusted.*.verify.: FILE"):
         careful.get("p")
     careful.close()
     trusting = opened(secured.endpoint, verify="no")

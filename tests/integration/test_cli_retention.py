@@ -53,7 +53,7 @@ def test_what_would_go_is_listed_first(call: Call) -> None:
 
 def test_forget_and_restore(call: Call) -> None:
     report = document(call("forget", "a@1", "b", "-m", "spoilt", "--json"))
-    assert list(report) == ["dry_run", "commit", "forgotten", "kept"]
+    assert list(report) == ["dry_run", "commit", "forgotten", "kept", "affected"]
     assert (report["commit"], report["dry_run"]) == (5, False)
     assert [(row["sample"], row["version"]) for row in report["forgotten"]] == [("a", 1), ("b", 1)]
     assert call("show", "b")[0] == 3

@@ -146,7 +146,7 @@ class Calibration:
         if not (np.isfinite(values).all() and (values > 0).all()):
             raise UsageError(
                 f"calibration {self.id or self.source!r} gives wavelengths or energies that are not positive.",
-                hint=f"It is used for {channels:,} channels; see `sxeslake calibration show`.",
+                hint=f"It is used for {channels:,} channels.",
             )
         return values if self.unit == "angstrom" else HC_EV_ANGSTROM / values
 
@@ -247,7 +247,7 @@ def _wavelengths(
         f"no wavelength or energy axis is known for {data_type} with spectrometer {setting.spectrometer or '(none)'} "
         f"and grating {setting.grating or '(none)'}.",
         where=where,
-        hint='Use the axis "channel", or register a calibration: `sxeslake calibration add --help`.',
+        hint='Use the axis "channel", or register a calibration for this grating.',
     )
 
 

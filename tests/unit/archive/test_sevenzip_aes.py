@@ -85,7 +85,7 @@ def test_what_py7zr_encrypts_is_read_with_its_password_alone(tmp_path: Path, met
     assert read(path, "wrong", "", PASSWORD, "last") == CONTENTS
     with pytest.raises(EncryptedArchiveError, match="the archive is encrypted") as missing:
         SevenZipReader(path)
-    assert "--password-file" in str(missing.value)
+    assert "passwords=" in str(missing.value)
     with pytest.raises(EncryptedArchiveError, match="wrong password, or damaged"):
         SevenZipReader(path, passwords=["wrong"])
     with pytest.raises(EncryptedArchiveError, match="none of 2 passwords fits, or it is damaged") as wrong:

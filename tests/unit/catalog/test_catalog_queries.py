@@ -54,11 +54,13 @@ def test_every_shipped_query_runs(facility: Database, name: str) -> None:
 @pytest.mark.parametrize(
     ("words", "samples"),
     [
-        ({}, ["copy", "map", "other"]),
-        ({"kv": 5}, ["copy", "map"]),
+        ({}, ["map", "other"]),
+        ({"copies": True}, ["copy", "map", "other"]),
+        ({"kv": 5}, ["map"]),
+        ({"sample": "copy"}, ["copy"]),
         ({"kv": "10.."}, ["other"]),
-        ({"kv": 5, "grating": "JS300N", "current_na": "90..110", "since": "2018-01-01"}, ["copy", "map"]),
-        ({"kv": 5, "match": "any", "min_positions": 12}, ["copy", "map"]),
+        ({"kv": 5, "grating": "JS300N", "current_na": "90..110", "since": "2018-01-01"}, ["map"]),
+        ({"kv": 5, "match": "any", "min_positions": 12, "copies": True}, ["copy", "map"]),
         ({"grating": "JS50XL"}, []),
         ({"since": "2020-01-01"}, []),
     ],

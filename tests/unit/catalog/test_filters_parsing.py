@@ -83,7 +83,7 @@ def test_a_date_is_all_that_it_names(word: Any, start: dt.datetime, end: dt.date
         ({"kv": (1, 2, 3)}, "is not a range"),
         ({"kv": {}}, "neither a number nor a range"),
         ({"kv": float("nan")}, "not a finite number"),
-        ({"kv": True}, "not a number"),
+        ({"kv": True}, "neither a number"),
         ({"current_na": "100 nAA"}, 'no unit "nAA". Did you mean "nA"'),
         ({"accumulation": "10 kV"}, 'has no unit, "kV" was given'),
         ({"kind": "mapp"}, 'no kind "mapp". Did you mean "map"'),

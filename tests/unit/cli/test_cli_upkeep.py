@@ -163,7 +163,8 @@ def test_checks_of_nothing_are_not_well(tmp_path: Path, capsys: pytest.CaptureFi
     assert run(["init", url]) == 0
     assert called(capsys, 3, "drill", "--lake", url)["ok"] is False
     (tmp_path / "folder").mkdir()
-    assert called(capsys, 3, "audit", "--lake", url, str(tmp_path / "folder")) == []
+    told = called(capsys, 3, "audit", "--lake", url, str(tmp_path / "folder"))
+    assert "nothing was checked" in told["error"]["message"]
 
 
 @pytest.mark.parametrize("prefix", [keys.PACK_PREFIX, keys.MANIFEST_PREFIX])
@@ -224,12 +225,15 @@ def test_a_dry_run_of_a_copy_fails_as_the_copy_does(
 
 
 def test_everything_is_forgotten_only_when_that_is_said(lake: str, capsys: pytest.CaptureFixture[str]) -> None:
-    for words in (["*"], ["a"], ["a@1"]):
+    for words in (["*"], ["a*"], ["a@1", "*"]):
         assert "--yes" in str(called(capsys, 2, "forget", "--lake", lake, *words))
         assert len(called(capsys, 0, "ls", "--lake", lake)) == 1
         assert called(capsys, 0, "forget", "--lake", lake, *words, "--dry-run")["commit"] is None
     assert called(capsys, 0, "forget", "--lake", lake, "*", "--keep-last", "1")["forgotten"] == []
-    assert called(capsys, 0, "forget", "--lake", lake, "*", "--yes")["commit"] == 2
+    assert called(capsys, 0, "forget", "--lake", lake, "a")["commit"] == 2  # named in full
+    assert run(["restore", "--lake", lake, "a", "--json"]) == 0
+    capsys.readouterr()
+    assert called(capsys, 0, "forget", "--lake", lake, "*", "--yes")["commit"] == 4
 
 
 def test_restore_of_what_was_not_forgotten_names_pull(lake: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -55,7 +55,7 @@ def test_no_recipe_is_sought_at_any_cost(lake: sxeslake.Lake, tmp_path: Path, ex
         assert [archive.read(place) for place in range(2)] == list(CONTENTS.values())
 
 
-@pytest.mark.parametrize(("passwords", "word"), [((), "--password-file"), (("wrong",), "wrong password, or damaged")])
+@pytest.mark.parametrize(("passwords", "word"), [((), "passwords="), (("wrong",), "wrong password, or damaged")])
 def test_without_the_password_it_is_kept_whole_or_refused(
     lake: sxeslake.Lake, tmp_path: Path, passwords: tuple[str, ...], word: str
 ) -> None:
@@ -81,7 +81,7 @@ def test_audit_says_why_it_is_not_the_very_file(lake: sxeslake.Lake, tmp_path: P
     assert "--always" not in str(row.reason)
     (blind,) = lake.audit(other)
     assert (blind.status, blind.archive) == ("absent", None)
-    assert "--password-file" in str(blind.reason)
+    assert "passwords=" in str(blind.reason)
     (seen,) = lake.audit(other, passwords=["wrong", PASSWORD])
     assert (seen.status, seen.archive, seen.differs) == ("same-content", "x@1", ["container"])
     assert "encrypted" in str(seen.reason)

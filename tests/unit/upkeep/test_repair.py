@@ -75,7 +75,7 @@ def test_an_encrypted_archive_mends_what_came_from_it(store: Store, tmp_path: Pa
     for key in keys_below(store, keys.PACK_PREFIX) + keys_below(store, keys.MANIFEST_PREFIX):
         flip(store, key, 60)
     with reopened(store) as lake:
-        assert any("is encrypted" in lost.detail for lost in lake.repair(source).lost)
+        assert any("is encrypted" in fault.detail for fault in lake.repair(source).offer_faults)
         assert lake.repair(source, passwords=["wrong", "p"]).ok
         assert lake.verify(data=True).problems == []
 
