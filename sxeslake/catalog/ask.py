@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sxeslake.catalog.emptiness import Count, why_empty
@@ -23,6 +24,7 @@ _T = TypeVar("_T")
 
 def ask(read: Read, bound: Bound, *, limit: int | None = None) -> Result:
     """The answer to a query of the library; its SQL is trusted, its values are bound."""
+    bound = counted_once(read, bound)
     reader = _told(bound, lambda: read(bound.sql, bound.parameters))
     batches = _batches(_told, bound, reader)
     notes = bound.notes
@@ -31,7 +33,7 @@ def ask(read: Read, bound: Bound, *, limit: int | None = None) -> Result:
         batches = iter(kept)
         notes += _note_on_copies(sum(sum(batch["copies"].to_pylist()) for batch in kept))
     return Result(
-        reader.schema, batches, title=bound.title, notes=notes + _left_out(read, bound), limit=limit,
+        reader.schema, batches, title=bound.title, notes=notes, limit=limit,
         show=_checked_show(bound, reader.schema.names), find_why_empty=lambda: why_empty(_counting(read), bound),
     )  # fmt: skip
 
@@ -55,8 +57,6 @@ def ask_freely(
     answer = _named(bound, lambda: run_select(sql, scope, parameters=parameters, limits=limits))
     batches = answer.batches if bound is None else _batches(_named, bound, answer.batches)
     title, notes = ("", ()) if bound is None else (bound.title, bound.notes)
-    if bound is not None and read is not None:
-        notes += _left_out(read, bound)
     try:
         show = () if bound is None else _checked_show(bound, answer.schema.names)
     except UsageError:
@@ -68,18 +68,23 @@ def ask_freely(
     )  # fmt: skip
 
 
-def _left_out(read: Read, bound: Bound) -> tuple[str, ...]:
-    """How many copies of measurements a question does not count; nothing where there are none."""
+def counted_once(read: Read, bound: Bound) -> Bound:
+    """The query with a note on the copies that it leaves out; without copies, its SQL does not look for them again."""
     if bound.copies is None:
-        return ()
+        return bound
     used = {name: value for name, value in bound.parameters.items() if re.search(rf"\${name}\b", bound.copies)}
-    return _note_on_copies(_told(bound, lambda: _counting(read)(f"({bound.copies})", used)))
+    count = _told(bound, lambda: _counting(read)(f"({bound.copies})", used))
+    if not count:
+        return bound.counting_all()
+    return replace(bound, notes=bound.notes + _note_on_copies(count))
 
 
 def _note_on_copies(count: int) -> tuple[str, ...]:
     if not count:
         return ()
-    return (f"{count:,} {'copy' if count == 1 else 'copies'} left out; --copies shows {'it' if count == 1 else 'them'}",)
+    return (
+        f"{count:,} {'copy' if count == 1 else 'copies'} left out; --copies shows {'it' if count == 1 else 'them'}",
+    )
 
 
 def _checked_show(bound: Bound, columns: Sequence[str]) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any
 
 from sxeslake.catalog import library, remarks
-from sxeslake.catalog.ask import ask, ask_freely
+from sxeslake.catalog.ask import ask, ask_freely, counted_once
 from sxeslake.catalog.cache import Cache
 from sxeslake.catalog.checkpoint import published_numbers
 from sxeslake.catalog.database import Database
@@ -107,11 +107,15 @@ class Catalog:
     ) -> Result:
         """The answer to a query of the library, or of `folders`, batch by batch; the latter in the sandbox."""
         bound = library.load(folders).bind(name, words)
+        database = self.database()
+        if bound.over is not None and bound.copies is not None and not database.has_copies(bound.over):
+            bound = bound.counting_all()
         if bound.trusted:
-            return ask(self.database().reader, bound, limit=limit)
+            return ask(database.reader, bound, limit=limit)
         from sxeslake.catalog.sandbox import SandboxLimits  # noqa: PLC0415 - the library's queries need none
 
         limits = replace(limits or SandboxLimits(), rows=limit)
+        bound = counted_once(self._read, bound)
         return ask_freely(
             bound.sql, self._scope, parameters=bound.parameters, limits=limits, bound=bound, read=self._read
         )

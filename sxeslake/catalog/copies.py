@@ -35,15 +35,28 @@ def copies_among(over: Over, alias: str, condition: str = "true") -> str:
     size = "1" if over == "positions" else f"{alias}.positions"
     return (
         f"WITH fitting AS MATERIALIZED (SELECT {alias}.archive_id, {alias}.sample, {alias}.{uuid} AS uuid, "
-        f"{size} AS positions FROM {over} AS {alias} WHERE {alias}.{uuid} IS NOT NULL AND ({condition})), "
+        f"hash({alias}.{uuid}) AS hashed, {size} AS positions FROM {over} AS {alias} "
+        f"WHERE {alias}.{uuid} IS NOT NULL AND ({condition})), "
+        # Numbers are counted much faster than texts; UUIDs with one hash are told apart below.
         "several AS MATERIALIZED (FROM fitting SEMI JOIN "
-        "(SELECT uuid FROM fitting GROUP BY uuid HAVING count(*) > 1) USING (uuid)), "
+        "(SELECT hashed FROM fitting GROUP BY hashed HAVING count(*) > 1) USING (hashed)), "
+        f"measured AS (SELECT archive_id, {uuid} AS uuid, measurement FROM positions "
+        f"WHERE {uuid} IN (SELECT uuid FROM several)), "
         "dated AS (SELECT s.*, m.measurement, min(s.archive_id) "
         "OVER (PARTITION BY s.uuid, m.measurement, s.positions, s.sample) AS first_archive_id FROM several AS s "
-        f"LEFT JOIN positions AS m ON m.archive_id = s.archive_id AND m.{uuid} = s.uuid), "
+        "LEFT JOIN measured AS m ON m.archive_id = s.archive_id AND m.uuid = s.uuid), "
         "placed AS (SELECT archive_id, uuid, row_number() OVER (PARTITION BY uuid, measurement "
         f"ORDER BY positions DESC, {_OLDEST_FIRST}) AS place FROM dated) "
         "SELECT archive_id, uuid FROM placed GROUP BY archive_id, uuid HAVING min(place) > 1"
+    )
+
+
+def any_repeated(over: Over) -> str:
+    """A SELECT with a row if a UUID occurs more than once in the table: without one there are no copies."""
+    uuid = IDS[over]
+    return (
+        f"SELECT 1 FROM (SELECT hash({uuid}) AS hashed FROM {over} WHERE {uuid} IS NOT NULL) "
+        "HAVING count(*) > count(DISTINCT hashed)"
     )
 
 

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from sxeslake.catalog.cache import Cache, Fetch
+from sxeslake.catalog.conditions import Over
+from sxeslake.catalog.copies import any_repeated
 from sxeslake.catalog.snapshot import Snapshot
 from sxeslake.catalog.tables import BY_NAME
 from sxeslake.catalog.views import further_views, literal, needed_tables, table_view
@@ -69,6 +71,7 @@ class Database:
         self._fetch = fetch
         self._lock = threading.Lock()
         self._made: set[str] = set()
+        self._has_copies: dict[Over, bool] = {}
         self._connection = duckdb.connect(":memory:")
         for setting in _SETTINGS:
             self._connection.execute(setting)
@@ -94,6 +97,12 @@ class Database:
             here = [name for name in BY_NAME if name in tables or self._is_here(name)]
         statements = [self._view(name) for name in here] + further_views(here)
         return statements, [self._cache.path(part) for part in self.snapshot.of(here)]
+
+    def has_copies(self, over: Over) -> bool:
+        """Whether a UUID occurs more than once in the table; looked up once, so that most questions look no further."""
+        if over not in self._has_copies:
+            self._has_copies[over] = self.table(any_repeated(over)).num_rows > 0
+        return self._has_copies[over]
 
     def tables_of(self, sql: str) -> set[str]:
         """The tables that a query of our own reads, also behind views and macros; none where it cannot be parsed.

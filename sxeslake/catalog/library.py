@@ -16,9 +16,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from sxeslake.catalog.conditions import Over
 from sxeslake.catalog.copies import copies_among, without_copies
@@ -47,8 +47,13 @@ class Bound:
     over: Over | None = None
     chosen: Filters = field(default_factory=Filters)
     asked: tuple[str, ...] = ()  # the query's own parameters as they were given: `text iron oxide`
-    copies: str | None = None  # FROM clause of the copies that are left out
+    copies: str | None = None  # SELECT of the copies that are left out; None where none are
+    unfolded: str = ""  # the SQL that counts every copy
     folds_copies: bool = False  # the answer's column `copies` counts them
+
+    def counting_all(self) -> Bound:
+        """The same where every copy counts, or where there are none."""
+        return self if self.copies is None else replace(self, sql=self.unfolded, copies=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,16 +141,18 @@ def bind(query: Query, words: Mapping[str, object]) -> Bound:
         if given.get(parameter.name) is not None:
             notes.append(f"{parameter.name} {_shown(given[parameter.name], parameter.unit)}")
     chosen = Filters.parse({**query.defaults, **_given_only(filters)})
-    sql, bound, copies = _with_filters(query, chosen)
-    values |= bound
+    marked = _with_filters(query, chosen)
+    values |= marked.parameters
     if query.counts_filters:
         values["filtered"] = bool(chosen)
     if query.folds_copies:
         values["copies"] = chosen.copies
+    folds = not chosen.copies and not query.folds_copies and marked.copies is not None
     understood = (*notes, *_filter_notes(query, chosen, filters))
     return Bound(
-        query.name, query.title, sql, values, understood, query.trusted, query.show, query.over, chosen, tuple(notes),
-        copies if not query.folds_copies and not chosen.copies else None, query.folds_copies and not chosen.copies,
+        query.name, query.title, marked.folded if folds else marked.plain, values, understood, query.trusted,
+        query.show, query.over, chosen, tuple(notes), marked.copies if folds else None, marked.plain,
+        query.folds_copies and not chosen.copies,
     )  # fmt: skip
 
 
@@ -174,13 +181,20 @@ def _filter_notes(query: Query, chosen: Filters, given: Mapping[str, Any]) -> li
     return notes
 
 
-def _with_filters(query: Query, chosen: Filters) -> tuple[str, dict[str, object], str | None]:
-    """The SQL with each filter mark replaced by the condition, what that binds, and a SELECT of the copies left out.
+class _Marked(NamedTuple):
+    """A query's SQL with the condition in place of each filter mark: with every copy, and without copies."""
 
-    The latter is our own SQL for our own queries; of anybody else's, for the filters alone.
-    """
+    plain: str
+    folded: str
+    parameters: Mapping[str, object]
+    copies: str | None  # SELECT of those of the first mark
+
+
+def _with_filters(query: Query, chosen: Filters) -> _Marked:
+    """Both forms of the SQL; the SELECT of copies has of a user's own query no SQL but that of the filters."""
     values: dict[str, object] = {}
-    parts: list[str] = []
+    plain: list[str] = []
+    folded: list[str] = []
     copies: str | None = None
     end = 0
     for mark in FILTER_MARK.finditer(query.sql):
@@ -191,13 +205,14 @@ def _with_filters(query: Query, chosen: Filters) -> tuple[str, dict[str, object]
         values.update({f"{name}_{place}": value for name, value in made.parameters.items()})
         filters = re.sub(r"\$(f\d+)", rf"$\1_{place}", made.sql)
         behind = mark_end(query.sql, mark)
-        own = query.sql[mark.start("own") : behind] if mark["own"] else None
-        condition = f"{own} AND {filters}" if own else filters
-        folds = not chosen.copies and not query.folds_copies
-        parts += [query.sql[end : mark.start()], without_copies(over, alias, condition) if folds else f"({condition})"]
+        condition = f"{query.sql[mark.start('own') : behind]} AND {filters}" if mark["own"] else filters
+        between = query.sql[end : mark.start()]
+        plain += [between, f"({condition})"]
+        folded += [between, without_copies(over, alias, condition)]
         copies = copies or copies_among(over, alias, condition if query.trusted else filters)
         end = behind
-    return "".join([*parts, query.sql[end:]]), values, copies
+    rest = query.sql[end:]
+    return _Marked("".join([*plain, rest]), "".join([*folded, rest]), values, copies)
 
 
 def _shown(value: object, unit: str | None) -> str:

@@ -14,9 +14,7 @@ _PREFIX = "filter_"  # apart from a command's own options, whatever those are ca
 def filter_options(*, hidden: bool = False, without: Collection[str] = ()) -> list[click.Parameter]:
     """An option for each filter, and for each setting of how filters are taken."""
     filters = [_filter_option(each, hidden=hidden) for each in FILTERS if each.name not in without]
-    settings = [
-        _setting_option(name, text, hidden=hidden) for name, text in SETTINGS.items() if name not in without
-    ]
+    settings = [_setting_option(name, text, hidden=hidden) for name, text in SETTINGS.items() if name not in without]
     return [*filters, *settings]
 
 
