@@ -113,8 +113,8 @@ _IN = {
     "catalog.schema": "Table",
     "errors": "AccessDeniedError AlreadyExistsError ConflictError DamagedArchiveError DamagedLakeError "
     "EncryptedArchiveError InputError LakeNotFoundError LimitExceededError MemberNotFoundError MissingExtraError "
-    "NoSuchIndexError NotAnArchiveError NotFoundError ReadOnlyError SampleNotFoundError StorageError SxeslakeError UnknownUuidError "
-    "UnreachableError UnsafeNameError UnsupportedMethodError UsageError",
+    "NoSuchIndexError NotAnArchiveError NotFoundError ReadOnlyError SampleNotFoundError StorageError SxeslakeError "
+    "UnknownUuidError UnreachableError UnsafeNameError UnsupportedMethodError UsageError",
     "htmltable": "Rows",
     "ingest.audit": "AuditRow",
     "ingest.audit_report": "ReportRow",

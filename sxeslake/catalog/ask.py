@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sxeslake.catalog.copies import any_repeated
 from sxeslake.catalog.emptiness import Count, why_empty
 from sxeslake.catalog.library import Bound
 from sxeslake.catalog.near import did_you_mean
@@ -73,12 +72,10 @@ def counted_once(read: Read, bound: Bound) -> Bound:
     """The query with a note on the copies that it leaves out; without copies, its SQL does not look for them again."""
     if bound.copies is None:
         return bound
-    if bound.over is not None and not _counting(read)(f"({any_repeated(bound.over)})", {}):
-        return replace(bound, sql=bound.unfolded)
     used = {name: value for name, value in bound.parameters.items() if re.search(rf"\${name}\b", bound.copies)}
     count = _told(bound, lambda: _counting(read)(f"({bound.copies})", used))
     if not count:
-        return replace(bound, sql=bound.unfolded)
+        return bound.counting_all()
     return replace(bound, notes=bound.notes + _note_on_copies(count))
 
 

@@ -108,8 +108,10 @@ class Catalog:
     ) -> Result:
         """The answer to a query of the library, or of `folders`, batch by batch; the latter in the sandbox."""
         bound = library.load(folders).bind(name, words)
+        database = self.database()
+        bound = database.without_idle_folding(bound)
         if bound.trusted:
-            return ask(self.database().reader, bound, limit=limit)
+            return ask(database.reader, bound, limit=limit)
         from sxeslake.catalog.sandbox import SandboxLimits  # noqa: PLC0415 - the library's queries need none
 
         limits = replace(limits or SandboxLimits(), rows=limit)

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from sxeslake.catalog.cache import Cache, Fetch
+from sxeslake.catalog.conditions import Over
+from sxeslake.catalog.copies import any_repeated
 from sxeslake.catalog.snapshot import Snapshot
 from sxeslake.catalog.tables import BY_NAME
 from sxeslake.catalog.views import further_views, literal, needed_tables, table_view
@@ -18,6 +20,8 @@ from sxeslake.errors import DamagedLakeError, UsageError
 if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
+
+    from sxeslake.catalog.library import Bound
 
 _BATCH_ROWS: Final = 32_768
 _SETTINGS: Final = (  # global: a setting of one connection does not reach its cursors
@@ -69,6 +73,7 @@ class Database:
         self._fetch = fetch
         self._lock = threading.Lock()
         self._made: set[str] = set()
+        self._has_copies: dict[Over, bool] = {}
         self._connection = duckdb.connect(":memory:")
         for setting in _SETTINGS:
             self._connection.execute(setting)
@@ -99,6 +104,18 @@ class Database:
         """Whether all of a table is on this machine, so that reading it fetches nothing."""
         with self._lock:
             return self._is_here(table)
+
+    def without_idle_folding(self, bound: Bound) -> Bound:
+        """The query without its search for copies, where the table that it is over has none."""
+        if bound.over is None or bound.copies is None or self.has_copies(bound.over):
+            return bound
+        return bound.counting_all()
+
+    def has_copies(self, over: Over) -> bool:
+        """Whether a UUID occurs more than once in the table; looked up once, so that most questions look no further."""
+        if over not in self._has_copies:
+            self._has_copies[over] = self.table(any_repeated(over)).num_rows > 0
+        return self._has_copies[over]
 
     def tables_of(self, sql: str) -> set[str]:
         """The tables that a query of our own reads, also behind views and macros; none where it cannot be parsed.

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -52,6 +52,10 @@ class Bound:
     copies: str | None = None  # SELECT of the copies that are left out; None where none are
     unfolded: str = ""  # the SQL that counts every copy
     folds_copies: bool = False  # the answer's column `copies` counts them
+
+    def counting_all(self) -> Bound:
+        """The same where every copy counts, or where there are none."""
+        return self if self.copies is None else replace(self, sql=self.unfolded, copies=None)
 
 
 @dataclass(frozen=True, slots=True)
