@@ -47,6 +47,7 @@ LINES = (
     "element", "line", "energy_ev", "wavelength_angstrom", "intensity", "order", "observed_ev", "observed_angstrom",
     "band_low_ev", "band_high_ev",
 )  # fmt: skip
+PLOT = ("picture", "path", "format", "title", "positions", "axis_source", "warnings")
 MEMBERS = ("path", "kind", "size", "modified", "blake3", "crc32")
 STATS = (
     "samples", "archives", "members", "bytes_source", "bytes_raw", "blobs",

@@ -27,6 +27,8 @@ SESSION: list[tuple[str, ...]] = [
     ("query", "--sql", "SELECT now() AS now_at", "--envelope"), ("query", "--sql", "SELECT now() AS now_at"),
     ("query", "positions-by-condition", "-o", "rows.csv"), ("find", "steel"), ("conditions",), ("schema",),
     ("annotate", "2021/standards", "role=standard"), ("show", "2021/standards"),
+    ("lines", "N"), ("plot", "spectrum", "2020/steel carbide", "--position", "1"),
+    ("plot", "stage", "2020/steel carbide", "-o", "stage.png"),
     ("pull", "2021/standards", "-o", "out.zip", "--dry-run"), ("pull", "2021/standards", "-o", "out.zip"),
     ("pull", "2021/standards", "2020/*", "-o", "several"),
     ("pull", "2021/standards", "-o", "out", "--container", "folder"),
