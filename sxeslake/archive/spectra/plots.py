@@ -235,7 +235,7 @@ def _map(figure: Figure, axes: Axes, picture: MapPicture) -> None:
     norms: dict[str, Callable[[], Any]] = {
         "linear": lambda: colors.Normalize(low, high),
         "log": lambda: colors.LogNorm(low, high),
-        "sqrt": lambda: colors.PowerNorm(0.5, low, high),  # type: ignore[no-untyped-call]
+        "sqrt": lambda: colors.PowerNorm(0.5, low, high),
     }
     norm = norms[picture.scale]()
     image = axes.imshow(
