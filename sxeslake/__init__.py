@@ -75,6 +75,7 @@ if TYPE_CHECKING:
     from sxeslake.lake import Lake, init
     from sxeslake.lake import open_lake as open  # noqa: A004 — `sxeslake.open` reads as it should
     from sxeslake.model import Limits, Progress
+    from sxeslake.plotting import Plots
     from sxeslake.upkeep.forget import ForgetReport, RestoreReport
     from sxeslake.upkeep.gc import GcReport
     from sxeslake.upkeep.history import LogRow
@@ -123,6 +124,7 @@ _IN = {
     "ingest.survey": "Survey",
     "lake": "Lake init",
     "model": "Limits Progress",
+    "plotting": "Plots",
     "upkeep.forget": "ForgetReport RestoreReport",
     "upkeep.gc": "GcReport",
     "upkeep.history": "LogRow",
@@ -180,6 +182,7 @@ __all__ = [
     "NoSuchIndexError",
     "NotAnArchiveError",
     "NotFoundError",
+    "Plots",
     "Position",
     "Progress",
     "Project",

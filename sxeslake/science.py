@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from sxeslake.assemble.source import VersionSource
     from sxeslake.catalog.catalog import Catalog
     from sxeslake.catalog.filter_words import FilterWords
+    from sxeslake.plotting import Plots
     from sxeslake.vault.vault import Vault
 
 _SHORTEST_UUID = 8  # digits and letters by which a position may be named
@@ -36,6 +37,13 @@ class ScienceVerbs:
     """Spectra and regions of interest across archives."""
 
     _vault: Vault
+
+    @property
+    def plot(self) -> Plots:
+        """Pictures of measurements: `lake.plot.spectrum(…)`, `.map(…)`, `.stage(…)`, `.ccd(…)`."""
+        from sxeslake.plotting import Plots  # noqa: PLC0415 - start-up time, as below
+
+        return Plots(self)
 
     def spectra(
         self,

@@ -52,6 +52,7 @@ COMPARED = (
     "rank", "name", "sample", "version", "number", "position_uuid", "material", "similarity", "days",
     "accelerating_voltage_kv", "probe_current_na", "grating", "spectrometer", "instrument", "acquired_local", "comment",
 )  # fmt: skip
+PLOT = ("picture", "path", "format", "title", "positions", "axis_source", "warnings")
 MEMBERS = ("path", "kind", "size", "modified", "blake3", "crc32")
 STATS = (
     "samples", "archives", "members", "bytes_source", "bytes_raw", "blobs",

@@ -57,7 +57,7 @@ def command(
         raise click.UsageError("name an element, such as N, or an energy with --near.")
     axis = None if grating is None else _axis(grating)
     uncertainty = 0.0 if axis is None else axis[2]
-    chosen = _orders(orders or ("1" if near is None else _NEAR_ORDERS))
+    chosen = orders_of(orders or ("1" if near is None else _NEAR_ORDERS))
     if near is None:
         found = lines.marks(*wanted, orders=chosen, range_ev=None if axis is None else axis[:2])
     else:
@@ -99,7 +99,7 @@ def _wanted(words: Sequence[str]) -> list[str]:
     return found
 
 
-def _orders(text: str) -> list[int]:
+def orders_of(text: str) -> list[int]:
     """`2`, `1..4` and `1,3`."""
     try:
         found: list[int] = []

@@ -31,6 +31,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "stats": "Show the size of the lake and what deduplication saves.",
         "log": "Show the history of the lake or of some samples.",
         "diff": "Compare two archives.",
+        "plot": "Draw spectra, maps, the stage and camera images.",
     },
     "Ask": {
         "query": "Answer a question about the whole lake, or run SQL.",
@@ -87,6 +88,7 @@ MEANINGS = {
     "create": "init",
     "mirror": "copy",
     "label": "annotate",
+    "draw": "plot",
     "ask": "query", "sql": "query",
 }  # fmt: skip
 """Words of other programs, each with the command of that meaning. They run it; help does not list them."""

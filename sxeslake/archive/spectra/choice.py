@@ -59,7 +59,7 @@ def chosen(
             if row.analysis_uuid != last[2] or count == 0:
                 count, last = count + 1, (*archive, row.analysis_uuid)
                 known.append(row.analysis_name or (row.analysis_uuid or "")[:8])
-            if not _is_called(row, analysis, count):
+            if not is_called(row.analysis_name, row.analysis_uuid or "", analysis, count):
                 continue
             is_found = True
         if numbers is None or (row.number if analysis is None else row.position_number) in numbers:
@@ -69,12 +69,12 @@ def chosen(
         raise NotFoundError(f"no analysis is called {analysis!r}.", hint=f"Available: {names}.")
 
 
-def _is_called(row: Measured, analysis: str | int, count: int) -> bool:
+def is_called(name: str | None, uuid: str, analysis: str | int, number: int) -> bool:
+    """Whether an analysis is meant: by its name, its UUID or the first 8 letters of it, or its number from 1."""
     text = str(analysis)
-    uuid = row.analysis_uuid or ""
     if text.isdecimal() and len(text) < 8:
-        return count == int(text) or row.analysis_name == text
-    return text in (row.analysis_name, uuid) or (len(text) >= 8 and uuid.startswith(text.lower()))
+        return number == int(text) or name == text
+    return text in (name, uuid) or (len(text) >= 8 and uuid.startswith(text.lower()))
 
 
 def place_of(text: str) -> tuple[str, str]:

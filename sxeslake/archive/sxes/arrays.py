@@ -25,6 +25,9 @@ QLW_CHANNELS: Final = 4095
 _QLW_COLUMN: Final = (0.85040, 3480.72942, -3338.31621, 3319.41669, -1415.41133)
 """Coefficients of the camera column over u = j/4094, fitted on archives without background correction."""
 
+_UNCORRECTED: Final = 1e-5
+"""Relative difference up to which a stored qlw counts as derived from its xes."""
+
 DERIVED_AXIS_SETTING: Final = ("XES300N", "JS300N")
 _DERIVED_AXIS_ANGSTROM: Final = (14.976, 0.032455)
 """λ(j) fitted to orders 1–4 of O K and N K; residual ≤ 0.21 Å, 2.6 eV at N K."""
@@ -114,6 +117,16 @@ def qlw_from_xes(window: NDArray[np.integer] | NDArray[np.floating]) -> NDArray[
     totals: NDArray[np.float64] = window.sum(axis=0, dtype=np.float64)
     spectrum: NDArray[np.float64] = np.interp(qlw_columns(), np.arange(totals.size), totals)
     return spectrum
+
+
+def is_uncorrected(qlw: NDArray[np.float64], window: NDArray[np.integer]) -> bool | None:
+    """Whether a qlw is what `qlw_from_xes` makes of the signal window, within 1e-5; None for other sizes."""
+    if qlw.shape != (QLW_CHANNELS,) or window.shape[1] != XES_COLUMNS - 1:
+        return None
+    inside = slice(None, -2)  # the last two lie beyond the camera
+    derived = qlw_from_xes(window)[inside]
+    allowed = _UNCORRECTED * np.maximum(np.abs(derived), 1.0)
+    return bool(np.all(np.abs(qlw[inside] - derived) <= allowed))
 
 
 def derived_wavelength_angstrom(condition: ConditionFields) -> NDArray[np.float64]:

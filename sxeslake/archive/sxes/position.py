@@ -162,6 +162,41 @@ class Position(Item):
 
         return arrays.column_sum(self.background_corrected if background else self.signal)
 
+    @property
+    def qlw_background_subtracted(self) -> bool | None:
+        """Whether the instrument subtracted the background from `qlw`, judged by the data.
+
+        `qlw` is compared with the spectrum that `xes` gives without correction (`arrays.qlw_from_xes`), but for the
+        last two channels, which lie beyond the camera. No field of the archive tells it.
+
+        Returns
+        -------
+        bool or None
+            False where both are equal within 1e-5, True where they differ. None where that tells nothing: `qlw` or
+            `xes` is missing or of another size, or they differ and the spectrometer and grating are not those whose
+            channels are known (XES300N with JS300N).
+
+        Raises
+        ------
+        DamagedArchiveError
+            If the data have another size than the condition says.
+
+        Examples
+        --------
+        >>> from sxeslake.archive import open_group
+        >>> position = open_group("map.plzip").positions[0]  # doctest: +SKIP
+        >>> position.qlw_background_subtracted  # doctest: +SKIP
+        True
+        """
+        from sxeslake.archive.sxes import arrays  # noqa: PLC0415 - as above
+
+        if not {"qlw", "xes"} <= set(self.types):
+            return None
+        fields = self._condition_fields()
+        setting = None if fields is None else (fields.spectrometer, fields.grating)
+        is_raw = arrays.is_uncorrected(self.qlw, self.signal)
+        return None if is_raw is None or (not is_raw and setting != arrays.DERIVED_AXIS_SETTING) else not is_raw
+
     def axis(self, kind: AxisKind = "energy", data_type: str = "qlw") -> Axis:
         """The axis of a spectrum of this position.
 
