@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sxeslake.archive.spectra.reading import Batch
-from sxeslake.archive.sxes.axes import Axis, Calibration, axis_of
 from sxeslake.archive.spectra.spectra import Spectra
+from sxeslake.archive.sxes.axes import Axis, Calibration, axis_of
 from sxeslake.errors import InputError, UsageError
 from sxeslake.model import Progress
 
