@@ -66,6 +66,7 @@ if TYPE_CHECKING:
         UnsupportedMethodError,
         UsageError,
     )
+    from sxeslake.exports.report import ExportReport
     from sxeslake.htmltable import Rows
     from sxeslake.ingest.audit import AuditRow
     from sxeslake.ingest.audit_report import ReportRow
@@ -112,6 +113,7 @@ _IN = {
     "catalog.result": "Result",
     "catalog.sandbox": "SandboxLimits",
     "catalog.schema": "Table",
+    "exports.report": "ExportReport",
     "errors": "AccessDeniedError AlreadyExistsError ConflictError DamagedArchiveError DamagedLakeError "
     "EncryptedArchiveError InputError LakeNotFoundError LimitExceededError MemberNotFoundError MissingExtraError "
     "NoSuchIndexError NotAnArchiveError NotFoundError ReadOnlyError SampleNotFoundError StorageError SxeslakeError "
@@ -159,6 +161,7 @@ __all__ = [
     "DrillReport",
     "EncryptedArchiveError",
     "ExactRow",
+    "ExportReport",
     "FilterWords",
     "ForgetReport",
     "GcReport",

@@ -14,11 +14,12 @@ from sxeslake import settings, views
 from sxeslake.assemble.access import FileVerbs
 from sxeslake.assemble.verbs import PartVerbs
 from sxeslake.catalog.verbs import CatalogVerbs
+from sxeslake.disk.output import plain_name
 from sxeslake.errors import AlreadyExistsError, ConflictError, MemberNotFoundError, UsageError
+from sxeslake.exports.verbs import ExportVerbs
 from sxeslake.format import keys
 from sxeslake.htmltable import Rows
 from sxeslake.model import ContainerKind, Limits, Progress
-from sxeslake.science import ScienceVerbs
 from sxeslake.storage import Store, is_remote, probe
 from sxeslake.storage.address import without_userinfo
 from sxeslake.upkeep.retention import RetentionVerbs
@@ -216,7 +217,7 @@ def _cache(address: str) -> Path | None:
     return None if address.startswith("memory:") else settings.lakes_cache_dir()
 
 
-class Lake(FileVerbs, PartVerbs, CatalogVerbs, ScienceVerbs, UpkeepVerbs, RetentionVerbs):
+class Lake(FileVerbs, PartVerbs, CatalogVerbs, ExportVerbs, UpkeepVerbs, RetentionVerbs):
     """A lake, open. Names are `sample`, `sample@2` or `sample@tag`; answers are those of the last `refresh`.
 
     `sxeslake.open` and `sxeslake.init` make one. In a notebook it shows its samples. It can be pickled: it is opened
@@ -579,6 +580,9 @@ class Lake(FileVerbs, PartVerbs, CatalogVerbs, ScienceVerbs, UpkeepVerbs, Retent
 
         version = self._version(ref)
         return pull.file_name(version, container or pull.container_of(version, None))
+
+    def _pull_into(self, ref: str, folder: Path, progress: Progress | None) -> None:
+        self.pull(ref, folder / plain_name(self.file_name(ref)), progress=progress)
 
     def open_group(self, ref: str) -> Group:
         """A version as an sxes group: positions and spectra read straight from the bucket."""

@@ -35,6 +35,7 @@ PART = (
     "sample", "version", "path", "container", "members", "bytes_raw", "bytes_written", "sha256",
     "positions", "analyses", "samples", "bytes_fetch", "requests", "dry_run", "warnings",
 )  # fmt: skip
+EXPORT = ("path", "format", "positions", "files", "warnings", "axis_source")
 SYNC = (
     "sample", "version", "path", "dry_run", "members", "unchanged", "added", "changed", "removed", "extra",
     "bytes_written", "bytes_moved",

@@ -44,6 +44,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     },
     "Take archives out": {
         "pull": "Pull archives, or parts of them, to this machine.",
+        "export": "Write spectra as CSV, Excel, MSA, Zarr, hspy, RO-Crate.",
         "sync": "Update an unpacked folder; transfer only what differs.",
     },
     "Keep or forget": {
@@ -73,7 +74,7 @@ SECTIONS: dict[str, dict[str, str]] = {
 """Every command under its heading, with its summary. The command `show` is `command` in the module `cli/show.py`."""
 
 MEANINGS = {
-    "get": "pull", "export": "pull", "extract": "pull", "download": "pull", "checkout": "pull", "fetch": "pull",
+    "get": "pull", "extract": "pull", "download": "pull", "checkout": "pull", "fetch": "pull",
     "unpack": "pull",
     "check": "verify", "fsck": "verify", "scrub": "verify",
     "rm": "forget", "delete": "forget", "remove": "forget", "del": "forget",

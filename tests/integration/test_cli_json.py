@@ -33,6 +33,7 @@ SESSION: list[tuple[str, ...]] = [
     ("pull", "2021/standards", "-o", "out.zip", "--dry-run"), ("pull", "2021/standards", "-o", "out.zip"),
     ("pull", "2021/standards", "2020/*", "-o", "several"),
     ("pull", "2021/standards", "-o", "out", "--container", "folder"),
+    ("export", "2021/standards", "--to", "csv", "-o", "out.csv"), ("export", "2021/standards", "-o", "out2.zip"),
     ("sync", "2021/standards", "out", "--dry-run"), ("sync", "2021/standards", "out"),
     ("tag", "2021/standards", "paper"), ("tag", "2021/standards", "paper", "--remove"), ("hold", "2021/standards"),
     ("release", "2021/standards"), ("forget", "2021/standards", "--dry-run"), ("forget", "2021/standards"),

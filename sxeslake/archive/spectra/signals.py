@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 from typing import Any, Final
 
 import numpy as np
@@ -60,7 +61,7 @@ def signals_of(
         if not lazy and hasattr(values, "compute"):
             values = values.compute(scheduler="synchronous")
         title = each.name or (group.name if len(wanted) == 1 else f"{group.name}, analysis {number}")
-        axes = [*_navigation(arrangement), _signal_axis(rows, channels, data_type, calibrations)]
+        axes = [*navigation_axes(arrangement), signal_axis(rows, channels, data_type, calibrations)]
         if len(rows) == 1:
             values, axes = values.reshape(channels), axes[-1:]
         for place, axis in enumerate(axes):
@@ -69,7 +70,7 @@ def signals_of(
             {
                 "data": values,
                 "axes": axes,
-                "metadata": _metadata(group, each, rows, title),
+                "metadata": metadata_of(rows, title, group.name, each.acquired_local),
                 "original_metadata": _original(group, each, rows),
             }
         )
@@ -90,7 +91,7 @@ def _wanted(group: Group, analysis: str | int | None) -> list[tuple[int, Analysi
     return found
 
 
-def _navigation(arrangement: Arrangement) -> Iterator[dict[str, Any]]:
+def navigation_axes(arrangement: Arrangement) -> Iterator[dict[str, Any]]:
     """The axes of the positions: y and x in mm for a map, numbers otherwise."""
     for name, size in zip(arrangement.dimensions, arrangement.shape, strict=True):
         if arrangement.step_mm:
@@ -112,7 +113,7 @@ def _origin_mm(arrangement: Arrangement, name: str) -> float:
     return round(first, 6) if spread <= _RIGHT_ANGLE_MM else 0.0
 
 
-def _signal_axis(
+def signal_axis(
     rows: Sequence[Measured], channels: int, data_type: str, calibrations: Sequence[Calibration]
 ) -> dict[str, Any]:
     """The wavelength where all positions share one that is uniform, else the channel."""
@@ -132,7 +133,10 @@ def _signal_axis(
     return axis | {"name": "wavelength", "scale": scale, "offset": float(found[0][0]), "units": "Å"}
 
 
-def _metadata(group: Group, analysis: Analysis, rows: Sequence[Measured], title: str) -> dict[str, Any]:
+def metadata_of(
+    rows: Sequence[Measured], title: str, file_name: str | None = None, started_local: datetime | None = None
+) -> dict[str, Any]:
+    """What all positions agree in, under the names of HyperSpy's metadata reference."""
     first = rows[0]
 
     def common(field: str) -> Any:
@@ -144,12 +148,12 @@ def _metadata(group: Group, analysis: Analysis, rows: Sequence[Measured], title:
         return float(f"{np.mean(values):.10g}") if values else None
 
     stage = {axis: getattr(first, f"stage_{axis}_mm") for axis in "xyz"} if len(rows) == 1 else {}
-    started = analysis.acquired_local or first.acquired_local
+    started = started_local or first.acquired_local
     return _known(
         {
             "General": {
                 "title": title,
-                "original_filename": group.name,
+                "original_filename": file_name,
                 "date": started.date().isoformat() if started else None,
                 "time": started.time().isoformat("seconds") if started else None,
                 "authors": common("operator"),
