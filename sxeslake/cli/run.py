@@ -22,6 +22,7 @@ from typing import NoReturn, TextIO
 
 import click
 
+from sxeslake import extras
 from sxeslake.cli.app import App
 from sxeslake.cli.ending import interrupt
 from sxeslake.cli.root import root
@@ -47,14 +48,14 @@ _SHORTEST_SECRET = 4  # shorter values hide nothing and would black out ordinary
 
 
 class _WithoutPandas(MetaPathFinder):
-    """pyarrow loads pandas, where it is installed, for the first array of all: 0.3 s for frames that no command makes.
+    """pyarrow loads pandas, where it is installed, for the first array of all: 0.3 s for frames that few commands need.
 
     None in `sys.modules` would not do: libraries take that for the module.
     """
 
     def find_spec(self, name: str, path: object, target: object = None) -> None:  # noqa: ARG002 - importlib's words
-        if name == "pandas":
-            raise ModuleNotFoundError("no command needs pandas", name=name)
+        if name == "pandas" and not extras.are_used():
+            raise ModuleNotFoundError("this command needs no pandas", name=name)
 
 
 def main() -> NoReturn:
