@@ -31,7 +31,7 @@ def test_ingest_loads_no_pandas(tmp_path: Path) -> None:
 
 
 def test_a_command_that_needs_an_extra_gets_pandas(tmp_path: Path) -> None:
-    """Zarr goes through xarray, which needs pandas; the program itself, not `run`, keeps pandas away from the others."""
+    """Zarr goes through xarray, which needs pandas; the program, not `run`, keeps pandas away from other commands."""
     paths = synthetic_facility(tmp_path / "in", nx=2, ny=2)
     lake, out = str(tmp_path / "lake"), tmp_path / "out.zarr"
     program = [sys.executable, "-m", "sxeslake"]
