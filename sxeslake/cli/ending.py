@@ -11,12 +11,15 @@ import _thread
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final, NoReturn
 
 _INSIST_S: Final = 0.5
 _END_S: Final = 0.85
+_CANCEL_S: Final = 2.0
+_CANCEL_EVERY_S: Final = 0.05
 
 
 def interrupt(number: int, frame: object) -> NoReturn:  # noqa: ARG001 - the words of `signal`
@@ -25,7 +28,16 @@ def interrupt(number: int, frame: object) -> NoReturn:  # noqa: ARG001 - the wor
     cancel_requests = getattr(storage, "cancel_requests", None)
     if cancel_requests is not None:
         cancel_requests()
+        threading.Thread(target=_cancel_more, args=(cancel_requests,), daemon=True).start()
     raise KeyboardInterrupt
+
+
+def _cancel_more(cancel_requests: Callable[[], object]) -> None:
+    """Also what threads ask of a server before they hear that the work is over."""
+    give_up = time.monotonic() + _CANCEL_S
+    while time.monotonic() < give_up:
+        cancel_requests()
+        time.sleep(_CANCEL_EVERY_S)
 
 
 @contextmanager

@@ -6,17 +6,19 @@ Importing this package is light; fsspec and the S3 client load when a URL needs 
 from __future__ import annotations
 
 from .address import is_remote, redact
-from .inflight import cancel_requests
+from .inflight import CancelledRequestError, Operation, cancel_requests
 from .interface import Clocked, Counters, Data, ObjectInfo, Settling, Store, Versioned, settle
 from .opening import open_store
 from .probe import ProbeReport, probe
 from .throttle import RateLimit, ThrottledStore, limited, parse_rate
 
 __all__ = [
+    "CancelledRequestError",
     "Clocked",
     "Counters",
     "Data",
     "ObjectInfo",
+    "Operation",
     "ProbeReport",
     "RateLimit",
     "Settling",

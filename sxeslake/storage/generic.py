@@ -22,6 +22,7 @@ from ..errors import (
 )
 from . import coalesce
 from .address import Address, check_key, check_prefix, join
+from .inflight import pause
 from .interface import Counters, Data, ObjectInfo, joined
 from .retry import Trouble, retried
 
@@ -187,7 +188,7 @@ class GenericStore:
 
     def _tried(self, doing: str, where: str, operation: Callable[[], T]) -> T:
         try:
-            return retried(operation, classify)
+            return retried(operation, classify, sleep=pause)
         except Exception as error:
             raise explain(error, where, doing) from None
 

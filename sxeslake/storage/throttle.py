@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 
 from ..errors import UsageError
+from .inflight import pause
 from .interface import Clocked, Data, ObjectInfo, Store, Versioned, byte_count, settle
 
 _RATE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmg]?)(i?)b?(?:/s|ps)?", re.IGNORECASE | re.ASCII)
@@ -31,7 +32,7 @@ class RateLimit:
         bytes_per_s: float,
         *,
         clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], None] = pause,
     ) -> None:
         self._bytes_per_s = bytes_per_s
         self._clock = clock

@@ -16,7 +16,7 @@ from sxeslake.errors import DamagedLakeError, ObjectNotFoundError
 from sxeslake.format import frame, keys
 from sxeslake.format.manifest import Blob, Hint
 from sxeslake.model import MIB, Digest
-from sxeslake.storage import Store
+from sxeslake.storage import CancelledRequestError, Store
 from sxeslake.vault.blobcache import FrameCache, FrameKey
 
 Locate = Callable[[Sequence[Blob]], dict[Digest, Blob]]
@@ -170,7 +170,16 @@ class BlobReader:
                     if self._coming.get(key) is future:
                         del self._coming[key]
         # Last: whoever waits for others has done by then what they may wait for.
-        frames |= {key: future.result() for key, future in elsewhere.items()}
+        left = set()
+        for key, future in elsewhere.items():
+            try:
+                frames[key] = future.result()
+            except CancelledRequestError:  # the other one gave up; this one has not
+                left.add(key)
+        if left:
+            more = self._frames(left, by_cache=by_cache)
+            frames |= more.decoded
+            found.fetched.extend(more.fetched)
         return found._replace(held=found.held | elsewhere.keys())  # perhaps from the disk
 
     def _decode(self, wanted: Sequence[FrameKey], frames: dict[FrameKey, bytes | None], *, by_cache: bool) -> _Frames:

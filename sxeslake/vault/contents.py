@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import chain, islice, tee
 from typing import NamedTuple
 
 from sxeslake.format.manifest import Blob, Row
 from sxeslake.model import MIB, Member
+from sxeslake.storage import Operation
 from sxeslake.vault.blobs import BlobReader
 
 _WINDOW_BYTES = 16 * MIB  # raw, read at once: a third of that comes over the wire, in one request or two
@@ -38,18 +39,24 @@ def contents(reader: BlobReader, rows: Iterable[Row]) -> Iterator[Content]:
 def read_ahead(reader: BlobReader, blobs: Iterable[Blob]) -> Iterator[bytes]:
     """The bytes of blobs, in order; the next windows are read while one is used."""
     plans = windows(blobs)
+    operation = Operation()
+
+    def fetch(plan: list[Blob]) -> Future[list[bytes]]:
+        return ahead.submit(operation.run, reader.fetch, plan)
+
     with ThreadPoolExecutor(_AHEAD, thread_name_prefix="fetch") as ahead:
-        coming = deque(ahead.submit(reader.fetch, plan) for plan in islice(plans, _AHEAD))
+        coming = deque(fetch(plan) for plan in islice(plans, _AHEAD))
         try:
             while coming:
                 data = coming.popleft().result()
-                coming.extend(ahead.submit(reader.fetch, plan) for plan in islice(plans, 1))
+                coming.extend(fetch(plan) for plan in islice(plans, 1))
                 data.reverse()
                 while data:  # what was used is let go of at once, not with its window
                     yield data.pop()
         finally:
             for future in coming:
                 future.cancel()
+            operation.end()  # nobody waits for a slow link to bring what is not wanted any more
 
 
 def windows(blobs: Iterable[Blob]) -> Iterator[list[Blob]]:

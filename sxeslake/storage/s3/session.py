@@ -20,8 +20,8 @@ from urllib.parse import urlsplit
 import s3fs
 from botocore import exceptions as boto
 
-from ...errors import AccessDeniedError, UnreachableError, UsageError
-from ..inflight import in_flight
+from ...errors import AccessDeniedError, UsageError
+from ..inflight import CancelledRequestError, in_flight
 from .options import S3Settings
 
 T = TypeVar("T")
@@ -76,7 +76,7 @@ class Session:
             try:
                 return future.result()
             except CancelledError:
-                raise UnreachableError("the request was cancelled", where=self._where) from None
+                raise CancelledRequestError("the request was cancelled", where=self._where) from None
 
     async def each(self, function: Callable[..., Awaitable[T]], calls: Sequence[tuple[Any, ...]]) -> Sequence[T]:
         """The function's results for many arguments, in their order; the first error ends the rest."""
