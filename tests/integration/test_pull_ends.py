@@ -26,7 +26,7 @@ def test_nothing_stays(tmp_path: Path, how: str, out: str) -> None:
         lake.ingest(zip_of(tmp_path / "map.zip", members), exact="never")
     work = tmp_path / "work"
     work.mkdir()
-    command = [sys.executable, "-m", "sxeslake", "pull", "map", "-o", out, "--limit-down", "200kB/s"]
+    command = [sys.executable, "-m", "sxeslake", "pull", "map", "-o", out, "--limit-down", "5kB/s"]
     setting = {**os.environ, "SXESLAKE_LAKE": str(tmp_path / "lake"), "SXESLAKE_CACHE": str(tmp_path / "cache")}
     number = getattr(signal, how)
     # Under nohup a child would inherit that hang-ups are ignored; a handler is not inherited.
@@ -38,11 +38,14 @@ def test_nothing_stays(tmp_path: Path, how: str, out: str) -> None:
             while not any(work.iterdir()) and pull.poll() is None and time.monotonic() < give_up:
                 time.sleep(0.02)
             assert [path.suffix for path in work.iterdir()] == [".partial"], "it was to be caught in the midst"
+            sent = time.monotonic()
             pull.send_signal(number)
             _, said = pull.communicate(timeout=30)
+            seconds = time.monotonic() - sent
         finally:
             pull.kill()
     assert (pull.returncode, "Interrupted." in said) == (130, True)
+    assert seconds < 2, "the limit's wait was to end"
     assert list(work.iterdir()) == []
 
 
