@@ -40,6 +40,7 @@ def test_nothing_stays(tmp_path: Path, how: str, out: str) -> None:
             while not any(work.iterdir()) and pull.poll() is None and time.monotonic() < give_up:
                 time.sleep(0.02)
             assert [path.suffix for path in work.iterdir()] == [".partial"], "it was to be caught in the midst"
+            time.sleep(1.5)  # let its threads come to wait for the limit
             sent = time.monotonic()
             pull.send_signal(number)
             _, said = pull.communicate(timeout=30)
