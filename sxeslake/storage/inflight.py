@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, wait
+from concurrent.futures import CancelledError, Future
 from contextlib import contextmanager
 from typing import Any, ParamSpec, TypeVar
 
@@ -88,10 +88,13 @@ def pause(seconds: float) -> None:
     """Sleep as part of a request: CancelledRequestError where it is cancelled meanwhile."""
     future: Future[None] = Future()
     with in_flight(future):
-        while seconds > 0 and not wait([future], min(seconds, _TURN_S)).done:
-            seconds -= _TURN_S
-        if future.cancelled():
-            raise CancelledRequestError("the request was cancelled")
+        while seconds > 0:
+            try:  # `wait` would not hear of a future that is cancelled before it runs
+                future.result(min(seconds, _TURN_S))
+            except TimeoutError:
+                seconds -= _TURN_S
+            except CancelledError:
+                raise CancelledRequestError("the request was cancelled") from None
 
 
 if hasattr(os, "register_at_fork"):

@@ -161,26 +161,37 @@ class BlobReader:
             for key, future in own.items():
                 future.set_result(frames[key])
         except BaseException as error:
+            self._leave(own)  # first: whoever hears of a failure may ask again
             for future in own.values():
                 future.set_exception(error)
             raise
-        finally:
-            with self._lock:
-                for key, future in own.items():
-                    if self._coming.get(key) is future:
-                        del self._coming[key]
+        self._leave(own)
         # Last: whoever waits for others has done by then what they may wait for.
+        more = self._from_others(elsewhere, frames)
+        return _Frames(frames, found.fetched + more, found.held | elsewhere.keys())  # perhaps from the disk
+
+    def _leave(self, own: dict[FrameKey, Future[bytes | None]]) -> None:
+        """Frames are no longer in work."""
+        with self._lock:
+            for key, future in own.items():
+                if self._coming.get(key) is future:
+                    del self._coming[key]
+
+    def _from_others(
+        self, elsewhere: dict[FrameKey, Future[bytes | None]], frames: dict[FrameKey, bytes | None]
+    ) -> list[tuple[FrameKey, bytes]]:
+        """Add the frames that other threads have in work; gives those that had to be fetched after all."""
         left = set()
         for key, future in elsewhere.items():
             try:
                 frames[key] = future.result()
             except CancelledRequestError:  # the other one gave up; this one has not
                 left.add(key)
-        if left:
-            more = self._frames(left, by_cache=by_cache)
-            frames |= more.decoded
-            found.fetched.extend(more.fetched)
-        return found._replace(held=found.held | elsewhere.keys())  # perhaps from the disk
+        if not left:
+            return []
+        more = self._frames(left, by_cache=True)
+        frames |= more.decoded
+        return more.fetched
 
     def _decode(self, wanted: Sequence[FrameKey], frames: dict[FrameKey, bytes | None], *, by_cache: bool) -> _Frames:
         """Bring frames from the disk or the lake, decoded, to the others."""

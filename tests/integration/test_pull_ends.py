@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -21,7 +22,8 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of its 
 @pytest.mark.parametrize("how", ["SIGINT", "SIGTERM", "SIGHUP"])
 @pytest.mark.parametrize("out", ["x.plzip", "x/"])
 def test_nothing_stays(tmp_path: Path, how: str, out: str) -> None:
-    members = {f"{number}.xes": counts(number, 20_000) for number in range(40)}
+    noise = random.Random(1)  # of a known size in the lake, so that the limit makes each window wait
+    members = {f"{number}.xes": noise.randbytes(500_000) for number in range(12)}
     with init(str(tmp_path / "lake")) as lake:
         lake.ingest(zip_of(tmp_path / "map.zip", members), exact="never")
     work = tmp_path / "work"
@@ -38,11 +40,15 @@ def test_nothing_stays(tmp_path: Path, how: str, out: str) -> None:
             while not any(work.iterdir()) and pull.poll() is None and time.monotonic() < give_up:
                 time.sleep(0.02)
             assert [path.suffix for path in work.iterdir()] == [".partial"], "it was to be caught in the midst"
+            time.sleep(1.5)  # let its threads come to wait for the limit
+            sent = time.monotonic()
             pull.send_signal(number)
             _, said = pull.communicate(timeout=30)
+            seconds = time.monotonic() - sent
         finally:
             pull.kill()
     assert (pull.returncode, "Interrupted." in said) == (130, True)
+    assert seconds < 2, "the limit's wait was to end"
     assert list(work.iterdir()) == []
 
 

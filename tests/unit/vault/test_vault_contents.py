@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Generator, Sequence
 from typing import cast
 
@@ -10,6 +11,7 @@ from blake3 import blake3
 
 from sxeslake.format.manifest import Blob, Row
 from sxeslake.model import MIB, Member
+from sxeslake.storage.inflight import pause
 from sxeslake.vault import contents as floor
 from sxeslake.vault.blobs import BlobReader
 from sxeslake.vault.contents import contents, read_ahead, windows
@@ -87,3 +89,19 @@ def test_a_failure_comes_in_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [next(stream), next(stream)] == [b"\x00" * 3, b"\x01" * 3]
     with pytest.raises(OSError, match="gone"):
         next(stream)
+
+
+def test_who_stops_reading_does_not_wait_for_what_was_read_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(floor, "_WINDOW_BLOBS", 1)
+
+    class Slow(Reading):
+        def fetch(self, blobs: Sequence[Blob]) -> list[bytes]:
+            if blobs[0].digest[0]:
+                pause(60)
+            return super().fetch(blobs)
+
+    stream = cast("Generator[bytes]", read_ahead(reader(Slow()), [blob(number) for number in range(9)]))
+    assert next(stream)
+    began = time.monotonic()
+    stream.close()
+    assert time.monotonic() - began < 5
