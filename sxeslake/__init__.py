@@ -60,6 +60,7 @@ if TYPE_CHECKING:
         UnsupportedMethodError,
         UsageError,
     )
+    from sxeslake.exports.report import ExportReport
     from sxeslake.htmltable import Rows
     from sxeslake.ingest.audit import AuditRow
     from sxeslake.ingest.audit_report import ReportRow
@@ -91,6 +92,7 @@ _IN = {
     "assemble.pull": "PullReport",
     "assemble.restoring": "ShareReport",
     "assemble.selection": "SelectionReport",
+    "exports.report": "ExportReport",
     "assemble.sync": "SyncReport",
     "catalog.catalog": "Annotated CheckpointReport",
     "catalog.filter_words": "FilterWords",
@@ -143,6 +145,7 @@ __all__ = [
     "DrillReport",
     "EncryptedArchiveError",
     "ExactRow",
+    "ExportReport",
     "FilterWords",
     "ForgetReport",
     "GcReport",
