@@ -104,6 +104,7 @@ _IN = {
     "assemble.pull": "PullReport",
     "assemble.restoring": "ShareReport",
     "assemble.selection": "SelectionReport",
+    "exports.report": "ExportReport",
     "assemble.sync": "SyncReport",
     "catalog.catalog": "Annotated CheckpointReport",
     "catalog.filter_words": "FilterWords",

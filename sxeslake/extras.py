@@ -7,21 +7,12 @@ from typing import Any
 
 from sxeslake.errors import MissingExtraError
 
-_used = False
-
-
-def are_used() -> bool:
-    """Whether a package of an extra has been asked for; most of them need pandas."""
-    return _used
-
 
 def load(module: str, extra: str, purpose: str) -> Any:
     """Import a module of an extra; MissingExtraError with the exact line that installs it.
 
     load("matplotlib.figure", "plot", "a picture")
     """
-    global _used  # noqa: PLW0603 - said once, for the whole process
-    _used = True
     try:
         return import_module(module)
     except ImportError as error:

@@ -12,6 +12,7 @@ from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.documents import EXPORT, document
 from sxeslake.cli.options import LakeCommand, global_options, raw_option
 from sxeslake.cli.parts import part_words
+from sxeslake.cli.without_pandas import let_pandas_in
 from sxeslake.cli.words import count, shown, size
 
 if TYPE_CHECKING:
@@ -67,6 +68,8 @@ def command(
     words = _words(ctx, values)
     if values["out"] in (None, "-"):
         raise click.UsageError(f"name a file or folder: -o OUT for {to}.")
+    if to in ("zarr", "hspy"):
+        let_pandas_in()
     with app.open_lake() as lake:
         refs = lake.resolve(values["refs"], everything=values["every"]) if values["refs"] or values["every"] else None
         report = lake.export(

@@ -17,15 +17,14 @@ import time
 import traceback
 import warnings
 from collections.abc import Sequence
-from importlib.abc import MetaPathFinder
 from typing import NoReturn, TextIO
 
 import click
 
-from sxeslake import extras
 from sxeslake.cli.app import App
 from sxeslake.cli.ending import interrupt
 from sxeslake.cli.root import root
+from sxeslake.cli.without_pandas import keep_pandas_out
 from sxeslake.errors import StorageError, SxeslakeError
 from sxeslake.safetext import visible, visible_lines
 from sxeslake.texttable import folded_text, terminal_width
@@ -47,17 +46,6 @@ _SECRET_VARIABLES = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 _SHORTEST_SECRET = 4  # shorter values hide nothing and would black out ordinary words
 
 
-class _WithoutPandas(MetaPathFinder):
-    """pyarrow loads pandas, where it is installed, for the first array of all: 0.3 s for frames that few commands need.
-
-    None in `sys.modules` would not do: libraries take that for the module.
-    """
-
-    def find_spec(self, name: str, path: object, target: object = None) -> None:  # noqa: ARG002 - importlib's words
-        if name == "pandas" and not extras.are_used():
-            raise ModuleNotFoundError("this command needs no pandas", name=name)
-
-
 def main() -> NoReturn:
     """The entry point of the command `sxeslake`."""
     _open_closed_streams()
@@ -69,7 +57,7 @@ def main() -> NoReturn:
         warnings.simplefilter("ignore")  # a library's deprecation is no word to users
     plain = warnings.formatwarning
     warnings.formatwarning = lambda *words, **more: visible_lines(plain(*words, **more))
-    sys.meta_path.insert(0, _WithoutPandas())
+    keep_pandas_out()
     _end_tidily()
     _log_to_stderr()
     code = run(sys.argv[1:])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator
@@ -200,3 +201,12 @@ def test_the_command_without_a_format_is_pull(
     assert run(["export", MAP, "--to", "csv", "-o", out]) == 7
     assert run(["export", MAP, "--to", "csv", "-o", out, "--level", "3"]) == 2
     assert run(["export", "--to", "csv", "-o", out]) == 2
+
+
+@pytest.mark.parametrize("to", ["csv", "xlsx", "msa", "zarr", "hspy", "ro-crate"])
+def test_every_format_is_written_by_the_program_itself(lake: Lake, tmp_path: Path, to: str) -> None:
+    words = ["export", MAP, "--analysis", "1", "--position", "1..2", "--to", to, "-o", str(tmp_path / f"out.{to}")]
+    call = [sys.executable, "-m", "sxeslake", *words, "--lake", lake.url.removeprefix("file://"), "--json"]
+    done = subprocess.run(call, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["positions"] == 2

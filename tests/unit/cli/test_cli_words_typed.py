@@ -13,7 +13,7 @@ from sxeslake.cli.root import DESTRUCTIVE, MEANINGS, SECTIONS, near_commands, ro
 from sxeslake.cli.run import run
 
 HABITS = {
-    "pull": ["get", "download", "export", "extract"],
+    "pull": ["get", "download", "extract"],
     "verify": ["check"],
     "forget": ["rm", "delete"],
     "ls": ["list"],
