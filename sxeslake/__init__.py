@@ -114,7 +114,6 @@ _IN = {
     "catalog.result": "Result",
     "catalog.sandbox": "SandboxLimits",
     "catalog.schema": "Table",
-    "exports.report": "ExportReport",
     "errors": "AccessDeniedError AlreadyExistsError ConflictError DamagedArchiveError DamagedLakeError "
     "EncryptedArchiveError InputError LakeNotFoundError LimitExceededError MemberNotFoundError MissingExtraError "
     "NoSuchIndexError NotAnArchiveError NotFoundError ReadOnlyError SampleNotFoundError StorageError SxeslakeError "

@@ -106,7 +106,7 @@ def test_a_name_that_begins_with_a_sign(sh: Shell) -> None:
 @pytest.mark.parametrize(
     ("typed", "last"),
     [
-        ("sxeslake comp", "completion"),
+        ("sxeslake comple", "completion"),
         ("sxeslake pull --as-s", "--as-source"),
         ("sxeslake show 'aa two  words@p", "aa two  words@paper-2026"),
         ("sxeslake show aa\\ two\\ \\ words@p", "aa two  words@paper-2026"),
