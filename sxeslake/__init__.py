@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from sxeslake.version import __version__
 
 if TYPE_CHECKING:
+    from sxeslake.archive.sxes.axes import Calibration
     from sxeslake.archive.sxes.group import Group, create_group, open_group
     from sxeslake.archive.sxes.outline import Analysis, Items, Project
     from sxeslake.archive.sxes.position import Image, Position
@@ -69,6 +70,7 @@ if TYPE_CHECKING:
     from sxeslake.lake import Lake, init
     from sxeslake.lake import open_lake as open  # noqa: A004 — `sxeslake.open` reads as it should
     from sxeslake.model import Limits, Progress
+    from sxeslake.upkeep.calibrations import CalibrationReport
     from sxeslake.upkeep.forget import ForgetReport, RestoreReport
     from sxeslake.upkeep.gc import GcReport
     from sxeslake.upkeep.history import LogRow
@@ -80,6 +82,7 @@ if TYPE_CHECKING:
 
 # Loaded when they are touched: the command line must not wait for what it does not use.
 _IN = {
+    "archive.sxes.axes": "Calibration",
     "archive.sxes.group": "Group create_group open_group",
     "archive.sxes.outline": "Analysis Items Project",
     "archive.sxes.position": "Image Position",
@@ -112,6 +115,7 @@ _IN = {
     "ingest.survey": "Survey",
     "lake": "Lake init",
     "model": "Limits Progress",
+    "upkeep.calibrations": "CalibrationReport",
     "upkeep.forget": "ForgetReport RestoreReport",
     "upkeep.gc": "GcReport",
     "upkeep.history": "LogRow",
@@ -131,6 +135,8 @@ __all__ = [
     "Annotated",
     "AuditRow",
     "Background",
+    "Calibration",
+    "CalibrationReport",
     "Check",
     "CheckpointReport",
     "Condition",

@@ -112,7 +112,7 @@ class _Line:
         if incomplete.startswith("-") and not self.options_end:
             return click.Command.shell_complete(self.command, self.context, incomplete)
         if isinstance(self.command, click.Group):
-            summaries = {name: summary for commands in SECTIONS.values() for name, summary in commands.items()}
+            summaries = _summaries(self.command, self.context)
             return [CompletionItem(name, help=text) for name, text in summaries.items() if name.startswith(incomplete)]
         argument = self._argument()
         found = [] if argument is None else argument.shell_complete(self.context, incomplete)
@@ -128,6 +128,14 @@ class _Line:
                     return param
                 left -= param.nargs
         return None
+
+
+def _summaries(group: click.Group, context: click.Context) -> dict[str, str]:
+    """The commands of a group, each with its summary; those of the root without importing them."""
+    if group is root:
+        return {name: summary for commands in SECTIONS.values() for name, summary in commands.items()}
+    found = {name: group.get_command(context, name) for name in group.list_commands(context)}
+    return {name: command.get_short_help_str() for name, command in found.items() if command is not None}
 
 
 def _waiting(flags: dict[str, click.Option], word: str) -> click.Option | None:

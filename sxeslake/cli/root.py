@@ -38,6 +38,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "conditions": "Count the values of each measurement condition.",
         "schema": "Show the tables and columns of the catalogue.",
         "lines": "List X-ray lines of elements, or lines near an energy.",
+        "calibration": "Register wavelength and energy axes of spectra.",
         "annotate": "Attach KEY=VALUE to a sample, analysis or position.",
     },
     "Take archives out": {
