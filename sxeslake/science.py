@@ -322,7 +322,7 @@ class ScienceVerbs:
 
         Examples
         --------
-        >>> own = Calibration("qlw", "JS300N", "angstrom", "N K and Ti L", coefficients=(14.9, 0.0325))  # doctest: +SKIP
+        >>> own = Calibration("qlw", "JS300N", "angstrom", "N K", coefficients=(14.9, 0.0325))  # doctest: +SKIP
         >>> lake.add_calibration(own)  # doctest: +SKIP
         'js300n-1f3a9c'
         """

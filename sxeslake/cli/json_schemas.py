@@ -134,8 +134,8 @@ _WORDS: dict[str, tuple[str, str]] = {
     "pulled": ("o", "The archive that was pulled, as `pull` prints it."),
     "python": ("s", "Version of Python."),
     "reason": ("s?", "Why."),
-    "removed": ("i", "Files removed."),
-    "added": ("i", "Files added."),
+    "removed": ("i|l", "Files removed; of calibrations their ids."),
+    "added": ("i|l", "Files added; of calibrations their ids."),
     "changed": ("i", "Files changed."),
     "unchanged": ("i", "Files that were the same."),
     "requests": ("i", "Requests, about."),
@@ -174,8 +174,24 @@ _WORDS: dict[str, tuple[str, str]] = {
     "help": ("s", "What it is."),
     "measurement": ("l", "Analyses, a row each; voltages in kV, currents in nA."),
     "paths": ("l", "Where the file was found."),
-    "table": ("s", "Name of the table."),
+    "table": ("s|l", "Name of the table; of a calibration pairs of channel and value."),
     "title": ("s", "Title of the question."),
+    "channels": ("i?", "Channels of a spectrum of that type."),
+    "coefficients": ("l", "Polynomial in the channel number from 0, constant first, in unit; empty with a table."),
+    "data_type": ("s", "Type of the spectra: qlw, spectrum."),
+    "derived": ("b", "Whether it is the built-in fit."),
+    "first": ("n?", "The axis in the first channel, in unit."),
+    "grating": ("s", "Grating."),
+    "id": ("s", "Id of the calibration."),
+    "instrument": ("s?", "Only for this instrument; null is any."),
+    "last": ("n?", "The axis in the last channel, in unit."),
+    "middle": ("n?", "The axis in the middle channel, in unit."),
+    "present": ("l", "Ids that were there already."),
+    "spectrometer": ("s?", "Only for this spectrometer; null is any."),
+    "uncertainty": ("n?", "Uncertainty of the axis, in unit."),
+    "unit": ("s", "Unit of the axis: angstrom or ev."),
+    "valid_from": ("s?", "First day of acquisition that it is for."),
+    "valid_until": ("s?", "Last day of acquisition that it is for."),
 }
 """Of each key its types (s, i, n, b, l, o: string … object; `?`: or null) and what it means, with its unit."""
 
@@ -217,6 +233,9 @@ SCHEMAS: dict[str, dict[str, Any]] = {
             _object(*keys.AUDIT, "sample", "version", "bytes_source"),
             _object(*keys.AUDIT_VERIFIED, "sample", "version"),
         )
+    ),
+    "calibration": _either(
+        _object(*keys.CALIBRATION_CHANGED), _list(_object(*keys.CALIBRATION)), _object(*keys.CALIBRATION_SHOWN)
     ),
     "cat": _object("sample", "version", "path", "size", "bytes_raw", "encoding", "data"),
     "catalog": _object("equal", "commit", "tables"),

@@ -75,7 +75,9 @@ class CommitAgain:
         whole = logentry.load(data, body, where=keys.log_key(number))
         at = {item.at for item in items if item.field == "archives"}
         archives = tuple(archive for place, archive in enumerate(whole.archives) if place in at)
-        return replace(whole, archives=archives, packs=(), manifests=(), tags=(), annotations=(), paths=(), calibrations=())
+        return replace(
+            whole, archives=archives, packs=(), manifests=(), tags=(), annotations=(), paths=(), calibrations=()
+        )
 
 
 class _Made:

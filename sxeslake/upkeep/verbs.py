@@ -76,7 +76,8 @@ class UpkeepVerbs:
         """Copy archives into another lake: all versions of everything, or those that names and globs mean.
 
         Each blob is hashed on the way. Names, versions, tags, annotations, who stored it and when go with an archive,
-        as far as they are free in the target; calibrations go with a whole lake. Run again, it copies what is new. With `dry_run` nothing is written:
+        as far as they are free in the target; calibrations go with a whole lake.
+        Run again, it copies what is new. With `dry_run` nothing is written:
         the report says which versions would go and, in `bytes_raw`, how much content the target lacks, unpacked.
         """
         from sxeslake.upkeep.copy import Copy

@@ -443,12 +443,17 @@ def _fold(db: sqlite3.Connection, record: LogRecord) -> None:
     for said in entry.annotations:
         _fold_annotation(db, entry, said)
     db.executemany("INSERT OR REPLACE INTO paths VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", _path_rows(entry))
+    _fold_calibrations(db, entry)
+    db.executemany("INSERT OR IGNORE INTO settled VALUES (?)", [(settled,) for settled in entry.settled])
+
+
+def _fold_calibrations(db: sqlite3.Connection, entry: Entry) -> None:
+    """The last item of an id counts, and stands where that item does; one without a calibration takes it back."""
     for place, item in enumerate(entry.calibrations):
         db.execute("DELETE FROM calibrations WHERE id = ?", (item["id"],))
         if item.get("calibration") is not None:
             values = (item["id"], entry.number, place, json.dumps(item["calibration"]))
             db.execute("INSERT INTO calibrations VALUES (?, ?, ?, ?)", values)
-    db.executemany("INSERT OR IGNORE INTO settled VALUES (?)", [(settled,) for settled in entry.settled])
 
 
 def _path_rows(entry: Entry) -> Iterator[SourcePath]:
