@@ -77,6 +77,7 @@ if TYPE_CHECKING:
     from sxeslake.lake import open_lake as open  # noqa: A004 — `sxeslake.open` reads as it should
     from sxeslake.model import Limits, Progress
     from sxeslake.plotting import Plots
+    from sxeslake.upkeep.calibrations import CalibrationReport
     from sxeslake.upkeep.forget import ForgetReport, RestoreReport
     from sxeslake.upkeep.gc import GcReport
     from sxeslake.upkeep.history import LogRow
@@ -127,6 +128,7 @@ _IN = {
     "lake": "Lake init",
     "model": "Limits Progress",
     "plotting": "Plots",
+    "upkeep.calibrations": "CalibrationReport",
     "upkeep.forget": "ForgetReport RestoreReport",
     "upkeep.gc": "GcReport",
     "upkeep.history": "LogRow",
@@ -148,6 +150,7 @@ __all__ = [
     "Axis",
     "Background",
     "Calibration",
+    "CalibrationReport",
     "Check",
     "CheckpointReport",
     "Comparison",

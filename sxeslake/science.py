@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from sxeslake.errors import InputError, NotFoundError
 from sxeslake.vault import refs
+from sxeslake.version import TOOL
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from sxeslake.catalog.catalog import Catalog
     from sxeslake.catalog.filter_words import FilterWords
     from sxeslake.plotting import Plots
+    from sxeslake.upkeep.calibrations import CalibrationReport
     from sxeslake.vault.vault import Vault
 
 _SHORTEST_UUID = 8  # digits and letters by which a position may be named
@@ -34,7 +36,7 @@ _KEEP_OPEN = 16  # versions whose tables are at hand
 
 
 class ScienceVerbs:
-    """Spectra and regions of interest across archives."""
+    """Spectra and regions of interest across archives, and the calibrations that give them axes."""
 
     _vault: Vault
 
@@ -370,9 +372,119 @@ class ScienceVerbs:
         rows = measured_positions(self._asked(), filters, where=where, places=places)
         return chosen(rows, analysis, positions)
 
+    def calibrations(self) -> list[Calibration]:
+        """The calibrations that are registered in this lake, each with its id; the built-in fit is none of them.
+
+        Returns
+        -------
+        list of Calibration
+            In the order in which they were added, the newest last.
+
+        Examples
+        --------
+        >>> [each.id for each in lake.calibrations()]  # doctest: +SKIP
+        ['js300n-1f3a9c']
+        """
+        self._vault.sync()
+        return list(self._calibrations())
+
+    def add_calibration(self, calibration: Calibration, *, message: str | None = None) -> str:
+        """Register a calibration; the spectra that it fits have its axis from then on, in every copy of the lake.
+
+        Parameters
+        ----------
+        calibration : Calibration
+            Its values in `calibration.unit`, Å or eV; its `id` is not used.
+        message : str, optional
+            Why, for the log.
+
+        Returns
+        -------
+        str
+            Its id, made from its content. Nothing is committed where it is there already.
+
+        Raises
+        ------
+        UsageError
+            If its axis is not positive, or turns round within the channels of its type of data.
+        DamagedLakeError
+            If the lake is damaged, and so cannot be written.
+
+        Examples
+        --------
+        >>> own = Calibration("qlw", "JS300N", "angstrom", "N K", coefficients=(14.9, 0.0325))  # doctest: +SKIP
+        >>> lake.add_calibration(own)  # doctest: +SKIP
+        'js300n-1f3a9c'
+        """
+        done = self.change_calibrations([calibration], message=message)
+        return (*done.added, *done.present)[0]
+
+    def remove_calibration(self, id: str, *, message: str | None = None) -> None:  # noqa: A002 - as the attribute
+        """Take a calibration back; the log still has it.
+
+        Parameters
+        ----------
+        id : str
+            Its id, such as ``"js300n-1f3a9c"``.
+        message : str, optional
+            Why, for the log.
+
+        Raises
+        ------
+        NotFoundError
+            If there is no calibration of that id.
+
+        Examples
+        --------
+        >>> lake.remove_calibration("js300n-1f3a9c")  # doctest: +SKIP
+        """
+        self.change_calibrations(remove=[id], message=message)
+
+    def change_calibrations(
+        self,
+        add: Sequence[Calibration] = (),
+        remove: Sequence[str] = (),
+        *,
+        dry_run: bool = False,
+        message: str | None = None,
+    ) -> CalibrationReport:
+        """Add calibrations and take others back, in one commit.
+
+        Parameters
+        ----------
+        add : sequence of Calibration
+            What to register.
+        remove : sequence of str
+            Ids to take back, first.
+        dry_run : bool
+            Only tell what would be done.
+        message : str, optional
+            Why, for the log.
+
+        Returns
+        -------
+        CalibrationReport
+            The ids that were `added`, were `present` already, and were `removed`.
+
+        Raises
+        ------
+        NotFoundError, UsageError
+            As `add_calibration` and `remove_calibration`; nothing is changed then.
+
+        Examples
+        --------
+        >>> lake.change_calibrations([newer], remove=["js300n-1f3a9c"]).commit  # doctest: +SKIP
+        12
+        """
+        from sxeslake.upkeep.calibrations import change  # noqa: PLC0415 - as above
+
+        return change(self._vault, add, remove, dry_run=dry_run, tool=TOOL, message=message)
+
     def _calibrations(self) -> tuple[Calibration, ...]:
-        """The registered calibrations, the newest last."""
-        return ()
+        """The registered calibrations, the newest last, as of the commit that was read last."""
+        from sxeslake.upkeep.calibrations import known  # noqa: PLC0415 - as above
+
+        return known(self._vault.state)
 
     @cached_property
     def _sources(self) -> dict[str, VersionSource]:

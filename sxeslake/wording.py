@@ -55,7 +55,11 @@ _NAMES: Final = {
 _SEVERAL: Final = frozenset({"positions", "analyses", "members", "types", "queries"})
 """Arguments that are lists."""
 
-_METHODS: Final = {"query": "queries", "catalog rebuild": "rebuild_catalog", "copy": "copy_to"}
+_METHODS: Final = {
+    "query": "queries", "catalog rebuild": "rebuild_catalog", "copy": "copy_to",
+    "calibration add": "add_calibration", "calibration list": "calibrations", "calibration show": "calibrations",
+    "calibration remove": "remove_calibration",
+}  # fmt: skip
 """Commands whose method has another name."""
 
 _ONLY_COMMANDS: Final = frozenset({"use", "completion", "help", "demo"})
@@ -110,7 +114,7 @@ def _call(command: str) -> str:
     if not words or (not named and words[:2] != ["gc", "--grace"]) or words[0] in _ONLY_COMMANDS:
         return command
     verb = words.pop(0)
-    if verb == "catalog" and words:
+    if verb in ("catalog", "calibration") and words:
         verb += f" {words.pop(0)}"
     before = next((at for at, word in enumerate(words) if word.startswith("--")), len(words))
     plain, options = " ".join(words[:before]), words[before:]

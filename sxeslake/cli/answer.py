@@ -131,7 +131,7 @@ class _Line:
 
 
 def _summaries(group: click.Group, context: click.Context) -> dict[str, str]:
-    """The commands of a group; those of the root are not imported for it."""
+    """The commands of a group, each with its summary; those of the root without importing them."""
     if group is root:
         return {name: summary for commands in SECTIONS.values() for name, summary in commands.items()}
     found = {name: group.get_command(context, name) for name in group.list_commands(context)}

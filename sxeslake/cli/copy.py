@@ -35,7 +35,8 @@ def command(
 ) -> int:
     """Copy a whole lake, or some samples, into another lake: the second copy that every facility needs.
 
-    Every byte is checked on the way. Names, versions, tags, annotations, who stored an archive and when go with it.
+    Every byte is checked on the way. Names, versions, tags, annotations, who stored an archive and when go with it;
+    calibrations go with a whole lake.
     Run again, it copies what is new. DST is made with `sxeslake init` first. The exit code is 5 where the source has
     lost content.
 

@@ -78,6 +78,12 @@ GC = (
 DRILL = ("ok", "percent", "seed", "versions", "files")
 TIDY = ("dry_run", "commit", "joined", "kept")
 RENAME = ("sample", "to", "versions", "commit")
+CALIBRATION = (
+    "id", "grating", "spectrometer", "instrument", "data_type", "unit", "first", "last", "valid_from", "valid_until",
+    "source", "uncertainty", "derived",
+)  # fmt: skip
+CALIBRATION_SHOWN = (*CALIBRATION, "channels", "middle", "coefficients", "table")
+CALIBRATION_CHANGED = ("commit", "added", "present", "removed", "dry_run")
 LOG = ("number", "time", "who", "host", "tool", "message", "what", "archives")
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -12,9 +13,10 @@ from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.documents import LINES
 from sxeslake.cli.options import LakeCommand
 from sxeslake.cli.words import table
-from sxeslake.errors import UsageError
+from sxeslake.errors import LakeNotFoundError, UsageError
 
 if TYPE_CHECKING:
+    from sxeslake.archive.sxes.axes import Calibration
     from sxeslake.lines import Mark
 
 _FAMILY = re.compile(r"[KLMklm](?:[abgzlnαβγζη]\d*)?")
@@ -45,7 +47,8 @@ def command(
     """List X-ray lines below 2.5 keV: of elements, of one of their shells, or near an energy.
 
     A line of order 2 stands at half its energy: N Kα, 392.4 eV, near 196 eV. `N K` are the K lines of N; `N,K` are
-    nitrogen and potassium. Published energies differ by 1 to 5 eV, so that each mark is a band. Needs no lake.
+    nitrogen and potassium. Published energies differ by 1 to 5 eV, so that each mark is a band. Needs no lake,
+    but for gratings whose calibration only the lake has.
     """
     from sxeslake import lines  # noqa: PLC0415  (start-up time of --help)
     from sxeslake.catalog.quantity import parse_number  # noqa: PLC0415  (as above)
@@ -55,11 +58,11 @@ def command(
     wanted = _wanted(elements)
     if not wanted and near is None and grating is None:
         raise click.UsageError("name an element, such as N, or an energy with --near.")
-    axis = None if grating is None else _axis(grating)
-    uncertainty = 0.0 if axis is None else axis[2]
+    axis = None if grating is None else _axis(app, grating)
+    uncertainty = 0.0 if axis is None else axis.uncertainty
     chosen = orders_of(orders or ("1" if near is None else _NEAR_ORDERS))
     if near is None:
-        found = lines.marks(*wanted, orders=chosen, range_ev=None if axis is None else axis[:2])
+        found = lines.marks(*wanted, orders=chosen, range_ev=None if axis is None else (axis.low, axis.high))
     else:
         energy = parse_number(near, "eV", "--near")
         found = lines.near(
@@ -69,8 +72,8 @@ def command(
             tolerance_ev=None if tolerance is None else parse_number(tolerance, "eV", "--tolerance"),
             axis_uncertainty_angstrom=uncertainty,
         )
-        if axis is not None and not axis[0] <= energy <= axis[1]:
-            app.complain(f"{near} is outside the axis of {grating}, {axis[0]:.0f} to {axis[1]:.0f} eV.")
+        if axis is not None and not axis.low <= energy <= axis.high:
+            app.complain(f"{near} is outside the axis of {grating}, {axis.low:.0f} to {axis.high:.0f} eV.")
     if app.as_json:
         app.emit([_document(mark, uncertainty) for mark in found])
         return
@@ -81,7 +84,7 @@ def command(
     if not found:
         app.say("No line below 2.5 keV fits.")
     elif axis is not None:
-        app.say(f"axis of {grating}: derived, {axis[0]:.0f} to {axis[1]:.0f} eV, within {uncertainty} Å")
+        app.say(f"axis of {grating}: {axis.source}, {axis.low:.0f} to {axis.high:.0f} eV, {axis.within}")
 
 
 def _wanted(words: Sequence[str]) -> list[str]:
@@ -111,17 +114,69 @@ def orders_of(text: str) -> list[int]:
     return found
 
 
-def _axis(grating: str) -> tuple[float, float, float]:
-    """The lowest and highest energy of a grating's axis in eV, and its uncertainty in Å."""
-    from sxeslake.archive.sxes import arrays  # noqa: PLC0415  (start-up time of --help)
-    from sxeslake.archive.units import HC_EV_ANGSTROM  # noqa: PLC0415  (as above)
+class _Axis(NamedTuple):
+    """The lowest and highest energy of a grating's axis in eV, its uncertainty in Å, and where it is from."""
 
+    low: float
+    high: float
+    uncertainty_angstrom: float | None
+    source: str
+
+    @property
+    def uncertainty(self) -> float:
+        return self.uncertainty_angstrom or 0.0
+
+    @property
+    def within(self) -> str:
+        known = self.uncertainty_angstrom
+        return "uncertainty not stated" if known is None else f"within {known:.3g} Å"
+
+
+def _axis(app: App, grating: str) -> _Axis:
+    """The axis of a grating: a calibration of the lake, else the built-in fit."""
+    from sxeslake.archive.sxes import arrays  # noqa: PLC0415  (start-up time of --help)
+    from sxeslake.archive.sxes.axes import Setting, axis_of  # noqa: PLC0415  (as above)
+
+    today = datetime.now(UTC).date()
     spectrometer, known = arrays.DERIVED_AXIS_SETTING
-    if grating.casefold() != known.casefold():
-        raise UsageError(f"no axis is known for grating {grating}.", hint=f"Known: {known}. Leave --grating out.")
-    wavelengths = arrays.derived_axis_angstrom(spectrometer, known)
-    low, high = (float(HC_EV_ANGSTROM / wavelengths[end]) for end in (-1, 0))
-    return low, high, arrays.DERIVED_AXIS_RESIDUAL_ANGSTROM
+    fitting = [
+        each
+        for each in _calibrations(app, is_built_in=grating.casefold() == known.casefold())
+        if each.data_type == "qlw"
+        and each.grating.casefold() == grating.casefold()
+        and each.fits(each.spectrometer, each.grating, each.instrument, today)
+    ]
+    if fitting:
+        newest = fitting[-1]
+        setting = Setting(newest.spectrometer, newest.grating, newest.instrument, today)
+        source = f"calibration {newest.id}"
+    elif grating.casefold() == known.casefold():
+        setting, source = Setting(spectrometer, known), "derived"
+    else:
+        raise UsageError(
+            f"no axis is known for grating {grating}.",
+            hint=f"Known without a lake: {known}. Leave --grating out, or register a calibration: "
+            "`sxeslake calibration add --help`.",
+        )
+    energies = axis_of("energy", arrays.QLW_CHANNELS, "qlw", setting, fitting[-1:])
+    return _Axis(float(energies.values.min()), float(energies.values.max()), energies.uncertainty_angstrom, source)
+
+
+def _calibrations(app: App, *, is_built_in: bool) -> Sequence[Calibration]:
+    """The lake's calibrations; where the built-in fit serves and no lake is named, as this machine remembers them."""
+    if is_built_in and app.word is None:
+        from sxeslake.cli.suggest import remembered_lake  # noqa: PLC0415  (start-up time of --help)
+        from sxeslake.format.calibration import load  # noqa: PLC0415  (as above)
+
+        known = remembered_lake(click.get_current_context())
+        return [] if known is None else [load(values, name) for name, values in known.calibrations().items()]
+    try:
+        with app.open_lake() as lake:
+            return lake.calibrations()
+    except LakeNotFoundError:
+        if app.word is not None:
+            raise
+        return ()
 
 
 def _cells(found: Sequence[Mark], uncertainty_angstrom: float) -> list[tuple[str, ...]]:

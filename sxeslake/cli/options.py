@@ -92,6 +92,14 @@ class LakeCommand(click.Command):
                 formatter.write(f"{'':>{formatter.current_indent}}{line}\n")
 
 
+class LakeGroup(LakeCommand, click.Group):
+    """A command of several, each a `LakeCommand`."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        super().format_options(ctx, formatter)
+        self.format_commands(ctx, formatter)
+
+
 def split_options(command: click.Command, ctx: click.Context, formatter: click.HelpFormatter) -> None:
     """Write the command's own options; the shared ones are explained once, by `sxeslake help options`."""
     shared = {option.name for option in global_options()}

@@ -40,6 +40,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "schema": "Show the tables and columns of the catalogue.",
         "compare": "Rank spectra by likeness; find your own standards.",
         "lines": "List X-ray lines of elements, or lines near an energy.",
+        "calibration": "Register wavelength and energy axes of spectra.",
         "annotate": "Attach KEY=VALUE to a sample, analysis or position.",
     },
     "Take archives out": {

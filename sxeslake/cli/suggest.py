@@ -35,7 +35,7 @@ def _starting(names: Iterable[str], incomplete: str) -> Items:
     return [CompletionItem(name) for name in names if name.startswith(incomplete)]
 
 
-def _known(ctx: click.Context, word: str | None = None) -> Remembered | None:
+def remembered_lake(ctx: click.Context, word: str | None = None) -> Remembered | None:
     """What is remembered of a lake: that of this call, or the one that a word means."""
     from sxeslake import settings  # noqa: PLC0415
     from sxeslake.storage.address import parse  # noqa: PLC0415
@@ -54,17 +54,17 @@ def _known(ctx: click.Context, word: str | None = None) -> Remembered | None:
 
 def sample(ctx: click.Context, _: click.Parameter, incomplete: str) -> Items:
     """Samples; behind an `@` their versions and tags."""
-    return _samples(_known(ctx), incomplete, "live")
+    return _samples(remembered_lake(ctx), incomplete, "live")
 
 
 def source_sample(ctx: click.Context, _: click.Parameter, incomplete: str) -> Items:
     """The same of the lake that is the command's argument SRC."""
-    return _samples(_known(ctx, ctx.params.get("source")), incomplete, "live")
+    return _samples(remembered_lake(ctx, ctx.params.get("source")), incomplete, "live")
 
 
 def forgotten_sample(ctx: click.Context, _: click.Parameter, incomplete: str) -> Items:
     """The same of what was forgotten."""
-    return _samples(_known(ctx), incomplete, "forgotten")
+    return _samples(remembered_lake(ctx), incomplete, "forgotten")
 
 
 def _samples(known: Remembered | None, incomplete: str, status: str) -> Items:
@@ -81,13 +81,13 @@ def _samples(known: Remembered | None, incomplete: str, status: str) -> Items:
 
 def sample_name(ctx: click.Context, _: click.Parameter, incomplete: str) -> Items:
     """Samples without versions."""
-    known = _known(ctx)
+    known = remembered_lake(ctx)
     return [] if known is None else _starting(known.samples(incomplete), incomplete)
 
 
 def tag(ctx: click.Context, _: click.Parameter, incomplete: str) -> Items:
     """The tags of the sample that is named."""
-    known, ref = _known(ctx), str(ctx.params.get("ref") or "")
+    known, ref = remembered_lake(ctx), str(ctx.params.get("ref") or "")
     if known is None:
         return []
     return _starting(known.tags(ref) or known.tags(ref.rpartition("@")[0]), incomplete)
@@ -95,7 +95,7 @@ def tag(ctx: click.Context, _: click.Parameter, incomplete: str) -> Items:
 
 def member(ctx: click.Context, _: click.Parameter, incomplete: str) -> Items:
     """The files in the sample that is named, folder by folder."""
-    known = _known(ctx)
+    known = remembered_lake(ctx)
     refs = ctx.params.get("ref") or ctx.params.get("refs") or ()
     refs = [refs] if isinstance(refs, str) else refs
     if known is None:
@@ -115,7 +115,7 @@ def _by_folder(paths: Iterable[str], incomplete: str) -> Items:
 
 def annotation(ctx: click.Context, _: click.Parameter, incomplete: str) -> Items:
     """KEY=VALUE as it was said before."""
-    known = _known(ctx)
+    known = remembered_lake(ctx)
     if known is None:
         return []
     said = known.annotations()
@@ -123,6 +123,12 @@ def annotation(ctx: click.Context, _: click.Parameter, incomplete: str) -> Items
         return _starting([f"{key}={value}" for key, value in said], incomplete)
     keys = dict.fromkeys(key for key, _ in said)
     return [CompletionItem(f"{key}=", type=GOES_ON) for key in keys if key.startswith(incomplete)]
+
+
+def calibration(ctx: click.Context, _: click.Parameter, incomplete: str) -> Items:
+    """Ids of registered calibrations."""
+    known = remembered_lake(ctx)
+    return [] if known is None else _starting(known.calibrations(), incomplete)
 
 
 # --- lakes, tables, questions ------------------------------------------------------------------------------------
@@ -219,7 +225,7 @@ def _in_use(ctx: click.Context, word: str, incomplete: str) -> Items:
     """The values that occur in the catalogue of this machine."""
     from sxeslake.catalog import inuse  # noqa: PLC0415
 
-    known = _known(ctx)
+    known = remembered_lake(ctx)
     found = [] if known is None else list(inuse.values_in(known.folder).get(word, []))
     if word == "kind":
         from sxeslake.catalog.filter_spec import ANY, KINDS  # noqa: PLC0415

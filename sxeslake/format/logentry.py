@@ -21,6 +21,7 @@ from typing import Any, NamedTuple, TypeVar
 from blake3 import blake3
 
 from sxeslake.errors import DamagedLakeError, InputError, ReadOnlyError, UsageError
+from sxeslake.format import calibration
 from sxeslake.format.keys import check_digest, check_id
 from sxeslake.format.lakefile import FORMAT, HASH_PREFIX, HASHED_FROM, is_proved, sealed
 from sxeslake.model import MIB
@@ -146,6 +147,7 @@ class Entry:
     tags: tuple[Mapping[str, Any], ...] = ()  # {"sample","version","tag","action":"add|remove","kind":"tag|hold"}
     annotations: tuple[Mapping[str, Any], ...] = ()  # {"sample","version","target","uuid","key","value"}
     paths: tuple[Mapping[str, Any], ...] = ()  # {"sample","version","path","host","name","modified_ns"}
+    calibrations: tuple[Mapping[str, Any], ...] = ()  # {"id","calibration"}; without a calibration it is taken back
     stands_for: str | None = None  # the hash of a lost entry whose place this one takes: what the next one names
     settled: tuple[int, ...] = ()  # entries whose void items a repair has dealt with
     format: int = FORMAT
@@ -162,6 +164,7 @@ class Entry:
 _LONG = (
     "pack_ids", "packs", "manifests", "archives", "forgotten", "restored", "collected", "condemned_packs",
     "condemned_manifests", "replaced", "moved", "tags", "annotations", "paths",
+    "calibrations",
 )  # fmt: skip
 
 
@@ -193,7 +196,7 @@ def _plain(entry: Entry) -> dict[str, Any]:
     values["archives"] = [_with_places(archive, number) for archive in entry.archives]
     values["moved"] = [_with_places(moved, number) for moved in entry.moved]
     lists = ("forgotten", "restored", "collected", "condemned_packs", "condemned_manifests")
-    for key in (*lists, "tags", "annotations", "paths", "settled"):
+    for key in (*lists, "tags", "annotations", "paths", "calibrations", "settled"):
         values[key] = list(values[key])
     values["replaced"] = {old: list(new) for old, new in entry.replaced.items()}
     return values
@@ -365,6 +368,7 @@ class _Reading:
             tags=self._each("tags", _tag),
             annotations=self._each("annotations", _annotation),
             paths=self._each("paths", _path),
+            calibrations=self._each("calibrations", calibration.check_item),
             stands_for=self._optional("stands_for", check_digest),
             settled=self._each("settled", _count),
         )

@@ -75,7 +75,9 @@ class CommitAgain:
         whole = logentry.load(data, body, where=keys.log_key(number))
         at = {item.at for item in items if item.field == "archives"}
         archives = tuple(archive for place, archive in enumerate(whole.archives) if place in at)
-        return replace(whole, archives=archives, packs=(), manifests=(), tags=(), annotations=(), paths=())
+        return replace(
+            whole, archives=archives, packs=(), manifests=(), tags=(), annotations=(), paths=(), calibrations=()
+        )
 
 
 class _Made:
@@ -91,7 +93,8 @@ class _Made:
     def adds(self) -> bool:
         """Whether there is anything to commit."""
         entry = self.entry
-        return any((entry.packs, entry.manifests, entry.archives, entry.tags, entry.annotations, entry.paths))
+        marks = (entry.tags, entry.annotations, entry.paths, entry.calibrations)
+        return any((entry.packs, entry.manifests, entry.archives, *marks))
 
     def add(self, old: Entry) -> None:
         """Take what an entry added, as far as it is there and not in the log already."""
@@ -130,13 +133,14 @@ class _Made:
         self.entry = replace(self.entry, archives=(*self.entry.archives, moved))
 
     def _add_marks(self, old: Entry) -> None:
-        """Tags, annotations and paths, on the versions as they are numbered now."""
+        """Tags, annotations and paths, on the versions as they are numbered now; calibrations as they are."""
         tags = [mark for item in old.tags if (mark := self._renumbered(item)) is not None]
         said = [item for each in old.annotations if (item := self._renumbered(each)) is not None]
         paths = [item for each in old.paths if (item := self._renumbered(each)) is not None]
         new = self.entry
         self.entry = replace(
-            new, tags=(*new.tags, *tags), annotations=(*new.annotations, *said), paths=(*new.paths, *paths)
+            new, tags=(*new.tags, *tags), annotations=(*new.annotations, *said), paths=(*new.paths, *paths),
+            calibrations=(*new.calibrations, *old.calibrations),
         )  # fmt: skip
 
     def _renumbered(self, item: Any) -> dict[str, Any] | None:

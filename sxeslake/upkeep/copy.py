@@ -54,8 +54,11 @@ class Copy:
         self._check = PackCheck(target.store, target.state)
         self.report = CopyReport(source.store.url, target.store.url)
 
-    def run(self, versions: Sequence[Version]) -> CopyReport:
-        """Copy what the target lacks, the oldest first; batch by batch, so that an interruption costs one batch."""
+    def run(self, versions: Sequence[Version], *, whole: bool) -> CopyReport:
+        """Copy what the target lacks, the oldest first; batch by batch, so that an interruption costs one batch.
+
+        `whole` brings what belongs to the lake and to no archive: its calibrations.
+        """
         left = self._left(versions)
         try:
             if self._progress is not None:
@@ -65,10 +68,10 @@ class Copy:
         finally:
             if self._progress is not None:
                 self._progress.finish()
-        copy_marks.copy(self._source, self._target, self.report, self._tool)
+        copy_marks.copy(self._source, self._target, self.report, self._tool, whole=whole)
         return self.report
 
-    def foresee(self, versions: Sequence[Version]) -> CopyReport:
+    def foresee(self, versions: Sequence[Version], *, whole: bool) -> CopyReport:
         """What `run` would do, by member tables and by which packs are there; nothing is written."""
         self.report.dry_run = True
         presence, counted = Presence(self._source), set[Digest]()
@@ -85,6 +88,8 @@ class Copy:
                 some = fresh[start : start + _AT_ONCE]
                 there = self._target.index.find(some, live=self._target.state.live_packs)
                 self.report.bytes_raw += sum(sizes[digest] for digest in some if digest not in there)
+        missing = copy_marks.missing_calibrations(self._source.state, self._target.state)
+        self.report.calibrations = sum(1 for _ in missing) if whole else 0
         return self.report
 
     def _left(self, versions: Sequence[Version]) -> list[Version]:

@@ -1,4 +1,4 @@
-"""What is said of archives goes with their copies: tags, holds, annotations."""
+"""What is said of archives goes with their copies: tags, holds, annotations; and calibrations with a whole lake."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Versions = dict[tuple[str, int], int]
 """Sample and version in the source → version in the target."""
 
 
-def copy(source: Vault, target: Vault, report: CopyReport, tool: str) -> None:
+def copy(source: Vault, target: Vault, report: CopyReport, tool: str, *, whole: bool) -> None:
     """Bring marks of the copied versions that the target lacks; what it says otherwise stays as it is."""
     versions = {(row.sample, row.version): row.to_version for row in report.archives if row.to_version is not None}
     entry = blank_entry(tool, f"copied from {source.store.url}")
@@ -26,11 +26,14 @@ def copy(source: Vault, target: Vault, report: CopyReport, tool: str) -> None:
         tags = tuple(_tags(source.state, target.state, versions))
         annotations = tuple(_annotations(source.state, target.state, versions))
         paths = tuple(_paths(source.state, target.state, versions))
-        report.tags, report.annotations = len(tags), len(annotations)
-        if not tags and not annotations and not paths:
+        calibrations = tuple(missing_calibrations(source.state, target.state)) if whole else ()
+        report.tags, report.annotations, report.calibrations = len(tags), len(annotations), len(calibrations)
+        if not any((tags, annotations, paths, calibrations)):
             return None
-        number, previous = head.number + 1, head.digest
-        return replace(entry, number=number, previous=previous, tags=tags, annotations=annotations, paths=paths)
+        return replace(
+            entry, number=head.number + 1, previous=head.digest, tags=tags, annotations=annotations, paths=paths,
+            calibrations=calibrations,
+        )  # fmt: skip
 
     record = target.commit(build)
     report.commits += [record.entry.number] if record is not None else []
@@ -56,6 +59,14 @@ def _annotations(source: State, target: State, versions: Versions) -> Iterator[d
                 "sample": sample, "version": now or None, "target": place, "uuid": uuid or None, "key": key,
                 "value": value,
             }  # fmt: skip
+
+
+def missing_calibrations(source: State, target: State) -> Iterator[dict[str, Any]]:
+    """The calibrations that the target has under no id of the source."""
+    there = target.calibrations()
+    for name, calibration in source.calibrations().items():
+        if name not in there:
+            yield {"id": name, "calibration": calibration}
 
 
 def _paths(source: State, target: State, versions: Versions) -> Iterator[dict[str, Any]]:

@@ -82,6 +82,9 @@ def row_of(entry: Entry, fits: Fits | None = None) -> LogRow | None:
         if fits is None or fits(sample, version):
             what[word] = None
             archives[f"{sample}@{version}" if version is not None else sample] = None
+    if fits is None:
+        for item in entry.calibrations:
+            what[f"calibration {item['id']} {'removed' if item.get('calibration') is None else 'added'}"] = None
     if fits is not None and not what:
         return None
     if entry.condemned_packs or entry.condemned_manifests:

@@ -105,6 +105,7 @@ class CopyReport(HtmlRecord):
     archives: list[Copied] = field(default_factory=list)
     dry_run: bool = False  # archives would be copied, and nothing is
     bytes_raw: int = 0  # of content, unpacked, that the target lacks
+    calibrations: int = 0  # that go with a whole lake
 
     @property
     def failed(self) -> bool:

@@ -76,7 +76,8 @@ class UpkeepVerbs:
         """Copy archives into another lake: all versions of everything, or those that names and globs mean.
 
         Each blob is hashed on the way. Names, versions, tags, annotations, who stored it and when go with an archive,
-        as far as they are free in the target. Run again, it copies what is new. With `dry_run` nothing is written:
+        as far as they are free in the target; calibrations go with a whole lake.
+        Run again, it copies what is new. With `dry_run` nothing is written:
         the report says which versions would go and, in `bytes_raw`, how much content the target lacks, unpacked.
         """
         from sxeslake.upkeep.copy import Copy
@@ -85,4 +86,4 @@ class UpkeepVerbs:
         with self._vault.from_bucket() as source, target._vault.from_bucket() as into:
             versions = names.find_all(source.state, refs) if refs else source.state.versions()
             work = Copy(source, into, TOOL, progress)
-            return work.foresee(versions) if dry_run else work.run(versions)
+            return work.foresee(versions, whole=not refs) if dry_run else work.run(versions, whole=not refs)

@@ -9,6 +9,7 @@ from the folded log as the last command left it; the files of a version are know
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, suppress
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from blake3 import blake3
 
 from sxeslake.vault import private
-from sxeslake.vault.state import Version, folder_of_layout
+from sxeslake.vault.state import CALIBRATIONS, Version, folder_of_layout
 
 if TYPE_CHECKING:
     from sxeslake.format.manifest import Row
@@ -57,6 +58,13 @@ class Remembered:
     def annotations(self) -> list[tuple[str, str]]:
         """The keys and values that people have used."""
         return self._select("SELECT DISTINCT key, value FROM annotations ORDER BY key, value")
+
+    def calibrations(self) -> dict[str, dict[str, Any]]:
+        """The registered calibrations by id, the newest last."""
+        try:
+            return {name: json.loads(record) for name, record in self._select(CALIBRATIONS)}
+        except ValueError:
+            return {}
 
     def members(self, ref: str) -> list[str]:
         """The paths in a version, `map`, `map@2` or `map@paper`, in archive order; folders end in a slash."""

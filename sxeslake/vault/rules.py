@@ -1,6 +1,7 @@
 """Which items of a log entry count: an item that breaks a rule is void for every reader, and the rest is folded.
 
-FORMAT.md has these rules in words, and `salvage.py` by itself; all three decide alike.
+FORMAT.md has these rules in words, and `salvage.py` by itself; all three decide alike. Calibrations depend on nothing
+that other entries say: one that can be read counts.
 """
 
 from __future__ import annotations

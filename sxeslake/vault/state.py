@@ -22,7 +22,7 @@ from sxeslake.format.logentry import MAX_VERSION, ArchiveAdded, Entry, ManifestA
 from sxeslake.vault import rules
 from sxeslake.vault.localdb import LocalDatabase
 
-_LAYOUT = 7  # of this database; versions of this program with different layouts use different files
+_LAYOUT = 8  # of this database; versions of this program with different layouts use different files
 _TABLES = """
 CREATE TABLE IF NOT EXISTS entries (
   number INTEGER PRIMARY KEY, digest TEXT NOT NULL, time TEXT NOT NULL, data BLOB NOT NULL, body BLOB);
@@ -56,6 +56,8 @@ CREATE TABLE IF NOT EXISTS paths (
   modified_ns INTEGER NOT NULL, place INTEGER NOT NULL, who TEXT NOT NULL, time TEXT NOT NULL,
   PRIMARY KEY (sample, version, path, host)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS paths_path ON paths (path, host);
+CREATE TABLE IF NOT EXISTS calibrations (
+  id TEXT PRIMARY KEY, number INTEGER NOT NULL, place INTEGER NOT NULL, record TEXT NOT NULL) WITHOUT ROWID;
 """
 
 
@@ -259,6 +261,10 @@ class State(LocalDatabase):
         )
         return [Annotation(*row) for row in rows]
 
+    def calibrations(self) -> dict[str, dict[str, Any]]:
+        """The registered calibrations by id, as the log has them, the newest last."""
+        return {name: json.loads(record) for name, record in self.select(CALIBRATIONS)}
+
     def paths(self, where: str = "TRUE", values: Sequence[Any] = ()) -> list[SourcePath]:
         """Every path of the live versions, the newest state of a path last; a condition on sample, version, path, host.
 
@@ -342,6 +348,8 @@ class State(LocalDatabase):
             yield from rows
             after = rows[-1][0]
 
+
+CALIBRATIONS = "SELECT id, record FROM calibrations ORDER BY number, place"
 
 # `origin.place` is of a version that was renamed: what was newest at a path stays so.
 _PATHS = """
@@ -435,7 +443,17 @@ def _fold(db: sqlite3.Connection, record: LogRecord) -> None:
     for said in entry.annotations:
         _fold_annotation(db, entry, said)
     db.executemany("INSERT OR REPLACE INTO paths VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", _path_rows(entry))
+    _fold_calibrations(db, entry)
     db.executemany("INSERT OR IGNORE INTO settled VALUES (?)", [(settled,) for settled in entry.settled])
+
+
+def _fold_calibrations(db: sqlite3.Connection, entry: Entry) -> None:
+    """The last item of an id counts, and stands where that item does; one without a calibration takes it back."""
+    for place, item in enumerate(entry.calibrations):
+        db.execute("DELETE FROM calibrations WHERE id = ?", (item["id"],))
+        if item.get("calibration") is not None:
+            values = (item["id"], entry.number, place, json.dumps(item["calibration"]))
+            db.execute("INSERT INTO calibrations VALUES (?, ?, ?, ?)", values)
 
 
 def _path_rows(entry: Entry) -> Iterator[SourcePath]:

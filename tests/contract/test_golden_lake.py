@@ -18,6 +18,7 @@ from blake3 import blake3
 
 from sxeslake import lake as lakes
 from sxeslake.archive.container import open_container
+from sxeslake.archive.sxes.axes import Calibration
 from sxeslake.errors import SampleNotFoundError
 from sxeslake.format import frame, keys, logentry, pack
 from sxeslake.lake import Lake
@@ -57,6 +58,13 @@ def test_it_is_listed(lake: Lake) -> None:
     assert lake.resolve(["grains@paper-2026"]) == ["grains@1"]
     with pytest.raises(SampleNotFoundError, match="grains has no version 2"):
         lake.show("grains@2")  # forgotten
+
+
+def test_it_has_no_calibrations_and_takes_some(lake: Lake) -> None:
+    assert lake.calibrations() == []
+    name = lake.add_calibration(Calibration("qlw", "JS300N", "angstrom", "own", coefficients=(15.0, 0.03)))
+    assert [each.id for each in lake.calibrations()] == [name]
+    assert lake.verify(data=True).problems == []
 
 
 def test_every_byte_of_it_is_whole(lake: Lake) -> None:

@@ -40,7 +40,9 @@ SESSION: list[tuple[str, ...]] = [
     ("gc", "--dry-run"), ("restore", "2021/standards"), ("gc",), ("rename", "2021/standards", "standards"),
     ("tidy", "--dry-run"), ("tidy",), ("verify",), ("drill",), ("repair", "--dry-run"), ("repair",),
     ("checkpoint",), ("catalog", "rebuild"), ("doctor",), ("use",), ("help", "json"), ("completion", "bash"),
-    ("version",), ("init", "second"), ("copy", "lake", "second"), ("demo",),
+    ("version",), ("calibration", "add", "--grating", "JS200N", "--source", "s", "--coefficients", "10,0.01"),
+    ("calibration", "list"), ("calibration", "show", "built-in"), ("init", "second"),
+    ("copy", "lake", "second"), ("demo",),
 ]  # fmt: skip
 
 

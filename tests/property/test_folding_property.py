@@ -20,6 +20,10 @@ from sxeslake.vault.state import State
 
 TAG = {"sample": "b", "version": 1, "tag": "paper", "action": "add", "kind": "tag"}
 SAID = {"sample": "b", "version": 1, "target": "sample", "uuid": None, "key": "note", "value": "x"}
+CALIBRATION = {
+    "id": "g-1",
+    "calibration": {"data_type": "qlw", "grating": "G", "unit": "ev", "source": "s", "table": [[0, 1.5], [9, 2]]},
+}
 SAYING: tuple[dict[str, Any], ...] = (
     {
         "packs": (pack(1), pack(2)),
@@ -39,6 +43,7 @@ SAYING: tuple[dict[str, Any], ...] = (
         "replaced": {named(2): (named(3),)},
         "tags": (TAG,),
         "annotations": (SAID,),
+        "calibrations": (CALIBRATION, {"id": "g-0"}),
         "message": "hello",
         "settled": (1,),
     },
