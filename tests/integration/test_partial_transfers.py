@@ -107,8 +107,8 @@ def test_an_interrupted_pull_fetches_nothing_twice(
     with open_lake(url, storage_options=options) as lake:
         third = Traffic(lake)
         lake.pull("map", tmp_path / "b.pl7z")
-    assert third.bytes_in < 256 * 1024  # the manifest
-    whole = sum(info.size for info in lake._vault.store.list("packs/"))
+        assert third.bytes_in < 256 * 1024  # the manifest
+        whole = sum(info.size for info in lake._vault.store.list("packs/"))
     assert first.bytes_in + second.bytes_in < whole + 512 * 1024
     with open_container(tmp_path / "a.plzip") as one, open_container(tmp_path / "map.plzip") as source:
         assert [one.read(at) for at in range(len(one.members))] == [

@@ -99,7 +99,10 @@ class Session:
         """aiobotocore's client, ready for a request."""
         ready = self._ready()
         try:
-            ready.client = await ready.fs.set_session()
+            async with (
+                ready.starting
+            ):  # two first requests at once would make two clients, of which one is never closed
+                ready.client = await ready.fs.set_session()
             self._host = urlsplit(ready.client.meta.endpoint_url).hostname or self._host
             if not self._settings.anon and not self._settings.key:
                 self._words |= dict.fromkeys(await _credentials(ready.fs.session))
@@ -152,7 +155,7 @@ class Session:
                 )
                 thread = threading.Thread(target=_serve, args=(loop,), name="sxeslake-s3", daemon=True)
                 thread.start()
-                self._at_work = _Ready(fs, loop, thread, asyncio.Semaphore(CONCURRENCY))
+                self._at_work = _Ready(fs, loop, thread, asyncio.Semaphore(CONCURRENCY), asyncio.Lock())
             return self._at_work
 
 
@@ -164,6 +167,7 @@ class _Ready:
     loop: asyncio.AbstractEventLoop
     thread: threading.Thread
     limit: asyncio.Semaphore
+    starting: asyncio.Lock
     client: Any = None
 
 
