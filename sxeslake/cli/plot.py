@@ -18,7 +18,7 @@ from sxeslake.cli import suggest
 from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.destinations import STDOUT
 from sxeslake.cli.documents import PLOT, named
-from sxeslake.cli.options import OUT, PATH, LakeCommand, global_options, split_options
+from sxeslake.cli.options import OUT, PATH, LakeCommand, LakeGroup
 from sxeslake.cli.words import shown
 from sxeslake.errors import UsageError
 
@@ -34,27 +34,14 @@ _SIZE = re.compile(r"([\d.]+)\s*[x×]\s*([\d.]+)\s*(?:cm)?", re.IGNORECASE)
 Command = Callable[..., Any]
 
 
-class PlotGroup(click.Group):
-    """The kinds of pictures, with the options of every command."""
-
-    example = (
-        "sxeslake plot spectrum map --position 1,4..9 --lines N,O -o map.png\n"
-        "sxeslake plot map map --roi 390..400eV -o nitrogen.pdf\n"
-        "sxeslake plot stage map\n"
-        "sxeslake plot ccd map --position 3"
-    )
-
-    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        split_options(self, ctx, formatter)
-        self.format_commands(ctx, formatter)
-
-    def format_epilog(self, _: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Example"):
-            for line in self.example.splitlines():
-                formatter.write(f"{'':>{formatter.current_indent}}{line}\n")
-
-
-@click.group("plot", cls=PlotGroup, params=global_options())
+@click.group(
+    "plot",
+    cls=LakeGroup,
+    example="sxeslake plot spectrum map --position 1,4..9 --lines N,O -o map.png\n"
+    "sxeslake plot map map --roi 390..400eV -o nitrogen.pdf\n"
+    "sxeslake plot stage map\n"
+    "sxeslake plot ccd map --position 3",
+)
 def command() -> None:
     """Draw spectra, maps, positions on the stage, and camera images.
 
@@ -317,14 +304,14 @@ def _region(text: str, option: str) -> tuple[float, float, str]:
 
 def _range(text: str, option: str, axis: str) -> tuple[float, float]:
     """A range in the unit of an axis, which may be written."""
-    from sxeslake.archive.spectra.roi import Window  # noqa: PLC0415  (start-up time of --help)
+    from sxeslake.archive.spectra.roi import RoiWindow  # noqa: PLC0415  (start-up time of --help)
     from sxeslake.archive.sxes.axes import unit_of  # noqa: PLC0415  (as above)
 
     low, high, unit = _region(text, option)
     written = _RANGE.fullmatch(text)
     if written is not None and written[3] and unit_of(unit) != axis:
         raise UsageError(f"{text!r} is no range of the axis {axis}.", where=option, hint=f"--axis {unit_of(unit)}")
-    Window(low, high, axis)  # refuses what is no range
+    RoiWindow(low, high, axis)  # refuses what is no range
     return low, high
 
 
