@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
-from sxeslake.archive.spectra.measured import COLUMNS, Measured
+from sxeslake.archive.spectra.measured import Measured
 from sxeslake.catalog.copies import without_copies
+from sxeslake.catalog.measured import MEASURED, numbered
 
 if TYPE_CHECKING:
     from sxeslake.catalog.catalog import Catalog
@@ -15,14 +16,14 @@ VOLTAGE_TOLERANCE_KV: Final = 0.05
 """Accelerating voltages that differ by no more are alike, as for the filter kv."""
 
 _SAID: Final = """
-    s.is_current AND s.value IS NOT NULL AND s.sample = {p}.sample AND (s.version IS NULL OR s.version = {p}.version)
-    AND (s.target = 'sample' OR (s.target = 'analysis' AND s.target_uuid = {p}.analysis_uuid)
-         OR (s.target = 'position' AND s.target_uuid = {p}.position_uuid))
+    s.is_current AND s.value IS NOT NULL AND s.sample = p.sample AND (s.version IS NULL OR s.version = p.version)
+    AND (s.target = 'sample' OR (s.target = 'analysis' AND s.target_uuid = p.analysis_uuid)
+         OR (s.target = 'position' AND s.target_uuid = p.position_uuid))
 """
 """An annotation is about a position: about itself, its analysis, its version or its sample."""
 
 _LIKE: Final = f"""
-    EXISTS (FROM annotations AS s WHERE s.key = 'role' AND lower(s.value) = 'standard' AND {_SAID.format(p="p")})
+    EXISTS (FROM annotations AS s WHERE s.key = 'role' AND lower(s.value) = 'standard' AND {_SAID})
     AND p.grating = $grating
     AND p.spectrometer IS NOT DISTINCT FROM $spectrometer
     AND abs(p.accelerating_voltage_kv - $kv) <= $tolerance_kv
@@ -30,22 +31,12 @@ _LIKE: Final = f"""
     AND p.position_uuid <> $position_uuid
 """
 
-_SELECT: Final = """
-SELECT {columns},
-       (SELECT arg_max(s.value, (s.target = 'position', s.target = 'analysis', s.version IS NOT NULL, s.log_number,
-                                 s.ordinal))
-        FROM annotations AS s WHERE s.key = 'material' AND {said}) AS material
-FROM (
-    SELECT q.*, a.analysis_number,
-           row_number() OVER (
-               PARTITION BY q.archive_id ORDER BY a.analysis_number NULLS LAST, q.position_number, q.position_uuid
-           ) AS number
-    FROM positions AS q
-    LEFT JOIN analyses AS a ON a.archive_id = q.archive_id AND a.analysis_uuid = q.analysis_uuid
-) AS p
-WHERE {like}
-ORDER BY p.sample, p.version, p.number
-"""
+_MATERIAL: Final = f"""(
+    SELECT arg_max(
+        s.value, (s.target = 'position', s.target = 'analysis', s.version IS NOT NULL, s.log_number, s.ordinal)
+    )
+    FROM annotations AS s WHERE s.key = 'material' AND {_SAID}
+) AS material"""
 
 
 def standards_like(
@@ -65,11 +56,8 @@ def standards_like(
         "position_uuid": row.position_uuid,
         "content_id": _content_id(catalog, row),
     }
-    sql = _SELECT.format(
-        columns=", ".join(f"p.{name}" for name in COLUMNS),
-        said=_SAID.format(p="p"),
-        like=without_copies("positions", "p", _LIKE),
-    )
+    like = without_copies("positions", "p", _LIKE)
+    sql = f"SELECT {MEASURED}, {_MATERIAL} FROM {numbered()} WHERE {like} ORDER BY p.sample, p.version, p.number"
     for found in catalog.database().table(sql, values).to_pylist():
         material = found.pop("material")
         yield Measured(**found), material
