@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     )
     from sxeslake.archive.spectra.roi import Roi
     from sxeslake.archive.sxes.group import Group
-    from sxeslake.archive.sxes.outline import Analysis
     from sxeslake.archive.sxes.position import Position
 
 Words = str | int | Sequence[str | int]
@@ -90,8 +89,10 @@ class FileArchives:
         analysis: str | int | None = None,
     ) -> Roi:
         """A region of interest of one analysis, or of all where none is named."""
+        from sxeslake.archive.spectra.choice import analyses_called  # noqa: PLC0415
+
         group = self.open_group(ref or "")
-        found = _analyses(group, analysis)
+        found = analyses_called(group, analysis)
         if len(found) != 1:
             raise InputError(f"{group.name} has {len(found):,} analyses; a map is one.", hint="Choose one analysis.")
         return found[0][1].roi(low, high, unit, background=background, data_type=data_type)
@@ -424,27 +425,14 @@ def _drawn(picture: Picture, look: dict[str, Any]) -> Figure:
 
 def _numbered(group: Group, positions: Words, analysis: str | int | None) -> list[tuple[int, Position]]:
     """Positions with their numbers: through all lists, each once, or within one analysis."""
+    from sxeslake.archive.spectra.choice import analyses_called  # noqa: PLC0415 - as above
     from sxeslake.archive.spectra.pictures import picked  # noqa: PLC0415 - as above
 
     words = [str(positions)] if isinstance(positions, str | int) else [str(word) for word in positions]
     if analysis is None:
         return picked(group.positions, words, group.name)
-    found = _analyses(group, analysis)
+    found = analyses_called(group, analysis)
     return picked(found[0][1].positions, words, group.name)
-
-
-def _analyses(group: Group, analysis: str | int | None) -> list[tuple[int, Analysis]]:
-    """The analysis of that name, UUID or number; all where none is named."""
-    from sxeslake.archive.spectra.choice import is_called  # noqa: PLC0415 - as above
-
-    numbered = list(enumerate(group.analyses, 1))
-    if analysis is None:
-        return numbered
-    found = [(n, each) for n, each in numbered if is_called(each.name, each.uuid, analysis, n)]
-    if not found:
-        names = ", ".join(each.name or each.uuid[:8] for _, each in numbered[:8])
-        raise NotFoundError(f"no analysis is called {analysis!r}.", where=group.name, hint=f"Available: {names}.")
-    return found
 
 
 def _title(group: Group, positions: Sequence[Position]) -> str:

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import xarray as xr
 from xarray.backends import BackendEntrypoint
 
-from sxeslake.archive.spectra.choice import chosen
+from sxeslake.archive.spectra.choice import analyses_called
 from sxeslake.archive.spectra.dataset import dataset_of
-from sxeslake.archive.spectra.measured import of_analysis, of_group
+from sxeslake.archive.spectra.measured import of_analysis
 from sxeslake.archive.sxes.group import Group, open_group
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class SxeslakeBackend(BackendEntrypoint):
         path = Path(os.fspath(filename_or_obj))
         group = open_group(path)
         try:
-            rows = list(chosen(of_group(group), analysis))
+            rows = [row for _, each in analyses_called(group, analysis) for row in of_analysis(each)]
             found = _dataset(group, rows, path.name, types).drop_vars(_names(drop_variables), errors="ignore")
         except BaseException:
             group.close()

@@ -17,7 +17,7 @@ from click.shell_completion import CompletionItem
 from sxeslake.cli import shells
 from sxeslake.cli.app import App
 from sxeslake.cli.root import SECTIONS, root
-from sxeslake.cli.shells import SCRIPTS, Candidate
+from sxeslake.cli.shells import SCRIPTS, Suggestion
 from sxeslake.safetext import visible
 
 _HELP_SIGNS = 70
@@ -40,23 +40,23 @@ def respond(instruction: str, program: str, args: Sequence[str]) -> int:
     return 0
 
 
-def candidates(program: str, words: Sequence[str], incomplete: str) -> list[Candidate]:
+def candidates(program: str, words: Sequence[str], incomplete: str) -> list[Suggestion]:
     """What may stand in place of the unfinished word behind some words; the words do not hold the program's own."""
     context = root.make_context(program, [], resilient_parsing=True, obj=App(quiet=True))
-    line = _Line.of(root, context, words)
+    line = _CommandLine.of(root, context, words)
     while isinstance(line.command, click.Group) and line.behind:
         name, *rest = line.behind
         command = line.command.get_command(line.context, name)
         if command is None:
             return []
-        line = _Line.of(
+        line = _CommandLine.of(
             command, command.make_context(name, list(rest), parent=line.context, resilient_parsing=True), rest
         )
     return [_shown(item, prefix) for item, prefix in line.items(incomplete) if _can_stand(item)]
 
 
 @dataclass(slots=True)
-class _Line:
+class _CommandLine:
     """The words of one command, told apart: which option waits for its value, which arguments are given."""
 
     command: click.Command
@@ -67,7 +67,7 @@ class _Line:
     behind: list[str] = field(default_factory=list)  # of a group: the command, and its words
 
     @classmethod
-    def of(cls, command: click.Command, context: click.Context, words: Sequence[str]) -> _Line:
+    def of(cls, command: click.Command, context: click.Context, words: Sequence[str]) -> _CommandLine:
         line = cls(command, context)
         flags = line.flags()
         at = 0
@@ -160,8 +160,8 @@ def _can_stand(item: CompletionItem) -> bool:
     return item.type in ("file", "dir") or visible(value) == value
 
 
-def _shown(item: CompletionItem, prefix: str) -> Candidate:
+def _shown(item: CompletionItem, prefix: str) -> Suggestion:
     text = visible(item.help or "")
     if len(text) > _HELP_SIGNS:
         text = text[: _HELP_SIGNS - 1] + "…"
-    return Candidate(prefix + str(item.value), item.type, text)
+    return Suggestion(prefix + str(item.value), item.type, text)

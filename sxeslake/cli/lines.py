@@ -114,7 +114,7 @@ def orders_of(text: str) -> list[int]:
     return found
 
 
-class _Axis(NamedTuple):
+class _GratingAxis(NamedTuple):
     """The lowest and highest energy of a grating's axis in eV, its uncertainty in Å, and where it is from."""
 
     low: float
@@ -132,7 +132,7 @@ class _Axis(NamedTuple):
         return "uncertainty not stated" if known is None else f"within {known:.3g} Å"
 
 
-def _axis(app: App, grating: str) -> _Axis:
+def _axis(app: App, grating: str) -> _GratingAxis:
     """The axis of a grating: a calibration of the lake, else the built-in fit."""
     from sxeslake.archive.sxes import arrays  # noqa: PLC0415  (start-up time of --help)
     from sxeslake.archive.sxes.axes import Setting, axis_of  # noqa: PLC0415  (as above)
@@ -159,7 +159,9 @@ def _axis(app: App, grating: str) -> _Axis:
             "`sxeslake calibration add --help`.",
         )
     energies = axis_of("energy", arrays.QLW_CHANNELS, "qlw", setting, fitting[-1:])
-    return _Axis(float(energies.values.min()), float(energies.values.max()), energies.uncertainty_angstrom, source)
+    return _GratingAxis(
+        float(energies.values.min()), float(energies.values.max()), energies.uncertainty_angstrom, source
+    )
 
 
 def _calibrations(app: App, *, is_built_in: bool) -> Sequence[Calibration]:

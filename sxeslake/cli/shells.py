@@ -22,7 +22,7 @@ Quote = Literal["", "'", '"']
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class Suggestion:
     """What may stand at the cursor: `kind` is plain, open, file or dir."""
 
     value: str
@@ -170,7 +170,7 @@ def typed(shell: str, args: Sequence[str], comp_words: str) -> Typed:
     return Typed(words, fish_word(incomplete) if shell == "fish" else incomplete)
 
 
-def answer(shell: str, found: Sequence[Candidate], kept: str) -> str:
+def answer(shell: str, found: Sequence[Suggestion], kept: str) -> str:
     """Candidates in the words that the script of a shell expects."""
     if shell == "powershell":
         rows = [

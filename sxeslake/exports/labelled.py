@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from sxeslake.archive.spectra.dataset import Arrangement, arrange
+from sxeslake.archive.spectra.dataset import PositionGrid, arrange
 from sxeslake.archive.spectra.signals import metadata_of, navigation_axes, signal_axis
 from sxeslake.archive.spectra.spectra import Spectra
 from sxeslake.extras import load
@@ -29,7 +29,7 @@ def write_hspy(out: BinaryIO, spectra: Spectra, title: str) -> None:
         place = {id(row): number for number, row in enumerate(spectra.rows)}
         order = [-1 if cell is None else place[id(cell)] for cell in arrangement.cells]
         if -1 in order:
-            arrangement = Arrangement.of(spectra.rows)  # a hole would need a value that nobody measured
+            arrangement = PositionGrid.of(spectra.rows)  # a hole would need a value that nobody measured
         else:
             values = values[order]
     axes = [

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sxeslake.archive.spectra.reading import Batch
+from sxeslake.archive.spectra.reading import SpectraBatch
 from sxeslake.archive.spectra.spectra import Spectra
 from sxeslake.archive.sxes.axes import Axis, Calibration, axis_of
 from sxeslake.errors import InputError, UsageError
@@ -52,7 +52,7 @@ class ExportReport:
 
 
 @dataclass(slots=True)
-class Written:
+class ExportNotes:
     """What a format has to say of what it wrote."""
 
     positions: int = 0
@@ -73,7 +73,7 @@ def _file(path: Path, name: str) -> ExportedFile:
         return ExportedFile(name, path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest())
 
 
-def watched(batches: Iterable[Batch], progress: Progress | None) -> Iterator[Batch]:
+def watched(batches: Iterable[SpectraBatch], progress: Progress | None) -> Iterator[SpectraBatch]:
     """The batches; each is told to the progress."""
     if progress is None:
         yield from batches

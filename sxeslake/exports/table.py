@@ -14,11 +14,11 @@ from typing import Any, BinaryIO, Final
 import numpy as np
 
 from sxeslake.archive.spectra.measured import COLUMNS, Measured
-from sxeslake.archive.spectra.reading import Batch, LeftOut
+from sxeslake.archive.spectra.reading import LeftOut, SpectraBatch
 from sxeslake.archive.spectra.roi import Integrator, mixed_correction
 from sxeslake.archive.spectra.spectra import Spectra
 from sxeslake.errors import NotFoundError, UsageError
-from sxeslake.exports.report import Written, axes_of
+from sxeslake.exports.report import ExportNotes, axes_of
 from sxeslake.extras import load
 from sxeslake.safetext import inert, visible
 
@@ -33,7 +33,7 @@ _MOST_COLUMNS: Final = 16_384  # of an Excel sheet
 _MOST_ROWS: Final = 1_048_576
 
 
-def spectra_rows(spectra: Spectra, written: Written) -> tuple[list[str], Iterator[Row]]:
+def spectra_rows(spectra: Spectra, written: ExportNotes) -> tuple[list[str], Iterator[Row]]:
     """The names of the columns and the rows, a channel each; `written` gets the axes' source and warnings."""
     axes, warnings = axes_of(spectra)
     written.positions = len(spectra)
@@ -57,7 +57,7 @@ def condition_rows(spectra: Spectra, leading: int) -> Iterator[list[Any]]:
 
 
 def region_rows(
-    integrator: Integrator, batches: Iterable[Batch], left_out: LeftOut, written: Written
+    integrator: Integrator, batches: Iterable[SpectraBatch], left_out: LeftOut, written: ExportNotes
 ) -> Iterator[list[Any]]:
     """A row a position, batch by batch; `written` is complete when the last is out."""
     refused: UsageError | None = None

@@ -6,6 +6,7 @@ import re
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, Unpack
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from sxeslake.archive.spectra.measured import Measured
     from sxeslake.archive.spectra.spectra import Spectra
     from sxeslake.catalog.filter_words import FilterWords
-    from sxeslake.exports.report import ExportReport, Written
+    from sxeslake.exports.report import ExportNotes, ExportReport
     from sxeslake.model import Progress
 
 Format = Literal["csv", "xlsx", "msa", "zarr", "hspy", "ro-crate"]
@@ -124,9 +125,9 @@ class ExportVerbs(ScienceVerbs):
             return job.zarr() if to == "zarr" else job.hspy()
         return job.table() if roi is None else job.region(roi)
 
-    def _pull_into(self, ref: str, folder: Path, progress: Progress | None) -> None:
-        """Write a version as an archive of its own name into a folder."""
-        raise NotImplementedError
+    if TYPE_CHECKING:  # what `Lake` brings
+
+        def _pull_into(self, ref: str, folder: Path, progress: Progress | None) -> None: ...
 
 
 def check_words(to: str, roi: object, license_url: str | None, authors: Sequence[str]) -> None:
@@ -154,21 +155,23 @@ class _Export:
     progress: Progress | None = None
 
     def spectra(self) -> Spectra:
-        from sxeslake.archive.spectra.reading import LeftOut, read_batches  # noqa: PLC0415 - start-up time, as below
-        from sxeslake.archive.spectra.spectra import gather  # noqa: PLC0415
+        from sxeslake.archive.spectra.spectra import read_spectra  # noqa: PLC0415 - start-up time, as below
         from sxeslake.exports.report import watched  # noqa: PLC0415
 
-        left_out = LeftOut()
-        batches = read_batches(self.rows(), self.lake._member_source, self.data_type, left_out)
-        return gather(watched(batches, self.progress), left_out, self.data_type, self.lake._calibrations())
+        source, known = self.lake._member_source, self.lake._calibrations()
+        watch = partial(watched, progress=self.progress)
+        return read_spectra(self.rows(), source, self.data_type, known, watch=watch)
+
+    def origin(self) -> str:
+        """Lake and commit, for a note."""
+        return f"lake {self.lake._vault.store.url}, commit {self.lake._vault.state.head().number}"
 
     def notes(self, axis_source: str | None, warnings: Sequence[str]) -> list[str]:
         from sxeslake.version import TOOL  # noqa: PLC0415
 
-        commit = self.lake._vault.state.head().number
         return [
             f"{self.title}: {self.data_type}, counts; written by {TOOL}",
-            f"lake {self.lake._vault.store.url}, commit {commit}",
+            self.origin(),
             f"axis: {axis_source or 'channels only'}",
             *(f"warning: {warning}" for warning in warnings),
         ]
@@ -176,10 +179,10 @@ class _Export:
     def table(self) -> ExportReport:
         from sxeslake.disk.output import written_file  # noqa: PLC0415
         from sxeslake.exports import table  # noqa: PLC0415
-        from sxeslake.exports.report import Written  # noqa: PLC0415
+        from sxeslake.exports.report import ExportNotes  # noqa: PLC0415
 
         self._check_excel()
-        spectra, written = self.spectra(), Written()
+        spectra, written = self.spectra(), ExportNotes()
         names, rows = table.spectra_rows(spectra, written)
         leading = len(names) - len(spectra)
         notes = self.notes(written.axis_source, written.warnings)
@@ -196,21 +199,17 @@ class _Export:
 
     def region(self, roi: tuple[float, float, str]) -> ExportReport:
         from sxeslake.archive.spectra.reading import LeftOut, read_batches  # noqa: PLC0415
-        from sxeslake.archive.spectra.roi import Integrator, Window  # noqa: PLC0415
+        from sxeslake.archive.spectra.roi import Integrator, RoiWindow  # noqa: PLC0415
         from sxeslake.disk.output import written_file  # noqa: PLC0415
         from sxeslake.exports import table  # noqa: PLC0415
-        from sxeslake.exports.report import Written, watched  # noqa: PLC0415
+        from sxeslake.exports.report import ExportNotes, watched  # noqa: PLC0415
 
         self._check_excel()
-        window, written, left_out = Window.of(*roi), Written(), LeftOut()
+        window, written, left_out = RoiWindow.of(*roi), ExportNotes(), LeftOut()
         integrator = Integrator(window, None, self.data_type, self.lake._calibrations())
         batches = read_batches(self.rows(), self.lake._member_source, self.data_type, left_out)
         rows = table.region_rows(integrator, watched(batches, self.progress), left_out, written)
-        commit = self.lake._vault.state.head().number
-        notes = [
-            f"{self.title}: {self.data_type}, roi = counts in {window}",
-            f"lake {self.lake._vault.store.url}, commit {commit}",
-        ]
+        notes = [f"{self.title}: {self.data_type}, roi = counts in {window}", self.origin()]
         with written_file(self.out, force=self.force) as file:
             if self.to == "csv":
                 table.write_csv(file, notes, [], table.REGION_COLUMNS, rows, raw=self.raw)
@@ -222,13 +221,13 @@ class _Export:
     def msa(self, *, is_folder: bool) -> ExportReport:
         from sxeslake.disk.output import check_file, check_folder, written_file, written_folder  # noqa: PLC0415
         from sxeslake.exports.msa import msa_text  # noqa: PLC0415
-        from sxeslake.exports.report import Written, shared_source  # noqa: PLC0415
+        from sxeslake.exports.report import ExportNotes, shared_source  # noqa: PLC0415
 
         is_folder = is_folder or self.out.is_dir()
         (check_folder if is_folder else check_file)(self.out, force=self.force)
         spectra = self.spectra()
         source, warnings = shared_source(spectra)
-        written = Written(len(spectra), [*spectra.warnings, *warnings], source)
+        written = ExportNotes(len(spectra), [*spectra.warnings, *warnings], source)
         if len(spectra) == 1 and not is_folder:
             with written_file(self.out, force=self.force) as file:
                 file.write(msa_text(spectra, 0))
@@ -241,7 +240,7 @@ class _Export:
         from sxeslake.archive.spectra.dataset import dataset_of  # noqa: PLC0415
         from sxeslake.disk.output import written_folder  # noqa: PLC0415
         from sxeslake.exports.labelled import write_zarr  # noqa: PLC0415
-        from sxeslake.exports.report import Written, shared_source  # noqa: PLC0415
+        from sxeslake.exports.report import ExportNotes, shared_source  # noqa: PLC0415
 
         load("zarr", "zarr", "a Zarr store")
         spectra = self.spectra()
@@ -251,19 +250,19 @@ class _Export:
         )
         with written_folder(self.out, force=self.force, guard=self._guard) as folder:
             write_zarr(folder, dataset)
-        return self._report(Written(len(spectra), [*spectra.warnings, *warnings], source))
+        return self._report(ExportNotes(len(spectra), [*spectra.warnings, *warnings], source))
 
     def hspy(self) -> ExportReport:
         load("hyperspy.api", "hyperspy", "an .hspy file")  # before anything is read
         from sxeslake.disk.output import written_file  # noqa: PLC0415
         from sxeslake.exports.labelled import write_hspy  # noqa: PLC0415
-        from sxeslake.exports.report import Written, shared_source  # noqa: PLC0415
+        from sxeslake.exports.report import ExportNotes, shared_source  # noqa: PLC0415
 
         spectra = self.spectra()
         source, warnings = shared_source(spectra)
         with written_file(self.out, force=self.force) as file:
             write_hspy(file, spectra, self.title)
-        return self._report(Written(len(spectra), [*spectra.warnings, *warnings], source))
+        return self._report(ExportNotes(len(spectra), [*spectra.warnings, *warnings], source))
 
     def crate(
         self, whole: Sequence[str], license_url: str | None, authors: Sequence[str], *, is_folder: bool
@@ -273,7 +272,7 @@ class _Export:
 
         crate.people(authors)
 
-        def fill(folder: Path) -> Written:
+        def fill(folder: Path) -> ExportNotes:
             rows, written = self._fill_archives(folder, whole) if whole else self._fill_selection(folder)
             if license_url is None:
                 written.warnings.append("no licence is named, which RO-Crate asks for: --license URL")
@@ -292,8 +291,8 @@ class _Export:
                 crate.write_zip(file, Path(temporary), _UNSAFE.sub("_", self.out.stem))
         return self._report(written)
 
-    def _fill_archives(self, folder: Path, refs: Sequence[str]) -> tuple[list[Measured], Written]:
-        from sxeslake.exports.report import Written  # noqa: PLC0415
+    def _fill_archives(self, folder: Path, refs: Sequence[str]) -> tuple[list[Measured], ExportNotes]:
+        from sxeslake.exports.report import ExportNotes  # noqa: PLC0415
 
         for ref in refs:
             inside = folder / _UNSAFE.sub("_", ref)
@@ -303,13 +302,13 @@ class _Export:
             rows = list(self.rows())
         except NotFoundError:  # an archive of something else
             rows = []
-        return rows, Written(len(rows))
+        return rows, ExportNotes(len(rows))
 
-    def _fill_selection(self, folder: Path) -> tuple[list[Measured], Written]:
+    def _fill_selection(self, folder: Path) -> tuple[list[Measured], ExportNotes]:
         from sxeslake.exports import table  # noqa: PLC0415
-        from sxeslake.exports.report import Written  # noqa: PLC0415
+        from sxeslake.exports.report import ExportNotes  # noqa: PLC0415
 
-        spectra, written = self.spectra(), Written()
+        spectra, written = self.spectra(), ExportNotes()
         names, rows = table.spectra_rows(spectra, written)
         inside = folder / "spectra"
         inside.mkdir()
@@ -331,7 +330,7 @@ class _Export:
         if not (mark in {each.name for each in inside} if mark else all(each.suffix == ".msa" for each in inside)):
             raise InputError(f"this folder is no earlier export to {self.to}; it stays.", where=out)
 
-    def _report(self, written: Written) -> ExportReport:
+    def _report(self, written: ExportNotes) -> ExportReport:
         from sxeslake.exports.report import ExportReport, files_of  # noqa: PLC0415
 
         return ExportReport(

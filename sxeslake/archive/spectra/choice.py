@@ -5,15 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from sxeslake.archive.spectra.measured import Measured
 from sxeslake.errors import NotFoundError, UsageError
+
+if TYPE_CHECKING:
+    from sxeslake.archive.sxes.group import Group
+    from sxeslake.archive.sxes.outline import Analysis
 
 _NUMBERS = re.compile(r"\s*(\d+)\s*(?:\.\.\s*(\d+)\s*)?")
 
 
 @dataclass(frozen=True, slots=True)
-class Numbers:
+class PositionNumbers:
     """Numbers from 1, as closed ranges."""
 
     ranges: Sequence[tuple[int, int]]
@@ -22,7 +27,7 @@ class Numbers:
         return isinstance(number, int) and any(low <= number <= high for low, high in self.ranges)
 
 
-def numbers_of(text: str | int | None) -> Numbers | None:
+def numbers_of(text: str | int | None) -> PositionNumbers | None:
     """`3`, `"1,4..9"` → the numbers; None for all. UsageError for other words."""
     if text is None:
         return None
@@ -36,7 +41,7 @@ def numbers_of(text: str | int | None) -> Numbers | None:
         if not 1 <= low <= high:
             raise UsageError(f"{part.strip()!r} is not a range of positions.", hint="They are numbered from 1.")
         found.append((low, high))
-    return Numbers(found)
+    return PositionNumbers(found)
 
 
 def chosen(
@@ -75,6 +80,21 @@ def is_called(name: str | None, uuid: str, analysis: str | int, number: int) -> 
     if text.isdecimal() and len(text) < 8:
         return number == int(text) or name == text
     return text in (name, uuid) or (len(text) >= 8 and uuid.startswith(text.lower()))
+
+
+def analyses_called(group: Group, analysis: str | int | None = None) -> list[tuple[int, Analysis]]:
+    """The analyses of that name, UUID or number, each with its number from 1; all where none is named.
+
+    Reads the group's lists only. NotFoundError where no analysis is called so.
+    """
+    found = list(enumerate(group.analyses, 1))
+    if analysis is None:
+        return found
+    called = [(number, each) for number, each in found if is_called(each.name, each.uuid, analysis, number)]
+    if not called:
+        names = ", ".join(each.name or each.uuid[:8] for _, each in found[:8])
+        raise NotFoundError(f"no analysis is called {analysis!r}.", where=group.name, hint=f"Available: {names}.")
+    return called
 
 
 def place_of(text: str) -> tuple[str, str]:

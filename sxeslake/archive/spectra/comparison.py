@@ -21,7 +21,7 @@ _S_PER_DAY: Final = 86_400
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
+class ComparedSpectrum:
     """One spectrum beside the first.
 
     Attributes
@@ -51,7 +51,7 @@ class Comparison:
     ----------
     target : Measured
         The position that the others are compared with.
-    others : list of Compared
+    others : list of ComparedSpectrum
         By similarity, the highest first.
     spectra : Spectra
         The spectra, `target` first, then in the order of `others`.
@@ -60,7 +60,7 @@ class Comparison:
     """
 
     target: Measured
-    others: list[Compared]
+    others: list[ComparedSpectrum]
     spectra: Spectra
     normalise: Normalisation
 
@@ -125,7 +125,7 @@ def compare(spectra: Spectra, materials: Sequence[str | None], normalise: Normal
     order = sorted(range(1, len(values)), key=lambda number: (np.isnan(likeness[number]), -likeness[number]))
     target = spectra.rows[0]
     others = [
-        Compared(
+        ComparedSpectrum(
             spectra.rows[number],
             materials[number],
             float(likeness[number]),

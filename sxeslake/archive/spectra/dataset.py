@@ -81,7 +81,7 @@ def dataset_of(
     found = list(rows)
     if not found:
         raise NotFoundError("there are no positions.", where=title)
-    arrangement = arrange(found) if lattice else Arrangement.of(found)
+    arrangement = arrange(found) if lattice else PositionGrid.of(found)
     data: dict[str, Any] = {}
     coordinates: dict[str, Any] = arrangement.coordinates()
     attributes = _common(found)
@@ -106,7 +106,7 @@ def dataset_of(
 
 
 @dataclass(frozen=True, slots=True)
-class Arrangement:
+class PositionGrid:
     """Positions one after another."""
 
     rows: Sequence[Measured]
@@ -116,7 +116,7 @@ class Arrangement:
     step_mm: tuple[float, ...] = ()
 
     @classmethod
-    def of(cls, rows: Sequence[Measured]) -> Arrangement:
+    def of(cls, rows: Sequence[Measured]) -> PositionGrid:
         return cls(rows, rows, ("position",), (len(rows),))
 
     def coordinates(self) -> dict[str, Any]:
@@ -170,21 +170,21 @@ def _lazy(blocks: Sequence[Sequence[Measured | None]], reader: SpectrumReader) -
     return array.concatenate(parts)
 
 
-def arrange(rows: Sequence[Measured]) -> Arrangement:
+def arrange(rows: Sequence[Measured]) -> PositionGrid:
     """One map as (y, x), anything else as a row."""
     if len({(row.sample, row.version, row.analysis_uuid) for row in rows}) != 1:
-        return Arrangement.of(rows)
+        return PositionGrid.of(rows)
     try:
         lattice, row_of, column_of = lattice_of(rows)
     except InputError:
-        return Arrangement.of(rows)
+        return PositionGrid.of(rows)
     cells: list[Measured | None] = [None] * (lattice.ny * lattice.nx)
     for row, y, x in zip(rows, row_of, column_of, strict=True):
         cells[int(y) * lattice.nx + int(x)] = row
     if sum(cell is not None for cell in cells) != len(rows):  # two at one place: an image would lose one
-        return Arrangement.of(rows)
+        return PositionGrid.of(rows)
     steps_mm = (lattice.step_y_um / 1000, lattice.step_x_um / 1000)
-    return Arrangement(rows, cells, ("y", "x"), (lattice.ny, lattice.nx), steps_mm)
+    return PositionGrid(rows, cells, ("y", "x"), (lattice.ny, lattice.nx), steps_mm)
 
 
 class SpectrumReader:

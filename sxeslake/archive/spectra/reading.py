@@ -32,7 +32,7 @@ Sources = Callable[[Measured], MemberSource]
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class SpectraBatch:
     """Some positions and their spectra: `values` has one row a position."""
 
     rows: list[Measured]
@@ -62,7 +62,7 @@ class LeftOut:
 
 def read_batches(
     rows: Iterable[Measured], sources: Sources, data_type: str, left_out: LeftOut, *, background: bool = False
-) -> Iterator[Batch]:
+) -> Iterator[SpectraBatch]:
     """The spectra of positions in their order; a batch has positions of one archive with one number of channels.
 
     `data_type` is `qlw` (float64), `spectrum` (the column sum of `xes`, int64), or another type of float64. With
@@ -76,10 +76,10 @@ def read_batches(
             yield from _same_length(decoder.read(some, left_out))
 
 
-def _same_length(found: Iterable[tuple[Measured, NDArray[Any]]]) -> Iterator[Batch]:
+def _same_length(found: Iterable[tuple[Measured, NDArray[Any]]]) -> Iterator[SpectraBatch]:
     for _, run in groupby(found, key=lambda pair: pair[1].shape):
         rows, values = zip(*run, strict=True)
-        yield Batch(list(rows), np.stack(values))
+        yield SpectraBatch(list(rows), np.stack(values))
 
 
 class _Decoder:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from sxeslake.archive.spectra.lattice import Lattice, cells_of, layout_of
 from sxeslake.archive.spectra.measured import COLUMNS, Measured
-from sxeslake.archive.spectra.reading import Batch, LeftOut
+from sxeslake.archive.spectra.reading import LeftOut, Sources, SpectraBatch, read_batches
 from sxeslake.archive.sxes.axes import AXIS_KINDS, Axis, Calibration, Setting, axis_of, unit_of
 from sxeslake.archive.units import um_from_mm
 from sxeslake.errors import InputError, NotFoundError, UsageError
@@ -24,7 +24,7 @@ _SYMBOLS: Final = {"energy": "eV", "wavelength": "Å", "channel": "channel"}
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class RoiWindow:
     """A closed range on an axis.
 
     Attributes
@@ -47,7 +47,7 @@ class Window:
             raise UsageError(f"{self.low:g}..{self.high:g} is not a range.", hint="Give the lower end first.")
 
     @classmethod
-    def of(cls, low: float, high: float, unit: str = "eV") -> Window:
+    def of(cls, low: float, high: float, unit: str = "eV") -> RoiWindow:
         """A range in a unit as people write it: ``eV``, ``Å``, ``channel``."""
         return cls(float(low), float(high), unit_of(unit))
 
@@ -83,9 +83,9 @@ class Roi:
 
     Attributes
     ----------
-    window : Window
+    window : RoiWindow
         What was integrated.
-    background : Window or None
+    background : RoiWindow or None
         Where the background was taken.
     data_type : str
         ``"qlw"`` or ``"spectrum"``.
@@ -102,8 +102,8 @@ class Roi:
         What a reader should know: positions left out, corrected and uncorrected spectra mixed.
     """
 
-    window: Window
-    background: Window | None
+    window: RoiWindow
+    background: RoiWindow | None
     data_type: str
     rows: list[Measured]
     values: NDArray[np.float64]
@@ -170,14 +170,14 @@ def lattice_of(rows: Sequence[Measured]) -> tuple[Lattice, NDArray[np.intp], NDA
 class Integrator:
     """Sums windows of batches; axes are made once a setting."""
 
-    window: Window
-    background: Window | None
+    window: RoiWindow
+    background: RoiWindow | None
     data_type: str
     calibrations: Sequence[Calibration] = ()
     _masks: dict[tuple[Setting, int], tuple[NDArray[np.intp], NDArray[np.intp] | None]] = field(default_factory=dict)
     _sources: dict[str, None] = field(default_factory=dict)
 
-    def integrate(self, batches: Iterable[Batch], left_out: LeftOut) -> Roi:
+    def integrate(self, batches: Iterable[SpectraBatch], left_out: LeftOut) -> Roi:
         """The sums of all batches. NotFoundError where there is no position; UsageError where none has an axis."""
         rows: list[Measured] = []
         values: list[float] = []
@@ -229,7 +229,7 @@ class Integrator:
             self._masks[key] = inside, beside
         return self._masks[key]
 
-    def _inside(self, window: Window, setting: Setting, channels: int) -> NDArray[np.intp]:
+    def _inside(self, window: RoiWindow, setting: Setting, channels: int) -> NDArray[np.intp]:
         axis: Axis = axis_of(window.kind, channels, self.data_type, setting, self.calibrations)
         if window.kind != "channel":
             self._sources[axis.source] = None
@@ -240,6 +240,26 @@ class Integrator:
                 f"{window} holds no channel.", hint=f"The axis runs from {low:.1f} to {high:.1f} {axis.unit}.".rstrip()
             )
         return inside
+
+
+def integrate(
+    rows: Iterable[Measured],
+    sources: Sources,
+    low: float,
+    high: float,
+    unit: str,
+    *,
+    background: tuple[float, float] | None = None,
+    data_type: str = "qlw",
+    subtract_background: bool = False,
+    calibrations: Sequence[Calibration] = (),
+) -> Roi:
+    """The region between two ends of every position; see `Analysis.roi`, whose words these are."""
+    beside = None if background is None else RoiWindow.of(*background, unit)
+    integrator = Integrator(RoiWindow.of(low, high, unit), beside, data_type, calibrations)
+    left_out = LeftOut()
+    batches = read_batches(rows, sources, data_type, left_out, background=subtract_background)
+    return integrator.integrate(batches, left_out)
 
 
 def mixed_correction(rows: Iterable[Measured], data_type: str) -> str | None:

@@ -13,8 +13,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from sxeslake.archive.spectra.choice import chosen
-from sxeslake.archive.spectra.dataset import Arrangement, SpectrumReader, arrange, channels_of
+from sxeslake.archive.spectra.choice import analyses_called
+from sxeslake.archive.spectra.dataset import PositionGrid, SpectrumReader, arrange, channels_of
 from sxeslake.archive.spectra.measured import Measured, of_analysis
 from sxeslake.archive.sxes.axes import Calibration, axis_of
 from sxeslake.archive.sxes.group import Group
@@ -50,7 +50,7 @@ def signals_of(
         weakref.finalize(members, on_done)  # each array's reader refers to it
     calibrations = tuple(group.calibrations())
     found = []
-    wanted = _wanted(group, analysis)
+    wanted = analyses_called(group, analysis)
     for number, each in wanted:
         rows = list(of_analysis(each))
         channels = channels_of(rows, members, data_type) if rows else None
@@ -79,19 +79,7 @@ def signals_of(
     return found
 
 
-def _wanted(group: Group, analysis: str | int | None) -> list[tuple[int, Analysis]]:
-    numbered = list(enumerate(group.analyses, 1))
-    if analysis is None:
-        return numbered
-    stubs = (row for _, each in numbered for row in of_analysis(each))
-    uuids = {row.analysis_uuid for row in chosen(stubs, analysis)}
-    found = [(number, each) for number, each in numbered if each.uuid in uuids]
-    if not found:
-        raise NotFoundError(f"no analysis is called {analysis!r}.", where=group.name)
-    return found
-
-
-def navigation_axes(arrangement: Arrangement) -> Iterator[dict[str, Any]]:
+def navigation_axes(arrangement: PositionGrid) -> Iterator[dict[str, Any]]:
     """The axes of the positions: y and x in mm for a map, numbers otherwise."""
     for name, size in zip(arrangement.dimensions, arrangement.shape, strict=True):
         if arrangement.step_mm:
@@ -102,7 +90,7 @@ def navigation_axes(arrangement: Arrangement) -> Iterator[dict[str, Any]]:
         yield {"name": name, "size": size, "scale": scale, "offset": offset, "units": units, "navigate": True}
 
 
-def _origin_mm(arrangement: Arrangement, name: str) -> float:
+def _origin_mm(arrangement: PositionGrid, name: str) -> float:
     """Stage coordinate of the first row or column, where the lattice is not turned; else 0."""
     field = f"stage_{name}_mm"
     values = np.array(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sxeslake.archive.spectra.measured import COLUMNS, Measured
-from sxeslake.archive.spectra.reading import Batch, LeftOut
+from sxeslake.archive.spectra.reading import LeftOut, Sources, SpectraBatch, read_batches
 from sxeslake.archive.spectra.roi import mixed_correction
 from sxeslake.archive.sxes.axes import Axis, Calibration, axis_of
 from sxeslake.errors import InputError, NotFoundError
@@ -92,8 +92,23 @@ class Spectra:
         return frame
 
 
+def read_spectra(
+    rows: Iterable[Measured],
+    sources: Sources,
+    data_type: str,
+    calibrations: Sequence[Calibration] = (),
+    *,
+    background: bool = False,
+    watch: Callable[[Iterator[SpectraBatch]], Iterable[SpectraBatch]] = iter,
+) -> Spectra:
+    """The spectra of positions as one array; see `reading.read_batches` and `gather`. `watch` sees each batch pass."""
+    left_out = LeftOut()
+    batches = read_batches(rows, sources, data_type, left_out, background=background)
+    return gather(watch(batches), left_out, data_type, calibrations)
+
+
 def gather(
-    batches: Iterable[Batch], left_out: LeftOut, data_type: str, calibrations: Sequence[Calibration] = ()
+    batches: Iterable[SpectraBatch], left_out: LeftOut, data_type: str, calibrations: Sequence[Calibration] = ()
 ) -> Spectra:
     """All batches as one array; spectra of another length than most are left out. NotFoundError where none is there."""
     found = list(batches)

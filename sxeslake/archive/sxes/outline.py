@@ -274,12 +274,10 @@ class Analysis(Entry):
         NotFoundError
             If no position has such data.
         """
-        from sxeslake.archive.spectra.reading import LeftOut, read_batches  # noqa: PLC0415 - numpy, as below
-        from sxeslake.archive.spectra.spectra import gather  # noqa: PLC0415
+        from sxeslake.archive.spectra.spectra import read_spectra  # noqa: PLC0415 - numpy, as below
 
-        left_out = LeftOut()
-        batches = read_batches(self._measured(), self._members_of, data_type, left_out, background=background)
-        return gather(batches, left_out, data_type, tuple(self.group.calibrations()))
+        calibrations = tuple(self.group.calibrations())
+        return read_spectra(self._measured(), self._members_of, data_type, calibrations, background=background)
 
     def roi(
         self,
@@ -318,14 +316,12 @@ class Analysis(Entry):
         UsageError
             If no axis is known, or the region holds no channel.
         """
-        from sxeslake.archive.spectra.reading import LeftOut, read_batches  # noqa: PLC0415 - numpy, as above
-        from sxeslake.archive.spectra.roi import Integrator, Window  # noqa: PLC0415
+        from sxeslake.archive.spectra.roi import integrate  # noqa: PLC0415 - numpy, as above
 
-        beside = None if background is None else Window.of(*background, unit)
-        integrator = Integrator(Window.of(low, high, unit), beside, data_type, tuple(self.group.calibrations()))
-        left_out = LeftOut()
-        batches = read_batches(self._measured(), self._members_of, data_type, left_out, background=subtract_background)
-        return integrator.integrate(batches, left_out)
+        return integrate(
+            self._measured(), self._members_of, low, high, unit, background=background, data_type=data_type,
+            subtract_background=subtract_background, calibrations=tuple(self.group.calibrations()),
+        )  # fmt: skip
 
     def to_xarray(self, *, types: Sequence[str] | None = None, lattice: bool = True) -> xr.Dataset:
         """Its spectra as a labelled Dataset, read only when they are used.

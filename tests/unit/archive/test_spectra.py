@@ -14,7 +14,7 @@ from sxes_sources import CountingSource, sxes_source
 
 from sxeslake.archive.spectra.choice import chosen, numbers_of
 from sxeslake.archive.spectra.measured import of_group
-from sxeslake.archive.spectra.roi import Window
+from sxeslake.archive.spectra.roi import RoiWindow
 from sxeslake.archive.sxes import arrays, layout
 from sxeslake.archive.sxes.axes import SPECTRUM, Calibration, Setting, axis_of, resolve, unit_of
 from sxeslake.archive.sxes.group import Group, open_group
@@ -238,14 +238,14 @@ def test_an_axis_through_zero_is_refused() -> None:
 )
 def test_units_as_people_write_them(text: str, kind: str) -> None:
     assert unit_of(text) == kind
-    assert Window.of(1, 2, text).kind == kind
+    assert RoiWindow.of(1, 2, text).kind == kind
 
 
 def test_bad_words_are_refused() -> None:
     for call in (
         lambda: unit_of("nm"),
-        lambda: Window.of(2, 1),
-        lambda: Window(1, 2, "mass"),
+        lambda: RoiWindow.of(2, 1),
+        lambda: RoiWindow(1, 2, "mass"),
         lambda: axis_of("mass", 3, "qlw", BUILT_IN),
         lambda: numbers_of("a"),
         lambda: numbers_of("0"),

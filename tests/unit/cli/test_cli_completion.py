@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sxeslake.cli.run import COMPLETION_VARIABLE, run
 from sxeslake.cli.shells import (
     SCRIPTS,
-    Candidate,
+    Suggestion,
     answer,
     bash_inserted,
     bash_typed,
@@ -102,8 +102,8 @@ def test_the_script_of_an_earlier_version_is_answered_with_nothing(
 
 
 def test_powershell_gets_quoted_text_in_ascii() -> None:
-    plain, odd = Candidate("map/1", help="a map"), Candidate("it's $x ‘ü’", "open")
-    text = answer("powershell", [plain, odd, Candidate("", "file")], "")
+    plain, odd = Suggestion("map/1", help="a map"), Suggestion("it's $x ‘ü’", "open")
+    text = answer("powershell", [plain, odd, Suggestion("", "file")], "")
     assert text.isascii()
     assert json.loads(text) == [
         {"kind": "plain", "text": "map/1", "name": "map/1", "help": "a map"},
@@ -115,7 +115,7 @@ def test_powershell_gets_quoted_text_in_ascii() -> None:
 
 
 def test_zsh_gets_values_and_help() -> None:
-    found = [Candidate("two words", help="said of it"), Candidate("data/", "open"), Candidate("", "dir")]
+    found = [Suggestion("two words", help="said of it"), Suggestion("data/", "open"), Suggestion("", "dir")]
     assert answer("zsh", found, "") == "plain\ttwo words\tsaid of it\nopen\tdata/\ndir"
     assert typed("zsh", ["show", "ma"], "") == (["show"], "ma", "")
     assert typed("zsh", [], "") == ([], "", "")
