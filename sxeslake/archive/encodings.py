@@ -37,12 +37,15 @@ class Guess(NamedTuple):
 
 
 def detect(data: bytes, *, dos: bool = False) -> Guess:
-    """The most likely encoding of a text; `dos`: a name from an archiver of that time, of which CP437 is likelier."""
-    for mark, name in _MARKS:
+    r"""The most likely encoding of a text; `dos`: names from an archiver of that time, of which CP437 is likelier.
+
+    Such names are bytes of one or two each: a name that is \xff\xfe is no mark of UTF-16, which leaves nothing of it.
+    """
+    for mark, name in () if dos else _MARKS:
         if data.startswith(mark):
             return Guess(name, 1.0 if decodes(data, name) else 0.0)
     head = data[:_LOOKED_AT]
-    if (wide := _wide(head)) is not None:
+    if not dos and (wide := _wide(head)) is not None:
         return wide if decodes(data, wide.encoding) else Guess(wide.encoding, 0.0)
     if decodes(data, UTF8):
         return Guess(UTF8, 1.0)

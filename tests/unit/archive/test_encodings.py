@@ -39,3 +39,11 @@ def test_any_bytes_have_an_answer(data: bytes) -> None:
     guess = detect(data)
     assert 0 <= guess.confidence <= 1
     assert data.decode(guess.encoding, "replace") is not None
+
+
+@pytest.mark.parametrize("mark", [b"\xff\xfe", b"\xfe\xff", b"\xff\xfe\0\0", b"\xff\xfea\0b\0"])
+def test_a_name_is_never_utf_16(mark: bytes) -> None:
+    """It would be empty, or another name: an archive that came in could not be read again."""
+    guess = detect(mark, dos=True)
+    assert not guess.encoding.startswith(("utf-16", "utf-32"))
+    assert mark.decode(guess.encoding)
