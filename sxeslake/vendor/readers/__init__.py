@@ -1,0 +1,7 @@
+"""The readers of vendor formats: a file each, and a line each here; of two that claim a file the surer one takes it."""
+
+from __future__ import annotations
+
+from ..records import Reader
+
+READERS: tuple[Reader, ...] = ()
