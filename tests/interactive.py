@@ -1,4 +1,4 @@
-"""A real interactive shell on a terminal of its own: keys go in, and what it makes of a line comes out."""
+"""A real shell, or one command, on a terminal of its own: keys go in, and what is made of them comes out."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import struct
 import sys
 import termios
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -132,3 +132,33 @@ def shell(kind: str, folder: Path, environment: Mapping[str, str]) -> Iterator[S
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
         os.close(terminal)
+
+
+def answered(arguments: Sequence[str], question: bytes, keys: bytes, environment: Mapping[str, str]) -> tuple[int, str]:
+    """Run a command line on a terminal and press keys when it has asked; its exit code, and what the terminal shows."""
+    child, terminal = pty.fork()
+    if child == 0:
+        os.execve(sys.executable, [sys.executable, "-m", "sxeslake", *arguments], {**os.environ, **environment})
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 200, 0, 0))
+    seen, until, pressed = b"", time.monotonic() + _PATIENCE_S, False
+    try:
+        while time.monotonic() < until:
+            ready, _, _ = select.select([terminal], [], [], 0.2)
+            if ready:
+                try:
+                    part = os.read(terminal, 65536)
+                except OSError:  # the command is gone
+                    break
+                if not part:
+                    break
+                seen += part
+            if question in seen and not pressed:
+                os.write(terminal, keys)
+                pressed = True
+        else:
+            os.kill(child, signal.SIGKILL)
+            raise TimeoutError(f"{arguments} never ended; it said {seen!r}")
+    finally:
+        _, status = os.waitpid(child, 0)
+        os.close(terminal)
+    return os.waitstatus_to_exitcode(status), seen.decode("utf-8", "replace")
