@@ -36,6 +36,8 @@ _INSTALLED = {
     "fish": "sxeslake completion fish | source",
 }
 _PATIENCE_S = 60.0
+_MOMENT_S = 0.2
+_AGAIN_S = 5.0
 
 
 class Shell:
@@ -134,30 +136,34 @@ def shell(kind: str, folder: Path, environment: Mapping[str, str]) -> Iterator[S
         os.close(terminal)
 
 
-def answered(arguments: Sequence[str], question: bytes, keys: bytes, environment: Mapping[str, str]) -> tuple[int, str]:
-    """Run a command line on a terminal and press keys when it has asked; its exit code, and what the terminal shows."""
+def answered(arguments: Sequence[str], question: bytes, keys: bytes) -> tuple[int, str]:
+    """Run a command line on a terminal and press keys when it has asked; its exit code, and what the terminal shows.
+
+    As a person does: a moment after the question, and again where nothing comes of it. Between printing a prompt and
+    reading the terminal Python hears of no signal until the next key.
+    """
     child, terminal = pty.fork()
     if child == 0:
-        os.execve(sys.executable, [sys.executable, "-m", "sxeslake", *arguments], {**os.environ, **environment})
+        os.execv(sys.executable, [sys.executable, "-m", "sxeslake", *arguments])
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 200, 0, 0))
-    seen, until, pressed = b"", time.monotonic() + _PATIENCE_S, False
+    seen, give_up, press_at = b"", time.monotonic() + _PATIENCE_S, 0.0
     try:
-        while time.monotonic() < until:
-            ready, _, _ = select.select([terminal], [], [], 0.2)
-            if ready:
-                try:
-                    part = os.read(terminal, 65536)
-                except OSError:  # the command is gone
-                    break
-                if not part:
-                    break
-                seen += part
-            if question in seen and not pressed:
+        while True:
+            ready, _, _ = select.select([terminal], [], [], _MOMENT_S)
+            try:
+                part = os.read(terminal, 65536) if ready else None
+            except OSError:  # the command is gone
+                break
+            if part == b"":
+                break
+            seen += part or b""
+            now = time.monotonic()
+            if part is None and question in seen and now >= press_at:
                 os.write(terminal, keys)
-                pressed = True
-        else:
-            os.kill(child, signal.SIGKILL)
-            raise TimeoutError(f"{arguments} never ended; it said {seen!r}")
+                press_at = now + _AGAIN_S
+            if now > give_up:
+                os.kill(child, signal.SIGKILL)
+                raise TimeoutError(f"{arguments} never ended; it said {seen!r}")
     finally:
         _, status = os.waitpid(child, 0)
         os.close(terminal)

@@ -79,7 +79,7 @@ ANSWERS = {
 @pytest.mark.parametrize("pattern", ["*", "[ab]"])
 def test_a_terminal_is_asked_before_everything_is_forgotten(call: Call, answer: str, pattern: str) -> None:
     keys, expected = ANSWERS[answer]
-    code, seen = answered(["forget", pattern], QUESTION, keys, {})
+    code, seen = answered(["forget", pattern], QUESTION, keys)
     assert code == expected, seen
     assert "takes everything that the lake holds, 4 versions. Go on? [y/N]: " in seen
     assert len(document(call("ls", "--all-versions", "--json"))) == (4 if expected else 0)
@@ -92,7 +92,7 @@ def test_a_terminal_is_asked_before_everything_is_forgotten(call: Call, answer: 
     [(["*", "--yes"], 0), (["a", "b"], 0), (["*", "--keep-last", "1"], 2), (["*", "--dry-run"], 4), (["a*"], 1)],
 )
 def test_a_terminal_is_asked_of_nothing_else(call: Call, words: list[str], left: int) -> None:
-    code, seen = answered(["forget", *words], QUESTION, b"n\n", {})
+    code, seen = answered(["forget", *words], QUESTION, b"n\n")
     assert (code, QUESTION.decode() in seen) == (0, False)
     assert len(document(call("ls", "--all-versions", "--json"))) == left
 
