@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from sxeslake.assemble.selection import SelectionReport
     from sxeslake.assemble.sync import SyncReport
     from sxeslake.catalog.catalog import Annotated, CheckpointReport
-    from sxeslake.catalog.filter_words import FilterWords
     from sxeslake.catalog.header import Query
     from sxeslake.catalog.measurement import Conditions, MeasuredAnalysis
     from sxeslake.catalog.proof import Rebuilt
@@ -67,6 +66,7 @@ if TYPE_CHECKING:
         UsageError,
     )
     from sxeslake.exports.report import ExportReport
+    from sxeslake.filter_words import FilterWords
     from sxeslake.htmltable import Rows
     from sxeslake.ingest.audit import AuditRow
     from sxeslake.ingest.audit_report import ReportRow
@@ -108,7 +108,7 @@ _IN = {
     "exports.report": "ExportReport",
     "assemble.sync": "SyncReport",
     "catalog.catalog": "Annotated CheckpointReport",
-    "catalog.filter_words": "FilterWords",
+    "filter_words": "FilterWords",
     "catalog.header": "Query",
     "catalog.measurement": "Conditions MeasuredAnalysis",
     "catalog.proof": "Rebuilt",

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from sxeslake.archive.sxes.source import MemberSource
     from sxeslake.assemble.source import VersionSource
     from sxeslake.catalog.catalog import Catalog
-    from sxeslake.catalog.filter_words import FilterWords
+    from sxeslake.filter_words import FilterWords
     from sxeslake.plotting import Plots
     from sxeslake.upkeep.calibrations import CalibrationReport
     from sxeslake.vault.vault import Vault

@@ -1,4 +1,4 @@
-"""A real interactive shell on a terminal of its own: keys go in, and what it makes of a line comes out."""
+"""A real shell, or one command, on a terminal of its own: keys go in, and what is made of them comes out."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import struct
 import sys
 import termios
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -36,6 +36,8 @@ _INSTALLED = {
     "fish": "sxeslake completion fish | source",
 }
 _PATIENCE_S = 60.0
+_MOMENT_S = 0.2
+_AGAIN_S = 5.0
 
 
 class Shell:
@@ -132,3 +134,37 @@ def shell(kind: str, folder: Path, environment: Mapping[str, str]) -> Iterator[S
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
         os.close(terminal)
+
+
+def answered(arguments: Sequence[str], question: bytes, keys: bytes) -> tuple[int, str]:
+    """Run a command line on a terminal and press keys when it has asked; its exit code, and what the terminal shows.
+
+    As a person does: a moment after the question, and again where nothing comes of it. Between printing a prompt and
+    reading the terminal Python hears of no signal until the next key.
+    """
+    child, terminal = pty.fork()
+    if child == 0:
+        os.execv(sys.executable, [sys.executable, "-m", "sxeslake", *arguments])
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 200, 0, 0))
+    seen, give_up, press_at = b"", time.monotonic() + _PATIENCE_S, 0.0
+    try:
+        while True:
+            ready, _, _ = select.select([terminal], [], [], _MOMENT_S)
+            try:
+                part = os.read(terminal, 65536) if ready else None
+            except OSError:  # the command is gone
+                break
+            if part == b"":
+                break
+            seen += part or b""
+            now = time.monotonic()
+            if part is None and question in seen and now >= press_at:
+                os.write(terminal, keys)
+                press_at = now + _AGAIN_S
+            if now > give_up:
+                os.kill(child, signal.SIGKILL)
+                raise TimeoutError(f"{arguments} never ended; it said {seen!r}")
+    finally:
+        _, status = os.waitpid(child, 0)
+        os.close(terminal)
+    return os.waitstatus_to_exitcode(status), seen.decode("utf-8", "replace")

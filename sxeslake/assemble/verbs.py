@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, Unpack
 
 from sxeslake.errors import UsageError
 from sxeslake.vault import refs
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sxeslake.assemble.drill import DrillReport
     from sxeslake.assemble.selection import SelectionReport
     from sxeslake.assemble.wanted import Chosen
+    from sxeslake.filter_words import FilterWords
     from sxeslake.model import ContainerKind, Progress
     from sxeslake.vault.state import Version
     from sxeslake.vault.vault import Vault
@@ -57,7 +58,7 @@ class PartVerbs:
         password: str | None = None,
         planned: Callable[[SelectionReport], None] | None = None,
         progress: Progress | None = None,
-        **filters: object,
+        **filters: Unpack[FilterWords],
     ) -> SelectionReport:
         """Write a part of one archive, or one group made of parts of many, as an archive of its own.
 

@@ -22,7 +22,6 @@ from sxeslake.version import TOOL
 
 if TYPE_CHECKING:
     from sxeslake.catalog.catalog import Annotated, Catalog, CheckpointReport
-    from sxeslake.catalog.filter_words import FilterWords
     from sxeslake.catalog.header import Query
     from sxeslake.catalog.measurement import Conditions, MeasuredAnalysis
     from sxeslake.catalog.model import MakeProgress
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from sxeslake.catalog.result import Result
     from sxeslake.catalog.sandbox import SandboxLimits
     from sxeslake.catalog.schema import Table
+    from sxeslake.filter_words import FilterWords
     from sxeslake.vault.vault import Vault
 
 # The engine is imported by the verbs that need it: `ls` on a thin laptop must not wait for DuckDB.

@@ -69,7 +69,7 @@ OFFER_FAULT = ("offer", "detail")
 COPY = ("source", "target", "commits", "tags", "annotations", "archives")
 COPIED = ("sample", "version", "to_version", "status", "error")
 FORGET = ("dry_run", "commit", "forgotten", "kept")
-RESTORE = ("commit", "restored")
+RESTORE = ("commit", "restored", "warnings")
 MARK = ("commit", "marked")
 GC = (
     "dry_run", "commit", "collected", "packs_condemned", "packs_rewritten", "manifests_condemned", "orphans",

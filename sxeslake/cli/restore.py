@@ -16,7 +16,11 @@ from sxeslake.cli.words import shown
 @click.option("-m", "--message", help="Why, for the log.")
 @pass_app
 def command(app: App, refs: tuple[str, ...], message: str | None) -> None:
-    """Bring back forgotten versions: one, or all of a sample. Possible until `gc` has collected them."""
+    """Bring back forgotten versions: one, or all of a sample. Possible until `gc` has collected them.
+
+    What `gc` has collected is gone for good, even where other versions hold the same files: `pull` those, or `ingest`
+    the file again.
+    """
     with app.open_lake() as lake:
         report = lake.restore(refs, message=message)
     if app.as_json:
@@ -24,3 +28,5 @@ def command(app: App, refs: tuple[str, ...], message: str | None) -> None:
         return
     for row in report.restored:
         app.print(f"restored   {shown(row.sample)}@{row.version}")
+    for warning in report.warnings:
+        app.complain(f"{shown(warning)}")

@@ -17,8 +17,8 @@ from sxeslake.science import ScienceVerbs
 if TYPE_CHECKING:
     from sxeslake.archive.spectra.measured import Measured
     from sxeslake.archive.spectra.spectra import Spectra
-    from sxeslake.catalog.filter_words import FilterWords
     from sxeslake.exports.report import ExportNotes, ExportReport
+    from sxeslake.filter_words import FilterWords
     from sxeslake.model import Progress
 
 Format = Literal["csv", "xlsx", "msa", "zarr", "hspy", "ro-crate"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 
 from sxeslake.format import keys, logentry
 from sxeslake.storage import Clocked, Store
@@ -14,9 +15,9 @@ from sxeslake.vault.state import State, Version
 FAR = timedelta(days=1)  # clocks that differ by less are well enough
 
 _ONE_BY_ONE = 32  # entries that are looked up singly; for more of them, listing the whole log is cheaper
-_FORGOTTEN = """
+_NAMING = """
 SELECT number, data, body FROM entries
-WHERE instr(data, CAST('"forgotten"' AS BLOB)) OR instr(body, CAST('"forgotten"' AS BLOB)) ORDER BY number DESC"""
+WHERE instr(data, CAST(?1 AS BLOB)) OR instr(body, CAST(?1 AS BLOB)) ORDER BY number DESC"""
 
 
 def now(store: Store) -> float:
@@ -32,13 +33,15 @@ def written_at(store: Store, numbers: Iterable[int]) -> dict[int, float]:
     return {wanted[info.key]: info.modified for info in listed if info.key in wanted}
 
 
-def forgotten_in(state: State, versions: Iterable[tuple[str, int]]) -> dict[tuple[str, int], int]:
-    """The entries that forgot some forgotten versions; the last one of each."""
+def changed_in(
+    state: State, change: Literal["forgotten", "collected"], versions: Iterable[tuple[str, int]]
+) -> dict[tuple[str, int], int]:
+    """The entries that forgot, or collected, some versions; the last one of each."""
     left, found = set(versions), dict[tuple[str, int], int]()
     if not left:
         return found
-    for number, data, body in state.select(_FORGOTTEN):
-        for version in logentry.load(data, body, where=keys.log_key(number)).forgotten:
+    for number, data, body in state.select(_NAMING, (f'"{change}"',)):
+        for version in getattr(logentry.load(data, body, where=keys.log_key(number)), change):
             if version in left:
                 found[version] = number
                 left.discard(version)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import groupby
@@ -12,13 +12,16 @@ from sxeslake.archive.times import Moment
 from sxeslake.errors import ConflictError, SampleNotFoundError, UsageError
 from sxeslake.format.logentry import Entry
 from sxeslake.htmltable import HtmlRecord
+from sxeslake.upkeep import clock
 from sxeslake.upkeep.clock import FAR, StoredAt
 from sxeslake.upkeep.durations import Span, moment
 from sxeslake.vault import refs
 from sxeslake.vault.commit import blank_entry
 from sxeslake.vault.state import Head, State, Version
 from sxeslake.vault.vault import Vault
+from sxeslake.wording import said
 
+_NAMED = 5  # versions and commits that a message lists
 BY_BUCKET = "within the span by the bucket's clock"
 
 
@@ -58,10 +61,11 @@ class ForgetReport(HtmlRecord):
 
 @dataclass(slots=True)
 class RestoreReport(HtmlRecord):
-    """What is back."""
+    """What is back; `warnings` name what is not, for `gc` has collected it."""
 
     commit: int | None = None
     restored: list[Judged] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
 
 def forget(
@@ -163,14 +167,14 @@ def _judged(version: Version, why: str | None = None) -> Judged:
     return Judged(archive.sample, archive.version, Moment.parse(version.time), name, archive.bytes_source, why)
 
 
-def chosen(state: State, texts: Sequence[str], status: str = "live") -> list[Version]:
+def chosen(state: State, texts: Sequence[str]) -> list[Version]:
     """The versions that are meant: `name@2` is one, `name` all of that sample, a glob all of the samples it fits."""
-    found: dict[tuple[str, int], Version] = {}
-    for text in texts:
-        matches = _matching(state, text, status)
-        if not matches:
-            matches = [_absent(state, text, status)]
-        found.update(((version.sample, version.version), version) for version in matches)
+    # `find` raises, with near misses.
+    return _each_once(_matching(state, text, "live") or [refs.find(state, text)] for text in texts)
+
+
+def _each_once(groups: Iterable[Sequence[Version]]) -> list[Version]:
+    found = {(version.sample, version.version): version for group in groups for version in group}
     return [found[key] for key in sorted(found)]
 
 
@@ -186,19 +190,36 @@ def _matching(state: State, text: str, status: str) -> list[Version]:
     return [version for version in everything if fnmatch.fnmatchcase(version.sample, text)]
 
 
-def _absent(state: State, text: str, status: str) -> Version:
-    if status == "live":
-        return refs.find(state, text)  # raises, with near misses
-    ref = refs.parse(text)
-    number = refs.number_of(state, ref) if ref.version else None
-    for version in state.versions("v.sample = ?", (ref.sample,)):
-        if number is None or version.version == number:
-            if version.status == "collected":
-                raise SampleNotFoundError(
-                    f"{text} was forgotten, and `gc` has collected it: it cannot be restored.", hint="Ingest it again."
-                )
-            raise ConflictError(f"{text} is not forgotten.", hint=f"`sxeslake pull {text}` fetches its files.")
+def _restorable(state: State, text: str) -> list[Version]:
+    """The forgotten versions that a text means; without any, an error says what became of them."""
+    if matches := _matching(state, text, "forgotten"):
+        return matches
+    if collected := _matching(state, text, "collected"):
+        raise SampleNotFoundError(
+            f"{_collected(state, collected)}: {'it' if len(collected) == 1 else 'they'} cannot be restored.",
+            hint=_instead(state, collected),
+        )
+    if _matching(state, text, "live"):
+        raise ConflictError(f"{text} is not forgotten.", hint=f"`sxeslake pull {text}` fetches its files.")
     raise SampleNotFoundError(f"nothing that was forgotten is called {text!r}.", hint="`sxeslake log` tells what was.")
+
+
+def _collected(state: State, versions: Sequence[Version]) -> str:
+    """Which versions a collection took, in which commits."""
+    entries = clock.changed_in(state, "collected", [(version.sample, version.version) for version in versions])
+    times = dict(state.select("SELECT number, time FROM entries"))
+    names = ", ".join(version.name for version in versions[:_NAMED]) + (", …" if len(versions) > _NAMED else "")
+    commits = ", ".join(f"commit {number} ({times[number]})" for number in sorted(set(entries.values()))[:_NAMED])
+    return f"`gc` collected {names}{f' in {commits}' if commits else ''}"
+
+
+def _instead(state: State, versions: Sequence[Version]) -> str:
+    """Where the files of collected versions are: in a version of the same contents, or outside of the lake."""
+    found = {twin: None for version in versions if (twin := state.first_of_content(version.archive.content_id))}
+    again = "`sxeslake ingest FILE` stores it again, and only what the lake no longer holds"
+    if not found:
+        return f"{again}."
+    return f"`sxeslake pull {next(iter(found))}` fetches the same files; {again}."
 
 
 def restore(vault: Vault, texts: Sequence[str], *, tool: str, message: str | None = None) -> RestoreReport:
@@ -208,8 +229,11 @@ def restore(vault: Vault, texts: Sequence[str], *, tool: str, message: str | Non
     blank = blank_entry(tool, message)
 
     def build(head: Head) -> Entry | None:
-        versions = chosen(vault.state, texts, "forgotten")
+        state = vault.state
+        versions = _each_once(_restorable(state, text) for text in texts)
         report.restored = [_judged(version) for version in versions]
+        lost = _each_once(_matching(state, text, "collected") for text in texts)
+        report.warnings = [said(f"{_collected(state, lost)}: not restored. {_instead(state, lost)}")] if lost else []
         back = tuple((version.sample, version.version) for version in versions)
         return replace(blank, number=head.number + 1, previous=head.digest, restored=back)
 

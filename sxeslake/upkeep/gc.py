@@ -219,7 +219,7 @@ class Collector:
         forgotten = state.versions("status = 'forgotten'")
         if not forgotten or not grace:
             return [], forgotten
-        entries = clock.forgotten_in(state, [(version.sample, version.version) for version in forgotten])
+        entries = clock.changed_in(state, "forgotten", [(version.sample, version.version) for version in forgotten])
         times, now = clock.written_at(store, set(entries.values())), clock.now(store)
         kept: list[Version] = []
         ripe: list[Version] = []

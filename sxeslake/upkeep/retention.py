@@ -49,7 +49,11 @@ class RetentionVerbs:
         return forget.forget(self._vault, _all(refs), policy, dry_run=dry_run, tool=TOOL, message=message)
 
     def restore(self, refs: str | Sequence[str], *, message: str | None = None) -> RestoreReport:
-        """Bring back what was forgotten. SampleNotFoundError for what was never forgotten, or is collected."""
+        """Bring back what was forgotten. SampleNotFoundError for what was never forgotten, or is collected.
+
+        What `gc` has collected is gone for good, even where other versions hold the same files; where a name means
+        forgotten and collected versions, the former come back, and `report.warnings` names the others.
+        """
         from sxeslake.upkeep import forget
 
         return forget.restore(self._vault, _all(refs), tool=TOOL, message=message)

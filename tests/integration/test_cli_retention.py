@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from interactive import answered
 from small_lakes import group, zip_of
 
 from sxeslake.cli.run import run
@@ -61,6 +65,58 @@ def test_forget_and_restore(call: Call) -> None:
     assert call("restore", "b")[0] == 7
     assert [row["what"] for row in document(call("log", "b", "--json"))] == [["restored"], ["forgotten"], ["added"]]
     assert "spoilt" in call("log", "--limit", 2)[1]
+
+
+QUESTION = b"Go on? [y/N]: "
+ANSWERS = {
+    "y": (b"y\n", 0), "yes": (b"yes\n", 0), "n": (b"n\n", 2), "nothing": (b"\n", 2), "Ctrl-C": (b"\x03", 130),
+    "Ctrl-D": (b"\x04", 130), "another word, then nothing": (b"all\n\n", 2),
+}  # fmt: skip
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there are no pseudo-terminals")
+@pytest.mark.parametrize("answer", ANSWERS)
+@pytest.mark.parametrize("pattern", ["*", "[ab]"])
+def test_a_terminal_is_asked_before_everything_is_forgotten(call: Call, answer: str, pattern: str) -> None:
+    keys, expected = ANSWERS[answer]
+    code, seen = answered(["forget", pattern], QUESTION, keys)
+    assert code == expected, seen
+    assert "takes everything that the lake holds, 4 versions. Go on? [y/N]: " in seen
+    assert len(document(call("ls", "--all-versions", "--json"))) == (4 if expected else 0)
+    assert len(document(call("log", "--json"))) == (4 if expected else 5), "nothing else was written"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there are no pseudo-terminals")
+@pytest.mark.parametrize(
+    ("words", "left"),
+    [(["*", "--yes"], 0), (["a", "b"], 0), (["*", "--keep-last", "1"], 2), (["*", "--dry-run"], 4), (["a*"], 1)],
+)
+def test_a_terminal_is_asked_of_nothing_else(call: Call, words: list[str], left: int) -> None:
+    code, seen = answered(["forget", *words], QUESTION, b"n\n")
+    assert (code, QUESTION.decode() in seen) == (0, False)
+    assert len(document(call("ls", "--all-versions", "--json"))) == left
+
+
+def test_without_a_terminal_a_word_is_needed_to_forget_everything(call: Call, tmp_path: Path) -> None:
+    """Neither `yes |` nor a terminal on only one side answers for a person."""
+    master, terminal = os.openpty()
+    command = [sys.executable, "-m", "sxeslake", "forget", "*"]
+    try:
+        for given, errors in ((b"y\n", None), (None, subprocess.PIPE)):
+            ended = subprocess.run(
+                command, input=given, stdin=terminal if given is None else None, stdout=subprocess.PIPE,
+                stderr=errors or terminal, check=False,
+            )  # fmt: skip
+            assert ended.returncode == 2
+    finally:
+        os.close(terminal)
+        os.close(master)
+    code, _, err = call("forget", "*")
+    assert code == 2
+    assert "nothing was forgotten. Add --yes" in err
+    assert len(document(call("ls", "--all-versions", "--json"))) == 4
+    assert call("forget", "*", "--yes")[0] == 0
+    assert document(call("ls", "--all-versions", "--json")) == []
 
 
 def test_nothing_to_forget(call: Call) -> None:

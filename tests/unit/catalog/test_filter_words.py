@@ -9,8 +9,8 @@ from small_lakes import group, zip_of
 
 from sxeslake import lake as lakes
 from sxeslake.catalog.filter_spec import FILTERS, SETTINGS
-from sxeslake.catalog.filter_words import FilterWords
 from sxeslake.errors import UsageError
+from sxeslake.filter_words import FilterWords
 
 
 def test_every_filter_and_setting_is_a_typed_keyword() -> None:
@@ -22,5 +22,9 @@ def test_a_misspelt_keyword_is_refused_by_types_and_at_run_time(tmp_path: Path) 
         lake.ingest(zip_of(tmp_path / "a.plzip", group(1)))
         with pytest.raises(UsageError, match='Did you mean "current_na"'):
             lake.maps(curent_na=100)  # type: ignore[call-arg]  # which mypy must refuse: an unused ignore is an error
+        with pytest.raises(UsageError, match='Did you mean "current_na"'):
+            lake.pull_part("a", dry_run=True, curent_na=100)  # type: ignore[call-arg]
+        with pytest.raises(UsageError, match="kv"):
+            lake.pull_part("a", dry_run=True, kv=object())  # type: ignore[arg-type]
         assert len(lake.positions(sample="a", until=None)) == len(lake.positions())
         assert len(lake.positions(sample=["no", "such*"])) == 0

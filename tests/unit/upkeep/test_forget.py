@@ -187,11 +187,44 @@ def test_restore(lake: Lake) -> None:
         lake.restore("nobody")
 
 
-def test_what_was_collected_cannot_be_restored(lake: Lake) -> None:
+@pytest.mark.parametrize("ref", ["a@1", "a@1 a@2", "a", "a*"])
+def test_what_was_collected_cannot_be_restored(lake: Lake, tmp_path: Path, ref: str) -> None:
+    lake.ingest(zip_of(tmp_path / "twin.zip", {"n": b"a0"}), sample="twin")
+    lake.forget(["a@1", "a@2"])
+    commit = lake.gc(grace="0").commit
+    time = next(row.time for row in lake.log() if row.number == commit)
+    with pytest.raises(SampleNotFoundError) as caught:
+        lake.restore(ref.split())
+    assert f"`gc` collected a@1{'' if '@' in ref else ', a@2'} in commit {commit} ({time}): " in str(caught.value)
+    assert caught.value.hint is not None
+    assert 'lake.pull("twin@1")' in caught.value.hint
+    assert "lake.ingest(" in caught.value.hint
+
+
+def test_collected_versions_without_a_twin_are_to_be_ingested_again(lake: Lake) -> None:
+    lake.forget("maps/b")
+    lake.gc(grace="0")
+    with pytest.raises(SampleNotFoundError, match=r"maps/b@1, maps/b@2 .* they cannot be restored") as caught:
+        lake.restore("maps/*")
+    assert caught.value.hint is not None
+    assert "pull" not in caught.value.hint
+    assert "lake.ingest(" in caught.value.hint
+
+
+def test_restore_names_what_is_collected_beside_what_comes_back(lake: Lake) -> None:
     lake.forget("a@1")
     lake.gc(grace="0")
-    with pytest.raises(SampleNotFoundError, match="collected"):
-        lake.restore("a@1")
+    lake.forget("a@3")
+    report = lake.restore("a")
+    assert [row.version for row in report.restored] == [3]
+    (warning,) = report.warnings
+    assert "collected a@1 in commit 7" in warning
+    assert live(lake) == ["a@2", "a@3", "maps/b@1", "maps/b@2"]
+
+
+def test_a_tag_that_is_not_there_names_nothing_to_restore(lake: Lake) -> None:
+    with pytest.raises(SampleNotFoundError, match="nothing that was forgotten"):
+        lake.restore("a@paper")
 
 
 def test_a_tagged_or_held_version_refuses_to_be_forgotten(lake: Lake) -> None:
