@@ -242,7 +242,11 @@ def _place(lake: Lake, ref: str, out: str | None, container: ContainerKind | Non
 def _pull_each(app: App, pull: Callable[[str, Path], PullReport], wanted: list[Wanted], targets: list[Path]) -> int:
     """Pull several; one that fails does not stop the others, and the first one's exit code is the command's."""
     documents: list[dict[str, Any]] = []
-    code = 0
+    code = done = 0
+    app.kept = lambda: (
+        f"{done:,} of {count(len(wanted), 'archive')} complete; run the same command again: without --force it "
+        "reports those as failed, because they exist, and pulls the others."
+    )
     for item, target in zip(wanted, targets, strict=True):
         try:
             report = pull(item.ref, target)
@@ -253,6 +257,7 @@ def _pull_each(app: App, pull: Callable[[str, Path], PullReport], wanted: list[W
             )
             code = code or error.exit_code
         else:
+            done += 1
             code = code or _tell(app, report)
             documents.append(document(report, PULL))
     if app.as_json:

@@ -71,6 +71,7 @@ def command(
         raise click.UsageError("--data reads everything; --sample-percent a part of it.")
     if (resume or max_duration is not None) and not data:
         raise click.UsageError("--resume and --max-duration are for --data.")
+    app.kept = lambda: "The lake is unchanged; run the same command again."
     with app.open_lake(tolerant=True) as lake:
         report = lake.verify(
             data=data,
