@@ -126,6 +126,11 @@ def command(
         if out == STDOUT and many:
             _check_stdout(app, many=True)
         found = _found(lake, refs, every=every, all_versions=all_versions)
+        app.kept = lambda: (
+            "The output is not complete; run the same command again."
+            if out == STDOUT
+            else "Nothing half-written is left; run the same command again."
+        )
         if out == STDOUT:
             report = lake.pull_to(
                 found[0],
@@ -202,6 +207,7 @@ def restore_share(app: App, out: Path, *, all_versions: bool, **how: Any) -> int
             app.say(f"not exact  {shown(item.report.path)}: {shown(item.report.exact_reason)}")
         documents.append({**document(item.report, PULL), **place})
 
+    app.kept = lambda: "Files that were restored are whole and stay; run the same command again to continue."
     with app.open_lake() as lake:
         report = lake.pull_share(out, all_versions=all_versions, told=told, progress=app.progress(), **how)
     if app.as_json:

@@ -19,22 +19,28 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of its 
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("silent", "words", "said"),
     [
-        ("pull --all -o out", "0 of 2 archives complete; run the same command again"),
-        ("sync map out", "Files that were written are whole; run the same command again"),
-        ("cat map 0.xes", "The output is not complete; run the same command again"),
-        ("verify --data", "The lake is unchanged; run the same command again"),
+        ("/packs/", "pull --all -o out", "0 of 2 archives complete; run the same command again"),
+        ("/packs/", "pull map -o out/", "Nothing half-written is left; run the same command again"),
+        ("/packs/", "pull map --member 0.xes -o part.zip", "Nothing half-written is left; run the same command again"),
+        ("", "ls", ""),
+        ("", "find map", ""),
+        ("", "query positions-by-condition", "The lake is unchanged; run the same command again"),
+        ("/packs/", "copy s3://bucket/lake copied", "What was committed is kept in DST; run the same command again"),
+        ("/packs/", "sync map out", "Files that were written are whole; run the same command again"),
+        ("/packs/", "cat map 0.xes", "The output is not complete; run the same command again"),
+        ("/packs/", "verify --data", "The lake is unchanged; run the same command with --resume to continue"),
     ],
 )
-def test_a_silent_server_does_not_hold_it_up(tmp_path: Path, words: str, said: str) -> None:
+def test_a_silent_server_does_not_hold_it_up(tmp_path: Path, silent: str, words: str, said: str) -> None:
     server = ScriptedS3()
     options = {"endpoint_url": server.endpoint, "key": SECRETS["key"], "secret": SECRETS["secret"]}
     with init("s3://bucket/lake", storage_options=options) as lake:
         for at, name in enumerate(("map", "line")):
             members = {f"{number}.xes": counts(40 * at + number, 20_000) for number in range(9)}
             lake.ingest(zip_of(tmp_path / f"{name}.zip", members), exact="never")
-    server.silent_reads_of["/packs/"] = "silence 30"
+    server.silent_reads_of[silent] = "silence 30"
     setting = {
         **os.environ, "SXESLAKE_LAKE": "s3://bucket/lake", "SXESLAKE_CACHE": str(tmp_path / "other cache"),
         "AWS_ENDPOINT_URL": server.endpoint, "AWS_ACCESS_KEY_ID": SECRETS["key"],
@@ -42,6 +48,8 @@ def test_a_silent_server_does_not_hold_it_up(tmp_path: Path, words: str, said: s
     }  # fmt: skip
     work = tmp_path / "work"
     work.mkdir()
+    if words.startswith("copy"):
+        init(str(work / "copied")).close()
     command = [sys.executable, "-m", "sxeslake", *words.split()]
     before = signal.signal(signal.SIGINT, lambda *_: None)
     with subprocess.Popen(
@@ -62,4 +70,4 @@ def test_a_silent_server_does_not_hold_it_up(tmp_path: Path, words: str, said: s
             running.kill()
             server.stop()
     assert (running.returncode, seconds < 1.5) == (130, True)  # one, and what a busy machine takes
-    assert f"Interrupted. {said}" in err
+    assert f"Interrupted. {said}".rstrip() in err
