@@ -22,6 +22,7 @@ def command(app: App, ref: str, member: str) -> None:
 
     With --json the content stands in the document: as text where it is UTF-8, else as base64.
     """
+    app.kept = lambda: "The output is not complete; run the same command again."
     with app.open_lake() as lake:
         if app.as_json:
             (version,) = lake.resolve([ref])

@@ -44,6 +44,10 @@ def command(
     """
     if app.storage_options:
         _place_options(app, (source, from_options), (target, to_options))
+    if dry_run:
+        app.kept = lambda: "Nothing was changed."
+    else:
+        app.kept = lambda: "What was committed is kept in DST; run the same command again to continue."
     with (
         app.open_named(source, storage_options=from_options) as lake,
         app.open_named(target, storage_options=to_options) as other,

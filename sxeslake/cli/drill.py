@@ -30,6 +30,7 @@ def command(app: App, percent: float, seed: int | None) -> int:
     Ends with exit code 5 when a file does not come back: run it from a scheduler. A version that has no recipe comes
     back with every name and content in a new container; it counts as restored, and is listed.
     """
+    app.kept = lambda: "The lake is unchanged; run the same command again."
     with app.open_lake() as lake:
         report = lake.drill(percent=percent, seed=seed, progress=app.progress())
     code = (0 if report.ok else DAMAGED) if report.files else NotFoundError.exit_code

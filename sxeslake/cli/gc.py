@@ -31,6 +31,10 @@ def command(app: App, grace: str | None, dry_run: bool, message: str | None) -> 
     otherwise; so do uploads of the last hour that no commit names yet. Ages are counted by the bucket's clock. Can be
     interrupted at any moment; the next gc goes on.
     """
+    if dry_run:
+        app.kept = lambda: "Nothing was changed."
+    else:
+        app.kept = lambda: "The lake is whole; run the same command again to continue."
     with app.open_lake() as lake:
         report = lake.gc(grace=grace, dry_run=dry_run, message=message, progress=app.progress())
     if app.as_json:

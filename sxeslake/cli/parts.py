@@ -119,6 +119,11 @@ def pull_part(
     """Pull a part or a merge; what will move is said before it moves."""
     words: dict[str, Any] = {**part.words, **part.filters}
     to_stdout = out == STDOUT and not part.dry_run
+    app.kept = lambda: (
+        "The output is not complete; run the same command again."
+        if to_stdout
+        else "Nothing half-written is left; run the same command again."
+    )
     if to_stdout:
         _check_stdout(app)
     with app.open_lake() as lake:

@@ -126,6 +126,11 @@ def command(
         if out == STDOUT and many:
             _check_stdout(app, many=True)
         found = _found(lake, refs, every=every, all_versions=all_versions)
+        app.kept = lambda: (
+            "The output is not complete; run the same command again."
+            if out == STDOUT
+            else "Nothing half-written is left; run the same command again."
+        )
         if out == STDOUT:
             report = lake.pull_to(
                 found[0],
@@ -202,6 +207,7 @@ def restore_share(app: App, out: Path, *, all_versions: bool, **how: Any) -> int
             app.say(f"not exact  {shown(item.report.path)}: {shown(item.report.exact_reason)}")
         documents.append({**document(item.report, PULL), **place})
 
+    app.kept = lambda: "Files that were restored are whole and stay; run the same command again to continue."
     with app.open_lake() as lake:
         report = lake.pull_share(out, all_versions=all_versions, told=told, progress=app.progress(), **how)
     if app.as_json:
@@ -242,7 +248,11 @@ def _place(lake: Lake, ref: str, out: str | None, container: ContainerKind | Non
 def _pull_each(app: App, pull: Callable[[str, Path], PullReport], wanted: list[Wanted], targets: list[Path]) -> int:
     """Pull several; one that fails does not stop the others, and the first one's exit code is the command's."""
     documents: list[dict[str, Any]] = []
-    code = 0
+    code = done = 0
+    app.kept = lambda: (
+        f"{done:,} of {count(len(wanted), 'archive')} complete; run the same command again: without --force it "
+        "reports those as failed, because they exist, and pulls the others."
+    )
     for item, target in zip(wanted, targets, strict=True):
         try:
             report = pull(item.ref, target)
@@ -253,6 +263,7 @@ def _pull_each(app: App, pull: Callable[[str, Path], PullReport], wanted: list[W
             )
             code = code or error.exit_code
         else:
+            done += 1
             code = code or _tell(app, report)
             documents.append(document(report, PULL))
     if app.as_json:

@@ -149,6 +149,7 @@ def command(
     """
     output = Output.of(words)
     given = filter_words(words) | _parameters(words)
+    app.kept = lambda: "The lake is unchanged; run the same command again."
     if sql is not None:
         if name or given:
             raise click.UsageError("--sql stands alone, without a query's name, parameters or filters.")

@@ -29,6 +29,10 @@ def command(app: App, ref: str, folder: str, delete: bool, dry_run: bool) -> Non
     same command. What is in the folder and not in the archive stays, unless --delete is said; --delete refuses a
     folder that is not mostly the archive's own, of any version.
     """
+    if dry_run:
+        app.kept = lambda: "Nothing was changed."
+    else:
+        app.kept = lambda: "Files that were written are whole; run the same command again to continue."
     with app.open_lake() as lake:
         report = lake.sync(ref, folder, delete=delete, dry_run=dry_run, progress=app.progress())
     if app.as_json:

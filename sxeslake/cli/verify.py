@@ -71,6 +71,8 @@ def command(
         raise click.UsageError("--data reads everything; --sample-percent a part of it.")
     if (resume or max_duration is not None) and not data:
         raise click.UsageError("--resume and --max-duration are for --data.")
+    again = "run the same command with --resume to continue" if data else "run the same command again"
+    app.kept = lambda: f"The lake is unchanged; {again}."
     with app.open_lake(tolerant=True) as lake:
         report = lake.verify(
             data=data,
