@@ -158,7 +158,7 @@ def _positions(
                 warn(Warned(path, "a second file of its kind for this position; it is kept and not read"))
         if arrays:
             yield PositionRecord(
-                name=spot,
+                name=spot or tree.name,
                 arrays=tuple(arrays),
                 state=_state(own, whole, sections, warn),
                 condition=condition,
