@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from ..records import Reader
+from .jeol_qlw import JeolQlw
 
-READERS: tuple[Reader, ...] = ()
+READERS: tuple[Reader, ...] = (JeolQlw(),)

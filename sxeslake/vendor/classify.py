@@ -1,0 +1,114 @@
+"""What the files of a tree are: each goes to the surest reader, and what none takes is named by its first bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
+from typing import Final, NamedTuple
+
+from .readers import READERS
+from .records import Finding, Reader
+from .texts import looks_like_text
+from .tree import Tree
+
+_HEAD: Final = 64
+
+
+class _Magic(NamedTuple):
+    start: bytes
+    offset: int
+    what: str
+    suffixes: tuple[str, ...]
+
+
+_MAGICS: Final = (
+    _Magic(b"PK\x03\x04", 0, "zip", (".zip", ".plzip", ".xlsx", ".docx", ".pptx", ".elid")),
+    _Magic(b"7z\xbc\xaf\x27\x1c", 0, "7z", (".7z", ".pl7z")),
+    _Magic(b"II*\0", 0, "TIFF", (".tif", ".tiff")),
+    _Magic(b"MM\0*", 0, "TIFF", (".tif", ".tiff")),
+    _Magic(b"\xff\xd8\xff", 0, "JPEG", (".jpg", ".jpeg")),
+    _Magic(b"\x89PNG\r\n\x1a\n", 0, "PNG", (".png",)),
+    _Magic(b"GIF8", 0, "GIF", (".gif",)),
+    _Magic(b"\x89HDF\r\n\x1a\n", 0, "HDF5", (".h5", ".hdf5", ".h5oina", ".nxs", ".emd")),
+    _Magic(b"%PDF-", 0, "PDF", (".pdf",)),
+    _Magic(b"Standard Jet DB", 4, "Access database", (".mdb",)),
+    _Magic(b"Standard ACE DB", 4, "Access database", (".accdb",)),
+    _Magic(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", 0, "OLE document", (".doc", ".xls", ".ppt", ".msi", ".opj")),
+    _Magic(b"\x1f\x8b", 0, "gzip", (".gz", ".tgz")),
+    _Magic(b"\x1f\x9d", 0, "compress", (".z",)),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Leftover:
+    """A file that no reader takes: what its first bytes say, and whether its suffix agrees."""
+
+    path: str
+    what: str
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Classified:
+    """What a tree is: every file is in one finding, or left over."""
+
+    findings: tuple[Finding, ...]
+    leftovers: tuple[Leftover, ...]
+
+
+def classify(tree: Tree, readers: Sequence[Reader] = READERS) -> Classified:
+    """What the files of a tree are.
+
+    Parameters
+    ----------
+    tree
+        A folder, or a stored tree.
+    readers
+        Which formats are looked for; all that there are by default.
+
+    Returns
+    -------
+    Classified
+        Findings in order of path, without files that a surer one takes; what is left over, in order of path.
+    """
+    findings = [finding for reader in readers for finding in reader.classify(tree)]
+    kept = _surest(findings)
+    taken = {path for finding in kept for path in finding.files}
+    leftovers = tuple(_leftover(tree, path) for path in tree.sizes if path not in taken)
+    return Classified(tuple(sorted(kept, key=lambda finding: (finding.path, finding.reader))), leftovers)
+
+
+def _surest(findings: Iterable[Finding]) -> list[Finding]:
+    """Each file in the finding of the greatest confidence, of equal ones in the first; findings without files go."""
+    taken: set[str] = set()
+    kept: list[Finding] = []
+    for finding in sorted(findings, key=lambda each: -each.confidence):
+        files = tuple(path for path in finding.files if path not in taken)
+        taken.update(files)
+        if files:
+            kept.append(finding if len(files) == len(finding.files) else replace(finding, files=files))
+    return kept
+
+
+def _leftover(tree: Tree, path: str) -> Leftover:
+    head = tree.read(path, 0, _HEAD)
+    suffix = PurePosixPath(path).suffix.lower()
+    magic = _magic_of(head, tree.sizes[path])
+    if magic is None:
+        expected = next((each.what for each in (*_MAGICS, _BMP) if suffix in each.suffixes), None)
+        what = "empty" if not head else "text" if looks_like_text(head) else "unknown"
+        return Leftover(path, what, (f"named {suffix}, but is no {expected}",) if expected else ())
+    is_odd = bool(suffix) and suffix not in magic.suffixes
+    notes = (f"is {magic.what}, named {suffix}",) if is_odd else ()
+    return Leftover(path, magic.what, notes)
+
+
+_BMP: Final = _Magic(b"BM", 0, "BMP", (".bmp", ".dib"))
+
+
+def _magic_of(head: bytes, size: int) -> _Magic | None:
+    """The magic of a file; two letters alone do not make a bitmap, which states its own size, too."""
+    if head.startswith(_BMP.start) and int.from_bytes(head[2:6], "little") == size:
+        return _BMP
+    return next((each for each in _MAGICS if head[each.offset :].startswith(each.start)), None)
