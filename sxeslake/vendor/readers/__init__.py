@@ -3,5 +3,14 @@
 from __future__ import annotations
 
 from ..records import Reader
+from .jeol_image import JeolImage
+from .jeol_map import JeolMap
+from .jeol_qnt import JeolQnt
+from .jeol_unix import JeolUnix
 
-READERS: tuple[Reader, ...] = ()
+READERS: tuple[Reader, ...] = (
+    JeolMap(),
+    JeolUnix(),
+    JeolQnt(),
+    JeolImage(),
+)
