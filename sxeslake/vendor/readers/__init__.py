@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..records import Reader
+from .emsa import Emsa
 from .jeol_image import JeolImage
 from .jeol_map import JeolMap
 from .jeol_qnt import JeolQnt
@@ -12,5 +13,6 @@ READERS: tuple[Reader, ...] = (
     JeolMap(),
     JeolUnix(),
     JeolQnt(),
+    Emsa(),
     JeolImage(),
 )
