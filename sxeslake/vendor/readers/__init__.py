@@ -8,11 +8,13 @@ from .jeol_image import JeolImage
 from .jeol_map import JeolMap
 from .jeol_qnt import JeolQnt
 from .jeol_unix import JeolUnix
+from .thermo_nss import ThermoNss
 
 READERS: tuple[Reader, ...] = (
     JeolMap(),
     JeolUnix(),
     JeolQnt(),
+    ThermoNss(),
     Emsa(),
     JeolImage(),
 )

@@ -58,7 +58,7 @@ class JeolMap:
     name = "jeol-map"
     title = "JEOL maps (_MAP folders, .map and .cnd)"
     verified = (
-        "Conditions: on five real files of a JXA-8530F. Counts: by description only, no real .map was at hand; every "
+        "Conditions: on two real files of a JXA-8530F. Counts: by description only, no real .map was at hand; every "
         "map is held against the minimum, maximum and mean of its condition, and both orders of its axes."
     )
 
