@@ -8,6 +8,7 @@ from .jeol_image import JeolImage
 from .jeol_map import JeolMap
 from .jeol_qnt import JeolQnt
 from .jeol_unix import JeolUnix
+from .probe_for_epma import ProbeForEpma
 from .thermo_nss import ThermoNss
 
 READERS: tuple[Reader, ...] = (
@@ -15,6 +16,7 @@ READERS: tuple[Reader, ...] = (
     JeolUnix(),
     JeolQnt(),
     ThermoNss(),
+    ProbeForEpma(),
     Emsa(),
     JeolImage(),
 )

@@ -44,7 +44,7 @@ class JeolImage:
     title = "JEOL images with their conditions ($CM_ text files)"
     verified = (
         "On nine real conditions and five pictures of a JXA-8530F (TIFF, BMP, JPEG): pixel sizes agree with every "
-        "micron bar. That stage x grows to the left and y downwards is confirmed by a calibration of Probe for EPMA, "
+        "micron bar. That stage x grows to the left and y downwards is confirmed by a calibration of Probe for EPMA; "
         "that the stage position is the middle of the picture is by description only."
     )
 
