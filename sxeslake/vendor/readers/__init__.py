@@ -9,6 +9,7 @@ from .jeol_map import JeolMap
 from .jeol_qnt import JeolQnt
 from .jeol_unix import JeolUnix
 from .probe_for_epma import ProbeForEpma
+from .ripple import Ripple
 from .thermo_nss import ThermoNss
 
 READERS: tuple[Reader, ...] = (
@@ -17,6 +18,7 @@ READERS: tuple[Reader, ...] = (
     JeolQnt(),
     ThermoNss(),
     ProbeForEpma(),
+    Ripple(),
     Emsa(),
     JeolImage(),
 )
