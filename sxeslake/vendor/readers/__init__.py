@@ -3,6 +3,24 @@
 from __future__ import annotations
 
 from ..records import Reader
+from .emsa import Emsa
+from .jeol_image import JeolImage
+from .jeol_map import JeolMap
 from .jeol_qlw import JeolQlw
+from .jeol_qnt import JeolQnt
+from .jeol_unix import JeolUnix
+from .probe_for_epma import ProbeForEpma
+from .ripple import Ripple
+from .thermo_nss import ThermoNss
 
-READERS: tuple[Reader, ...] = (JeolQlw(),)
+READERS: tuple[Reader, ...] = (
+    JeolQlw(),
+    JeolMap(),
+    JeolUnix(),
+    JeolQnt(),
+    ThermoNss(),
+    ProbeForEpma(),
+    Ripple(),
+    Emsa(),
+    JeolImage(),
+)

@@ -1,0 +1,360 @@
+"""Point analyses of JEOL microprobes: `.qnt` folders of UNIX-time instruments, `<project>_NNNN_QNT`, `summary.csv`.
+
+A table a quantity (`wt.qnt`, `net.qnt` …), a line a point: the point's number, the number n of elements, n values,
+their total. `elint.qnt` and `elem.qnt` name the elements and their components (oxides), `stg.qnt` the place and the
+comment of a point, `mes.qnt` its current. `summary.csv` is the export of the results: a line a point, columns such as
+`SiO2(Mass%)`.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import PurePosixPath
+
+import numpy as np
+
+from ..jeol import analysis_of, element_condition, xm_state
+from ..reading import fields_of, head_of, text_bytes
+from ..records import (
+    AnalysisRecord,
+    ArrayRecord,
+    DocumentRecord,
+    Finding,
+    Json,
+    PositionRecord,
+    Warned,
+)
+from ..texts import Fields, Warn, decode, number_of
+from ..tree import Tree, folder_of
+from ..values import counted, state_of
+
+SCHEMA = "sxeslake/quant/1"
+
+_UNITS = {
+    "peak": "mm",
+    "pkint": "cps/µA",
+    "bgp": "cps/µA",
+    "bgm": "cps/µA",
+    "net": "cps/µA",
+    "kraw": "1",
+    "krat": "1",
+    "wt": "mass%",
+    "sigma": "%",
+}
+"""The tables of numbers, in the order of an analysis."""
+_WORDS = ("elem", "elint", "stg", "mes")
+_MOST_ELEMENTS = 200
+_HEADER_LINES = 50
+_NAMED = re.compile(r"\s*(.*?)\s*\(\s*(.+?)\s*\)\s*")
+_DESCRIBED = re.compile(r"\s*(\S+)\s+(\S.*?)\s*")
+_PLACES = ("x", "y", "z")
+_OF_POSITION = re.compile(r"(?:.*/)?pos_\d+/[^/]+\.cnd", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One point: the values of its elements (a row each) in the columns of its table; NaN where one is missing."""
+
+    name: str
+    elements: tuple[str, ...]
+    values: np.ndarray
+    totals: Mapping[str, float]
+    components: tuple[str, ...] = ()
+    comment: str = ""
+    stage: tuple[float | None, ...] = ()
+    current: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Points and the columns (name and unit) of their values."""
+
+    source: str
+    columns: tuple[tuple[str, str], ...]
+    points: tuple[Point, ...]
+
+
+class JeolQnt:
+    """Folders of point analyses, an analysis each, with a position a point and a table of all."""
+
+    name = "jeol-qnt"
+    title = "JEOL point analyses (.qnt folders, _QNT, summary.csv)"
+    verified = (
+        "By description, and on a synthetic folder in the form of a JXA-8105 that another program's authors made; no "
+        "real file was at hand."
+    )
+
+    def classify(self, tree: Tree) -> Iterable[Finding]:
+        """Folders with tables of numbers, or with an export of results."""
+        folders: dict[str, list[str]] = defaultdict(list)
+        for path in tree.sizes:
+            if _table(path) or _is_summary(tree, path):
+                folders[folder_of(path)].append(path)
+        for folder, files in sorted(folders.items()):
+            tables = [path for path in files if _table(path) in _UNITS]
+            summaries = [path for path in files if not _table(path)]
+            if tables or summaries:
+                what = f"JEOL point analyses: {counted(len(tables), 'table')}, {counted(len(summaries), 'export')}"
+                conditions = [path for path in tree.sizes if _is_condition(path, folder)] if tables else []
+                yield Finding(self.name, folder, what, 0.9, tuple(sorted([*files, *conditions])))
+
+    def read(self, tree: Tree, finding: Finding, warn: Warn) -> Iterator[AnalysisRecord]:
+        """One analysis: points of the tables, or of the export where there are no tables."""
+        files = [path for path in finding.files if not path.casefold().endswith(".cnd")]
+        found = [_tables(tree, finding.path, [path for path in files if _table(path)], warn)]
+        found += [_summary(tree, path, warn) for path in files if not _table(path)]
+        tables = [table for table in found if table.points]
+        if not tables:
+            return
+        conditions = [fields_of(tree, path) for path in finding.files if _OF_POSITION.fullmatch(path.casefold())]
+        times = _times(tree, finding.files)
+        names = {point.name for point in tables[0].points}
+        yield replace(
+            analysis_of(PurePosixPath(finding.path).name or PurePosixPath(tree.name).stem, conditions),
+            positions=partial(_positions, tables[0], conditions),
+            documents=tuple(
+                DocumentRecord(
+                    SCHEMA,
+                    _document(table, times),
+                    tuple(point.name for point in table.points if point.name in names),
+                )
+                for table in tables
+            ),
+        )
+
+
+def parse_summary(text: str, source: str = "summary.csv") -> Table:
+    """The points of an export; statistics below them are left out. ValueError where it has no columns of results."""
+    rows = _rows(text)
+    at = next((number for number, row in enumerate(rows[:_HEADER_LINES]) if _is_header(row)), None)
+    if at is None:
+        raise ValueError("it has no line with Point and columns such as SiO2(Mass%)")
+    head = [name.strip() for name in rows[at]]
+    plain = {(match[1] if (match := _NAMED.fullmatch(name)) else name).casefold(): n for n, name in enumerate(head)}
+    results: dict[tuple[str, str], int] = {}
+    for number, name in enumerate(head):
+        match = _NAMED.fullmatch(name)
+        if match and match[1].casefold() not in _PLACES:
+            results.setdefault((match[1], match[2]), number)
+    components = tuple(dict.fromkeys(component for component, _ in results if component.casefold() != "total"))
+    units = tuple(dict.fromkeys(unit for _, unit in results))
+    points = []
+    for row in rows[at + 1 :]:
+        cells = dict(enumerate(row))
+        name = cells.get(plain.get("point", plain.get("no.", -1)), "").strip()
+        if not name.isdigit():
+            continue
+        values = np.full((len(components), len(units)), np.nan)
+        totals = {}
+        for (component, unit), number in results.items():
+            if (value := number_of(cells.get(number, ""))) is not None:
+                if component in components:
+                    values[components.index(component), units.index(unit)] = value
+                else:
+                    totals[unit] = value
+        stage = [number_of(cells.get(plain.get(axis, -1), "")) for axis in _PLACES]
+        comment = cells.get(plain.get("comment", -1), "").strip()
+        points.append(Point(name, components, values, totals, components, comment, tuple(stage)))
+    return Table(source, tuple((unit, unit) for unit in units), _numbered_apart(points))
+
+
+def parse_table(text: str) -> dict[str, tuple[list[str], list[str]]]:
+    """A table: the words of each point's elements, and what comes after them."""
+    found: dict[str, tuple[list[str], list[str]]] = {}
+    for line in text.splitlines():
+        words = line.split()
+        if len(words) >= 2 and words[1].isdigit() and int(words[1]) <= _MOST_ELEMENTS:
+            count = int(words[1])
+            found.setdefault(words[0], (words[2 : 2 + count], words[2 + count :]))
+    return found
+
+
+def _tables(tree: Tree, folder: str, paths: list[str], warn: Warn) -> Table:
+    """The points of all tables of a folder."""
+    texts = {}
+    for path in paths:
+        try:
+            texts[_table(path)] = decode(text_bytes(tree, path)).text
+        except (ValueError, OSError) as error:
+            warn(Warned(path, f"{error}; the table is left out"))
+    path_of = {_table(path): path for path in paths}
+    numbers = {name: parse_table(texts[name]) for name in _UNITS if name in texts}
+    words = {name: parse_table(texts[name]) for name in ("elem", "elint") if name in texts}
+    places = _places(texts.get("stg", ""))
+    currents = {row[0]: row[2] for line in texts.get("mes", "").splitlines() if len(row := line.split()) >= 3}
+    columns = tuple((name, _UNITS[name]) for name in numbers)
+    names = list(dict.fromkeys(name for table in numbers.values() for name in table))
+    points = []
+    for name in names:
+        elements = words.get("elint", {}).get(name, ([], []))[0]
+        components = words.get("elem", {}).get(name, ([], []))[0]
+        count = max([len(elements), *(len(table[name][0]) for table in numbers.values() if name in table)])
+        values = np.full((count, len(columns)), np.nan)
+        totals: dict[str, float] = {}
+        for column, (table, rows) in enumerate(numbers.items()):
+            if name not in rows or len(rows[name][0]) != count:
+                warn(Warned(path_of[table], f"point {name} has not all its {count} values"))
+            for element, word in enumerate(rows.get(name, ([], []))[0]):
+                value = number_of(word)
+                values[element, column] = np.nan if value is None else value
+            total = number_of(" ".join(rows.get(name, ([], []))[1][:1]))
+            if total is not None:
+                totals[table] = total
+        elements += [f"element {number}" for number in range(len(elements) + 1, count + 1)]
+        comment, stage = places.get(name, ("", ()))
+        current = currents.get(name)
+        points.append(Point(name, tuple(elements), values, totals, tuple(components), comment, stage, current))
+    return Table(folder or tree.name, columns, tuple(points))
+
+
+def _places(text: str) -> dict[str, tuple[str, tuple[float | None, ...]]]:
+    """Comment and place of each point of `stg.qnt`: x, y, z in columns 5 to 7, the comment from column 10."""
+    found: dict[str, tuple[str, tuple[float | None, ...]]] = {}
+    for line in text.splitlines():
+        words = line.split(None, 9)
+        if len(words) >= 7:
+            comment = " ".join(words[9].split()) if len(words) == 10 else ""
+            found.setdefault(words[0], (comment, tuple(number_of(word) for word in words[4:7])))
+    return found
+
+
+def _summary(tree: Tree, path: str, warn: Warn) -> Table:
+    """The export of a path, without points where it cannot be read."""
+    try:
+        return parse_summary(decode(text_bytes(tree, path)).text, path)
+    except (ValueError, OSError, csv.Error) as error:
+        warn(Warned(path, f"{error}; the file is kept as an original"))
+        return Table(path, (), ())
+
+
+def _positions(table: Table, conditions: list[Fields]) -> Iterator[PositionRecord]:
+    """A position a point, with the condition of its folder: its own, or else that of the first point."""
+    for number, point in enumerate(table.points):
+        keys = conditions[number if len(conditions) == len(table.points) else 0] if conditions else Fields("", "")
+        state = xm_state(keys, stage=point.stage)
+        if point.current is not None:
+            state = _joined(state, state_of(current=point.current))
+        channels = [element_condition(keys, index) for (index, *_) in keys.indexed("XM_ELEM_NAME")]
+        wds = [channel for found in channels if found for channel in found["wds"]["channels"]]
+        extra: Json = {
+            "rows": list(point.elements),
+            "columns": [{"name": name, "unit": unit} for name, unit in table.columns],
+        }
+        if point.components and point.components != point.elements:
+            extra["components"] = list(point.components)
+        yield PositionRecord(
+            name=point.name,
+            arrays=(ArrayRecord("quant", "<f8", point.values.shape, load=partial(_values, point), extra=extra),),
+            state=state,
+            condition={"calibrationCoefficients": [], "probe": {}, "wds": {"channels": wds}} if wds else {},
+            raw_condition=keys,
+            comment=point.comment,
+        )
+
+
+def _values(point: Point) -> np.ndarray:
+    return point.values.astype("<f8")
+
+
+def _joined(state: Json, other: Json) -> Json:
+    """A state with what another says of the probe, too."""
+    probe, more = state.get("probe", {}), other.get("probe", {})
+    current = {**probe.get("current", {}), **more.get("current", {})}
+    return {**state, "probe": {**probe, **more, "current": current}} if more else state
+
+
+def _document(table: Table, times: list[Json]) -> Json:
+    """All points of a table; a value that is missing is null."""
+    document: Json = {
+        "source": table.source,
+        "columns": [{"name": name, "unit": unit} for name, unit in table.columns],
+        "points": [
+            {
+                "name": point.name,
+                "comment": point.comment,
+                "stage": list(point.stage),
+                "elements": list(point.elements),
+                "components": list(point.components),
+                "values": [[None if np.isnan(value) else float(value) for value in row] for row in point.values],
+                "totals": dict(point.totals),
+            }
+            for point in table.points
+        ],
+    }
+    if times:
+        document["elements"] = times
+    return document
+
+
+def _times(tree: Tree, files: Iterable[str]) -> list[Json]:
+    """What `elemw.cnd` says of each element, by description: a description that comes again begins the next one."""
+    path = next((path for path in files if PurePosixPath(path).name.casefold() == "elemw.cnd"), None)
+    if path is None:
+        return []
+    found: list[Json] = []
+    try:
+        text = decode(text_bytes(tree, path)).text
+    except (ValueError, OSError):
+        return []
+    for line in text.splitlines():
+        match = _DESCRIBED.fullmatch(line)
+        if match and (not found or match[2] in found[-1]):
+            found.append({})
+        if match:
+            found[-1][match[2]] = match[1]
+    return found if len(found) <= _MOST_ELEMENTS else []
+
+
+def _rows(text: str) -> list[list[str]]:
+    """The cells of an export, by the separator that its header has most of."""
+    separator = max(",;\t", key=text[:20_000].count)
+    return list(csv.reader(text.replace("\0", "").splitlines(), delimiter=separator))
+
+
+def _is_header(row: list[str]) -> bool:
+    names = [name.strip().casefold() for name in row]
+    return ("point" in names or "no." in names) and any("mass%" in name for name in names)
+
+
+def _numbered_apart(points: list[Point]) -> tuple[Point, ...]:
+    """Points whose names differ: several runs may be in one export."""
+    taken: Counter[str] = Counter()
+    found = []
+    for point in points:
+        taken[point.name] += 1
+        again = taken[point.name]
+        found.append(point if again == 1 else replace(point, name=f"{point.name} ({again})"))
+    return tuple(found)
+
+
+def _table(path: str) -> str:
+    """The table that a file is, or ''."""
+    name = PurePosixPath(path).name.casefold()
+    stem = name.removesuffix(".qnt")
+    return stem if stem != name and (stem in _UNITS or stem in _WORDS) else ""
+
+
+def _is_summary(tree: Tree, path: str) -> bool:
+    """An export of results, by its header."""
+    if not path.casefold().endswith((".csv", ".txt")):
+        return False
+    head = head_of(tree, path)
+    return b"ass%" in head and any(_is_header(row) for row in _header_rows(decode(head).text))
+
+
+def _header_rows(text: str) -> list[list[str]]:
+    try:
+        return _rows(text)[:_HEADER_LINES]
+    except csv.Error:
+        return []
+
+
+def _is_condition(path: str, folder: str) -> bool:
+    """A condition that belongs to the tables of a folder."""
+    inside = path.removeprefix(f"{folder}/" if folder else "").casefold()
+    return path.startswith(folder) and bool(_OF_POSITION.fullmatch(inside) or re.fullmatch(r"\.cnd/[^/]+\.cnd", inside))
