@@ -9,7 +9,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sxeslake.archive.container import ArchiveWriter, Container, create_writer, open_container, sniff
+    from sxeslake.archive.base import ArchiveWriter, Container
+    from sxeslake.archive.container import create_writer, open_container, sniff
     from sxeslake.archive.sxes.documents import GroupWarning
     from sxeslake.archive.sxes.group import Group, create_group, open_group
     from sxeslake.archive.sxes.items import Resolved
@@ -45,10 +46,10 @@ __all__ = [
 
 _HOME = {
     "Analysis": "sxes.outline",
-    "ArchiveWriter": "container",
+    "ArchiveWriter": "base",
     "Background": "sxes.shared",
     "Condition": "sxes.shared",
-    "Container": "container",
+    "Container": "base",
     "ContainerSource": "sxes.source",
     "Group": "sxes.group",
     "GroupWarning": "sxes.documents",

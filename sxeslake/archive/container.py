@@ -1,81 +1,21 @@
-"""What every container offers to those who read and write archives, and the doors to them by content."""
+"""Archives opened and created: which container a path holds is told by its content."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from io import BufferedReader
 from pathlib import Path
-from types import TracebackType
-from typing import BinaryIO, Literal, Protocol, Self
+from typing import BinaryIO, Literal
 
-from sxeslake.archive.parallel import CHUNK_BYTES
+from sxeslake.archive.base import PROGRAM_MAGICS, SEVENZIP_MAGIC, ZIP_MAGICS, ArchiveWriter, Container
 from sxeslake.archive.ranged_file import open_regular
 from sxeslake.errors import InputError, NotAnArchiveError, UsageError
-from sxeslake.model import ContainerKind, Job, Limits, Member
+from sxeslake.model import ContainerKind, Limits
 
 DEFAULT_LEVEL = 1  # fast deflate: half the size at the speed of a disk
 
-SEVENZIP_MAGIC = b"7z\xbc\xaf\x27\x1c"
-ZIP_MAGICS = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08", b"PK00PK\x03\x04")
-PROGRAM_MAGICS = (b"MZ", b"\x7fELF")
 ZIP_END = b"PK\x05\x06"
 ZIP_TAIL_BYTES = 22 + 0xFFFF  # the end record and the longest comment
-
-WAS_ENCRYPTED = "the archive was encrypted; its contents are stored unencrypted"
-"""The note of a container that a password has opened."""
-
-
-class Container(Protocol):
-    """An archive that can be read: a zip, a 7z or a folder. Also a context manager."""
-
-    @property
-    def kind(self) -> ContainerKind:
-        """`zip`, `7z` or `folder`."""
-
-    @property
-    def comment(self) -> bytes:
-        """The archive's own comment, as bytes."""
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What a person should know: bytes of the file that are in no member."""
-
-    @property
-    def left_out(self) -> tuple[str, ...]:
-        """Of a folder: what cannot be read, and why."""
-
-    @property
-    def members(self) -> Sequence[Member]:
-        """All members in archive order; may be built on demand."""
-
-    def jobs(self, chunk_bytes: int = CHUNK_BYTES) -> Iterator[Job]:
-        """All file contents in archive order; each job decodes about `chunk_bytes`, in any thread.
-
-        A member larger than `chunk_bytes` comes as pieces cut at multiples of it; any other is one piece. Empty
-        files and folders give no piece. Sizes and CRC-32 are checked.
-        """
-
-    def read(self, index: int) -> bytes:
-        """The whole content of one member."""
-
-    def close(self) -> None:
-        """Let go of the file."""
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
-
-
-class ArchiveWriter(Protocol):
-    """An archive that is being written."""
-
-    def add(self, member: Member, data: Iterable[bytes]) -> None:
-        """Append a member; `data` is consumed inside the call and must be `member.size` bytes."""
-
-    def close(self) -> None:
-        """Finish the archive; the file beneath stays open."""
 
 
 def sniff(path: Path) -> ContainerKind:

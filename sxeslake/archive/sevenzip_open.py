@@ -6,7 +6,7 @@ import zlib
 from pathlib import Path
 from typing import Final
 
-from sxeslake.archive.container import PROGRAM_MAGICS
+from sxeslake.archive.base import PROGRAM_MAGICS
 from sxeslake.archive.ranged_file import RangedFile
 from sxeslake.archive.sevenzip_aes import Keyring, check_keys, is_encrypted
 from sxeslake.archive.sevenzip_chain import check_supported, open_folder

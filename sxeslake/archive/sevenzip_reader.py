@@ -11,7 +11,7 @@ from typing import IO, Final, Self, TypeVar
 
 import numpy as np
 
-from sxeslake.archive.container import WAS_ENCRYPTED
+from sxeslake.archive.base import WAS_ENCRYPTED
 from sxeslake.archive.deflate import crc32
 from sxeslake.archive.names import check_limits, check_safe
 from sxeslake.archive.ranged_file import RangedFile, notes_on_outside

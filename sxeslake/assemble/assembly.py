@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from blake3 import blake3
 
 from sxeslake.archive.attributes import special_reason
-from sxeslake.archive.container import ArchiveWriter
+from sxeslake.archive.base import ArchiveWriter
 from sxeslake.archive.names import check_names
 from sxeslake.assemble.cost import Cost, cost_of, frames_of
 from sxeslake.assemble.memberrows import MemberRows

@@ -13,7 +13,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from sxeslake.archive.attributes import special_reason
+from sxeslake.archive.names import check_safe
 from sxeslake.archive.sxes.listing import Place
+from sxeslake.assemble.foldernames import name_batches
+from sxeslake.errors import UnsafeNameError
 from sxeslake.format.manifest import LISTED, SCHEMA, Row
 from sxeslake.format.rowgroups import AFTER_ALL, position_of
 from sxeslake.vault.contents import contents
@@ -151,3 +155,11 @@ def joined(tables: Sequence[pa.Table]) -> pa.Table:
 def in_archive_order(table: pa.Table) -> pa.Table:
     """Rows by their place in the archive."""
     return table.take(pa.array(np.argsort(table["ordinal"].to_numpy(), kind="stable")))
+
+
+def check_table(table: pa.Table, name: str) -> None:
+    """Refuse what no archive may hold: a lake can be hostile too."""
+    attributes = table["attributes"].unique().to_pylist()
+    if reason := next(filter(None, map(special_reason, attributes)), None):
+        raise UnsafeNameError(f"a member {reason}", where=name)
+    check_safe(name_batches(table), where=name)

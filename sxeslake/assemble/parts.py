@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
-from sxeslake.archive.container import ArchiveWriter
+from sxeslake.archive.base import ArchiveWriter
 from sxeslake.assemble import pull, sidecar
 from sxeslake.assemble.assembly import Assembly
 from sxeslake.assemble.earlier import check_replaceable

@@ -11,7 +11,8 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import BinaryIO, Literal
 
-from sxeslake.archive.container import DEFAULT_LEVEL, ArchiveWriter, check_encryptable, create_writer
+from sxeslake.archive.base import ArchiveWriter
+from sxeslake.archive.container import DEFAULT_LEVEL, check_encryptable, create_writer
 from sxeslake.archive.folder import FolderWriter
 from sxeslake.disk.output import check_file, check_folder, is_stream, names_folder, written_file, written_folder
 from sxeslake.disk.trouble import scratch_told, told

@@ -9,21 +9,18 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO, cast
 
-import pyarrow as pa
-
-from sxeslake.archive.attributes import special_reason
-from sxeslake.archive.container import ArchiveWriter
+from sxeslake.archive.base import ArchiveWriter
 from sxeslake.archive.folder import FolderWriter
-from sxeslake.archive.names import check_safe
 from sxeslake.assemble import exact as exactly
 from sxeslake.assemble.earlier import check_replaceable
-from sxeslake.assemble.foldernames import apart, has_raw_names, name_batches
+from sxeslake.assemble.foldernames import apart, has_raw_names
+from sxeslake.assemble.memberrows import check_table
 from sxeslake.assemble.present import contents_beside
 from sxeslake.assemble.publish import Fill, Publisher, Written
 from sxeslake.assemble.rescue import contents_left, table_left
 from sxeslake.disk.output import plain_name
 from sxeslake.disk.trouble import NoScratchError
-from sxeslake.errors import DamagedLakeError, UnsafeNameError, UnsupportedMethodError, UsageError
+from sxeslake.errors import DamagedLakeError, UnsupportedMethodError, UsageError
 from sxeslake.htmltable import HtmlRecord
 from sxeslake.model import OPAQUE, ContainerKind, Progress
 from sxeslake.vault.contents import Content, contents
@@ -227,11 +224,3 @@ def reported(progress: Progress | None, task: str, total_bytes: int) -> Iterator
         yield progress.advance
     finally:
         progress.finish()
-
-
-def check_table(table: pa.Table, name: str) -> None:
-    """Refuse what no archive may hold: a lake can be hostile too."""
-    attributes = table["attributes"].unique().to_pylist()
-    if reason := next(filter(None, map(special_reason, attributes)), None):
-        raise UnsafeNameError(f"a member {reason}", where=name)
-    check_safe(name_batches(table), where=name)

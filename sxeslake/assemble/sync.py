@@ -13,8 +13,8 @@ from sxeslake.assemble.cost import cost_of, frames_of
 from sxeslake.assemble.earlier import check_removable
 from sxeslake.assemble.foldernames import apart, has_raw_names
 from sxeslake.assemble.folderplan import FolderPlan, plan_folder
-from sxeslake.assemble.memberrows import in_archive_order
-from sxeslake.assemble.pull import check_table, reported
+from sxeslake.assemble.memberrows import check_table, in_archive_order
+from sxeslake.assemble.pull import reported
 from sxeslake.assemble.stamps import stamps_of
 from sxeslake.disk.rename import sync_tree
 from sxeslake.disk.trouble import told

@@ -11,8 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sxeslake.archive.zip_stored import Columns, Data, StoredZip
-from sxeslake.assemble.memberrows import in_archive_order
-from sxeslake.assemble.pull import check_table
+from sxeslake.assemble.memberrows import check_table, in_archive_order
 from sxeslake.format.manifest import Row
 from sxeslake.model import Member
 from sxeslake.vault.ranges import Slice, slices_of

@@ -22,7 +22,7 @@ from sxeslake.errors import AlreadyExistsError, DamagedLakeError, InputError, No
 from sxeslake.texttable import table, window
 
 if TYPE_CHECKING:
-    from sxeslake.archive.container import Container
+    from sxeslake.archive.base import Container
     from sxeslake.assemble.pull import PullReport
     from sxeslake.ingest.report import ArchiveReport, IngestReport
     from sxeslake.lake import Lake

@@ -12,8 +12,8 @@ import numpy.typing as npt
 from blake3 import blake3
 
 from sxeslake.archive.attributes import MAX_TARGET_BYTES, notes_on
+from sxeslake.archive.base import Container
 from sxeslake.archive.columns import ABSENT, BATCH, MemberColumns, Numbers
-from sxeslake.archive.container import Container
 from sxeslake.archive.encodings import UTF8, detect
 from sxeslake.archive.parallel import in_order
 from sxeslake.archive.sxes.listing import LEAST_POSITIONS

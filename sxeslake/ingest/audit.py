@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from sxeslake.archive.container import WAS_ENCRYPTED, open_container
+from sxeslake.archive.base import WAS_ENCRYPTED
+from sxeslake.archive.container import open_container
 from sxeslake.archive.file_facts import Links
 from sxeslake.archive.folder import FolderReader
 from sxeslake.archive.parallel import usable_cpus

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 from blake3 import blake3
 
+from sxeslake.archive.base import WAS_ENCRYPTED, Container
 from sxeslake.archive.columns import Numbers
-from sxeslake.archive.container import WAS_ENCRYPTED, Container, open_container
+from sxeslake.archive.container import open_container
 from sxeslake.archive.folder import FolderReader
 from sxeslake.archive.opaque import OpaqueFile
 from sxeslake.errors import (

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, Final, cast
 import numpy as np
 from blake3 import blake3
 
-from sxeslake.archive.container import Container
+from sxeslake.archive.base import Container
 from sxeslake.archive.exact.proving import Proved, Terms, TooLongError, prove
 from sxeslake.archive.exact.recipe import Recipe, write_recipe
 from sxeslake.archive.exact.spec import STORE, Spec

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from sxeslake.archive.container import WAS_ENCRYPTED, open_container
+from sxeslake.archive.base import WAS_ENCRYPTED
+from sxeslake.archive.container import open_container
 from sxeslake.archive.parallel import usable_cpus
 from sxeslake.errors import InputError
 from sxeslake.format.logentry import Entry, Moved

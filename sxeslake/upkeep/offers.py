@@ -13,7 +13,8 @@ from typing import BinaryIO, NamedTuple, Protocol, cast
 
 from blake3 import blake3
 
-from sxeslake.archive.container import Container, open_container
+from sxeslake.archive.base import Container
+from sxeslake.archive.container import open_container
 from sxeslake.archive.exact.proving import Terms, prove
 from sxeslake.archive.parallel import in_order
 from sxeslake.disk.trouble import scratch_told

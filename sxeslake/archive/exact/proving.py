@@ -12,7 +12,7 @@ from typing import BinaryIO, Final
 
 import numpy as np
 
-from sxeslake.archive.container import Container
+from sxeslake.archive.base import Container
 from sxeslake.archive.exact import encoders, programs, trial
 from sxeslake.archive.exact.packing import Packing
 from sxeslake.archive.exact.recipe import Column, Recipe, Skeleton, read_recipe, write_recipe

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sxeslake.archive import zip_format
-from sxeslake.archive.container import Container
+from sxeslake.archive.base import Container
 from sxeslake.archive.ranged_file import RangedFile
 from sxeslake.archive.sevenzip_format import Recipe as Folder
 from sxeslake.archive.sevenzip_methods import COPY, DEFLATE, LZMA, LZMA2

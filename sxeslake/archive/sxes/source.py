@@ -8,7 +8,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol, runtime_checkable
 
-from sxeslake.archive.container import Container
+from sxeslake.archive.base import Container
 from sxeslake.archive.sxes.spool import Spool, Spooled
 from sxeslake.errors import MemberNotFoundError
 from sxeslake.model import Member

@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sxeslake.archive import sevenzip_aes
-from sxeslake.archive.container import WAS_ENCRYPTED, create_writer, open_container
+from sxeslake.archive.base import WAS_ENCRYPTED
+from sxeslake.archive.container import create_writer, open_container
 from sxeslake.archive.sevenzip_aes import AES256, Encryptor, Keyring, check_keys
 from sxeslake.archive.sevenzip_format import Coder, Recipe
 from sxeslake.archive.sevenzip_reader import SevenZipReader

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sxeslake.archive.container import ArchiveWriter
+from sxeslake.archive.base import ArchiveWriter
 from sxeslake.assemble.publish import Publisher
 from sxeslake.model import ContainerKind, Member
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 import sxeslake
-from sxeslake.archive.container import WAS_ENCRYPTED, create_writer, open_container
+from sxeslake.archive.base import WAS_ENCRYPTED
+from sxeslake.archive.container import create_writer, open_container
 from sxeslake.model import Member
 
 PASSWORD = "Gips & Spülung"

@@ -17,7 +17,8 @@ from faults import FaultyStore
 from small_lakes import group, new_lake, objects, own_store, zip_of
 
 from sxeslake.archive import container as containers
-from sxeslake.archive.container import Container, create_writer
+from sxeslake.archive.base import Container
+from sxeslake.archive.container import create_writer
 from sxeslake.archive.exact.proving import Proved, prove
 from sxeslake.errors import AccessDeniedError, DamagedLakeError, DeadObjectsError, NotFoundError, UnreachableError
 from sxeslake.format import keys
