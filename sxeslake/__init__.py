@@ -25,21 +25,13 @@ if TYPE_CHECKING:
     from sxeslake.archive.sxes.outline import Analysis, Items, Project
     from sxeslake.archive.sxes.position import Image, Position
     from sxeslake.archive.sxes.shared import Background, Condition, RawCondition
-    from sxeslake.assemble.access import Located
-    from sxeslake.assemble.difference import Difference
-    from sxeslake.assemble.drill import DrillReport
-    from sxeslake.assemble.files import VersionFiles
-    from sxeslake.assemble.pull import PullReport
-    from sxeslake.assemble.restoring import ShareReport
-    from sxeslake.assemble.selection import SelectionReport
-    from sxeslake.assemble.sync import SyncReport
     from sxeslake.catalog.catalog import Annotated, CheckpointReport
-    from sxeslake.catalog.header import Query
     from sxeslake.catalog.measurement import Conditions, MeasuredAnalysis
-    from sxeslake.catalog.proof import Rebuilt
-    from sxeslake.catalog.result import Result
-    from sxeslake.catalog.sandbox import SandboxLimits
-    from sxeslake.catalog.schema import Table
+    from sxeslake.catalog.query.header import Query
+    from sxeslake.catalog.query.result import Result
+    from sxeslake.catalog.query.sandbox import SandboxLimits
+    from sxeslake.catalog.schema.registry import Table
+    from sxeslake.catalog.store.comparison import Rebuilt
     from sxeslake.errors import (
         AccessDeniedError,
         AlreadyExistsError,
@@ -67,24 +59,32 @@ if TYPE_CHECKING:
     )
     from sxeslake.exports.report import ExportReport
     from sxeslake.filter_words import FilterWords
-    from sxeslake.htmltable import Rows
-    from sxeslake.ingest.audit import AuditRow
-    from sxeslake.ingest.audit_report import ReportRow
-    from sxeslake.ingest.exact_later import ExactRow
+    from sxeslake.ingest.audit.report import ReportRow
+    from sxeslake.ingest.audit.run import AuditRow
+    from sxeslake.ingest.exact_backfill import ExactRow
     from sxeslake.ingest.report import IngestReport
-    from sxeslake.ingest.survey import Survey
+    from sxeslake.ingest.survey.run import Survey
     from sxeslake.lake import Lake, init
     from sxeslake.lake import open_lake as open  # noqa: A004 — `sxeslake.open` reads as it should
+    from sxeslake.maintenance.calibrations import CalibrationReport
+    from sxeslake.maintenance.gc.run import GcReport
+    from sxeslake.maintenance.history import LogRow
+    from sxeslake.maintenance.report import Check, CopyReport, RepairReport, Stats, VerifyReport
+    from sxeslake.maintenance.retention.forget import ForgetReport, RestoreReport
+    from sxeslake.maintenance.retention.rename import RenameReport
+    from sxeslake.maintenance.retention.tags import MarkReport
+    from sxeslake.maintenance.retention.tidy import TidyReport
     from sxeslake.model import Limits, Progress
     from sxeslake.plotting import Plots
-    from sxeslake.upkeep.calibrations import CalibrationReport
-    from sxeslake.upkeep.forget import ForgetReport, RestoreReport
-    from sxeslake.upkeep.gc import GcReport
-    from sxeslake.upkeep.history import LogRow
-    from sxeslake.upkeep.marks import MarkReport
-    from sxeslake.upkeep.rename import RenameReport
-    from sxeslake.upkeep.report import Check, CopyReport, RepairReport, Stats, VerifyReport
-    from sxeslake.upkeep.tidy import TidyReport
+    from sxeslake.pull.access import Located
+    from sxeslake.pull.difference import Difference
+    from sxeslake.pull.drill import DrillReport
+    from sxeslake.pull.folder.sync import SyncReport
+    from sxeslake.pull.part.selection import SelectionReport
+    from sxeslake.pull.share import ShareReport
+    from sxeslake.pull.whole import PullReport
+    from sxeslake.reading.files import VersionFiles
+    from sxeslake.text.html import Rows
     from sxeslake.views import MemberRow, SampleRow, Samples, VersionInfo
 
 # Loaded when they are touched: the command line must not wait for what it does not use.
@@ -93,49 +93,49 @@ _IN = {
     "archive.sxes.outline": "Analysis Items Project",
     "archive.sxes.position": "Image Position",
     "archive.sxes.shared": "Background Condition RawCondition",
-    "assemble.access": "Located",
+    "pull.access": "Located",
     "archive.spectra.comparison": "Comparison",
     "archive.spectra.measured": "Measured",
     "archive.spectra.roi": "Roi RoiMap",
     "archive.spectra.spectra": "Spectra",
     "archive.sxes.axes": "Axis Calibration",
-    "assemble.difference": "Difference",
-    "assemble.drill": "DrillReport",
-    "assemble.files": "VersionFiles",
-    "assemble.pull": "PullReport",
-    "assemble.restoring": "ShareReport",
-    "assemble.selection": "SelectionReport",
+    "pull.difference": "Difference",
+    "pull.drill": "DrillReport",
+    "reading.files": "VersionFiles",
+    "pull.whole": "PullReport",
+    "pull.share": "ShareReport",
+    "pull.part.selection": "SelectionReport",
     "exports.report": "ExportReport",
-    "assemble.sync": "SyncReport",
+    "pull.folder.sync": "SyncReport",
     "catalog.catalog": "Annotated CheckpointReport",
     "filter_words": "FilterWords",
-    "catalog.header": "Query",
+    "catalog.query.header": "Query",
     "catalog.measurement": "Conditions MeasuredAnalysis",
-    "catalog.proof": "Rebuilt",
-    "catalog.result": "Result",
-    "catalog.sandbox": "SandboxLimits",
-    "catalog.schema": "Table",
+    "catalog.store.comparison": "Rebuilt",
+    "catalog.query.result": "Result",
+    "catalog.query.sandbox": "SandboxLimits",
+    "catalog.schema.registry": "Table",
     "errors": "AccessDeniedError AlreadyExistsError ConflictError DamagedArchiveError DamagedLakeError "
     "EncryptedArchiveError InputError LakeNotFoundError LimitExceededError MemberNotFoundError MissingExtraError "
     "NoSuchIndexError NotAnArchiveError NotFoundError ReadOnlyError SampleNotFoundError StorageError SxeslakeError "
     "UnknownUuidError UnreachableError UnsafeNameError UnsupportedMethodError UsageError",
-    "htmltable": "Rows",
-    "ingest.audit": "AuditRow",
-    "ingest.audit_report": "ReportRow",
-    "ingest.exact_later": "ExactRow",
+    "text.html": "Rows",
+    "ingest.audit.run": "AuditRow",
+    "ingest.audit.report": "ReportRow",
+    "ingest.exact_backfill": "ExactRow",
     "ingest.report": "IngestReport",
-    "ingest.survey": "Survey",
+    "ingest.survey.run": "Survey",
     "lake": "Lake init",
     "model": "Limits Progress",
     "plotting": "Plots",
-    "upkeep.calibrations": "CalibrationReport",
-    "upkeep.forget": "ForgetReport RestoreReport",
-    "upkeep.gc": "GcReport",
-    "upkeep.history": "LogRow",
-    "upkeep.marks": "MarkReport",
-    "upkeep.rename": "RenameReport",
-    "upkeep.report": "Check CopyReport RepairReport Stats VerifyReport",
-    "upkeep.tidy": "TidyReport",
+    "maintenance.calibrations": "CalibrationReport",
+    "maintenance.retention.forget": "ForgetReport RestoreReport",
+    "maintenance.gc.run": "GcReport",
+    "maintenance.history": "LogRow",
+    "maintenance.retention.tags": "MarkReport",
+    "maintenance.retention.rename": "RenameReport",
+    "maintenance.report": "Check CopyReport RepairReport Stats VerifyReport",
+    "maintenance.retention.tidy": "TidyReport",
     "views": "MemberRow SampleRow Samples VersionInfo",
 }
 _HOME = {name: (module, name) for module, names in _IN.items() for name in names.split()}

@@ -29,7 +29,7 @@ SxeslakeError                      1  unexpected
 
 from __future__ import annotations
 
-from sxeslake.wording import said
+from sxeslake.text.wording import said
 
 
 class SxeslakeError(Exception):

@@ -28,16 +28,16 @@ from typing import TYPE_CHECKING, Any
 
 from fsspec.spec import AbstractFileSystem
 
-from sxeslake.assemble.rangefile import Fetch, RangeFile
 from sxeslake.errors import SampleNotFoundError, SxeslakeError
-from sxeslake.upkeep.durations import moment
+from sxeslake.maintenance.retention.durations import moment
+from sxeslake.reading.range_file import Fetch, RangeFile
 
 if TYPE_CHECKING:
     # Types only: `import fsspec` finds this module by its entry point, and must not pay for the lake's libraries.
-    from sxeslake.assemble.access import Located
-    from sxeslake.assemble.files import FileInfo, VersionFiles
     from sxeslake.format.manifest import Row
     from sxeslake.lake import Lake
+    from sxeslake.pull.access import Located
+    from sxeslake.reading.files import FileInfo, VersionFiles
 
 PROTOCOL = "sxeslake"
 _NOT_STORAGE = frozenset(

@@ -11,38 +11,39 @@ from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, NamedTuple, Self
 
 from sxeslake import settings, views
-from sxeslake.assemble.access import FileVerbs
-from sxeslake.assemble.verbs import PartVerbs
 from sxeslake.catalog.verbs import CatalogVerbs
 from sxeslake.disk.output import plain_name
 from sxeslake.errors import AlreadyExistsError, ConflictError, MemberNotFoundError, UsageError
 from sxeslake.exports.verbs import ExportVerbs
 from sxeslake.format import keys
-from sxeslake.htmltable import Rows
+from sxeslake.maintenance.retention.verbs import RetentionVerbs
+from sxeslake.maintenance.verbs import UpkeepVerbs
 from sxeslake.model import ContainerKind, Limits, Progress
+from sxeslake.pull.access import FileVerbs
+from sxeslake.pull.verbs import PartVerbs
 from sxeslake.storage import Store, is_remote, probe
 from sxeslake.storage.address import without_userinfo
-from sxeslake.upkeep.retention import RetentionVerbs
-from sxeslake.upkeep.verbs import UpkeepVerbs
-from sxeslake.vault import refs, remembered
+from sxeslake.text.html import Rows
+from sxeslake.vault import refs
+from sxeslake.vault.local import remembered
 from sxeslake.vault.vault import Vault, create_lake
 from sxeslake.version import TOOL
 from sxeslake.views import MemberRow, Samples, VersionInfo
 
 if TYPE_CHECKING:
     from sxeslake.archive.sxes.group import Group
-    from sxeslake.assemble.pull import PullReport
-    from sxeslake.assemble.restoring import Restored, ShareReport
-    from sxeslake.assemble.source import VersionSource
-    from sxeslake.assemble.wanted import Chosen
-    from sxeslake.ingest.audit import AuditRow
-    from sxeslake.ingest.audit_report import ReportRow
-    from sxeslake.ingest.exact_later import ExactRow
+    from sxeslake.ingest.audit.report import ReportRow
+    from sxeslake.ingest.audit.run import AuditRow
+    from sxeslake.ingest.exact_backfill import ExactRow
     from sxeslake.ingest.report import IngestReport
-    from sxeslake.ingest.survey import Survey
+    from sxeslake.ingest.survey.run import Survey
     from sxeslake.ingest.talk import Watcher
-    from sxeslake.upkeep.report import Check, RepairReport, Stats
-    from sxeslake.vault.state import Version
+    from sxeslake.maintenance.report import Check, RepairReport, Stats
+    from sxeslake.pull.part.wanted import Chosen
+    from sxeslake.pull.share import Restored, ShareReport
+    from sxeslake.pull.whole import PullReport
+    from sxeslake.reading.source import VersionSource
+    from sxeslake.vault.log.state import Version
 
 # The engines are imported by the verbs that need them: `ls` on a thin laptop must not wait for codecs.
 
@@ -176,7 +177,7 @@ def init(
     ...     print(lake.stats().samples)
     0
     """
-    from sxeslake.upkeep import carried
+    from sxeslake.salvage import carried
 
     address, store = settings.open_storage(url, storage_options, limit_up, limit_down, retry_for_s)
     try:
@@ -357,7 +358,7 @@ class Lake(FileVerbs, PartVerbs, CatalogVerbs, ExportVerbs, UpkeepVerbs, Retenti
 
         Each encrypted 7z is tried with the `passwords`.
         """
-        from sxeslake.ingest.survey import survey
+        from sxeslake.ingest.survey.run import survey
 
         report = self.ingest(
             paths, tree=tree, jobs=jobs, links=links, dry_run=True, passwords=passwords, progress=progress,
@@ -380,7 +381,7 @@ class Lake(FileVerbs, PartVerbs, CatalogVerbs, ExportVerbs, UpkeepVerbs, Retenti
         The file is read where it came from, or at `source`; its SHA-256 must be the version's. `any_cost` keeps what
         resists as it is, also where the recipe takes more than 5 % of the file.
         """
-        from sxeslake.ingest.exact_later import seek
+        from sxeslake.ingest.exact_backfill import seek
 
         names = [patterns] if isinstance(patterns, str) else patterns
         versions = refs.find_all(self._vault.state, names, everything=everything)
@@ -405,7 +406,7 @@ class Lake(FileVerbs, PartVerbs, CatalogVerbs, ExportVerbs, UpkeepVerbs, Retenti
         asked for the packs that this needs; `check_data` reads and hashes them, too. Each encrypted 7z is tried with
         the `passwords`. Deletes nothing.
         """
-        from sxeslake.ingest.audit import audit
+        from sxeslake.ingest.audit.run import audit
 
         return Rows(
             audit(
@@ -418,7 +419,7 @@ class Lake(FileVerbs, PartVerbs, CatalogVerbs, ExportVerbs, UpkeepVerbs, Retenti
         self, report: PathLike, *, check_data: bool = False, progress: Progress | None = None
     ) -> Rows[ReportRow]:
         """Check a report of `sxeslake audit -o` against the lake as it is now: see `holds` of each row."""
-        from sxeslake.ingest.audit_report import verify
+        from sxeslake.ingest.audit.report import verify
 
         return Rows(verify(self._vault, Path(report), check_data=check_data, progress=progress))
 
@@ -459,7 +460,7 @@ class Lake(FileVerbs, PartVerbs, CatalogVerbs, ExportVerbs, UpkeepVerbs, Retenti
 
     def stats(self) -> Stats:
         """The lake in figures."""
-        from sxeslake.upkeep.stats import stats
+        from sxeslake.maintenance.stats import stats
 
         return stats(self._vault)
 
@@ -503,8 +504,9 @@ class Lake(FileVerbs, PartVerbs, CatalogVerbs, ExportVerbs, UpkeepVerbs, Retenti
         encrypts a 7z, names too; what is said of the version stays in the clear. Raises UsageError where another
         container should be encrypted, AlreadyExistsError unless `force`, DamagedLakeError rather than a wrong byte.
         """
-        from sxeslake.assemble import pull, sidecar
         from sxeslake.disk.output import is_stream, named, names_folder
+        from sxeslake.pull import annotations_file as sidecar
+        from sxeslake.pull import whole as pull
 
         version = self._version(ref)
         target = None if out is None else named(out)
@@ -542,7 +544,9 @@ class Lake(FileVerbs, PartVerbs, CatalogVerbs, ExportVerbs, UpkeepVerbs, Retenti
         stop the others: see `report.failed`; `report.left_out` are versions that are the newest state of no path. Run
         again after an interruption, it keeps the files that are there. `told` is told of each path as it is done.
         """
-        from sxeslake.assemble import pull, restoring, shareplan
+        from sxeslake.pull import share as restoring
+        from sxeslake.pull import share_plan as shareplan
+        from sxeslake.pull import whole as pull
 
         planned = shareplan.plan(self._vault.state, all_versions=all_versions)
         how = pull.Pull(level, force, jobs, progress, skip_damaged, exact=exact)
@@ -567,7 +571,7 @@ class Lake(FileVerbs, PartVerbs, CatalogVerbs, ExportVerbs, UpkeepVerbs, Retenti
         progress: Progress | None = None,
     ) -> PullReport:
         """Write a version to a stream, such as standard output; a `password` encrypts a 7z."""
-        from sxeslake.assemble import pull
+        from sxeslake.pull import whole as pull
 
         version = self._version(ref)
         kind = container or pull.container_of(version, None)
@@ -576,7 +580,7 @@ class Lake(FileVerbs, PartVerbs, CatalogVerbs, ExportVerbs, UpkeepVerbs, Retenti
 
     def file_name(self, ref: str, container: ContainerKind | None = None) -> str:
         """The name that a pulled archive gets by default: the source's own, with the container's suffix."""
-        from sxeslake.assemble import pull
+        from sxeslake.pull import whole as pull
 
         version = self._version(ref)
         return pull.file_name(version, container or pull.container_of(version, None))
@@ -612,8 +616,8 @@ class Lake(FileVerbs, PartVerbs, CatalogVerbs, ExportVerbs, UpkeepVerbs, Retenti
         Open the lake with `tolerant=True`, or a damaged log stops you before. What cannot be mended is listed in
         `report.lost` by archive and member; the rest stays readable.
         """
-        from sxeslake.ingest import finding
-        from sxeslake.upkeep.repair import repair
+        from sxeslake.ingest import discovery as finding
+        from sxeslake.maintenance.repair.run import repair
 
         words = [offers] if isinstance(offers, str | Path | Lake) else list(offers)
         with ExitStack() as opened:
@@ -636,7 +640,7 @@ class Lake(FileVerbs, PartVerbs, CatalogVerbs, ExportVerbs, UpkeepVerbs, Retenti
 
     def _repair_catalog(self, report: RepairReport, *, dry_run: bool) -> None:
         """Publish a catalogue again that is not what the archives say: it is all derived."""
-        from sxeslake.upkeep.report import Mended
+        from sxeslake.maintenance.report import Mended
 
         wrong = self._wrong_catalog(everything=True, seed=None)
         if wrong and not dry_run:
@@ -649,7 +653,7 @@ class Lake(FileVerbs, PartVerbs, CatalogVerbs, ExportVerbs, UpkeepVerbs, Retenti
 
     def _publishes(self) -> bool:
         """Whether anybody has published a catalogue: most small lakes have none, and need no DuckDB here."""
-        from sxeslake.catalog.checkpoint import published_numbers
+        from sxeslake.catalog.store.checkpoint import published_numbers
 
         return bool(published_numbers(self._vault.store))
 
@@ -657,7 +661,7 @@ class Lake(FileVerbs, PartVerbs, CatalogVerbs, ExportVerbs, UpkeepVerbs, Retenti
 
     def doctor(self) -> Rows[Check]:
         """Whether this machine can work with this lake."""
-        from sxeslake.upkeep.doctor import doctor
+        from sxeslake.maintenance.doctor import doctor
 
         return Rows(doctor(self._vault))
 
@@ -668,8 +672,8 @@ class Lake(FileVerbs, PartVerbs, CatalogVerbs, ExportVerbs, UpkeepVerbs, Retenti
         return settings.document_bytes()
 
     def _positions_of(self, question: Mapping[str, Any], versions: Sequence[Version]) -> list[Chosen]:
-        from sxeslake.assemble.wanted import Chosen
-        from sxeslake.catalog.choosing import Question, choose_positions
+        from sxeslake.catalog.query.select import Question, choose_positions
+        from sxeslake.pull.part.wanted import Chosen
 
         places = [(version.sample, version.version) for version in versions]
         return [Chosen(*row) for row in choose_positions(self._asked(), Question(**question), places)]
@@ -679,7 +683,7 @@ class Lake(FileVerbs, PartVerbs, CatalogVerbs, ExportVerbs, UpkeepVerbs, Retenti
 
     def _source(self, ref: str) -> VersionSource:
         """The members of a version; the last one asked for is kept, with the rows that it has read."""
-        from sxeslake.assemble.source import VersionSource
+        from sxeslake.reading.source import VersionSource
 
         version = self._version(ref)
         if self._last is None or self._last.version != version:

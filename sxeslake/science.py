@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from sxeslake.archive.sxes.axes import Calibration
     from sxeslake.archive.sxes.group import Group
     from sxeslake.archive.sxes.source import MemberSource
-    from sxeslake.assemble.source import VersionSource
     from sxeslake.catalog.catalog import Catalog
     from sxeslake.filter_words import FilterWords
+    from sxeslake.maintenance.calibrations import CalibrationReport
     from sxeslake.plotting import Plots
-    from sxeslake.upkeep.calibrations import CalibrationReport
+    from sxeslake.reading.source import VersionSource
     from sxeslake.vault.vault import Vault
 
 _SHORTEST_UUID = 8  # digits and letters by which a position may be named
@@ -299,7 +299,7 @@ class ScienceVerbs:
         """
         from sxeslake.archive.spectra.comparison import compare  # noqa: PLC0415 - as above
         from sxeslake.archive.spectra.spectra import read_spectra  # noqa: PLC0415
-        from sxeslake.catalog.standards import standards_like  # noqa: PLC0415
+        from sxeslake.catalog.query.standards import standards_like  # noqa: PLC0415
 
         rows: dict[Measured, str | None] = {self._position(place): None for place in (target, *others)}
         first = next(iter(rows))
@@ -356,7 +356,7 @@ class ScienceVerbs:
             If there is no such version or analysis.
         """
         from sxeslake.archive.spectra.choice import chosen  # noqa: PLC0415 - as above
-        from sxeslake.catalog.measured import measured_positions  # noqa: PLC0415
+        from sxeslake.catalog.query.measured import measured_positions  # noqa: PLC0415
 
         version = None if ref is None else refs.find(self._vault.state, ref)
         place = None if version is None else (version.sample, version.version)
@@ -467,13 +467,13 @@ class ScienceVerbs:
         >>> lake.change_calibrations([newer], remove=["js300n-1f3a9c"]).commit  # doctest: +SKIP
         12
         """
-        from sxeslake.upkeep.calibrations import change  # noqa: PLC0415 - as above
+        from sxeslake.maintenance.calibrations import change  # noqa: PLC0415 - as above
 
         return change(self._vault, add, remove, dry_run=dry_run, tool=TOOL, message=message)
 
     def _calibrations(self) -> tuple[Calibration, ...]:
         """The registered calibrations, the newest last, as of the commit that was read last."""
-        from sxeslake.upkeep.calibrations import known  # noqa: PLC0415 - as above
+        from sxeslake.maintenance.calibrations import known  # noqa: PLC0415 - as above
 
         return known(self._vault.state)
 
@@ -483,7 +483,7 @@ class ScienceVerbs:
 
     def _member_source(self, row: Measured) -> MemberSource:
         """The members of a position's version; the last few stay open with the rows that they have read."""
-        from sxeslake.assemble.source import VersionSource  # noqa: PLC0415 - as above
+        from sxeslake.reading.source import VersionSource  # noqa: PLC0415 - as above
 
         version = refs.find(self._vault.state, row.archive)
         found = self._sources.get(row.archive)

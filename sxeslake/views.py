@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from sxeslake.archive.times import Moment, moment_of_dos, moment_of_ns
 from sxeslake.format import logentry
-from sxeslake.htmltable import SHOWN, HtmlRecord, Rows, clock, counted, html_facts, html_table
 from sxeslake.model import MemberKind
-from sxeslake.safetext import visible
-from sxeslake.texttable import size
+from sxeslake.text.html import SHOWN, HtmlRecord, Rows, clock, counted, html_facts, html_table
+from sxeslake.text.safe import visible
+from sxeslake.text.table import size
 from sxeslake.vault import recipes
-from sxeslake.vault.state import State, Version
+from sxeslake.vault.log.state import State, Version
 
 if TYPE_CHECKING:
     from sxeslake.format.manifest import Row

@@ -10,9 +10,9 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))  # tests share the modules beside this file: seaweed, faults
+sys.path.insert(0, str(Path(__file__).parent))  # tests share the package support
 
-import seaweed
+from support import seaweed
 
 # No deadlines: first calls load libraries, and machines that test are busy.
 hypothesis.settings.register_profile("sxeslake", deadline=None)

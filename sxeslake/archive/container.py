@@ -91,10 +91,10 @@ def open_container(
 
         return FolderReader(path, encoding=encoding, limits=limits)
     if kind == "zip":
-        from sxeslake.archive.zip_reader import ZipReader  # noqa: PLC0415
+        from sxeslake.archive.zip.reader import ZipReader  # noqa: PLC0415
 
         return ZipReader(path, encoding=encoding, limits=limits)
-    from sxeslake.archive.sevenzip_reader import SevenZipReader  # noqa: PLC0415
+    from sxeslake.archive.sevenzip.reader import SevenZipReader  # noqa: PLC0415
 
     return SevenZipReader(path, limits=limits, passwords=(password,) if isinstance(password, str) else password)
 
@@ -116,10 +116,10 @@ def create_writer(
         raise UsageError(f"level {level} is not one of 0 to 9")
     if container == "zip":
         check_encryptable(container, password)
-        from sxeslake.archive.zip_writer import ZipWriter  # noqa: PLC0415
+        from sxeslake.archive.zip.writer import ZipWriter  # noqa: PLC0415
 
         return ZipWriter(out, level=level, threads=threads, comment=comment)
-    from sxeslake.archive.sevenzip_writer import SevenZipWriter  # noqa: PLC0415
+    from sxeslake.archive.sevenzip.writer import SevenZipWriter  # noqa: PLC0415
 
     return SevenZipWriter(out, level=level, threads=threads, password=password)
 

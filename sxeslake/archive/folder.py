@@ -16,13 +16,14 @@ from types import MappingProxyType, TracebackType
 from typing import Self, overload
 from uuid import uuid4
 
-from sxeslake.archive import names, zip_format
+from sxeslake.archive import names
 from sxeslake.archive.attributes import UNIX_ATTRIBUTES, is_link, safe_target, special_reason
 from sxeslake.archive.encodings import CONFIDENT, detect
 from sxeslake.archive.file_facts import NOT_PERMITTED, Links, attributes_of, is_junction, may_read, why_unread
-from sxeslake.archive.parallel import CHUNK_BYTES
 from sxeslake.archive.ranged_file import open_regular
 from sxeslake.archive.times import local_ns_of_dos
+from sxeslake.archive.zip import format as zip_format
+from sxeslake.concurrency import CHUNK_BYTES
 from sxeslake.disk.rename import sync_file
 from sxeslake.disk.trouble import FULL
 from sxeslake.errors import AccessDeniedError, AlreadyExistsError, InputError, StorageError, UnsafeNameError

@@ -11,8 +11,8 @@ from typing import Self
 
 from sxeslake.archive.file_facts import attributes_of
 from sxeslake.archive.names import printable
-from sxeslake.archive.parallel import CHUNK_BYTES
 from sxeslake.archive.ranged_file import RangedFile
+from sxeslake.concurrency import CHUNK_BYTES
 from sxeslake.errors import InputError, NotAnArchiveError
 from sxeslake.model import ContainerKind, Job, Member, Piece
 

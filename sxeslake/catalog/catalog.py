@@ -19,28 +19,31 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any
 
-from sxeslake.catalog import inuse, library, remarks
-from sxeslake.catalog.ask import ask, ask_freely, counted_once
-from sxeslake.catalog.cache import Cache
-from sxeslake.catalog.checkpoint import published_numbers
-from sxeslake.catalog.database import Database
+from sxeslake.catalog import remarks
 from sxeslake.catalog.model import MakeProgress, no_progress
-from sxeslake.catalog.proof import Extent, Rebuilt, compare, extents
+from sxeslake.catalog.query import library
+from sxeslake.catalog.query.result import Result
+from sxeslake.catalog.query.run import ask, ask_freely, counted_once
 from sxeslake.catalog.remarks import Remark
-from sxeslake.catalog.result import Result
-from sxeslake.catalog.snapshot import Snapshot, manifest_key
-from sxeslake.catalog.sync import checkpoint, rebuild, sync
-from sxeslake.catalog.vault_source import VaultSource
+from sxeslake.catalog.store import inuse
+from sxeslake.catalog.store.cache import Cache
+from sxeslake.catalog.store.checkpoint import published_numbers
+from sxeslake.catalog.store.comparison import Extent, Rebuilt, compare, extents
+from sxeslake.catalog.store.database import Database
+from sxeslake.catalog.store.snapshot import Snapshot, manifest_key
+from sxeslake.catalog.store.source import VaultSource
+from sxeslake.catalog.store.sync import checkpoint, rebuild, sync
 from sxeslake.errors import DamagedLakeError, NotFoundError, UsageError
-from sxeslake.htmltable import HtmlRecord
 from sxeslake.model import DOCUMENT_BYTES
-from sxeslake.vault import refs, segments
-from sxeslake.vault.commit import blank_entry
-from sxeslake.vault.state import Head, Version
+from sxeslake.text.html import HtmlRecord
+from sxeslake.vault import refs
+from sxeslake.vault.log import segments
+from sxeslake.vault.log.commit import blank_entry
+from sxeslake.vault.log.state import Head, Version
 from sxeslake.vault.vault import Vault
 
 if TYPE_CHECKING:
-    from sxeslake.catalog.sandbox import SandboxLimits, Scope
+    from sxeslake.catalog.query.sandbox import SandboxLimits, Scope
 
 _FOLDER = "catalog"
 
@@ -112,7 +115,7 @@ class Catalog:
         bound = database.without_idle_folding(bound)
         if bound.trusted:
             return ask(database.reader, bound, limit=limit)
-        from sxeslake.catalog.sandbox import SandboxLimits  # noqa: PLC0415 - the library's queries need none
+        from sxeslake.catalog.query.sandbox import SandboxLimits  # noqa: PLC0415 - the library's queries need none
 
         limits = replace(limits or SandboxLimits(), rows=limit)
         bound = counted_once(self._read, bound)
@@ -135,7 +138,7 @@ class Catalog:
 
     def _scope(self, names: Iterable[str]) -> Scope:
         """What the sandbox needs for a query with these names of tables and functions."""
-        from sxeslake.catalog.sandbox import Scope  # noqa: PLC0415 - the library's queries need no child process
+        from sxeslake.catalog.query.sandbox import Scope  # noqa: PLC0415 - the library's queries need no child process
 
         return Scope(*self.database().scope(names))
 
@@ -224,7 +227,7 @@ class Catalog:
         """
         import duckdb  # noqa: PLC0415 - loaded by the database
 
-        from sxeslake.catalog import published  # noqa: PLC0415 - heavy; only checks need it
+        from sxeslake.catalog.store import published  # noqa: PLC0415 - heavy; only checks need it
 
         with self._lock:
             self._vault.sync()

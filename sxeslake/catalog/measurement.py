@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Final
 
-from sxeslake.htmltable import HtmlRecord
+from sxeslake.text.html import HtmlRecord
 
 Table = Callable[[str, Mapping[str, object]], Any]
 """(SQL, values to bind) → an Arrow table."""

@@ -15,8 +15,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sxeslake.catalog.near import did_you_mean, nearest
 from sxeslake.errors import InputError, NotFoundError, UsageError
+from sxeslake.text.suggest import did_you_mean, nearest
 
 SUGGESTED: Final = ("material", "mount", "coating", "role", "proposal", "exposure_s")
 """Keys that the queries know or that many will use; any other is as good."""

@@ -15,20 +15,20 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
 from sxeslake.errors import InputError, NotFoundError
-from sxeslake.htmltable import Rows
 from sxeslake.model import DOCUMENT_BYTES
+from sxeslake.text.html import Rows
 from sxeslake.vault import refs
 from sxeslake.version import TOOL
 
 if TYPE_CHECKING:
     from sxeslake.catalog.catalog import Annotated, Catalog, CheckpointReport
-    from sxeslake.catalog.header import Query
     from sxeslake.catalog.measurement import Conditions, MeasuredAnalysis
     from sxeslake.catalog.model import MakeProgress
-    from sxeslake.catalog.proof import Rebuilt
-    from sxeslake.catalog.result import Result
-    from sxeslake.catalog.sandbox import SandboxLimits
-    from sxeslake.catalog.schema import Table
+    from sxeslake.catalog.query.header import Query
+    from sxeslake.catalog.query.result import Result
+    from sxeslake.catalog.query.sandbox import SandboxLimits
+    from sxeslake.catalog.schema.registry import Table
+    from sxeslake.catalog.store.comparison import Rebuilt
     from sxeslake.filter_words import FilterWords
     from sxeslake.vault.vault import Vault
 
@@ -209,14 +209,14 @@ class CatalogVerbs:
 
     def queries(self, folders: Sequence[str | Path] = ()) -> Rows[Query]:
         """The questions there are: name, title, help, parameters."""
-        from sxeslake.catalog import library
+        from sxeslake.catalog.query import library
 
         return Rows(library.load([Path(folder) for folder in folders]))
 
     def schema(self, table: str | None = None) -> list[Table]:
         """The catalogue's tables, or one of them: columns with type, unit, source field and conversion."""
-        from sxeslake.catalog.near import did_you_mean
-        from sxeslake.catalog.tables import BY_NAME, TABLES
+        from sxeslake.catalog.schema.tables import BY_NAME, TABLES
+        from sxeslake.text.suggest import did_you_mean
 
         if table is None:
             return list(TABLES)

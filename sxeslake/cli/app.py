@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import click
 
 from sxeslake.errors import LakeNotFoundError
-from sxeslake.safetext import visible_lines
-from sxeslake.texttable import folded_text, terminal_width
+from sxeslake.text.safe import visible_lines
+from sxeslake.text.table import folded_text, terminal_width
 
 if TYPE_CHECKING:
     # Types only: these modules load the heavy libraries, which `--help` must not.

@@ -6,8 +6,8 @@ from collections.abc import Collection, Mapping
 
 import click
 
-from sxeslake.catalog.filter_spec import FILTERS, SETTINGS, Filter
-from sxeslake.cli import suggest
+from sxeslake.catalog.query.filter_spec import FILTERS, SETTINGS, Filter
+from sxeslake.cli.completion import suggest
 
 _PREFIX = "filter_"  # apart from a command's own options, whatever those are called
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from sxeslake.cli import suggest
 from sxeslake.cli.app import App
+from sxeslake.cli.completion import suggest
 from sxeslake.errors import UsageError
 from sxeslake.storage.throttle import parse_rate
 

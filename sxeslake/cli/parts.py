@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sxeslake.cli import suggest
 from sxeslake.cli.app import App
+from sxeslake.cli.completion import suggest
 from sxeslake.cli.destinations import STDOUT
 from sxeslake.cli.documents import PART, document
 from sxeslake.cli.filters import filter_options, filter_words
@@ -19,9 +19,9 @@ from sxeslake.cli.words import count, shown, size
 from sxeslake.disk.output import is_stdout
 
 if TYPE_CHECKING:
-    from sxeslake.assemble.selection import SelectionReport
-    from sxeslake.cli.suggest import Suggest
+    from sxeslake.cli.completion.suggest import Suggest
     from sxeslake.model import ContainerKind
+    from sxeslake.pull.part.selection import SelectionReport
 
 _PREFIX = "part_"
 

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
-from sxeslake.cli import suggest
 from sxeslake.cli.app import App, to_json
+from sxeslake.cli.completion import suggest
 from sxeslake.cli.options import OUT, PATH
 from sxeslake.cli.words import count, shown
 from sxeslake.disk.output import is_stdout, named
-from sxeslake.safetext import visible_lines
-from sxeslake.texttable import window
+from sxeslake.text.safe import visible_lines
+from sxeslake.text.table import window
 
 if TYPE_CHECKING:
-    from sxeslake.catalog.result import Result
+    from sxeslake.catalog.query.result import Result
 
 FORMATS = ("table", "json", "csv", "parquet", "arrow")
 _BINARY = ("parquet", "arrow")
@@ -110,7 +110,7 @@ def _to_envelope(app: App, result: Result, output: Output) -> None:
     """The rows as they come, between what is known before them and what is known after them."""
     if output.format_name not in (None, "json") or output.out not in (None, "-"):
         raise click.UsageError("--envelope is JSON on stdout, without -o and other formats.")
-    from sxeslake.catalog.tables import TABLES  # noqa: PLC0415  (start-up time of --help)
+    from sxeslake.catalog.schema.tables import TABLES  # noqa: PLC0415  (start-up time of --help)
 
     units = {column.name: column.unit for each in TABLES for column in each.columns}
     columns = [{"name": f.name, "type": str(f.type), "unit": units.get(f.name)} for f in result.schema]
@@ -159,7 +159,7 @@ def _to_file(app: App, result: Result, path: Path, format_name: str | None, *, r
 
 def _to_people(app: App, result: Result, *, wide: bool) -> None:
     """A table in the window's width; through a pipe unfolded, unless COLUMNS says how wide."""
-    from sxeslake.catalog.readable import SHOWN_ROWS, Look, readable_lines  # noqa: PLC0415  (start-up time of --help)
+    from sxeslake.catalog.query.readable import SHOWN_ROWS, Look, readable_lines  # noqa: PLC0415  (start-up time of --help)
 
     rows = SHOWN_ROWS if sys.stdout.isatty() else None
     for line in readable_lines(result, Look(None if wide else window(sys.stdout), wide, rows)):

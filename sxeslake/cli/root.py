@@ -109,7 +109,7 @@ class Root(click.Group):
         name = MEANINGS.get(cmd_name, cmd_name)
         if name not in self.list_commands(ctx):
             return None
-        module = import_module(f"{__package__}.{name.replace('-', '_')}")
+        module = import_module(f"{__package__}.commands.{name.replace('-', '_')}")
         command = module.command
         assert isinstance(command, click.Command)
         return command

@@ -26,9 +26,9 @@ from sxeslake.cli.ending import interrupt
 from sxeslake.cli.root import root
 from sxeslake.cli.without_pandas import keep_pandas_out
 from sxeslake.errors import StorageError, SxeslakeError
-from sxeslake.safetext import visible, visible_lines
-from sxeslake.texttable import folded_text, terminal_width
-from sxeslake.wording import as_typed
+from sxeslake.text.safe import visible, visible_lines
+from sxeslake.text.table import folded_text, terminal_width
+from sxeslake.text.wording import as_typed
 
 PROGRAM = "sxeslake"
 COMPLETION_VARIABLE = "_SXESLAKE_COMPLETE"
@@ -132,7 +132,7 @@ def _run(args: Sequence[str]) -> int:
     app.as_json = "--json" in args  # known before parsing, so that also a usage error is a document
     try:
         if COMPLETION_VARIABLE in os.environ:  # a shell asks for completions
-            from sxeslake.cli.answer import respond  # noqa: PLC0415  (only for this)
+            from sxeslake.cli.completion.answer import respond  # noqa: PLC0415  (only for this)
 
             return respond(os.environ[COMPLETION_VARIABLE], PROGRAM, args)
         with root.make_context(PROGRAM, list(args), obj=app) as context:

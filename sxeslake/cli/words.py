@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sxeslake import texttable
-from sxeslake.safetext import visible
-from sxeslake.texttable import size
+from sxeslake.text import table as texttable
+from sxeslake.text.safe import visible
+from sxeslake.text.table import size
 
 __all__ = ["clock", "count", "local_time", "numbers", "percent", "shown", "size", "table", "texts"]
 

@@ -20,7 +20,7 @@ from sxeslake.archive.spectra.spectra import Spectra
 from sxeslake.errors import NotFoundError, UsageError
 from sxeslake.exports.report import ExportNotes, axes_of
 from sxeslake.extras import load
-from sxeslake.safetext import inert, visible
+from sxeslake.text.safe import inert, visible
 
 Guard = Callable[[str], str]
 Row = Sequence[Any]

@@ -15,16 +15,16 @@ from sxeslake.archive.attributes import MAX_TARGET_BYTES, notes_on
 from sxeslake.archive.base import Container
 from sxeslake.archive.columns import ABSENT, BATCH, MemberColumns, Numbers
 from sxeslake.archive.encodings import UTF8, detect
-from sxeslake.archive.parallel import in_order
 from sxeslake.archive.sxes.listing import LEAST_POSITIONS
+from sxeslake.concurrency import in_order
 from sxeslake.errors import DamagedArchiveError
 from sxeslake.format import identity
 from sxeslake.format.manifest import Blob
 from sxeslake.ingest.blobtable import BlobTable
 from sxeslake.ingest.metadata import METADATA, MetadataReader
 from sxeslake.model import DOCUMENT_BYTES, Digest, Job, Piece
-from sxeslake.vault.frames import FrameMaker
-from sxeslake.vault.holding import NewBlob
+from sxeslake.vault.packs.frames import FrameMaker
+from sxeslake.vault.packs.holding import NewBlob
 
 EMPTY = blake3(b"").digest()
 _LOOK_UP = 4096  # digests asked of the index at once

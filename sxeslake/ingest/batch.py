@@ -38,25 +38,25 @@ from sxeslake.ingest import source as sources
 from sxeslake.ingest.absorb import Absorbed, Absorber, data_digests
 from sxeslake.ingest.blobtable import BlobTable
 from sxeslake.ingest.copies import Met, new_paths
+from sxeslake.ingest.discovery import Candidate
 from sxeslake.ingest.exact import Kept, RecipeSeeker, no_recipe, stored_whole
-from sxeslake.ingest.finding import Candidate
-from sxeslake.ingest.forecast import Forecast
 from sxeslake.ingest.known import KnownFiles
 from sxeslake.ingest.options import Opaque, Options
 from sxeslake.ingest.report import LAKE_ERRORS, ArchiveReport, of_unexpected
 from sxeslake.ingest.reuse import Reuse
+from sxeslake.ingest.survey.forecast import Forecast
 from sxeslake.ingest.tables import tables_of
 from sxeslake.ingest.talk import AskedToEndError, Talk
 from sxeslake.model import GIB, OPAQUE, Source
-from sxeslake.vault.commit import blank_entry
-from sxeslake.vault.frames import FrameMaker
-from sxeslake.vault.packcheck import PackCheck
-from sxeslake.vault.packing import Packer
+from sxeslake.text.wording import said
+from sxeslake.vault.log.commit import blank_entry
+from sxeslake.vault.log.state import Head, LogRecord, Version
+from sxeslake.vault.packs.check import PackCheck
+from sxeslake.vault.packs.frames import FrameMaker
+from sxeslake.vault.packs.packing import Packer
+from sxeslake.vault.packs.uploads import Uploads
 from sxeslake.vault.recipes import recipe_blobs
-from sxeslake.vault.state import Head, LogRecord, Version
-from sxeslake.vault.uploads import Uploads
 from sxeslake.vault.vault import Vault
-from sxeslake.wording import said
 
 _FOLDER_ATTEMPTS = 4  # of a folder in which files change
 _NAMED = 20  # of what was left out, in the log; the rest is counted

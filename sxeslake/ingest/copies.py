@@ -9,7 +9,7 @@ from typing import Any
 from sxeslake.ingest.naming import Place
 from sxeslake.ingest.report import ArchiveReport
 from sxeslake.model import Source
-from sxeslake.vault.state import State
+from sxeslake.vault.log.state import State
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,25 +8,26 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sxeslake.archive.parallel import usable_cpus
+from sxeslake.concurrency import usable_cpus
 from sxeslake.errors import DeadObjectsError, NotFoundError, SxeslakeError
 from sxeslake.format.logentry import check_name
-from sxeslake.ingest import copies, finding
-from sxeslake.ingest.finding import Candidate, Found
+from sxeslake.ingest import copies
+from sxeslake.ingest import discovery as finding
+from sxeslake.ingest.discovery import Candidate, Found
 from sxeslake.ingest.known import KnownFiles
 from sxeslake.ingest.options import Options
 from sxeslake.ingest.report import LAKE_ERRORS, ArchiveReport, IngestReport, of_unexpected
 from sxeslake.ingest.talk import Talk, Watcher
 from sxeslake.model import Progress
 from sxeslake.storage import is_remote
-from sxeslake.vault.packcheck import PackCheck, Read
-from sxeslake.vault.state import Head, LogRecord
+from sxeslake.vault.log.state import Head, LogRecord
+from sxeslake.vault.packs.check import PackCheck, Read
 from sxeslake.vault.vault import Vault
 
 if TYPE_CHECKING:
     from sxeslake.format.logentry import Entry
-    from sxeslake.ingest.forecast import Forecast
-    from sxeslake.vault.uploads import Uploads
+    from sxeslake.ingest.survey.forecast import Forecast
+    from sxeslake.vault.packs.uploads import Uploads
 
 _FIRST_S = 2.0  # to the first commit; each interval is twice the one before, up to the longest
 _FIRST_REMOTE_S = 8.0  # where a commit costs requests
@@ -62,8 +63,8 @@ class Ingest:
         if not left:
             return report
         # What takes archives in takes a while to load: not for files that are there already.
-        from sxeslake.ingest.forecast import Forecast  # noqa: PLC0415
-        from sxeslake.vault.uploads import Uploads  # noqa: PLC0415
+        from sxeslake.ingest.survey.forecast import Forecast  # noqa: PLC0415
+        from sxeslake.vault.packs.uploads import Uploads  # noqa: PLC0415
 
         self._vault.sync_index()
         with Forecast(self._vault) if self._options.dry_run else Uploads(self._vault) as uploads:
@@ -102,7 +103,7 @@ class Ingest:
 
     def _add_paths(self, report: IngestReport) -> None:
         """Commit the paths of files that are in the lake and were not known to be there, too."""
-        from sxeslake.vault.commit import blank_entry  # noqa: PLC0415 - only where there is something to commit
+        from sxeslake.vault.log.commit import blank_entry  # noqa: PLC0415 - only where there is something to commit
 
         met, state = list(self._known.met.values()), self._vault.state
         if not copies.new_paths(state, met) or self._options.dry_run:
@@ -190,7 +191,7 @@ def ingest(
         )
     sampled = None
     if options.quick:
-        from sxeslake.ingest.survey import estimate, sample  # noqa: PLC0415 - only a quick dry run needs them
+        from sxeslake.ingest.survey.run import estimate, sample  # noqa: PLC0415 - only a quick dry run needs them
 
         sampled = sample(found.archives)
         found = replace(found, archives=sampled.chosen)

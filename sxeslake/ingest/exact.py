@@ -23,8 +23,8 @@ from sxeslake.format.manifest import Blob
 from sxeslake.ingest.blobtable import BlobTable
 from sxeslake.ingest.options import Mode
 from sxeslake.model import Digest
-from sxeslake.vault.frames import FrameMaker
-from sxeslake.vault.holding import NewBlob
+from sxeslake.vault.packs.frames import FrameMaker
+from sxeslake.vault.packs.holding import NewBlob
 from sxeslake.vault.recipes import INLINE_BYTES, RECIPE_PATH, as_inline, as_record
 
 _GRACE_SECONDS: Final = 2.0  # what a run may spend on recipes in any case

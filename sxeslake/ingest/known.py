@@ -7,11 +7,11 @@ from pathlib import Path
 from sxeslake.ingest import naming
 from sxeslake.ingest import source as sources
 from sxeslake.ingest.copies import Met
-from sxeslake.ingest.finding import Candidate
+from sxeslake.ingest.discovery import Candidate
 from sxeslake.ingest.report import ArchiveReport
 from sxeslake.model import OPAQUE, Progress
 from sxeslake.vault import recipes
-from sxeslake.vault.packcheck import PackCheck
+from sxeslake.vault.packs.check import PackCheck
 from sxeslake.vault.vault import Vault
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from sxeslake.format.logentry import ArchiveAdded
 from sxeslake.model import OPAQUE, Source
-from sxeslake.vault.state import Head, State, Version
+from sxeslake.vault.log.state import Head, State, Version
 
 _NUMBERED = re.compile(r"(?P<wanted>.+)-(?P<number>[1-9][0-9]*)", re.DOTALL)
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from sxeslake.errors import ConflictError, DamagedLakeError, ObjectNotFoundError, ReadOnlyError, StorageError
-from sxeslake.htmltable import HtmlRecord
-from sxeslake.wording import either
+from sxeslake.text.html import HtmlRecord
+from sxeslake.text.wording import either
 
 LAKE_ERRORS = (StorageError, DamagedLakeError, ConflictError, ObjectNotFoundError, ReadOnlyError)
 """Errors of the lake, not of an archive: the next archive would meet them, too, and so they end a run."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sxeslake.format.manifest import Blob
-from sxeslake.ingest.forecast import Forecast
+from sxeslake.ingest.survey.forecast import Forecast
 from sxeslake.model import Digest
-from sxeslake.vault.packcheck import PackCheck, Read, usable_places
+from sxeslake.vault.packs.check import PackCheck, Read, usable_places
+from sxeslake.vault.packs.uploads import Uploads
 from sxeslake.vault.presence import Presence
-from sxeslake.vault.uploads import Uploads
 from sxeslake.vault.vault import Vault
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Protocol
 
-from sxeslake.ingest.finding import Candidate
+from sxeslake.ingest.discovery import Candidate
 from sxeslake.ingest.report import ArchiveReport
 from sxeslake.model import Progress
 

@@ -10,7 +10,7 @@ from sxeslake.errors import DamagedLakeError, LakeNotFoundError, ObjectNotFoundE
 from sxeslake.format import correction, keys
 from sxeslake.format.lakefile import LakeFile
 from sxeslake.storage import Store
-from sxeslake.vault import segments
+from sxeslake.vault.log import segments
 
 _UNKNOWN = "0" * 32  # the id of a lake whose own text is lost
 

@@ -8,7 +8,7 @@ from sxeslake.archive.sxes.layout import METADATA
 from sxeslake.archive.sxes.listing import LEAST_POSITIONS, Listing, listing_in
 from sxeslake.format.manifest import Blob, Hint, Row
 from sxeslake.model import MIB
-from sxeslake.vault.blobs import BlobReader
+from sxeslake.vault.blobs.reader import BlobReader
 
 _MOST_BYTES = 64 * MIB
 

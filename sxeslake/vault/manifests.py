@@ -15,7 +15,7 @@ from sxeslake.format.logentry import ManifestAdded
 from sxeslake.format.manifest import Manifest, RowRange
 from sxeslake.model import KIB, MIB
 from sxeslake.storage import Store
-from sxeslake.vault.state import State, Version
+from sxeslake.vault.log.state import State, Version
 
 _KEEP = 64  # manifests whose footers stay at hand
 _TAIL_BYTES = 16 * KIB  # before the footer: all rows of a small archive, what positions share in a large group

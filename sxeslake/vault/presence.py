@@ -18,10 +18,10 @@ from sxeslake.format import keys
 from sxeslake.format.logentry import PackAdded
 from sxeslake.format.manifest import Blob
 from sxeslake.model import Digest
-from sxeslake.vault.packcheck import manifest_fault, wrong_size
-from sxeslake.vault.proving import good_blobs
+from sxeslake.vault.blobs.proving import good_blobs
+from sxeslake.vault.log.state import Version
+from sxeslake.vault.packs.check import manifest_fault, wrong_size
 from sxeslake.vault.recipes import recipe_blobs
-from sxeslake.vault.state import Version
 from sxeslake.vault.vault import Vault
 
 _AT_ONCE = 16  # requests for sizes

@@ -12,14 +12,14 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sxeslake.format.logentry import ArchiveAdded
-from sxeslake.wording import said
+from sxeslake.text.wording import said
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
     from sxeslake.format.manifest import Blob
-    from sxeslake.vault.blobs import BlobReader
+    from sxeslake.vault.blobs.reader import BlobReader
 
 # What reads recipes is imported where they are read: `ls` asks only whether there is one.
 
@@ -75,7 +75,7 @@ class RecipeReader:
     """A recipe as a file that is read from front to back, a blob or two in memory."""
 
     def __init__(self, reader: BlobReader, archive: ArchiveAdded) -> None:
-        from sxeslake.vault.contents import read_ahead  # noqa: PLC0415 - see above
+        from sxeslake.vault.blobs.contents import read_ahead  # noqa: PLC0415 - see above
 
         inline = archive.recipe.get("inline")
         self._parts: Iterator[bytes] = (

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sxeslake.errors import SampleNotFoundError, UsageError
-from sxeslake.vault.state import State, Version
+from sxeslake.vault.log.state import State, Version
 
 _NO_VERSION = 2**63 - 1  # a number beyond what a database holds names no version
 _GLOB = re.compile(r"[*?\[]")

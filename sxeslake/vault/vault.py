@@ -30,20 +30,22 @@ from sxeslake.format.lakefile import LakeFile
 from sxeslake.format.logentry import Entry, PackAdded
 from sxeslake.model import KIB, Digest
 from sxeslake.storage import Store
-from sxeslake.vault import lakedoc, log, private, remembered
-from sxeslake.vault.commit import commit, utc_now
-from sxeslake.vault.localdb import no_room
-from sxeslake.vault.state import Head, LogRecord, State, Version, folder_of_layout
-from sxeslake.wording import said
+from sxeslake.text.wording import said
+from sxeslake.vault import lakedoc
+from sxeslake.vault.local import private, remembered
+from sxeslake.vault.local.database import no_room
+from sxeslake.vault.log import reader as log
+from sxeslake.vault.log.commit import commit, utc_now
+from sxeslake.vault.log.state import Head, LogRecord, State, Version, folder_of_layout
 
 if TYPE_CHECKING:
     from sxeslake.format.manifest import Blob, Row
     from sxeslake.format.pack import Footer
-    from sxeslake.vault.blobs import BlobReader
-    from sxeslake.vault.index import BlobIndex
+    from sxeslake.vault.blobs.index import BlobIndex
+    from sxeslake.vault.blobs.ranges import RangeReader
+    from sxeslake.vault.blobs.reader import BlobReader
+    from sxeslake.vault.blobs.readers import Readers
     from sxeslake.vault.manifests import Manifests
-    from sxeslake.vault.ranges import RangeReader
-    from sxeslake.vault.readers import Readers
 
 _FOOTER_READERS = 16
 _FOOTERS_AT_ONCE = 64  # at most 2 MiB each: bounds the memory of building the index
@@ -374,7 +376,7 @@ class Vault:
 
     def _made(self) -> Readers:
         # numpy, pyarrow and the codecs take longer to load than `ls` takes to answer from the log.
-        from sxeslake.vault.readers import Readers  # noqa: PLC0415
+        from sxeslake.vault.blobs.readers import Readers  # noqa: PLC0415
 
         with self._readers_lock:
             if self._readers is None:

@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple, TypedDict
 
-import seaweed
 from bench.measure import Cost, bytes_below, median, python, run
 from bench.peers import Restic
 from bench.proxy import Proxy, proxied
 from bench.setting import WORKLOAD, Setting
 from bench.table import OURS, Row, row
+from support import seaweed
 
 DELAY_S = 0.030
 _OF_THE_HEAD = 3  # requests of every command, that tell whether the lake is the one it knows: not of its work

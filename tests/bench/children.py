@@ -22,8 +22,8 @@ from sxeslake.archive.container import open_container
 from sxeslake.format.logentry import ArchiveAdded, Entry
 from sxeslake.lake import open_lake
 from sxeslake.storage import open_store
-from sxeslake.vault.commit import blank_entry
-from sxeslake.vault.state import Head
+from sxeslake.vault.log.commit import blank_entry
+from sxeslake.vault.log.state import Head
 
 _ROUNDS = 7
 _PACK_BYTES, _PACKS = 32 << 20, 4
@@ -94,13 +94,13 @@ def _repeating(model: ArchiveAdded, numbers: range) -> Callable[[Head], Entry]:
 
 def catalogue(folder: str, archives: str, positions: str) -> None:
     """Questions to a catalogue of millions of positions, made column by column."""
-    from catalog_facility import write_facility  # noqa: PLC0415 - DuckDB counts only where it is asked
+    from support.catalog_facility import write_facility  # noqa: PLC0415 - DuckDB counts only where it is asked
 
-    from sxeslake.catalog import library  # noqa: PLC0415
-    from sxeslake.catalog.ask import ask  # noqa: PLC0415
-    from sxeslake.catalog.cache import Cache  # noqa: PLC0415
-    from sxeslake.catalog.database import Database  # noqa: PLC0415
-    from sxeslake.catalog.sync import checkpoint  # noqa: PLC0415
+    from sxeslake.catalog.query import library  # noqa: PLC0415
+    from sxeslake.catalog.query.run import ask  # noqa: PLC0415
+    from sxeslake.catalog.store.cache import Cache  # noqa: PLC0415
+    from sxeslake.catalog.store.database import Database  # noqa: PLC0415
+    from sxeslake.catalog.store.sync import checkpoint  # noqa: PLC0415
     from sxeslake.storage.memory import MemoryStore  # noqa: PLC0415
 
     cache, store = Cache(Path(folder)), MemoryStore("benchmark")

@@ -9,11 +9,11 @@ from threading import Thread
 from time import perf_counter
 
 import pytest
-import seaweed
 from bench import measure, peers, table
 from bench.proxy import proxied
 from bench.run import ALL, LINES, main
 from bench.setting import Setting
+from support import seaweed
 
 
 @pytest.fixture(scope="module")

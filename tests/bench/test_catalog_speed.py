@@ -16,17 +16,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from catalog_facility import write_facility
-from catalog_source import MemorySource, group, state
+from support.catalog_facility import write_facility
+from support.catalog_source import MemorySource, group, state
 
-from sxeslake.catalog import library
-from sxeslake.catalog.ask import ask
-from sxeslake.catalog.cache import Cache
-from sxeslake.catalog.database import Database
+from sxeslake.catalog.build.projection import project
 from sxeslake.catalog.model import Head
-from sxeslake.catalog.project import project
-from sxeslake.catalog.snapshot import Snapshot
-from sxeslake.catalog.sync import checkpoint, sync
+from sxeslake.catalog.query import library
+from sxeslake.catalog.query.run import ask
+from sxeslake.catalog.store.cache import Cache
+from sxeslake.catalog.store.database import Database
+from sxeslake.catalog.store.snapshot import Snapshot
+from sxeslake.catalog.store.sync import checkpoint, sync
 from sxeslake.storage.memory import MemoryStore
 
 pytestmark = pytest.mark.slow

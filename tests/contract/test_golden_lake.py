@@ -22,8 +22,8 @@ from sxeslake.archive.sxes.axes import Calibration
 from sxeslake.errors import SampleNotFoundError
 from sxeslake.format import frame, keys, logentry, pack
 from sxeslake.lake import Lake
+from sxeslake.salvage import salvage
 from sxeslake.storage import open_store
-from sxeslake.upkeep import salvage
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 LISTING: dict[str, list[dict[str, Any]]] = json.loads((GOLDEN / "lake-1.json").read_text(encoding="utf-8"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from faults import Fault, FaultyStore
+from support.faults import Fault, FaultyStore
 
 from sxeslake.errors import DamagedLakeError, ObjectExistsError, UnreachableError
 from sxeslake.storage import Store, open_store

@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from scripted_s3 import SECRETS, ScriptedS3
+from support.scripted_s3 import SECRETS, ScriptedS3
 
 from sxeslake.errors import (
     AccessDeniedError,

@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
-from scripted_s3 import SECRETS, ScriptedS3
+from support.scripted_s3 import SECRETS, ScriptedS3
 
 from sxeslake.errors import AccessDeniedError, SxeslakeError, UsageError
 from sxeslake.storage.address import parse

@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-import seaweed
+from support import seaweed
 
 from sxeslake.errors import AccessDeniedError, LakeNotFoundError, ObjectExistsError, StorageError, SxeslakeError
 from sxeslake.storage import Store, Versioned, open_store

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from scripted_s3 import SECRETS, ScriptedS3
+from support.scripted_s3 import SECRETS, ScriptedS3
 
 from sxeslake.errors import UnreachableError
 from sxeslake.storage.address import parse

@@ -31,8 +31,8 @@ from sxeslake.format.logentry import Entry, ManifestAdded, Moved, PackAdded
 from sxeslake.format.manifest import ManifestBuilder, footer_bytes
 from sxeslake.lake import Lake
 from sxeslake.model import MIB, Member
-from sxeslake.vault.commit import blank_entry
-from sxeslake.vault.state import Version
+from sxeslake.vault.log.commit import blank_entry
+from sxeslake.vault.log.state import Version
 from sxeslake.vault.vault import Vault
 from sxeslake.views import SampleRow
 
@@ -51,9 +51,9 @@ def make(folder: Path) -> None:
     clock = lambda: (START + timedelta(minutes=next(ticks))).isoformat().replace("+00:00", "Z")  # noqa: E731
     with (
         mock.patch.object(secrets, "token_hex", lambda count: random.randbytes(count).hex()),
-        mock.patch("sxeslake.vault.commit.utc_now", clock),
+        mock.patch("sxeslake.vault.log.commit.utc_now", clock),
         mock.patch("sxeslake.vault.vault.utc_now", clock),
-        mock.patch("sxeslake.vault.commit.who", return_value="curie"),
+        mock.patch("sxeslake.vault.log.commit.who", return_value="curie"),
         mock.patch("socket.gethostname", return_value="probe-2"),
         lakes.init(str(folder / "lake-1")) as lake,
     ):

@@ -7,11 +7,11 @@ import stat
 from pathlib import Path
 
 import pytest
-from small_lakes import counts, group, zip_of
+from support.small_lakes import counts, group, zip_of
 
 import sxeslake
 from sxeslake.cli.run import run
-from sxeslake.vault import state
+from sxeslake.vault.log import state
 
 COMMANDS = [
     ["ls"], ["show", "g"], ["members", "g"], ["query", "--sql", "SELECT count(*) FROM positions"], ["find", "first"],

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import click
 import pytest
-from answers import Answer
+from support.answers import Answer
 
-from sxeslake.cli.answer import candidates
-from sxeslake.cli.calibration import command
+from sxeslake.cli.commands.calibration import command
+from sxeslake.cli.completion.answer import candidates
 from sxeslake.cli.options import LakeCommand
 from sxeslake.cli.run import run
 

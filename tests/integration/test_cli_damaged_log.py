@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from small_lakes import group, zip_of
+from support.small_lakes import group, zip_of
 
 from sxeslake.cli.run import run
 from sxeslake.format import keys, logentry

@@ -9,7 +9,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from answers import Answer
+from support.answers import Answer
 
 from sxeslake.archive.synthetic import synthetic_facility
 from sxeslake.cli.json_schemas import ERROR, INSTANT, SCHEMAS, json_schema

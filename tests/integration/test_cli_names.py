@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from answers import Answer
-from small_lakes import zip_of
+from support.answers import Answer
+from support.small_lakes import zip_of
 
 from sxeslake.cli.run import run
 

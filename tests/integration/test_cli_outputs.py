@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from small_lakes import counts, zip_of
+from support.small_lakes import counts, zip_of
 
 from sxeslake.cli.run import run
 from sxeslake.lake import init

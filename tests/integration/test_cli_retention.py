@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from interactive import answered
-from small_lakes import group, zip_of
+from support.interactive import answered
+from support.small_lakes import group, zip_of
 
 from sxeslake.cli.run import run
 
@@ -128,7 +128,7 @@ def test_nothing_to_forget(call: Call) -> None:
 
 def test_a_wrong_clock_is_named(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as wrong:
-        wrong.setattr("sxeslake.vault.commit.utc_now", lambda: "2136-01-01T00:00:00Z")
+        wrong.setattr("sxeslake.vault.log.commit.utc_now", lambda: "2136-01-01T00:00:00Z")
         assert call("ingest", zip_of(tmp_path / "a.zip", group(7)), "--sample", "a")[0] == 0
     code, out, err = call("forget", "a", "--keep-within", "5y")
     assert code == 7

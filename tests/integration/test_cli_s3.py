@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from seaweed import BUCKET, Seaweed
+from support.seaweed import BUCKET, Seaweed
 
 from sxeslake.archive.container import open_container
 from sxeslake.archive.synthetic import MapPlan, map_members, write_archive

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from answers import Answer
+from support.answers import Answer
 
 from sxeslake.archive.container import open_container
 from sxeslake.archive.synthetic import synthetic_facility

@@ -13,8 +13,8 @@ import pytest
 if sys.platform == "win32":
     pytest.skip("pseudo-terminals are Unix", allow_module_level=True)
 
-from interactive import PROGRAMS, Shell, program, shell
-from small_lakes import zip_of
+from support.interactive import PROGRAMS, Shell, program, shell
+from support.small_lakes import zip_of
 
 from sxeslake.archive.synthetic import synthetic_facility
 from sxeslake.cli.run import run

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from small_lakes import zip_of
+from support.small_lakes import zip_of
 
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])

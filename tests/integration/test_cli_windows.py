@@ -18,7 +18,7 @@ import pytest
 from sxeslake.archive.synthetic import synthetic_facility
 from sxeslake.cli.root import root
 from sxeslake.lake import init
-from sxeslake.texttable import width
+from sxeslake.text.table import width
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="there are no pseudo-terminals")
 

@@ -10,8 +10,8 @@ import time
 from pathlib import Path
 
 import pytest
-from scripted_s3 import SECRETS, ScriptedS3
-from small_lakes import counts, zip_of
+from support.scripted_s3 import SECRETS, ScriptedS3
+from support.small_lakes import counts, zip_of
 
 from sxeslake.lake import init
 

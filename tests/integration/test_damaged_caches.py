@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
-from small_lakes import counts, group, own_store, zip_of
+from support.small_lakes import counts, group, own_store, zip_of
 
 from sxeslake.lake import Lake
 from sxeslake.storage import open_store

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from small_lakes import zip_of
+from support.small_lakes import zip_of
 
 from sxeslake.disk.rename import remove_tree
 from sxeslake.errors import StorageError

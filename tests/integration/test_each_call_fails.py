@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from small_lakes import counts, zip_of
+from support.small_lakes import counts, zip_of
 
 from sxeslake.cli.run import run
 from sxeslake.lake import Lake, init, open_lake

@@ -13,8 +13,8 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from faults import Fault, FaultyStore
-from small_lakes import group, objects, zip_of
+from support.faults import Fault, FaultyStore
+from support.small_lakes import group, objects, zip_of
 
 from sxeslake.errors import SxeslakeError
 from sxeslake.lake import Lake

@@ -14,8 +14,8 @@ import pandas as pd
 import pytest
 import zarr
 
-from sxeslake.assemble.rangefile import RangeFile
 from sxeslake.lake import init
+from sxeslake.reading.range_file import RangeFile
 
 ROWS = 300_000
 IMAGE = np.random.default_rng(1).integers(0, 1000, (200, 300))

@@ -17,8 +17,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from seaweed import BUCKET, Seaweed
-from small_lakes import counts, zip_of
+from support.seaweed import BUCKET, Seaweed
+from support.small_lakes import counts, zip_of
 
 from sxeslake.archive.synthetic import MapPlan, map_members, write_archive
 from sxeslake.errors import SampleNotFoundError

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lake_writer import contents_of
-from seaweed import BUCKET, Seaweed
+from support.lake_writer import contents_of
+from support.seaweed import BUCKET, Seaweed
 
 from sxeslake.format import keys
 from sxeslake.lake import init, open_lake
@@ -58,13 +58,13 @@ def test_many_clients_at_once(s3_server: Seaweed, tmp_path: Path) -> None:
 
 def _run_all(url: str, server: Seaweed, folder: Path) -> list[dict[str, Any]]:
     """Start all, let them go at once, and gather what they say they did."""
-    script = Path(__file__).parents[1] / "lake_writer.py"
+    script = Path(__file__).parents[1] / "support" / "lake_writer.py"
     processes = []
     for number, role in enumerate(ROLES):
         cache = role if role == "damaged" else f"cache {number // 2}"
         environment = {
             **os.environ, **server.environment(), "SXESLAKE_CACHE": str(folder / cache),
-            "PYTHONPATH": os.pathsep.join(filter(None, (str(script.parents[1]), os.environ.get("PYTHONPATH")))),
+            "PYTHONPATH": os.pathsep.join(filter(None, (str(script.parents[2]), os.environ.get("PYTHONPATH")))),
         }  # fmt: skip
         with (folder / f"{number}.err").open("wb") as err:
             processes.append(

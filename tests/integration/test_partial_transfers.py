@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from seaweed import BUCKET, Seaweed
+from support.seaweed import BUCKET, Seaweed
 
 from sxeslake.archive.container import open_container
 from sxeslake.archive.synthetic import MapPlan, map_members, write_archive
 from sxeslake.filesystem import LakeFileSystem
 from sxeslake.lake import Lake, init, open_lake
 from sxeslake.model import MIB
-from sxeslake.vault.blobs import BlobReader
+from sxeslake.vault.blobs.reader import BlobReader
 
 pytestmark = pytest.mark.s3
 

@@ -15,9 +15,9 @@ from typing import Any, TypeVar
 import fsspec
 import numpy as np
 import pytest
-import seaweed
-from part_lakes import Session, Spot, contents, dump
-from small_lakes import zip_of
+from support import seaweed
+from support.part_lakes import Session, Spot, contents, dump
+from support.small_lakes import zip_of
 
 from sxeslake.archive import create_writer, open_group
 from sxeslake.archive.container import open_container

@@ -17,8 +17,8 @@ import openpyxl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from answers import Answer
-from small_lakes import group, zip_of
+from support.answers import Answer
+from support.small_lakes import group, zip_of
 
 import sxeslake
 from sxeslake.archive.synthetic import synthetic_facility

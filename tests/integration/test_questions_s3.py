@@ -6,8 +6,8 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from seaweed import Seaweed
-from small_lakes import group, zip_of
+from support.seaweed import Seaweed
+from support.small_lakes import group, zip_of
 
 import sxeslake
 from sxeslake.errors import AccessDeniedError

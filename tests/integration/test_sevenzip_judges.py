@@ -12,8 +12,8 @@ import py7zr
 import pytest
 
 from sxeslake.archive.attributes import is_link
-from sxeslake.archive.sevenzip_reader import SevenZipReader
-from sxeslake.archive.sevenzip_writer import SevenZipWriter
+from sxeslake.archive.sevenzip.reader import SevenZipReader
+from sxeslake.archive.sevenzip.writer import SevenZipWriter
 from sxeslake.errors import EncryptedArchiveError
 from sxeslake.model import MIB, Member
 

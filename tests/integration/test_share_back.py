@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from small_lakes import group, new_lake, own_store, zip_of
+from support.small_lakes import group, new_lake, own_store, zip_of
 
 from sxeslake.archive.container import create_writer, open_container
 from sxeslake.lake import Lake

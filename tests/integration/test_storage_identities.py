@@ -12,7 +12,7 @@ from typing import Any
 
 import botocore.session
 import pytest
-import seaweed
+from support import seaweed
 
 from sxeslake.errors import AccessDeniedError, ObjectExistsError
 from sxeslake.storage import Store, open_store, probe

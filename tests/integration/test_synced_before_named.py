@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from small_lakes import counts, zip_of
+from support.small_lakes import counts, zip_of
 
 from sxeslake.lake import init
 

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
-from small_lakes import group, new_lake, zip_of
+from support.small_lakes import group, new_lake, zip_of
 
 from sxeslake.storage import open_store
 

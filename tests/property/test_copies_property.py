@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import Any, Final
 
 from blake3 import blake3
-from catalog_source import MemorySource, group, state
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.catalog_source import MemorySource, group, state
 
-from sxeslake.catalog import library
-from sxeslake.catalog.ask import ask
-from sxeslake.catalog.cache import Cache
-from sxeslake.catalog.database import Database
-from sxeslake.catalog.sync import sync
+from sxeslake.catalog.query import library
+from sxeslake.catalog.query.run import ask
+from sxeslake.catalog.store.cache import Cache
+from sxeslake.catalog.store.database import Database
+from sxeslake.catalog.store.sync import sync
 from sxeslake.storage.memory import MemoryStore
 
 QUERIES = library.load()

@@ -7,16 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import hypothesis.strategies as st
-from entries import archive, chain, manifest, named, pack
 from hypothesis import HealthCheck, given, settings
-from odd_entries import CHANGES, Change, Values, mutated, plain, seal
+from support.entries import archive, chain, manifest, named, pack
+from support.odd_entries import CHANGES, Change, Values, mutated, plain, seal
 
 from sxeslake.format import keys, logentry
 from sxeslake.format.logentry import Moved
+from sxeslake.salvage import salvage
 from sxeslake.storage import open_store
-from sxeslake.upkeep import salvage
-from sxeslake.vault import log
-from sxeslake.vault.state import State
+from sxeslake.vault.log import reader as log
+from sxeslake.vault.log.state import State
 
 TAG = {"sample": "b", "version": 1, "tag": "paper", "action": "add", "kind": "tag"}
 SAID = {"sample": "b", "version": 1, "target": "sample", "uuid": None, "key": "note", "value": "x"}

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sxeslake import codecs
 from sxeslake.errors import DamagedLakeError
 from sxeslake.format import frame, pack
-from sxeslake.vault.blobs import decode_frame
+from sxeslake.vault.blobs.reader import decode_frame
 
 PIPELINES = st.sampled_from(["raw", "zstd:3", "pco:u4:4", "head=3|tail=2|delta=2x3|zstd:1", "transpose=1x4|raw"])
 BLOBS = st.lists(st.binary(max_size=60), min_size=1, max_size=8)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hypothesis.strategies as st
 import pytest
-from fuzzing import CORPUS, Edit, edited, locked, outcome, seeds
 from hypothesis import given, settings
+from support.fuzzing import CORPUS, Edit, edited, locked, outcome, seeds
 
 _NASTY = st.sampled_from([b"\0" * 4, b"\xff" * 4, b"\xff" * 8, b"\x7f\xff\xff\xff", b"\0\0\0\x80", b"PK\x01\x02"])
 _PLACES = st.one_of(st.floats(0, 1), st.floats(0.9, 1), st.floats(0, 0.05))  # where the headers are

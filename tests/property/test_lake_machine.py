@@ -15,10 +15,10 @@ from pathlib import Path
 
 import hypothesis.strategies as st
 import pytest
-from faults import Fault, FaultyStore
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
-from small_lakes import counts, zip_of
+from support.faults import Fault, FaultyStore
+from support.small_lakes import counts, zip_of
 
 from sxeslake.archive.container import open_container
 from sxeslake.errors import ConflictError, NotFoundError, StorageError

@@ -16,7 +16,7 @@ from sxeslake.ingest.copies import Met, new_paths
 from sxeslake.ingest.naming import Batch, Names, Newcomer, Place
 from sxeslake.ingest.report import ArchiveReport
 from sxeslake.model import Source
-from sxeslake.vault.state import LogRecord, State, Version
+from sxeslake.vault.log.state import LogRecord, State, Version
 
 MANIFEST = "0" * 32
 

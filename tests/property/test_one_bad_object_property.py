@@ -10,16 +10,16 @@ from tempfile import TemporaryDirectory
 import hypothesis.strategies as st
 import pytest
 from hypothesis import HealthCheck, given, settings
-from odd_entries import CHANGES, Change, Values, mutated, plain, seal
-from small_lakes import group, new_vault, objects, zip_of
+from support.odd_entries import CHANGES, Change, Values, mutated, plain, seal
+from support.small_lakes import group, new_vault, objects, zip_of
 
 from sxeslake.errors import SxeslakeError
 from sxeslake.format import keys, logentry
 from sxeslake.lake import Lake
+from sxeslake.salvage import salvage
 from sxeslake.storage import Store, open_store
-from sxeslake.upkeep import salvage
-from sxeslake.vault import segments
-from sxeslake.vault.state import Version
+from sxeslake.vault.log import segments
+from sxeslake.vault.log.state import Version
 from sxeslake.vault.vault import Vault
 
 NAMES = ("s1", "s2", "s3")

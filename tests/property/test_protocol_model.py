@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 
 import pytest
-from protocol_model import search
-from protocol_world import Rules, Scene
+from support.protocol_model import search
+from support.protocol_world import Rules, Scene
 
 SCENES = {
     "three writers, one collector": Scene(writers=("a", "b", "b"), attempts=1),

@@ -10,8 +10,8 @@ from unittest.mock import patch
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from part_lakes import CONDITION, Session, Spot, contents, uid
-from small_lakes import new_lake, zip_of
+from support.part_lakes import CONDITION, Session, Spot, contents, uid
+from support.small_lakes import new_lake, zip_of
 
 from sxeslake.archive import open_container, open_group
 from sxeslake.archive.sxes import listing

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_lakes import new_lake
+from support.small_lakes import new_lake
 
 from sxeslake.archive.container import create_writer
 from sxeslake.model import Member

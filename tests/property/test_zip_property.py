@@ -12,9 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sxeslake.archive import zip_writer
 from sxeslake.archive.container import open_container
 from sxeslake.archive.names import check_members
+from sxeslake.archive.zip import writer as zip_writer
 from sxeslake.errors import InputError
 from sxeslake.model import MIB, Limits, Member
 

@@ -18,12 +18,12 @@ from typing import Any
 
 import fsspec
 import pytest
-from lake_files import LARGE, TABLE, make_lake, names_in
-from small_lakes import group, zip_of
+from support.lake_files import LARGE, TABLE, make_lake, names_in
+from support.small_lakes import group, zip_of
 
 from sxeslake.filesystem import LakeFileSystem
 from sxeslake.lake import open_lake
-from sxeslake.vault.blobs import BlobReader
+from sxeslake.vault.blobs.reader import BlobReader
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import pytest
 
 import sxeslake
-from sxeslake.htmltable import HtmlRecord, Rows, clock, counted, html_facts, html_rows, html_table
+from sxeslake.text.html import HtmlRecord, Rows, clock, counted, html_facts, html_rows, html_table
 from sxeslake.views import Samples
 
 

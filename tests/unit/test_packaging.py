@@ -14,7 +14,7 @@ import click
 import pytest
 
 import sxeslake
-from sxeslake.cli.help import TASKS
+from sxeslake.cli.commands.help import TASKS
 from sxeslake.cli.root import SECTIONS, root
 
 CHECKOUT = Path(__file__).parents[2]

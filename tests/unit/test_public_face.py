@@ -17,7 +17,7 @@ import pytest
 
 import sxeslake
 from sxeslake.archive.synthetic import synthetic_facility
-from sxeslake.catalog.filter_spec import FILTERS, SETTINGS
+from sxeslake.catalog.query.filter_spec import FILTERS, SETTINGS
 from sxeslake.lake import Lake, Opening
 
 DOCUMENTED = ("Group", "Lake", "Limits", "Result", "SxeslakeError", "create_group", "init", "open", "open_group")

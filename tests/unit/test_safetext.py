@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sxeslake.safetext import FORMULA, inert, visible, visible_lines
+from sxeslake.text.safe import FORMULA, inert, visible, visible_lines
 
 CONTROLS = [*range(0x20), *range(0x7F, 0xA0), 0x61C, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A)]
 

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sxeslake import texttable
-from sxeslake.texttable import folded, folded_text, shortened, table, width
+from sxeslake.text import table as texttable
+from sxeslake.text.table import folded, folded_text, shortened, table, width
 
 TEXTS = st.text(st.sampled_from("ab/_-@ ,;·試é\u0301"), max_size=120)
 WINDOWS = st.integers(texttable.NARROWEST, 130)

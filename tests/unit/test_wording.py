@@ -14,7 +14,7 @@ import sxeslake
 from sxeslake.cli import run
 from sxeslake.errors import SxeslakeError, UsageError
 from sxeslake.lake import Lake
-from sxeslake.wording import as_typed, either, in_python, said
+from sxeslake.text.wording import as_typed, either, in_python, said
 
 PACKAGE = Path(sxeslake.__file__).parent
 

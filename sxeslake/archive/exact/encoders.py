@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol
 
 from sxeslake.archive import deflate
 from sxeslake.archive.exact.spec import Spec
-from sxeslake.archive.sevenzip_writer import lzma2_run
+from sxeslake.archive.sevenzip.writer import lzma2_run
 from sxeslake.errors import UnsupportedMethodError
 from sxeslake.model import KIB, MIB
 

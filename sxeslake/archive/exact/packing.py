@@ -15,8 +15,8 @@ from typing import BinaryIO, Final, Protocol, Self
 
 from sxeslake.archive.exact import encoders, programs
 from sxeslake.archive.exact.spec import STORE, Spec
-from sxeslake.archive.parallel import OrderedPool
 from sxeslake.archive.ranged_file import RangedFile
+from sxeslake.concurrency import OrderedPool
 from sxeslake.disk.trouble import scratch_told
 from sxeslake.model import MIB
 

@@ -12,12 +12,13 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from sxeslake.archive import outside, zip_format
+from sxeslake.archive import outside
 from sxeslake.archive.exact.spec import Spec
-from sxeslake.archive.parallel import usable_cpus
 from sxeslake.archive.ranged_file import RangedFile
-from sxeslake.archive.sevenzip_open import open_header
-from sxeslake.archive.zip_directory import Directory
+from sxeslake.archive.sevenzip.opening import open_header
+from sxeslake.archive.zip import format as zip_format
+from sxeslake.archive.zip.directory import Directory
+from sxeslake.concurrency import usable_cpus
 from sxeslake.errors import InputError, UnsupportedMethodError
 from sxeslake.model import Limits
 

@@ -18,8 +18,8 @@ from sxeslake.archive.exact.packing import Packing
 from sxeslake.archive.exact.recipe import Column, Recipe, Skeleton, read_recipe, write_recipe
 from sxeslake.archive.exact.skeleton import Layout, layout_of
 from sxeslake.archive.exact.spec import PROGRAMS, STORE, Spec
-from sxeslake.archive.parallel import in_order, usable_cpus
 from sxeslake.archive.ranged_file import RangedFile
+from sxeslake.concurrency import in_order, usable_cpus
 from sxeslake.errors import DamagedArchiveError, LimitExceededError, UnsupportedMethodError
 from sxeslake.model import KIB, MIB
 

@@ -10,13 +10,13 @@ from typing import Any, Final, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from sxeslake.archive import zip_format
 from sxeslake.archive.base import Container
 from sxeslake.archive.ranged_file import RangedFile
-from sxeslake.archive.sevenzip_format import Recipe as Folder
-from sxeslake.archive.sevenzip_methods import COPY, DEFLATE, LZMA, LZMA2
-from sxeslake.archive.sevenzip_open import open_header
-from sxeslake.archive.zip_directory import Directory
+from sxeslake.archive.sevenzip.format import Recipe as Folder
+from sxeslake.archive.sevenzip.methods import COPY, DEFLATE, LZMA, LZMA2
+from sxeslake.archive.sevenzip.opening import open_header
+from sxeslake.archive.zip import format as zip_format
+from sxeslake.archive.zip.directory import Directory
 from sxeslake.errors import InputError
 from sxeslake.model import MIB, Limits
 

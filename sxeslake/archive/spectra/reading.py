@@ -18,8 +18,8 @@ from sxeslake.archive.spectra.measured import Measured
 from sxeslake.archive.sxes import arrays, layout
 from sxeslake.archive.sxes.axes import SPECTRUM
 from sxeslake.archive.sxes.documents import parse
+from sxeslake.archive.sxes.metadata import ConditionFields, read_condition
 from sxeslake.archive.sxes.source import MemberSource
-from sxeslake.archive.sxes_metadata import ConditionFields, read_condition
 from sxeslake.errors import DamagedArchiveError, DamagedLakeError, MemberNotFoundError, SxeslakeError
 
 BATCH_POSITIONS: Final = 512

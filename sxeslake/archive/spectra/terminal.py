@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sxeslake.archive.spectra.pictures import CcdPicture, MapPicture, Picture, SpectrumPicture, StagePicture
-from sxeslake.texttable import folded, shortened
+from sxeslake.text.table import folded, shortened
 
 _LEAST: Final = 20
 _BRAILLE: Final = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))

@@ -10,11 +10,11 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from sxeslake.archive.sxes import layout
-from sxeslake.archive.sxes_metadata import ConditionFields, StateFields
+from sxeslake.archive.sxes.metadata import ConditionFields, StateFields
 from sxeslake.errors import SxeslakeError
-from sxeslake.htmltable import clock, counted, html_facts, html_table
-from sxeslake.safetext import visible
-from sxeslake.texttable import size
+from sxeslake.text.html import clock, counted, html_facts, html_table
+from sxeslake.text.safe import visible
+from sxeslake.text.table import size
 
 if TYPE_CHECKING:
     from typing import TypeVar

@@ -12,13 +12,13 @@ from sxeslake.archive.container import DEFAULT_LEVEL, open_container
 from sxeslake.archive.sxes import adding, faces, layout, opening, saving, transfer
 from sxeslake.archive.sxes.documents import Document, GroupWarning, check_encoding, dump, parse
 from sxeslake.archive.sxes.items import Item
+from sxeslake.archive.sxes.metadata import version_of
 from sxeslake.archive.sxes.outline import Analysis, Entry, Items, Project
 from sxeslake.archive.sxes.position import Image, Position
 from sxeslake.archive.sxes.shared import Background, Condition, RawCondition
 from sxeslake.archive.sxes.shared_files import SharedFiles
 from sxeslake.archive.sxes.source import ContainerSource, EditedSource, MemberSource
 from sxeslake.archive.sxes.unread import ListsPositions, UnreadUuids
-from sxeslake.archive.sxes_metadata import version_of
 from sxeslake.errors import (
     DamagedArchiveError,
     InputError,

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from sxeslake.archive.sxes import layout
 from sxeslake.archive.sxes.documents import Document, parse
+from sxeslake.archive.sxes.metadata import strings, version_of
 from sxeslake.archive.sxes.source import MemberSource
-from sxeslake.archive.sxes_metadata import strings, version_of
 from sxeslake.errors import InputError, MemberNotFoundError
 
 if TYPE_CHECKING:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Generic, TypeVar, overload
 
 from sxeslake.archive.sxes import adding, faces
 from sxeslake.archive.sxes.items import Batch, Item
+from sxeslake.archive.sxes.metadata import analysis_uuids_key, read_analysis, strings
 from sxeslake.archive.sxes.position import Image, Position
-from sxeslake.archive.sxes_metadata import analysis_uuids_key, read_analysis, strings
 from sxeslake.errors import DamagedArchiveError, NoSuchIndexError, UnknownUuidError
-from sxeslake.htmltable import clock, counted
-from sxeslake.safetext import visible
+from sxeslake.text.html import clock, counted
+from sxeslake.text.safe import visible
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from sxeslake.archive.sxes import adding, faces, layout
 from sxeslake.archive.sxes.items import Item
+from sxeslake.archive.sxes.metadata import ConditionFields
 from sxeslake.archive.sxes.shared import Background
-from sxeslake.archive.sxes_metadata import ConditionFields
 from sxeslake.errors import DamagedArchiveError, InputError, MemberNotFoundError, UsageError
 
 if TYPE_CHECKING:

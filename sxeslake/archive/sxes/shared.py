@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from sxeslake.archive.sxes import faces, layout
 from sxeslake.archive.sxes.documents import Document, parse
-from sxeslake.archive.sxes_metadata import ConditionFields, read_condition
+from sxeslake.archive.sxes.metadata import ConditionFields, read_condition
 
 if TYPE_CHECKING:
     import numpy as np

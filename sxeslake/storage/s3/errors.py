@@ -9,7 +9,7 @@ from http import HTTPStatus
 import aiohttp
 from botocore import exceptions as boto
 
-from ...errors import (
+from sxeslake.errors import (
     AccessDeniedError,
     DamagedLakeError,
     LakeNotFoundError,
@@ -19,6 +19,7 @@ from ...errors import (
     SxeslakeError,
     UnreachableError,
 )
+
 from ..retry import Trouble
 
 _TAKEN = frozenset(("PreconditionFailed", "412"))

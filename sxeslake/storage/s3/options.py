@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ...errors import UsageError
-from ...version import __version__
+from sxeslake.errors import UsageError
+from sxeslake.version import __version__
+
 from ..address import Address
 
 CONNECT_TIMEOUT_S = 4

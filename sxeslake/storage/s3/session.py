@@ -20,7 +20,8 @@ from urllib.parse import urlsplit
 import s3fs
 from botocore import exceptions as boto
 
-from ...errors import AccessDeniedError, UsageError
+from sxeslake.errors import AccessDeniedError, UsageError
+
 from ..inflight import CancelledRequestError, in_flight
 from .options import S3Settings
 

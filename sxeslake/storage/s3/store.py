@@ -19,8 +19,9 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
-from ...errors import AccessDeniedError, DamagedLakeError, ObjectExistsError, ObjectNotFoundError, StorageError
-from ...format.keys import LAKE
+from sxeslake.errors import AccessDeniedError, DamagedLakeError, ObjectExistsError, ObjectNotFoundError, StorageError
+from sxeslake.format.keys import LAKE
+
 from .. import coalesce
 from ..address import Address, check_key, check_prefix, join
 from ..interface import Counters, Data, ObjectInfo, joined

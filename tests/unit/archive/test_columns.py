@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sxeslake.archive import columns, names, zip_directory
+from sxeslake.archive import columns, names
 from sxeslake.archive.columns import ABSENT, Columnar, MemberColumns
 from sxeslake.archive.container import create_writer, open_container
 from sxeslake.archive.folder import FolderReader
-from sxeslake.archive.parallel import in_order
+from sxeslake.archive.zip import directory as zip_directory
+from sxeslake.concurrency import in_order
 from sxeslake.model import Member
 
 MOMENT = 1_700_000_000_123_456_700

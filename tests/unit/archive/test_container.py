@@ -15,7 +15,7 @@ import pytest
 from sxeslake.archive.base import SEVENZIP_MAGIC
 from sxeslake.archive.container import open_container, sniff
 from sxeslake.archive.ranged_file import RangedFile, open_regular
-from sxeslake.archive.zip_reader import ZipReader
+from sxeslake.archive.zip.reader import ZipReader
 from sxeslake.errors import InputError, NotAnArchiveError
 
 

@@ -14,13 +14,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sxeslake.archive import sevenzip_aes
 from sxeslake.archive.base import WAS_ENCRYPTED
 from sxeslake.archive.container import create_writer, open_container
-from sxeslake.archive.sevenzip_aes import AES256, Encryptor, Keyring, check_keys
-from sxeslake.archive.sevenzip_format import Coder, Recipe
-from sxeslake.archive.sevenzip_reader import SevenZipReader
-from sxeslake.archive.sevenzip_writer import SevenZipWriter
+from sxeslake.archive.sevenzip import aes as sevenzip_aes
+from sxeslake.archive.sevenzip.aes import AES256, Encryptor, Keyring, check_keys
+from sxeslake.archive.sevenzip.format import Coder, Recipe
+from sxeslake.archive.sevenzip.reader import SevenZipReader
+from sxeslake.archive.sevenzip.writer import SevenZipWriter
 from sxeslake.errors import (
     DamagedArchiveError,
     EncryptedArchiveError,

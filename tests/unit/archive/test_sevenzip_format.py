@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sxeslake.archive.sevenzip_format import (
+from sxeslake.archive.sevenzip.format import (
     ANTI,
     ATTRIBUTES,
     DUMMY,
@@ -35,8 +35,8 @@ from sxeslake.archive.sevenzip_format import (
     parse_start_header,
     start_header,
 )
-from sxeslake.archive.sevenzip_parser import parse_header
-from sxeslake.archive.sevenzip_serialiser import number, serialise_header
+from sxeslake.archive.sevenzip.parser import parse_header
+from sxeslake.archive.sevenzip.serialiser import number, serialise_header
 from sxeslake.errors import DamagedArchiveError, InputError, LimitExceededError, UnsupportedMethodError
 
 MEMBERS = 1000

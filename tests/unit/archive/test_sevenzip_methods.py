@@ -15,18 +15,10 @@ import py7zr
 import py7zr.properties as p7
 import pytest
 
-from sxeslake.archive.sevenzip_chain import check_supported, open_folder
-from sxeslake.archive.sevenzip_format import Coder, Recipe
-from sxeslake.archive.sevenzip_methods import (
-    COPY,
-    DEFLATE64,
-    DELTA,
-    LZMA,
-    LZMA2,
-    MAX_DICTIONARY_BYTES,
-    PPMD,
-)
-from sxeslake.archive.sevenzip_reader import SevenZipReader
+from sxeslake.archive.sevenzip.coders import check_supported, open_folder
+from sxeslake.archive.sevenzip.format import Coder, Recipe
+from sxeslake.archive.sevenzip.methods import COPY, DEFLATE64, DELTA, LZMA, LZMA2, MAX_DICTIONARY_BYTES, PPMD
+from sxeslake.archive.sevenzip.reader import SevenZipReader
 from sxeslake.errors import (
     DamagedArchiveError,
     EncryptedArchiveError,

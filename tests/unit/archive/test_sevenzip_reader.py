@@ -16,14 +16,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sxeslake.archive import sevenzip_reader
-from sxeslake.archive.parallel import in_order
-from sxeslake.archive.sevenzip_chain import open_folder
-from sxeslake.archive.sevenzip_format import SIGNATURE, Coder, Files, Recipe, StartHeader, Streams, start_header
-from sxeslake.archive.sevenzip_methods import COPY
-from sxeslake.archive.sevenzip_reader import SevenZipReader
-from sxeslake.archive.sevenzip_serialiser import serialise_header
-from sxeslake.archive.sevenzip_writer import SevenZipWriter
+from sxeslake.archive.sevenzip import reader as sevenzip_reader
+from sxeslake.archive.sevenzip.coders import open_folder
+from sxeslake.archive.sevenzip.format import SIGNATURE, Coder, Files, Recipe, StartHeader, Streams, start_header
+from sxeslake.archive.sevenzip.methods import COPY
+from sxeslake.archive.sevenzip.reader import SevenZipReader
+from sxeslake.archive.sevenzip.serialiser import serialise_header
+from sxeslake.archive.sevenzip.writer import SevenZipWriter
+from sxeslake.concurrency import in_order
 from sxeslake.errors import (
     DamagedArchiveError,
     EncryptedArchiveError,
@@ -298,8 +298,8 @@ def test_limits_are_kept(tmp_path: Path) -> None:
 def test_a_header_that_unpacks_to_far_too_much_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "x.7z"
     path.write_bytes(written({f"{index:09}": b"x" for index in range(3000)}))
-    monkeypatch.setattr("sxeslake.archive.sevenzip_open.HEADER_RATIO_FLOOR_BYTES", 10_000)
-    monkeypatch.setattr("sxeslake.archive.sevenzip_open.HEADER_RATIO", 2)
+    monkeypatch.setattr("sxeslake.archive.sevenzip.opening.HEADER_RATIO_FLOOR_BYTES", 10_000)
+    monkeypatch.setattr("sxeslake.archive.sevenzip.opening.HEADER_RATIO", 2)
     with pytest.raises(LimitExceededError, match="header unpack"):
         SevenZipReader(path)
 

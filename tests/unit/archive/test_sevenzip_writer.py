@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sxeslake.archive import sevenzip_writer
-from sxeslake.archive.sevenzip_reader import SevenZipReader
-from sxeslake.archive.sevenzip_writer import SevenZipWriter
+from sxeslake.archive.sevenzip import writer as sevenzip_writer
+from sxeslake.archive.sevenzip.reader import SevenZipReader
+from sxeslake.archive.sevenzip.writer import SevenZipWriter
 from sxeslake.errors import UnsafeNameError, UsageError
 from sxeslake.model import KIB, MIB, Member
 

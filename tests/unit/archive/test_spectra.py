@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from sxes_sources import CountingSource, sxes_source
+from support.sxes_sources import CountingSource, sxes_source
 
 from sxeslake.archive.spectra.choice import chosen, numbers_of
 from sxeslake.archive.spectra.measured import of_group

@@ -11,7 +11,7 @@ import hyperspy.api as hs
 import numpy as np
 import pytest
 import xarray as xr
-from sxes_sources import CountingSource, sxes_source
+from support.sxes_sources import CountingSource, sxes_source
 
 import sxeslake.hyperspy
 from sxeslake.archive.sxes import layout

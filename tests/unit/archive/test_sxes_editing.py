@@ -8,7 +8,7 @@ from datetime import datetime
 
 import numpy as np
 import pytest
-from sxes_sources import CountingSource, sxes_source
+from support.sxes_sources import CountingSource, sxes_source
 
 from sxeslake.archive import create_group, open_group
 from sxeslake.archive.sxes.group import Group

@@ -7,10 +7,10 @@ from datetime import datetime
 from typing import Any
 
 from blake3 import blake3
-from catalog_source import documents_of, group, header, member_table, state
+from support.catalog_source import documents_of, group, header, member_table, state
 
 from sxeslake.archive.sxes.measurement import position_content_id
-from sxeslake.catalog.project import project
+from sxeslake.catalog.build.projection import project
 
 SAVED = datetime(2018, 4, 13, 18, 53, 48)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sxes_sources import sxes_source
+from support.sxes_sources import sxes_source
 
 from sxeslake.archive import open_group
 from sxeslake.archive.sxes import arrays

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from sxes_sources import CountingSource, sxes_source
+from support.sxes_sources import CountingSource, sxes_source
 
 from sxeslake.archive import Group, create_group, open_container, open_group
 from sxeslake.archive.sxes import saving

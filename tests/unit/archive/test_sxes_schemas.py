@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
-from sxes_sources import sxes_source
+from support.sxes_sources import sxes_source
 
 from sxeslake.archive import MemberSource, create_group, open_group
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sxes_sources import CountingSource, sxes_source
+from support.sxes_sources import CountingSource, sxes_source
 
 from sxeslake.archive import ContainerSource, MemberSource, open_container
 from sxeslake.archive.sxes.source import EditedSource

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import pytest
 
-from sxeslake.archive import units
+from sxeslake.archive.sxes import units
 
 
 @pytest.mark.parametrize(

@@ -20,8 +20,8 @@ import zstandard
 
 from sxeslake.archive.container import open_container
 from sxeslake.archive.deflate import deflate
-from sxeslake.archive.parallel import in_order
-from sxeslake.archive.zip_reader import ZipReader
+from sxeslake.archive.zip.reader import ZipReader
+from sxeslake.concurrency import in_order
 from sxeslake.errors import (
     DamagedArchiveError,
     EncryptedArchiveError,

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from sxeslake.archive import zip_records, zip_writer
-from sxeslake.archive.zip_stored import Columns, StoredZip
+from sxeslake.archive.zip import records as zip_records
+from sxeslake.archive.zip import writer as zip_writer
+from sxeslake.archive.zip.layout import Columns, StoredZip
 from sxeslake.errors import UnsafeNameError, UsageError
 from sxeslake.model import Member
 

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from sxeslake.archive import zip_records, zip_writer
 from sxeslake.archive.container import create_writer, open_container
+from sxeslake.archive.zip import records as zip_records
+from sxeslake.archive.zip import writer as zip_writer
 from sxeslake.errors import InputError, UnsafeNameError, UsageError
 from sxeslake.model import Member
 

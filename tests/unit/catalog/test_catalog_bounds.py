@@ -9,16 +9,17 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from catalog_source import documents_of, group, header, member_table, state
+from support.catalog_source import documents_of, group, header, member_table, state
 
 from sxeslake.archive.sxes import bounds
-from sxeslake.catalog import reading, rows
-from sxeslake.catalog.parts import encode_part, merges, raw_bytes
-from sxeslake.catalog.project import projected
-from sxeslake.catalog.reading import Contents, DocumentReader
-from sxeslake.catalog.rows import table_of_rows
-from sxeslake.catalog.snapshot import Part
-from sxeslake.catalog.tables import BY_NAME
+from sxeslake.catalog.build import documents as reading
+from sxeslake.catalog.build import rows
+from sxeslake.catalog.build.documents import Contents, DocumentReader
+from sxeslake.catalog.build.parts import encode_part, merges, raw_bytes
+from sxeslake.catalog.build.projection import projected
+from sxeslake.catalog.build.rows import table_of_rows
+from sxeslake.catalog.schema.tables import BY_NAME
+from sxeslake.catalog.store.snapshot import Part
 from sxeslake.model import MIB
 
 LISTS = b"[1,2]," * (bounds.PARSED_BYTES // 200)

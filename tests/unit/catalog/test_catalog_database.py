@@ -9,12 +9,12 @@ from typing import Any
 
 import duckdb
 import pytest
-from catalog_source import MemorySource, group, state
+from support.catalog_source import MemorySource, group, state
 
-from sxeslake.catalog.cache import Cache
-from sxeslake.catalog.database import Database
-from sxeslake.catalog.sync import sync
-from sxeslake.catalog.tables import TABLES
+from sxeslake.catalog.schema.tables import TABLES
+from sxeslake.catalog.store.cache import Cache
+from sxeslake.catalog.store.database import Database
+from sxeslake.catalog.store.sync import sync
 from sxeslake.errors import DamagedLakeError, UsageError
 from sxeslake.storage.memory import MemoryStore
 

@@ -9,16 +9,18 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from catalog_source import MemorySource, group, state
-from small_lakes import group as small_group
-from small_lakes import zip_of
+from support.catalog_source import MemorySource, group, state
+from support.small_lakes import group as small_group
+from support.small_lakes import zip_of
 
-from sxeslake.catalog import extend, vault_rows, vault_source
-from sxeslake.catalog.cache import Cache
-from sxeslake.catalog.database import Database
+from sxeslake.catalog.build import update as extend
 from sxeslake.catalog.model import Changes, Document, Head, VersionHeader
-from sxeslake.catalog.snapshot import Snapshot
-from sxeslake.catalog.sync import rebuild, sync
+from sxeslake.catalog.store import source as vault_source
+from sxeslake.catalog.store import vault_rows
+from sxeslake.catalog.store.cache import Cache
+from sxeslake.catalog.store.database import Database
+from sxeslake.catalog.store.snapshot import Snapshot
+from sxeslake.catalog.store.sync import rebuild, sync
 from sxeslake.lake import init
 from sxeslake.storage.memory import MemoryStore
 
@@ -197,8 +199,8 @@ def test_documents_of_a_very_large_archive_are_written_as_they_are_read(
     source = Lazy()
     source.commit({"large": group({f"p{number}": state(number) for number in range(60)})})
     whole = sync(source, caches[0], store)
-    monkeypatch.setattr("sxeslake.catalog.reading._BLOCK", 7)
-    monkeypatch.setattr("sxeslake.catalog.project._TEXT_BYTES", 2000)
+    monkeypatch.setattr("sxeslake.catalog.build.documents._BLOCK", 7)
+    monkeypatch.setattr("sxeslake.catalog.build.projection._TEXT_BYTES", 2000)
     monkeypatch.setattr(extend, "_READ_AHEAD_ROWS", 10)
     monkeypatch.setattr(extend, "FLUSH_BYTES", 5000)
     pieces = sync(source, caches[1], store)

@@ -14,14 +14,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from sxeslake.catalog import tables
-from sxeslake.catalog.cache import GRACE_S, Cache
+from sxeslake.catalog.build.parts import MERGE_WIDTH, PART_ROWS, encode_part, merges, read_part, write_part
+from sxeslake.catalog.build.rows import table_of
 from sxeslake.catalog.model import Head
-from sxeslake.catalog.parts import MERGE_WIDTH, PART_ROWS, encode_part, merges, read_part, write_part
-from sxeslake.catalog.rows import table_of
-from sxeslake.catalog.snapshot import MANIFEST_NAME, Part, Snapshot, load_snapshot
+from sxeslake.catalog.schema import tables
+from sxeslake.catalog.store.cache import GRACE_S, Cache
+from sxeslake.catalog.store.snapshot import MANIFEST_NAME, Part, Snapshot, load_snapshot
 from sxeslake.errors import DamagedLakeError
-from sxeslake.vault import private
+from sxeslake.vault.local import private
 
 
 def part(rows: int, table: str = "positions", number: int = 0) -> Part:

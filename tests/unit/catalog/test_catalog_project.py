@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from catalog_source import BACKGROUND, CONDITION, documents_of, group, header, member_table, state, zip_files
+from support.catalog_source import BACKGROUND, CONDITION, documents_of, group, header, member_table, state, zip_files
 
-from sxeslake.archive.sxes_metadata import read_state
-from sxeslake.catalog.project import Tables, project
-from sxeslake.catalog.reading import read_documents
+from sxeslake.archive.sxes.metadata import read_state
+from sxeslake.catalog.build.documents import read_documents
+from sxeslake.catalog.build.projection import Tables, project
 
 
 def rows_of(files: dict[str, bytes], **changed: Any) -> Tables:

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from blake3 import blake3
-from small_lakes import group, own_store, zip_of
+from support.small_lakes import group, own_store, zip_of
 
 from sxeslake.format import keys
 from sxeslake.lake import Lake

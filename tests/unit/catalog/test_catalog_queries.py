@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from catalog_source import MemorySource, group, state, zip_files
+from support.catalog_source import MemorySource, group, state, zip_files
 
-from sxeslake.catalog import library
-from sxeslake.catalog.ask import ask
-from sxeslake.catalog.cache import Cache
-from sxeslake.catalog.database import Database
-from sxeslake.catalog.sync import sync
+from sxeslake.catalog.query import library
+from sxeslake.catalog.query.run import ask
+from sxeslake.catalog.store.cache import Cache
+from sxeslake.catalog.store.database import Database
+from sxeslake.catalog.store.sync import sync
 from sxeslake.storage.memory import MemoryStore
 
 QUERIES = library.load()

@@ -11,13 +11,13 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from small_lakes import group, objects, zip_of
+from support.small_lakes import group, objects, zip_of
 
 from sxeslake import settings
-from sxeslake.catalog import library, sandbox_child
-from sxeslake.catalog.choosing import Question, choose_positions
-from sxeslake.catalog.sandbox import SandboxLimits
-from sxeslake.catalog.tables import BY_NAME
+from sxeslake.catalog.query import library, sandbox_child
+from sxeslake.catalog.query.sandbox import SandboxLimits
+from sxeslake.catalog.query.select import Question, choose_positions
+from sxeslake.catalog.schema.tables import BY_NAME
 from sxeslake.errors import NotFoundError, SampleNotFoundError, UsageError
 from sxeslake.lake import Lake, init
 from sxeslake.storage import open_store

@@ -6,13 +6,13 @@ import json
 from typing import Any
 
 import pytest
-from catalog_source import state
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.catalog_source import state
 
-from sxeslake.archive.units import local_time, number, text
-from sxeslake.catalog.reading import Contents, DocumentReader, read_documents
-from sxeslake.catalog.shapes import Leaf, Shapes
+from sxeslake.archive.sxes.units import local_time, number, text
+from sxeslake.catalog.build.documents import Contents, DocumentReader, read_documents
+from sxeslake.catalog.build.json_shapes import Leaf, Shapes
 
 ENOUGH = 20
 """So many documents of a kind, and it is learned."""
@@ -57,7 +57,7 @@ def test_a_map_is_read_without_the_parser(monkeypatch: pytest.MonkeyPatch) -> No
     texts = [json.dumps(state(n / 7, -n, second=n)).encode() for n in range(600)]
     agrees(texts)
     parsed = []
-    monkeypatch.setattr("sxeslake.catalog.reading.parse", lambda path, data: parsed.append(path))
+    monkeypatch.setattr("sxeslake.catalog.build.documents.parse", lambda path, data: parsed.append(path))
     assert len(read(texts).states) == 600
     assert parsed == []
 

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from catalog_source import MemorySource, group, state
+from support.catalog_source import MemorySource, group, state
 
-from sxeslake.catalog.cache import Cache
-from sxeslake.catalog.checkpoint import needed_keys, newest, published_numbers
-from sxeslake.catalog.database import Database
-from sxeslake.catalog.parts import MERGE_WIDTH
-from sxeslake.catalog.snapshot import Snapshot, manifest_key
-from sxeslake.catalog.sync import CHECKPOINT_AHEAD, checkpoint, rebuild, sync
+from sxeslake.catalog.build.parts import MERGE_WIDTH
+from sxeslake.catalog.store.cache import Cache
+from sxeslake.catalog.store.checkpoint import needed_keys, newest, published_numbers
+from sxeslake.catalog.store.database import Database
+from sxeslake.catalog.store.snapshot import Snapshot, manifest_key
+from sxeslake.catalog.store.sync import CHECKPOINT_AHEAD, checkpoint, rebuild, sync
 from sxeslake.errors import DamagedLakeError
 from sxeslake.storage.memory import MemoryStore
 

@@ -7,8 +7,8 @@ import re
 import pyarrow as pa
 import pytest
 
-from sxeslake.catalog.schema import Column, Table, fingerprint
-from sxeslake.catalog.tables import BY_NAME, FINGERPRINT, TABLES
+from sxeslake.catalog.schema.registry import Column, Table, fingerprint
+from sxeslake.catalog.schema.tables import BY_NAME, FINGERPRINT, TABLES
 
 PROMISED_POSITIONS = """
     sample version archive_id position_uuid analysis_uuid position_number comment operator project

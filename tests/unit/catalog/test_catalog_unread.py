@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from small_lakes import zip_of
+from support.small_lakes import zip_of
 
 from sxeslake import lake as lakes
 from sxeslake.archive.synthetic import MapPlan, map_members, write_archive

@@ -8,9 +8,9 @@ import json
 import pyarrow as pa
 import pytest
 
-from sxeslake.catalog.export import FORMATS
-from sxeslake.catalog.result import Result
-from sxeslake.catalog.sandbox import SandboxLimits, Scope, run_select
+from sxeslake.catalog.query.export import FORMATS
+from sxeslake.catalog.query.result import Result
+from sxeslake.catalog.query.sandbox import SandboxLimits, Scope, run_select
 
 VALUES = [
     "true", "127::TINYINT", "1::SMALLINT", "1::INTEGER", "1::BIGINT", "1::HUGEINT", "255::UTINYINT", "1::USMALLINT",

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from small_lakes import group, zip_of
+from support.small_lakes import group, zip_of
 
 from sxeslake import lake as lakes
-from sxeslake.catalog.filter_spec import FILTERS, SETTINGS
+from sxeslake.catalog.query.filter_spec import FILTERS, SETTINGS
 from sxeslake.errors import UsageError
 from sxeslake.filter_words import FilterWords
 

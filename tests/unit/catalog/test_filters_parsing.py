@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from sxeslake.catalog.filter_spec import FILTERS
-from sxeslake.catalog.filters import Filters, filter_words
-from sxeslake.catalog.quantity import Range
+from sxeslake.catalog.query.filter_spec import FILTERS
+from sxeslake.catalog.query.filters import Filters, filter_words
+from sxeslake.catalog.query.quantity import Range
 from sxeslake.errors import UsageError
 
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sxeslake.catalog.near import did_you_mean, nearest
-from sxeslake.catalog.quantity import Range, Tolerance, check_unit, parse_number, parse_range
+from sxeslake.catalog.query.quantity import Range, Tolerance, check_unit, parse_number, parse_range
 from sxeslake.errors import UsageError
+from sxeslake.text.suggest import did_you_mean, nearest
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from sxeslake.catalog import library
-from sxeslake.catalog.emptiness import EMPTY_LAKE, why_empty
-from sxeslake.catalog.header import Query, parse_query
+from sxeslake.catalog.query import library
+from sxeslake.catalog.query.emptiness import EMPTY_LAKE, why_empty
+from sxeslake.catalog.query.header import Query, parse_query
 from sxeslake.errors import InputError, NotFoundError, UsageError
-from sxeslake.wording import said
+from sxeslake.text.wording import said
 
 HEAD = """-- Things near a place.
 --

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sxeslake.catalog.periods import period
+from sxeslake.catalog.query.periods import period
 from sxeslake.errors import UsageError
 
 TODAY = dt.date(2026, 11, 26)  # a Thursday

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sxeslake.catalog.heads import HEADS
-from sxeslake.catalog.readable import Look, readable_lines, shown
-from sxeslake.catalog.result import Result
-from sxeslake.catalog.tables import TABLES
+from sxeslake.catalog.query.readable import Look, readable_lines, shown
+from sxeslake.catalog.query.result import Result
+from sxeslake.catalog.schema.heads import HEADS
+from sxeslake.catalog.schema.tables import TABLES
 from sxeslake.errors import UsageError
-from sxeslake.texttable import width
+from sxeslake.text.table import width
 
 UUID = "0f9b1c5e-3c1d-4a58-9f0e-2b7d8e6a4c11"
 MAPS = pa.table(

@@ -20,8 +20,8 @@ import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
 
-from sxeslake.catalog import export
-from sxeslake.catalog.result import Result
+from sxeslake.catalog.query import export
+from sxeslake.catalog.query.result import Result
 from sxeslake.errors import UsageError
 
 UTC = dt.UTC

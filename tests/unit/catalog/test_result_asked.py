@@ -10,10 +10,10 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from sxeslake.catalog import library
-from sxeslake.catalog.ask import Read, ask, ask_freely
-from sxeslake.catalog.header import parse_query
-from sxeslake.catalog.sandbox import SandboxLimits, Scope
+from sxeslake.catalog.query import library
+from sxeslake.catalog.query.header import parse_query
+from sxeslake.catalog.query.run import Read, ask, ask_freely
+from sxeslake.catalog.query.sandbox import SandboxLimits, Scope
 from sxeslake.errors import UsageError
 
 

@@ -19,8 +19,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from sxeslake.catalog import sandbox, sandbox_child
-from sxeslake.catalog.sandbox import SandboxLimits, Scope, run_select
+from sxeslake.catalog.query import sandbox, sandbox_child
+from sxeslake.catalog.query.sandbox import SandboxLimits, Scope, run_select
 from sxeslake.errors import DamagedLakeError, SxeslakeError, UsageError
 from sxeslake.model import MIB
 
@@ -388,7 +388,7 @@ def test_a_memory_bomb_ends_soon(scope: Scope, sql: str) -> None:
 def test_a_memory_bomb_takes_no_more_than_the_limit() -> None:
     code = (
         "import resource\n"
-        "from sxeslake.catalog.sandbox import SandboxLimits, Scope, run_select\n"
+        "from sxeslake.catalog.query.sandbox import SandboxLimits, Scope, run_select\n"
         "for sql in (\"SELECT repeat('x', 3000000000)\", 'SELECT list(i) FROM range(3000000000) t(i)'):\n"
         "    try:\n"
         "        limits = SandboxLimits(memory_bytes=512 * 1024**2, threads=2)\n"
@@ -504,7 +504,7 @@ def test_how_a_child_died_is_told_apart(status: int, expired: bool, message: str
 def test_the_watchdog_ends_a_process_that_grew() -> None:
     code = (
         "import threading, time\n"
-        "from sxeslake.catalog import sandbox_child\n"
+        "from sxeslake.catalog.query import sandbox_child\n"
         "threading.Thread(target=sandbox_child._watch_resident_size, args=(200 << 20,), daemon=True).start()\n"
         "held = []\n"
         "for _ in range(1000):\n"
@@ -520,7 +520,7 @@ def test_files_of_the_child_cannot_grow(tmp_path: Path) -> None:
         pytest.skip("there is no such limit on Windows")
     code = (
         "import sys\n"
-        "from sxeslake.catalog import sandbox_child\n"
+        "from sxeslake.catalog.query import sandbox_child\n"
         "sandbox_child.limit_process({'memory_bytes': 1 << 30, 'seconds': 5, 'threads': 1})\n"
         "with open(sys.argv[1], 'wb') as file:\n"
         "    file.write(b'x' * 100)\n"

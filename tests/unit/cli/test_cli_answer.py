@@ -9,12 +9,12 @@ from pathlib import Path
 
 import click
 import pytest
-from small_lakes import group, zip_of
+from support.small_lakes import group, zip_of
 
 from sxeslake import settings
 from sxeslake.archive.synthetic import synthetic_facility
-from sxeslake.cli import suggest
-from sxeslake.cli.answer import candidates
+from sxeslake.cli.completion import suggest
+from sxeslake.cli.completion.answer import candidates
 from sxeslake.cli.root import root
 from sxeslake.cli.run import COMPLETION_VARIABLE, run
 

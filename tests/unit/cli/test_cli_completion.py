@@ -11,8 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sxeslake.cli.run import COMPLETION_VARIABLE, run
-from sxeslake.cli.shells import (
+from sxeslake.cli.completion.shells import (
     SCRIPTS,
     Suggestion,
     answer,
@@ -23,6 +22,7 @@ from sxeslake.cli.shells import (
     powershell_typed,
     typed,
 )
+from sxeslake.cli.run import COMPLETION_VARIABLE, run
 
 NAMES = st.text(
     st.characters(min_codepoint=0x20, exclude_characters="\x7f", exclude_categories=("Cs", "Cc", "Zl", "Zp"))

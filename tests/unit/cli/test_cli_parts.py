@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from answers import Answer
-from part_lakes import Session, Spot, contents
-from small_lakes import zip_of
+from support.answers import Answer
+from support.part_lakes import Session, Spot, contents
+from support.small_lakes import zip_of
 
 from sxeslake.cli.run import run
 

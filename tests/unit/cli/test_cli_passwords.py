@@ -8,7 +8,7 @@ from pathlib import Path
 
 import py7zr
 import pytest
-from small_lakes import counts, zip_of
+from support.small_lakes import counts, zip_of
 
 from sxeslake.archive.container import open_container
 from sxeslake.cli.run import run

@@ -7,10 +7,10 @@ from pathlib import Path
 import click
 import pytest
 
-from sxeslake.catalog.filter_spec import FILTERS, SETTINGS
+from sxeslake.catalog.query.filter_spec import FILTERS, SETTINGS
 from sxeslake.cli.app import App
+from sxeslake.cli.commands.query import command
 from sxeslake.cli.filters import filter_options, filter_words
-from sxeslake.cli.query import command
 from sxeslake.errors import NotFoundError
 
 

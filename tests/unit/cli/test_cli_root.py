@@ -33,7 +33,8 @@ HEAVY = {
 
 
 def test_every_command_file_is_listed_once() -> None:
-    sources = {path.stem: path.read_text(encoding="utf-8") for path in Path(sxeslake.cli.__file__).parent.glob("*.py")}
+    commands = Path(sxeslake.cli.__file__).parent / "commands"
+    sources = {path.stem: path.read_text(encoding="utf-8") for path in commands.glob("*.py")}
     files = [name for name, source in sources.items() if "\ndef command(" in source]
     listed = [name.replace("-", "_") for names in SECTIONS.values() for name in names]
     assert sorted(listed) == sorted(files)
@@ -137,5 +138,5 @@ def test_completion_asks_which_shell(capsys: pytest.CaptureFixture[str], monkeyp
 def test_commands_load_only_when_called() -> None:
     program = "import sys, sxeslake.cli; print(*[m for m in sys.modules if m.startswith('sxeslake.cli.')])"
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert "sxeslake.cli.ingest" not in result.stdout.split()
+    assert "sxeslake.cli.commands.ingest" not in result.stdout.split()
     assert isinstance(root.get_command(click.Context(root), "ingest"), click.Command)

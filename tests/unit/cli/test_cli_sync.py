@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from small_lakes import group, zip_of
+from support.small_lakes import group, zip_of
 
 from sxeslake.cli.documents import SYNC
 from sxeslake.cli.run import run

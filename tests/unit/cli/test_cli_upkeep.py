@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from small_lakes import flip, group, zip_of
+from support.small_lakes import flip, group, zip_of
 
 from sxeslake.cli.documents import COPIED, COPY, LOST, MENDED, REPAIR
 from sxeslake.cli.run import run

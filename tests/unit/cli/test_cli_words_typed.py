@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import click
 import pytest
 
-from sxeslake.catalog.filter_spec import FILTERS
+from sxeslake.catalog.query.filter_spec import FILTERS
 from sxeslake.cli.root import DESTRUCTIVE, MEANINGS, SECTIONS, near_commands, root
 from sxeslake.cli.run import run
 

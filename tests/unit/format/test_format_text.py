@@ -19,7 +19,7 @@ from sxeslake.format import frame, identity, keys, logentry, manifest, pack, row
 from sxeslake.format.lakefile import FORMAT
 from sxeslake.format.rowgroups import Runs
 from sxeslake.model import Member
-from sxeslake.vault import kinds
+from sxeslake.vault.packs import kinds
 
 TEXT = resources.files("sxeslake").joinpath("FORMAT.md").read_text(encoding="utf-8")
 PACK_ID = "00112233445566778899aabbccddeeff"

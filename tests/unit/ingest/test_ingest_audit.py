@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from faults import FaultyStore
-from small_lakes import counts, flip, group, new_lake, objects, only, own_store, zip_of
+from support.faults import FaultyStore
+from support.small_lakes import counts, flip, group, new_lake, objects, only, own_store, zip_of
 
 from sxeslake.errors import InputError, UnreachableError
 from sxeslake.ingest import source as sources

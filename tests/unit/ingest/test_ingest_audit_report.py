@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from small_lakes import flip, group, new_lake, objects, only, own_store, zip_of
+from support.small_lakes import flip, group, new_lake, objects, only, own_store, zip_of
 
 from sxeslake.errors import InputError
-from sxeslake.ingest.audit_report import COLUMNS, ReportRow, written
+from sxeslake.ingest.audit.report import COLUMNS, ReportRow, written
 from sxeslake.lake import Lake
 from sxeslake.storage import Store
 from sxeslake.vault.vault import Vault

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from faults import FaultyStore
-from small_lakes import group, new_lake, objects, own_store, zip_of
+from support.faults import FaultyStore
+from support.small_lakes import group, new_lake, objects, own_store, zip_of
 
 from sxeslake.archive import container as containers
 from sxeslake.archive.base import Container
@@ -28,7 +28,7 @@ from sxeslake.ingest.report import IngestReport
 from sxeslake.lake import Lake
 from sxeslake.model import MIB, Member
 from sxeslake.storage import Data
-from sxeslake.vault.commit import blank_entry
+from sxeslake.vault.log.commit import blank_entry
 from sxeslake.vault.vault import Vault
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from small_lakes import zip_of
+from support.small_lakes import zip_of
 
 from sxeslake.archive.container import open_container
 from sxeslake.archive.exact.proving import Terms

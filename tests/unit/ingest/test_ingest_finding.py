@@ -10,11 +10,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from small_lakes import zip_of
+from support.small_lakes import zip_of
 
 from sxeslake.archive.file_facts import Links
 from sxeslake.errors import NotFoundError
-from sxeslake.ingest.finding import Found, find
+from sxeslake.ingest.discovery import Found, find
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="makes pipes, sockets and links")
 

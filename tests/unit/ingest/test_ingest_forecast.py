@@ -8,8 +8,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
-from faults import FaultyStore
-from small_lakes import counts, group, new_lake, objects, own_store, zip_of
+from support.faults import FaultyStore
+from support.small_lakes import counts, group, new_lake, objects, own_store, zip_of
 
 from sxeslake.archive.synthetic import synthetic_facility
 from sxeslake.errors import NotFoundError

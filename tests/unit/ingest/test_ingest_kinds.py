@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sxeslake.vault.kinds import ALONE_BYTES, kind_of
+from sxeslake.vault.packs.kinds import ALONE_BYTES, kind_of
 
 UUID = "5d2b7c1e-0000-4000-8000-000000000001"
 SHA = "a" * 64

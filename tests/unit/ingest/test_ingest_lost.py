@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from faults import Fault, FaultyStore
-from small_lakes import counts, flip, group, own_store, zip_of
+from support.faults import Fault, FaultyStore
+from support.small_lakes import counts, flip, group, own_store, zip_of
 
 from sxeslake.archive.container import open_container
 from sxeslake.errors import DamagedLakeError
 from sxeslake.format import keys
 from sxeslake.lake import Lake
 from sxeslake.storage import Store, open_store
-from sxeslake.vault.commit import blank_entry
+from sxeslake.vault.log.commit import blank_entry
 from sxeslake.vault.vault import Vault, create_lake
 
 CONTENTS = {**group(1, 3), **{f"data/{number}.data": counts(number, 20_000) for number in range(4)}}

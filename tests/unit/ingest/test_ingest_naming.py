@@ -11,10 +11,10 @@ from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 import pytest
-from small_lakes import counts, group, new_lake, own_store, zip_of
+from support.small_lakes import counts, group, new_lake, own_store, zip_of
 
 from sxeslake.errors import UsageError
-from sxeslake.ingest import finding
+from sxeslake.ingest import discovery as finding
 from sxeslake.ingest.report import ArchiveReport, IngestReport
 from sxeslake.lake import Lake
 

@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-from faults import FaultyStore
-from small_lakes import counts, objects, own_store, zip_of
+from support.faults import FaultyStore
+from support.small_lakes import counts, objects, own_store, zip_of
 
 from sxeslake.errors import UnreachableError
 from sxeslake.format.keys import pack_key
@@ -18,9 +18,9 @@ from sxeslake.format.lakefile import HASHED_FROM, sealed
 from sxeslake.format.logentry import PackAdded
 from sxeslake.lake import Lake
 from sxeslake.storage import Data
-from sxeslake.vault import uploads
-from sxeslake.vault.packing import Packer
-from sxeslake.vault.uploads import Uploads
+from sxeslake.vault.packs import uploads
+from sxeslake.vault.packs.packing import Packer
+from sxeslake.vault.packs.uploads import Uploads
 from sxeslake.vault.vault import Vault, create_lake
 
 PACK_BYTES = 200_000

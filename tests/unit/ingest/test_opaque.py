@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 import sxeslake
-from sxeslake.archive import sevenzip_reader
 from sxeslake.archive.exact import programs
-from sxeslake.archive.sevenzip_format import Coder, Recipe
-from sxeslake.archive.sevenzip_writer import SevenZipWriter
+from sxeslake.archive.sevenzip import reader as sevenzip_reader
+from sxeslake.archive.sevenzip.format import Coder, Recipe
+from sxeslake.archive.sevenzip.writer import SevenZipWriter
 from sxeslake.model import Member
 
 

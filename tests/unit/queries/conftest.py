@@ -10,8 +10,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from sxeslake.catalog import library
-from sxeslake.catalog.tables import BY_NAME, TABLES
+from sxeslake.catalog.query import library
+from sxeslake.catalog.schema.tables import BY_NAME, TABLES
 
 QUANTITIES = {"accelerating_voltage": "_kv", "probe_current": "_na", "probe_current_target": "_na", "accumulation": ""}
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from sxeslake.catalog import library
-from sxeslake.catalog.heads import head
+from sxeslake.catalog.query import library
+from sxeslake.catalog.schema.heads import head
 from sxeslake.errors import UsageError
 
 Rows = list[dict[str, Any]]

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sxeslake.catalog.filters import Filters
-from sxeslake.catalog.quantity import Range
+from sxeslake.catalog.query.filters import Filters
+from sxeslake.catalog.query.quantity import Range
 from sxeslake.errors import UsageError
 
 Row = dict[str, Any]

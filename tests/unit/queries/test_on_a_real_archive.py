@@ -14,11 +14,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from sxeslake.catalog import library
+from sxeslake.catalog.build.projection import project
 from sxeslake.catalog.model import VersionHeader
-from sxeslake.catalog.project import project
-from sxeslake.catalog.tables import BY_NAME, TABLES
-from sxeslake.catalog.views import table_view
+from sxeslake.catalog.query import library
+from sxeslake.catalog.schema.tables import BY_NAME, TABLES
+from sxeslake.catalog.schema.views import table_view
 
 
 class RealLake:

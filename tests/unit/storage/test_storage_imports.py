@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from small_lakes import counts, zip_of
+from support.small_lakes import counts, zip_of
 
 from sxeslake.lake import init
 

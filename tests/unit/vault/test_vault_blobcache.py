@@ -8,12 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from small_lakes import group, own_store, zip_of
+from support.small_lakes import group, own_store, zip_of
 
 from sxeslake.format import keys
 from sxeslake.lake import Lake
 from sxeslake.storage import Store
-from sxeslake.vault.blobcache import FrameCache, FrameKey
+from sxeslake.vault.blobs.cache import FrameCache, FrameKey
 from sxeslake.vault.vault import Vault, create_lake
 
 HOUR_S = 3600.0

@@ -11,17 +11,17 @@ from threading import Event
 
 import pytest
 from blake3 import blake3
-from faults import FaultyStore
-from small_lakes import flip, group, new_vault, objects, own_store, zip_of
+from support.faults import FaultyStore
+from support.small_lakes import flip, group, new_vault, objects, own_store, zip_of
 
 from sxeslake.errors import DamagedLakeError, UnreachableError
 from sxeslake.format import keys
 from sxeslake.format.manifest import Blob, Hint, Row
 from sxeslake.lake import Lake
 from sxeslake.storage import Store
-from sxeslake.vault import blobs as blob_floor
-from sxeslake.vault.commit import blank_entry
-from sxeslake.vault.ranges import Slice
+from sxeslake.vault.blobs import reader as blob_floor
+from sxeslake.vault.blobs.ranges import Slice
+from sxeslake.vault.log.commit import blank_entry
 from sxeslake.vault.vault import Vault
 
 

@@ -8,9 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from entries import archive, chain, manifest, named, pack, put
-from faults import FaultyStore
-from small_lakes import own_store
+from support.entries import archive, chain, manifest, named, pack, put
+from support.faults import FaultyStore
+from support.small_lakes import own_store
 
 from sxeslake.errors import (
     ConflictError,
@@ -24,8 +24,8 @@ from sxeslake.format import keys, logentry
 from sxeslake.format.lakefile import LakeFile
 from sxeslake.format.logentry import Entry
 from sxeslake.storage import Store
-from sxeslake.vault.commit import blank_entry, commit
-from sxeslake.vault.state import Head, State
+from sxeslake.vault.log.commit import blank_entry, commit
+from sxeslake.vault.log.state import Head, State
 from sxeslake.vault.vault import Vault
 
 
@@ -228,8 +228,8 @@ def test_eight_writers_have_one_winner_a_number(store: Store, tmp_path: Path) ->
 
 
 def test_losing_for_ever_ends(store: Store, state: State, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sxeslake.vault.commit._BACK_OFF_S", 0)
-    monkeypatch.setattr("sxeslake.vault.commit._ATTEMPTS", 5)
+    monkeypatch.setattr("sxeslake.vault.log.commit._BACK_OFF_S", 0)
+    monkeypatch.setattr("sxeslake.vault.log.commit._ATTEMPTS", 5)
 
     def build(head: Head) -> Entry:
         put(store, chain({"message": "faster"}, head=head))

@@ -12,9 +12,9 @@ from blake3 import blake3
 from sxeslake.format.manifest import Blob, Row
 from sxeslake.model import MIB, Member
 from sxeslake.storage.inflight import pause
-from sxeslake.vault import contents as floor
-from sxeslake.vault.blobs import BlobReader
-from sxeslake.vault.contents import contents, read_ahead, windows
+from sxeslake.vault.blobs import contents as floor
+from sxeslake.vault.blobs.contents import contents, read_ahead, windows
+from sxeslake.vault.blobs.reader import BlobReader
 
 
 class Reading:

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from blake3 import blake3
 
-from sxeslake.vault import holding
-from sxeslake.vault.holding import Held, NewBlob
+from sxeslake.vault.packs import holding
+from sxeslake.vault.packs.holding import Held, NewBlob
 
 
 def blob(number: int) -> NewBlob:

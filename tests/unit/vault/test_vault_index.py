@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from blake3 import blake3
-from entries import named
+from support.entries import named
 
 from sxeslake.format import pack
 from sxeslake.format.pack import Footer
-from sxeslake.vault import index as index_module
-from sxeslake.vault.index import BlobIndex
+from sxeslake.vault.blobs import index as index_module
+from sxeslake.vault.blobs.index import BlobIndex
 
 
 def footer(number: int, digests: list[bytes], per_frame: int = 4) -> Footer:

@@ -16,8 +16,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sxeslake.vault import localdb, proofs
-from sxeslake.vault.localdb import LocalDatabase
+from sxeslake.vault.local import database as localdb
+from sxeslake.vault.local import proofs
+from sxeslake.vault.local.database import LocalDatabase
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS things (id INTEGER PRIMARY KEY, name TEXT NOT NULL, data BLOB);

@@ -7,15 +7,15 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from entries import archive, chain, put
-from faults import FaultyStore
-from small_lakes import own_store
+from support.entries import archive, chain, put
+from support.faults import FaultyStore
+from support.small_lakes import own_store
 
 from sxeslake.errors import AccessDeniedError, DamagedLakeError, UnreachableError
 from sxeslake.format import keys, logentry
 from sxeslake.storage import Store
-from sxeslake.vault import log
-from sxeslake.vault.state import Head, State
+from sxeslake.vault.log import reader as log
+from sxeslake.vault.log.state import Head, State
 
 
 @pytest.fixture

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 from blake3 import blake3
-from faults import FaultyStore
-from small_lakes import own_store
+from support.faults import FaultyStore
+from support.small_lakes import own_store
 
 from sxeslake.errors import UnreachableError
 from sxeslake.format import frame, keys, pack
 from sxeslake.model import Digest
 from sxeslake.storage import Store
-from sxeslake.vault.blobs import decode_frame
-from sxeslake.vault.packing import Packer
+from sxeslake.vault.blobs.reader import decode_frame
+from sxeslake.vault.packs.packing import Packer
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from small_lakes import counts, new_lake, objects, own_store, zip_of
+from support.small_lakes import counts, new_lake, objects, own_store, zip_of
 
 from sxeslake.lake import Lake
 from sxeslake.storage import Store

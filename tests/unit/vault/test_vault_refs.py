@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from entries import archive, chain
+from support.entries import archive, chain
 
 from sxeslake.errors import SampleNotFoundError, UsageError
 from sxeslake.vault import refs
+from sxeslake.vault.log.state import State
 from sxeslake.vault.refs import Ref
-from sxeslake.vault.state import State
 
 
 @pytest.fixture

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from small_lakes import group, zip_of
+from support.small_lakes import group, zip_of
 
 from sxeslake import settings
 from sxeslake.lake import init
-from sxeslake.vault import remembered
+from sxeslake.vault.local import remembered
 
 
 def test_a_lake_is_found_by_its_address_and_the_last_one_used_counts(tmp_path: Path) -> None:

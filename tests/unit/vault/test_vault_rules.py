@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from entries import archive, chain, manifest, named, pack
+from support.entries import archive, chain, manifest, named, pack
 
 from sxeslake.format.logentry import MAX_VERSION, Moved
-from sxeslake.vault.state import State
+from sxeslake.vault.log.state import State
 
 BEFORE: dict[str, Any] = {
     "packs": (pack(1), pack(2), pack(3)),

@@ -7,14 +7,15 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from entries import archive, chain, put
-from small_lakes import flip, own_store
+from support.entries import archive, chain, put
+from support.small_lakes import flip, own_store
 
 from sxeslake.format import checkpoint, keys
 from sxeslake.format.lakefile import LakeFile
 from sxeslake.storage import Store
-from sxeslake.vault import log, segments
-from sxeslake.vault.state import State
+from sxeslake.vault.log import reader as log
+from sxeslake.vault.log import segments
+from sxeslake.vault.log.state import State
 
 LAKE = LakeFile("2f" * 16, "2026-11-23T02:34:57Z").dump()
 

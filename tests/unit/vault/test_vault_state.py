@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from entries import archive, chain, manifest, named, pack, record
+from support.entries import archive, chain, manifest, named, pack, record
 
 from sxeslake.errors import DamagedLakeError
-from sxeslake.vault.state import Head, State
+from sxeslake.vault.log.state import Head, State
 
 
 @pytest.fixture

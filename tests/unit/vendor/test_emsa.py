@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from vendor_emsa import COUNTS, KEYS, emsa_file
-from vendor_files import MemoryTree, Seen, real_vendor_files, seen_by, values_of
+from support.vendor_emsa import COUNTS, KEYS, emsa_file
+from support.vendor_files import MemoryTree, Seen, real_vendor_files, seen_by, values_of
 
 from sxeslake.vendor.readers.emsa import Emsa
 

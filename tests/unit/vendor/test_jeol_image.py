@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
-from vendor_files import MemoryTree, keyed_lines, real_vendor_files, seen_by
+from support.vendor_files import MemoryTree, keyed_lines, real_vendor_files, seen_by
 
 from sxeslake.vendor.pictures import media_type, picture_size
 from sxeslake.vendor.readers.jeol_image import JeolImage, pixel_size, registration_of

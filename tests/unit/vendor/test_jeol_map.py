@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from vendor_files import MemoryTree, real_vendor_files, seen_by, values_of
-from vendor_jeol import BEAM_SCAN, STAGE_SCAN, condition, condition_keys, counts, map_file
+from support.vendor_files import MemoryTree, real_vendor_files, seen_by, values_of
+from support.vendor_jeol import BEAM_SCAN, STAGE_SCAN, condition, condition_keys, counts, map_file
 
 from sxeslake.vendor.readers.jeol_map import JeolMap
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from vendor_files import MemoryTree, real_vendor_files, seen_by, values_of
+from support.vendor_files import MemoryTree, real_vendor_files, seen_by, values_of
 
 from sxeslake.vendor.readers.probe_for_epma import ProbeForEpma
 

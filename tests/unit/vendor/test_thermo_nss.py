@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from vendor_emsa import emsa_file
-from vendor_files import MemoryTree, real_vendor_files, seen_by, values_of
+from support.vendor_emsa import emsa_file
+from support.vendor_files import MemoryTree, real_vendor_files, seen_by, values_of
 
 from sxeslake.vendor.readers.thermo_nss import STRUCTURE_BYTES, ThermoNss, parse_spots
 

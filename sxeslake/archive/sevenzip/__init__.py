@@ -1,0 +1,1 @@
+"""7z: its header as columns, its folders decoded and encoded in threads."""

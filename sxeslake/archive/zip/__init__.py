@@ -1,0 +1,1 @@
+"""Zip: read as columns, written in parallel, laid out before it is made."""

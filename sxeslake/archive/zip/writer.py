@@ -1,0 +1,211 @@
+"""Writing a zip: small members packed in batches by threads, large ones block by block, all in the order given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from types import TracebackType
+from typing import BinaryIO, NamedTuple, Self
+
+from sxeslake.archive.deflate import crc32, deflate, deflate_block, steady_level
+from sxeslake.archive.zip.format import DEFLATE, MAX_16, STORE
+from sxeslake.archive.zip.records import Entry, central_record, end_records, entry_of, is_wide, local_header
+from sxeslake.concurrency import OrderedPool
+from sxeslake.errors import InputError, UsageError
+from sxeslake.model import KIB, MIB, Member
+
+BATCH_BYTES = 2 * MIB  # of small members to one thread: long enough to hide the hand-over
+BATCH_MEMBERS = 1024
+LARGE_BYTES = 4 * MIB  # beyond this a member is not held whole
+BLOCK_BYTES = MIB  # of a large member to one thread
+WRITE_BYTES = 256 * KIB
+
+
+class _Packed(NamedTuple):
+    """A member as it will stand in the archive."""
+
+    entry: Entry
+    method: int
+    checksum: int
+    size: int
+    data: bytes
+
+
+Event = Callable[[], None]
+"""Something to do to the file, once everything before it is there."""
+
+
+class ZipWriter:
+    """Appends members to a zip; the same members, level and library versions give the same bytes."""
+
+    def __init__(self, out: BinaryIO, *, level: int = 1, threads: int | None = None, comment: bytes = b"") -> None:
+        if len(comment) > MAX_16:
+            raise UsageError(f"a zip comment of {len(comment):,} bytes; it may have {MAX_16:,}")
+        self._out = out
+        self._origin = out.tell()
+        self._level = steady_level(level)
+        self._comment = comment
+        self._position = 0
+        self._central = bytearray()
+        self._count = 0
+        self._batch: list[tuple[Entry, bytes]] = []
+        self._batch_bytes = 0
+        self._pool: OrderedPool[Event] = OrderedPool(lambda event: event(), threads=threads)
+
+    def add(self, member: Member, data: Iterable[bytes]) -> None:
+        """Append a member; `data` must give exactly `member.size` bytes."""
+        entry = entry_of(member)
+        if member.size > LARGE_BYTES:
+            self._flush_batch()
+            self._add_large(entry, member, data)
+            return
+        content = data if isinstance(data, bytes) else b"".join(data)
+        if len(content) != member.size:
+            raise _wrong_size(member, len(content))
+        self._batch.append((entry, content))
+        self._batch_bytes += len(content)
+        if self._batch_bytes >= BATCH_BYTES or len(self._batch) >= BATCH_MEMBERS:
+            self._flush_batch()
+
+    def close(self) -> None:
+        """Write what is still in work, then the central directory; the file beneath stays open."""
+        try:
+            self._flush_batch()
+            self._pool.drain()
+        finally:
+            self._pool.abort()
+        self._write_end()
+
+    def abort(self) -> None:
+        """End the threads and leave the archive unfinished."""
+        self._pool.abort()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self.abort()
+
+    # small members
+
+    def _flush_batch(self) -> None:
+        if self._batch:
+            self._pool.submit(self._pack_batch, self._batch)
+            self._batch, self._batch_bytes = [], 0
+
+    def _pack_batch(self, batch: list[tuple[Entry, bytes]]) -> Event:
+        return partial(self._write_batch, [_pack(entry, content, self._level) for entry, content in batch])
+
+    def _write_batch(self, batch: list[_Packed]) -> None:
+        waiting: list[bytes] = []
+        at = self._position
+        for packed in batch:
+            header = local_header(packed.entry, packed.method, packed.checksum, len(packed.data), packed.size)
+            waiting += (header, packed.data)
+            self._record(packed.entry, packed.method, packed.checksum, len(packed.data), packed.size, at)
+            at += len(header) + len(packed.data)
+        self._write(b"".join(waiting))
+
+    # large members
+
+    def _add_large(self, entry: Entry, member: Member, data: Iterable[bytes]) -> None:
+        """Header with room for the sizes, blocks as the threads make them, then the sizes by seeking back."""
+        blocks = _equal_blocks(data, BLOCK_BYTES)
+        first = next(blocks, b"")
+        # one block tells whether the rest will shrink: the data come only once
+        stored = self._level == 0 or len(deflate(first, self._level)) >= len(first)
+        large = _Large(entry, STORE if stored else DEFLATE, member.size)
+        self._pool.submit(_event, partial(self._begin_large, large))
+        done, checksum = 0, 0
+        following: bytes | None = first
+        while following:
+            block, following = following, next(blocks, None)
+            done += len(block)
+            checksum = crc32(block, checksum)
+            if stored:
+                self._pool.submit(_event, partial(self._write_block, large, block))
+            else:
+                self._pool.submit(self._pack_block, large, block, last=following is None)
+        if done != member.size:
+            raise _wrong_size(member, done)
+        self._pool.submit(_event, partial(self._end_large, large, checksum))
+
+    def _pack_block(self, large: _Large, block: bytes, *, last: bool) -> Event:
+        return partial(self._write_block, large, deflate_block(block, self._level, last=last))
+
+    def _begin_large(self, large: _Large) -> None:
+        large.at = self._position
+        self._write(local_header(large.entry, large.method, 0, 0, large.size, wide=large.wide))
+
+    def _write_block(self, large: _Large, data: bytes) -> None:
+        large.packed += len(data)
+        self._write(data)
+
+    def _end_large(self, large: _Large, checksum: int) -> None:
+        header = local_header(large.entry, large.method, checksum, large.packed, large.size, wide=large.wide)
+        self._out.seek(self._origin + large.at)
+        self._out.write(header)
+        self._out.seek(self._origin + self._position)
+        self._record(large.entry, large.method, checksum, large.packed, large.size, large.at)
+
+    # the file
+
+    def _write(self, data: bytes) -> None:
+        self._out.write(data)
+        self._position += len(data)
+
+    def _record(self, entry: Entry, method: int, checksum: int, packed: int, size: int, at: int) -> None:
+        self._central += central_record(entry, method, checksum, packed, size, at)
+        self._count += 1
+
+    def _write_end(self) -> None:
+        start, size = self._position, len(self._central)
+        for at in range(0, size, WRITE_BYTES):  # a copy of the whole directory would double its memory
+            self._out.write(self._central[at : at + WRITE_BYTES])
+        self._position += size
+        self._out.write(end_records(start, size, self._count, self._comment))
+
+
+class _Large:
+    """A large member on its way: where it begins, what it has grown to."""
+
+    def __init__(self, entry: Entry, method: int, size: int) -> None:
+        self.entry = entry
+        self.method = method
+        self.size = size
+        self.wide = is_wide(size)
+        self.at = 0
+        self.packed = 0
+
+
+def _event(event: Event) -> Event:
+    return event
+
+
+def _pack(entry: Entry, content: bytes, level: int) -> _Packed:
+    if level and content:
+        data = deflate(content, level)
+        if len(data) < len(content):
+            return _Packed(entry, DEFLATE, crc32(content), len(content), data)
+    return _Packed(entry, STORE, crc32(content), len(content), content)
+
+
+def _equal_blocks(data: Iterable[bytes], size: int) -> Iterator[bytes]:
+    """The same bytes cut at multiples of `size`: what is written must not depend on how they came."""
+    waiting = bytearray()
+    for block in data:
+        waiting += block
+        while len(waiting) >= size:
+            yield bytes(memoryview(waiting)[:size])
+            del waiting[:size]
+    if waiting:
+        yield bytes(waiting)
+
+
+def _wrong_size(member: Member, found: int) -> InputError:
+    return InputError(f"{member.path}: {found:,} bytes came, {member.size:,} were announced")

@@ -1,1 +1,0 @@
-"""Assemble: versions of the lake back into archives, folders and members."""

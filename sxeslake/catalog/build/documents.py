@@ -1,0 +1,371 @@
+"""One archive's JSON members, read once: what each describes, whether it is readable, and its typed fields."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+import pyarrow as pa
+
+from sxeslake.archive.encodings import CONFIDENT, detect
+from sxeslake.archive.sxes import layout
+from sxeslake.archive.sxes.bounds import PARSED_BYTES, TOO_MANY_VALUES, is_apple_double, parsed_bytes, too_large
+from sxeslake.archive.sxes.documents import parse as parse_document
+from sxeslake.archive.sxes.metadata import InfoFields, StateFields, read_info, read_state, unread_in, unread_text
+from sxeslake.archive.sxes.units import integer, is_odd_number, is_odd_time, local_time, number, text
+from sxeslake.catalog.build.json_shapes import Leaf, Shapes
+from sxeslake.catalog.model import Document
+from sxeslake.model import DOCUMENT_BYTES, MIB
+
+_NO_OBJECT: Final = "not a JSON object"
+_BLOCK: Final = 4096
+_BLOCK_BYTES: Final = 8 * MIB
+_ALIKE_BYTES: Final = 4096  # nothing that comes by the thousand is longer, and no number in it too long for a parser
+
+
+class State(NamedTuple):
+    """A `state.json`: what differs from position to position, and the rest, which many share."""
+
+    saved_local: datetime | None
+    stage_x_mm: float | None
+    stage_y_mm: float | None
+    stage_z_mm: float | None
+    shared: StateFields
+
+
+class SharedInfo(NamedTuple):
+    """What many `info.json` share, with the optional fields that other techniques add."""
+
+    fields: InfoFields
+    extra: Mapping[str, object]
+
+
+class Info(NamedTuple):
+    """An `info.json`: what differs from position to position, less its UUID, which is its folder's name; the rest."""
+
+    comment: str | None
+    shared: SharedInfo
+
+
+class Owner(NamedTuple):
+    """What a JSON member describes: `("position", "<uuid>")`; (None, None) for any other file."""
+
+    kind: str | None
+    id: str | None
+
+
+@dataclass(slots=True)
+class Files:
+    """JSON members in the order they came, for the table `documents`."""
+
+    paths: list[str] = field(default_factory=list)
+    owners: list[Owner] = field(default_factory=list)
+    problems: list[str | None] = field(default_factory=list)
+    sizes: list[int] = field(default_factory=list)
+    texts: list[pa.Array] = field(default_factory=list)
+    """Block by block: as Python values 200,000 of them would take 100 MB."""
+
+    def add(
+        self,
+        paths: Sequence[str],
+        sizes: Sequence[int],
+        owners: Sequence[Owner],
+        texts: Sequence[bytes | str | None],
+        problems: Sequence[str | None],
+    ) -> None:
+        """A block of members; a text may be given as its UTF-8 bytes."""
+        self.paths += paths
+        self.sizes += sizes
+        self.owners += owners
+        self.problems += problems
+        self.texts.append(pa.array(texts, pa.binary()).cast(pa.string()))
+
+
+@dataclass(slots=True)
+class Contents:
+    """What the JSON members of an archive say; a broken one is named in `problems` and otherwise absent."""
+
+    files: Files = field(default_factory=Files)
+    """Those that were not taken into the table yet."""
+    documents: int = 0
+    unreadable: int = 0
+    parsed_bytes: int = 0
+    """What long documents take that are parsed and kept, about."""
+    metadata: object = None
+    metadata_problem: str | None = "metadata.json: missing"
+    infos: dict[str, Info] = field(default_factory=dict)
+    states: dict[str, State] = field(default_factory=dict)
+    image_infos: dict[str, Info] = field(default_factory=dict)
+    image_states: dict[str, State] = field(default_factory=dict)
+    conditions: dict[str, object] = field(default_factory=dict)
+    raw_conditions: dict[str, object] = field(default_factory=dict)
+    texts: dict[str, str | None] = field(default_factory=dict)
+    """Path of a member that belongs to no position → its text."""
+    problems: dict[str, str] = field(default_factory=dict)
+    """Path of an unreadable member → why."""
+    unread: dict[str, str] = field(default_factory=dict)
+    """Position → the values of its state that mean something and cannot be read."""
+
+
+_NOBODY: Final = Owner(None, None)
+_FOLDER_OWNERS: Final = {layout.DATA: "position", layout.IMAGES: "image"}
+_SHARED_OWNERS: Final = {layout.CONDITIONS: "condition", layout.RAW_CONDITIONS: "raw_condition"}
+
+
+def owner_of(path: str) -> Owner:
+    """`data/<uuid>/state.json` → position and uuid, `conditions/<sha256>.json` → condition and hash."""
+    parts = path.split("/")
+    if len(parts) == 3 and parts[0] in _FOLDER_OWNERS:
+        return Owner(_FOLDER_OWNERS[parts[0]], parts[1])
+    if len(parts) == 2 and parts[0] in _SHARED_OWNERS:
+        return Owner(_SHARED_OWNERS[parts[0]], layout.shared_digest(path))
+    return Owner("archive", None) if path == layout.METADATA else _NOBODY
+
+
+def parse(path: str, data: bytes) -> tuple[str | None, object, str | None]:
+    """Text, value and problem of a JSON member; a text in a legacy encoding may still have values."""
+    try:
+        text_ = data.decode()
+        return text_, json.loads(text_), None
+    except (ValueError, RecursionError):
+        guess = detect(data)
+        document = parse_document(path, data, guess.encoding if guess.confidence >= CONFIDENT else None)
+        return text_of(data), document.value, document.problem
+
+
+def text_of(data: bytes) -> str | None:
+    """The text of a JSON file, None where its encoding cannot be told."""
+    try:
+        return data.decode(json.detect_encoding(data))
+    except UnicodeDecodeError:
+        guess = detect(data)
+        return data.decode(guess.encoding) if guess.confidence >= CONFIDENT else None
+
+
+_EXTRA: Final = frozenset({"technique", "element", "line", "crystal", "order", "exposure", "backgroundCorrected"})
+_NO_EXTRA: Final[Mapping[str, object]] = {}
+
+
+def _read_info(value: dict[str, object]) -> SharedInfo:
+    extra = _NO_EXTRA if _EXTRA.isdisjoint(value) else {key: value[key] for key in _EXTRA if key in value}
+    return SharedInfo(read_info(value), extra)
+
+
+class _Odd(NamedTuple):
+    """A value that means something and cannot be read."""
+
+    value: object
+
+
+def _number_or_odd(value: object) -> float | _Odd | None:
+    return _Odd(value) if is_odd_number(value) else number(value)
+
+
+def _time_or_odd(value: object) -> datetime | _Odd | None:
+    return _Odd(value) if is_odd_time(value) else local_time(value)
+
+
+def _state(contents: Contents, owner: Owner, reading: tuple[Any, ...]) -> State:
+    """The state that was read; what could not be is empty there, and named."""
+    unread = reading[-1].unread
+    if any(isinstance(value, _Odd) for value in reading):
+        named = zip(_LEAVES, reading, strict=False)
+        odd = [unread_text(path, value.value, what) for (path, what), value in named if isinstance(value, _Odd)]
+        unread, reading = (*odd, *unread), tuple(None if isinstance(value, _Odd) else value for value in reading)
+    if unread and owner.kind == "position":
+        contents.unread[owner.id or ""] = f"{layout.STATE}: {'; '.join(unread)}"
+    return State._make(reading)
+
+
+_LEAVES: Final = ((("saveDate",), "time"), *((("stage", axis), "number") for axis in "xyz"))
+
+
+def _unused(value: object) -> None:
+    """A value that differs, and that nobody asks for."""
+
+
+_POSITIONS: Final = f"{layout.DATA}/"
+_BACKGROUNDS: Final = f"{layout.BACKGROUNDS}/"
+
+
+class DocumentReader:
+    """Reads the documents of one archive after the other, and remembers what they have in common."""
+
+    def __init__(self, limit: int = DOCUMENT_BYTES) -> None:
+        self.limit = limit
+        stage = [Leaf(("stage", axis), _number_or_odd) for axis in "xyz"]
+        self._states = Shapes([Leaf(("saveDate",), _time_or_odd), *stage], read_state)
+        self._infos = Shapes([Leaf(("uuid",), _unused), Leaf(("comment",), text)], _read_info)
+
+    def read(
+        self,
+        contents: Contents,
+        documents: Iterable[Document],
+        *,
+        sxes: bool,
+        sizes: Iterable[tuple[str, int]] = (),
+    ) -> Iterator[int]:
+        """Read every JSON member; of a generic archive only whether it is readable. Bytes read, block by block.
+
+        `sizes` are those of all JSON members: `documents` holds none that are larger than the limit.
+        """
+        self._pass_over(contents, [(path, size) for path, size in sizes if size > self.limit], sxes=sxes)
+        for block in _blocks(documents, self.limit, sxes=sxes):
+            self._read_block(contents, block, sxes=sxes)
+            yield sum(len(data) for _, data in block)
+        if layout.METADATA in contents.texts:
+            problem = contents.problems.get(layout.METADATA)
+            problem = problem or unread_in(contents.metadata)
+            contents.metadata_problem = problem and f"{layout.METADATA}: {problem}"
+
+    def _pass_over(self, contents: Contents, large: Sequence[tuple[str, int]], *, sxes: bool) -> None:
+        """List members that are too large to be read."""
+        large = [(path, size) for path, size in large if not _is_no_document(path, sxes=sxes)]
+        if not large:
+            return
+        problems = [too_large(size, self.limit) for _, size in large]
+        for (path, _), problem in zip(large, problems, strict=True):
+            contents.problems[path] = problem or ""
+            if path == layout.METADATA:
+                contents.metadata_problem = f"{path}: {problem}"
+        owners = [owner_of(path) if sxes else _NOBODY for path, _ in large]
+        contents.files.add(
+            [path for path, _ in large], [size for _, size in large], owners, [None] * len(large), problems
+        )
+        contents.documents += len(large)
+        contents.unreadable += len(large)
+
+    def _read_block(self, contents: Contents, block: Sequence[Document], *, sxes: bool) -> None:
+        """Read members of positions in short where they are like others, and parse what is left."""
+        alike = self._read_alike(contents, block) if sxes else {}
+        texts: list[bytes | str | None] = [data for _, data in block]
+        owners: list[Owner] = []
+        problems: list[str | None] = []
+        for place, (path, data) in enumerate(block):
+            owner, problem = alike.get(place), None
+            if owner is None:
+                owner = owner_of(path) if sxes else _NOBODY
+                texts[place], problem = self._read_other(contents, path, data, owner)
+            owners.append(owner)
+            problems.append(problem)
+        contents.files.add([path for path, _ in block], [len(data) for _, data in block], owners, texts, problems)
+        contents.documents += len(block)
+        contents.unreadable += len(block) - problems.count(None)
+
+    def _read_alike(self, contents: Contents, block: Sequence[Document]) -> dict[int, Owner]:
+        """Read what is like documents that were read before; these by their places in the block."""
+        states, infos = _match(self._states, block, layout.STATE), _match(self._infos, block, layout.INFO)
+        contents.states.update((owner.id or "", _state(contents, owner, reading)) for _, owner, reading in states)
+        contents.infos.update((owner.id or "", Info._make(reading[1:])) for _, owner, reading in infos)
+        return {place: owner for place, owner, _ in (*states, *infos)}
+
+    def _read_other(self, contents: Contents, path: str, data: bytes, owner: Owner) -> tuple[str | None, str | None]:
+        """Parse a member; its text and its problem."""
+        needed = parsed_bytes(data)
+        keeps_text = owner.kind not in (None, "position")
+        if keeps_text and needed:
+            needed += len(data)
+        if needed + contents.parsed_bytes <= PARSED_BYTES:
+            text_, value, problem = parse(path, data)
+        else:
+            text_, value, problem, needed = text_of(data), None, TOO_MANY_VALUES, 0
+            keeps_text = False
+        if problem is not None:
+            contents.problems[path] = problem
+        if keeps_text:
+            contents.texts[path] = text_
+        if owner.kind is not None:
+            contents.parsed_bytes += needed
+            self._keep(contents, path, owner, value)
+        return text_, problem
+
+    def _keep(self, contents: Contents, path: str, owner: Owner, value: object) -> None:
+        """Put a parsed value where it belongs."""
+        name = path.rpartition("/")[2]
+        if owner.id is None:
+            contents.metadata = value
+        elif owner.kind == "condition":
+            contents.conditions[owner.id] = value
+        elif owner.kind == "raw_condition":
+            contents.raw_conditions[owner.id] = value
+        elif isinstance(value, dict):
+            infos, states = contents.infos, contents.states
+            if owner.kind == "image":
+                infos, states = contents.image_infos, contents.image_states
+            if name == layout.STATE:
+                states[owner.id] = _state(contents, owner, self._states.plain(value))
+            elif name == layout.INFO:
+                infos[owner.id] = Info._make(self._infos.plain(value)[1:])
+        if not isinstance(value, dict) and (owner.kind != "position" or name in _READ_NAMES):
+            contents.problems.setdefault(path, _NO_OBJECT)
+
+
+def _blocks(documents: Iterable[Document], limit: int, *, sxes: bool) -> Iterator[list[Document]]:
+    """The documents by the thousand, or fewer long ones."""
+    block: list[Document] = []
+    size = 0
+    for path, data in documents:
+        if len(data) > limit or _is_no_document(path, sxes=sxes):
+            continue
+        if block and (len(block) >= _BLOCK or size + len(data) > _BLOCK_BYTES):
+            yield block
+            block, size = [], 0
+        block.append((path, data))
+        size += len(data)
+    if block:
+        yield block
+
+
+def _is_no_document(path: str, *, sxes: bool) -> bool:
+    """Whether a member only has the suffix: a binary that an old bug saved as .json, or what macOS adds."""
+    return is_apple_double(path) or (sxes and path.startswith(_BACKGROUNDS))
+
+
+_READ_NAMES: Final = frozenset({layout.STATE, layout.INFO})
+
+
+def _match(shapes: Shapes[Any], block: Sequence[Document], name: str) -> list[tuple[int, Owner, tuple[Any, ...]]]:
+    """Place, owner and reading of each `data/<uuid>/state.json` in a block that can be read in short."""
+    start, ending = len(_POSITIONS), f"/{name}"
+    end = -len(ending)
+    found = []
+    for place, (path, data) in enumerate(block):
+        if path.endswith(ending) and path.startswith(_POSITIONS) and path.count("/") == 2 and len(data) <= _ALIKE_BYTES:
+            reading = shapes.match(_utf8(data))
+            if reading is not None:
+                found.append((place, Owner("position", path[start:end]), reading))
+    return found
+
+
+def _utf8(data: bytes) -> str:
+    """The text, or none at all where it is in another encoding."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return ""
+
+
+def read_documents(documents: Iterable[Document], *, sxes: bool) -> Contents:
+    """Read every JSON member of one archive."""
+    contents = Contents()
+    for _ in DocumentReader().read(contents, documents, sxes=sxes):
+        pass
+    return contents
+
+
+def extra_text(info: Info, name: str) -> str | None:
+    """An optional text of an `info.json`: `crystal` → `TAP`."""
+    return text(info.shared.extra.get(name))
+
+
+def extra_number(info: Info, name: str) -> float | None:
+    """An optional number of an `info.json`."""
+    return number(info.shared.extra.get(name))
+
+
+def extra_integer(info: Info, name: str) -> int | None:
+    """An optional whole number of an `info.json`."""
+    return integer(info.shared.extra.get(name))

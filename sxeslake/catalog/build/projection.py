@@ -1,0 +1,275 @@
+"""One archive version → its rows in every table of the catalogue. Pure: documents and member table in, tables out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from sxeslake.archive.sxes.metadata import AnalysisFields, ProjectFields, read_analyses, read_projects, version_of
+from sxeslake.catalog.build.analyses import analysis_row
+from sxeslake.catalog.build.documents import Contents, DocumentReader, Files
+from sxeslake.catalog.build.positions import PositionRows, arrays_of, latest, position_rows, runs_of
+from sxeslake.catalog.build.rows import ColumnValues, Gathered, Same, hex_of, table_of
+from sxeslake.catalog.build.shared_files import (
+    background_rows,
+    condition_rows,
+    image_rows,
+    originals,
+    project_rows,
+    raw_condition_rows,
+)
+from sxeslake.catalog.model import Document, VersionHeader
+from sxeslake.catalog.schema import tables
+from sxeslake.catalog.schema.lake_tables import DOCUMENTS, MEMBERS
+from sxeslake.catalog.schema.registry import Table
+from sxeslake.model import MIB
+
+Tables = dict[str, pa.Table]
+Read = tuple[VersionHeader, pa.Table, Contents]
+"""A version, its members, and what its documents say."""
+
+
+def project(header: VersionHeader, members: pa.Table, documents: Iterable[Document]) -> Tables:
+    """Rows of one archive version by table name. Broken or absent metadata leaves columns null, never drops a row."""
+    found: dict[str, list[pa.Table]] = {}
+    for name, rows in projected([(header, members, documents)], DocumentReader()):
+        found.setdefault(name, []).append(rows)
+    return {name: pa.concat_tables(rows) for name, rows in found.items()}
+
+
+def projected(
+    archives: Sequence[tuple[VersionHeader, pa.Table, Iterable[Document]]], reader: DocumentReader
+) -> Iterator[tuple[str, pa.Table]]:
+    """Rows of some versions, table by table: whoever writes each at once needs memory for one.
+
+    Of small versions many at once, for a table of a few rows takes as long as one of thousands.
+    """
+    yield "members", _member_table([(header, members) for header, members, _ in archives])
+    read: list[Read] = []
+    waiting = 0
+    for header, members, documents in archives:
+        read.append((header, members, Contents()))
+        sizes = json_sizes(members)
+        for size in reader.read(read[-1][2], documents, sxes=header.kind == "sxes", sizes=sizes):
+            waiting += size
+            if waiting >= _TEXT_BYTES:  # amid a very large archive
+                yield "documents", _document_table(read)
+                waiting = 0
+    yield "documents", _document_table(read)
+    groups = {name: Gathered(tables.BY_NAME[name]) for name in _GROUP_TABLES}
+    rows = Gathered(tables.ARCHIVES)
+    for header, members, contents in read:
+        summary = _add_group(groups, header, members, contents) if header.kind == "sxes" else {}
+        rows.add_rows([_archive_row(header, members, contents, summary)], {})
+        contents.infos.clear()
+        contents.states.clear()
+    if any(header.kind == "sxes" for header, _, _ in archives):
+        for name in _GROUP_TABLES:
+            yield name, groups.pop(name).table()  # and the lists that it was made from go
+    yield "archives", rows.table()
+
+
+_TEXT_BYTES: Final = 8 * MIB
+_GROUP_TABLES = ("projects", "analyses", "positions", "images", "conditions", "raw_conditions", "backgrounds")
+
+
+def _owner(header: VersionHeader) -> dict[str, Same]:
+    return {"archive_id": Same(header.archive_id), "sample": Same(header.sample), "version": Same(header.version)}
+
+
+def _add_group(
+    groups: Mapping[str, Gathered], header: VersionHeader, members: pa.Table, contents: Contents
+) -> dict[str, Any]:
+    """Add the rows of an sxes group; what the archive's own row says of it."""
+    metadata, owner = contents.metadata, _owner(header)
+    projects, analyses = read_projects(metadata), read_analyses(metadata)
+    by_analysis = _project_of_analysis(projects)
+    arrays = arrays_of(members)
+    runs = runs_of(analyses, by_analysis, contents.infos.keys() | contents.states.keys() | arrays.keys())
+    ids = [info.shared.fields for run in runs for uuid in run.uuids if (info := contents.infos.get(uuid))]
+    used = Counter(info.condition_id for info in ids if info.condition_id)
+    raw_used = Counter(info.raw_condition_id for info in ids if info.raw_condition_id)
+    background_used = Counter(info.background_id for info in ids if info.background_id)
+    conditions, condition_fields = condition_rows(contents, used)
+    positions = position_rows(contents, arrays, condition_fields, runs)
+    del arrays  # by the hundred thousand
+    images = image_rows(contents, analyses, members)
+    version = {"archive_format_version": version_of(metadata)}
+    stated = owner | {name: Same(value) for name, value in version.items()}
+    groups["projects"].add_rows(project_rows(projects, originals(metadata, "projects")), owner)
+    groups["analyses"].add_rows(
+        _analysis_rows(analyses, originals(metadata, "analyses"), by_analysis, positions), stated
+    )
+    groups["positions"].add(positions.count, {**positions.columns, **stated})
+    groups["images"].add_rows(images, owner)
+    groups["conditions"].add_rows(conditions, owner)
+    groups["raw_conditions"].add_rows(raw_condition_rows(contents, raw_used), owner)
+    groups["backgrounds"].add_rows(background_rows(members, background_used), owner)
+    return version | _summary(projects, analyses, positions, len(images), contents)
+
+
+def _project_of_analysis(projects: Sequence[ProjectFields]) -> dict[str, ProjectFields]:
+    """Analysis UUID → the first project that lists it."""
+    found: dict[str, ProjectFields] = {}
+    for each in projects:
+        for uuid in each.analysis_uuids:
+            found.setdefault(uuid, each)
+    return found
+
+
+def _analysis_rows(
+    analyses: Sequence[AnalysisFields],
+    objects: Sequence[Mapping[str, object]],
+    projects: Mapping[str, ProjectFields],
+    positions: PositionRows,
+) -> list[dict[str, Any]]:
+    rows = []
+    for number, (analysis, original, (start, end)) in enumerate(
+        zip(analyses, objects, positions.slices, strict=True), 1
+    ):
+        whole = end - start == positions.count
+        own = positions.columns if whole else {name: each[start:end] for name, each in positions.columns.items()}
+        rows.append(analysis_row(number, analysis, original, projects.get(analysis.uuid or ""), own))
+    return rows
+
+
+def _summary(
+    projects: Sequence[ProjectFields],
+    analyses: Sequence[AnalysisFields],
+    positions: PositionRows,
+    images: int,
+    contents: Contents,
+) -> dict[str, Any]:
+    """What the archive's row says of its group."""
+    columns = positions.columns
+    times = [*(analysis.acquired_local for analysis in analyses), *columns["acquired_local"]]
+    operators = {*columns["operator"], *(p.operator for p in projects), *(a.operator for a in analyses)}
+    instruments = {*columns["instrument"], *(a.instrument for a in analyses)}
+    return {
+        "projects": len(projects),
+        "analyses": len(analyses),
+        "positions": positions.count,
+        "images": images,
+        "instruments": sorted(instruments - {None}),
+        "operators": sorted(operators - {None}),
+        "first_acquired_local": min((time for time in times if time is not None), default=None),
+        "last_acquired_local": latest(times),
+        "problem": contents.metadata_problem,
+    }
+
+
+def _archive_row(
+    header: VersionHeader, members: pa.Table, contents: Contents, summary: Mapping[str, Any]
+) -> dict[str, Any]:
+    source = header.source
+    return {
+        "archive_id": header.archive_id,
+        "sample": header.sample,
+        "version": header.version,
+        "kind": header.kind,
+        "name": source.get("name"),
+        "container": source.get("container"),
+        "source_host": source.get("host"),
+        "source_path": source.get("path"),
+        "source_modified_at": _time_from_ns(source.get("modified_ns")),
+        "source_sha256": source.get("sha256"),
+        "bytes_source": header.bytes_source,
+        "bytes_raw": header.bytes_raw,
+        "bytes_stored": header.bytes_stored,
+        "members": members.num_rows,
+        "blobs": header.blobs,
+        "blobs_new": header.blobs_new,
+        "content_id": header.content_id,
+        "manifest_id": header.manifest_id,
+        "log_number": header.log_number,
+        "ingested_at": header.ingested_at,
+        "ingested_by": header.ingested_by,
+        "tool": header.tool,
+        "documents": contents.documents,
+        "documents_unreadable": contents.unreadable,
+        **summary,
+    }
+
+
+def _time_from_ns(value: object) -> datetime | None:
+    if not isinstance(value, int):
+        return None
+    try:
+        return datetime.fromtimestamp(value / 1e9, UTC)
+    except (OverflowError, ValueError, OSError):
+        return None
+
+
+def _member_table(archives: Sequence[tuple[VersionHeader, pa.Table]]) -> pa.Table:
+    members = pa.concat_tables([table.select(_MEMBER_COLUMNS) for _, table in archives])
+    folder = members["directory"]
+    columns: dict[str, ColumnValues] = {
+        "path": members["path"],
+        "ordinal": members["ordinal"],
+        "kind": pc.if_else(folder, "directory", "file"),
+        "bytes_raw": members["size"],
+        "modified_at": pc.divide(members["modified_ns"], 1000).cast(pa.timestamp("us")),
+        "attributes": members["attributes"],
+        "crc32": members["crc32"],
+        "blake3": pc.if_else(folder, pa.scalar(None, pa.string()), hex_of(members["blake3"])),
+    }
+    return _owned(MEMBERS, columns, [(header, table.num_rows) for header, table in archives])
+
+
+_MEMBER_COLUMNS = ["path", "ordinal", "directory", "size", "modified_ns", "attributes", "crc32", "blake3"]
+
+
+def _owned(spec: Table, columns: Mapping[str, ColumnValues], counts: Sequence[tuple[VersionHeader, int]]) -> pa.Table:
+    """A table with the columns that say whose rows they are, so many of each version."""
+    whose = np.repeat(np.arange(len(counts)), [count for _, count in counts])
+    owners = [_owner(header) for header, _ in counts]
+    own: dict[str, ColumnValues] = {
+        name: pa.array([owner[name].value for owner in owners], spec.arrow.field(name).type).take(pa.array(whose))
+        for name in ("archive_id", "sample", "version")
+    }
+    return table_of(spec, len(whose), {**columns, **own})
+
+
+def _document_table(read: Sequence[Read]) -> pa.Table:
+    """The documents that were read since the last time."""
+    files = [contents.files for _, _, contents in read]
+    paths = [path for each in files for path in each.paths]
+    owners = [owner for each in files for owner in each.owners]
+    problems = [problem for each in files for problem in each.problems]
+    digests = [_digests(members, contents.files.paths) for _, members, contents in read]
+    columns: dict[str, ColumnValues] = {
+        "path": paths,
+        "owner": [owner.kind for owner in owners],
+        "owner_id": [owner.id for owner in owners],
+        "name": [path.rpartition("/")[2].rpartition(".")[0] for path in paths],
+        "bytes_raw": [size for each in files for size in each.sizes],
+        "blake3": hex_of(pa.chunked_array(digests, pa.binary(32))),
+        "readable": [problem is None for problem in problems],
+        "problem": problems,
+        "json": pa.chunked_array([text for each in files for text in each.texts], pa.string()),
+    }
+    counts = [(header, len(contents.files.paths)) for header, _, contents in read]
+    for _, _, contents in read:
+        contents.files = Files()
+    return _owned(DOCUMENTS, columns, counts)
+
+
+def json_sizes(members: pa.Table) -> list[tuple[str, int]]:
+    """Path and size of every JSON member."""
+    files = members.select(["path", "size"]).filter(
+        pc.and_(pc.ends_with(members["path"], ".json"), pc.invert(members["directory"]))
+    )
+    return list(zip(files["path"].to_pylist(), files["size"].to_pylist(), strict=True))
+
+
+def _digests(members: pa.Table, paths: Sequence[str]) -> pa.Array:
+    """The BLAKE3 of some members."""
+    files = members.select(["path", "blake3"]).filter(pc.ends_with(members["path"], ".json", ignore_case=True))
+    places = pc.index_in(pa.array(paths, pa.string()), value_set=files["path"])
+    return files["blake3"].combine_chunks().take(places)

@@ -1,0 +1,1 @@
+"""Questions: filters, the query library and free SQL, and their results."""

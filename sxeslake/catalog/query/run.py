@@ -1,0 +1,132 @@
+"""Questions to results: queries of the library in this process, free SQL in the sandbox."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from sxeslake.catalog.query.emptiness import Count, why_empty
+from sxeslake.catalog.query.library import Bound
+from sxeslake.catalog.query.result import Result
+from sxeslake.errors import UsageError
+from sxeslake.text.suggest import did_you_mean
+
+if TYPE_CHECKING:
+    from sxeslake.catalog.query.sandbox import FindScope, SandboxLimits, Scope
+
+Read = Callable[[str, Mapping[str, object]], Any]
+"""(SQL, values to bind) → an Arrow record batch reader."""
+
+_T = TypeVar("_T")
+
+
+def ask(read: Read, bound: Bound, *, limit: int | None = None) -> Result:
+    """The answer to a query of the library; its SQL is trusted, its values are bound."""
+    bound = counted_once(read, bound)
+    reader = _told(bound, lambda: read(bound.sql, bound.parameters))
+    batches = _batches(_told, bound, reader)
+    notes = bound.notes
+    if bound.folds_copies:
+        kept = list(batches)
+        batches = iter(kept)
+        notes += _note_on_copies(sum(sum(batch["copies"].to_pylist()) for batch in kept))
+    return Result(
+        reader.schema, batches, title=bound.title, notes=notes, limit=limit,
+        show=_checked_show(bound, reader.schema.names), find_why_empty=lambda: why_empty(_counting(read), bound),
+    )  # fmt: skip
+
+
+def ask_freely(
+    sql: str,
+    scope: Scope | FindScope,
+    *,
+    parameters: Mapping[str, object] | None = None,
+    limits: SandboxLimits | None = None,
+    bound: Bound | None = None,
+    read: Read | None = None,
+) -> Result:
+    """The answer to anybody's SQL: one SELECT, in a child process that can read the catalogue and nothing else.
+
+    `bound` is the query of a folder that the SQL is from: its errors are said with its name. `read` runs the
+    catalogue's own SQL that tells why there are no rows.
+    """
+    from sxeslake.catalog.query.sandbox import run_select  # noqa: PLC0415 - the library's queries need no child process
+
+    answer = _named(bound, lambda: run_select(sql, scope, parameters=parameters, limits=limits))
+    batches = answer.batches if bound is None else _batches(_named, bound, answer.batches)
+    title, notes = ("", ()) if bound is None else (bound.title, bound.notes)
+    try:
+        show = () if bound is None else _checked_show(bound, answer.schema.names)
+    except UsageError:
+        answer.close()
+        raise
+    return Result(
+        answer.schema, batches, title=title, notes=notes, close=answer.close, was_cut=lambda: answer.truncated,
+        show=show, find_why_empty=None if read is None else lambda: why_empty(_counting(read), bound),
+    )  # fmt: skip
+
+
+def counted_once(read: Read, bound: Bound) -> Bound:
+    """The query with a note on the copies that it leaves out; without copies, its SQL does not look for them again."""
+    if bound.copies is None:
+        return bound
+    used = {name: value for name, value in bound.parameters.items() if re.search(rf"\${name}\b", bound.copies)}
+    count = _told(bound, lambda: _counting(read)(f"({bound.copies})", used))
+    if not count:
+        return bound.counting_all()
+    return replace(bound, notes=bound.notes + _note_on_copies(count))
+
+
+def _note_on_copies(count: int) -> tuple[str, ...]:
+    if not count:
+        return ()
+    return (
+        f"{count:,} {'copy' if count == 1 else 'copies'} left out; --copies shows {'it' if count == 1 else 'them'}",
+    )
+
+
+def _checked_show(bound: Bound, columns: Sequence[str]) -> tuple[str, ...]:
+    """The columns that the query wants shown first; UsageError for one that its answer does not have."""
+    for name in bound.show:
+        if name not in columns:
+            raise UsageError(
+                f'its line "-- show:" names the column "{name}", which its answer does not have.',
+                where=f'query "{bound.name}"',
+                hint=did_you_mean(name, columns),
+            )
+    return bound.show
+
+
+def _counting(read: Read) -> Count:
+    def count(rows: str, values: Mapping[str, object]) -> int:
+        return int(read(f"SELECT count(*) AS n FROM {rows}", values).read_all()["n"][0].as_py())
+
+    return count
+
+
+def _named(bound: Bound | None, step: Callable[[], _T]) -> _T:
+    try:
+        return step()
+    except UsageError as error:
+        if bound is not None:
+            error.where = f'query "{bound.name}"'
+        raise
+
+
+def _batches(told: Callable[[Bound, Callable[[], Any]], Any], bound: Bound, batches: Iterator[Any]) -> Iterator[Any]:
+    """The batches, whose errors are said as `told` says those of one step."""
+    while (batch := told(bound, lambda: next(batches, None))) is not None:
+        yield batch
+
+
+def _told(bound: Bound, step: Callable[[], _T]) -> _T:
+    """One step; what DuckDB has against a query, a user's own perhaps, is said with the query's name."""
+    import duckdb  # noqa: PLC0415 - loaded already, by whoever reads
+    import pyarrow as pa  # noqa: PLC0415 - as above
+
+    try:
+        return step()
+    except (duckdb.Error, pa.ArrowException, OSError) as error:  # DuckDB's errors in a stream come as OSError
+        raise UsageError(str(error).strip(), where=f'query "{bound.name}"', has_lines=True) from error

@@ -1,0 +1,1 @@
+"""Completion in shells: the words before the cursor, and what may stand there."""

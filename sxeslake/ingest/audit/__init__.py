@@ -1,0 +1,1 @@
+"""May an original be deleted? Files compared with what the bucket holds."""

@@ -1,0 +1,1 @@
+"""What a drive would take before anything is stored."""

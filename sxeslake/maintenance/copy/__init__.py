@@ -1,0 +1,1 @@
+"""Archives of one lake into another."""

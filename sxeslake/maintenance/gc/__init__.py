@@ -1,0 +1,1 @@
+"""Garbage collection: what no live version needs is condemned, then deleted."""

@@ -1,0 +1,90 @@
+"""Copying what is alive out of badly filled packs: whole frames as they stand, the others framed anew."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from blake3 import blake3
+
+from sxeslake import codecs
+from sxeslake.concurrency import in_order
+from sxeslake.errors import DamagedLakeError
+from sxeslake.format import frame, keys
+from sxeslake.format.pack import Footer
+from sxeslake.model import Digest
+from sxeslake.vault.blobs.proving import FramePlace, frames_with, runs
+from sxeslake.vault.packs.packing import Packer
+from sxeslake.vault.vault import Vault
+
+
+class Frame(NamedTuple):
+    """A frame of a new pack, and what it holds."""
+
+    data: bytes
+    digests: list[Digest]
+    sizes: list[int]
+
+
+def rewrite(
+    vault: Vault, packer: Packer, kind: str, footer: Footer, keep: npt.NDArray[np.bool_], advance: Callable[[int], None]
+) -> set[str]:
+    """Put the blobs of a pack that are to be kept into new packs; says which. DamagedLakeError where one is wrong."""
+    made = set()
+    jobs = (_job(vault, footer, keep, run) for run in runs(frames_with(footer, keep)))
+    results = in_order(jobs, threads=vault.threads, in_flight=vault.threads + 1)
+    try:
+        for frames, read in results:
+            for item in frames:
+                made.add(packer.place(kind, item.data, item.digests, item.sizes).pack)
+            advance(read)
+    finally:
+        results.close()
+    return made
+
+
+def _job(
+    vault: Vault, footer: Footer, keep: npt.NDArray[np.bool_], run: Sequence[FramePlace]
+) -> Callable[[], tuple[list[Frame], int]]:
+    def job() -> tuple[list[Frame], int]:
+        key = keys.pack_key(footer.pack_id)
+        bodies = vault.store.get_ranges([(key, item.offset, item.offset + item.length) for item in run])
+        frames = [_copied(footer, keep, item, body, key) for item, body in zip(run, bodies, strict=True)]
+        return frames, sum(map(len, bodies))
+
+    return job
+
+
+def _copied(footer: Footer, keep: npt.NDArray[np.bool_], old: FramePlace, body: bytes, key: str) -> Frame:
+    """One frame, for its new pack. Decoded and hashed in any case: a copy must not carry damage on."""
+    found = frame.unseal(body, where=key)
+    sizes = footer.sizes[old.blobs].tolist()
+    if list(found.sizes) != sizes:
+        raise DamagedLakeError(f"the sizes of the frame at {old.offset} are not those of the footer.", where=key)
+    raw = memoryview(codecs.decode(found.pipeline, found.payload, found.raw_bytes))
+    parts: list[bytes] = []
+    digests: list[Digest] = []
+    at = 0
+    for digest, size, wanted in zip(footer.digests[old.blobs], sizes, keep[old.blobs].tolist(), strict=True):
+        part = raw[at : at + size]
+        at += size
+        if not wanted:
+            continue
+        digests.append(digest.tobytes())
+        if blake3(part).digest() != digests[-1]:
+            raise DamagedLakeError(f"blob {digests[-1].hex()} does not agree with its hash.", where=key)
+        parts.append(bytes(part))
+    if len(digests) == len(sizes):
+        return Frame(body, digests, sizes)
+    pipeline = codecs.Pipeline.parse(found.pipeline)
+    return Frame(_framed(pipeline, parts), digests, [len(part) for part in parts])
+
+
+def _framed(pipeline: codecs.Pipeline, parts: Sequence[bytes]) -> bytes:
+    raw = b"".join(parts)
+    pipeline, payload = codecs.encode_or_raw(pipeline, raw)
+    if codecs.decode(pipeline, payload, len(raw)) != raw:  # as in ingest: proved before it is trusted
+        pipeline, payload = codecs.RAW, raw
+    return frame.seal(pipeline.descriptor, [len(part) for part in parts], payload)

@@ -1,0 +1,1 @@
+"""Repair of the log, manifests and packs."""

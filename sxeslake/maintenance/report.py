@@ -1,0 +1,142 @@
+"""What upkeep tells."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from sxeslake.text.html import HtmlRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Problem(HtmlRecord):
+    """Something wrong: what kind, in which object, in words, and which archives it touches."""
+
+    kind: str
+    object: str
+    detail: str
+    affects: list[str]
+
+
+@dataclass(slots=True)
+class Checked(HtmlRecord):
+    """How much was looked at."""
+
+    log_entries: int = 0
+    manifests: int = 0
+    packs: int = 0
+    blobs: int = 0
+    bytes: int = 0
+
+
+@dataclass(slots=True)
+class VerifyReport(HtmlRecord):
+    """Whether a lake holds what it promises; `ok` only where all that was asked for was read and nothing is wrong."""
+
+    ok: bool = True
+    checked: Checked = field(default_factory=Checked)
+    problems: list[Problem] = field(default_factory=list)
+    complete: bool = True  # False where the time was up before every pack had been read
+    passed_over: int = 0  # packs that a run before had found whole
+    packs_read: int = 0  # of which every byte, or the sample, was read
+    packs_unread: int = 0  # that were asked for and not read, as the time was up
+    seed: int | None = None  # of the sample
+    notes: list[str] = field(default_factory=list)  # what was wrong with this machine's cache, and is not any more
+
+
+@dataclass(frozen=True, slots=True)
+class Mended(HtmlRecord):
+    """Something that a repair put right, or would."""
+
+    kind: str
+    object: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lost(HtmlRecord):
+    """What cannot be mended: of which archive (or object), which member (None: all of it), and why."""
+
+    archive: str
+    member: str | None
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class OfferFault(HtmlRecord):
+    """Something offered to a repair that cannot be read; no fault of the lake."""
+
+    offer: str
+    detail: str
+
+
+@dataclass(slots=True)
+class RepairReport(HtmlRecord):
+    """What a repair found and did; `ok` where nothing is left that is wrong with the lake, whatever the offers are."""
+
+    ok: bool = True
+    dry_run: bool = False
+    commit: int | None = None
+    problems: int = 0
+    mended: list[Mended] = field(default_factory=list)
+    lost: list[Lost] = field(default_factory=list)
+    offer_faults: list[OfferFault] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Copied(HtmlRecord):
+    """What became of one version: `copied`, `present` (it was there), `failed`; and its number in the target."""
+
+    sample: str
+    version: int
+    to_version: int | None
+    status: str
+    error: str | None = None
+
+
+@dataclass(slots=True)
+class CopyReport(HtmlRecord):
+    """What a copy came to."""
+
+    source: str
+    target: str
+    commits: list[int] = field(default_factory=list)
+    tags: int = 0
+    annotations: int = 0
+    archives: list[Copied] = field(default_factory=list)
+    dry_run: bool = False  # archives would be copied, and nothing is
+    bytes_raw: int = 0  # of content, unpacked, that the target lacks
+    calibrations: int = 0  # that go with a whole lake
+
+    @property
+    def failed(self) -> bool:
+        """Whether an archive could not be copied."""
+        return any(row.status == "failed" for row in self.archives)
+
+
+@dataclass(frozen=True, slots=True)
+class Stats(HtmlRecord):
+    """A lake in figures."""
+
+    samples: int
+    archives: int
+    members: int
+    bytes_source: int
+    bytes_raw: int
+    blobs: int
+    bytes_unique_raw: int
+    bytes_stored: int
+    objects: int
+    packs: int
+    log_head: int
+    bytes_derived: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Check(HtmlRecord):
+    """One thing that `doctor` looked at."""
+
+    name: str
+    ok: bool
+    detail: str
+    hint: str | None = None
+    damage: bool = False  # the lake has lost something

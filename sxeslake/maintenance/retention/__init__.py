@@ -1,0 +1,1 @@
+"""Which versions stay, and under which names: forget, restore, tags, holds, rename, tidy."""

@@ -1,0 +1,1 @@
+"""Does the lake hold what its log promises?"""

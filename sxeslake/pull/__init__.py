@@ -1,0 +1,1 @@
+"""Pull: versions of the lake as archives, folders, parts and merged groups."""

@@ -1,0 +1,78 @@
+"""A drill: some files are really pulled, and compared with the SHA-256 that the log has of them."""
+
+from __future__ import annotations
+
+import math
+import random
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Literal
+
+from sxeslake.disk.trouble import scratch_told
+from sxeslake.errors import DamagedLakeError, InputError, NotFoundError, ObjectNotFoundError, UnsupportedMethodError
+from sxeslake.model import Progress
+from sxeslake.pull import whole as pull
+from sxeslake.text.html import HtmlRecord
+from sxeslake.vault.log.state import Version
+from sxeslake.vault.recipes import is_exact
+from sxeslake.vault.vault import Vault
+
+Status = Literal["exact", "content", "failed"]
+"""exact: the original file, by its SHA-256. content: every name and content, proved by hash, in a new container, as the
+lake has no recipe of the file. failed: it does not come back."""
+
+_FAILURES = (DamagedLakeError, ObjectNotFoundError, NotFoundError, InputError, UnsupportedMethodError)
+
+
+@dataclass(frozen=True, slots=True)
+class DrillRow(HtmlRecord):
+    """A version that was pulled."""
+
+    sample: str
+    version: int
+    status: Status
+    bytes: int
+    sha256: str | None
+    reason: str | None = None
+
+
+@dataclass(slots=True)
+class DrillReport(HtmlRecord):
+    """What came back; `versions` is how many there are to choose from, and `seed` chooses the same ones again."""
+
+    ok: bool
+    percent: float
+    seed: int
+    versions: int
+    files: list[DrillRow] = field(default_factory=list)
+
+
+def drill(vault: Vault, percent: float, seed: int, progress: Progress | None = None) -> DrillReport:
+    """Pull a percentage of the live versions, at least one, into a temporary folder, one at a time."""
+    vault.sync()
+    versions = vault.state.versions()
+    wanted = min(len(versions), math.ceil(len(versions) * percent / 100))
+    chosen = sorted(random.Random(seed).sample(range(len(versions)), wanted))
+    report = DrillReport(True, percent, seed, len(versions))
+    report.files = [_pulled(vault, versions[at], progress) for at in chosen]
+    report.ok = bool(report.files) and all(row.status != "failed" for row in report.files)
+    return report
+
+
+def _pulled(vault: Vault, version: Version, progress: Progress | None) -> DrillRow:
+    archive = version.archive
+    sha256 = archive.source.get("sha256")
+    row = (archive.sample, archive.version)
+    with scratch_told(), TemporaryDirectory(prefix="sxeslake-drill-", ignore_cleanup_errors=True) as folder:
+        try:
+            out, container = Path(folder) / "original", pull.container_of(version, None)
+            pulled = pull.Pull(progress=progress).to_path(vault, version, out, container)
+        except _FAILURES as error:
+            return DrillRow(*row, "failed", archive.bytes_source, sha256, str(error))
+    if pulled.exact and pulled.sha256 == sha256:
+        return DrillRow(*row, "exact", archive.bytes_source, sha256)
+    if pulled.exact or is_exact(archive):
+        reason = pulled.exact_reason or f"its SHA-256 is {pulled.sha256}"
+        return DrillRow(*row, "failed", archive.bytes_source, sha256, reason)
+    return DrillRow(*row, "content", archive.bytes_source, sha256, pulled.exact_reason)

@@ -1,0 +1,1 @@
+"""A folder brought up to date with a version."""

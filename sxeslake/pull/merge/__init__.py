@@ -1,0 +1,1 @@
+"""Parts of many versions as one group."""

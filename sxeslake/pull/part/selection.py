@@ -1,0 +1,94 @@
+"""Selection: a part of one version as an archive of its own, valid by itself. Pure: from a share to an assembly."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from sxeslake.archive.sxes import layout
+from sxeslake.archive.sxes.documents import dump
+from sxeslake.errors import LimitExceededError
+from sxeslake.model import GIB, ContainerKind
+from sxeslake.pull.part.assembly import Assembly, Carried, Made, Part, made_from
+from sxeslake.pull.part.share import Share
+from sxeslake.text.html import HtmlRecord
+
+MOST_POSITIONS = 1_000_000
+MOST_BYTES = 256 * GIB
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What a selection or a merge may grow to; a pull that would be larger says so before it moves a byte."""
+
+    positions: int = MOST_POSITIONS
+    bytes_raw: int = MOST_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class SelectionReport(HtmlRecord):
+    """What was chosen and, unless it was a dry run, where it is now.
+
+    `bytes_fetch` and `requests` estimate what comes over the wire for the members, beside what planning took.
+    """
+
+    sample: str | None  # None where it came from several
+    version: int | None
+    path: str | None
+    container: ContainerKind
+    members: int
+    bytes_raw: int
+    bytes_written: int | None
+    sha256: str | None
+    renamed: list[tuple[str, str]]
+    positions: int
+    analyses: int
+    samples: list[str]
+    bytes_fetch: int
+    requests: int
+    dry_run: bool
+    warnings: list[str]
+    annotations: str | None = None  # the file beside it with what is said of what is in it
+
+
+def select(share: Share) -> Assembly:
+    """The archive that a share of one version makes."""
+    name = share.version.name
+    made: Mapping[str, Made] = {}
+    if share.outline is not None and share.metadata_member is not None:
+        same = share.metadata_raw != b"" and share.metadata == share.outline.fields
+        raw = share.metadata_raw if same else dump(share.metadata, share.outline.encoding)
+        made = {layout.METADATA: made_from(share.metadata_member, layout.METADATA, raw)}
+    return Assembly(
+        title=f"part of {name}",
+        kind="sxes" if made or layout.METADATA in share.table["path"].to_pylist() else "generic",
+        parts=[Part(share.rows, share.table)],
+        made=made,
+        positions=len(share.positions),
+        analyses=len(share.choice.analyses) if share.choice else 0,
+        carried=[Carried(share.version, _placed(share))],
+    )
+
+
+def _placed(share: Share) -> Callable[[str, str], str | None]:
+    """See `Carried`: what is taken keeps its UUID. Of members taken by their paths everything that is said stays."""
+    if share.choice is None:
+        return lambda _, uuid: uuid
+    entries = share.metadata.get("analyses")
+    analyses = [str(entry.get("uuid")) for entry in entries] if isinstance(entries, list) else []
+    there = {"position": set(share.positions), "analysis": set(analyses)}
+    return lambda target, uuid: uuid if uuid in there.get(target, ()) else None
+
+
+def check_budget(assembly: Assembly, budget: Budget) -> None:
+    """LimitExceededError where an assembly is larger than it may be."""
+    for name, size, most, option in (
+        ("positions", assembly.positions, budget.positions, "--max-positions"),
+        ("bytes", assembly.bytes_raw, budget.bytes_raw, "--max-bytes"),
+    ):
+        if size > most:
+            raise LimitExceededError(
+                f"this would be {size:,} {name}, more than the {most:,} allowed.",
+                where=assembly.title,
+                hint=f"Narrow it, or allow more with {option}. Nothing was moved.",
+            )

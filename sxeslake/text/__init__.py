@@ -1,0 +1,1 @@
+"""Text for people: tables, HTML, safe characters, plurals, suggestions."""

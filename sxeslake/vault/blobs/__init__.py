@@ -1,0 +1,1 @@
+"""Blobs: where each lies, read by ranges, proved by hash, cached."""

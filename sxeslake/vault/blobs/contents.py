@@ -1,0 +1,73 @@
+"""The contents of members, in order, with bounded memory: what is read ahead while something is used."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import chain, islice, tee
+from typing import NamedTuple
+
+from sxeslake.format.manifest import Blob, Row
+from sxeslake.model import MIB, Member
+from sxeslake.storage import Operation
+from sxeslake.vault.blobs.reader import BlobReader
+
+_WINDOW_BYTES = 16 * MIB  # raw, read at once: a third of that comes over the wire, in one request or two
+_AHEAD = 2  # windows on their way while one is used: what one waits for a far bucket, the other moves bytes
+_WINDOW_BLOBS = 4096
+
+
+class Content(NamedTuple):
+    """A member and its bytes, in parts; they are to be taken before the next member is asked for."""
+
+    member: Member
+    parts: Iterator[bytes]
+
+
+def contents(reader: BlobReader, rows: Iterable[Row]) -> Iterator[Content]:
+    """Every member with its bytes, in the order of `rows`."""
+    planned, wanted = tee(rows)
+    stream = read_ahead(reader, chain.from_iterable(row.blobs for row in planned))
+    for row in wanted:
+        parts = islice(stream, len(row.blobs))
+        yield Content(row.member, parts)
+        for _ in parts:  # whatever was not taken
+            pass
+
+
+def read_ahead(reader: BlobReader, blobs: Iterable[Blob]) -> Iterator[bytes]:
+    """The bytes of blobs, in order; the next windows are read while one is used."""
+    plans = windows(blobs)
+    operation = Operation()
+
+    def fetch(plan: list[Blob]) -> Future[list[bytes]]:
+        return ahead.submit(operation.run, reader.fetch, plan)
+
+    with ThreadPoolExecutor(_AHEAD, thread_name_prefix="fetch") as ahead:
+        coming = deque(fetch(plan) for plan in islice(plans, _AHEAD))
+        try:
+            while coming:
+                data = coming.popleft().result()
+                coming.extend(fetch(plan) for plan in islice(plans, 1))
+                data.reverse()
+                while data:  # what was used is let go of at once, not with its window
+                    yield data.pop()
+        finally:
+            for future in coming:
+                future.cancel()
+            operation.end()  # nobody waits for a slow link to bring what is not wanted any more
+
+
+def windows(blobs: Iterable[Blob]) -> Iterator[list[Blob]]:
+    """Runs of blobs that are read at once."""
+    window: list[Blob] = []
+    size = 0
+    for blob in blobs:
+        if window and (size + blob.size > _WINDOW_BYTES or len(window) >= _WINDOW_BLOBS):
+            yield window
+            window, size = [], 0
+        window.append(blob)
+        size += blob.size
+    if window:
+        yield window

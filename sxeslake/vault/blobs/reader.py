@@ -1,0 +1,285 @@
+"""Reading blobs: ranged, concurrent, and each proved by its hash before anybody sees it."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import chain
+from typing import NamedTuple
+
+from blake3 import blake3
+
+from sxeslake import codecs
+from sxeslake.errors import DamagedLakeError, ObjectNotFoundError
+from sxeslake.format import frame, keys
+from sxeslake.format.manifest import Blob, Hint
+from sxeslake.model import MIB, Digest
+from sxeslake.storage import CancelledRequestError, Store
+from sxeslake.vault.blobs.cache import FrameCache, FrameKey
+
+Locate = Callable[[Sequence[Blob]], dict[Digest, Blob]]
+Places = Callable[[Sequence[Blob]], Iterator[dict[Digest, list[Blob]]]]
+"""Where blobs stand, all copies of each: first what is known at little cost, then what takes longer to find out."""
+
+MAX_FRAME_BYTES = 80 * MIB  # stored; a frame decodes to at most 64 MiB, and a manifest can claim anything
+_CACHE_BYTES = 96 * MIB  # the small files of 100,000 positions, of whose frames a pull takes a little here and there
+_TASK_BYTES = MIB  # hashed by one task
+
+
+class _Frames(NamedTuple):
+    """Frames decoded, None for one that is damaged or not there; as they came from the lake; those from the disk."""
+
+    decoded: dict[FrameKey, bytes | None]
+    fetched: list[tuple[FrameKey, bytes]]
+    held: set[FrameKey]
+
+
+class BlobReader:
+    """Fetches, decodes and proves blobs; shared frames are decoded once and kept for a while."""
+
+    def __init__(
+        self, store: Store, translate: Locate, relocate: Places, threads: int, disk: FrameCache | None = None
+    ) -> None:
+        """`translate` knows, without asking for the head, where blobs of condemned packs went; `relocate` asks.
+
+        `relocate` is told of blobs that could not be read, and names every place where they stand.
+
+        `disk` keeps what was fetched for the next process.
+        """
+        self._disk = disk
+        self._store, self._translate, self._relocate = store, translate, relocate
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="decode")
+        self._cache: OrderedDict[FrameKey, bytes] = OrderedDict()
+        self._coming: dict[FrameKey, Future[bytes | None]] = {}  # frames that a thread has in work: nobody else asks
+        self._cached_bytes = 0
+        self._lock = threading.Lock()
+
+    def close(self) -> None:
+        """Stop the threads."""
+        self._pool.shutdown(cancel_futures=True)
+        if self._disk is not None:
+            self._disk.close()
+
+    def fetch(self, blobs: Sequence[Blob]) -> list[bytes]:
+        """The bytes of some blobs, in order; DamagedLakeError rather than a wrong byte.
+
+        Where the hint leads to no good copy (its pack was rewritten, is damaged or gone), every other copy is tried.
+        """
+        found = self.fetch_some(blobs)
+        for blob, data in zip(blobs, found, strict=True):
+            if data is None:
+                where = keys.pack_key(blob.hint.pack) if blob.hint else "no pack"
+                raise DamagedLakeError(f"blob {blob.digest.hex()} is missing or damaged.", where=where)
+        return [data for data in found if data is not None]
+
+    def fetch_some(self, blobs: Sequence[Blob]) -> list[bytes | None]:
+        """As `fetch`, but None for a blob of which no copy is whole."""
+        moved = self._translate(blobs)
+        first = [moved.get(blob.digest, blob) for blob in blobs] if moved else blobs
+        found = self._read(first)
+        lost = {blob.digest: blob for blob, data in zip(blobs, found, strict=True) if data is None}
+        if lost:
+            copies = self._from_copies(lost, {blob for blob, data in zip(first, found, strict=True) if data is None})
+            found = [copies.get(blob.digest) if data is None else data for blob, data in zip(blobs, found, strict=True)]
+        return found
+
+    def _from_copies(self, lost: dict[Digest, Blob], tried: set[Blob]) -> dict[Digest, bytes]:
+        """Blobs from any place but those that failed; at last from their hints, which may have failed on the way."""
+        found: dict[Digest, bytes] = {}
+        left = dict(lost)
+
+        def read(places: Sequence[Blob]) -> None:
+            for blob, data in zip(places, self._read(places), strict=True):
+                if data is not None:
+                    found[blob.digest] = data
+                    del left[blob.digest]
+
+        for stage in self._relocate(list(lost.values())):
+            waiting = {digest: [blob for blob in stage.get(digest, ()) if blob not in tried] for digest in left}
+            while turn := [waiting[digest].pop() for digest in left if waiting[digest]]:  # a copy of each at once
+                tried.update(turn)
+                read(turn)
+            if not left:
+                return found
+        read(list(left.values()))
+        return found
+
+    def _read(self, blobs: Sequence[Blob], *, by_cache: bool = True) -> list[bytes | None]:
+        needed = {_frame_of(blob.hint) for blob in blobs if blob.hint is not None and _sane(blob.hint)}
+        frames, fetched, held = self._frames(needed, by_cache=by_cache)
+
+        def proved(blob: Blob) -> bytes | None:
+            raw = frames.get(_frame_of(blob.hint)) if blob.hint is not None else None
+            if raw is None or blob.hint is None:
+                return None
+            start = blob.hint.blob_offset
+            data = raw if start == 0 and blob.size == len(raw) else raw[start : start + blob.size]
+            return data if blake3(data).digest() == blob.digest else None
+
+        found = list(chain.from_iterable(self._pool.map(lambda part: list(map(proved, part)), _shares(blobs))))
+        self._retire(blobs)
+        if self._disk is None:
+            return found
+        wrong = {
+            _frame_of(blob.hint)
+            for blob, data in zip(blobs, found, strict=True)
+            if data is None and blob.hint is not None
+        }
+        self._disk.put([(key, body) for key, body in fetched if key not in wrong and frames[key] is not None])
+        if wrong & held:  # not the lake's fault, perhaps: it is asked before anybody hears of it
+            self._drop(wrong & held)
+            return self._read(blobs, by_cache=False)
+        return found
+
+    def _drop(self, frames: set[FrameKey]) -> None:
+        """Forget frames in memory and on disk."""
+        if self._disk is not None:
+            self._disk.drop(frames)
+        with self._lock:
+            for key in frames:
+                self._cached_bytes -= len(self._cache.pop(key, b""))
+
+    def _frames(self, needed: set[FrameKey], *, by_cache: bool) -> _Frames:
+        frames: dict[FrameKey, bytes | None] = {}
+        elsewhere: dict[FrameKey, Future[bytes | None]] = {}
+        own: dict[FrameKey, Future[bytes | None]] = {}
+        with self._lock:
+            for key in needed:
+                if key in self._cache:
+                    self._cache.move_to_end(key)
+                    frames[key] = self._cache[key]
+                elif by_cache and key in self._coming:  # another thread is at it
+                    elsewhere[key] = self._coming[key]
+                else:
+                    own[key] = Future()
+            if by_cache:
+                self._coming.update(own)
+        try:
+            found = self._decode(sorted(own), frames, by_cache=by_cache)
+            for key, future in own.items():
+                future.set_result(frames[key])
+        except BaseException as error:
+            self._leave(own)  # first: whoever hears of a failure may ask again
+            for future in own.values():
+                future.set_exception(error)
+            raise
+        self._leave(own)
+        # Last: whoever waits for others has done by then what they may wait for.
+        more = self._from_others(elsewhere, frames)
+        return _Frames(frames, found.fetched + more, found.held | elsewhere.keys())  # perhaps from the disk
+
+    def _leave(self, own: dict[FrameKey, Future[bytes | None]]) -> None:
+        """Frames are no longer in work."""
+        with self._lock:
+            for key, future in own.items():
+                if self._coming.get(key) is future:
+                    del self._coming[key]
+
+    def _from_others(
+        self, elsewhere: dict[FrameKey, Future[bytes | None]], frames: dict[FrameKey, bytes | None]
+    ) -> list[tuple[FrameKey, bytes]]:
+        """Add the frames that other threads have in work; gives those that had to be fetched after all."""
+        left = set()
+        for key, future in elsewhere.items():
+            try:
+                frames[key] = future.result()
+            except CancelledRequestError:  # the other one gave up; this one has not
+                left.add(key)
+        if not left:
+            return []
+        more = self._frames(left, by_cache=True)
+        frames |= more.decoded
+        return more.fetched
+
+    def _decode(self, wanted: Sequence[FrameKey], frames: dict[FrameKey, bytes | None], *, by_cache: bool) -> _Frames:
+        """Bring frames from the disk or the lake, decoded, to the others."""
+        held = self._disk.get(wanted) if self._disk is not None and by_cache else {}
+        fetch = [key for key in wanted if key not in held]
+        came = dict(zip(fetch, self._bodies(fetch), strict=True))
+        bodies = [held[key] if key in held else came[key] for key in wanted]
+        for key, raw in zip(wanted, self._pool.map(_decoded, wanted, bodies), strict=True):
+            frames[key] = raw
+            if raw is not None:
+                self._keep(key, raw)
+        return _Frames(frames, [(key, body) for key, body in came.items() if body is not None], set(held))
+
+    def _bodies(self, wanted: Sequence[FrameKey]) -> list[bytes | None]:
+        ranges = [(keys.pack_key(pack), offset, offset + length) for pack, offset, length in wanted]
+        try:
+            return list(self._store.get_ranges(ranges))
+        except (ObjectNotFoundError, DamagedLakeError):  # one of them is gone or short: find out which
+            gone: set[str] = set()  # packs that are asked for once, not once a frame
+            return [self._body(*item, gone) for item in ranges]
+
+    def _body(self, key: str, start: int, end: int, gone: set[str]) -> bytes | None:
+        if key in gone:
+            return None
+        try:
+            return self._store.get_range(key, start, end)
+        except ObjectNotFoundError:
+            gone.add(key)
+        except DamagedLakeError:
+            pass
+        return None
+
+    def _retire(self, blobs: Sequence[Blob]) -> None:
+        """Let frames of which all was wanted at once be the first to go: who reads on will not ask for them again."""
+        wanted: dict[FrameKey, dict[int, int]] = {}
+        for blob in blobs:
+            if blob.hint is not None:
+                wanted.setdefault(_frame_of(blob.hint), {})[blob.hint.blob_offset] = blob.size
+        with self._lock:
+            for key, sizes in wanted.items():
+                if key in self._cache and len(self._cache[key]) == sum(sizes.values()):
+                    self._cache.move_to_end(key, last=False)
+
+    def _keep(self, key: FrameKey, raw: bytes) -> None:
+        if len(raw) > MIB:  # one large blob: nobody else will ask for its frame
+            return
+        with self._lock:
+            self._cached_bytes += len(raw) - len(self._cache.pop(key, b""))
+            self._cache[key] = raw
+            while self._cached_bytes > _CACHE_BYTES:
+                self._cached_bytes -= len(self._cache.popitem(last=False)[1])
+
+
+def _shares(blobs: Sequence[Blob]) -> Iterator[Sequence[Blob]]:
+    """Runs of blobs that are worth a task of their own: thousands of tiny ones are one."""
+    start, size = 0, 0
+    for number, blob in enumerate(blobs, 1):
+        size += blob.size
+        if size >= _TASK_BYTES:
+            yield blobs[start:number]
+            start, size = number, 0
+    if start < len(blobs):
+        yield blobs[start:]
+
+
+def _frame_of(hint: Hint) -> FrameKey:
+    return hint.pack, hint.frame_offset, hint.frame_length
+
+
+def _sane(hint: Hint) -> bool:
+    return frame.HEADER.size < hint.frame_length <= MAX_FRAME_BYTES
+
+
+def _decoded(key: FrameKey, body: bytes | None) -> bytes | None:
+    if body is None:
+        return None
+    try:
+        return decode_frame(body, where=keys.pack_key(key[0]))
+    except DamagedLakeError:
+        return None
+
+
+def decode_frame(body: bytes | memoryview, *, where: str) -> bytes:
+    """The raw bytes of a frame: all its blobs, one after the other."""
+    found = frame.unseal(body, where=where)
+    return codecs.decode(found.pipeline, found.payload, found.raw_bytes)
+
+
+def total_size(blobs: Iterable[Blob]) -> int:
+    """Raw bytes of some blobs."""
+    return sum(blob.size for blob in blobs)

@@ -1,0 +1,1 @@
+"""What this machine keeps of a lake: files that only their owner reads."""

@@ -1,0 +1,1 @@
+"""The log: read, folded into a state, extended by a commit."""

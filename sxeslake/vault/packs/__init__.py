@@ -1,0 +1,1 @@
+"""Packs: blobs encoded into frames, frames placed into packs, packs uploaded."""
