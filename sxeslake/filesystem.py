@@ -34,7 +34,7 @@ from sxeslake.reading.range_file import Fetch, RangeFile
 
 if TYPE_CHECKING:
     # Types only: `import fsspec` finds this module by its entry point, and must not pay for the lake's libraries.
-    from sxeslake.format.manifest import Row
+    from sxeslake.format.manifest import ManifestRow
     from sxeslake.lake import Lake
     from sxeslake.pull.access import Located
     from sxeslake.reading.files import FileInfo, VersionFiles
@@ -249,10 +249,10 @@ class LakeFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec has no
                 results[number] = data
         return results
 
-    def _rows(self, paths: Sequence[str]) -> dict[str, tuple[VersionFiles, Row]]:
+    def _rows(self, paths: Sequence[str]) -> dict[str, tuple[VersionFiles, ManifestRow]]:
         """The files among some paths that are members, looked up together; others will say what is wrong with them."""
         members: dict[VersionFiles, dict[str, list[str]]] = {}
-        rows: dict[str, tuple[VersionFiles, Row]] = {}
+        rows: dict[str, tuple[VersionFiles, ManifestRow]] = {}
         for path in paths:
             with contextlib.suppress(OSError, SxeslakeError):
                 found = self._at(self._strip_protocol(path))

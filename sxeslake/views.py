@@ -14,10 +14,10 @@ from sxeslake.text.html import SHOWN, HtmlRecord, Rows, clock, counted, html_fac
 from sxeslake.text.safe import visible
 from sxeslake.text.table import size
 from sxeslake.vault import recipes
-from sxeslake.vault.log.state import State, Version
+from sxeslake.vault.log.state import LogState, Version
 
 if TYPE_CHECKING:
-    from sxeslake.format.manifest import Row
+    from sxeslake.format.manifest import ManifestRow
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -175,7 +175,7 @@ def sample_row(version: Version) -> SampleRow:
     )  # fmt: skip
 
 
-def version_info(state: State, version: Version) -> VersionInfo:
+def version_info(state: LogState, version: Version) -> VersionInfo:
     """A version, whole."""
     archive = version.archive
     ((data, body),) = state.select("SELECT data, body FROM entries WHERE number = ?", (version.number,))
@@ -233,7 +233,7 @@ def source_info(source: Mapping[str, Any]) -> SourceInfo:
     return SourceInfo(path, host, name, container, int(source.get("size", 0)), modified, source.get("sha256"))
 
 
-def member_row(row: Row) -> MemberRow:
+def member_row(row: ManifestRow) -> MemberRow:
     """A member as a line of `members`; a time without zone is the zip's own local clock."""
     member, is_file = row.member, row.member.kind == "file"
     modified = moment_of_ns(member.modified_ns)

@@ -18,7 +18,7 @@ Numbers = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
 
-class Batch(NamedTuple):
+class ColumnBatch(NamedTuple):
     """Some members, one behind the other, as columns."""
 
     paths: list[str]
@@ -35,18 +35,18 @@ class Batch(NamedTuple):
 class Columnar(Protocol):
     """Members that give themselves as columns, without an object a member."""
 
-    def batches(self) -> Iterator[Batch]:
+    def batches(self) -> Iterator[ColumnBatch]:
         """All members, in order."""
 
 
-def batches_of(members: Iterable[Member]) -> Iterator[Batch]:
+def batches_of(members: Iterable[Member]) -> Iterator[ColumnBatch]:
     """Members as columns, by whatever way they have."""
     if isinstance(members, Columnar):
         yield from members.batches()
         return
     left = iter(members)
     while some := list(islice(left, BATCH)):
-        yield Batch(
+        yield ColumnBatch(
             [member.path for member in some],
             np.array([member.kind == "directory" for member in some], np.bool_),
             np.array([member.size for member in some], np.int64),
@@ -58,7 +58,7 @@ def batches_of(members: Iterable[Member]) -> Iterator[Batch]:
         )
 
 
-def members_of(batch: Batch) -> Iterator[Member]:
+def members_of(batch: ColumnBatch) -> Iterator[Member]:
     """Members as objects."""
     numbers = (batch.sizes, batch.modified_ns, batch.attributes, batch.crc32, batch.dos_time)
     sizes, *others = (column.tolist() for column in numbers)

@@ -54,7 +54,7 @@ class FolderReader:
         without: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.path = path
-        self._listing = _Listing(path, encoding, limits or Limits(), links, without)
+        self._listing = _FolderListing(path, encoding, limits or Limits(), links, without)
         names.check_safe([self._listing.named()], where=path)
         self.left_out = tuple(self._listing.left_out)
         self.lost = (*self.left_out, *self._listing.notes)  # what no pull would give back
@@ -146,7 +146,7 @@ Waiting = tuple[str, str, Above]
 """A folder that is to be listed: its path with us, its path on the disk, what it lies in."""
 
 
-class _Listing(Sequence[Member]):
+class _FolderListing(Sequence[Member]):
     """What lies below a folder, in columns: half a million files fit in 100 MB."""
 
     def __init__(

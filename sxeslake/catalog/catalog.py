@@ -28,7 +28,7 @@ from sxeslake.catalog.remarks import Remark
 from sxeslake.catalog.store import inuse
 from sxeslake.catalog.store.cache import Cache
 from sxeslake.catalog.store.checkpoint import published_numbers
-from sxeslake.catalog.store.comparison import Extent, Rebuilt, compare, extents
+from sxeslake.catalog.store.comparison import Rebuilt, TableDigest, compare, extents
 from sxeslake.catalog.store.database import Database
 from sxeslake.catalog.store.snapshot import Snapshot, manifest_key
 from sxeslake.catalog.store.source import VaultSource
@@ -265,7 +265,7 @@ class Catalog:
                 self._vault.store.delete([manifest_key(number)])
             self.rebuild()
 
-    def _extents_before(self) -> dict[str, Extent] | None:
+    def _extents_before(self) -> dict[str, TableDigest] | None:
         """What the catalogue that is here says; None where it cannot be read."""
         import duckdb  # noqa: PLC0415 - loaded by the database
 

@@ -26,7 +26,7 @@ def no_progress() -> None:
     """Nobody watches."""
 
 
-class Head(NamedTuple):
+class CatalogHead(NamedTuple):
     """The newest commit: its number and its entry's hash; number 0 is the empty log."""
 
     number: int
@@ -103,7 +103,7 @@ class Changes:
     states, not differences, so that a restored version simply is no longer among them.
     """
 
-    head: Head
+    head: CatalogHead
     versions: Sequence[VersionHeader] = ()
     packs: Sequence[PackHeader] = ()
     annotations: Sequence[AnnotationEvent] = ()
@@ -114,7 +114,7 @@ class Changes:
 class CatalogSource(Protocol):
     """What the catalogue is made from: log, manifests and document packs. Calls may come from several threads."""
 
-    def head(self) -> Head:
+    def head(self) -> CatalogHead:
         """The newest commit."""
 
     def entry_hash(self, number: int) -> str | None:

@@ -19,7 +19,7 @@ _SUFFIXES = (".pl7z", ".7z", ".plzip", ".zip")
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class PullTarget:
     """A version to pull and the file or folder it would be by itself: `2018/map@2`, `map.plzip`."""
 
     ref: str
@@ -41,7 +41,7 @@ def is_folder(out: str) -> bool:
     return names_folder(out)
 
 
-def below(out: str | None, wanted: Sequence[Wanted], *, as_source: bool) -> list[Path]:
+def below(out: str | None, wanted: Sequence[PullTarget], *, as_source: bool) -> list[Path]:
     """A path below the folder `out` for each: its sample's name, or the name it came with; no two the same."""
     if out is not None and archive_suffix(out) and not is_folder(out):
         raise UsageError(
@@ -65,7 +65,7 @@ def archive_suffix(name: str) -> str:
     return suffix if suffix.lower() in _SUFFIXES else ""
 
 
-def _by_sample(item: Wanted) -> PurePosixPath:
+def _by_sample(item: PullTarget) -> PurePosixPath:
     return _plain(PurePosixPath(item.sample + archive_suffix(item.file_name)))
 
 
@@ -74,11 +74,11 @@ def _plain(path: PurePosixPath) -> PurePosixPath:
     return PurePosixPath(*(step if step == ".." else plain_name(step) for step in path.parts))
 
 
-def _as_it_came(item: Wanted) -> PurePosixPath:
+def _as_it_came(item: PullTarget) -> PurePosixPath:
     return PurePosixPath(item.sample).parent / item.file_name
 
 
-def _numbered(name: PurePosixPath, item: Wanted) -> PurePosixPath:
+def _numbered(name: PurePosixPath, item: PullTarget) -> PurePosixPath:
     """`map.plzip` → `map@2.plzip`: versions of one sample stay apart."""
     suffix = archive_suffix(name.name)
     return name.with_name(f"{name.name.removesuffix(suffix)}@{item.version}{suffix}")

@@ -61,7 +61,7 @@ def output_options() -> list[click.Parameter]:
 
 
 @dataclass(frozen=True, slots=True)
-class Output:
+class RowOutput:
     """How the rows are wanted, as the options of `output_options` say."""
 
     format_name: str | None = None
@@ -73,7 +73,7 @@ class Output:
     envelope: bool = False
 
     @classmethod
-    def of(cls, words: dict[str, Any]) -> Output:
+    def of(cls, words: dict[str, Any]) -> RowOutput:
         """Take these options out of all that a command was called with."""
         columns = [name.strip() for text in words.pop("columns", None) or () for name in text.split(",")]
         taken = {name: words.pop(name, None) for name in ("format_name", "out", "force", "raw", "wide", "envelope")}
@@ -83,7 +83,7 @@ class Output:
         )  # fmt: skip
 
 
-def deliver(app: App, result: Result, output: Output) -> None:
+def deliver(app: App, result: Result, output: RowOutput) -> None:
     """The rows where they are wanted; how the question was understood is said beside them."""
     if output.columns:
         result = result.select(output.columns)
@@ -106,7 +106,7 @@ def deliver(app: App, result: Result, output: Output) -> None:
     _explain(app, result)
 
 
-def _to_envelope(app: App, result: Result, output: Output) -> None:
+def _to_envelope(app: App, result: Result, output: RowOutput) -> None:
     """The rows as they come, between what is known before them and what is known after them."""
     if output.format_name not in (None, "json") or output.out not in (None, "-"):
         raise click.UsageError("--envelope is JSON on stdout, without -o and other formats.")

@@ -17,7 +17,7 @@ Octets = npt.NDArray[np.uint8]
 _GRID = re.compile(r"([1248])x([1-9][0-9]{0,8})", re.ASCII)
 
 
-class Filter(Protocol):
+class FilterStage(Protocol):
     """A stage before the coder; `name=argument` in the descriptor."""
 
     name: ClassVar[str]
@@ -142,5 +142,5 @@ class ColumnSums(Grid):
         return out.tobytes()
 
 
-FILTERS: tuple[type[Filter], ...] = (Delta, Transpose)
+FILTERS: tuple[type[FilterStage], ...] = (Delta, Transpose)
 """Every filter there is; a new one is a class and a place here."""

@@ -43,7 +43,7 @@ from functools import lru_cache
 import numpy as np
 
 from sxeslake.codecs.coder import Buffer, Coder
-from sxeslake.codecs.filters import FILTERS, ColumnSums, Filter
+from sxeslake.codecs.filters import FILTERS, ColumnSums, FilterStage
 from sxeslake.codecs.pco import Pco
 from sxeslake.codecs.raw import Raw
 from sxeslake.codecs.zstd import Zstd
@@ -68,7 +68,7 @@ class Pipeline:
     """`head=12|tail=12|delta=4x2049|pco:u4:8`"""
 
     coder: Coder
-    filters: tuple[Filter, ...] = ()
+    filters: tuple[FilterStage, ...] = ()
     head: int = 0
     tail: int = 0
     sums: ColumnSums | None = None
@@ -188,7 +188,7 @@ def _read(descriptor: str) -> Pipeline:
     )
 
 
-def _read_filter(stage: str) -> Filter:
+def _read_filter(stage: str) -> FilterStage:
     """`delta=4x2049` → Delta(4, 2049)."""
     name, _, argument = stage.partition("=")
     return {stage.name: stage for stage in FILTERS}[name].parse(argument)

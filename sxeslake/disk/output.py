@@ -35,7 +35,7 @@ _LAKE_MARK: Final = b'{"blake3":"'
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class OutputPlace:
     """Where an output goes: as the user names it, and the true path behind links."""
 
     said: Path
@@ -72,14 +72,14 @@ def plain_name(name: str) -> str:
     return name if bare == name else f"_{bare}"
 
 
-def find_place(out: Path) -> Place:
+def find_place(out: Path) -> OutputPlace:
     """Follow the links of an output, as far as something is there."""
     with told(out):
         path = out
         for _ in range(_MOST_LINKS):
             path = Path(os.path.realpath(path.parent)) / path.name if path.name not in ("", "..") else path.resolve()
             if _DESCRIPTOR.fullmatch(str(path)):
-                return Place(out, path, is_stream=True)
+                return OutputPlace(out, path, is_stream=True)
             if not path.is_symlink():
                 break
             path = path.parent / path.readlink()
@@ -90,7 +90,7 @@ def find_place(out: Path) -> Place:
         except (FileNotFoundError, NotADirectoryError):
             mode = stat.S_IFREG
     _refuse_lake(path, out)
-    return Place(out, path, is_stream=not stat.S_ISREG(mode) and not stat.S_ISDIR(mode))
+    return OutputPlace(out, path, is_stream=not stat.S_ISREG(mode) and not stat.S_ISDIR(mode))
 
 
 def is_stream(out: Path) -> bool:
@@ -106,7 +106,7 @@ def is_stdout(out: str | Path) -> bool:
     return False
 
 
-def check_file(out: Path, *, force: bool) -> Place:
+def check_file(out: Path, *, force: bool) -> OutputPlace:
     """Where a file goes; refuse a folder, and without `force` what is there already."""
     place = find_place(out)
     with told(out):
@@ -118,7 +118,7 @@ def check_file(out: Path, *, force: bool) -> Place:
     return place
 
 
-def check_folder(out: Path, *, force: bool) -> Place:
+def check_folder(out: Path, *, force: bool) -> OutputPlace:
     """Where a folder goes; refuse what it can never replace, and without `force` what is there already."""
     place = find_place(out)
     with told(out):
@@ -178,7 +178,7 @@ def written_folder(out: Path, *, force: bool = False, guard: Callable[[Path], No
             _discard(partial, place.path)
 
 
-def _refuse_own(place: Place) -> None:
+def _refuse_own(place: OutputPlace) -> None:
     here = Path.cwd()
     if place.path in (here, *here.parents):
         raise UsageError(
@@ -204,7 +204,7 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def _beside(place: Place, *, force: bool) -> Iterator[BinaryIO]:
+def _beside(place: OutputPlace, *, force: bool) -> Iterator[BinaryIO]:
     """A new file in the folder of its target, moved there when it is whole and on the disk; gone if it is not."""
     target = place.path
     _sweep(target, folders=False)
@@ -230,7 +230,7 @@ def _beside(place: Place, *, force: bool) -> Iterator[BinaryIO]:
             made.unlink(missing_ok=True)
 
 
-def _publish(made: Path, place: Place, *, force: bool) -> None:
+def _publish(made: Path, place: OutputPlace, *, force: bool) -> None:
     if force:
         made.replace(place.path)
         return

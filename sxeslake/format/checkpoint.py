@@ -39,7 +39,7 @@ class Stored(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Segment:
+class LogSegment:
     """The entries from `first` to `last` in one object."""
 
     first: int
@@ -72,7 +72,7 @@ class Index:
     number: int
     entry_hash: str
     lake: str
-    segments: tuple[Segment, ...]
+    segments: tuple[LogSegment, ...]
 
     def dump(self) -> bytes:
         """The object's bytes."""
@@ -105,12 +105,12 @@ def load_index(data: bytes, *, where: str) -> Index:
         raise DamagedLakeError(f"a checkpoint's index of the log cannot be read: {error}.", where=where) from error
 
 
-def _segment(item: dict[str, object]) -> Segment:
-    values: dict[str, Any] = {spec.name: item[spec.name] for spec in fields(Segment)}
+def _segment(item: dict[str, object]) -> LogSegment:
+    values: dict[str, Any] = {spec.name: item[spec.name] for spec in fields(LogSegment)}
     check_digest(values["blake3"])
-    if not all(type(values[spec.name]) is int and values[spec.name] >= 0 for spec in fields(Segment)[:-1]):
+    if not all(type(values[spec.name]) is int and values[spec.name] >= 0 for spec in fields(LogSegment)[:-1]):
         raise ValueError("a segment's numbers are none")
-    segment = Segment(**values)
+    segment = LogSegment(**values)
     if segment.last < segment.first:
         raise ValueError("a segment ends before it begins")
     return segment
@@ -124,7 +124,7 @@ def dump_segment(entries: Iterable[Stored]) -> tuple[bytes, int]:
     return zstandard.ZstdCompressor(level=9).compress(raw), len(raw)
 
 
-def load_segment(data: bytes, segment: Segment) -> Iterator[Stored]:
+def load_segment(data: bytes, segment: LogSegment) -> Iterator[Stored]:
     """The entries of a segment, once its hash has been proved; what they say is still to be held against the chain."""
     if len(data) != segment.bytes or blake3(data).hexdigest() != segment.blake3:
         raise DamagedLakeError("a segment of the log does not agree with its hash.", where=segment.key)
@@ -144,7 +144,7 @@ def load_segment(data: bytes, segment: Segment) -> Iterator[Stored]:
         raise DamagedLakeError(f"a segment of the log cannot be read: {error}.", where=segment.key) from error
 
 
-def kept(segments: Sequence[Segment], head: int) -> list[Segment]:
+def kept(segments: Sequence[LogSegment], head: int) -> list[LogSegment]:
     """Which segments stay as they are in a checkpoint at `head`; entries behind them are written anew.
 
     A segment that is not full is merged once the new ones are half as many: each entry moves a few times in its life,

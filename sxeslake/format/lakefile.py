@@ -33,7 +33,7 @@ def is_proved(data: bytes) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class LakeFile:
+class LakeParameters:
     """The parameters of one lake: its identity, format number and chunk rule."""
 
     lake_id: str
@@ -60,7 +60,7 @@ class LakeFile:
         ).encode()
 
     @classmethod
-    def load(cls, data: bytes, *, where: str) -> LakeFile:
+    def load(cls, data: bytes, *, where: str) -> LakeParameters:
         """Read `lake.json`; what this software cannot understand is refused here."""
         newer = False
         try:

@@ -89,7 +89,7 @@ class Blob(NamedTuple):
     hint: Hint | None
 
 
-class Row(NamedTuple):
+class ManifestRow(NamedTuple):
     """A member as a manifest knows it."""
 
     member: Member
@@ -290,7 +290,7 @@ class Manifest:
             )
             return file.read_row_groups(list(groups), columns=names, use_threads=False)
 
-    def rows(self, table: pa.Table, by: Literal["path", "archive"] | None = None) -> Iterator[Row]:
+    def rows(self, table: pa.Table, by: Literal["path", "archive"] | None = None) -> Iterator[ManifestRow]:
         """Rows as objects: as the table has them, by path, or in archive order; built on demand."""
         order = None if by is None else _order(table, by)
         for start in range(0, table.num_rows, ROW_GROUP):
@@ -303,7 +303,7 @@ class Manifest:
     def _row(self, path: str, ordinal: int, directory: bool, size: int, modified_ns: int | None,
              attributes: int | None, dos_time: int | None, raw_name: bytes | None, crc32: int | None,
              digest: bytes, pack: int | None, frame_offset: int | None, frame_length: int | None,
-             blob_offset: int | None, chunks: bytes | None) -> Row:  # fmt: skip
+             blob_offset: int | None, chunks: bytes | None) -> ManifestRow:  # fmt: skip
         kind = cast("Any", "directory" if directory else "file")
         member = Member(path, kind, size, modified_ns, attributes, crc32, dos_time, raw_name)
         if directory or size == 0:
@@ -317,7 +317,7 @@ class Manifest:
             blobs = (Blob(digest, size, hint),)
         if sum(blob.size for blob in blobs) != (0 if directory else size):
             raise DamagedLakeError(f"the blobs of {path} do not add up to its size.", where=self.manifest_id)
-        return Row(member, ordinal, digest, blobs)
+        return ManifestRow(member, ordinal, digest, blobs)
 
     def _chunks(self, packed: bytes) -> tuple[Blob, ...]:
         if len(packed) % CHUNK.size:

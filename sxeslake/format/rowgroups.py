@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sxeslake.archive.sxes.layout import DATA
-from sxeslake.archive.sxes.listing import Listing, Place
+from sxeslake.archive.sxes.listing import ListPlace, PositionListing
 from sxeslake.codecs.zstd import Zstd
 
 ROW_GROUP = 8192
@@ -76,7 +76,7 @@ class Runs:
                 groups.update(range(self.group + low, self.group + high))
         return groups
 
-    def number(self, place: Place) -> int:
+    def number(self, place: ListPlace) -> int:
         """The number of a place in a list."""
         return sum(self.lists[: place.analysis]) + place.number
 
@@ -118,7 +118,7 @@ class Arrangement(NamedTuple):
     runs: Runs | None
 
 
-def arranged(paths: Sequence[str], listing: Listing | None) -> Arrangement:
+def arranged(paths: Sequence[str], listing: PositionListing | None) -> Arrangement:
     """How rows of these paths, which are sorted, are put into row groups."""
     by_path = Arrangement(_slices(range(len(paths)), ROW_GROUP), None)
     if listing is None:

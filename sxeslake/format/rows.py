@@ -7,21 +7,21 @@ from typing import Any
 
 import pyarrow as pa
 
-from sxeslake.archive.sxes.listing import Listing, Place
-from sxeslake.format.manifest import CHUNK, LISTED, SCHEMA, Blob, Hint, ManifestBuilder, Row
+from sxeslake.archive.sxes.listing import ListPlace, PositionListing
+from sxeslake.format.manifest import CHUNK, LISTED, SCHEMA, Blob, Hint, ManifestBuilder, ManifestRow
 from sxeslake.format.rowgroups import arranged, position_of
 
 HintOf = Callable[[Blob], Hint | None]
 _NOWHERE = (None, None, None, None)
 
 
-def by_path(rows: Sequence[Row]) -> list[Row]:
+def by_path(rows: Sequence[ManifestRow]) -> list[ManifestRow]:
     """Rows in the order of a manifest: by the UTF-8 bytes of their paths."""
     return sorted(rows, key=lambda row: row.member.path.encode())
 
 
 def tables_of(
-    rows: Sequence[Row], hint_of: HintOf, manifest: ManifestBuilder, listing: Listing | None
+    rows: Sequence[ManifestRow], hint_of: HintOf, manifest: ManifestBuilder, listing: PositionListing | None
 ) -> Iterator[pa.Table]:
     """One archive's rows, which are sorted by path, a row group at a time; `listing`: of a large group.
 
@@ -35,9 +35,9 @@ def tables_of(
         yield table if listing is None or runs is None else with_places(table, listing.places)
 
 
-def with_places(table: pa.Table, places: Mapping[str, Place]) -> pa.Table:
+def with_places(table: pa.Table, places: Mapping[str, ListPlace]) -> pa.Table:
     """The rows of a group with the place of each position beside the first row of its folder."""
-    listed: list[Place | None] = []
+    listed: list[ListPlace | None] = []
     last: str | None = None
     for path in table["path"].to_pylist():
         uuid = position_of(path)
@@ -48,7 +48,7 @@ def with_places(table: pa.Table, places: Mapping[str, Place]) -> pa.Table:
     return table
 
 
-def _table(rows: Sequence[Row], hint_of: HintOf, manifest: ManifestBuilder) -> pa.Table:
+def _table(rows: Sequence[ManifestRow], hint_of: HintOf, manifest: ManifestBuilder) -> pa.Table:
     members = [row.member for row in rows]
     columns: dict[str, Any] = {
         "path": [member.path for member in members],
@@ -70,12 +70,12 @@ def _table(rows: Sequence[Row], hint_of: HintOf, manifest: ManifestBuilder) -> p
     return pa.Table.from_arrays(arrays, schema=SCHEMA)
 
 
-def _is_chunked(row: Row) -> bool:
+def _is_chunked(row: ManifestRow) -> bool:
     return len(row.blobs) > 1 or any(blob.digest != row.digest for blob in row.blobs)
 
 
 def _place(
-    row: Row, hint_of: HintOf, manifest: ManifestBuilder
+    row: ManifestRow, hint_of: HintOf, manifest: ManifestBuilder
 ) -> tuple[int | None, int | None, int | None, int | None]:
     if not row.blobs or _is_chunked(row):
         return _NOWHERE
@@ -85,7 +85,7 @@ def _place(
     return manifest.pack_index(hint.pack), hint.frame_offset, hint.frame_length, hint.blob_offset
 
 
-def _chunks(row: Row, hint_of: HintOf, manifest: ManifestBuilder) -> bytes | None:
+def _chunks(row: ManifestRow, hint_of: HintOf, manifest: ManifestBuilder) -> bytes | None:
     if not _is_chunked(row):
         return None
     packed = bytearray()

@@ -38,16 +38,16 @@ def _silent(_: int) -> None:
     """Nobody watches."""
 
 
-class Hashed(NamedTuple):
+class HashedPieces(NamedTuple):
     """Pieces of members, with the address of each."""
 
     pieces: list[Piece]
     digests: list[Digest]
     crcs: list[int]  # empty where the container tells and checks them
 
-    def part(self, start: int, stop: int) -> Hashed:
+    def part(self, start: int, stop: int) -> HashedPieces:
         """Some of the pieces."""
-        return Hashed(self.pieces[start:stop], self.digests[start:stop], self.crcs[start:stop])
+        return HashedPieces(self.pieces[start:stop], self.digests[start:stop], self.crcs[start:stop])
 
 
 @dataclass(slots=True)
@@ -142,7 +142,7 @@ class Absorber:
         known = members.crc32 != ABSENT
         taken.crcs[known] = members.crc32[known]
         summing = bool((~known & ~members.directory & (members.sizes > 0)).any())
-        large, first_number = _Large(taken, summing=summing), len(self._table)
+        large, first_number = _ChunkedMembers(taken, summing=summing), len(self._table)
         jobs = container.jobs(self._chunk_bytes)
         results = in_order((_hashing(job, summing=summing) for job in jobs), threads=self._threads)
         frames = self._frames if count >= LEAST_POSITIONS else None
@@ -163,7 +163,7 @@ class Absorber:
         taken.new_numbers = range(first_number, len(self._table))
         return taken
 
-    def _take(self, taken: Absorbed, large: _Large, hashed: Hashed) -> None:
+    def _take(self, taken: Absorbed, large: _ChunkedMembers, hashed: HashedPieces) -> None:
         pieces, digests, _ = hashed
         met = self._table.numbers(digests)
         unknown = dict.fromkeys(digest for digest, number in zip(digests, met, strict=True) if number is None)
@@ -204,7 +204,7 @@ class Absorber:
         return number
 
 
-class _Large:
+class _ChunkedMembers:
     """Members of several chunks: hash and CRC run on from piece to piece."""
 
     def __init__(self, taken: Absorbed, *, summing: bool) -> None:
@@ -244,11 +244,11 @@ class _Large:
             self._member, self._text = -1, None
 
 
-def _hashing(job: Job, *, summing: bool) -> Callable[[], Hashed]:
-    def run() -> Hashed:
+def _hashing(job: Job, *, summing: bool) -> Callable[[], HashedPieces]:
+    def run() -> HashedPieces:
         pieces = job()
         crcs = [zlib.crc32(piece.data) for piece in pieces] if summing else []
-        return Hashed(pieces, [blake3(piece.data).digest() for piece in pieces], crcs)
+        return HashedPieces(pieces, [blake3(piece.data).digest() for piece in pieces], crcs)
 
     return run
 

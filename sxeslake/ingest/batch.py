@@ -39,7 +39,7 @@ from sxeslake.ingest.absorb import Absorbed, Absorber, data_digests
 from sxeslake.ingest.blobtable import BlobTable
 from sxeslake.ingest.copies import Met, new_paths
 from sxeslake.ingest.discovery import Candidate
-from sxeslake.ingest.exact import Kept, RecipeSeeker, no_recipe, stored_whole
+from sxeslake.ingest.exact import RecipeResult, RecipeSeeker, no_recipe, stored_whole
 from sxeslake.ingest.known import KnownFiles
 from sxeslake.ingest.options import Opaque, Options
 from sxeslake.ingest.report import LAKE_ERRORS, ArchiveReport, of_unexpected
@@ -51,7 +51,7 @@ from sxeslake.model import GIB, OPAQUE, Source
 from sxeslake.text.wording import said
 from sxeslake.vault.log.commit import blank_entry
 from sxeslake.vault.log.state import Head, LogRecord, Version
-from sxeslake.vault.packs.check import PackCheck
+from sxeslake.vault.packs.check import PackPresence
 from sxeslake.vault.packs.frames import FrameMaker
 from sxeslake.vault.packs.packing import Packer
 from sxeslake.vault.packs.uploads import Uploads
@@ -76,11 +76,11 @@ class _Taken:
     absorbed: Absorbed
     order: Numbers
     content_id: str
-    recipe: Kept
+    recipe: RecipeResult
     rows: RowRange | None = None
 
 
-class Batch:
+class IngestBatch:
     """Some archives that go into the log together."""
 
     def __init__(
@@ -88,7 +88,7 @@ class Batch:
         vault: Vault,
         uploads: Uploads | Forecast,
         known: KnownFiles,
-        check: PackCheck,
+        check: PackPresence,
         options: Options,
         tool: str,
         threads: int,
@@ -322,7 +322,7 @@ class Batch:
             moved=tuple(moved.values()), paths=paths,
         )  # fmt: skip
 
-    def _new_paths(self, placed: Sequence[tuple[_Taken, naming.Place]]) -> tuple[dict[str, Any], ...]:
+    def _new_paths(self, placed: Sequence[tuple[_Taken, naming.Assignment]]) -> tuple[dict[str, Any], ...]:
         """The paths of archives that the lake holds, or that an archive of this batch is a copy of."""
         met = [*self._met, *(Met(place, taken.source, taken.report) for taken, place in placed if place.unchanged)]
         added = {(place.sample, place.version) for _, place in placed if not place.unchanged}
@@ -330,7 +330,7 @@ class Batch:
             added |= {(version.sample, version.version) for version in self._forecast.versions}
         return new_paths(self._vault.state, met, added)
 
-    def _to_heal(self, place: naming.Place) -> ArchiveAdded | None:
+    def _to_heal(self, place: naming.Assignment) -> ArchiveAdded | None:
         """The version at a place, where it has lost something that this copy of it has."""
         version = self._vault.state.live_version(place.sample, place.version)
         return version.archive if version is not None and self._check.fault_of(version) is not None else None
@@ -359,7 +359,7 @@ class Batch:
             tuple(sorted(self._packs(taken) | (alive - self._check.faulty(alive).keys()))),
         )  # fmt: skip
 
-    def _archive(self, taken: _Taken, place: naming.Place, manifest: ManifestAdded | None) -> ArchiveAdded:
+    def _archive(self, taken: _Taken, place: naming.Assignment, manifest: ManifestAdded | None) -> ArchiveAdded:
         if taken.rows is None or manifest is None:
             # It was unchanged when the manifest was made; its twin has been forgotten since: begin again.
             raise DeadObjectsError("a version was forgotten while its copy came in.")
@@ -374,10 +374,10 @@ class Batch:
 
     # --- names ---------------------------------------------------------------------------------------------------
 
-    def _place_all(self) -> list[naming.Place]:
+    def _place_all(self) -> list[naming.Assignment]:
         """Decide for the whole batch at the folded head, each archive beside those before it; tell the reports."""
-        places: list[naming.Place] = []
-        batch = naming.Batch(() if self._forecast is None else self._forecast.versions)
+        places: list[naming.Assignment] = []
+        batch = naming.NamedBatch(() if self._forecast is None else self._forecast.versions)
         for taken in self._taken:
             newcomer = self._newcomer(taken)
             place = self._known.names.decide(newcomer, batch)
@@ -424,7 +424,7 @@ class Batch:
             if other.report.status == "added":
                 yield other
 
-    def _provisional(self, taken: _Taken, place: naming.Place) -> Version:
+    def _provisional(self, taken: _Taken, place: naming.Assignment) -> Version:
         archive = ArchiveAdded(
             place.sample, place.version, "", 0, 0, 0, taken.content_id, taken.absorbed.layout_id,
             taken.report.kind or "", 0, 0, 0, 0, 0, 0,
@@ -432,7 +432,7 @@ class Batch:
         )  # fmt: skip
         return Version(0, "", "live", archive)
 
-    def _twin(self, taken: _Taken, batch: naming.Batch) -> str | None:
+    def _twin(self, taken: _Taken, batch: naming.NamedBatch) -> str | None:
         return self._vault.state.first_of_content(taken.content_id) or batch.of_content(taken.content_id)
 
 

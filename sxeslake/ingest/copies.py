@@ -6,23 +6,23 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sxeslake.ingest.naming import Place
+from sxeslake.ingest.naming import Assignment
 from sxeslake.ingest.report import ArchiveReport
 from sxeslake.model import Source
-from sxeslake.vault.log.state import State
+from sxeslake.vault.log.state import LogState
 
 
 @dataclass(frozen=True, slots=True)
 class Met:
     """An archive that the lake holds: as which version, where it was found, and what is reported of it."""
 
-    place: Place
+    place: Assignment
     source: Source
     report: ArchiveReport
 
 
 def new_paths(
-    state: State, met: Iterable[Met], added: Collection[tuple[str, int]] = ()
+    state: LogState, met: Iterable[Met], added: Collection[tuple[str, int]] = ()
 ) -> tuple[dict[str, Any], ...]:  # fmt: skip
     """The paths that the log lacks, as items of an entry that adds the versions `added`.
 
@@ -46,7 +46,7 @@ def new_paths(
     return tuple(found.values())
 
 
-def _is_same(state: State, newest: tuple[str, int], name: tuple[str, int], source: Source) -> bool:
+def _is_same(state: LogState, newest: tuple[str, int], name: tuple[str, int], source: Source) -> bool:
     """Whether the newest state of a path is this file; folders have no SHA-256 and are told by their version."""
     if newest == name or source.sha256 is None:
         return newest == name

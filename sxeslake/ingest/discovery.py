@@ -71,7 +71,7 @@ class Found:
 def find(paths: Iterable[Path], *, tree: bool = False, links: Links = "keep") -> Found:
     """Files as they are, folders searched for archives; a group folder, or any with `tree`, is one archive."""
     named = list(paths)
-    search = _Search(named, links)
+    search = _Walk(named, links)
     for path in named:
         search.look_at(path, tree=tree)
     return search.found
@@ -93,7 +93,7 @@ def is_group_folder(path: Path) -> bool:
         return False
 
 
-class _Search:
+class _Walk:
     """One walk over files and folders, in the order of their names; nothing is opened but folders."""
 
     def __init__(self, named: Sequence[Path], links: Links) -> None:

@@ -21,7 +21,7 @@ from sxeslake.ingest.talk import Talk, Watcher
 from sxeslake.model import Progress
 from sxeslake.storage import is_remote
 from sxeslake.vault.log.state import Head, LogRecord
-from sxeslake.vault.packs.check import PackCheck, Read
+from sxeslake.vault.packs.check import PackPresence, Read
 from sxeslake.vault.vault import Vault
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Ingest:
         if options.sample is not None:
             check_name(options.sample)
         self._vault, self._options, self._tool, self._talk = vault, options, tool, talk
-        self._check = PackCheck(vault.store, vault.state, _reader(vault) if options.check_data else None)
+        self._check = PackPresence(vault.store, vault.state, _reader(vault) if options.check_data else None)
         self._known = KnownFiles(vault, options.sample, talk, self._check, options.encoding)
         self._threads = options.jobs or usable_cpus()
         self._seconds = _FIRST_REMOTE_S if is_remote(vault.store.url) else _FIRST_S
@@ -120,10 +120,10 @@ class Ingest:
     def _batch_again(
         self, candidates: Sequence[Candidate], uploads: Uploads | Forecast
     ) -> tuple[list[ArchiveReport], LogRecord | None]:
-        from sxeslake.ingest.batch import Batch  # noqa: PLC0415 - as above
+        from sxeslake.ingest.batch import IngestBatch  # noqa: PLC0415 - as above
 
         for attempt in range(_ATTEMPTS):
-            batch = Batch(
+            batch = IngestBatch(
                 self._vault, uploads, self._known, self._check, self._options, self._tool, self._threads,
                 self._talk, self._seconds,
             )  # fmt: skip

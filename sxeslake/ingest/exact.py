@@ -36,7 +36,7 @@ _LATER: Final = f"it would take too long now; {_FINDS}"
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class RecipeResult:
     """What became of the search: the recipe's blobs by their numbers in the run, or the reason why there is none."""
 
     numbers: tuple[int, ...] = ()
@@ -61,18 +61,18 @@ class Kept:
         )
 
 
-def no_recipe(reason: str) -> Kept:
+def no_recipe(reason: str) -> RecipeResult:
     """There is none, and why."""
-    return Kept(details={"reason": reason})
+    return RecipeResult(details={"reason": reason})
 
 
-def stored_whole(size: int, sha256: str) -> Kept:
+def stored_whole(size: int, sha256: str) -> RecipeResult:
     """The recipe of a file that is its own only member."""
     numbers = [np.array(values, np.int64) for values in ([0, 0], [size], [0], [0, 1], [0])]
     made = BytesIO()
     write_recipe(Recipe(size, sha256, (STORE,), (), *numbers), (), made)
     details = {"bytes": made.tell(), "residue_bytes": 0, "encoders": [str(STORE)], "tools": []}
-    return Kept(details=details, inline=made.getvalue())
+    return RecipeResult(details=details, inline=made.getvalue())
 
 
 class RecipeSeeker:
@@ -96,10 +96,10 @@ class RecipeSeeker:
         self._likely: tuple[Spec, ...] = ()  # one program wrote most archives of a folder
         self._seconds_per_byte = 0.0  # of the last archive whose recipe was found
 
-    def seek(self, container: Container, path: Path, sha256: str | None, took_seconds: float) -> Kept:
+    def seek(self, container: Container, path: Path, sha256: str | None, took_seconds: float) -> RecipeResult:
         """The recipe of an archive that was just read, which took so long."""
         if sha256 is None:
-            return Kept()
+            return RecipeResult()
         if self._mode == "never":
             return no_recipe("it came in with --exact never")
         earned = _SHARE * took_seconds
@@ -116,10 +116,10 @@ class RecipeSeeker:
                 file.seek(0)
                 head = file.read(INLINE_BYTES + 1)
                 if len(head) <= INLINE_BYTES:
-                    return Kept(details=_details(proved), inline=head)
+                    return RecipeResult(details=_details(proved), inline=head)
                 file.seek(0)
                 first = len(self._table)
-                return Kept(self._store(file), range(first, len(self._table)), _details(proved))
+                return RecipeResult(self._store(file), range(first, len(self._table)), _details(proved))
         except (InputError, NoScratchError) as error:  # what cannot be made again is no reason to refuse the archive
             return no_recipe(_why(error))
         finally:

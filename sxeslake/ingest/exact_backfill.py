@@ -16,14 +16,14 @@ from sxeslake.errors import InputError
 from sxeslake.format.logentry import Entry, Moved
 from sxeslake.ingest import source as sources
 from sxeslake.ingest.blobtable import BlobTable
-from sxeslake.ingest.exact import Kept, RecipeSeeker, no_recipe
+from sxeslake.ingest.exact import RecipeResult, RecipeSeeker, no_recipe
 from sxeslake.ingest.report import LAKE_ERRORS
 from sxeslake.model import Progress
 from sxeslake.text.html import HtmlRecord
 from sxeslake.vault.log.commit import blank_entry
 from sxeslake.vault.log.state import Head, Version
 from sxeslake.vault.packs.frames import FrameMaker
-from sxeslake.vault.packs.packing import Packer, Written
+from sxeslake.vault.packs.packing import Packer, WrittenPack
 from sxeslake.vault.recipes import is_exact, why_not
 from sxeslake.vault.vault import Vault
 
@@ -105,7 +105,7 @@ class _Later:
             return f"{path} is another file by now"
         return None
 
-    def _sought(self, path: Path) -> Kept:
+    def _sought(self, path: Path) -> RecipeResult:
         try:
             with open_container(path) as container:
                 return self._seeker.seek(container, path, str(self._version.archive.source.get("sha256")), 0.0)
@@ -117,7 +117,7 @@ class _Later:
             logging.getLogger(__name__).debug("no recipe of %s", path, exc_info=error)
             return no_recipe(f"the search ended in an error ({type(error).__name__})")
 
-    def _commit(self, kept: Kept, written: Sequence[Written]) -> None:
+    def _commit(self, kept: RecipeResult, written: Sequence[WrittenPack]) -> None:
         numbers = np.array(kept.numbers, np.int64)
         record = kept.record(self._table)
         if kept.found:

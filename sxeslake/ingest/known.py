@@ -11,7 +11,7 @@ from sxeslake.ingest.discovery import Candidate
 from sxeslake.ingest.report import ArchiveReport
 from sxeslake.model import OPAQUE, Progress
 from sxeslake.vault import recipes
-from sxeslake.vault.packs.check import PackCheck
+from sxeslake.vault.packs.check import PackPresence
 from sxeslake.vault.vault import Vault
 
 
@@ -19,7 +19,12 @@ class KnownFiles:
     """Recognises files that are in the lake, whatever they are called there."""
 
     def __init__(
-        self, vault: Vault, sample: str | None, progress: Progress | None, check: PackCheck, encoding: str | None = None
+        self,
+        vault: Vault,
+        sample: str | None,
+        progress: Progress | None,
+        check: PackPresence,
+        encoding: str | None = None,
     ) -> None:
         self._check = check
         self._vault, self._sample, self._progress, self._encoding = vault, sample, progress, encoding
@@ -53,7 +58,7 @@ class KnownFiles:
         place = self.names.decide(
             naming.Newcomer(self.wanted(candidate), self._sample is not None, known.content_id,
                             known.layout_id, source, frozenset(known.analyses), None),
-            naming.Batch(),
+            naming.NamedBatch(),
         )  # fmt: skip
         if not place.unchanged or self.fault_of(place) is not None:
             return None
@@ -65,7 +70,7 @@ class KnownFiles:
         self.met[report.path] = Met(place, source, report)
         return report
 
-    def fault_of(self, place: naming.Place) -> str | None:
+    def fault_of(self, place: naming.Assignment) -> str | None:
         """Why the version at a place cannot be read whole."""
         version = self._vault.state.live_version(place.sample, place.version)
         return None if version is None else self._check.fault_of(version)

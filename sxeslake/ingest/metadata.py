@@ -7,7 +7,7 @@ from typing import Any
 
 from sxeslake.archive.encodings import Guess, decodes, detect
 from sxeslake.archive.sxes.bounds import PARSED_BYTES, TOO_MANY_VALUES, is_apple_double, parsed_bytes, too_large
-from sxeslake.archive.sxes.listing import Listing, listing
+from sxeslake.archive.sxes.listing import PositionListing, listing
 from sxeslake.model import DOCUMENT_BYTES
 
 METADATA = "metadata.json"  # the member that makes an archive an sxes group
@@ -26,7 +26,7 @@ class MetadataReader:
         self._guesses: dict[str, tuple[str, float, int]] = {}  # encoding → first path, least confidence, how many
         self.is_group = False
         self.analyses: list[str] = []
-        self.listing: Listing | None = None
+        self.listing: PositionListing | None = None
         self._broken: list[str] = []
         self._broken_count = 0
         self._passed_over: list[str] = []

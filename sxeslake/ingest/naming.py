@@ -15,7 +15,7 @@ from typing import Any
 
 from sxeslake.format.logentry import ArchiveAdded
 from sxeslake.model import OPAQUE, Source
-from sxeslake.vault.log.state import Head, State, Version
+from sxeslake.vault.log.state import Head, LogState, Version
 
 _NUMBERED = re.compile(r"(?P<wanted>.+)-(?P<number>[1-9][0-9]*)", re.DOTALL)
 
@@ -40,7 +40,7 @@ class Newcomer:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Assignment:
     """Where it goes; `unchanged` is the version that holds it already."""
 
     sample: str
@@ -72,14 +72,14 @@ class _Chain:
 class Names:
     """The names of a lake as far as a run has asked for them, read once and kept up to date as the head moves."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: LogState) -> None:
         self._state = state
         self._head = Head(0, None)
         self._chains: dict[str, _Chain] = {}
         self._free: dict[str, int] = {}  # the first place of each chain without a live version
         self._asked: set[tuple[str, int]] = set()  # places that hold no live version at this head
 
-    def decide(self, newcomer: Newcomer, batch: Batch) -> Place:
+    def decide(self, newcomer: Newcomer, batch: NamedBatch) -> Assignment:
         """The place of an archive, beside those of its batch that were decided before it."""
         self._follow()
         home = None if newcomer.insisted else self._home(newcomer, batch)
@@ -97,10 +97,10 @@ class Names:
         for part in (other, chain):
             same = [version for key in _identities_of(newcomer) if (version := part.same.get((place, key))) is not None]
             if same:
-                return Place(name, max(same), True, by_name)
-        return Place(name, max(self._state.next_version(name), batch.newest(name) + 1), False, by_name)
+                return Assignment(name, max(same), True, by_name)
+        return Assignment(name, max(self._state.next_version(name), batch.newest(name) + 1), False, by_name)
 
-    def _home(self, newcomer: Newcomer, batch: Batch) -> str | None:
+    def _home(self, newcomer: Newcomer, batch: NamedBatch) -> str | None:
         """The sample that holds this file, else the one that holds the newest state of the file at its path."""
         source = newcomer.source
         place = source.path or "", source.host or ""
@@ -158,7 +158,7 @@ class Names:
             self._asked.add((wanted, place))
         return place in chain.live
 
-    def _first_related(self, newcomer: Newcomer, chains: Iterable[_Chain], batch: Batch, free: int) -> int:
+    def _first_related(self, newcomer: Newcomer, chains: Iterable[_Chain], batch: NamedBatch, free: int) -> int:
         """The first place before `free` with a version that the archive continues; `free` where there is none."""
         keys_of_it = list(_relations_of(newcomer))
         first = min(free, *(chain.by_key.get(key, free) for chain in chains for key in keys_of_it))
@@ -172,7 +172,7 @@ class Names:
         return first
 
 
-class Batch:
+class NamedBatch:
     """The archives of a batch that have their places already."""
 
     def __init__(self, versions: Iterable[Version] = ()) -> None:

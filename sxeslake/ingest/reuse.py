@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sxeslake.format.manifest import Blob
 from sxeslake.ingest.survey.forecast import Forecast
 from sxeslake.model import Digest
-from sxeslake.vault.packs.check import PackCheck, Read, usable_places
+from sxeslake.vault.packs.check import PackPresence, Read, usable_places
 from sxeslake.vault.packs.uploads import Uploads
 from sxeslake.vault.presence import Presence
 from sxeslake.vault.vault import Vault
@@ -16,7 +16,7 @@ from sxeslake.vault.vault import Vault
 class Reuse:
     """Finds blobs; what stands in a pack that is missing or damaged is not found, and so it is stored again."""
 
-    def __init__(self, vault: Vault, uploads: Uploads | Forecast, check: PackCheck) -> None:
+    def __init__(self, vault: Vault, uploads: Uploads | Forecast, check: PackPresence) -> None:
         self._vault, self._uploads, self._check = vault, uploads, check
 
     def find(self, digests: Sequence[Digest]) -> dict[Digest, Blob]:

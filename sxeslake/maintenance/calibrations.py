@@ -11,7 +11,7 @@ from sxeslake.format import calibration as written
 from sxeslake.format.logentry import Entry
 from sxeslake.text.html import HtmlRecord
 from sxeslake.vault.log.commit import blank_entry
-from sxeslake.vault.log.state import Head, State
+from sxeslake.vault.log.state import Head, LogState
 from sxeslake.vault.vault import Vault
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class CalibrationReport(HtmlRecord):
     dry_run: bool = False
 
 
-def known(state: State) -> tuple[Calibration, ...]:
+def known(state: LogState) -> tuple[Calibration, ...]:
     """The calibrations of a folded log, the newest last."""
     return tuple(written.load(values, name) for name, values in state.calibrations().items())
 

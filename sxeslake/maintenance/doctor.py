@@ -14,7 +14,7 @@ from sxeslake.format import keys
 from sxeslake.maintenance.report import Check
 from sxeslake.model import GIB
 from sxeslake.storage import probe
-from sxeslake.vault.log.state import State
+from sxeslake.vault.log.state import LogState
 from sxeslake.vault.vault import Vault
 
 _LIBRARIES = ("blake3", "pcodec", "zstandard", "pyarrow", "isal", "fsspec", "s3fs", "botocore", "duckdb")
@@ -77,7 +77,7 @@ def _objects(vault: Vault) -> Check:
     return Check("packs", True, f"{len(sizes):,} packs and manifests are there; `sxeslake verify --data` reads them")
 
 
-def _lost(state: State, packs: set[str], manifests: set[str]) -> Check:
+def _lost(state: LogState, packs: set[str], manifests: set[str]) -> Check:
     touched = [
         version.name
         for version in state.versions("status <> 'collected'")

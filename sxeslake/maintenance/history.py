@@ -13,7 +13,7 @@ from sxeslake.format.logentry import Entry
 from sxeslake.text.html import HtmlRecord, clock
 from sxeslake.text.safe import visible
 from sxeslake.vault import refs
-from sxeslake.vault.log.state import State
+from sxeslake.vault.log.state import LogState
 
 _NAMED = 3  # archives that a line names
 _AT_ONCE = 200  # entries read from the local database
@@ -44,7 +44,7 @@ Fits = Callable[[str, int | None], bool]
 """Whether a sample and version are meant; the version is None where something is of all of them."""
 
 
-def history(state: State, patterns: Sequence[str] = (), limit: int | None = None) -> Iterator[LogRow]:
+def history(state: LogState, patterns: Sequence[str] = (), limit: int | None = None) -> Iterator[LogRow]:
     """Commits, newest first; with names, NAME@V or globs those that touched them, which alone are named."""
     given = 0
     each = [_fitting(state, pattern) for pattern in patterns]
@@ -61,7 +61,7 @@ def history(state: State, patterns: Sequence[str] = (), limit: int | None = None
             yield row
 
 
-def _fitting(state: State, pattern: str) -> Fits:
+def _fitting(state: LogState, pattern: str) -> Fits:
     """What one pattern means; a name that was ever there is no pattern."""
     if refs.is_pattern(state, pattern):
         return lambda sample, _: fnmatch.fnmatchcase(sample, pattern)
@@ -120,7 +120,7 @@ def _mark(kind: str, action: str, tag: str) -> str:
     return f"tag {tag} removed" if action == "remove" else f"tagged {tag}"
 
 
-def _newest_first(state: State) -> Iterator[Entry]:
+def _newest_first(state: LogState) -> Iterator[Entry]:
     below = state.head().number + 1
     while below > 1:
         sql = "SELECT number, data, body FROM entries WHERE number < ? ORDER BY number DESC LIMIT ?"

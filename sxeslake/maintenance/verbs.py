@@ -80,10 +80,10 @@ class UpkeepVerbs:
         Run again, it copies what is new. With `dry_run` nothing is written:
         the report says which versions would go and, in `bytes_raw`, how much content the target lacks, unpacked.
         """
-        from sxeslake.maintenance.copy.run import Copy
+        from sxeslake.maintenance.copy.run import CopyRun
         from sxeslake.vault import refs as names
 
         with self._vault.from_bucket() as source, target._vault.from_bucket() as into:
             versions = names.find_all(source.state, refs) if refs else source.state.versions()
-            work = Copy(source, into, TOOL, progress)
+            work = CopyRun(source, into, TOOL, progress)
             return work.foresee(versions, whole=not refs) if dry_run else work.run(versions, whole=not refs)

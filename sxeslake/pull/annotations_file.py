@@ -16,7 +16,7 @@ from sxeslake.disk.output import written_file
 from sxeslake.disk.trouble import told
 from sxeslake.errors import AlreadyExistsError
 from sxeslake.pull.part.assembly import Carried
-from sxeslake.vault.log.state import Annotation, State, Version
+from sxeslake.vault.log.state import Annotation, LogState, Version
 
 SUFFIX = ".annotations.json"
 
@@ -29,25 +29,25 @@ def sidecar_of(out: Path) -> Path:
     return out.with_name(out.name + SUFFIX)
 
 
-def check(state: State, version: Version, out: Path, *, force: bool) -> None:
+def check(state: LogState, version: Version, out: Path, *, force: bool) -> None:
     """Refuse to write over another's file, before anything is pulled; an archive that is there is refused elsewhere."""
     check_part(state, [Carried(version, _everything)], out, force=force)
 
 
-def check_part(state: State, carried: Sequence[Carried], out: Path, *, force: bool) -> None:
+def check_part(state: LogState, carried: Sequence[Carried], out: Path, *, force: bool) -> None:
     """As `check`, of what goes into a new archive."""
     target = sidecar_of(out)
     if not force and not out.exists() and target.exists() and any(_said(state, each) for each in carried):
         raise AlreadyExistsError("this is there already.", where=target, hint="`--force` writes over it.")
 
 
-def write(state: State, version: Version, out: Path, *, lake: str, force: bool) -> str | None:
+def write(state: LogState, version: Version, out: Path, *, lake: str, force: bool) -> str | None:
     """Write what is said of the version, if anything; its path. With `force`, what was said before goes away."""
     return _publish(_entry(state, Carried(version, _everything)), out, lake=lake, force=force)
 
 
 def write_part(
-    state: State, carried: Sequence[Carried], out: Path, *, merged: bool, lake: str, force: bool
+    state: LogState, carried: Sequence[Carried], out: Path, *, merged: bool, lake: str, force: bool
 ) -> str | None:
     """As `write`, of what goes into a new archive, positions under the UUIDs that they have there."""
     if not merged:
@@ -60,7 +60,7 @@ def _everything(_target: str, uuid: str) -> str:
     return uuid
 
 
-def _entry(state: State, carried: Carried) -> dict[str, Any] | None:
+def _entry(state: LogState, carried: Carried) -> dict[str, Any] | None:
     """What is said of one version, under its name; None where nothing is."""
     said = _said(state, carried)
     version = carried.version
@@ -74,7 +74,7 @@ def _entry(state: State, carried: Carried) -> dict[str, Any] | None:
     }
 
 
-def _said(state: State, carried: Carried) -> list[dict[str, Any]]:
+def _said(state: LogState, carried: Carried) -> list[dict[str, Any]]:
     return list(_placed(state.annotations(carried.version.sample, carried.version.version), carried.place))
 
 

@@ -10,7 +10,7 @@ from sxeslake.archive.sxes import layout
 from sxeslake.archive.sxes.documents import parse
 from sxeslake.format.layout import LayoutDifference, compare
 from sxeslake.format.logentry import ArchiveAdded
-from sxeslake.pull.difference import Difference, File, Side, compare_groups, member_changes, open_positions
+from sxeslake.pull.difference import ComparedFile, Difference, Side, compare_groups, member_changes, open_positions
 from sxeslake.reading.rows import MemberRows, joined, where_true
 from sxeslake.vault.log.state import Version
 from sxeslake.vault.vault import Vault
@@ -18,7 +18,7 @@ from sxeslake.vault.vault import Vault
 _LEGACY = "cp932"
 
 
-class _Reader:
+class _VersionReader:
     """One version: its files, and its documents on demand."""
 
     def __init__(self, vault: Vault, version: Version) -> None:
@@ -26,7 +26,7 @@ class _Reader:
         self.table = joined([table for table, _ in self._rows.below([""])])
         self._table = where_true(self.table, [not folder for folder in self.table["directory"].to_pylist()])
         columns = (self._table[name].to_pylist() for name in ("path", "blake3", "size"))
-        self.side = Side({path: File(digest, size) for path, digest, size in zip(*columns, strict=True)})
+        self.side = Side({path: ComparedFile(digest, size) for path, digest, size in zip(*columns, strict=True)})
 
     def read(self, paths: Iterable[str]) -> None:
         """Parse some JSON members, those that are there."""
@@ -42,7 +42,7 @@ def diff(vault: Vault, a: Version, b: Version) -> Difference:
     found = Difference(a.name, b.name, equal=a.archive.content_id == b.archive.content_id)
     with vault.reading(a), vault.reading(b):
         if not found.equal:
-            ours, theirs = _Reader(vault, a), _Reader(vault, b)
+            ours, theirs = _VersionReader(vault, a), _VersionReader(vault, b)
             found.members, found.members_same = member_changes(ours.side.files, theirs.side.files)
             if a.archive.kind == b.archive.kind == "sxes":
                 _read_what_differs(ours, theirs)
@@ -71,7 +71,7 @@ def _add_layout(found: Difference, layout: LayoutDifference, a: ArchiveAdded, b:
     found.identical = not found.differs
 
 
-def _read_what_differs(a: _Reader, b: _Reader) -> None:
+def _read_what_differs(a: _VersionReader, b: _VersionReader) -> None:
     open_a, open_b = open_positions(a.side, b.side)
     for reader, other, uuids in ((a, b, open_a), (b, a, open_b)):
         paths = {f"{layout.DATA}/{uuid}/{name}" for uuid in uuids for name in (layout.INFO, layout.STATE)}

@@ -22,7 +22,7 @@ _REFERENCES: Final = ("uuid", "conditionUuid", "rawConditionUuid", "rawCondtionU
 _LISTS: Final = {POSITIONS: "positions", PICTURES: "images", "analysisUuids": "analyses", "analyses": "analyses"}
 
 
-class File(NamedTuple):
+class ComparedFile(NamedTuple):
     """A file by its content."""
 
     digest: Digest
@@ -96,12 +96,12 @@ class Difference(HtmlRecord):
 class Side:
     """One version as it is compared: files by path, and the JSON of what differs."""
 
-    files: Mapping[str, File]
+    files: Mapping[str, ComparedFile]
     documents: dict[str, Any] = field(default_factory=dict)  # path → parsed value
 
-    def positions(self) -> dict[str, dict[str, File]]:
+    def positions(self) -> dict[str, dict[str, ComparedFile]]:
         """Position UUID → the files of its folder."""
-        found: dict[str, dict[str, File]] = {}
+        found: dict[str, dict[str, ComparedFile]] = {}
         for path, file in self.files.items():
             parts = path.split("/", 2)
             if len(parts) == 3 and parts[0] == layout.DATA:
@@ -112,7 +112,7 @@ class Side:
         """A JSON of a position."""
         return self.documents.get(f"{layout.DATA}/{uuid}/{name}")
 
-    def measurement(self, uuid: str, files: Mapping[str, File]) -> str | None:
+    def measurement(self, uuid: str, files: Mapping[str, ComparedFile]) -> str | None:
         """The `content_id` of a position."""
         state = read_state(self.document(uuid, layout.STATE))
         stage_mm = (state.stage_x_mm, state.stage_y_mm, state.stage_z_mm)
@@ -124,7 +124,7 @@ class Side:
         return read_info(self.document(uuid, layout.INFO)).condition_id
 
 
-def member_changes(a: Mapping[str, File], b: Mapping[str, File]) -> tuple[list[MemberChange], int]:
+def member_changes(a: Mapping[str, ComparedFile], b: Mapping[str, ComparedFile]) -> tuple[list[MemberChange], int]:
     """Members added, removed and changed, by path; and how many are the same."""
     changes = [MemberChange(path, "removed", a[path].size, None) for path in a.keys() - b.keys()]
     changes += [MemberChange(path, "added", None, b[path].size) for path in b.keys() - a.keys()]
@@ -160,8 +160,8 @@ def compare_groups(a: Side, b: Side, found: Difference) -> None:
 def _pairs(
     a: Side,
     b: Side,
-    ours: Mapping[str, Mapping[str, File]],
-    theirs: Mapping[str, Mapping[str, File]],
+    ours: Mapping[str, Mapping[str, ComparedFile]],
+    theirs: Mapping[str, Mapping[str, ComparedFile]],
     open_a: set[str],
     open_b: set[str],
 ) -> Iterator[tuple[str | None, str | None]]:
@@ -194,8 +194,8 @@ def _pairs(
 def _position_change(
     a: Side,
     b: Side,
-    ours: Mapping[str, Mapping[str, File]],
-    theirs: Mapping[str, Mapping[str, File]],
+    ours: Mapping[str, Mapping[str, ComparedFile]],
+    theirs: Mapping[str, Mapping[str, ComparedFile]],
     uuid_a: str | None,
     uuid_b: str | None,
 ) -> PositionChange:

@@ -11,7 +11,7 @@ from sxeslake.archive.exact.encoders import is_fickle
 from sxeslake.archive.exact.rebuild import Contents, OtherBytesError, rebuild
 from sxeslake.archive.exact.recipe import Column
 from sxeslake.errors import DamagedArchiveError, DamagedLakeError, NotFoundError
-from sxeslake.format.manifest import Row
+from sxeslake.format.manifest import ManifestRow
 from sxeslake.model import ContainerKind
 from sxeslake.vault.blobs.contents import contents
 from sxeslake.vault.log.state import Version
@@ -77,7 +77,7 @@ def _contents(vault: Vault, version: Version, advance: Callable[[int], None]) ->
     return ask
 
 
-def _in_order(vault: Vault, version: Version, members: Column) -> Iterator[Row]:
+def _in_order(vault: Vault, version: Version, members: Column) -> Iterator[ManifestRow]:
     """The rows of some members, in the order asked for; only one that is not the archive's own costs memory."""
     rows = vault.rows(version)
     if not len(members) or bool((np.diff(members) > 0).all()):

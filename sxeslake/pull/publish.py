@@ -27,7 +27,7 @@ WholeFile = Callable[[BinaryIO], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class WrittenArchive:
     """What was written: bytes (None for a folder), SHA-256, names that this system cannot hold, as written."""
 
     size: int | None = None
@@ -62,7 +62,7 @@ class Publisher:
         else:
             check_file(out, force=self.force)
 
-    def to_path(self, out: Path, container: ContainerKind, fill: Fill) -> Written:
+    def to_path(self, out: Path, container: ContainerKind, fill: Fill) -> WrittenArchive:
         """Write the archive beside `out`, then move it there in one step."""
         with told(out):
             self.check(out, container)
@@ -71,23 +71,23 @@ class Publisher:
             with written_folder(out, force=self.force, guard=self.guard) as made:
                 writer = FolderWriter(made, called=out, raw_names=self.raw_names)
                 fill(writer)
-            return Written(renamed=list(writer.renamed.items()), unlinked=writer.unlinked)
+            return WrittenArchive(renamed=list(writer.renamed.items()), unlinked=writer.unlinked)
         if is_stream(out):
             with written_file(out, force=self.force) as stream:
                 return self._by_way_of(stream, container, fill, out)
         with written_file(out, force=self.force) as file:
             self._write(file, container, fill)
             sha256, size = _digest(file)
-        return Written(size, sha256)
+        return WrittenArchive(size, sha256)
 
-    def to_stream(self, stream: BinaryIO, container: ContainerKind, fill: Fill) -> Written:
+    def to_stream(self, stream: BinaryIO, container: ContainerKind, fill: Fill) -> WrittenArchive:
         """Write the archive to a stream that cannot seek, by way of a temporary file."""
         check_encryptable(container, self.password)
         if container == "folder":
             raise InputError("a folder cannot go to standard output.", hint="Choose `--container zip` or `7z`.")
         return self._by_way_of(stream, container, fill, Path("-"))
 
-    def _by_way_of(self, stream: BinaryIO, container: Literal["zip", "7z"], fill: Fill, out: Path) -> Written:
+    def _by_way_of(self, stream: BinaryIO, container: Literal["zip", "7z"], fill: Fill, out: Path) -> WrittenArchive:
         with scratch_told(), TemporaryFile(prefix="sxeslake-") as file:
             self._write(file, container, fill)
             sha256, size = _digest(file)
@@ -95,7 +95,7 @@ class Publisher:
             with told(out):  # what fails there is no fault of the temporary file
                 shutil.copyfileobj(file, stream, MIB)
                 stream.flush()
-        return Written(size, sha256)
+        return WrittenArchive(size, sha256)
 
     def _write(self, file: BinaryIO, container: Literal["zip", "7z"], fill: Fill) -> None:
         if self.whole is not None:

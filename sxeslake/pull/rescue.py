@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 import pyarrow as pa
 
 from sxeslake.errors import DamagedLakeError, ObjectNotFoundError
-from sxeslake.format.manifest import SCHEMA, Row
+from sxeslake.format.manifest import SCHEMA, ManifestRow
 from sxeslake.model import MIB
 from sxeslake.vault.blobs.contents import Content, read_ahead
 from sxeslake.vault.blobs.reader import BlobReader, total_size
@@ -33,7 +33,7 @@ def table_left(vault: Vault, version: Version, lost: list[str]) -> pa.Table:
     return pa.concat_tables(tables) if tables else SCHEMA.empty_table()
 
 
-def contents_left(reader: BlobReader, rows: Iterable[Row], lost: list[str]) -> Iterator[Content]:
+def contents_left(reader: BlobReader, rows: Iterable[ManifestRow], lost: list[str]) -> Iterator[Content]:
     """Every member that is whole, in order; the paths of the others go to `lost`."""
     for window in _windows(rows):
         blobs = [blob for row in window for blob in row.blobs]
@@ -54,9 +54,9 @@ def contents_left(reader: BlobReader, rows: Iterable[Row], lost: list[str]) -> I
                 lost.append(row.member.path)
 
 
-def _windows(rows: Iterable[Row]) -> Iterator[list[Row]]:
+def _windows(rows: Iterable[ManifestRow]) -> Iterator[list[ManifestRow]]:
     """Rows that are read at once; a large member stands alone."""
-    window: list[Row] = []
+    window: list[ManifestRow] = []
     size, blobs = 0, 0
     for row in rows:
         if window and (size + row.member.size > _WINDOW_BYTES or blobs + len(row.blobs) > _WINDOW_BLOBS):

@@ -47,7 +47,7 @@ class ShareReport(HtmlRecord):
 
 
 def restore(
-    vault: Vault, plan: shareplan.Plan, out: Path, how: pull.Pull, *, url: str
+    vault: Vault, plan: shareplan.SharePlan, out: Path, how: pull.Pull, *, url: str
 ) -> Iterator[Restored]:  # fmt: skip
     """Restore what is planned below a folder, one path after the other; one that fails does not stop the others."""
     job = _Restore(vault, how, url)

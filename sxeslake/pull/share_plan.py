@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath, PureWindowsPath
 
 from sxeslake.archive.names import percent
-from sxeslake.vault.log.state import SourcePath, State, Version
+from sxeslake.vault.log.state import LogState, SourcePath, Version
 
 _WINDOWS = re.compile(r"[A-Za-z]:[\\/]|\\\\")
 _ESCAPED = re.compile(r"\\x([89a-f][0-9a-f])")  # a byte that is not UTF-8, see `ingest.source.text_of`
@@ -31,14 +31,14 @@ class Original:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class SharePlan:
     """What is restored, folders before what lies in them; `left_out` are versions that are the newest of no path."""
 
     originals: list[Original]
     left_out: list[str]
 
 
-def plan(state: State, *, all_versions: bool = False) -> Plan:
+def plan(state: LogState, *, all_versions: bool = False) -> SharePlan:
     """The newest state of every path; with `all_versions` the earlier ones beside it, as `map@1.plzip`."""
     live = {(version.sample, version.version): version for version in state.versions()}
     states: dict[tuple[str, str], dict[tuple[str, int], SourcePath]] = {}
@@ -62,7 +62,7 @@ def plan(state: State, *, all_versions: bool = False) -> Plan:
         originals.append(Original(version, known.path, known.host, known.modified_ns, steps))
     restored = {(original.version.sample, original.version.version) for original in originals}
     left_out = [version.name for name, version in live.items() if name not in restored]
-    return Plan(sorted(originals, key=lambda original: original.steps), left_out)
+    return SharePlan(sorted(originals, key=lambda original: original.steps), left_out)
 
 
 def _places(paths: Iterable[tuple[str, str]]) -> dict[tuple[str, str], tuple[str, ...]]:

@@ -72,11 +72,11 @@ class PartVerbs:
 
         Raises NotFoundError naming the condition that leaves nothing, LimitExceededError before anything moves.
         """
-        from sxeslake.pull.part.run import Output, PartPull
+        from sxeslake.pull.part.run import PartPull, PartTarget
         from sxeslake.pull.part.selection import MOST_BYTES, MOST_POSITIONS, Budget
-        from sxeslake.pull.part.wanted import Wanted, said, split_words
+        from sxeslake.pull.part.wanted import PartSpec, said, split_words
 
-        wanted = Wanted(
+        wanted = PartSpec(
             split_words(said("--position", positions)), said("--analysis", analyses),
             split_words(said("--types", types)), said("--member", members),
         )  # fmt: skip
@@ -90,7 +90,7 @@ class PartVerbs:
             raise UsageError("nothing was said of which part.", hint="Name positions, analyses, types or members.")
         single = len(versions) == 1 and bool(names) and not merge
         target = None if out is None else str(out)
-        output = Output(target, container, level, force, jobs, stream, password)
+        output = PartTarget(target, container, level, force, jobs, stream, password)
         if not dry_run:
             output.check(versions[0] if single else None)
         chosen = self._positions_of(question, versions) if asks else None
@@ -115,10 +115,10 @@ class PartVerbs:
         """
         from sxeslake.archive.container import check_encryptable
         from sxeslake.pull.exact import ENCRYPTED, not_exact, reason_against
-        from sxeslake.pull.part.run import Output
+        from sxeslake.pull.part.run import PartTarget
 
         version = refs.find(self._vault.state, ref)
-        kind = Output(None if out is None else str(out), container).kind(version)
+        kind = PartTarget(None if out is None else str(out), container).kind(version)
         check_encryptable(kind, password)
         if exact is False:
             reason: str | None = "it was not asked for"

@@ -18,7 +18,7 @@ from sxeslake.model import OPAQUE, ContainerKind, Progress
 from sxeslake.pull import exact as exactly
 from sxeslake.pull.folder.earlier import check_replaceable
 from sxeslake.pull.folder.present import contents_beside
-from sxeslake.pull.publish import Fill, Publisher, Written
+from sxeslake.pull.publish import Fill, Publisher, WrittenArchive
 from sxeslake.pull.rescue import contents_left, table_left
 from sxeslake.reading.names import apart, has_raw_names
 from sxeslake.reading.rows import check_table
@@ -128,7 +128,12 @@ class Pull:
         return self._pull(vault, version, "-", container, lambda to: to.to_stream(stream, container, fill))
 
     def _pull(
-        self, vault: Vault, version: Version, path: str, container: ContainerKind, write: Callable[[Publisher], Written]
+        self,
+        vault: Vault,
+        version: Version,
+        path: str,
+        container: ContainerKind,
+        write: Callable[[Publisher], WrittenArchive],
     ) -> PullReport:
         """The very file where that can be, else every member in a new container."""
         comment = bytes.fromhex(version.archive.comment)
@@ -202,7 +207,7 @@ class Pull:
         return contents(vault.blobs, rows)
 
     def _report(
-        self, version: Version, path: str, container: ContainerKind, written: Written, reason: str | None
+        self, version: Version, path: str, container: ContainerKind, written: WrittenArchive, reason: str | None
     ) -> PullReport:
         archive = version.archive
         return PullReport(

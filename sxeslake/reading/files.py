@@ -12,10 +12,10 @@ from itertools import islice
 import pyarrow as pa
 
 from sxeslake.errors import MemberNotFoundError
-from sxeslake.format.manifest import Row
+from sxeslake.format.manifest import ManifestRow
 from sxeslake.format.rowgroups import AFTER_ALL
 from sxeslake.model import MemberKind
-from sxeslake.reading.rows import KEEP_ROWS, Group, MemberRows
+from sxeslake.reading.rows import KEEP_ROWS, MemberRows, RowGroup
 from sxeslake.reading.virtual_zip import VirtualZip
 from sxeslake.text.html import counted
 from sxeslake.text.safe import visible
@@ -117,7 +117,7 @@ class VersionFiles:
             raise MemberNotFoundError(f"no file {path!r} in it.", where=self.name)
         return self.read_ranges([(row, start, row.member.size if end is None else end)])[0]
 
-    def read_ranges(self, wanted: Sequence[tuple[Row, int, int]]) -> list[bytes]:
+    def read_ranges(self, wanted: Sequence[tuple[ManifestRow, int, int]]) -> list[bytes]:
         """Runs of bytes of some members, fetched together."""
         plan = [list(slices_of(row.blobs, start, end)) for row, start, end in wanted]
         with self._vault.reading(self.version):
@@ -133,22 +133,22 @@ class VersionFiles:
                 raise MemberNotFoundError(f"no file {path!r} in it.", where=self.name)
         return self._whole([found[path] for path in asked])
 
-    def _whole(self, rows: Sequence[Row]) -> Iterator[tuple[str, bytes]]:
+    def _whole(self, rows: Sequence[ManifestRow]) -> Iterator[tuple[str, bytes]]:
         for start in range(0, len(rows), _FILES_AT_ONCE):
             part = rows[start : start + _FILES_AT_ONCE]
             found = self.read_ranges([(row, 0, row.member.size) for row in part])
             yield from zip((row.member.path for row in part), found, strict=True)
 
-    def row(self, path: str) -> Row | None:
+    def row(self, path: str) -> ManifestRow | None:
         """A member as the manifest knows it."""
         return self.rows([path]).get(path)
 
-    def rows(self, paths: Iterable[str]) -> dict[str, Row]:
+    def rows(self, paths: Iterable[str]) -> dict[str, ManifestRow]:
         """Members by path, those that are there, found together."""
         with self._vault.reading(self.version):
             return self._rows.rows_at(paths)
 
-    def _each(self, numbers: Sequence[int]) -> Iterator[Group]:
+    def _each(self, numbers: Sequence[int]) -> Iterator[RowGroup]:
         """Row groups one after the other: the first alone, for it may be enough, then some in each request."""
         for start in range(min(1, len(numbers)) - _GROUPS_AT_ONCE, len(numbers), _GROUPS_AT_ONCE):
             with self._vault.reading(self.version):
@@ -164,7 +164,7 @@ def _common_folder(prefix: str, bounds: tuple[str, str]) -> str | None:
     return prefix + first if first == last and below and also else None
 
 
-def _add_entries(found: dict[str, FileInfo], group: Group, prefix: str) -> None:
+def _add_entries(found: dict[str, FileInfo], group: RowGroup, prefix: str) -> None:
     """What a row group tells of a folder's entries."""
     inside = group.span(prefix)
     at = inside.start

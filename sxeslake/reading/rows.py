@@ -15,9 +15,9 @@ import pyarrow as pa
 
 from sxeslake.archive.attributes import special_reason
 from sxeslake.archive.names import check_safe
-from sxeslake.archive.sxes.listing import Place
+from sxeslake.archive.sxes.listing import ListPlace
 from sxeslake.errors import UnsafeNameError
-from sxeslake.format.manifest import LISTED, SCHEMA, Row
+from sxeslake.format.manifest import LISTED, SCHEMA, ManifestRow
 from sxeslake.format.rowgroups import AFTER_ALL, position_of
 from sxeslake.reading.names import name_batches
 from sxeslake.vault.blobs.contents import contents
@@ -28,7 +28,7 @@ KEEP_ROWS = 40_000  # of row groups read last, for those who jump about: neighbo
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class RowGroup:
     """A row group, by path."""
 
     table: pa.Table
@@ -54,10 +54,10 @@ class MemberRows:
         where = vault.manifests.range_of(version)
         self.outline: Any = self.manifest.outline(where)
         self.finder = self.manifest.row_groups(where)
-        self._held: OrderedDict[int, Group] = OrderedDict()
+        self._held: OrderedDict[int, RowGroup] = OrderedDict()
         self._lock = threading.Lock()
 
-    def groups(self, numbers: Iterable[int]) -> list[Group]:
+    def groups(self, numbers: Iterable[int]) -> list[RowGroup]:
         """Some row groups; those that are not at hand come in one go."""
         with self._lock:
             asked = sorted(set(numbers))
@@ -78,7 +78,7 @@ class MemberRows:
         table, start = self._vault.manifests.groups(self.version, numbers, listed=self.outline is not None), 0
         for number in numbers:
             part = table.slice(start, self.manifest.rows_of(number)).combine_chunks()
-            self._held[number] = Group(part, part["path"].to_pylist())
+            self._held[number] = RowGroup(part, part["path"].to_pylist())
             start += part.num_rows
 
     def below(self, prefixes: Sequence[str]) -> list[tuple[pa.Table, list[str]]]:
@@ -97,33 +97,35 @@ class MemberRows:
         """The rows of some folders `root/name` and of all that is in them, with their paths."""
         start = f"{root}/"
 
-        def places(group: Group) -> list[int]:
+        def places(group: RowGroup) -> list[int]:
             inside = group.span(start)
             return [at for at in inside if group.paths[at][len(start) :].partition("/")[0] in names]
 
         return self._some(self.finder.holding(start + name for name in names), places)
 
-    def _some(self, numbers: Iterable[int], places: Callable[[Group], list[int]]) -> list[tuple[pa.Table, list[str]]]:
+    def _some(
+        self, numbers: Iterable[int], places: Callable[[RowGroup], list[int]]
+    ) -> list[tuple[pa.Table, list[str]]]:
         found = ((group, places(group)) for group in self.groups(numbers))
         return [(group.take(chosen), [group.paths[at] for at in chosen]) for group, chosen in found if chosen]
 
-    def row(self, path: str) -> Row | None:
+    def row(self, path: str) -> ManifestRow | None:
         """A member as the manifest knows it."""
         return self.rows_at([path]).get(path)
 
-    def rows_at(self, paths: Iterable[str]) -> dict[str, Row]:
+    def rows_at(self, paths: Iterable[str]) -> dict[str, ManifestRow]:
         """Members by path, those that are there."""
         return {row.member.path: row for table, _ in self.at(paths) for row in self.rows(table)}
 
-    def places(self, numbers: Iterable[int]) -> dict[str, Place]:
+    def places(self, numbers: Iterable[int]) -> dict[str, ListPlace]:
         """Where the positions of some row groups are listed, as the manifest of a large group knows it."""
-        found: dict[str, Place] = {}
+        found: dict[str, ListPlace] = {}
         for group in self.groups(numbers) if self.outline is not None else ():
             listed = (group.table[name].to_pylist() for name in LISTED.names)
             for path, analysis, number in zip(group.paths, *listed, strict=True):
                 uuid = None if analysis is None or number is None else position_of(path)
                 if uuid is not None:
-                    found[uuid] = Place(analysis, number)
+                    found[uuid] = ListPlace(analysis, number)
         return found
 
     def read(self, table: pa.Table) -> Iterator[tuple[str, bytes]]:
@@ -133,7 +135,7 @@ class MemberRows:
         for member, parts in contents(self._vault.blobs, self.rows(ordered)):
             yield member.path, b"".join(parts)
 
-    def rows(self, table: pa.Table) -> Iterator[Row]:
+    def rows(self, table: pa.Table) -> Iterator[ManifestRow]:
         """Rows as objects, in the table's order."""
         return self.manifest.rows(table)
 

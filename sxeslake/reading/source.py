@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from sxeslake.archive.sxes import layout
 from sxeslake.errors import MemberNotFoundError
-from sxeslake.format.manifest import Blob, Row
+from sxeslake.format.manifest import Blob, ManifestRow
 from sxeslake.format.rowgroups import Numbers, position_and_name
 from sxeslake.model import KIB, MIB, Member
 from sxeslake.reading.rows import KEEP_ROWS, MemberRows
@@ -44,7 +44,7 @@ class VersionSource:
             self._vault.blobs.fetch_some([*row.blobs, *beside])  # one that is lost is its own reader's trouble
         return b"".join(self._vault.blobs.fetch(row.blobs))
 
-    def _beside(self, row: Row) -> list[Blob]:
+    def _beside(self, row: ManifestRow) -> list[Blob]:
         """Other files of a position that stand so near that they come in the same request: they are asked for next."""
         uuid, _ = position_and_name(row.member.path)
         hint = row.blobs[0].hint if row.blobs else None
@@ -87,10 +87,10 @@ class VersionSource:
         """Whether a position is listed; False too for one without members."""
         return uuid in self._rows.places(self._rows.finder.at([f"{layout.DATA}/{uuid}/{layout.INFO}"]))
 
-    def parts(self, row: Row) -> Iterator[bytes]:
+    def parts(self, row: ManifestRow) -> Iterator[bytes]:
         """A member's bytes, blob by blob."""
         return read_ahead(self._vault.blobs, row.blobs)
 
-    def row(self, path: str) -> Row | None:
+    def row(self, path: str) -> ManifestRow | None:
         """A member as the manifest knows it."""
         return self._rows.row(path)

@@ -11,10 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sxeslake.archive.zip.layout import Columns, Data, StoredZip
-from sxeslake.format.manifest import Row
+from sxeslake.format.manifest import ManifestRow
 from sxeslake.model import Member
 from sxeslake.reading.rows import check_table, in_archive_order
-from sxeslake.vault.blobs.ranges import Slice, slices_of
+from sxeslake.vault.blobs.ranges import BlobSlice, slices_of
 from sxeslake.vault.log.state import Version
 from sxeslake.vault.vault import Vault
 
@@ -36,7 +36,7 @@ class VirtualZip:
             table = vault.manifests.table(version)
         check_table(table, version.name)
         self._table = in_archive_order(table).combine_chunks()
-        self._runs: OrderedDict[int, list[Row]] = OrderedDict()
+        self._runs: OrderedDict[int, list[ManifestRow]] = OrderedDict()
         self._lock = threading.Lock()
         self._zip = StoredZip(_columns(self._table), self._members, bytes.fromhex(version.archive.comment))
 
@@ -61,7 +61,7 @@ class VirtualZip:
                     for _ in part:
                         yield next(stored)
 
-    def _slices(self, data: Data) -> Iterator[Slice]:
+    def _slices(self, data: Data) -> Iterator[BlobSlice]:
         run = data.place // _RUN
         return slices_of(self._rows(run)[data.place - run * _RUN].blobs, data.start, data.end)
 
@@ -71,7 +71,7 @@ class VirtualZip:
         skip = first - runs.start * _RUN
         return [row.member for row in rows[skip : skip + last - first]]
 
-    def _rows(self, run: int) -> list[Row]:
+    def _rows(self, run: int) -> list[ManifestRow]:
         with self._lock:
             if run in self._runs:
                 self._runs.move_to_end(run)

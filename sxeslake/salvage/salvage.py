@@ -66,11 +66,11 @@ HOSTILE = (
 )  # by values of a wrong kind
 
 
-class Damage(Exception):  # noqa: N818 — a finding, not a fault of this program
+class DamagedBytes(Exception):  # noqa: N818 — a finding, not a fault of this program
     """Bytes that are not what they should be."""
 
 
-class Blob(NamedTuple):
+class BlobPlace(NamedTuple):
     """Where a blob is said to stand."""
 
     digest: bytes
@@ -82,7 +82,7 @@ class Blob(NamedTuple):
 
 
 @dataclass
-class Version:
+class LoggedVersion:
     """An archive version, as the log has it."""
 
     record: dict[str, Any]
@@ -101,10 +101,10 @@ def unzstd(data: bytes, size: int) -> bytes:
     """One Zstandard frame of a known content size."""
     try:
         if zstandard.frame_content_size(data) != size:
-            raise Damage("a Zstandard frame has another size than it should")
+            raise DamagedBytes("a Zstandard frame has another size than it should")
         return zstandard.decompress(data, max_output_size=size)
     except zstandard.ZstdError as error:
-        raise Damage(f"Zstandard: {error}") from error
+        raise DamagedBytes(f"Zstandard: {error}") from error
 
 
 def decode(descriptor: str, payload: bytes, size: int) -> bytes:
@@ -126,7 +126,7 @@ def decode(descriptor: str, payload: bytes, size: int) -> bytes:
     for stage in reversed(stages):
         match = STAGE.fullmatch(stage)
         if match is None:
-            raise Damage(f"nothing is known of the filter {stage!r}")
+            raise DamagedBytes(f"nothing is known of the filter {stage!r}")
         unfilter(match[1], int(match[2]), int(match[3]), body)
     after = sides[head:] if sums is None else add_sums(int(sums[1]), int(sums[2]), body, sides[head:])
     return sides[:head] + bytes(body) + after
@@ -140,7 +140,7 @@ def uncode(coder: str, payload: bytes, size: int) -> bytes:
     if name == "zstd":
         return unzstd(payload, size)
     if name != "pco":
-        raise Damage(f"nothing is known of the codec {name!r}")
+        raise DamagedBytes(f"nothing is known of the codec {name!r}")
     element = argument.split(":")[0]
     width = int(element[1:])
     odd = size % width
@@ -150,9 +150,9 @@ def uncode(coder: str, payload: bytes, size: int) -> bytes:
     except BaseException as error:  # a panic inside pcodec is no Exception
         if isinstance(error, KeyboardInterrupt):
             raise
-        raise Damage(f"pco: {error}") from error
+        raise DamagedBytes(f"pco: {error}") from error
     if progress.n_processed != numbers.size:
-        raise Damage("pco: too few numbers")
+        raise DamagedBytes("pco: too few numbers")
     return numbers.tobytes() + payload[len(payload) - odd :]
 
 
@@ -194,10 +194,10 @@ def frame_length(data: bytes, at: int) -> int | None:
 def open_frame(data: bytes) -> tuple[list[int], bytes]:
     """The sizes of a frame's blobs, and all of them decoded."""
     if frame_length(data, 0) != len(data):
-        raise Damage("no frame stands here")
+        raise DamagedBytes("no frame stands here")
     _, head_bytes, _, raw_bytes, count, checksum = FRAME.unpack_from(data)
     if blake3(data[4:20] + data[FRAME.size :]).digest(length=8) != checksum:
-        raise Damage("the frame's checksum is wrong")
+        raise DamagedBytes("the frame's checksum is wrong")
     head, payload = data[FRAME.size : FRAME.size + head_bytes], data[FRAME.size + head_bytes :]
     name, form, table = head[1 : 1 + head[0]].decode("ascii"), head[1 + head[0]], head[2 + head[0] :]
     sizes = [raw_bytes // count] * count
@@ -205,26 +205,26 @@ def open_frame(data: bytes) -> tuple[list[int], bytes]:
         sizes = np.frombuffer(unzstd(table, 4 * count), "<u4").tolist()
     raw = decode(name, payload, raw_bytes)
     if sum(sizes) != raw_bytes or len(raw) != raw_bytes:
-        raise Damage("the frame's sizes do not add up")
+        raise DamagedBytes("the frame's sizes do not add up")
     return sizes, raw
 
 
-def blobs_of(pack: str, data: bytes) -> Iterator[Blob]:
+def blobs_of(pack: str, data: bytes) -> Iterator[BlobPlace]:
     """The blobs of a pack by its footer; where that is lost or damaged, by scanning for frames."""
     try:
         yield from _by_footer(pack, data)
-    except Damage:
+    except DamagedBytes:
         yield from _by_scan(pack, data)
 
 
-def _by_footer(pack: str, data: bytes) -> list[Blob]:
+def _by_footer(pack: str, data: bytes) -> list[BlobPlace]:
     if len(data) < 24 + TAIL.size or data[:24] != b"SXPACK1\n" + bytes.fromhex(pack):
-        raise Damage("the pack's header is wrong")
+        raise DamagedBytes("the pack's header is wrong")
     frames, count, table_bytes, start, digest, magic = TAIL.unpack_from(data, len(data) - TAIL.size)
     if magic != b"SXPKEND1" or start + 32 * count + table_bytes + TAIL.size != len(data):
-        raise Damage("the pack has no footer")
+        raise DamagedBytes("the pack has no footer")
     if blake3(data[:24] + data[start : len(data) - 40]).digest() != digest:
-        raise Damage("the pack's footer is damaged")
+        raise DamagedBytes("the pack's footer is damaged")
     hashes, table = data[start : start + 32 * count], data[start + 32 * count : -TAIL.size]
     numbers = np.frombuffer(unzstd(table, 4 * (2 * frames + count)), "<u4").tolist()
     found, at, blob = [], 24, 0
@@ -232,24 +232,24 @@ def _by_footer(pack: str, data: bytes) -> list[Blob]:
         inner = 0
         for number in range(blob, blob + blobs):
             size = numbers[2 * frames + number]
-            found.append(Blob(hashes[32 * number : 32 * number + 32], size, pack, at, length, inner))
+            found.append(BlobPlace(hashes[32 * number : 32 * number + 32], size, pack, at, length, inner))
             inner += size
         at, blob = at + length, blob + blobs
     return found
 
 
-def _by_scan(pack: str, data: bytes) -> Iterator[Blob]:
+def _by_scan(pack: str, data: bytes) -> Iterator[BlobPlace]:
     at = data.find(b"SXf1")
     while at >= 0:
         length = frame_length(data, at) or 0
         try:
             sizes, raw = open_frame(data[at : at + length])
-        except (Damage, *HOSTILE):
+        except (DamagedBytes, *HOSTILE):
             at = data.find(b"SXf1", at + 1)
             continue
         inner = 0
         for size in sizes:
-            yield Blob(blake3(raw[inner : inner + size]).digest(), size, pack, at, length, inner)
+            yield BlobPlace(blake3(raw[inner : inner + size]).digest(), size, pack, at, length, inner)
             inner += size
         at = data.find(b"SXf1", at + length)
 
@@ -266,7 +266,7 @@ def parsed(data: bytes) -> dict[str, Any]:
         parse_constant=lambda _: False,
     )
     if not isinstance(found, dict):
-        raise Damage("it is no JSON object")
+        raise DamagedBytes("it is no JSON object")
     return found
 
 
@@ -279,7 +279,7 @@ def is_later(entry: dict[str, Any]) -> bool:
 def check(is_right: bool, what: str) -> None:
     """Damage unless this is right."""
     if not is_right:
-        raise Damage(what)
+        raise DamagedBytes(what)
 
 
 def count(value: Any) -> int:
@@ -372,15 +372,15 @@ def check_archive(item: dict[str, Any], pack_ids: Any) -> None:
 
 
 @dataclass
-class Lake:
+class FolderLake:
     """A lake in a folder; `damage` collects what was found wrong."""
 
     root: Path
-    versions: dict[str, Version] = field(default_factory=dict)
+    versions: dict[str, LoggedVersion] = field(default_factory=dict)
     manifests: dict[str, dict[str, Any]] = field(default_factory=dict)
     dead: set[str] = field(default_factory=set)  # manifests that were condemned
     damage: list[str] = field(default_factory=list)
-    _index: dict[bytes, Blob] | None = None
+    _index: dict[bytes, BlobPlace] | None = None
     _frame: tuple[tuple[str, int, int], bytes] | None = None
 
     def open(self) -> None:
@@ -460,7 +460,7 @@ class Lake:
                 inner = parsed(body)
                 check(inner["transaction"] == entry["transaction"], "its body is of another transaction")
                 entry |= {key: inner[key] for key in LONG.split() if key in inner}
-        except (OSError, Damage, *HOSTILE) as error:
+        except (OSError, DamagedBytes, *HOSTILE) as error:
             self.note(f"log/{path.name}", f"cannot be read: {error}")
             return None, digest
         return entry, digest
@@ -472,7 +472,7 @@ class Lake:
         for item in self._items(where, entry, "manifests", self._check_manifest):
             self.manifests[item["id"]] = item
         for item in self._items(where, entry, "archives", lambda item: self._check_version(item, packs)):
-            version = Version(item)
+            version = LoggedVersion(item)
             self.versions[version.name] = version
         for item in self._items(where, entry, "moved", lambda item: self._check_moved(item, packs)):
             found = self.versions[f"{item['sample']}@{item['version']}"]
@@ -496,7 +496,7 @@ class Lake:
             try:
                 plain(item)
                 rule(item)
-            except (Damage, *HOSTILE) as error:
+            except (DamagedBytes, *HOSTILE) as error:
                 self.note(where, f"{key}[{place}] is void: {error}")
             else:
                 yield item
@@ -543,16 +543,16 @@ class Lake:
             for number, (first, groups, members, size) in enumerate(found, 1):
                 record = {"sample": f"lost-{path.stem[:8]}-{number}", "version": 1, "manifest": path.stem}
                 record |= {"first_group": first, "groups": groups, "members": members, "bytes_raw": size}
-                version = Version(record)
+                version = LoggedVersion(record)
                 self.versions[version.name] = version
                 self.note(version.name, "its log entry is lost; found in a manifest")
 
-    def rows(self, version: Version) -> tuple[list[dict[str, Any]], list[str]]:
+    def rows(self, version: LoggedVersion) -> tuple[list[dict[str, Any]], list[str]]:
         """The members of a version by path, and the packs that their hints name."""
         record = version.record
         name = str(record["manifest"])
         if not ID.fullmatch(name):
-            raise Damage(f"{name!r} is no manifest id")
+            raise DamagedBytes(f"{name!r} is no manifest id")
         key = f"manifests/{name[:2]}/{name}.parquet"
         try:
             data = (self.root / key).read_bytes()
@@ -561,11 +561,11 @@ class Lake:
             file = pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True)
             packs = json.loads(file.schema_arrow.metadata[b"sxeslake"])["packs"]
             if missing := [column for column in (*COLUMNS.split(), *HINT) if column not in file.schema_arrow.names]:
-                raise Damage(f"{key}: columns are missing: {', '.join(missing)}")
+                raise DamagedBytes(f"{key}: columns are missing: {', '.join(missing)}")
             groups = range(record["first_group"], record["first_group"] + record["groups"])
             rows: list[dict[str, Any]] = file.read_row_groups(list(groups)).to_pylist() if groups else []
         except (OSError, ValueError, KeyError, TypeError, IndexError, pa.ArrowException) as error:
-            raise Damage(f"{key}: {error}") from error
+            raise DamagedBytes(f"{key}: {error}") from error
         rows.sort(key=lambda row: row["path"].encode())  # large groups stand as their positions are listed
         hasher = blake3(b"sxeslake content 1\n")
         for row in rows:
@@ -586,9 +586,9 @@ class Lake:
             places = [place[:6] for place in CHUNK.iter_unpack(row["chunks"])]
         for digest, size, pack, *place in places:
             known = pack is not None and pack < len(packs)
-            yield self.blob(digest, Blob(digest, size, packs[pack], *place) if known else None)
+            yield self.blob(digest, BlobPlace(digest, size, packs[pack], *place) if known else None)
 
-    def blob(self, digest: bytes, hint: Blob | None) -> bytes:
+    def blob(self, digest: bytes, hint: BlobPlace | None) -> bytes:
         """A blob from where the hint says, else from any pack that holds it."""
         data = self._read(hint) if hint is not None else None
         if data is None:
@@ -597,27 +597,27 @@ class Lake:
             found = self._index.get(digest)
             data = None if found is None else self._read(found)
         if data is None:
-            raise Damage(f"blob {digest.hex()} is lost")
+            raise DamagedBytes(f"blob {digest.hex()} is lost")
         return data
 
-    def _read(self, blob: Blob) -> bytes | None:
+    def _read(self, blob: BlobPlace) -> bytes | None:
         key = (blob.pack, blob.frame, blob.length)
         if self._frame is None or self._frame[0] != key:
             try:
                 with self._path(blob.pack).open("rb") as file:
                     file.seek(blob.frame)
                     self._frame = (key, open_frame(file.read(blob.length))[1])
-            except (OSError, Damage, *HOSTILE):
+            except (OSError, DamagedBytes, *HOSTILE):
                 return None
         data = self._frame[1][blob.inner : blob.inner + blob.size]
         return data if blake3(data).digest() == blob.digest else None
 
     def _path(self, pack: str) -> Path:
         if not ID.fullmatch(pack):
-            raise Damage(f"{pack!r} is no pack id")
+            raise DamagedBytes(f"{pack!r} is no pack id")
         return self.root / "packs" / pack[:2] / f"{pack}.pack"
 
-    def _all_blobs(self) -> Iterator[Blob]:
+    def _all_blobs(self) -> Iterator[BlobPlace]:
         for path in sorted((self.root / "packs").glob("*/*.pack")):
             if ID.fullmatch(path.stem):
                 yield from blobs_of(path.stem, path.read_bytes())
@@ -659,7 +659,7 @@ def file_name(name: str, suffix: str = "") -> str:
     return safe + suffix
 
 
-def restore(lake: Lake, version: Version, out: Path, *, as_zip: bool) -> int:
+def restore(lake: FolderLake, version: LoggedVersion, out: Path, *, as_zip: bool) -> int:
     """Write a version below `out`; says how many members could not be had. A damaged member is left out and named."""
     rows, packs = lake.rows(version)
     rows.sort(key=lambda row: row["ordinal"])
@@ -672,12 +672,12 @@ def restore(lake: Lake, version: Version, out: Path, *, as_zip: bool) -> int:
     for row in rows:
         try:
             if not is_safe(row["path"]):
-                raise Damage("its name is not safe")
+                raise DamagedBytes("its name is not safe")
             if archive is None:
                 _to_folder(lake, row, packs, target)
             else:
                 _to_zip(lake, row, packs, archive)
-        except (Damage, OSError, *HOSTILE) as error:
+        except (DamagedBytes, OSError, *HOSTILE) as error:
             if isinstance(error, OSError) and error.errno not in OF_ONE_NAME:
                 raise
             lost += 1
@@ -695,7 +695,7 @@ def restore(lake: Lake, version: Version, out: Path, *, as_zip: bool) -> int:
     return lost
 
 
-def _to_folder(lake: Lake, row: dict[str, Any], packs: list[str], target: Path) -> None:
+def _to_folder(lake: FolderLake, row: dict[str, Any], packs: list[str], target: Path) -> None:
     path = target / row["path"]
     if row["directory"]:
         path.mkdir(parents=True, exist_ok=True)
@@ -704,14 +704,14 @@ def _to_folder(lake: Lake, row: dict[str, Any], packs: list[str], target: Path) 
     try:
         with path.open("xb") as file:
             _copy(lake, row, packs, file)
-    except (Damage, OSError):
+    except (DamagedBytes, OSError):
         with contextlib.suppress(OSError):
             path.unlink()
         raise
     _set_time(path, row)
 
 
-def _to_zip(lake: Lake, row: dict[str, Any], packs: list[str], archive: zipfile.ZipFile) -> None:
+def _to_zip(lake: FolderLake, row: dict[str, Any], packs: list[str], archive: zipfile.ZipFile) -> None:
     entry = zipfile.ZipInfo(row["path"] + "/" * row["directory"], _wall_clock(row))
     attributes = row["attributes"] or 0
     entry.create_system = 3 if attributes & 0x8000 else 0
@@ -729,10 +729,10 @@ def _to_zip(lake: Lake, row: dict[str, Any], packs: list[str], archive: zipfile.
             hasher.update(blob)
             file.write(blob)
     if hasher.digest() != row["blake3"]:
-        raise Damage("its content is not what it was")
+        raise DamagedBytes("its content is not what it was")
 
 
-def _copy(lake: Lake, row: dict[str, Any], packs: list[str], file: BinaryIO | None) -> None:
+def _copy(lake: FolderLake, row: dict[str, Any], packs: list[str], file: BinaryIO | None) -> None:
     hasher, size = blake3(), 0
     for blob in lake.content(row, packs):
         hasher.update(blob)
@@ -740,7 +740,7 @@ def _copy(lake: Lake, row: dict[str, Any], packs: list[str], file: BinaryIO | No
         if file is not None:
             file.write(blob)
     if hasher.digest() != row["blake3"] or size != row["size"]:
-        raise Damage("its content is not what it was")
+        raise DamagedBytes("its content is not what it was")
 
 
 def _set_time(path: Path, row: dict[str, Any]) -> None:
@@ -766,7 +766,7 @@ def _wall_clock(row: dict[str, Any]) -> tuple[int, int, int, int, int, int]:
     return (moment.year, moment.month, moment.day, moment.hour, moment.minute, moment.second)
 
 
-def chosen(lake: Lake, names: list[str], *, everything: bool) -> list[Version]:
+def chosen(lake: FolderLake, names: list[str], *, everything: bool) -> list[LoggedVersion]:
     """The versions that names mean; without names all that are live, with `--all` the forgotten ones too."""
     states = ("live", "forgotten") if everything else ("live",)
     there = [version for version in lake.versions.values() if version.state in states]
@@ -795,7 +795,7 @@ def main() -> int:
     doing.add_argument("--zip", action="store_true", help="write zip archives instead of folders")
     doing.add_argument("--all", action="store_true", help="forgotten versions too, as far as they are there")
     asked = parser.parse_args()
-    lake = Lake(asked.lake)
+    lake = FolderLake(asked.lake)
     lake.open()
     if asked.command == "list":
         for version in lake.versions.values():
@@ -807,7 +807,7 @@ def main() -> int:
         for version in chosen(lake, asked.names, everything=asked.all):
             try:
                 lost = restore(lake, version, asked.out, as_zip=asked.zip)
-            except (Damage, OSError, *HOSTILE) as error:
+            except (DamagedBytes, OSError, *HOSTILE) as error:
                 lake.note(version.name, str(error))
                 continue
             sys.stdout.write(f"{shown(version.name)}\t{'whole' if not lost else f'{lost} members lost'}\n")

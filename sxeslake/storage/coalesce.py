@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 
-class Slice(NamedTuple):
+class FetchedSlice(NamedTuple):
     """Where an asked range lies in a fetched one: index of the asked range, offset, length."""
 
     asked: int
@@ -20,7 +20,7 @@ class Fetch(NamedTuple):
     key: str
     start: int
     end: int
-    slices: tuple[Slice, ...]
+    slices: tuple[FetchedSlice, ...]
 
 
 def plan(ranges: Sequence[tuple[str, int, int]], *, max_gap: int, max_size: int) -> list[Fetch]:
@@ -59,4 +59,4 @@ def cut(fetches: Sequence[Fetch], bodies: Sequence[bytes], count: int) -> list[b
 
 
 def _fetch(key: str, start: int, end: int, group: Sequence[tuple[int, int, int]]) -> Fetch:
-    return Fetch(key, start, end, tuple(Slice(index, low - start, high - low) for index, low, high in group))
+    return Fetch(key, start, end, tuple(FetchedSlice(index, low - start, high - low) for index, low, high in group))

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from sxeslake.archive.sxes.layout import METADATA
-from sxeslake.archive.sxes.listing import LEAST_POSITIONS, Listing, listing_in
-from sxeslake.format.manifest import Blob, Hint, Row
+from sxeslake.archive.sxes.listing import LEAST_POSITIONS, PositionListing, listing_in
+from sxeslake.format.manifest import Blob, Hint, ManifestRow
 from sxeslake.model import MIB
 from sxeslake.vault.blobs.reader import BlobReader
 
 _MOST_BYTES = 64 * MIB
 
 
-def listing_of(reader: BlobReader, rows: Sequence[Row], hint_of: Callable[[Blob], Hint | None]) -> Listing | None:
+def listing_of(
+    reader: BlobReader, rows: Sequence[ManifestRow], hint_of: Callable[[Blob], Hint | None]
+) -> PositionListing | None:
     """What its `metadata.json` lists, where that is large and can be had; `hint_of` says where blobs stand now."""
     row = next((row for row in rows if row.member.path == METADATA), None) if len(rows) >= LEAST_POSITIONS else None
     if row is None or row.member.size > _MOST_BYTES:

@@ -15,7 +15,7 @@ from sxeslake.format.logentry import ManifestAdded
 from sxeslake.format.manifest import Manifest, RowRange
 from sxeslake.model import KIB, MIB
 from sxeslake.storage import Store
-from sxeslake.vault.log.state import State, Version
+from sxeslake.vault.log.state import LogState, Version
 
 _KEEP = 64  # manifests whose footers stay at hand
 _TAIL_BYTES = 16 * KIB  # before the footer: all rows of a small archive, what positions share in a large group
@@ -27,7 +27,7 @@ _NO_TAIL = (2**63, b"")
 class Manifests:
     """The member tables of archive versions."""
 
-    def __init__(self, store: Store, state: State) -> None:
+    def __init__(self, store: Store, state: LogState) -> None:
         self._store, self._state = store, state
         self._open: OrderedDict[str, Manifest] = OrderedDict()
         self._tails: dict[str, tuple[int, bytes]] = {}  # what came with the footer: where it begins, and its bytes

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sxeslake.errors import SampleNotFoundError, UsageError
-from sxeslake.vault.log.state import State, Version
+from sxeslake.vault.log.state import LogState, Version
 
 _NO_VERSION = 2**63 - 1  # a number beyond what a database holds names no version
 _GLOB = re.compile(r"[*?\[]")
@@ -41,7 +41,7 @@ def parse(text: str) -> Ref:
     return Ref(sample, version)
 
 
-def number_of(state: State, ref: Ref) -> int | None:
+def number_of(state: LogState, ref: Ref) -> int | None:
     """The version number behind the `@`, written out or by its tag; None where the tag names none."""
     if ref.version is None:
         return None
@@ -50,7 +50,7 @@ def number_of(state: State, ref: Ref) -> int | None:
     return state.tag(ref.sample, ref.version)
 
 
-def find(state: State, text: str) -> Version:
+def find(state: LogState, text: str) -> Version:
     """The version that a name means: the newest, or the one behind the `@`."""
     if (exact := find_exactly(state, text)) is not None:
         return exact
@@ -70,7 +70,7 @@ def find(state: State, text: str) -> Version:
     raise SampleNotFoundError(f"{ref.sample} has no version {ref.version}.", hint=f"There is {there}.")
 
 
-def find_exactly(state: State, text: str) -> Version | None:
+def find_exactly(state: LogState, text: str) -> Version | None:
     """As `find`, but None for a name that is not there: for those who try several."""
     sample, _, word = text.rpartition("@")
     number = number_of(state, Ref(sample, word)) if sample and word else None
@@ -80,7 +80,7 @@ def find_exactly(state: State, text: str) -> Version | None:
     return newest[0] if newest else None
 
 
-def find_all(state: State, texts: Sequence[str], *, everything: bool = False) -> list[Version]:
+def find_all(state: LogState, texts: Sequence[str], *, everything: bool = False) -> list[Version]:
     """The versions that names and globs mean, each once, in order."""
     wanted = ["*", *texts] if everything else list(texts)
     found: dict[str, Version] = {}
@@ -95,7 +95,7 @@ def find_all(state: State, texts: Sequence[str], *, everything: bool = False) ->
     return list(found.values())
 
 
-def is_pattern(state: State, text: str) -> bool:
+def is_pattern(state: LogState, text: str) -> bool:
     """Whether a text stands for the samples that it fits, not for one of that name."""
     if not _GLOB.search(text) or find_exactly(state, text) is not None:
         return False
@@ -103,7 +103,7 @@ def is_pattern(state: State, text: str) -> bool:
     return not state.select("SELECT 1 FROM versions WHERE sample IN (?, ?) LIMIT 1", names)
 
 
-def _matching(state: State, pattern: str) -> list[Version]:
+def _matching(state: LogState, pattern: str) -> list[Version]:
     newest: dict[str, Version] = {}
     for version in state.versions():
         if fnmatch.fnmatchcase(version.sample, pattern):
@@ -111,7 +111,7 @@ def _matching(state: State, pattern: str) -> list[Version]:
     return list(newest.values())
 
 
-def _unknown(state: State, sample: str) -> SampleNotFoundError:
+def _unknown(state: LogState, sample: str) -> SampleNotFoundError:
     near = difflib.get_close_matches(sample, state.samples(), n=3, cutoff=0.5)
     hint = f"Did you mean {' or '.join(near)}?" if near else "`sxeslake ls` shows all names."
     return SampleNotFoundError(f"no archive is called {sample!r}.", hint=hint)

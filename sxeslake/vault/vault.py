@@ -26,7 +26,7 @@ from sxeslake.errors import (
 )
 from sxeslake.format import keys
 from sxeslake.format.checkpoint import Stored
-from sxeslake.format.lakefile import LakeFile
+from sxeslake.format.lakefile import LakeParameters
 from sxeslake.format.logentry import Entry, PackAdded
 from sxeslake.model import KIB, Digest
 from sxeslake.storage import Store
@@ -36,10 +36,10 @@ from sxeslake.vault.local import private, remembered
 from sxeslake.vault.local.database import no_room
 from sxeslake.vault.log import reader as log
 from sxeslake.vault.log.commit import commit, utc_now
-from sxeslake.vault.log.state import Head, LogRecord, State, Version, folder_of_layout
+from sxeslake.vault.log.state import Head, LogRecord, LogState, Version, folder_of_layout
 
 if TYPE_CHECKING:
-    from sxeslake.format.manifest import Blob, Row
+    from sxeslake.format.manifest import Blob, ManifestRow
     from sxeslake.format.pack import Footer
     from sxeslake.vault.blobs.index import BlobIndex
     from sxeslake.vault.blobs.ranges import RangeReader
@@ -53,9 +53,9 @@ _DAMAGE_SHOWN = 5  # log entries named when a damaged lake is opened
 _PROBE_BYTES = 256 * KIB  # what a cache must have room for, or it is not begun
 
 
-def create_lake(store: Store, texts: dict[str, bytes]) -> LakeFile:
+def create_lake(store: Store, texts: dict[str, bytes]) -> LakeParameters:
     """Write `lake.json`, and beside it the texts that explain the format; AlreadyExistsError where a lake is."""
-    made = LakeFile(uuid4().hex, utc_now())
+    made = LakeParameters(uuid4().hex, utc_now())
     try:
         store.create(keys.LAKE, made.dump())
     except ObjectExistsError as error:
@@ -69,7 +69,7 @@ def create_lake(store: Store, texts: dict[str, bytes]) -> LakeFile:
 class Vault:
     """The content-addressed truth of one lake."""
 
-    file: LakeFile
+    file: LakeParameters
     folder: Path  # of the cache
 
     def __init__(
@@ -81,7 +81,7 @@ class Vault:
         tolerant: bool = False,
         keep_bytes: int = 0,
         beside: Vault | None = None,
-        memory: State | None = None,
+        memory: LogState | None = None,
     ) -> None:
         """A lake whose log or `lake.json` is damaged is read as far as it goes, see `damage`, and not written.
 
@@ -94,7 +94,7 @@ class Vault:
         self._keep_bytes = keep_bytes if cache is not None else 0
         self.store = store
         self.threads = threads or os.cpu_count() or 1
-        self.damage: list[log.Damage] = []  # log entries that cannot be had: they were passed over
+        self.damage: list[log.DamagedEntry] = []  # log entries that cannot be had: they were passed over
         self.file_damage: str | None = None  # what is wrong with `lake.json`
         self._stuck: SxeslakeError | None = None  # why the last look at the log did not reach its head
         self.notes: list[str] = []  # what was wrong with the cache, in words: nothing depends on it any more
@@ -111,11 +111,11 @@ class Vault:
         self._open()
 
     @property
-    def memory(self) -> State | None:
+    def memory(self) -> LogState | None:
         """What this machine had folded before."""
         return self._memory
 
-    def _read_file(self) -> LakeFile:
+    def _read_file(self) -> LakeParameters:
         self.file_damage = None
         return lakedoc.read(self.store, self._note_file_damage)
 
@@ -139,14 +139,14 @@ class Vault:
 
     def _fold_over_gaps(self) -> None:
         """Fold what can be read into a temporary state, which does not outlive this vault."""
-        known, self.state = self.state, State(None)
+        known, self.state = self.state, LogState(None)
         try:
             log.sync(self.store, self.state, self.damage.append, memory=self._memory or known)
         finally:
             known.close()
 
-    def _state_at(self, path: Path | None) -> State:
-        state = State(path)
+    def _state_at(self, path: Path | None) -> LogState:
+        state = LogState(path)
         state.refill = lambda: log.sync(self.store, state, self.damage.append if self.damage else None)
         return state
 
@@ -186,7 +186,7 @@ class Vault:
         elif head.number > self.state.head().number:
             self.sync()
 
-    def _compare(self, true: State) -> None:
+    def _compare(self, true: LogState) -> None:
         """Throw the folded cache away if it is not what the bucket's log gives."""
         if self.damage:
             return
@@ -393,12 +393,12 @@ class Vault:
 
     # --- members and blobs ---------------------------------------------------------------------------------------
 
-    def rows(self, version: Version, *, by_path: bool = False) -> Iterator[Row]:
+    def rows(self, version: Version, *, by_path: bool = False) -> Iterator[ManifestRow]:
         """The members of a version, in archive order or by path."""
         table = self.manifests.table(version)  # first: it may find the footer on the way
         return self.manifests.open(version.archive.manifest).rows(table, "path" if by_path else "archive")
 
-    def rows_between(self, version: Version, first: str, last: str) -> Iterator[Row]:
+    def rows_between(self, version: Version, first: str, last: str) -> Iterator[ManifestRow]:
         """The members of a version whose path lies from `first` to `last`, by path; reads only what can hold them."""
         manifest = self.manifests.open(version.archive.manifest)
         for row in manifest.rows(self.manifests.between(version, first, last), "path"):

@@ -20,7 +20,7 @@ from support.catalog_facility import write_facility
 from support.catalog_source import MemorySource, group, state
 
 from sxeslake.catalog.build.projection import project
-from sxeslake.catalog.model import Head
+from sxeslake.catalog.model import CatalogHead
 from sxeslake.catalog.query import library
 from sxeslake.catalog.query.run import ask
 from sxeslake.catalog.store.cache import Cache
@@ -175,7 +175,7 @@ def test_sync_of_many_tiny_archives(tmp_path: Path) -> None:
 class _Lake(MemorySource):
     """A lake whose log already has the commits of the facility."""
 
-    def __init__(self, head: Head) -> None:
+    def __init__(self, head: CatalogHead) -> None:
         super().__init__()
         self.number, self._facility = head.number, head
 

@@ -16,7 +16,7 @@ from sxeslake.format.logentry import Moved
 from sxeslake.salvage import salvage
 from sxeslake.storage import open_store
 from sxeslake.vault.log import reader as log
-from sxeslake.vault.log.state import State
+from sxeslake.vault.log.state import LogState
 
 TAG = {"sample": "b", "version": 1, "tag": "paper", "action": "add", "kind": "tag"}
 SAID = {"sample": "b", "version": 1, "target": "sample", "uuid": None, "key": "note", "value": "x"}
@@ -67,10 +67,10 @@ def written(root: Path, entries: list[Values]) -> None:
         previous = str(named_as) if is_hash else found
 
 
-def folded(root: Path) -> tuple[Folded, int, list[log.Damage]]:
+def folded(root: Path) -> tuple[Folded, int, list[log.DamagedEntry]]:
     """What our own reader has of each version, how many entries it folded, and those it could not have."""
-    state = State(root / "state.sqlite")
-    lost: list[log.Damage] = []
+    state = LogState(root / "state.sqlite")
+    lost: list[log.DamagedEntry] = []
     log.sync(open_store(str(root)), state, lost.append)
     versions = state.versions("TRUE")
     found = {
@@ -87,7 +87,7 @@ def folded(root: Path) -> tuple[Folded, int, list[log.Damage]]:
 
 def salvaged(root: Path) -> Folded:
     """The same, by the reader that was written from FORMAT.md."""
-    lake = salvage.Lake(root)
+    lake = salvage.FolderLake(root)
     lake.open()
     return {
         name: (version.state, *(version.record[key] for key in ("manifest", "first_group", "groups", "rows")))

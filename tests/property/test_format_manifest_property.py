@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sxeslake.errors import DamagedLakeError
-from sxeslake.format.manifest import CHUNK, SCHEMA, Manifest, ManifestBuilder, Row, RowRange, footer_bytes
+from sxeslake.format.manifest import CHUNK, SCHEMA, Manifest, ManifestBuilder, ManifestRow, RowRange, footer_bytes
 
 PACKS = [f"{number:032x}" for number in range(4)]
 U32 = st.integers(0, 2**32 - 1)
@@ -63,13 +63,13 @@ def built(archives: list[list[dict[str, Any]]]) -> tuple[bytes, list[RowRange]]:
     return builder.finish(), ranges
 
 
-def read(manifest: Manifest, data: bytes, where: RowRange) -> list[Row]:
+def read(manifest: Manifest, data: bytes, where: RowRange) -> list[ManifestRow]:
     groups = range(where.first_group, where.first_group + where.groups)
     runs = [(start, data[start:end]) for start, end in map(manifest.group_bytes, groups)]
     return list(manifest.rows(manifest.table(groups, runs)))
 
 
-def plain(row: Row) -> dict[str, Any]:
+def plain(row: ManifestRow) -> dict[str, Any]:
     """A row as the test wrote it, without its hints."""
     member = row.member
     return {

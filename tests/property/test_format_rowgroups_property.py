@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sxeslake.archive.sxes import listing as listings
-from sxeslake.archive.sxes.listing import Listing
+from sxeslake.archive.sxes.listing import PositionListing
 from sxeslake.format import rowgroups
 from sxeslake.format.rowgroups import Numbers, RowGroups, Runs, arranged, position_of
 
@@ -52,7 +52,7 @@ def test_every_row_is_found(paths: list[str], names: list[str], cut: int, prefix
         assert said.groups_at([Numbers(0, said.positions)]) == set(range(said.group, said.group + len(said.starts)))
 
 
-def listed(names: list[str], cut: int) -> Listing | None:
+def listed(names: list[str], cut: int) -> PositionListing | None:
     with patch.object(listings, "LEAST_POSITIONS", 1):
         return listings.listing({"analyses": [{"positionUuids": names[:cut]}, {"positionUuids": names[cut:]}]})
 

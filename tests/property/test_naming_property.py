@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from sxeslake.format import logentry
 from sxeslake.format.logentry import ArchiveAdded, Entry, ManifestAdded
 from sxeslake.ingest.copies import Met, new_paths
-from sxeslake.ingest.naming import Batch, Names, Newcomer, Place
+from sxeslake.ingest.naming import Assignment, NamedBatch, Names, Newcomer
 from sxeslake.ingest.report import ArchiveReport
 from sxeslake.model import Source
-from sxeslake.vault.log.state import LogRecord, State, Version
+from sxeslake.vault.log.state import LogRecord, LogState, Version
 
 MANIFEST = "0" * 32
 
@@ -25,7 +25,7 @@ Seen = tuple[str, int, tuple[str | None, str | None]]
 """A version, and a path and host at which its file was found."""
 
 
-def slowly(newcomer: Newcomer, versions: Sequence[Version], seen: Sequence[Seen]) -> Place:
+def slowly(newcomer: Newcomer, versions: Sequence[Version], seen: Sequence[Seen]) -> Assignment:
     """The rule as it reads: the file itself, the file at its path, the first name of the chain free or continued."""
     home = None if newcomer.insisted else home_of(newcomer, versions, seen)
     number = 0
@@ -36,9 +36,9 @@ def slowly(newcomer: Newcomer, versions: Sequence[Version], seen: Sequence[Seen]
         live = [version for version in of_name if version.status == "live"]
         same = [version.version for version in live if is_same(newcomer, version.archive)]
         if same:
-            return Place(name, max(same), unchanged=True)
+            return Assignment(name, max(same), unchanged=True)
         if home or not live or newcomer.insisted or any(continues(newcomer, version) for version in live):
-            return Place(name, max((version.version for version in of_name), default=0) + 1, unchanged=False)
+            return Assignment(name, max((version.version for version in of_name), default=0) + 1, unchanged=False)
 
 
 def home_of(newcomer: Newcomer, versions: Sequence[Version], seen: Sequence[Seen]) -> str | None:
@@ -98,7 +98,7 @@ steps = st.lists(
 )
 
 
-def added(newcomer: Newcomer, place: Place) -> ArchiveAdded:
+def added(newcomer: Newcomer, place: Assignment) -> ArchiveAdded:
     comment = "" if newcomer.shares_array is None else "01" if newcomer.insisted else "00"
     return ArchiveAdded(
         place.sample, place.version, MANIFEST, 0, 0, 0, newcomer.content_id, newcomer.layout_id, "generic", 0, 1, 0, 0,
@@ -109,7 +109,7 @@ def added(newcomer: Newcomer, place: Place) -> ArchiveAdded:
 @given(steps)
 def test_lookups_decide_as_reading_does(steps: list[list[Newcomer] | str]) -> None:
     with TemporaryDirectory() as folder:
-        state = State(Path(folder) / "state.sqlite")
+        state = LogState(Path(folder) / "state.sqlite")
         try:
             commit(state, Entry(1, None, "t", "2026-01-01T00:00:00Z", "w", "h", "t",
                                 manifests=(ManifestAdded(MANIFEST, 1, 1, "0" * 64, "0" * 64),)))  # fmt: skip
@@ -122,7 +122,7 @@ def test_lookups_decide_as_reading_does(steps: list[list[Newcomer] | str]) -> No
                     change = {"forgotten": chosen} if step == "forget" else {"restored": chosen}
                     commit(state, replace(next_entry(state), **change))  # type: ignore[arg-type]
                     continue
-                batch = Batch()
+                batch = NamedBatch()
                 placed: list[ArchiveAdded] = []
                 met: list[Met] = []
                 for newcomer in step:
@@ -143,12 +143,12 @@ def test_lookups_decide_as_reading_does(steps: list[list[Newcomer] | str]) -> No
             state.close()
 
 
-def next_entry(state: State) -> Entry:
+def next_entry(state: LogState) -> Entry:
     head = state.head()
     return Entry(head.number + 1, head.digest, f"t{head.number}", "2026-01-01T00:00:00Z", "w", "h", "t")
 
 
-def commit(state: State, entry: Entry) -> None:
+def commit(state: LogState, entry: Entry) -> None:
     data, body = logentry.dump(entry)
     record = LogRecord(entry, logentry.digest_of(data, where="entry"), data, None if body is None else body[1])
     state.apply([record])

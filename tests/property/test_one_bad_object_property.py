@@ -92,7 +92,7 @@ def check_salvage_agrees(store: Store, content: dict[str, bytes]) -> None:
             path = Path(folder, key)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
-        lake = salvage.Lake(Path(folder))
+        lake = salvage.FolderLake(Path(folder))
         lake.open()
         theirs = {
             name: (one.state, *(one.record[key] for key in ("manifest", "first_group", "groups", "rows")))

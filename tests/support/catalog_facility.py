@@ -20,10 +20,10 @@ import pyarrow as pa
 
 from sxeslake.catalog.build.parts import PART_ROWS, write_part
 from sxeslake.catalog.build.rows import Same, table_of
-from sxeslake.catalog.model import PLACES_PER_ENTRY, Head
+from sxeslake.catalog.model import PLACES_PER_ENTRY, CatalogHead
 from sxeslake.catalog.schema import tables
 from sxeslake.catalog.store.cache import Cache
-from sxeslake.catalog.store.snapshot import Part, Snapshot
+from sxeslake.catalog.store.snapshot import Snapshot, TablePart
 
 GRATINGS = np.array(["JS300N", "JS50XL", "JS200N", "JS2000"])
 VOLTAGES_KV = np.array([2.0, 5.0, 10.0, 15.0, 20.0])
@@ -221,13 +221,13 @@ def archive_table(lab: Facility) -> pa.Table:
 def write_facility(cache: Cache, archives: int, positions: int) -> Snapshot:
     """Write all parts; the snapshot is saved as the cache's own."""
     lab = facility(archives, positions)
-    parts: list[Part] = []
+    parts: list[TablePart] = []
     for spec, table in ((tables.ARCHIVES, archive_table(lab)), (tables.ANALYSES, analysis_table(lab))):
         parts += [write_part(cache, spec, table.slice(at, PART_ROWS)) for at in range(0, table.num_rows, PART_ROWS)]
     parts += [
         write_part(cache, tables.POSITIONS, position_table(lab, first, last, first)) for first, last in _runs(lab)
     ]
-    snapshot = Snapshot(Head(archives, "0" * 64), tuple(parts))
+    snapshot = Snapshot(CatalogHead(archives, "0" * 64), tuple(parts))
     cache.save(snapshot, force=True)
     return snapshot
 

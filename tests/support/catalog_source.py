@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 from blake3 import blake3
 
-from sxeslake.catalog.model import AnnotationEvent, Changes, Document, Head, PackHeader, VersionHeader
+from sxeslake.catalog.model import AnnotationEvent, CatalogHead, Changes, Document, PackHeader, VersionHeader
 
 Files = Mapping[str, bytes]
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -182,9 +182,9 @@ class MemorySource:
         self.number += 1
         self.packs.append(PackHeader(self.number, pack_id, "json", 100, 300, 2, NOW))
 
-    def head(self) -> Head:
+    def head(self) -> CatalogHead:
         """The newest commit."""
-        return Head(self.number, self.entry_hash(self.number))
+        return CatalogHead(self.number, self.entry_hash(self.number))
 
     def entry_hash(self, number: int) -> str | None:
         """A hash that stands for the entry."""

@@ -27,7 +27,7 @@ class Encoder(Protocol):
         """Give the rest."""
 
 
-class _Store:
+class _StoreEncoder:
     def feed(self, data: bytes) -> bytes:
         return data
 
@@ -145,7 +145,7 @@ def open_encoder(spec: Spec) -> Encoder:
             return _Liblzma(spec)
     except (ValueError, lzma.LZMAError, zlib.error) as error:
         raise UnsupportedMethodError(f"the encoder {spec} refuses its settings: {error}") from error
-    return _Store()
+    return _StoreEncoder()
 
 
 def missing(spec: Spec) -> str | None:

@@ -43,7 +43,7 @@ class Sink(Protocol):
 
 
 @dataclass(slots=True)
-class _Run:
+class _EncodedRun:
     """Small contents that one thread encodes."""
 
     units: list[tuple[int, Spec, bytes]] = field(default_factory=list)
@@ -51,7 +51,7 @@ class _Run:
 
 
 @dataclass(slots=True)
-class _Batch:
+class _FileBatch:
     """Contents in files, for one run of a program."""
 
     spec: Spec
@@ -71,8 +71,8 @@ class Packing:
         self._pool: OrderedPool[_Delivery] = OrderedPool(lambda deliver: deliver(), threads=threads)
         self._heavy = threading.Lock()
         self._scratch: Path | None = None
-        self._run = _Run()
-        self._batch: _Batch | None = None
+        self._run = _EncodedRun()
+        self._batch: _FileBatch | None = None
         self._batches = 0
         self._unit, self._spec, self._held = 0, STORE, list[bytes]()
         self._encoder: encoders.Encoder | None = None
@@ -153,9 +153,9 @@ class Packing:
     def _flush_run(self) -> None:
         if self._run.units:
             self._pool.submit(self._encode, self._run)
-            self._run = _Run()
+            self._run = _EncodedRun()
 
-    def _encode(self, run: _Run) -> _Delivery:
+    def _encode(self, run: _EncodedRun) -> _Delivery:
         packed = []
         for unit, spec, content in run.units:
             with self._turn(spec):
@@ -181,7 +181,7 @@ class Packing:
             self._flush_batch()
         self._flush_run()
         if self._batch is None:
-            self._batch = _Batch(spec, self._new_folder())
+            self._batch = _FileBatch(spec, self._new_folder())
         number = len(self._batch.units)
         self._batch.units.append(self._unit)
         self._batch.size += size
@@ -205,12 +205,12 @@ class Packing:
             self._pool.submit(self._call, self._batch)
             self._batch = None
 
-    def _call(self, batch: _Batch) -> _Delivery:
+    def _call(self, batch: _FileBatch) -> _Delivery:
         made, places = programs.pack_files(batch.spec, batch.folder, len(batch.units))
         shutil.rmtree(batch.folder, ignore_errors=True)
         return partial(self._deliver_file, batch.units, made, places)
 
-    def _deliver_file(self, units: list[int], made: Path, places: list[programs.Place]) -> None:
+    def _deliver_file(self, units: list[int], made: Path, places: list[programs.PackedPlace]) -> None:
         file = RangedFile(made)
         try:
             for unit, place in zip(units, places, strict=True):
@@ -228,6 +228,6 @@ class Packing:
         self._pool.drain()
 
 
-def _parts(file: RangedFile, place: programs.Place) -> Iterator[bytes]:
+def _parts(file: RangedFile, place: programs.PackedPlace) -> Iterator[bytes]:
     for at in range(place.offset, place.offset + place.size, COPY_BYTES):
         yield file.read(at, min(COPY_BYTES, place.offset + place.size - at))

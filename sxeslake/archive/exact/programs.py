@@ -35,7 +35,7 @@ _BYTES_PER_SECOND: Final = 250_000  # the slowest level on a busy machine is fas
 _NO_LIMITS: Final = Limits(ratio=1 << 40)  # what we packed ourselves is no bomb
 
 
-class Place(NamedTuple):
+class PackedPlace(NamedTuple):
     """A packed content in the file that a program made."""
 
     offset: int
@@ -111,7 +111,7 @@ def _version_in(name: str, said: str) -> str | None:
     return None if found is None else found.rstrip(",")
 
 
-def pack_files(spec: Spec, folder: Path, count: int) -> tuple[Path, list[Place]]:
+def pack_files(spec: Spec, folder: Path, count: int) -> tuple[Path, list[PackedPlace]]:
     """Encode the files `00000000`, `00000001` … of a folder; the file beside it that holds them, and where.
 
     A content that the program did not make smaller, and so stored, comes back as it went in. A program that does not
@@ -168,7 +168,7 @@ def _arguments(spec: Spec) -> list[str]:
     return [*plain, "-t7z", f"-mx={level}", "-ms=off", "-mf=off", threads, f"-m0={method}"]
 
 
-def _places_in_zip(made: Path) -> Iterator[tuple[int, Place]]:
+def _places_in_zip(made: Path) -> Iterator[tuple[int, PackedPlace]]:
     file = RangedFile(made)
     try:
         listing = Directory(file, encoding=None, limits=_NO_LIMITS)
@@ -178,12 +178,12 @@ def _places_in_zip(made: Path) -> Iterator[tuple[int, Place]]:
             head = file.read(row.offset, zip_format.LOCAL.size)
             *_, name_size, extra_size = zip_format.LOCAL.unpack(head)
             begin = row.offset + zip_format.LOCAL.size + int(name_size) + int(extra_size)
-            yield int(listing.name_bytes(row)), Place(begin, row.packed)
+            yield int(listing.name_bytes(row)), PackedPlace(begin, row.packed)
     finally:
         file.close()
 
 
-def _places_in_7z(made: Path) -> Iterator[tuple[int, Place]]:
+def _places_in_7z(made: Path) -> Iterator[tuple[int, PackedPlace]]:
     file = RangedFile(made)
     try:
         body, streams, files = open_header(file, _NO_LIMITS)
@@ -195,7 +195,7 @@ def _places_in_7z(made: Path) -> Iterator[tuple[int, Place]]:
     _check_alone(np.diff(streams.stream_starts).tolist())
     starts, sizes = streams.pack_starts.tolist(), streams.pack_sizes.tolist()
     for name, start, size in zip(filled, starts, sizes, strict=False):
-        yield int(name), Place(base + start, size)
+        yield int(name), PackedPlace(base + start, size)
 
 
 def _check_alone(counts: Sequence[int]) -> None:

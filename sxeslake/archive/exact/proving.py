@@ -16,7 +16,7 @@ from sxeslake.archive.base import Container
 from sxeslake.archive.exact import encoders, programs, trial
 from sxeslake.archive.exact.packing import Packing
 from sxeslake.archive.exact.recipe import Column, Recipe, Skeleton, read_recipe, write_recipe
-from sxeslake.archive.exact.skeleton import Layout, layout_of
+from sxeslake.archive.exact.skeleton import FileLayout, layout_of
 from sxeslake.archive.exact.spec import PROGRAMS, STORE, Spec
 from sxeslake.archive.ranged_file import RangedFile
 from sxeslake.concurrency import in_order, usable_cpus
@@ -97,7 +97,7 @@ class _Proof:
         self._check_time(0)
         self._encoder[self._of_method("store")] = self._place(STORE)  # the file's own bytes are the content
         seconds = 0.0
-        likely: trial.Choice | None = None
+        likely: trial.EncoderChoice | None = None
         method = -1
         for units in self._classes():
             choice = self._choice(file, units)
@@ -112,7 +112,7 @@ class _Proof:
         self._check_cost()
         self._check_time(seconds)
 
-    def _choice(self, file: RangedFile, units: Column) -> trial.Choice:
+    def _choice(self, file: RangedFile, units: Column) -> trial.EncoderChoice:
         """What made a class of units: the likely encoder where one sample speaks for it, for all will be compared."""
         if self._terms.likely:
             choice = trial.of_these(self._terms.likely, self._samples(file, units, 1))
@@ -181,7 +181,7 @@ class _Proof:
         tried = [place for place, spec in enumerate(self._specs) if spec != STORE]
         if not tried or not np.isin(self._encoder, tried).any():
             return
-        judge = _Judge(file, self._layout)
+        judge = _UnitChecker(file, self._layout)
         try:
             with Packing(judge, threads=self._terms.threads) as packing:
                 self._feed(packing)
@@ -234,7 +234,7 @@ class _Proof:
                     break
 
     def _try(self, file: RangedFile, spec: Spec, units: Column) -> None:
-        judge = _Judge(file, self._layout)
+        judge = _UnitChecker(file, self._layout)
         try:
             with Packing(judge, threads=self._terms.threads) as packing:
                 for unit in units.tolist():
@@ -322,10 +322,10 @@ class _Window:
         return self._held[:count]
 
 
-class _Judge:
+class _UnitChecker:
     """Compares packed units with the file."""
 
-    def __init__(self, file: RangedFile, layout: Layout) -> None:
+    def __init__(self, file: RangedFile, layout: FileLayout) -> None:
         self._file = _Window(file)
         self._offset, self._packed = layout.offset.tolist(), layout.packed.tolist()
         self._unit, self._at, self._end, self._same = 0, 0, 0, True

@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 from sxeslake.archive.exact import encoders, programs
 from sxeslake.archive.exact.packing import Packing
-from sxeslake.archive.exact.recipe import Column, Reader, Recipe, Skeleton, read_recipe
+from sxeslake.archive.exact.recipe import Column, ContentReader, Recipe, Skeleton, read_recipe
 from sxeslake.archive.exact.spec import Spec
 from sxeslake.errors import DamagedArchiveError, UnsupportedMethodError
 
@@ -28,7 +28,9 @@ def missing(recipe: Recipe) -> str | None:
     return next(filter(None, reasons), None)
 
 
-def rebuild(source: Reader, contents: Contents, out: BinaryIO, *, where: str, threads: int | None = None) -> Recipe:
+def rebuild(
+    source: ContentReader, contents: Contents, out: BinaryIO, *, where: str, threads: int | None = None
+) -> Recipe:
     """Make the file that a recipe tells of.
 
     Raises UnsupportedMethodError where an encoder is missing here, OtherBytesError where one gives other bytes than it
@@ -37,7 +39,7 @@ def rebuild(source: Reader, contents: Contents, out: BinaryIO, *, where: str, th
     recipe = read_recipe(source, where=where)
     if (reason := missing(recipe)) is not None:
         raise UnsupportedMethodError(reason, where=where)
-    file = _File(recipe, Skeleton(source), out)
+    file = _RebuiltFile(recipe, Skeleton(source), out)
     coming = contents(recipe.members)
     with Packing(file, threads=threads) as packing:
         first = recipe.first.tolist()
@@ -51,7 +53,7 @@ def rebuild(source: Reader, contents: Contents, out: BinaryIO, *, where: str, th
     return recipe
 
 
-class _File:
+class _RebuiltFile:
     """The file as it grows: skeleton and packed units in turn, hashed on the way."""
 
     def __init__(self, recipe: Recipe, skeleton: Skeleton, out: BinaryIO) -> None:

@@ -66,7 +66,7 @@ class Recipe:
         return int(self.gaps.sum())
 
 
-class Reader(Protocol):
+class ContentReader(Protocol):
     """What a recipe is read from."""
 
     def read(self, size: int, /) -> bytes:
@@ -117,7 +117,7 @@ def _narrow(values: Column) -> bytes:
     return bytes((width,)) + values.astype(f"<u{width}").tobytes()
 
 
-def read_recipe(source: Reader, *, where: str) -> Recipe:
+def read_recipe(source: ContentReader, *, where: str) -> Recipe:
     """Read a recipe up to its skeleton; every count is checked before it allocates."""
     try:
         if _exactly(source, len(MAGIC)) != MAGIC:
@@ -135,7 +135,7 @@ def read_recipe(source: Reader, *, where: str) -> Recipe:
         raise DamagedArchiveError(f"the recipe cannot be read: {error}", where=where) from error
 
 
-def _recipe(head: dict[str, Any], source: Reader) -> Recipe:
+def _recipe(head: dict[str, Any], source: ContentReader) -> Recipe:
     units, count = _bounded(head["units"], MAX_UNITS), _bounded(head["members"], MAX_UNITS)
     packed = _exactly(source, _bounded(head["columns_bytes"], GIB))
     most = 5 + 8 * (4 * units + count)
@@ -189,7 +189,7 @@ def _bounded(value: Any, most: int) -> int:
     return value
 
 
-def _exactly(source: Reader, size: int) -> bytes:
+def _exactly(source: ContentReader, size: int) -> bytes:
     parts: list[bytes] = []
     while size and (part := source.read(size)):
         parts.append(part)
@@ -202,7 +202,7 @@ def _exactly(source: Reader, size: int) -> bytes:
 class Skeleton:
     """The skeleton's bytes, from where `read_recipe` stopped; never more of them in memory than asked for."""
 
-    def __init__(self, source: Reader) -> None:
+    def __init__(self, source: ContentReader) -> None:
         unpacker = zstandard.ZstdDecompressor(max_window_size=1 << _MAX_WINDOW_LOG)
         self._stream = unpacker.stream_reader(cast("BinaryIO", source), read_size=_SKELETON_PART)
 

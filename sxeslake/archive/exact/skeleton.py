@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from sxeslake.archive.base import Container
 from sxeslake.archive.ranged_file import RangedFile
-from sxeslake.archive.sevenzip.format import Recipe as Folder
+from sxeslake.archive.sevenzip.format import FolderCoders as Folder
 from sxeslake.archive.sevenzip.methods import COPY, DEFLATE, LZMA, LZMA2
 from sxeslake.archive.sevenzip.opening import open_header
 from sxeslake.archive.zip import format as zip_format
@@ -31,7 +31,7 @@ _NAME_LENGTH: Final = 26  # where in a local header it stands; that of the extra
 _MAPPED_BYTES: Final = 16 * MIB
 
 
-class Method(NamedTuple):
+class PackMethod(NamedTuple):
     """How a unit was packed, as far as the container tells: `Method("lzma2", b"\\x18")`."""
 
     name: Literal["store", "deflate", "lzma", "lzma2", "other"]
@@ -41,7 +41,7 @@ class Method(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class FileLayout:
     """A file as units (runs of packed contents, by offset) and everything else."""
 
     size: int
@@ -51,7 +51,7 @@ class Layout:
     first: Column  # unit u is made of members[first[u] : first[u + 1]]
     members: Column  # places in `Container.members`
     method: Column  # places in `methods`
-    methods: tuple[Method, ...]
+    methods: tuple[PackMethod, ...]
 
     def __len__(self) -> int:
         return len(self.offset)
@@ -62,7 +62,7 @@ class Layout:
         return np.append(self.offset, self.size) - np.concatenate(([0], ends))
 
 
-def layout_of(container: Container, path: Path) -> Layout:
+def layout_of(container: Container, path: Path) -> FileLayout:
     """The units of an archive that is open as `container`."""
     listing = container.members
     if isinstance(listing, Directory):
@@ -77,16 +77,16 @@ def layout_of(container: Container, path: Path) -> Layout:
     return layout
 
 
-def _zip_layout(listing: Directory, path: Path) -> Layout:
+def _zip_layout(listing: Directory, path: Path) -> FileLayout:
     members = np.flatnonzero((listing.packed > 0) & ~listing.is_folder)
     members = members[np.argsort(listing.offset[members], kind="stable")]
     header = listing.offset[members]
     begin = header + _lengths(path, header)
-    methods: dict[Method, int] = {}
+    methods: dict[PackMethod, int] = {}
     kinds = listing.method[members].astype(np.int64) << 16 | listing.flags[members] & 6 | _maker(path)
     codes, which = np.unique(kinds, return_inverse=True)
     places = np.array([methods.setdefault(_zip_method(int(code)), len(methods)) for code in codes], np.int64)
-    return Layout(
+    return FileLayout(
         size=path.stat().st_size,
         offset=begin,
         packed=listing.packed[members],
@@ -126,14 +126,14 @@ def _lengths(path: Path, headers: Column) -> Column:
     return found
 
 
-def _zip_method(code: int) -> Method:
+def _zip_method(code: int) -> PackMethod:
     method, flags = code >> 16, code & 7
     if method == zip_format.STORE:
-        return Method("store")
-    return Method("deflate", hint=flags) if method == zip_format.DEFLATE else Method("other")
+        return PackMethod("store")
+    return PackMethod("deflate", hint=flags) if method == zip_format.DEFLATE else PackMethod("other")
 
 
-def _sevenzip_layout(path: Path) -> Layout:
+def _sevenzip_layout(path: Path) -> FileLayout:
     file = RangedFile(path)
     try:
         body, streams, files = open_header(file, Limits())
@@ -147,9 +147,9 @@ def _sevenzip_layout(path: Path) -> Layout:
     counts = np.diff(streams.stream_starts)[folders]
     starts = streams.stream_starts[folders]
     runs = [member_of[start : start + count] for start, count in zip(starts.tolist(), counts.tolist(), strict=True)]
-    methods: dict[Method, int] = {}
+    methods: dict[PackMethod, int] = {}
     places = [methods.setdefault(_folder_method(streams.recipes[folder]), len(methods)) for folder in folders.tolist()]
-    return Layout(
+    return FileLayout(
         size=file.size,
         offset=body + streams.pack_position + streams.pack_starts[pack],
         packed=streams.pack_sizes[pack],
@@ -164,15 +164,15 @@ def _sevenzip_layout(path: Path) -> Layout:
 _FOLDER_METHODS: Final[dict[bytes, Any]] = {COPY: "store", DEFLATE: "deflate", LZMA: "lzma", LZMA2: "lzma2"}
 
 
-def _folder_method(folder: Folder) -> Method:
+def _folder_method(folder: Folder) -> PackMethod:
     """One coder, or one behind the filter for x86 programs; anything else is not made again."""
     coders = {coder.method: coder for coder in folder.coders}
     filters = [coders.pop(method) for method in X86 if method in coders and len(coders) > 1]
     if len(folder.coders) > 2 or len(coders) != 1:
-        return Method("other")
+        return PackMethod("other")
     (coder,) = coders.values()
     name = _FOLDER_METHODS.get(coder.method, "other")
     needed = {"lzma": LZMA_PROPERTIES_BYTES, "lzma2": 1}.get(name, 0)
     if (filters and name not in ("lzma", "lzma2")) or len(coder.properties) < needed:
-        return Method("other")
-    return Method(name, coder.properties, bool(filters))
+        return PackMethod("other")
+    return PackMethod(name, coder.properties, bool(filters))

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from sxeslake.archive import deflate
 from sxeslake.archive.exact import encoders, programs
-from sxeslake.archive.exact.skeleton import INFOZIP_HINT, Method
+from sxeslake.archive.exact.skeleton import INFOZIP_HINT, PackMethod
 from sxeslake.archive.exact.spec import MAX_DICTIONARY_BYTES, STORE, Spec
 from sxeslake.archive.ranged_file import RangedFile
 from sxeslake.disk.trouble import scratch_told
@@ -38,7 +38,7 @@ _OUR_LZMA2_BLOCKS: Final = {level: (8 if level <= 6 else 16) * MIB for level in 
 class Sample(NamedTuple):
     """A unit to try encoders on: its content, or the first part of it; its packed bytes; how long the whole is."""
 
-    method: Method
+    method: PackMethod
     content: bytes
     packed: bytes
     size: int
@@ -50,14 +50,14 @@ class Sample(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class EncoderChoice:
     """Encoders that made samples of a method, the best first, and how fast that one was here."""
 
     specs: tuple[Spec, ...]
     bytes_per_second: float
 
 
-def of_these(specs: Sequence[Spec], samples: Sequence[Sample]) -> Choice | None:
+def of_these(specs: Sequence[Spec], samples: Sequence[Sample]) -> EncoderChoice | None:
     """The first of some encoders that gives all samples of one method; None where none of them does."""
     method, size = samples[0].method, max(sample.size for sample in samples)
     for spec in specs:
@@ -68,13 +68,13 @@ def of_these(specs: Sequence[Spec], samples: Sequence[Sample]) -> Choice | None:
         else:
             continue
         if len(result.hits) == len(samples):
-            return Choice((spec,), result.bytes_per_second)
+            return EncoderChoice((spec,), result.bytes_per_second)
     return None
 
 
-def choose(samples: Sequence[Sample], deadline: float) -> Choice:
+def choose(samples: Sequence[Sample], deadline: float) -> EncoderChoice:
     """The encoders that give the packed bytes of samples of one method, the best first; none where nothing does."""
-    found: list[_Result] = []
+    found: list[_TrialResult] = []
     trials = (_in_programs, _in_process) if samples[0].method.name.startswith("lzma") else (_in_process, _in_programs)
     for trial in trials:
         if found and monotonic() > deadline:
@@ -86,10 +86,10 @@ def choose(samples: Sequence[Sample], deadline: float) -> Choice:
         if len(set().union(*(result.hits for result in found))) == len(samples):
             break  # every sample is explained: the slower kind of encoders is not asked
     best = sorted((result for result in found if result.hits), key=lambda result: (-len(result.hits), -result.score))
-    return Choice(tuple(result.spec for result in best), best[0].bytes_per_second if best else 0.0)
+    return EncoderChoice(tuple(result.spec for result in best), best[0].bytes_per_second if best else 0.0)
 
 
-class _Result(NamedTuple):
+class _TrialResult(NamedTuple):
     """What a candidate gave: the samples that agree, how many bytes of them do, and how fast it was."""
 
     spec: Spec
@@ -102,12 +102,12 @@ class _Result(NamedTuple):
         return len(self.hits) == len(samples) and (self.spec.program is None or all(item.is_whole for item in samples))
 
 
-def _in_process(samples: Sequence[Sample]) -> Iterator[_Result]:
+def _in_process(samples: Sequence[Sample]) -> Iterator[_TrialResult]:
     for spec in in_process(samples[0].method, max(sample.size for sample in samples)):
         yield _tried(spec, samples)
 
 
-def _tried(spec: Spec, samples: Sequence[Sample]) -> _Result:
+def _tried(spec: Spec, samples: Sequence[Sample]) -> _TrialResult:
     began, hits, tried = monotonic(), set[int](), 0
     for number, sample in enumerate(samples):
         tried += len(sample.content)
@@ -115,10 +115,10 @@ def _tried(spec: Spec, samples: Sequence[Sample]) -> _Result:
             hits.add(number)
         elif not hits:
             break  # the samples come the most telling first: what fails the first will not serve
-    return _Result(spec, hits, 0, _rate(tried, monotonic() - began))
+    return _TrialResult(spec, hits, 0, _rate(tried, monotonic() - began))
 
 
-def in_process(method: Method, size: int) -> Iterator[Spec]:
+def in_process(method: PackMethod, size: int) -> Iterator[Spec]:
     """Candidates that this process can run, the likeliest first."""
     if method.name == "store":
         yield STORE
@@ -149,7 +149,7 @@ def _deflate(hint: int, size: int) -> Iterator[Spec]:
     yield Spec("zlib", (0, 8, 0))
 
 
-def _liblzma(method: Method) -> Iterator[Spec]:
+def _liblzma(method: PackMethod) -> Iterator[Spec]:
     found = _lzma_settings(method)
     if found is None:
         return
@@ -163,7 +163,7 @@ def _liblzma(method: Method) -> Iterator[Spec]:
             yield Spec("liblzma", (kind, preset, dictionary, *bits, extreme, int(method.x86)))
 
 
-def _lzma_settings(method: Method) -> tuple[int, int, tuple[int, int, int]] | None:
+def _lzma_settings(method: PackMethod) -> tuple[int, int, tuple[int, int, int]] | None:
     """LZMA (1) or LZMA2 (2), the dictionary, and lc, lp, pb."""
     bits = (3, 0, 2)
     if method.name == "lzma2":
@@ -224,18 +224,18 @@ def _common(one: bytes | bytearray, other: bytes) -> int:
 # programs: all samples in one call
 
 
-def _in_programs(samples: Sequence[Sample]) -> Iterator[_Result]:
+def _in_programs(samples: Sequence[Sample]) -> Iterator[_TrialResult]:
     for spec in in_programs(samples[0].method, max(sample.size for sample in samples)):
         if programs.missing(spec) is None:
             yield _tried_by_program(spec, samples)
 
 
-def _tried_by_program(spec: Spec, samples: Sequence[Sample]) -> _Result:
+def _tried_by_program(spec: Spec, samples: Sequence[Sample]) -> _TrialResult:
     began = monotonic()
     agreed = _made_by_program(spec, samples)
     seconds = monotonic() - began
     hits = {number for number, count in enumerate(agreed) if count}
-    return _Result(spec, hits, sum(agreed), _rate(sum(len(sample.content) for sample in samples), seconds))
+    return _TrialResult(spec, hits, sum(agreed), _rate(sum(len(sample.content) for sample in samples), seconds))
 
 
 def _rate(count: int, seconds: float) -> float:
@@ -243,7 +243,7 @@ def _rate(count: int, seconds: float) -> float:
     return max(1, count) / max(1e-6, seconds)
 
 
-def in_programs(method: Method, size: int) -> Iterator[Spec]:
+def in_programs(method: PackMethod, size: int) -> Iterator[Spec]:
     """Candidates that are programs, the likeliest first."""
     if method.name == "deflate":
         first = _HINTED_LEVELS[method.hint & 6]
@@ -286,7 +286,7 @@ def screen(spec: Spec, sample: Sample) -> bool:
     return makes(spec, sample)
 
 
-def prefix_bytes(method: Method) -> int:
+def prefix_bytes(method: PackMethod) -> int:
     """How much of a large content is tried."""
     return DEFLATE_PREFIX_BYTES if method.name == "deflate" else PREFIX_BYTES
 
@@ -303,7 +303,7 @@ def pick(sizes: Iterable[tuple[int, int]], wanted: int) -> list[int]:
     return sorted(chosen, key=lambda number: (size_of[number] < _TELLING_BYTES, size_of[number]))
 
 
-def candidates(method: Method, size: int, first: Sequence[Spec]) -> list[Spec]:
+def candidates(method: PackMethod, size: int, first: Sequence[Spec]) -> list[Spec]:
     """Every encoder worth trying on units of a method that resist: `first`, then the others."""
     programs_first = method.name.startswith("lzma")
     inside, outside = list(in_process(method, size)), list(in_programs(method, size))

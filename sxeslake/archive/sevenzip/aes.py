@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final, NamedTuple, TypeVar
 
-from sxeslake.archive.sevenzip.format import Coder, Recipe
+from sxeslake.archive.sevenzip.format import FolderCoder, FolderCoders
 from sxeslake.archive.sevenzip.methods import Buffered, ByteSource
 from sxeslake.errors import (
     DamagedArchiveError,
@@ -69,7 +69,7 @@ class _Words(NamedTuple):
     start: bytes
 
 
-def _words(coder: Coder) -> _Words:
+def _words(coder: FolderCoder) -> _Words:
     data = coder.properties
     power, salt_size, start_size = data[0] & 0x3F if data else 0, 0, 0
     if len(data) >= 2:
@@ -83,12 +83,12 @@ def _words(coder: Coder) -> _Words:
     return _Words(power, salt, start.ljust(BLOCK_BYTES, b"\0"))
 
 
-def is_encrypted(recipe: Recipe) -> bool:
+def is_encrypted(recipe: FolderCoders) -> bool:
     """Whether a folder can be decrypted with a password."""
     return any(coder.method == AES256 for coder in recipe.coders)
 
 
-def check_keys(recipes: Iterable[Recipe]) -> None:
+def check_keys(recipes: Iterable[FolderCoders]) -> None:
     """Refuse an archive whose keys would take minutes: each with a salt of its own, or of too many rounds."""
     words = [_words(coder) for recipe in recipes for coder in recipe.coders if coder.method == AES256]
     rounds = sum(1 << power for power, _ in {(power, salt) for power, salt, _ in words} if power != _PLAIN_POWER)
@@ -114,7 +114,7 @@ class Aes(Buffered):
 
     name = "AES-256"
 
-    def __init__(self, source: ByteSource, size: int, coder: Coder, password: str) -> None:
+    def __init__(self, source: ByteSource, size: int, coder: FolderCoder, password: str) -> None:
         super().__init__(source, size)
         self._cipher = _cipher(password, _words(coder))
         self._held = b""  # less than a block
@@ -131,7 +131,7 @@ class Encryptor:
 
     def __init__(self, password: str) -> None:
         words = _Words(_ROUNDS_POWER, b"", secrets.token_bytes(BLOCK_BYTES))
-        self.coder = Coder(AES256, bytes((words.power | 0x40, BLOCK_BYTES - 1)) + words.start)
+        self.coder = FolderCoder(AES256, bytes((words.power | 0x40, BLOCK_BYTES - 1)) + words.start)
         self._cipher = _cipher(password, words)
         self._held = b""
 
@@ -145,6 +145,6 @@ class Encryptor:
         return bytes(self._cipher.encrypt(data[:whole]))
 
 
-def encrypted(recipe: Recipe, coder: Coder) -> Recipe:
+def encrypted(recipe: FolderCoders, coder: FolderCoder) -> FolderCoders:
     """A folder of one coder, with the decryption before it."""
-    return Recipe((coder, *recipe.coders), bonds=((1, 0),))
+    return FolderCoders((coder, *recipe.coders), bonds=((1, 0),))

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from sxeslake.archive.sevenzip.aes import AES256, Aes
-from sxeslake.archive.sevenzip.format import Coder, Recipe
+from sxeslake.archive.sevenzip.format import FolderCoder, FolderCoders
 from sxeslake.archive.sevenzip.methods import (
     BRANCH_FILTERS,
     BROTLI,
@@ -27,14 +27,14 @@ from sxeslake.archive.sevenzip.methods import (
     Brotli,
     ByteSource,
     Bzip2,
-    Copy,
+    CopyDecoder,
     Deflate,
     Deflate64,
-    Delta,
+    DeltaDecoder,
     Lzma,
     Ppmd,
     Stage,
-    Zstd,
+    ZstdDecoder,
 )
 from sxeslake.errors import DamagedArchiveError, EncryptedArchiveError, UnsupportedMethodError
 from sxeslake.text.wording import either
@@ -51,16 +51,16 @@ NAMES_OF_OTHERS: Final = {
 }
 ENCRYPTION_PREFIX: Final = b"\x06"  # 06F10701 is AES-256; the others under it were never in use
 PLAIN_STAGES: Final[dict[bytes, Callable[[ByteSource, int], Stage]]] = {
-    COPY: Copy,
+    COPY: CopyDecoder,
     BZIP2: Bzip2,
     DEFLATE: Deflate,
     DEFLATE64: Deflate64,
-    ZSTD: Zstd,
+    ZSTD: ZstdDecoder,
     BROTLI: Brotli,
 }
 
 
-def check_supported(recipe: Recipe, password: str | None = None) -> None:
+def check_supported(recipe: FolderCoders, password: str | None = None) -> None:
     """Refuse, by name, what nobody here can decode."""
     for coder in recipe.coders:
         is_known = coder.method == AES256 and password is not None
@@ -80,13 +80,13 @@ def check_supported(recipe: Recipe, password: str | None = None) -> None:
             raise UnsupportedMethodError(f"the 7z method {coder.method.hex()} with several streams is not supported")
 
 
-def is_silent(recipe: Recipe) -> bool:
+def is_silent(recipe: FolderCoders) -> bool:
     """Whether a folder's decoders take any bytes for data, so that only a CRC tells a wrong password."""
     silent = {AES256, COPY, DELTA, PPMD, *BRANCH_FILTERS}
     return all(coder.method in silent for coder in recipe.coders)
 
 
-def open_folder(recipe: Recipe, sizes: Sequence[int], packed: ByteSource, password: str | None = None) -> Stage:
+def open_folder(recipe: FolderCoders, sizes: Sequence[int], packed: ByteSource, password: str | None = None) -> Stage:
     """The decoder of one folder; `sizes` are its coders' unpack sizes."""
     check_supported(recipe, password)
     source: ByteSource = packed
@@ -100,7 +100,7 @@ def open_folder(recipe: Recipe, sizes: Sequence[int], packed: ByteSource, passwo
         elif coder.method in BRANCH_FILTERS:
             stage = Branch(source, size, BRANCH_FILTERS[coder.method][1])
         elif coder.method == DELTA:
-            stage = Delta(source, size, _delta_distance(coder))
+            stage = DeltaDecoder(source, size, _delta_distance(coder))
         elif coder.method == AES256 and password is not None:
             stage = Aes(source, size, coder, password)
         elif coder.method == PPMD:
@@ -113,7 +113,7 @@ def open_folder(recipe: Recipe, sizes: Sequence[int], packed: ByteSource, passwo
     return stage
 
 
-def _decoding_order(recipe: Recipe) -> list[int]:
+def _decoding_order(recipe: FolderCoders) -> list[int]:
     """Coders from the packed stream to the content; simple coders' inputs and outputs bear the coder's own number."""
     following = {output: taker for taker, output in recipe.bonds}
     order = [recipe.packed[0]]
@@ -124,13 +124,15 @@ def _decoding_order(recipe: Recipe) -> list[int]:
     return order
 
 
-def _delta_distance(coder: Coder) -> int:
+def _delta_distance(coder: FolderCoder) -> int:
     if len(coder.properties) != 1:
         raise DamagedArchiveError("the properties of Delta are damaged")
     return coder.properties[0] + 1
 
 
-def _same_pass(recipe: Recipe, sizes: Sequence[int], order: list[int], first: Coder, size: int) -> list[dict[str, int]]:
+def _same_pass(
+    recipe: FolderCoders, sizes: Sequence[int], order: list[int], first: FolderCoder, size: int
+) -> list[dict[str, int]]:
     """Take from `order` the filters that liblzma runs with the decoder. Not BCJ after LZMA: without an end mark it
     keeps the last bytes back."""
     filters: list[dict[str, int]] = []

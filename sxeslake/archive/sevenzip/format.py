@@ -38,7 +38,7 @@ SUBSTREAMS, SIZE, CRC, FOLDER, UNPACK_SIZES, STREAM_COUNTS, EMPTY_STREAM, EMPTY_
 CREATED, ACCESSED, MODIFIED, ATTRIBUTES, COMMENT, ENCODED_HEADER, START_POSITION, DUMMY = range(18, 26)
 
 
-class Coder(NamedTuple):
+class FolderCoder(NamedTuple):
     """One step of a folder's chain: method id `030101` (LZMA), its properties, how many streams go in and out."""
 
     method: bytes
@@ -48,10 +48,10 @@ class Coder(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class FolderCoders:
     """How a folder is decoded: coders, bonds (input ← output) between them, inputs fed by packed streams."""
 
-    coders: tuple[Coder, ...]
+    coders: tuple[FolderCoder, ...]
     bonds: tuple[tuple[int, int], ...] = ()
     packed: tuple[int, ...] = (0,)
 
@@ -83,7 +83,7 @@ class Streams:
     pack_position: int = 0
     pack_sizes: Integers = field(default_factory=integers)
     pack_starts: Integers = field(default_factory=lambda: integers(1))
-    recipes: list[Recipe] = field(default_factory=list)
+    recipes: list[FolderCoders] = field(default_factory=list)
     coder_sizes: Integers = field(default_factory=integers)
     coder_starts: Integers = field(default_factory=lambda: integers(1))
     folder_sizes: Integers = field(default_factory=integers)
@@ -97,7 +97,7 @@ class Streams:
 
 
 @dataclass(slots=True)
-class Files:
+class FileColumns:
     """The members, by column. `names` is UTF-16-LE, NUL after each; name i ends at `name_ends[i]`."""
 
     count: int = 0

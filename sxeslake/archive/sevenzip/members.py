@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from sxeslake.archive.attributes import special_reason
-from sxeslake.archive.columns import ABSENT, BATCH, Batch
+from sxeslake.archive.columns import ABSENT, BATCH, ColumnBatch
 from sxeslake.archive.names import MAX_PATH_BYTES, NameBatch, all_plain, normal_path
-from sxeslake.archive.sevenzip.format import Files, Flags, Streams
+from sxeslake.archive.sevenzip.format import FileColumns, Flags, Streams
 from sxeslake.archive.times import FILETIME_OF_1970, FILETIMES, ns_of_filetime
 from sxeslake.model import Member
 
@@ -22,7 +22,7 @@ class SevenZipMembers(Sequence[Member]):
     `stream_of` gives the stream that holds a member's content, -1 where it has none; `member_of` is the inverse.
     """
 
-    def __init__(self, streams: Streams, files: Files, nameless: str) -> None:
+    def __init__(self, streams: Streams, files: FileColumns, nameless: str) -> None:
         self._files = files
         self._nameless = nameless  # 7-Zip's name for a member that has none: the archive's without its suffix
         self.member_of = np.flatnonzero(~files.empty)
@@ -64,13 +64,13 @@ class SevenZipMembers(Sequence[Member]):
             is_plain = all_plain("\0".join(paths)) and max(map(len, paths)) <= MAX_PATH_BYTES
             yield NameBatch(paths, self._files.directory[start:stop].tolist(), plain=is_plain)
 
-    def batches(self) -> Iterator[Batch]:
+    def batches(self) -> Iterator[ColumnBatch]:
         """All members as columns."""
         files = self._files
         for start in range(0, len(self), BATCH):
             run = slice(start, min(start + BATCH, len(self)))
             count = run.stop - start
-            yield Batch(
+            yield ColumnBatch(
                 self._names(start, run.stop), files.directory[run], self._sizes[run], self._modified(run),
                 np.where(files.has_attributes[run], files.attributes[run].astype(np.int64), ABSENT)
                 if files.attributes is not None and files.has_attributes is not None else np.full(count, ABSENT),

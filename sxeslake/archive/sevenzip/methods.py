@@ -14,7 +14,7 @@ from typing import IO, Any, Final, Protocol, cast
 import numpy as np
 
 from sxeslake.archive.deflate import INFLATE_ERRORS, decompressor
-from sxeslake.archive.sevenzip.format import Coder
+from sxeslake.archive.sevenzip.format import FolderCoder
 from sxeslake.errors import DamagedArchiveError, LimitExceededError, UnsupportedMethodError
 from sxeslake.model import GIB, KIB, MIB
 
@@ -89,7 +89,7 @@ class Stage:
         return self.source.read(size)
 
 
-class Copy(Stage):
+class CopyDecoder(Stage):
     ends_itself = True
 
 
@@ -115,7 +115,7 @@ class Lzma(Push):
 
     errors = (lzma.LZMAError, EOFError, ValueError)
 
-    def __init__(self, source: ByteSource, size: int, coder: Coder, filters: Sequence[dict[str, int]]) -> None:
+    def __init__(self, source: ByteSource, size: int, coder: FolderCoder, filters: Sequence[dict[str, int]]) -> None:
         super().__init__(source, size)
         self.name = "LZMA" if coder.method == LZMA else "LZMA2"
         self.ends_itself = coder.method == LZMA2
@@ -137,7 +137,7 @@ def _dictionary(stated: int, size: int, name: str) -> int:
     return needed
 
 
-def _lzma_filter(coder: Coder, size: int) -> dict[str, int]:
+def _lzma_filter(coder: FolderCoder, size: int) -> dict[str, int]:
     if len(coder.properties) < 5 or coder.properties[0] >= 9 * 5 * 5:
         raise DamagedArchiveError("the properties of LZMA are damaged")
     literal, dictionary = struct.unpack_from("<BL", coder.properties)
@@ -148,7 +148,7 @@ def _lzma_filter(coder: Coder, size: int) -> dict[str, int]:
     return {"id": lzma.FILTER_LZMA1, "lc": lc, "lp": lp, "pb": pb, "dict_size": _dictionary(dictionary, size, "LZMA")}
 
 
-def _lzma2_filter(coder: Coder, size: int) -> dict[str, int]:
+def _lzma2_filter(coder: FolderCoder, size: int) -> dict[str, int]:
     if len(coder.properties) != 1 or coder.properties[0] > 40:
         raise DamagedArchiveError("the properties of LZMA2 are damaged")
     step = coder.properties[0]
@@ -178,7 +178,7 @@ class Ppmd(Stage):
     name = "PPMd"
     errors = (ValueError, RuntimeError, EOFError, SystemError, MemoryError)  # pyppmd's MemoryError is damage, too
 
-    def __init__(self, source: ByteSource, size: int, coder: Coder) -> None:
+    def __init__(self, source: ByteSource, size: int, coder: FolderCoder) -> None:
         import pyppmd  # noqa: PLC0415 - rarely needed
 
         super().__init__(source, size)
@@ -274,7 +274,7 @@ class Branch(Buffered):
         return bytes(self._decoder.decode(fed))
 
 
-class Delta(Buffered):
+class DeltaDecoder(Buffered):
     """Each byte is the sum, modulo 256, of what is stored and the byte `distance` before it."""
 
     name = "Delta"
@@ -294,7 +294,7 @@ class Delta(Buffered):
         return flat[distance:].tobytes()
 
 
-class Zstd(Stage):
+class ZstdDecoder(Stage):
     name, ends_itself = "zstd", True
 
     def __init__(self, source: ByteSource, size: int) -> None:

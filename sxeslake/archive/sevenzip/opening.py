@@ -16,7 +16,7 @@ from sxeslake.archive.sevenzip.format import (
     SIGNATURE,
     SIGNATURE_HEADER_BYTES,
     Cursor,
-    Files,
+    FileColumns,
     StartHeader,
     Streams,
     parse_start_header,
@@ -61,13 +61,13 @@ def read_exactly(source: ByteSource, size: int) -> bytes:
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-def open_header(file: RangedFile, limits: Limits, keyring: Keyring | None = None) -> tuple[int, Streams, Files]:
+def open_header(file: RangedFile, limits: Limits, keyring: Keyring | None = None) -> tuple[int, Streams, FileColumns]:
     """Where packed streams are counted from, and the header's columns; an encrypted one finds its password."""
     keyring = keyring or Keyring()
     base, start = find_start(file)
     body = base + SIGNATURE_HEADER_BYTES
     if start.size == 0:
-        return body, Streams(), Files()
+        return body, Streams(), FileColumns()
     if body + start.offset + start.size > file.size:
         raise DamagedArchiveError("the 7z archive is cut off: its header stands beyond its end", where=file.path)
     if start.size > MAX_HEADER_BYTES:

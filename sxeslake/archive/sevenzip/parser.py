@@ -29,12 +29,12 @@ from sxeslake.archive.sevenzip.format import (
     SUBSTREAMS,
     UNPACK_INFO,
     UNPACK_SIZES,
-    Coder,
     Cursor,
-    Files,
+    FileColumns,
     Flags,
+    FolderCoder,
+    FolderCoders,
     Integers,
-    Recipe,
     Streams,
     integers,
     starts_of,
@@ -44,9 +44,9 @@ from sxeslake.errors import LimitExceededError, UnsupportedMethodError
 _NAMELESS: Final = 1024  # members at most that may have no names
 
 
-def parse_header(cursor: Cursor, *, max_members: int) -> tuple[Streams, Files]:
+def parse_header(cursor: Cursor, *, max_members: int) -> tuple[Streams, FileColumns]:
     """All that follows the `HEADER` id of a plain (decoded) header."""
-    streams, files = Streams(), Files()
+    streams, files = Streams(), FileColumns()
     while (kind := cursor.number()) != END:
         if kind == ARCHIVE_PROPERTIES:
             _skip_archive_properties(cursor)
@@ -119,7 +119,7 @@ def _parse_folders(cursor: Cursor, streams: Streams) -> None:
     cursor.expect(FOLDER, "folders")
     count = cursor.count("folders", bytes_each=2)
     cursor.inline()
-    recipes: list[Recipe] = []
+    recipes: list[FolderCoders] = []
     previous = b""
     for _ in range(count):
         start = cursor.position
@@ -150,7 +150,7 @@ def _parse_folders(cursor: Cursor, streams: Streams) -> None:
         raise cursor.damaged("unpacked sizes beyond all measure")
 
 
-def _parse_recipe(cursor: Cursor) -> Recipe:
+def _parse_recipe(cursor: Cursor) -> FolderCoders:
     """One folder's coders and how they are bound."""
     count = cursor.number()
     if not 0 < count <= MAX_CODERS:
@@ -169,10 +169,10 @@ def _parse_recipe(cursor: Cursor) -> Recipe:
     distinct = len(bound_inputs) == len(bound_outputs) == len(bonds)
     if not distinct or max(bound_outputs, default=0) >= outputs or sorted(packed) != free:
         raise cursor.damaged("coders bound in a way that makes no chain")
-    return Recipe(coders, bonds, packed)
+    return FolderCoders(coders, bonds, packed)
 
 
-def _parse_coder(cursor: Cursor) -> Coder:
+def _parse_coder(cursor: Cursor) -> FolderCoder:
     flags = cursor.byte()
     if flags & 0xC0:
         raise cursor.damaged("reserved bits in a coder")
@@ -180,7 +180,7 @@ def _parse_coder(cursor: Cursor) -> Coder:
     inputs, outputs = (cursor.number(), cursor.number()) if flags & 0x10 else (1, 1)
     if max(inputs, outputs) > MAX_CODER_STREAMS:
         raise cursor.damaged(f"a coder of {inputs:,} inputs and {outputs:,} outputs")
-    return Coder(method, bytes(cursor.take(cursor.number())) if flags & 0x20 else b"", inputs, outputs)
+    return FolderCoder(method, bytes(cursor.take(cursor.number())) if flags & 0x20 else b"", inputs, outputs)
 
 
 def _parse_substreams(cursor: Cursor, streams: Streams, counts: Integers, kind: int) -> int:
@@ -216,14 +216,14 @@ def _parse_substreams(cursor: Cursor, streams: Streams, counts: Integers, kind: 
     return kind
 
 
-def _parse_files(cursor: Cursor, max_members: int) -> Files:
+def _parse_files(cursor: Cursor, max_members: int) -> FileColumns:
     count = cursor.number()
     if count > max_members:
         what = f"the archive states {count:,} members; the limit is {max_members:,}"
         raise LimitExceededError(what, where=cursor.where, hint="Raise the limit if you trust the archive.")
     if count > _NAMELESS and 2 * count > cursor.remaining:  # a few members may stand without names
         raise cursor.damaged(f"{count:,} members cannot stand in {cursor.remaining:,} bytes")
-    files = Files(count, empty=np.zeros(count, np.bool_), directory=np.zeros(count, np.bool_))
+    files = FileColumns(count, empty=np.zeros(count, np.bool_), directory=np.zeros(count, np.bool_))
     empty_files = np.zeros(0, np.bool_)
     while (kind := cursor.number()) != END:
         part = Cursor(cursor.take(cursor.number()), cursor.where)
@@ -240,7 +240,7 @@ def _parse_files(cursor: Cursor, max_members: int) -> Files:
     return files
 
 
-def _parse_property(part: Cursor, kind: int, files: Files) -> None:
+def _parse_property(part: Cursor, kind: int, files: FileColumns) -> None:
     """Names, times, attributes; what else there may be (other times, padding) says nothing we keep."""
     if kind == NAMES:
         _parse_names(part, files)
@@ -260,7 +260,7 @@ def _parse_defined(part: Cursor, count: int) -> Flags:
     return defined
 
 
-def _parse_names(part: Cursor, files: Files) -> None:
+def _parse_names(part: Cursor, files: FileColumns) -> None:
     part.inline()
     names = part.take(part.remaining)
     if len(names) % 2:

@@ -17,7 +17,7 @@ from sxeslake.archive.names import check_limits, check_safe
 from sxeslake.archive.ranged_file import RangedFile, notes_on_outside
 from sxeslake.archive.sevenzip.aes import Keyring, check_keys, is_encrypted
 from sxeslake.archive.sevenzip.coders import check_supported, is_silent, open_folder
-from sxeslake.archive.sevenzip.format import SIGNATURE_HEADER_BYTES, Recipe
+from sxeslake.archive.sevenzip.format import SIGNATURE_HEADER_BYTES, FolderCoders
 from sxeslake.archive.sevenzip.members import SevenZipMembers
 from sxeslake.archive.sevenzip.methods import ByteSource, Stage
 from sxeslake.archive.sevenzip.opening import end_of, folder_source, open_header, read_exactly
@@ -96,7 +96,7 @@ class SevenZipReader:
         self._cached: tuple[int, _Unpacked] | None = None
         self._whole: tuple[int, bytes] | None = None
 
-    def _check(self, limits: Limits, recipes: Collection[Recipe]) -> None:
+    def _check(self, limits: Limits, recipes: Collection[FolderCoders]) -> None:
         raw_bytes = int(self._streams.sizes.sum())
         check_limits(
             limits, members=len(self.members), raw_bytes=raw_bytes, archive_bytes=self._file.size, where=self.path

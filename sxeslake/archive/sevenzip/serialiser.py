@@ -26,11 +26,11 @@ from sxeslake.archive.sevenzip.format import (
     SUBSTREAMS,
     UNPACK_INFO,
     UNPACK_SIZES,
-    Coder,
-    Files,
+    FileColumns,
     Flags,
+    FolderCoder,
+    FolderCoders,
     Integers,
-    Recipe,
     Streams,
 )
 
@@ -64,14 +64,14 @@ def _checksums(crcs: npt.NDArray[np.uint32], defined: Flags) -> bytes:
     return number(CRC) + _defined(defined) + crcs[defined].astype("<u4").tobytes()
 
 
-def _recipe(recipe: Recipe) -> bytes:
+def _recipe(recipe: FolderCoders) -> bytes:
     """A chain of simple coders; the first packed input needs no mention."""
     parts = [number(len(recipe.coders)), *map(_coder, recipe.coders)]
     parts += [number(end) for bond in recipe.bonds for end in bond]
     return b"".join(parts)
 
 
-def _coder(coder: Coder) -> bytes:
+def _coder(coder: FolderCoder) -> bytes:
     properties = number(len(coder.properties)) + coder.properties if coder.properties else b""
     return bytes((len(coder.method) | (0x20 if properties else 0),)) + coder.method + properties
 
@@ -113,7 +113,7 @@ def _values(kind: int, values: npt.NDArray[np.unsignedinteger] | None, defined: 
     return _property(kind, _defined(defined) + b"\x00" + little.tobytes())
 
 
-def _files(files: Files) -> Iterator[bytes | memoryview]:
+def _files(files: FileColumns) -> Iterator[bytes | memoryview]:
     yield number(files.count)
     if files.empty.any():
         yield _property(EMPTY_STREAM, _bits(files.empty))
@@ -127,7 +127,7 @@ def _files(files: Files) -> Iterator[bytes | memoryview]:
     yield number(END)
 
 
-def header_parts(streams: Streams, files: Files) -> Iterator[bytes | memoryview]:
+def header_parts(streams: Streams, files: FileColumns) -> Iterator[bytes | memoryview]:
     """A plain header, from its `HEADER` id to its end mark, in parts: half a million names are not copied."""
     yield number(HEADER)
     if streams.recipes:
@@ -137,7 +137,7 @@ def header_parts(streams: Streams, files: Files) -> Iterator[bytes | memoryview]
     yield number(END)
 
 
-def serialise_header(streams: Streams, files: Files) -> bytes:
+def serialise_header(streams: Streams, files: FileColumns) -> bytes:
     """A plain header in one piece."""
     return b"".join(header_parts(streams, files))
 

@@ -21,9 +21,9 @@ from sxeslake.archive.sevenzip.format import (
     ARCHIVE_ATTRIBUTE,
     DIRECTORY_ATTRIBUTE,
     SIGNATURE_HEADER_BYTES,
-    Coder,
-    Files,
-    Recipe,
+    FileColumns,
+    FolderCoder,
+    FolderCoders,
     StartHeader,
     Streams,
     start_header,
@@ -42,17 +42,17 @@ HEADER_LEVEL: Final = 1  # names and CRCs: higher levels gain little and take lo
 HEADER_BLOCK_BYTES: Final = MIB  # its encoder takes 12 MiB; one for 4 MiB takes 50, and gains nothing to speak of
 
 
-class _Method(NamedTuple):
+class _LevelMethod(NamedTuple):
     """What a level means."""
 
     block_bytes: int
-    recipe: Callable[[int], Recipe]  # for a folder whose largest block is so long
+    recipe: Callable[[int], FolderCoders]  # for a folder whose largest block is so long
     encode: Callable[[bytes, bool], bytes]  # a block, and whether it is its folder's last
     threads: int
 
 
-def _simple(coder: Coder) -> Recipe:
-    return Recipe((coder,))
+def _simple(coder: FolderCoder) -> FolderCoders:
+    return FolderCoders((coder,))
 
 
 def _dictionary_step(size: int) -> int:
@@ -68,22 +68,22 @@ def lzma2_run(data: bytes, last: bool, *, level: int) -> bytes:
     return packed if last else packed[:-1]
 
 
-def _method(level: int, threads: int) -> _Method:
+def _method(level: int, threads: int) -> _LevelMethod:
     """Level 0 copies, 1–3 are ISA-L's deflate, 4–9 LZMA2 with a dictionary as large as its block."""
     if level == 0:
-        return _Method(4 * MIB, lambda _: _simple(Coder(COPY)), lambda data, _: data, 1)
+        return _LevelMethod(4 * MIB, lambda _: _simple(FolderCoder(COPY)), lambda data, _: data, 1)
     if level <= 3:
         steady = steady_level(level)
-        return _Method(
+        return _LevelMethod(
             4 * MIB,
-            lambda _: _simple(Coder(DEFLATE)),
+            lambda _: _simple(FolderCoder(DEFLATE)),
             lambda data, last: deflate(data, steady) if last else deflate_block(data, steady, last=False),
             threads,
         )
     block = (8 if level <= 6 else 16) * MIB
-    return _Method(
+    return _LevelMethod(
         block,
-        lambda size: _simple(Coder(LZMA2, bytes((_dictionary_step(size),)))),
+        lambda size: _simple(FolderCoder(LZMA2, bytes((_dictionary_step(size),)))),
         lambda data, last: lzma2_run(data, last, level=level),
         max(1, min(threads, ENCODER_BUDGET_BYTES // (ENCODER_BYTES_PER_DICTIONARY_BYTE * block))),
     )
@@ -93,7 +93,7 @@ def _method(level: int, threads: int) -> _Method:
 class _Folder:
     """One folder being written."""
 
-    recipe: Recipe
+    recipe: FolderCoders
     size: int
     encryptor: Encryptor | None = None
     encoded: int = 0  # bytes before they are encrypted
@@ -106,7 +106,7 @@ class _Folder:
         return (self.size,) if self.encryptor is None else (self.encoded, self.size)
 
 
-class _Encoded(NamedTuple):
+class _EncodedFolder(NamedTuple):
     """What a thread has made for a folder: packed bytes, and the CRC-32 of the members in them."""
 
     folder: _Folder
@@ -116,7 +116,7 @@ class _Encoded(NamedTuple):
 
 
 @dataclass(slots=True)
-class _Table:
+class _MemberTable:
     """Columns of the members added so far."""
 
     names: bytearray = field(default_factory=bytearray)
@@ -148,9 +148,9 @@ class _Table:
             attributes = (attributes or 0) | DIRECTORY_ATTRIBUTE
         self.attributes.append(ARCHIVE_ATTRIBUTE if attributes is None else attributes)
 
-    def files(self) -> Files:
+    def files(self) -> FileColumns:
         """The rows as the serialiser takes them. Attributes go to all or none: libarchive reads no part of them."""
-        return Files(
+        return FileColumns(
             count=len(self.name_ends),
             names=memoryview(self.names),
             name_ends=np.array(self.name_ends, np.int64),
@@ -191,10 +191,10 @@ class SevenZipWriter:
         self._base = out.tell()
         self._method = _method(level, threads or usable_cpus())
         in_flight = self._method.threads + (1 if level > 3 else 2)
-        self._pool: OrderedPool[list[_Encoded]] = OrderedPool(
+        self._pool: OrderedPool[list[_EncodedFolder]] = OrderedPool(
             self._take, threads=self._method.threads, in_flight=in_flight
         )
-        self._table = _Table()
+        self._table = _MemberTable()
         self._folders: list[_Folder] = []
         self._sizes = array("q")
         self._counts = array("q")
@@ -246,7 +246,7 @@ class SevenZipWriter:
         self._counts.append(count)
         return folder
 
-    def _encryption(self, recipe: Recipe) -> tuple[Encryptor | None, Recipe]:
+    def _encryption(self, recipe: FolderCoders) -> tuple[Encryptor | None, FolderCoders]:
         """What encrypts a packed stream, if anything does, and the recipe of its folder."""
         if self._password is None:
             return None, recipe
@@ -269,7 +269,7 @@ class SevenZipWriter:
             raise _wrong_size(member, done)
         folder.crcs.append(crc)
 
-    def _take(self, encoded: list[_Encoded]) -> None:
+    def _take(self, encoded: list[_EncodedFolder]) -> None:
         """Write what the pool has encoded."""
         for folder, data, crcs, last in encoded:
             folder.encoded += len(data)
@@ -323,7 +323,7 @@ class SevenZipWriter:
         packed = b"".join(in_order(jobs, threads=self._method.threads))
         size = np.array([total], np.int64)
         step = _dictionary_step(min(total, HEADER_BLOCK_BYTES))
-        encryptor, recipe = self._encryption(_simple(Coder(LZMA2, bytes((step,)))))
+        encryptor, recipe = self._encryption(_simple(FolderCoder(LZMA2, bytes((step,)))))
         coder_sizes = size
         if encryptor is not None:
             coder_sizes = np.array([len(packed), total], np.int64)
@@ -376,14 +376,16 @@ def _blocks(data: Iterable[bytes | memoryview], size: int) -> Iterator[bytes]:
 
 def _encode_block(
     folders: list[_Folder], runs: list[list[bytes]], encode: Callable[[bytes, bool], bytes]
-) -> list[_Encoded]:
+) -> list[_EncodedFolder]:
     """Folders in one go, and the CRC-32 of each member in them."""
     return [
-        _Encoded(folder, encode(b"".join(run), True), [crc32(content) for content in run])
+        _EncodedFolder(folder, encode(b"".join(run), True), [crc32(content) for content in run])
         for folder, run in zip(folders, runs, strict=True)
     ]
 
 
-def _encode_part(folder: _Folder, content: bytes, encode: Callable[[bytes, bool], bytes], last: bool) -> list[_Encoded]:
+def _encode_part(
+    folder: _Folder, content: bytes, encode: Callable[[bytes, bool], bytes], last: bool
+) -> list[_EncodedFolder]:
     """One block of a large member; its CRC-32 runs over all blocks and is made elsewhere."""
-    return [_Encoded(folder, encode(content, last), [], last)]
+    return [_EncodedFolder(folder, encode(content, last), [], last)]

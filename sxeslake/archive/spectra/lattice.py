@@ -55,28 +55,28 @@ class Lattice:
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class PlaceLayout:
     """The kind of a set of places, and its lattice if it is a map or a line."""
 
     kind: Kind
     lattice: Lattice | None = None
 
 
-def layout_of(places_um: Places) -> Layout:
+def layout_of(places_um: Places) -> PlaceLayout:
     """The layout of n ≥ 1 places."""
     count = len(places_um)
     if count == 1:
-        return Layout("point")
+        return PlaceLayout("point")
     extent_um = float(np.max(np.ptp(places_um, axis=0)))
     if extent_um <= STAGE_NOISE_UM:
-        return Layout("repeat")
+        return PlaceLayout("repeat")
     if extent_um > LARGEST_EXTENT_UM:
-        return Layout("points")
+        return PlaceLayout("points")
     if count >= 3 and (line := _line(places_um)) is not None:
-        return Layout("line", line)
+        return PlaceLayout("line", line)
     if count >= 4 and (lattice := _map(places_um)) is not None:
-        return Layout("map", lattice)
-    return Layout("points")
+        return PlaceLayout("map", lattice)
+    return PlaceLayout("points")
 
 
 def _misfit_allowed_um(step_um: float, count: int) -> float:

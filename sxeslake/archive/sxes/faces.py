@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from sxeslake.archive.sxes.group import Group
     from sxeslake.archive.sxes.items import Item
-    from sxeslake.archive.sxes.outline import Analysis, Entry, Items, Project
+    from sxeslake.archive.sxes.outline import Analysis, Items, MetadataEntry, Project
     from sxeslake.archive.sxes.position import Position
     from sxeslake.archive.sxes.shared import Condition, Shared
 
@@ -84,7 +84,7 @@ def condition_line(condition: Condition) -> str:
     return line("Condition", "", lambda: settings(condition.fields))
 
 
-def entry_line(entry: Entry, holds: Callable[[], Iterator[str]]) -> str:
+def entry_line(entry: MetadataEntry, holds: Callable[[], Iterator[str]]) -> str:
     """`<Analysis "TiN map" of map@1: 48 positions>`."""
     name = quoted(entry.name)
     return line(f"{type(entry).__name__}{f' {name}' if name else ''}", entry.group.name, holds)

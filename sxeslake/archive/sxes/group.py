@@ -13,7 +13,7 @@ from sxeslake.archive.sxes import adding, faces, layout, opening, saving, transf
 from sxeslake.archive.sxes.documents import Document, GroupWarning, check_encoding, dump, parse
 from sxeslake.archive.sxes.items import Item
 from sxeslake.archive.sxes.metadata import version_of
-from sxeslake.archive.sxes.outline import Analysis, Entry, Items, Project
+from sxeslake.archive.sxes.outline import Analysis, Items, MetadataEntry, Project
 from sxeslake.archive.sxes.position import Image, Position
 from sxeslake.archive.sxes.shared import Background, Condition, RawCondition
 from sxeslake.archive.sxes.shared_files import SharedFiles
@@ -30,7 +30,7 @@ from sxeslake.model import Limits
 if TYPE_CHECKING:
     from sxeslake.archive.sxes.axes import Calibrations
 
-EntryT = TypeVar("EntryT", bound=Entry)
+EntryT = TypeVar("EntryT", bound=MetadataEntry)
 CopyT = TypeVar("CopyT", bound=Project | Analysis | Item)
 
 
@@ -386,7 +386,7 @@ class Group:
         self.forget_outline()
         return analysis
 
-    def drop_entry(self, entry: Entry) -> None:
+    def drop_entry(self, entry: MetadataEntry) -> None:
         """Take an entry out of `metadata.json`."""
         for key in ("projects", "analyses"):
             entries = self._fields.get(key)

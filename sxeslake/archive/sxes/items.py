@@ -26,7 +26,7 @@ class Resolved(NamedTuple):
     origin: Origin | None
 
 
-class Batch:
+class PositionBatch:
     """Positions read side by side: what is asked of one is fetched for all in one request, and handed out once."""
 
     def __init__(self, group: Group, folders: Sequence[str]) -> None:
@@ -52,7 +52,7 @@ class Item:
     root: ClassVar[layout.ItemRoot]
     _origin: ClassVar[Origin]
 
-    def __init__(self, group: Group, uuid: str, batch: Batch | None = None) -> None:
+    def __init__(self, group: Group, uuid: str, batch: PositionBatch | None = None) -> None:
         self.group = group
         self.uuid = uuid
         self.folder = self.folder_of(uuid)

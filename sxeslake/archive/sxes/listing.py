@@ -18,26 +18,26 @@ MOST_OUTLINE_BYTES: Final = 32 * 1024  # every reader of the manifest pays for i
 _POSITIONS: Final = layout.LIST_KEYS[layout.DATA]
 
 
-class Place(NamedTuple):
+class ListPlace(NamedTuple):
     """The analysis that lists a position, and the place in its list; both from 0, in file order."""
 
     analysis: int
     number: int
 
 
-class Listing(NamedTuple):
+class PositionListing(NamedTuple):
     """`metadata.json` with empty lists of positions, and the place of each position in them."""
 
     outline: Mapping[str, Any]
-    places: Mapping[str, Place]
+    places: Mapping[str, ListPlace]
 
 
-def listing(metadata: object) -> Listing | None:
+def listing(metadata: object) -> PositionListing | None:
     """Take a large `metadata.json` apart; None where it is small, or where a position is listed twice."""
     analyses = metadata.get("analyses") if isinstance(metadata, dict) else None
     if not isinstance(metadata, dict) or not isinstance(analyses, list):
         return None
-    places: dict[str, Place] = {}
+    places: dict[str, ListPlace] = {}
     bare = []
     for at, analysis in enumerate(analyses):
         uuids = analysis.get(_POSITIONS) if isinstance(analysis, dict) else None
@@ -46,15 +46,15 @@ def listing(metadata: object) -> Listing | None:
         for number, uuid in enumerate(uuids):
             if not isinstance(uuid, str) or uuid in places:
                 return None
-            places[uuid] = Place(at, number)
+            places[uuid] = ListPlace(at, number)
         bare.append({**analysis, _POSITIONS: []})
     outline = {**metadata, "analyses": bare}
     if len(places) < LEAST_POSITIONS or len(json.dumps(outline)) > MOST_OUTLINE_BYTES:
         return None
-    return Listing(outline, places)
+    return PositionListing(outline, places)
 
 
-def listing_in(data: bytes) -> Listing | None:
+def listing_in(data: bytes) -> PositionListing | None:
     """The same of the bytes of a `metadata.json`; None also where they are not plain JSON in UTF-8."""
     try:
         return listing(json.loads(data.decode())) if data[:1] == b"{" else None
@@ -62,7 +62,7 @@ def listing_in(data: bytes) -> Listing | None:
         return None
 
 
-def relisted(outline: Mapping[str, Any], places: Mapping[str, Place]) -> dict[str, Any]:
+def relisted(outline: Mapping[str, Any], places: Mapping[str, ListPlace]) -> dict[str, Any]:
     """The outline with some positions put back, each in its list, in their order."""
     analyses: Sequence[Mapping[str, Any]] = outline["analyses"]
     lists: list[list[str]] = [[] for _ in analyses]

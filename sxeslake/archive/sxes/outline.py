@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Generic, TypeVar, overload
 
 from sxeslake.archive.sxes import adding, faces
-from sxeslake.archive.sxes.items import Batch, Item
+from sxeslake.archive.sxes.items import Item, PositionBatch
 from sxeslake.archive.sxes.metadata import analysis_uuids_key, read_analysis, strings
 from sxeslake.archive.sxes.position import Image, Position
 from sxeslake.errors import DamagedArchiveError, NoSuchIndexError, UnknownUuidError
@@ -79,7 +79,7 @@ class Items(Sequence[ItemT], Generic[ItemT]):
     def __iter__(self) -> Iterator[ItemT]:
         for start in range(0, len(self.uuids), _BATCH):
             uuids = self.uuids[start : start + _BATCH]
-            batch = Batch(self._group, [self._kind.folder_of(uuid) for uuid in uuids])
+            batch = PositionBatch(self._group, [self._kind.folder_of(uuid) for uuid in uuids])
             for uuid in uuids:
                 yield self._kind(self._group, uuid, batch)
 
@@ -87,7 +87,7 @@ class Items(Sequence[ItemT], Generic[ItemT]):
         return (item.uuid if isinstance(item, Item) else item) in self.uuids
 
 
-class Entry:
+class MetadataEntry:
     """An entry of `metadata.json`, edited in place so that fields nobody knows stay."""
 
     def __init__(self, group: Group, fields: dict[str, object]) -> None:
@@ -102,7 +102,7 @@ class Entry:
         yield from ()
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Entry) and self.fields is other.fields
+        return isinstance(other, MetadataEntry) and self.fields is other.fields
 
     def __hash__(self) -> int:
         return id(self.fields)
@@ -171,7 +171,7 @@ class Entry:
         return value if isinstance(value, str) else ""
 
 
-class Project(Entry):
+class Project(MetadataEntry):
     """A project: some analyses."""
 
     def _holds(self) -> Iterator[str]:
@@ -212,7 +212,7 @@ class Project(Entry):
         )
 
 
-class Analysis(Entry):
+class Analysis(MetadataEntry):
     """An analysis: positions measured together, and images."""
 
     def _holds(self) -> Iterator[str]:

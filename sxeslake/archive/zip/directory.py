@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from sxeslake.archive import attributes, names
 from sxeslake.archive.attributes import UNIX_ATTRIBUTES
-from sxeslake.archive.columns import ABSENT, BATCH, Batch, known_or_absent, members_of
+from sxeslake.archive.columns import ABSENT, BATCH, ColumnBatch, known_or_absent, members_of
 from sxeslake.archive.encodings import CONFIDENT, decodes, detect
 from sxeslake.archive.ranged_file import RangedFile
 from sxeslake.archive.times import FILETIME_OF_1970, FILETIMES
@@ -38,7 +38,7 @@ _NTFS_USUAL: Final = {"field": zip_format.EXTRA_NTFS, "size": 32, "tag": 1, "tag
 Column = npt.NDArray[Any]
 
 
-class Row(NamedTuple):
+class DirectoryRow(NamedTuple):
     """What is needed to decode one member: plain numbers, a few thousand at a time."""
 
     member: int  # place among all members
@@ -234,7 +234,7 @@ class Directory(Sequence[Member]):
             if reason := attributes.special_reason(self._attributes(index)):
                 raise UnsafeNameError(f"{self.path_of(index)!r} {reason}", where=self._path)
 
-    def rows(self, start: int, stop: int) -> list[Row]:
+    def rows(self, start: int, stop: int) -> list[DirectoryRow]:
         """The facts of members `start` to `stop`, made in one go: numpy's single numbers are slow."""
         part = slice(start, stop)
         columns = (self.offset, self.packed, self.size, self.method, self.crc32)
@@ -245,9 +245,9 @@ class Directory(Sequence[Member]):
             *(column[part].tolist() for column in (self.name_size, self.limit, self.is_folder)),
             strict=True,
         )
-        return [Row(*row) for row in rows]
+        return [DirectoryRow(*row) for row in rows]
 
-    def name_bytes(self, row: Row) -> bytes:
+    def name_bytes(self, row: DirectoryRow) -> bytes:
         """A member's name as it stands in the archive."""
         buffer, base = self._records(row.member, row.member + 1)
         return buffer[row.name_at - base : row.name_at - base + row.name_size]
@@ -298,13 +298,13 @@ class Directory(Sequence[Member]):
             return False
         return any(_UNICODE_PATH_TAG in self._extra(index) for index in range(start, stop))
 
-    def batches(self) -> Iterator[Batch]:
+    def batches(self) -> Iterator[ColumnBatch]:
         """All members as columns."""
         for start in range(0, len(self), BATCH):
             part = slice(start, min(start + BATCH, len(self)))
             found, raw_names = self._names(part.start, part.stop)
             is_folder = self.is_folder[part]
-            yield Batch(
+            yield ColumnBatch(
                 list(found.paths), is_folder, self.size[part], self._modified(part.start, part.stop),
                 known_or_absent(map(self._attributes, range(part.start, part.stop))) if self._external[part].any()
                 else np.full(len(is_folder), ABSENT),

@@ -13,7 +13,7 @@ from sxeslake.errors import DamagedArchiveError, UnsupportedMethodError
 TAIL_BYTES: Final = END.size + MAX_16
 
 
-class Place(NamedTuple):
+class DirectoryPlace(NamedTuple):
     """Where the central directory stands, and what was put before the zip."""
 
     start: int
@@ -25,7 +25,7 @@ class Place(NamedTuple):
     behind: int  # bytes after the archive's end
 
 
-def locate(file: RangedFile) -> Place:
+def locate(file: RangedFile) -> DirectoryPlace:
     """Find the end records; a DamagedArchiveError says what a truncated or multi-part file lacks."""
     tail_at = max(0, file.size - TAIL_BYTES)
     tail = file.read(tail_at, file.size - tail_at)
@@ -59,7 +59,7 @@ def locate(file: RangedFile) -> Place:
         )
     actual = end_at - size
     shift = _shift(file, start, actual, size)
-    return Place(start + shift, size, count, count_is_16_bit, shift, comment, behind)
+    return DirectoryPlace(start + shift, size, count, count_is_16_bit, shift, comment, behind)
 
 
 def _end_record(tail: bytes) -> int | None:

@@ -16,7 +16,7 @@ from sxeslake.archive.deflate import crc32, inflate
 from sxeslake.archive.ranged_file import RangedFile, notes_on_outside
 from sxeslake.archive.zip import format as zip_format
 from sxeslake.archive.zip.decoders import check_method, open_stream
-from sxeslake.archive.zip.directory import Directory, Row
+from sxeslake.archive.zip.directory import Directory, DirectoryRow
 from sxeslake.archive.zip.format import DEFLATE, LOCAL, STORE
 from sxeslake.concurrency import CHUNK_BYTES
 from sxeslake.errors import (
@@ -206,7 +206,7 @@ class ZipReader:
         if waiting:
             yield partial(list, (Piece(index, offset, bytes(waiting)),))
 
-    def _blocks(self, row: Row) -> Iterator[bytes]:
+    def _blocks(self, row: DirectoryRow) -> Iterator[bytes]:
         head = self._file.read(row.offset, min(LOCAL.size + 2 * zip_format.MAX_16, row.limit - row.offset))
         begin = row.offset + self._check_local(row, head, 0)
         checksum = 0
@@ -221,7 +221,7 @@ class ZipReader:
 
     # checks
 
-    def _check_local(self, row: Row, stretch: bytes, at: int) -> int:
+    def _check_local(self, row: DirectoryRow, stretch: bytes, at: int) -> int:
         """The local header must tell of the same member as the directory; gives its length."""
         if len(stretch) < at + LOCAL.size or not stretch.startswith(zip_format.LOCAL_MAGIC, at):
             raise self._damaged(row.member, "there is no member where the directory says")

@@ -21,7 +21,7 @@ VERSION_STORE, VERSION_DEFLATE, VERSION_ZIP64 = 10, 20, 45
 SYSTEM_DOS, SYSTEM_UNIX = 0, 3
 
 
-class Entry(NamedTuple):
+class HeaderEntry(NamedTuple):
     """What the headers say of a member before its content is known."""
 
     name: bytes
@@ -43,7 +43,7 @@ def is_wide(size: int) -> bool:
     return size + size // 1024 + 64 * KIB >= MAX_32
 
 
-def entry_of(member: Member) -> Entry:
+def entry_of(member: Member) -> HeaderEntry:
     """What the headers say of a member; UnsafeNameError for a name that no archive may hold."""
     is_folder = member.kind == "directory"
     if reason := names.unsafe_reason(member.path, is_directory=is_folder):
@@ -55,7 +55,7 @@ def entry_of(member: Member) -> Entry:
     name, flags, extra = _plain_name(member) if member.raw_name is None else _raw_name(member, system)
     if len(name) > MAX_16:
         raise UnsafeNameError(f"the name {member.path[:80]!r}… is longer than a zip can hold")
-    return Entry(
+    return HeaderEntry(
         name=name,
         flags=flags,
         time=_dos_time(member),
@@ -112,11 +112,13 @@ def _field(tag: int, body: bytes) -> bytes:
     return struct.pack("<HH", tag, len(body)) + body
 
 
-def _version(entry: Entry, method: int) -> int:
+def _version(entry: HeaderEntry, method: int) -> int:
     return VERSION_DEFLATE if method == DEFLATE or entry.is_folder else VERSION_STORE
 
 
-def local_header(entry: Entry, method: int, checksum: int, packed: int, size: int, *, wide: bool = False) -> bytes:
+def local_header(
+    entry: HeaderEntry, method: int, checksum: int, packed: int, size: int, *, wide: bool = False
+) -> bytes:
     """The header before a member's data; `wide` has both sizes in a zip64 field."""
     extra = entry.extra
     version = _version(entry, method)
@@ -138,7 +140,7 @@ def local_header(entry: Entry, method: int, checksum: int, packed: int, size: in
     return head + entry.name + extra
 
 
-def central_record(entry: Entry, method: int, checksum: int, packed: int, size: int, at: int) -> bytes:
+def central_record(entry: HeaderEntry, method: int, checksum: int, packed: int, size: int, at: int) -> bytes:
     """A member's record in the directory; what does not fit 32 bits goes to a zip64 field."""
     wide = b"".join(value.to_bytes(8, "little") for value in (size, packed, at) if is_beyond(value))
     extra = _field(zip_format.EXTRA_ZIP64, wide) + entry.extra if wide else entry.extra

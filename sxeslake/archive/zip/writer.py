@@ -9,7 +9,7 @@ from typing import BinaryIO, NamedTuple, Self
 
 from sxeslake.archive.deflate import crc32, deflate, deflate_block, steady_level
 from sxeslake.archive.zip.format import DEFLATE, MAX_16, STORE
-from sxeslake.archive.zip.records import Entry, central_record, end_records, entry_of, is_wide, local_header
+from sxeslake.archive.zip.records import HeaderEntry, central_record, end_records, entry_of, is_wide, local_header
 from sxeslake.concurrency import OrderedPool
 from sxeslake.errors import InputError, UsageError
 from sxeslake.model import KIB, MIB, Member
@@ -24,7 +24,7 @@ WRITE_BYTES = 256 * KIB
 class _Packed(NamedTuple):
     """A member as it will stand in the archive."""
 
-    entry: Entry
+    entry: HeaderEntry
     method: int
     checksum: int
     size: int
@@ -48,7 +48,7 @@ class ZipWriter:
         self._position = 0
         self._central = bytearray()
         self._count = 0
-        self._batch: list[tuple[Entry, bytes]] = []
+        self._batch: list[tuple[HeaderEntry, bytes]] = []
         self._batch_bytes = 0
         self._pool: OrderedPool[Event] = OrderedPool(lambda event: event(), threads=threads)
 
@@ -98,7 +98,7 @@ class ZipWriter:
             self._pool.submit(self._pack_batch, self._batch)
             self._batch, self._batch_bytes = [], 0
 
-    def _pack_batch(self, batch: list[tuple[Entry, bytes]]) -> Event:
+    def _pack_batch(self, batch: list[tuple[HeaderEntry, bytes]]) -> Event:
         return partial(self._write_batch, [_pack(entry, content, self._level) for entry, content in batch])
 
     def _write_batch(self, batch: list[_Packed]) -> None:
@@ -113,13 +113,13 @@ class ZipWriter:
 
     # large members
 
-    def _add_large(self, entry: Entry, member: Member, data: Iterable[bytes]) -> None:
+    def _add_large(self, entry: HeaderEntry, member: Member, data: Iterable[bytes]) -> None:
         """Header with room for the sizes, blocks as the threads make them, then the sizes by seeking back."""
         blocks = _equal_blocks(data, BLOCK_BYTES)
         first = next(blocks, b"")
         # one block tells whether the rest will shrink: the data come only once
         stored = self._level == 0 or len(deflate(first, self._level)) >= len(first)
-        large = _Large(entry, STORE if stored else DEFLATE, member.size)
+        large = _LargeMember(entry, STORE if stored else DEFLATE, member.size)
         self._pool.submit(_event, partial(self._begin_large, large))
         done, checksum = 0, 0
         following: bytes | None = first
@@ -135,18 +135,18 @@ class ZipWriter:
             raise _wrong_size(member, done)
         self._pool.submit(_event, partial(self._end_large, large, checksum))
 
-    def _pack_block(self, large: _Large, block: bytes, *, last: bool) -> Event:
+    def _pack_block(self, large: _LargeMember, block: bytes, *, last: bool) -> Event:
         return partial(self._write_block, large, deflate_block(block, self._level, last=last))
 
-    def _begin_large(self, large: _Large) -> None:
+    def _begin_large(self, large: _LargeMember) -> None:
         large.at = self._position
         self._write(local_header(large.entry, large.method, 0, 0, large.size, wide=large.wide))
 
-    def _write_block(self, large: _Large, data: bytes) -> None:
+    def _write_block(self, large: _LargeMember, data: bytes) -> None:
         large.packed += len(data)
         self._write(data)
 
-    def _end_large(self, large: _Large, checksum: int) -> None:
+    def _end_large(self, large: _LargeMember, checksum: int) -> None:
         header = local_header(large.entry, large.method, checksum, large.packed, large.size, wide=large.wide)
         self._out.seek(self._origin + large.at)
         self._out.write(header)
@@ -159,7 +159,7 @@ class ZipWriter:
         self._out.write(data)
         self._position += len(data)
 
-    def _record(self, entry: Entry, method: int, checksum: int, packed: int, size: int, at: int) -> None:
+    def _record(self, entry: HeaderEntry, method: int, checksum: int, packed: int, size: int, at: int) -> None:
         self._central += central_record(entry, method, checksum, packed, size, at)
         self._count += 1
 
@@ -171,10 +171,10 @@ class ZipWriter:
         self._out.write(end_records(start, size, self._count, self._comment))
 
 
-class _Large:
+class _LargeMember:
     """A large member on its way: where it begins, what it has grown to."""
 
-    def __init__(self, entry: Entry, method: int, size: int) -> None:
+    def __init__(self, entry: HeaderEntry, method: int, size: int) -> None:
         self.entry = entry
         self.method = method
         self.size = size
@@ -187,7 +187,7 @@ def _event(event: Event) -> Event:
     return event
 
 
-def _pack(entry: Entry, content: bytes, level: int) -> _Packed:
+def _pack(entry: HeaderEntry, content: bytes, level: int) -> _Packed:
     if level and content:
         data = deflate(content, level)
         if len(data) < len(content):

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from sxeslake.archive.spectra.lattice import Layout, layout_of
+from sxeslake.archive.spectra.lattice import PlaceLayout, layout_of
 from sxeslake.archive.sxes.metadata import AnalysisFields, ProjectFields
 from sxeslake.archive.sxes.units import um_from_mm
 from sxeslake.catalog.build.positions import latest, resolved_above
@@ -121,13 +121,13 @@ def _places(columns: Mapping[str, Values]) -> dict[str, Any]:
         row["extent_x_um"], row["extent_y_um"] = map(um_from_mm, (high[0] - low[0], high[1] - low[1]))
         layout = layout_of(places_mm * 1e3)
     if len(pairs) == 1:
-        layout = Layout("point")  # whether or not its place is known
+        layout = PlaceLayout("point")  # whether or not its place is known
     elif not known or not _settled(layout, columns, missing=len(pairs) - len(known)):
         return row
     return row | _layout_columns(layout)
 
 
-def _settled(layout: Layout, columns: Mapping[str, Values], *, missing: int) -> bool:
+def _settled(layout: PlaceLayout, columns: Mapping[str, Values], *, missing: int) -> bool:
     """Whether coordinates tell the kind.
 
     Unknown places are holes of a map, but could make anything else of the other kinds. Where the beam was deflected
@@ -139,7 +139,7 @@ def _settled(layout: Layout, columns: Mapping[str, Values], *, missing: int) -> 
     return not (layout.kind == "repeat" and deflected)
 
 
-def _layout_columns(layout: Layout) -> dict[str, Any]:
+def _layout_columns(layout: PlaceLayout) -> dict[str, Any]:
     row: dict[str, Any] = {"kind": layout.kind, "kind_inferred": True}
     lattice = layout.lattice
     if lattice is not None:

@@ -26,7 +26,7 @@ _BLOCK_BYTES: Final = 8 * MIB
 _ALIKE_BYTES: Final = 4096  # nothing that comes by the thousand is longer, and no number in it too long for a parser
 
 
-class State(NamedTuple):
+class PositionState(NamedTuple):
     """A `state.json`: what differs from position to position, and the rest, which many share."""
 
     saved_local: datetime | None
@@ -58,7 +58,7 @@ class Owner(NamedTuple):
 
 
 @dataclass(slots=True)
-class Files:
+class DocumentRows:
     """JSON members in the order they came, for the table `documents`."""
 
     paths: list[str] = field(default_factory=list)
@@ -88,7 +88,7 @@ class Files:
 class Contents:
     """What the JSON members of an archive say; a broken one is named in `problems` and otherwise absent."""
 
-    files: Files = field(default_factory=Files)
+    files: DocumentRows = field(default_factory=DocumentRows)
     """Those that were not taken into the table yet."""
     documents: int = 0
     unreadable: int = 0
@@ -97,9 +97,9 @@ class Contents:
     metadata: object = None
     metadata_problem: str | None = "metadata.json: missing"
     infos: dict[str, Info] = field(default_factory=dict)
-    states: dict[str, State] = field(default_factory=dict)
+    states: dict[str, PositionState] = field(default_factory=dict)
     image_infos: dict[str, Info] = field(default_factory=dict)
-    image_states: dict[str, State] = field(default_factory=dict)
+    image_states: dict[str, PositionState] = field(default_factory=dict)
     conditions: dict[str, object] = field(default_factory=dict)
     raw_conditions: dict[str, object] = field(default_factory=dict)
     texts: dict[str, str | None] = field(default_factory=dict)
@@ -168,7 +168,7 @@ def _time_or_odd(value: object) -> datetime | _Odd | None:
     return _Odd(value) if is_odd_time(value) else local_time(value)
 
 
-def _state(contents: Contents, owner: Owner, reading: tuple[Any, ...]) -> State:
+def _state(contents: Contents, owner: Owner, reading: tuple[Any, ...]) -> PositionState:
     """The state that was read; what could not be is empty there, and named."""
     unread = reading[-1].unread
     if any(isinstance(value, _Odd) for value in reading):
@@ -177,7 +177,7 @@ def _state(contents: Contents, owner: Owner, reading: tuple[Any, ...]) -> State:
         unread, reading = (*odd, *unread), tuple(None if isinstance(value, _Odd) else value for value in reading)
     if unread and owner.kind == "position":
         contents.unread[owner.id or ""] = f"{layout.STATE}: {'; '.join(unread)}"
-    return State._make(reading)
+    return PositionState._make(reading)
 
 
 _LEAVES: Final = ((("saveDate",), "time"), *((("stage", axis), "number") for axis in "xyz"))

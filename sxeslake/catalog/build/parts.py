@@ -16,7 +16,7 @@ from blake3 import blake3
 
 from sxeslake.catalog.schema.registry import Table
 from sxeslake.catalog.store.cache import Cache
-from sxeslake.catalog.store.snapshot import Part
+from sxeslake.catalog.store.snapshot import TablePart
 from sxeslake.model import MIB
 
 ROW_GROUP: Final = 16_384
@@ -60,10 +60,10 @@ def raw_bytes(file: Path) -> int:
     return sum(int(metadata.row_group(number).total_byte_size) for number in range(int(metadata.num_row_groups)))
 
 
-def write_part(cache: Cache, spec: Table, table: pa.Table) -> Part:
+def write_part(cache: Cache, spec: Table, table: pa.Table) -> TablePart:
     """Write rows as a new part."""
     data = encode_part(spec, table)
-    part = Part(spec.name, blake3(data).hexdigest(), len(data), table.num_rows)
+    part = TablePart(spec.name, blake3(data).hexdigest(), len(data), table.num_rows)
     cache.put(part, data)
     return part
 
@@ -123,27 +123,27 @@ def _leading_bits(digests: pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
     return pa.array(np.ascontiguousarray(signs).view(">u8").ravel().astype(np.uint64))
 
 
-def _weightless(_: Part) -> int:
+def _weightless(_: TablePart) -> int:
     return 0
 
 
 def merges(
-    parts: Sequence[Part],
+    parts: Sequence[TablePart],
     *,
     most_rows: int = PART_ROWS,
     width: int = MERGE_WIDTH,
-    weigh: Callable[[Part], int] = _weightless,
-) -> list[list[Part]]:
+    weigh: Callable[[TablePart], int] = _weightless,
+) -> list[list[TablePart]]:
     """Which parts to merge now: of each table and size class, every `width` together, up to a full part.
 
     Pure. `most_rows` bounds one merge; larger ones wait until somebody publishes a checkpoint. `weigh` says the raw
     bytes of a part; it is asked only where there are parts enough.
     """
-    classes: dict[tuple[str, int], list[Part]] = defaultdict(list)
+    classes: dict[tuple[str, int], list[TablePart]] = defaultdict(list)
     for part in parts:
         if part.rows < PART_ROWS // 2:
             classes[part.table, _size_class(part.rows)].append(part)
-    found: list[list[Part]] = []
+    found: list[list[TablePart]] = []
     for members in classes.values():
         if len(members) >= width:
             light = [(part, weight) for part in members if (weight := weigh(part)) < PART_BYTES]
@@ -160,9 +160,9 @@ def _size_class(rows: int) -> int:
     return number
 
 
-def _groups(parts: Iterable[tuple[Part, int]]) -> list[list[Part]]:
+def _groups(parts: Iterable[tuple[TablePart, int]]) -> list[list[TablePart]]:
     """Runs of parts that fit into one full part; a run of one is left alone."""
-    groups: list[list[Part]] = [[]]
+    groups: list[list[TablePart]] = [[]]
     rows = size = 0
     for part, weight in parts:
         if rows + part.rows > PART_ROWS or size + weight > 2 * PART_BYTES:

@@ -16,10 +16,10 @@ import pyarrow.compute as pc
 from sxeslake.archive.sxes import layout
 from sxeslake.archive.sxes.measurement import position_content_id
 from sxeslake.archive.sxes.metadata import AnalysisFields, ConditionFields, ProjectFields, read_condition, read_state
-from sxeslake.catalog.build.documents import Contents, Info, State, extra_integer, extra_number, extra_text
+from sxeslake.catalog.build.documents import Contents, Info, PositionState, extra_integer, extra_number, extra_text
 from sxeslake.model import Digest
 
-_NO_STATE: Final = State(None, None, None, None, read_state(None))
+_NO_STATE: Final = PositionState(None, None, None, None, read_state(None))
 _FOLDER: Final = f"{layout.DATA}/"
 _ROWS_AT_ONCE: Final = 32_768
 
@@ -36,7 +36,7 @@ class Arrays(NamedTuple):
 _NO_ARRAYS: Final = Arrays()
 
 
-class Run(NamedTuple):
+class ListedRun(NamedTuple):
     """Positions that one analysis lists, in its order; those that none lists are a run without analysis."""
 
     uuids: Sequence[str]
@@ -77,12 +77,14 @@ def arrays_of(members: pa.Table) -> dict[str, Arrays]:
     return {uuid: Arrays(arrays, sizes[uuid]) for uuid, arrays in digests.items()}
 
 
-def runs_of(analyses: Sequence[AnalysisFields], projects: Mapping[str, ProjectFields], found: Set[str]) -> list[Run]:
+def runs_of(
+    analyses: Sequence[AnalysisFields], projects: Mapping[str, ProjectFields], found: Set[str]
+) -> list[ListedRun]:
     """Every listed position, analysis by analysis, then those in `data/` that no analysis lists."""
     listed = set(chain.from_iterable(analysis.position_uuids for analysis in analyses))
     return [
-        *(Run(analysis.position_uuids, analysis, projects.get(analysis.uuid or "")) for analysis in analyses),
-        Run(sorted(found - listed), None, None),
+        *(ListedRun(analysis.position_uuids, analysis, projects.get(analysis.uuid or "")) for analysis in analyses),
+        ListedRun(sorted(found - listed), None, None),
     ]
 
 
@@ -90,7 +92,7 @@ def position_rows(
     contents: Contents,
     arrays: Mapping[str, Arrays],
     conditions: Mapping[str, ConditionFields],
-    runs: Sequence[Run],
+    runs: Sequence[ListedRun],
 ) -> PositionRows:
     """The rows of one archive's positions, made column by column."""
     uuids = [uuid for run in runs for uuid in run.uuids]
@@ -113,7 +115,7 @@ def position_rows(
     return PositionRows(len(uuids), columns, list(_slices(runs))[:-1])
 
 
-def _slices(runs: Sequence[Run]) -> Iterator[tuple[int, int]]:
+def _slices(runs: Sequence[ListedRun]) -> Iterator[tuple[int, int]]:
     """Where each run begins and ends among all rows."""
     end = 0
     for run in runs:
@@ -121,7 +123,7 @@ def _slices(runs: Sequence[Run]) -> Iterator[tuple[int, int]]:
         yield start, end
 
 
-def _listing_columns(runs: Sequence[Run]) -> Columns:
+def _listing_columns(runs: Sequence[ListedRun]) -> Columns:
     """What the list says in which a position stands."""
     columns: dict[str, list[Any]] = {
         name: [] for name in ("position_number", "analysis_uuid", "analysis_name", "project")
@@ -135,7 +137,7 @@ def _listing_columns(runs: Sequence[Run]) -> Columns:
     return dict(columns)
 
 
-def _said_columns(name: str, runs: Sequence[Run], own: Sequence[str | None]) -> Columns:
+def _said_columns(name: str, runs: Sequence[ListedRun], own: Sequence[str | None]) -> Columns:
     """A comment or operator and its origin: the position's own, else its analysis', else its project's."""
     values: list[str | None] = []
     origins: list[str | None] = []
@@ -187,7 +189,7 @@ _SHARED_STATE: Final = (
 )  # fmt: skip
 
 
-def _state_columns(states: Sequence[State]) -> Columns:
+def _state_columns(states: Sequence[PositionState]) -> Columns:
     shared = _transposed(list(map(_SHARED_OF, states)), len(_SHARED_STATE))
     own = _transposed([state[:4] for state in states], 4)
     names = (*_SHARED_STATE, "acquired_local", "stage_x_mm", "stage_y_mm", "stage_z_mm")
@@ -207,7 +209,7 @@ _UNKNOWN: Final = read_condition(None)
 
 
 def _condition_columns(
-    runs: Sequence[Run], infos: Sequence[Info | None], conditions: Mapping[str, ConditionFields]
+    runs: Sequence[ListedRun], infos: Sequence[Info | None], conditions: Mapping[str, ConditionFields]
 ) -> Columns:
     found = [conditions.get(info.shared.fields.condition_id or "", _UNKNOWN) if info else _UNKNOWN for info in infos]
     columns: Columns = {name: [getattr(fields, name) for fields in found] for name in _CONDITION}
@@ -218,7 +220,7 @@ def _condition_columns(
     return columns | {"instrument": instruments}
 
 
-def _array_columns(here: Sequence[Arrays], states: Sequence[State]) -> Columns:
+def _array_columns(here: Sequence[Arrays], states: Sequence[PositionState]) -> Columns:
     return {
         "types": [[kind for kind, _ in arrays.digests] for arrays in here],
         "bytes_raw": [arrays.bytes_raw for arrays in here],

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from sxeslake.archive.sxes.metadata import AnalysisFields, ProjectFields, read_analyses, read_projects, version_of
 from sxeslake.catalog.build.analyses import analysis_row
-from sxeslake.catalog.build.documents import Contents, DocumentReader, Files
+from sxeslake.catalog.build.documents import Contents, DocumentReader, DocumentRows
 from sxeslake.catalog.build.positions import PositionRows, arrays_of, latest, position_rows, runs_of
 from sxeslake.catalog.build.rows import ColumnValues, Gathered, Same, hex_of, table_of
 from sxeslake.catalog.build.shared_files import (
@@ -256,7 +256,7 @@ def _document_table(read: Sequence[Read]) -> pa.Table:
     }
     counts = [(header, len(contents.files.paths)) for header, _, contents in read]
     for _, _, contents in read:
-        contents.files = Files()
+        contents.files = DocumentRows()
     return _owned(DOCUMENTS, columns, counts)
 
 

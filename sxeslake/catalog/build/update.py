@@ -38,7 +38,7 @@ from sxeslake.catalog.model import (
 from sxeslake.catalog.schema.lake_tables import ANNOTATIONS, BLOBS, PACKS
 from sxeslake.catalog.schema.tables import BY_NAME
 from sxeslake.catalog.store.cache import Cache, Fetch
-from sxeslake.catalog.store.snapshot import Part, Snapshot
+from sxeslake.catalog.store.snapshot import Snapshot, TablePart
 from sxeslake.model import DOCUMENT_BYTES, MIB
 
 FLUSH_BYTES: Final = 32 * MIB
@@ -222,10 +222,10 @@ def _batches(headers: Sequence[VersionHeader]) -> Iterator[list[VersionHeader]]:
 
 def rows_of(
     source: CatalogSource, cache: Cache, headers: Sequence[VersionHeader], document_bytes: int = DOCUMENT_BYTES
-) -> list[Part]:
+) -> list[TablePart]:
     """Parts with the rows of some versions, made again from their members and documents."""
     writer, reader = _Writer(cache), DocumentReader(document_bytes)
-    parts: list[Part] = []
+    parts: list[TablePart] = []
     for batch in _batches(headers):
         for archives in _load(source, batch, document_bytes):
             for name, rows in projected(archives, reader):
@@ -257,7 +257,7 @@ class _Writer:
         self._cache = cache
         self._waiting: dict[str, list[pa.Table]] = {}
         self._bytes = 0
-        self._parts: list[Part] = []
+        self._parts: list[TablePart] = []
         self._written_at = time.monotonic()
 
     @property
@@ -278,7 +278,7 @@ class _Writer:
         if self._bytes >= 2 * FLUSH_BYTES:  # amid a very large archive
             self._write()
 
-    def finish(self) -> list[Part]:
+    def finish(self) -> list[TablePart]:
         """Write what waits; all parts since the last time."""
         self._write()
         parts, self._parts = self._parts, []
@@ -311,7 +311,7 @@ def compacted(
     """Merge small parts until none are due. Without `fetch`, parts that are not here are left alone."""
     weights: dict[str, int] = {}
 
-    def weigh(part: Part) -> int:
+    def weigh(part: TablePart) -> int:
         if part.name not in weights:
             if fetch is not None:
                 cache.need([part], fetch)
@@ -328,7 +328,7 @@ def compacted(
         snapshot = replace(snapshot, parts=_merged_parts(cache, snapshot, due))
 
 
-def _merged_parts(cache: Cache, snapshot: Snapshot, due: Iterable[Sequence[Part]]) -> tuple[Part, ...]:
+def _merged_parts(cache: Cache, snapshot: Snapshot, due: Iterable[Sequence[TablePart]]) -> tuple[TablePart, ...]:
     parts = list(snapshot.parts)
     for group in due:
         spec = BY_NAME[group[0].table]

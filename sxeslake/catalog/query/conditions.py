@@ -21,14 +21,14 @@ Over = Literal["positions", "analyses"]
 
 
 @dataclass(frozen=True, slots=True)
-class Condition:
+class SqlCondition:
     """SQL that is true for what was chosen, and the values that it binds."""
 
     sql: str
     parameters: Mapping[str, object] = field(default_factory=dict)
 
 
-def compile_condition(values: Mapping[str, Any], match: Match, over: Over, table: str) -> Condition:
+def compile_condition(values: Mapping[str, Any], match: Match, over: Over, table: str) -> SqlCondition:
     """The condition for parsed filter values, on columns of `table`, an alias of `over`."""
     bound = _Binder()
     if over == "positions":
@@ -37,7 +37,7 @@ def compile_condition(values: Mapping[str, Any], match: Match, over: Over, table
         terms = [_on_analysis(name, value, table, bound) for name, value in values.items()]
     else:
         terms = _any_position(values, table, bound)
-    return Condition(" AND ".join(terms) or "true", bound.parameters)
+    return SqlCondition(" AND ".join(terms) or "true", bound.parameters)
 
 
 class _Binder:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sxeslake.catalog.query.conditions import Condition, Match, Over, compile_condition
+from sxeslake.catalog.query.conditions import Match, Over, SqlCondition, compile_condition
 from sxeslake.catalog.query.filter_spec import ANY, BY_NAME, CURRENTS, FILTERS, KINDS, SETTINGS, Filter
 from sxeslake.catalog.query.periods import period
 from sxeslake.catalog.query.quantity import Range, Tolerance, parse_number, parse_range
@@ -65,7 +65,7 @@ class Filters:
         lines = [self.written[name] for name in self.values]
         return [*lines, "an analysis counts when any of its positions fits"] if self.match == "any" and lines else lines
 
-    def condition(self, over: Over, alias: str | None = None) -> Condition:
+    def condition(self, over: Over, alias: str | None = None) -> SqlCondition:
         """The condition on rows of `positions` or `analyses`, its columns qualified by `alias` (else the table)."""
         return compile_condition(self.values, self.match, over, alias or over)
 

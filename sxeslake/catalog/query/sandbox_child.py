@@ -189,7 +189,7 @@ def _prepare(connection: Any, request: dict[str, Any]) -> None:
         connection.execute(f"SET {name} = {_literal(value)}")
 
 
-class Query(NamedTuple):
+class ParsedQuery(NamedTuple):
     """One SELECT as it shall be run, its syntax tree, and the names of tables and table functions in it."""
 
     sql: str
@@ -197,7 +197,7 @@ class Query(NamedTuple):
     names: frozenset[str]
 
 
-def parsed(connection: Any, sql: str) -> Query:
+def parsed(connection: Any, sql: str) -> ParsedQuery:
     """The one SELECT (or EXPLAIN of one) of `sql`; RefusedError for any other statement."""
     statements = connection.extract_statements(sql)
     if not statements:
@@ -217,10 +217,10 @@ def parsed(connection: Any, sql: str) -> Query:
         raise RefusedError(f"{kind} is not allowed: free SQL reads the catalogue, with one SELECT (or EXPLAIN).")
     tree = _syntax_tree(connection, sql)
     tables = {str(node.get("table_name", "")) for node in _walk(tree) if node.get("type") == "BASE_TABLE"}
-    return Query(prefix + sql, tree, frozenset(tables | _table_functions(tree)))
+    return ParsedQuery(prefix + sql, tree, frozenset(tables | _table_functions(tree)))
 
 
-def check_query(connection: Any, query: Query) -> None:
+def check_query(connection: Any, query: ParsedQuery) -> None:
     """RefusedError for a query that does more than read the catalogue; the catalogue's own macros are there by now."""
     check_tree(query.tree, TABLE_FUNCTIONS | _own_macros(connection, query.tree), _own_views(connection))
 
@@ -307,7 +307,7 @@ def _walk(tree: object) -> Iterator[dict[str, Any]]:
 def _send(reader: Any, out: BinaryIO, pa: Any, request: dict[str, Any]) -> tuple[int, bool]:
     """Send batches until the result, the row limit or the byte cap ends; (rows sent, whether rows were left)."""
     limit = request["row_limit"]
-    sink = _Frames(out, request["result_bytes"])
+    sink = _FrameWriter(out, request["result_bytes"])
     rows = 0
     truncated = False
     with pa.ipc.new_stream(sink, reader.schema) as writer:
@@ -321,7 +321,7 @@ def _send(reader: Any, out: BinaryIO, pa: Any, request: dict[str, Any]) -> tuple
     return rows, truncated
 
 
-class _Frames(io.RawIOBase):
+class _FrameWriter(io.RawIOBase):
     """A file that sends what is written to it as `A` frames, up to a cap."""
 
     def __init__(self, out: BinaryIO, cap: int) -> None:

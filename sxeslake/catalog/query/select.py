@@ -48,7 +48,7 @@ class Question:
         return " ".join([*said, *(_option(name, value) for name, value in self.words.items())])
 
 
-class _Scope(NamedTuple):
+class _ArchiveScope(NamedTuple):
     """The archives that count; one alone is looked for in SQL, many are picked from the answer."""
 
     versions: frozenset[tuple[str, int]]
@@ -69,7 +69,7 @@ def choose_positions(catalog: Catalog, question: Question, versions: Sequence[tu
     """The positions of some archive versions that fit; NotFoundError names the condition that leaves none."""
     if question.query and question.sql:
         raise UsageError("say --query or --sql, not both.")
-    scope = _Scope(frozenset(versions))
+    scope = _ArchiveScope(frozenset(versions))
     found: list[Row] | None = None
     if question.query or question.sql:
         found = _of_result(catalog, question, scope)
@@ -88,7 +88,7 @@ def choose_positions(catalog: Catalog, question: Question, versions: Sequence[tu
     return found or []
 
 
-def _by_filters(catalog: Catalog, words: Mapping[str, object], scope: _Scope) -> list[Row]:
+def _by_filters(catalog: Catalog, words: Mapping[str, object], scope: _ArchiveScope) -> list[Row]:
     filters = Filters.parse(words)
     condition = filters.condition("positions", "p")
     values = {**condition.parameters, **scope.parameters}
@@ -108,7 +108,7 @@ def _by_filters(catalog: Catalog, words: Mapping[str, object], scope: _Scope) ->
     raise NotFoundError("no position fits.")
 
 
-def _by_condition(catalog: Catalog, where: str, scope: _Scope) -> list[Row]:
+def _by_condition(catalog: Catalog, where: str, scope: _ArchiveScope) -> list[Row]:
     """Positions by a user's own condition, which goes where all free SQL goes: into the sandbox."""
     found = _rows(_free(catalog, _guarded(where), scope), scope)
     if found:
@@ -123,7 +123,7 @@ def _by_condition(catalog: Catalog, where: str, scope: _Scope) -> list[Row]:
     raise NotFoundError(f'--where "{where}" leaves no position.')
 
 
-def _free(catalog: Catalog, condition: str, scope: _Scope) -> Any:
+def _free(catalog: Catalog, condition: str, scope: _ArchiveScope) -> Any:
     try:
         return _whole(catalog.sql(f"{_SELECT} WHERE {scope.sql} AND {condition}", scope.parameters))
     except UsageError as error:
@@ -138,7 +138,7 @@ def _guarded(condition: str) -> str:
     return f"({condition}\n)"
 
 
-def _of_result(catalog: Catalog, question: Question, scope: _Scope) -> list[Row]:
+def _of_result(catalog: Catalog, question: Question, scope: _ArchiveScope) -> list[Row]:
     """The positions that the rows of a query name, by themselves, by their analysis or by their archive."""
     if question.sql:
         name, table = "--sql", _whole(catalog.sql(question.sql))
@@ -168,7 +168,7 @@ def _of_result(catalog: Catalog, question: Question, scope: _Scope) -> list[Row]
     return found
 
 
-def _elsewhere(asked: Any, scope: _Scope) -> str | None:
+def _elsewhere(asked: Any, scope: _ArchiveScope) -> str | None:
     """Which version an answer names that was not asked for, if it names versions."""
     if "version" not in asked.column_names:
         return None
@@ -187,7 +187,7 @@ def _whole(result: Result) -> Any:
     return table
 
 
-def _rows(table: Any, scope: _Scope) -> list[Row]:
+def _rows(table: Any, scope: _ArchiveScope) -> list[Row]:
     columns = (table[name].to_pylist() for name in ("sample", "version", "position_uuid"))
     return [row for row in zip(*columns, strict=True) if row[:2] in scope.versions]
 

@@ -28,7 +28,7 @@ from typing import Final
 from blake3 import blake3
 
 from sxeslake.catalog.schema.tables import BY_NAME
-from sxeslake.catalog.store.snapshot import MANIFEST_NAME, Part, Snapshot, load_snapshot
+from sxeslake.catalog.store.snapshot import MANIFEST_NAME, Snapshot, TablePart, load_snapshot
 from sxeslake.errors import DamagedLakeError, NotFoundError
 from sxeslake.format.lakefile import is_proved, sealed
 from sxeslake.vault.local import private
@@ -76,7 +76,7 @@ class Cache:
         if self._remove is not None:
             self._remove()
 
-    def path(self, part: Part) -> Path:
+    def path(self, part: TablePart) -> Path:
         """Where a part is or would be."""
         return self._place(part.name)
 
@@ -89,7 +89,7 @@ class Cache:
             return self._spare / name
         return self.folder / name
 
-    def has(self, part: Part) -> bool:
+    def has(self, part: TablePart) -> bool:
         """Whether a part is here and agrees with its hash; an untouched file is read once."""
         path = self.path(part)
         found = stamp([path])
@@ -107,7 +107,7 @@ class Cache:
         self._proved[part.name] = found
         return True
 
-    def read(self, part: Part) -> bytes:
+    def read(self, part: TablePart) -> bytes:
         """The bytes of a part that is here."""
         data = self.path(part).read_bytes()
         if blake3(data).hexdigest() != part.blake3:
@@ -140,12 +140,12 @@ class Cache:
                     os.utime(self.path(part))  # its hour begins now
         self._prune(kept)
 
-    def put(self, part: Part, data: bytes) -> None:
+    def put(self, part: TablePart, data: bytes) -> None:
         """Keep the bytes of a new part."""
         if not self.has(part):
             self._write(part.name, data)
 
-    def need(self, parts: Iterable[Part], fetch: Fetch) -> int:
+    def need(self, parts: Iterable[TablePart], fetch: Fetch) -> int:
         """Bring the parts that are not here yet; each is proved by its hash. Returns the bytes fetched."""
         missing = [part for part in parts if not self.has(part)]
         if not missing:
@@ -155,7 +155,7 @@ class Cache:
                 pass
         return sum(part.bytes for part in missing)
 
-    def _bring(self, part: Part, fetch: Fetch) -> None:
+    def _bring(self, part: TablePart, fetch: Fetch) -> None:
         if part.home is None:
             raise _is_gone(part, self.folder)
         try:
@@ -196,7 +196,7 @@ class Cache:
                     path.unlink()
 
 
-def _is_gone(part: Part, folder: Path) -> DamagedLakeError:
+def _is_gone(part: TablePart, folder: Path) -> DamagedLakeError:
     return DamagedLakeError(f"the part {part.name} of the local catalogue is gone.", where=folder, hint=_REBUILD)
 
 

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from sxeslake.catalog.model import Head
+from sxeslake.catalog.model import CatalogHead
 from sxeslake.catalog.store.cache import Cache
 from sxeslake.catalog.store.snapshot import Snapshot, load_snapshot, manifest_key
 from sxeslake.errors import DamagedLakeError, NotFoundError, ObjectExistsError
@@ -29,7 +29,7 @@ HashOf = Callable[[int], str | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
+class PublishedCatalog:
     """What publishing cost."""
 
     snapshot: Snapshot
@@ -37,7 +37,7 @@ class Published:
     bytes: int
 
 
-def publish(store: Store, cache: Cache, snapshot: Snapshot) -> Published:
+def publish(store: Store, cache: Cache, snapshot: Snapshot) -> PublishedCatalog:
     """Upload the parts that no checkpoint holds yet, then the list of all."""
     number = snapshot.head.number
     new = [part for part in snapshot.parts if part.home is None]
@@ -50,7 +50,7 @@ def publish(store: Store, cache: Cache, snapshot: Snapshot) -> Published:
     manifest = placed.dump()
     _create(store, manifest_key(number), manifest)
     cache.save(placed)
-    return Published(placed, len(new), sum(part.bytes for part in new) + len(manifest))
+    return PublishedCatalog(placed, len(new), sum(part.bytes for part in new) + len(manifest))
 
 
 def _create(store: Store, key: str, data: bytes) -> None:
@@ -66,7 +66,7 @@ def newest(store: Store, hash_of: HashOf, *, at_most: int) -> Snapshot | None:
         if number > at_most:
             continue
         snapshot = load_published(store, number)
-        if snapshot is not None and snapshot.head == Head(number, hash_of(number)):
+        if snapshot is not None and snapshot.head == CatalogHead(number, hash_of(number)):
             return snapshot
     return None
 

@@ -11,7 +11,7 @@ from sxeslake.text.html import HtmlRecord
 
 
 @dataclass(frozen=True, slots=True)
-class Extent:
+class TableDigest:
     """A table's rows, and the sum of their 64-bit hashes."""
 
     rows: int
@@ -37,12 +37,12 @@ class Rebuilt(HtmlRecord):
     tables: tuple[TableProof, ...]
 
 
-def extents(database: Database) -> dict[str, Extent]:
+def extents(database: Database) -> dict[str, TableDigest]:
     """Every table's extent."""
     return {table.name: extent(database, table.name) for table in TABLES}
 
 
-def extent(database: Database, table: str, condition: str = "true") -> Extent:
+def extent(database: Database, table: str, condition: str = "true") -> TableDigest:
     """The extent of the rows of one table that fit a condition."""
     # A sum, for equal rows would cancel out in an exclusive or.
     sql = (
@@ -50,10 +50,10 @@ def extent(database: Database, table: str, condition: str = "true") -> Extent:
         f"FROM {table} AS t WHERE {condition}"
     )
     (row,) = database.table(sql).to_pylist()
-    return Extent(row["n"], row["hashes"])
+    return TableDigest(row["n"], row["hashes"])
 
 
-def compare(before: Mapping[str, Extent] | None, after: Mapping[str, Extent], commit: int) -> Rebuilt:
+def compare(before: Mapping[str, TableDigest] | None, after: Mapping[str, TableDigest], commit: int) -> Rebuilt:
     """The proof that two catalogues are equal, or where they part."""
     was = before or {}
     proofs = tuple(

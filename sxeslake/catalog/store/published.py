@@ -15,7 +15,7 @@ from sxeslake.catalog.model import CatalogSource, VersionHeader
 from sxeslake.catalog.schema.tables import TABLES
 from sxeslake.catalog.store.cache import Cache
 from sxeslake.catalog.store.checkpoint import newest
-from sxeslake.catalog.store.comparison import Extent, compare, extent, extents
+from sxeslake.catalog.store.comparison import TableDigest, compare, extent, extents
 from sxeslake.catalog.store.database import Database
 from sxeslake.catalog.store.snapshot import Snapshot
 from sxeslake.catalog.store.sync import rebuild
@@ -91,14 +91,14 @@ def _sample(source: CatalogSource, snapshot: Snapshot, chance: random.Random) ->
     return [found[archive_id] for archive_id in sorted(found)]
 
 
-def _extents(database: Database) -> dict[str, Extent]:
+def _extents(database: Database) -> dict[str, TableDigest]:
     try:
         return extents(database)
     finally:
         database.close()
 
 
-def _extents_of(database: Database, archive_ids: Sequence[int]) -> Mapping[str, Extent]:
+def _extents_of(database: Database, archive_ids: Sequence[int]) -> Mapping[str, TableDigest]:
     """The extents of the rows of some versions, for each table that has such rows; annotations have no archive."""
     found = {}
     ids = ", ".join(map(str, archive_ids))

@@ -15,18 +15,18 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
-from sxeslake.catalog.model import Head
+from sxeslake.catalog.model import CatalogHead
 from sxeslake.catalog.schema.tables import BY_NAME, FINGERPRINT
 from sxeslake.errors import DamagedLakeError
 from sxeslake.format.keys import check_digest, checkpoint_prefix
 
 FORMAT: Final = 1
 MANIFEST_NAME: Final = "parts.json"
-EMPTY: Final = Head(0, None)
+EMPTY: Final = CatalogHead(0, None)
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class TablePart:
     """One immutable Parquet file of one table."""
 
     table: str
@@ -65,13 +65,13 @@ class Snapshot:
     `skipped` are versions that were forgotten before anybody read them: no part has rows of them, should they return.
     """
 
-    head: Head = EMPTY
-    parts: tuple[Part, ...] = ()
+    head: CatalogHead = EMPTY
+    parts: tuple[TablePart, ...] = ()
     hidden: frozenset[int] = frozenset()
     skipped: frozenset[int] = frozenset()
     dead_packs: frozenset[str] = frozenset()
 
-    def of(self, tables: Iterable[str]) -> tuple[Part, ...]:
+    def of(self, tables: Iterable[str]) -> tuple[TablePart, ...]:
         """The parts of some tables."""
         wanted = set(tables)
         return tuple(part for part in self.parts if part.table in wanted)
@@ -103,7 +103,7 @@ def load_snapshot(data: bytes, *, where: str) -> Snapshot | None:
         if values["format"] != FORMAT or values["fingerprint"] != FINGERPRINT:
             return None
         return Snapshot(
-            Head(int(values["log_number"]), values["entry_hash"]),
+            CatalogHead(int(values["log_number"]), values["entry_hash"]),
             tuple(_part(item) for item in values["parts"]),
             frozenset(map(int, values["hidden"])),
             frozenset(map(int, values["skipped"])),
@@ -113,9 +113,9 @@ def load_snapshot(data: bytes, *, where: str) -> Snapshot | None:
         raise DamagedLakeError(f"the catalogue's list of parts cannot be read: {error}.", where=where) from error
 
 
-def _part(item: Mapping[str, Any]) -> Part:
+def _part(item: Mapping[str, Any]) -> TablePart:
     """One part; names become paths, so nothing but known tables and digests passes."""
     if item["table"] not in BY_NAME:
         raise ValueError(f"no table {item['table']!r}")
     home = None if item["home"] is None else int(item["home"])
-    return Part(str(item["table"]), check_digest(item["blake3"]), int(item["bytes"]), int(item["rows"]), home)
+    return TablePart(str(item["table"]), check_digest(item["blake3"]), int(item["bytes"]), int(item["rows"]), home)

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Final, cast
 from sxeslake.catalog.model import (
     PLACES_PER_ENTRY,
     AnnotationEvent,
+    CatalogHead,
     Changes,
     Document,
-    Head,
     PackHeader,
     VersionHeader,
 )
 from sxeslake.format import logentry
 from sxeslake.format.logentry import Entry
 from sxeslake.model import DOCUMENT_BYTES, ArchiveKind
-from sxeslake.vault.log.state import State, Version
+from sxeslake.vault.log.state import LogState, Version
 from sxeslake.vault.vault import Vault
 
 if TYPE_CHECKING:
@@ -38,12 +38,12 @@ class VaultSource:
         self._vault, self._document_bytes = vault, document_bytes
 
     @property
-    def _state(self) -> State:
+    def _state(self) -> LogState:
         return self._vault.state
 
-    def head(self) -> Head:
+    def head(self) -> CatalogHead:
         """The newest commit that has been folded."""
-        return Head(*self._state.head())
+        return CatalogHead(*self._state.head())
 
     def entry_hash(self, number: int) -> str | None:
         """The hash of a log entry."""
@@ -53,12 +53,12 @@ class VaultSource:
         """What the log added after an entry, up to some thousand versions; the hidden and the dead as they are now."""
         hidden = self._state.select("SELECT number, place FROM versions WHERE status <> 'live'")
         dead = self._state.select("SELECT id FROM packs WHERE condemned IS NOT NULL")
-        head = Head(number, None)
+        head = CatalogHead(number, None)
         versions: list[VersionHeader] = []
         packs: list[PackHeader] = []
         annotations: list[AnnotationEvent] = []
         for at, digest, data, body in self._state.log(number):
-            head = Head(at, digest)
+            head = CatalogHead(at, digest)
             if not data:  # an entry that is lost has left an empty place
                 continue
             entry = self._state.counted(logentry.load(data, body, where=f"log entry {at}"))

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from sxeslake.catalog.model import CatalogSource, Head, MakeProgress, no_progress
+from sxeslake.catalog.model import CatalogHead, CatalogSource, MakeProgress, no_progress
 from sxeslake.catalog.store.cache import Cache
-from sxeslake.catalog.store.checkpoint import Published, newest, publish
+from sxeslake.catalog.store.checkpoint import PublishedCatalog, newest, publish
 from sxeslake.catalog.store.snapshot import EMPTY, Snapshot
 from sxeslake.model import DOCUMENT_BYTES
 
@@ -76,7 +76,7 @@ def rebuild(
     return snapshot
 
 
-def checkpoint(store: Store, cache: Cache, snapshot: Snapshot) -> Published:
+def checkpoint(store: Store, cache: Cache, snapshot: Snapshot) -> PublishedCatalog:
     """Merge what is due, then publish what is new."""
     from sxeslake.catalog.build.parts import PART_ROWS  # noqa: PLC0415 - see above
     from sxeslake.catalog.build.update import compacted  # noqa: PLC0415 - see above
@@ -84,7 +84,7 @@ def checkpoint(store: Store, cache: Cache, snapshot: Snapshot) -> Published:
     return publish(store, cache, compacted(cache, snapshot, most_rows=PART_ROWS, fetch=store.get))
 
 
-def _start(source: CatalogSource, store: Store, head: Head, local: Snapshot | None) -> Snapshot:
+def _start(source: CatalogSource, store: Store, head: CatalogHead, local: Snapshot | None) -> Snapshot:
     """The newest state that belongs to this log: the local one, a checkpoint, or nothing."""
     known = local.head.number if local else 0
     if head.number == known or (local is not None and head.number - known < CHECKPOINT_AHEAD):
@@ -95,7 +95,7 @@ def _start(source: CatalogSource, store: Store, head: Head, local: Snapshot | No
     return published
 
 
-def _belongs(source: CatalogSource, local: Snapshot, head: Head) -> bool:
+def _belongs(source: CatalogSource, local: Snapshot, head: CatalogHead) -> bool:
     """Whether a local catalogue was made from this log: the hash of its entry says so."""
     if local.head.number > head.number:
         return False

@@ -9,7 +9,7 @@ import click
 from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.filters import filter_options, filter_words
 from sxeslake.cli.options import LakeCommand
-from sxeslake.cli.results import Output, deliver, output_options
+from sxeslake.cli.results import RowOutput, deliver, output_options
 
 
 @click.command(
@@ -24,7 +24,7 @@ def command(app: App, /, limit: int | None, **words: Any) -> None:
 
     `sxeslake query conditions-in-use` shows which of them occur together.
     """
-    output = Output.of(words)
+    output = RowOutput.of(words)
     with app.open_lake() as lake:
         result = lake.query("condition-values", filter_words(words), limit=limit, stream=True)
         deliver(app, result, output)

@@ -9,7 +9,7 @@ import click
 from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.filters import filter_options, filter_words
 from sxeslake.cli.options import LakeCommand
-from sxeslake.cli.results import Output, deliver, output_options
+from sxeslake.cli.results import RowOutput, deliver, output_options
 
 
 @click.command(
@@ -25,7 +25,7 @@ def command(app: App, /, words: tuple[str, ...], limit: int | None, **more: Any)
 
     All words must occur in one text, in any order and case. Filters narrow it to archives with an analysis that fits.
     """
-    output = Output.of(more)
+    output = RowOutput.of(more)
     with app.open_lake() as lake:
         chosen = {**filter_words(more), "text": " ".join(words)}
         result = lake.query("find-text", chosen, limit=limit, stream=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sxeslake.cli.app import App, pass_app
-from sxeslake.cli.destinations import STDOUT, Wanted, below, is_folder
+from sxeslake.cli.destinations import STDOUT, PullTarget, below, is_folder
 from sxeslake.cli.documents import PULL, document
 from sxeslake.cli.memory import keep_little
 from sxeslake.cli.options import OUT, PATH, LakeCommand, jobs_option
@@ -160,7 +160,7 @@ def command(
             )
 
         if many:
-            wanted = [Wanted(ref, lake.file_name(ref, container)) for ref in found]
+            wanted = [PullTarget(ref, lake.file_name(ref, container)) for ref in found]
             return _pull_each(app, pull, wanted, below(out, wanted, as_source=as_source))
         report = pull(found[0], _place(lake, found[0], out, container))
     code = _tell(app, report)
@@ -245,7 +245,7 @@ def _place(lake: Lake, ref: str, out: str | None, container: ContainerKind | Non
     return out
 
 
-def _pull_each(app: App, pull: Callable[[str, Path], PullReport], wanted: list[Wanted], targets: list[Path]) -> int:
+def _pull_each(app: App, pull: Callable[[str, Path], PullReport], wanted: list[PullTarget], targets: list[Path]) -> int:
     """Pull several; one that fails does not stop the others, and the first one's exit code is the command's."""
     documents: list[dict[str, Any]] = []
     code = done = 0

@@ -11,7 +11,7 @@ from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.completion import suggest
 from sxeslake.cli.filters import filter_options, filter_words
 from sxeslake.cli.options import LakeCommand
-from sxeslake.cli.results import Output, deliver, output_options
+from sxeslake.cli.results import RowOutput, deliver, output_options
 from sxeslake.cli.words import shown, table
 from sxeslake.errors import SxeslakeError
 
@@ -147,7 +147,7 @@ def command(
     a..; a single voltage or current means that value within a tolerance, which is printed and can be set. An
     analysis matches when all its positions do, with --match any when one does.
     """
-    output = Output.of(words)
+    output = RowOutput.of(words)
     given = filter_words(words) | _parameters(words)
     app.kept = lambda: "The lake is unchanged; run the same command again."
     if sql is not None:

@@ -69,14 +69,14 @@ def verify(
     if progress is not None:
         progress.start(f"verify {report.name}", None)
     try:
-        check = _Check(vault, Presence(vault, data=check_data))
+        check = _ReportCheck(vault, Presence(vault, data=check_data))
         return [check.row(row) for row in rows]
     finally:
         if progress is not None:
             progress.finish()
 
 
-class _Check:
+class _ReportCheck:
     def __init__(self, vault: Vault, presence: Presence) -> None:
         self._vault, self._presence = vault, presence
         self._head = vault.state.head().number

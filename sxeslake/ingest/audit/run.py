@@ -84,7 +84,7 @@ def audit(
     """A row for every archive, every other file and everything that cannot be read below `paths`."""
     found = finding.find(paths, tree=tree, links=links)
     vault.sync()  # who reads "stored" may delete the original: say what is so now
-    judge = _Judge(vault, check_data, progress, passwords)
+    judge = _Auditor(vault, check_data, progress, passwords)
     rows = [judge.row(candidate.path, is_archive=True) for candidate in found.archives]
     rows += [judge.row(path, is_archive=False) for path in found.unrecognised]
     rows += [AuditRow(sources.text_of(it.path), it.status, reason=it.reason) for it in found.passed_over]
@@ -104,7 +104,7 @@ class _Read(NamedTuple):
     lost: tuple[str, ...]
 
 
-class _Judge:
+class _Auditor:
     """Compares files with the lake, one after the other."""
 
     def __init__(

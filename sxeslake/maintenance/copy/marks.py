@@ -10,7 +10,7 @@ from typing import Any
 from sxeslake.format.logentry import Entry
 from sxeslake.maintenance.report import CopyReport
 from sxeslake.vault.log.commit import blank_entry
-from sxeslake.vault.log.state import Head, State
+from sxeslake.vault.log.state import Head, LogState
 from sxeslake.vault.vault import Vault
 
 Versions = dict[tuple[str, int], int]
@@ -39,7 +39,7 @@ def copy(source: Vault, target: Vault, report: CopyReport, tool: str, *, whole: 
     report.commits += [record.entry.number] if record is not None else []
 
 
-def _tags(source: State, target: State, versions: Versions) -> Iterator[dict[str, Any]]:
+def _tags(source: LogState, target: LogState, versions: Versions) -> Iterator[dict[str, Any]]:
     there = {tuple(row) for row in target.select("SELECT sample, kind, tag FROM tags")}
     for sample, kind, tag, version, record in source.select("SELECT sample, kind, tag, version, record FROM tags"):
         now = versions.get((sample, version))
@@ -48,7 +48,7 @@ def _tags(source: State, target: State, versions: Versions) -> Iterator[dict[str
             yield {**json.loads(record), "version": now, "tag": name}
 
 
-def _annotations(source: State, target: State, versions: Versions) -> Iterator[dict[str, Any]]:
+def _annotations(source: LogState, target: LogState, versions: Versions) -> Iterator[dict[str, Any]]:
     names = "sample, version, target, uuid, key"
     there = {tuple(row) for row in target.select(f"SELECT {names} FROM annotations")}
     samples = {sample for sample, _ in versions}
@@ -61,7 +61,7 @@ def _annotations(source: State, target: State, versions: Versions) -> Iterator[d
             }  # fmt: skip
 
 
-def missing_calibrations(source: State, target: State) -> Iterator[dict[str, Any]]:
+def missing_calibrations(source: LogState, target: LogState) -> Iterator[dict[str, Any]]:
     """The calibrations that the target has under no id of the source."""
     there = target.calibrations()
     for name, calibration in source.calibrations().items():
@@ -69,7 +69,7 @@ def missing_calibrations(source: State, target: State) -> Iterator[dict[str, Any
             yield {"id": name, "calibration": calibration}
 
 
-def _paths(source: State, target: State, versions: Versions) -> Iterator[dict[str, Any]]:
+def _paths(source: LogState, target: LogState, versions: Versions) -> Iterator[dict[str, Any]]:
     """Further paths of the copied versions; one that another version has had since comes before all states there."""
     names = "sample, version, path, host"
     there = {tuple(row) for row in target.select(f"SELECT {names} FROM paths")}

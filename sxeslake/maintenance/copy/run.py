@@ -12,7 +12,7 @@ from blake3 import blake3
 from sxeslake.errors import DamagedLakeError, DeadObjectsError, ObjectNotFoundError
 from sxeslake.format import keys
 from sxeslake.format.logentry import ArchiveAdded, Entry, ManifestAdded
-from sxeslake.format.manifest import Blob, Hint, ManifestBuilder, Row, RowRange, footer_bytes
+from sxeslake.format.manifest import Blob, Hint, ManifestBuilder, ManifestRow, RowRange, footer_bytes
 from sxeslake.format.rows import HintOf, tables_of
 from sxeslake.maintenance.copy import marks as copy_marks
 from sxeslake.maintenance.gc.digests import among, keys_of, needed_by
@@ -23,10 +23,10 @@ from sxeslake.model import GIB, Digest, Progress
 from sxeslake.vault.listings import listing_of
 from sxeslake.vault.log.commit import blank_entry
 from sxeslake.vault.log.state import Head, LogRecord, Version
-from sxeslake.vault.packs.check import PackCheck, usable_places
+from sxeslake.vault.packs.check import PackPresence, usable_places
 from sxeslake.vault.packs.frames import FrameMaker
 from sxeslake.vault.packs.holding import NewBlob
-from sxeslake.vault.packs.packing import Packer, Written
+from sxeslake.vault.packs.packing import Packer, WrittenPack
 from sxeslake.vault.presence import Presence
 from sxeslake.vault.recipes import RECIPE_PATH, as_record, recipe_blobs
 from sxeslake.vault.vault import Vault
@@ -45,13 +45,13 @@ class _Missing(NamedTuple):
     path: str
 
 
-class Copy:
+class CopyRun:
     """One run from one lake into another."""
 
     def __init__(self, source: Vault, target: Vault, tool: str, progress: Progress | None = None) -> None:
         target.check_writable()
         self._source, self._target, self._tool, self._progress = source, target, tool, progress
-        self._check = PackCheck(target.store, target.state)
+        self._check = PackPresence(target.store, target.state)
         self.report = CopyReport(source.store.url, target.store.url)
 
     def run(self, versions: Sequence[Version], *, whole: bool) -> CopyReport:
@@ -108,7 +108,7 @@ class Copy:
     def _batch_again(self, versions: Sequence[Version]) -> None:
         for attempt in range(_ATTEMPTS):
             try:
-                archives, record = _Batch(self._source, self._target, self._tool, self._check, self._advance).run(
+                archives, record = _CopyBatch(self._source, self._target, self._tool, self._check, self._advance).run(
                     versions
                 )
             except DeadObjectsError:
@@ -152,11 +152,11 @@ def _batches(versions: Sequence[Version]) -> Iterator[list[Version]]:
         yield batch
 
 
-class _Batch:
+class _CopyBatch:
     """Some archives that go into the target's log together."""
 
     def __init__(
-        self, source: Vault, target: Vault, tool: str, check: PackCheck, advance: Callable[[int], None]
+        self, source: Vault, target: Vault, tool: str, check: PackPresence, advance: Callable[[int], None]
     ) -> None:
         self._source, self._target, self._check, self._advance = source, target, check, advance
         self._entry = blank_entry(tool, f"copied from {source.store.url}")
@@ -223,7 +223,7 @@ class _Batch:
 
     # --- blobs ---------------------------------------------------------------------------------------------------
 
-    def _copy_blobs(self, missing: dict[Digest, _Missing]) -> list[Written]:
+    def _copy_blobs(self, missing: dict[Digest, _Missing]) -> list[WrittenPack]:
         packer = Packer(self._target.store)
         frames = FrameMaker(packer, lambda *_: None, self._source.threads)
         try:
@@ -292,7 +292,7 @@ class _Batch:
         digests = blake3(data).hexdigest(), blake3(data[-footer:]).hexdigest()
         return ManifestAdded(manifest_id, len(data), footer, *digests), rows, needs
 
-    def _places(self, table: Sequence[Row], made: set[str]) -> dict[Digest, Blob]:
+    def _places(self, table: Sequence[ManifestRow], made: set[str]) -> dict[Digest, Blob]:
         """Where the blobs of an archive stand in the target, in packs that are alive or that this batch adds."""
         return self._find([*{blob.digest for row in table for blob in row.blobs}], made)
 
@@ -323,7 +323,12 @@ class _Batch:
     # --- the commit ----------------------------------------------------------------------------------------------
 
     def _archive(
-        self, version: Version, manifest: ManifestAdded, where: RowRange, needs: set[str], written: Sequence[Written]
+        self,
+        version: Version,
+        manifest: ManifestAdded,
+        where: RowRange,
+        needs: set[str],
+        written: Sequence[WrittenPack],
     ) -> ArchiveAdded:
         count, size = self._new_of[version.name]
         stored, raw = (sum(getattr(item.record, name) for item in written) for name in ("bytes", "raw_bytes"))
@@ -338,7 +343,7 @@ class _Batch:
     def _build(
         self,
         archives: Mapping[str, ArchiveAdded],
-        packs: Sequence[Written],
+        packs: Sequence[WrittenPack],
         manifest: ManifestAdded,
         places: dict[str, int],
     ) -> Callable[[Head], Entry | None]:

@@ -17,12 +17,12 @@ from sxeslake.format.pack import Footer
 from sxeslake.maintenance.gc.plan import Bools, Holdings
 from sxeslake.model import Progress
 from sxeslake.vault.blobs.proving import good_blobs
-from sxeslake.vault.log.state import State
+from sxeslake.vault.log.state import LogState
 from sxeslake.vault.vault import Vault
 
 
 @dataclass(slots=True)
-class _Proof:
+class _ReadBlobs:
     """Of the blobs of a pack, in its footer's order: which were read, and which were as they should be."""
 
     read: Bools
@@ -34,7 +34,7 @@ class Copies:
 
     def __init__(self, vault: Vault, progress: Progress | None) -> None:
         self._vault, self._progress = vault, progress
-        self._proofs: dict[str, _Proof] = {}
+        self._proofs: dict[str, _ReadBlobs] = {}
         self.unreadable: set[str] = set()  # packs that are missing or have no footer, but are needed
 
     def bad(self, held: Holdings) -> Bools:
@@ -84,7 +84,7 @@ class Copies:
         """The packs of which blobs were found damaged."""
         return sorted(keys.pack_key(pack) for pack in self._rotten())
 
-    def damaged(self, state: State) -> list[str]:
+    def damaged(self, state: LogState) -> list[str]:
         """What was found damaged in packs that are alive, for people."""
         rotten = self._rotten()
         alive = state.live_packs(sorted(rotten.keys() | self.unreadable))  # another collector may have taken some
@@ -101,7 +101,7 @@ class Copies:
         return {pack: count for pack, count in counts.items() if count}
 
     def _note(self, pack: str, read: Bools, good: Bools) -> None:
-        proof = self._proofs.setdefault(pack, _Proof(np.zeros(len(read), np.bool_), np.zeros(len(read), np.bool_)))
+        proof = self._proofs.setdefault(pack, _ReadBlobs(np.zeros(len(read), np.bool_), np.zeros(len(read), np.bool_)))
         proof.read |= read
         proof.good = (proof.good & ~read) | (good & read)
 

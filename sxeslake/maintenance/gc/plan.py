@@ -80,7 +80,7 @@ class Rewrite:
 
 
 @dataclass(slots=True)
-class Plan:
+class CollectionPlan:
     """Which packs nobody needs, which are copies, and which are to be written anew."""
 
     dead: list[str] = field(default_factory=list)
@@ -99,7 +99,7 @@ def plan(
     *,
     badly_filled: float = BADLY_FILLED,
     many_small: int = MANY_SMALL,
-) -> Plan:
+) -> CollectionPlan:
     """Decide for each pack; `needed` are the sorted keys of the blobs that live versions consist of.
 
     `bad`, one for each blob that is held, are those found damaged: they stand in for no other copy, and a pack that has
@@ -107,7 +107,7 @@ def plan(
     """
     keys = keys_of(held.digests)
     live = _among(keys, needed)
-    made = Plan(lost=len(needed) - int(_among(needed, np.unique(keys[live])).sum()))
+    made = CollectionPlan(lost=len(needed) - int(_among(needed, np.unique(keys[live])).sum()))
     pack = np.repeat(np.arange(len(held.packs), dtype=np.uint32), np.diff(held.starts))
     stored = held.stored
     filled = _per_pack(np.where(live, held.share, 0), held.starts) / np.maximum(stored, 1)

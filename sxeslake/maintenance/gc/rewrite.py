@@ -20,7 +20,7 @@ from sxeslake.vault.packs.packing import Packer
 from sxeslake.vault.vault import Vault
 
 
-class Frame(NamedTuple):
+class NewFrame(NamedTuple):
     """A frame of a new pack, and what it holds."""
 
     data: bytes
@@ -47,8 +47,8 @@ def rewrite(
 
 def _job(
     vault: Vault, footer: Footer, keep: npt.NDArray[np.bool_], run: Sequence[FramePlace]
-) -> Callable[[], tuple[list[Frame], int]]:
-    def job() -> tuple[list[Frame], int]:
+) -> Callable[[], tuple[list[NewFrame], int]]:
+    def job() -> tuple[list[NewFrame], int]:
         key = keys.pack_key(footer.pack_id)
         bodies = vault.store.get_ranges([(key, item.offset, item.offset + item.length) for item in run])
         frames = [_copied(footer, keep, item, body, key) for item, body in zip(run, bodies, strict=True)]
@@ -57,7 +57,7 @@ def _job(
     return job
 
 
-def _copied(footer: Footer, keep: npt.NDArray[np.bool_], old: FramePlace, body: bytes, key: str) -> Frame:
+def _copied(footer: Footer, keep: npt.NDArray[np.bool_], old: FramePlace, body: bytes, key: str) -> NewFrame:
     """One frame, for its new pack. Decoded and hashed in any case: a copy must not carry damage on."""
     found = frame.unseal(body, where=key)
     sizes = footer.sizes[old.blobs].tolist()
@@ -77,9 +77,9 @@ def _copied(footer: Footer, keep: npt.NDArray[np.bool_], old: FramePlace, body: 
             raise DamagedLakeError(f"blob {digests[-1].hex()} does not agree with its hash.", where=key)
         parts.append(bytes(part))
     if len(digests) == len(sizes):
-        return Frame(body, digests, sizes)
+        return NewFrame(body, digests, sizes)
     pipeline = codecs.Pipeline.parse(found.pipeline)
-    return Frame(_framed(pipeline, parts), digests, [len(part) for part in parts])
+    return NewFrame(_framed(pipeline, parts), digests, [len(part) for part in parts])
 
 
 def _framed(pipeline: codecs.Pipeline, parts: Sequence[bytes]) -> bytes:

@@ -20,7 +20,7 @@ from sxeslake.format.pack import Footer
 from sxeslake.maintenance.gc import plan as gc_plan
 from sxeslake.maintenance.gc.copies import Copies
 from sxeslake.maintenance.gc.needs import needed_keys
-from sxeslake.maintenance.gc.plan import Plan
+from sxeslake.maintenance.gc.plan import CollectionPlan
 from sxeslake.maintenance.gc.rewrite import rewrite
 from sxeslake.maintenance.retention import clock
 from sxeslake.maintenance.retention.durations import in_words
@@ -30,7 +30,7 @@ from sxeslake.text.html import HtmlRecord
 from sxeslake.text.wording import said
 from sxeslake.vault.log.commit import blank_entry
 from sxeslake.vault.log.state import Head, Version
-from sxeslake.vault.packs.packing import Packer, Written
+from sxeslake.vault.packs.packing import Packer, WrittenPack
 from sxeslake.vault.vault import Vault
 
 KEEP_FORGOTTEN = timedelta(days=7)  # what was forgotten by mistake comes back with `restore` for so long
@@ -83,14 +83,14 @@ class _Round:
     """A plan at a head, and the objects that it is about."""
 
     head: int
-    plan: Plan
+    plan: CollectionPlan
     kinds: Mapping[str, str]
     needs: set[str]  # packs that the versions which stay refer to
     packs: list[str] = field(default_factory=list)  # to be condemned
     manifests: list[str] = field(default_factory=list)
     collected: tuple[tuple[str, int], ...] = ()
     orphans: int = 0
-    written: list[Written] = field(default_factory=list)
+    written: list[WrittenPack] = field(default_factory=list)
     replaced: dict[str, tuple[str, ...]] = field(default_factory=dict)
     whole: bool = True  # False: more packs wait to be rewritten
 
@@ -202,7 +202,9 @@ class Collector:
         self._add_orphans(made)
         return made
 
-    def _proved_plan(self, held: gc_plan.Holdings, needed: gc_plan.U64, records: Mapping[str, PackAdded]) -> Plan:
+    def _proved_plan(
+        self, held: gc_plan.Holdings, needed: gc_plan.U64, records: Mapping[str, PackAdded]
+    ) -> CollectionPlan:
         """A plan that drops a copy only where the one that stays was read and is whole."""
         while True:
             plan = gc_plan.plan(held, needed, self._copies.bad(held))
@@ -255,7 +257,7 @@ class Collector:
         yield from zip(records.values(), in_order(jobs, threads=8), strict=True)
 
     @staticmethod
-    def _bound(plan: Plan, records: Mapping[str, PackAdded]) -> bool:
+    def _bound(plan: CollectionPlan, records: Mapping[str, PackAdded]) -> bool:
         """Leave for the next round what goes beyond one commit; whether that is nothing."""
         total = 0
         for place, item in enumerate(plan.rewrites):

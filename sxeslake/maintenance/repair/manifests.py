@@ -9,7 +9,7 @@ from blake3 import blake3
 from sxeslake.errors import DamagedLakeError, ObjectNotFoundError
 from sxeslake.format import identity, keys
 from sxeslake.format.logentry import ArchiveAdded, ManifestAdded, Moved
-from sxeslake.format.manifest import Blob, Hint, Manifest, ManifestBuilder, Row, footer_bytes
+from sxeslake.format.manifest import Blob, Hint, Manifest, ManifestBuilder, ManifestRow, footer_bytes
 from sxeslake.format.rows import tables_of
 from sxeslake.maintenance.repair.offers import ids_of
 from sxeslake.model import Digest
@@ -18,7 +18,7 @@ from sxeslake.vault.log.state import Version
 from sxeslake.vault.recipes import recipe_digests
 from sxeslake.vault.vault import Vault
 
-Found = dict[str, list[Row]]
+Found = dict[str, list[ManifestRow]]
 """Rows by path, by the name of the version that they are."""
 
 
@@ -54,12 +54,12 @@ def content_of(vault: Vault, record: ManifestAdded, archive: ArchiveAdded) -> tu
         return None
 
 
-def is_of(version: Version, rows: Sequence[Row]) -> bool:
+def is_of(version: Version, rows: Sequence[ManifestRow]) -> bool:
     """Whether rows, by path, are those of a version: contents, names, order, times."""
     return _ids(rows) == ids_of(version.archive)
 
 
-def _ids(rows: Sequence[Row]) -> tuple[str, str]:
+def _ids(rows: Sequence[ManifestRow]) -> tuple[str, str]:
     ordered = sorted(rows, key=lambda row: row.ordinal)
     contents = identity.content_id((row.member, row.digest) for row in rows)
     return contents, identity.layout_id(row.member for row in ordered)
@@ -74,7 +74,7 @@ class NewManifest:
         self.moved: list[Moved] = []
         self._id = keys.new_id()
 
-    def add(self, version: Version, rows: Sequence[Row]) -> None:
+    def add(self, version: Version, rows: Sequence[ManifestRow]) -> None:
         """A version's rows, with hints that hold now."""
         recipe = {digest.tobytes() for digest in recipe_digests([version.archive])}
         digests = list({blob.digest for row in rows for blob in row.blobs} | recipe)

@@ -21,7 +21,7 @@ from sxeslake.disk.trouble import scratch_told
 from sxeslake.errors import DamagedLakeError, InputError, NotFoundError
 from sxeslake.format import identity
 from sxeslake.format.logentry import ArchiveAdded
-from sxeslake.format.manifest import NO_DIGEST, Blob, Row
+from sxeslake.format.manifest import NO_DIGEST, Blob, ManifestRow
 from sxeslake.format.rows import by_path
 from sxeslake.model import Digest, Job, Member, Piece
 from sxeslake.vault.recipes import RECIPE_PATH
@@ -30,7 +30,7 @@ from sxeslake.vault.vault import Vault
 _AT_ONCE = 256  # blobs asked of another lake at once
 
 
-class Spool:
+class BlobSpool:
     """Blobs that were found, in a temporary file: as many as there are, in little memory."""
 
     def __init__(self) -> None:
@@ -70,9 +70,9 @@ class Spool:
 class Search:
     """What is looked for, and what has been found of it: blobs go to the spool, rows (by path) into `tables`."""
 
-    spool: Spool
+    spool: BlobSpool
     blobs: set[Digest]
-    tables: dict[tuple[str, str], list[Row] | None]  # by content id and layout id
+    tables: dict[tuple[str, str], list[ManifestRow] | None]  # by content id and layout id
     recipes: set[str]  # SHA-256 of files whose recipe is lost
 
     @property
@@ -116,7 +116,7 @@ class LakeOffer:
                     continue
 
 
-class _Hashed(NamedTuple):
+class _HashedMember(NamedTuple):
     piece: Piece
     digest: Digest
     crc32: int
@@ -136,7 +136,7 @@ class ArchiveOffer:
             members = container.members
             layout = identity.layout_id(members)
             asked = any(layout == key[1] and rows is None for key, rows in tables.items())
-            reader = _Reader(members) if asked else None
+            reader = _RowAssembler(members) if asked else None
             for pieces in in_order((_hashing(job) for job in container.jobs(self._chunk_bytes)), threads=self._threads):
                 for piece, digest, crc32 in pieces:
                     if digest in wanted and digest not in spool:
@@ -167,14 +167,14 @@ class ArchiveOffer:
                         search.spool.put(digest, RECIPE_PATH, data)
 
 
-def _hashing(job: Job) -> Callable[[], list[_Hashed]]:
-    def run() -> list[_Hashed]:
-        return [_Hashed(piece, blake3(piece.data).digest(), zlib.crc32(piece.data)) for piece in job()]
+def _hashing(job: Job) -> Callable[[], list[_HashedMember]]:
+    def run() -> list[_HashedMember]:
+        return [_HashedMember(piece, blake3(piece.data).digest(), zlib.crc32(piece.data)) for piece in job()]
 
     return run
 
 
-class _Reader:
+class _RowAssembler:
     """Puts the pieces of an archive together into rows; a member's pieces come one after the other."""
 
     def __init__(self, members: Sequence[Member]) -> None:
@@ -197,15 +197,15 @@ class _Reader:
         if piece.offset + len(piece.data) == size:
             self._digests[number] = self._hashers.pop(number).digest()
 
-    def rows(self) -> Iterator[Row]:
+    def rows(self) -> Iterator[ManifestRow]:
         """All members, in archive order."""
         empty = blake3(b"").digest()
         for number, member in enumerate(self._members):
             if member.kind == "directory":
-                yield Row(_with_crc(member, None), number, NO_DIGEST, ())
+                yield ManifestRow(_with_crc(member, None), number, NO_DIGEST, ())
             else:
                 digest = self._digests.get(number, empty)
-                yield Row(
+                yield ManifestRow(
                     _with_crc(member, self._crcs.get(number, 0)), number, digest, tuple(self._blobs.get(number, ()))
                 )
 

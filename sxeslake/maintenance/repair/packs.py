@@ -15,14 +15,14 @@ from sxeslake.format.manifest import Hint
 from sxeslake.format.pack import Footer
 from sxeslake.maintenance.gc.digests import U64, among, keys_of
 from sxeslake.maintenance.gc.rewrite import rewrite
-from sxeslake.maintenance.repair.offers import Spool
+from sxeslake.maintenance.repair.offers import BlobSpool
 from sxeslake.maintenance.verify.findings import Findings, PackFinding
 from sxeslake.maintenance.verify.packs import blobs_in
 from sxeslake.model import Digest
 from sxeslake.vault.blobs.proving import check_frame
 from sxeslake.vault.packs.frames import FrameMaker
 from sxeslake.vault.packs.holding import NewBlob
-from sxeslake.vault.packs.packing import Packer, Written
+from sxeslake.vault.packs.packing import Packer, WrittenPack
 from sxeslake.vault.vault import Vault
 
 _AT_ONCE = 4096  # digests asked of the index at once
@@ -119,7 +119,7 @@ class PackMender:
                 self.elsewhere |= {blob.hint.pack} if blob.hint else set()
         return found
 
-    def write(self, needed: U64, spool: Spool) -> list[Written]:
+    def write(self, needed: U64, spool: BlobSpool) -> list[WrittenPack]:
         """New packs with all that is needed of the damaged ones (keys, sorted), and with what was found."""
         packer = Packer(self._vault.store)
         frames = FrameMaker(packer, lambda *_: None, self._vault.threads)
@@ -136,7 +136,7 @@ class PackMender:
             packer.close()
 
 
-def places_of(written: Sequence[Written]) -> dict[Digest, Hint]:
+def places_of(written: Sequence[WrittenPack]) -> dict[Digest, Hint]:
     """Where each blob of some new packs stands."""
     found: dict[Digest, Hint] = {}
     for item in written:

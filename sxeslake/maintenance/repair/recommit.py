@@ -50,7 +50,7 @@ class CommitAgain:
     def _entry(self, head: Head) -> Entry | None:
         """The entry behind a head; decided again where another commit came first."""
         self.mended, self.lost = [], []
-        made = _Made(self._vault, replace(self._blank, number=head.number + 1, previous=head.digest))
+        made = _DraftEntry(self._vault, replace(self._blank, number=head.number + 1, previous=head.digest))
         for record in self._displaced:
             made.add(record.entry)
             if any((record.entry.moved, record.entry.forgotten, record.entry.restored, record.entry.collected)):
@@ -80,7 +80,7 @@ class CommitAgain:
         )
 
 
-class _Made:
+class _DraftEntry:
     """An entry in the making, and what could not be brought into it."""
 
     def __init__(self, vault: Vault, blank: Entry) -> None:

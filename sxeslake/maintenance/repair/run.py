@@ -19,13 +19,13 @@ from sxeslake.errors import DamagedLakeError, InputError, ReadOnlyError
 from sxeslake.format import keys, logentry
 from sxeslake.format.checkpoint import Stored
 from sxeslake.format.logentry import Entry, ManifestAdded, Moved
-from sxeslake.format.manifest import Row
+from sxeslake.format.manifest import ManifestRow
 from sxeslake.maintenance.gc.digests import among, blobs_of, keys_of
 from sxeslake.maintenance.gc.leftovers import LeftoverOffer
 from sxeslake.maintenance.repair import log as mend_log
 from sxeslake.maintenance.repair.log import LogMender
 from sxeslake.maintenance.repair.manifests import Found, NewManifest, salvaged
-from sxeslake.maintenance.repair.offers import ArchiveOffer, LakeOffer, Offer, Search, Spool, ids_of
+from sxeslake.maintenance.repair.offers import ArchiveOffer, BlobSpool, LakeOffer, Offer, Search, ids_of
 from sxeslake.maintenance.repair.packs import PackMender, places_of
 from sxeslake.maintenance.repair.recommit import CommitAgain
 from sxeslake.maintenance.report import Lost, Mended, OfferFault, RepairReport, VerifyReport
@@ -38,7 +38,7 @@ from sxeslake.text.wording import said
 from sxeslake.vault.log import segments
 from sxeslake.vault.log.commit import blank_entry
 from sxeslake.vault.log.state import Head, LogRecord, Version
-from sxeslake.vault.packs.packing import Written
+from sxeslake.vault.packs.packing import WrittenPack
 from sxeslake.vault.recipes import recipe_digests
 from sxeslake.vault.vault import Vault
 
@@ -173,10 +173,12 @@ class Repair:
         versions = self._touched(findings)
         tables = self._read_tables(versions, findings)
         mender = PackMender(self._vault, findings)
-        spool = Spool()
+        spool = BlobSpool()
         try:
             wanted = mender.wanted(tables.blobs.values())
-            asked: dict[tuple[str, str], list[Row] | None] = {ids_of(v.archive): None for v in tables.unreadable}
+            asked: dict[tuple[str, str], list[ManifestRow] | None] = {
+                ids_of(v.archive): None for v in tables.unreadable
+            }
             search = Search(spool, wanted, asked, _recipes_lost(versions, wanted))
             self._search(search)
             # Tables that were found name blobs in their turn, which may be lost as well.
@@ -262,7 +264,7 @@ class Repair:
     # --- the commit ----------------------------------------------------------------------------------------------
 
     def _commit(
-        self, findings: Findings, mender: PackMender, tables: _Tables, versions: Sequence[Version], spool: Spool,
+        self, findings: Findings, mender: PackMender, tables: _Tables, versions: Sequence[Version], spool: BlobSpool,
         wanted: set[Digest],
     ) -> None:  # fmt: skip
         packs = self._worth_it(mender, spool, wanted, versions)
@@ -310,7 +312,7 @@ class Repair:
         self.report.commit = record.entry.number if record is not None else self.report.commit
 
     def _worth_it(
-        self, mender: PackMender, spool: Spool, wanted: set[Digest], versions: Sequence[Version]
+        self, mender: PackMender, spool: BlobSpool, wanted: set[Digest], versions: Sequence[Version]
     ) -> list[str]:
         """The damaged packs that can be written anew with something gained; others stay, for a better offer."""
         needed = self._vault.state.resolved(sorted({item for version in versions for item in version.archive.needs}))
@@ -328,7 +330,7 @@ class Repair:
         found = [np.unique(keys_of(blobs)) for blobs in tables.blobs.values()]
         return np.unique(np.concatenate(found)) if found else np.empty(0, np.uint64)
 
-    def _extended(self, version: Version, written: Sequence[Written]) -> Moved:
+    def _extended(self, version: Version, written: Sequence[WrittenPack]) -> Moved:
         """The version where it was, needing the new packs as well."""
         archive = version.archive
         needs = self._vault.state.resolved(archive.needs) | {item.record.id for item in written}
@@ -339,7 +341,7 @@ class Repair:
         )  # fmt: skip
 
     def _entry(
-        self, written: Sequence[Written], replaced: dict[str, tuple[str, ...]], manifests: Sequence[ManifestAdded],
+        self, written: Sequence[WrittenPack], replaced: dict[str, tuple[str, ...]], manifests: Sequence[ManifestAdded],
         moved: Sequence[Moved], gone: Sequence[str],
     ) -> Callable[[Head], Entry]:  # fmt: skip
         entry = blank_entry(self._tool, "repair")
@@ -367,7 +369,7 @@ def _recipes_lost(versions: Sequence[Version], wanted: set[Digest]) -> set[str]:
     return {str(version.archive.source.get("sha256")) for version in versions if _needs_recipe(version, wanted)}
 
 
-def _blobs_of_rows(rows: Sequence[Row]) -> U8:
+def _blobs_of_rows(rows: Sequence[ManifestRow]) -> U8:
     digests = b"".join(blob.digest for row in rows for blob in row.blobs)
     return np.frombuffer(digests, np.uint8).reshape(-1, 32)
 

@@ -10,7 +10,7 @@ from typing import Literal
 from sxeslake.format import keys, logentry
 from sxeslake.maintenance.retention.durations import moment
 from sxeslake.storage import Clocked, Store
-from sxeslake.vault.log.state import State, Version
+from sxeslake.vault.log.state import LogState, Version
 
 FAR = timedelta(days=1)  # clocks that differ by less are well enough
 
@@ -34,7 +34,7 @@ def written_at(store: Store, numbers: Iterable[int]) -> dict[int, float]:
 
 
 def changed_in(
-    state: State, change: Literal["forgotten", "collected"], versions: Iterable[tuple[str, int]]
+    state: LogState, change: Literal["forgotten", "collected"], versions: Iterable[tuple[str, int]]
 ) -> dict[tuple[str, int], int]:
     """The entries that forgot, or collected, some versions; the last one of each."""
     left, found = set(versions), dict[tuple[str, int], int]()
@@ -57,7 +57,7 @@ class StoredAt:
     wrong clock's. A bucket that was copied may give all objects the time of the copy; then the claims count.
     """
 
-    def __init__(self, store: Store, state: State) -> None:
+    def __init__(self, store: Store, state: LogState) -> None:
         received = {info.key: info.modified for info in store.list(keys.LOG_PREFIX)}
         self._at: dict[int, datetime] = {}
         self._received: dict[int, datetime] = {}

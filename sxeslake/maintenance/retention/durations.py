@@ -14,7 +14,7 @@ _WAIT = re.compile(r"(?:(\d{1,5})w)?(?:(\d{1,5})d)?(?:(\d{1,6})h)?(?:(\d{1,6})m(
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class TimeSpan:
     """Calendar months, and what has a fixed length."""
 
     months: int
@@ -33,7 +33,7 @@ class Span:
             return datetime.min.replace(tzinfo=UTC)
 
 
-def parse(text: str) -> Span:
+def parse(text: str) -> TimeSpan:
     """`1y6m` → a year and six months; y, m (months), w, d, h, in this order. `0` is no time at all."""
     match = _SPAN.fullmatch("0h" if text == "0" else text)
     if not text or match is None:
@@ -41,7 +41,7 @@ def parse(text: str) -> Span:
             f"{text!r} is no span of time.", hint="Write years, months, weeks, days, hours: 2y, 6m, 30d, 1h."
         )
     years, months, weeks, days, hours = (int(part or 0) for part in match.groups())
-    return Span(12 * years + months, 24 * (7 * weeks + days) + hours)
+    return TimeSpan(12 * years + months, 24 * (7 * weeks + days) + hours)
 
 
 def parse_wait(text: str) -> timedelta:

@@ -13,12 +13,12 @@ from sxeslake.errors import ConflictError, SampleNotFoundError, UsageError
 from sxeslake.format.logentry import Entry
 from sxeslake.maintenance.retention import clock
 from sxeslake.maintenance.retention.clock import FAR, StoredAt
-from sxeslake.maintenance.retention.durations import Span, moment
+from sxeslake.maintenance.retention.durations import TimeSpan, moment
 from sxeslake.text.html import HtmlRecord
 from sxeslake.text.wording import said
 from sxeslake.vault import refs
 from sxeslake.vault.log.commit import blank_entry
-from sxeslake.vault.log.state import Head, State, Version
+from sxeslake.vault.log.state import Head, LogState, Version
 from sxeslake.vault.vault import Vault
 
 _NAMED = 5  # versions and commits that a message lists
@@ -30,7 +30,7 @@ class Policy:
     """What to keep of each sample: whatever any rule keeps. `keep_within` counts back from its newest version."""
 
     keep_last: int | None = None
-    keep_within: Span | None = None
+    keep_within: TimeSpan | None = None
 
     def __bool__(self) -> bool:
         return self.keep_last is not None or self.keep_within is not None
@@ -99,7 +99,7 @@ def forget(
 
 
 def judge(
-    state: State, versions: Sequence[Version], policy: Policy, stored_at: StoredAt | None = None
+    state: LogState, versions: Sequence[Version], policy: Policy, stored_at: StoredAt | None = None
 ) -> tuple[list[Judged], list[Judged]]:
     """Which versions go, which stay. ConflictError where something marked was named outright."""
     going: list[Judged] = []
@@ -136,7 +136,7 @@ def rules_keep(versions: Sequence[Version], policy: Policy, stored_at: StoredAt 
     return reasons
 
 
-def _within(span: Span, times: Sequence[datetime]) -> list[bool]:
+def _within(span: TimeSpan, times: Sequence[datetime]) -> list[bool]:
     since = span.before(max(times))
     return [time >= since for time in times]
 
@@ -167,7 +167,7 @@ def _judged(version: Version, why: str | None = None) -> Judged:
     return Judged(archive.sample, archive.version, Moment.parse(version.time), name, archive.bytes_source, why)
 
 
-def chosen(state: State, texts: Sequence[str]) -> list[Version]:
+def chosen(state: LogState, texts: Sequence[str]) -> list[Version]:
     """The versions that are meant: `name@2` is one, `name` all of that sample, a glob all of the samples it fits."""
     # `find` raises, with near misses.
     return _each_once(_matching(state, text, "live") or [refs.find(state, text)] for text in texts)
@@ -178,7 +178,7 @@ def _each_once(groups: Iterable[Sequence[Version]]) -> list[Version]:
     return [found[key] for key in sorted(found)]
 
 
-def _matching(state: State, text: str, status: str) -> list[Version]:
+def _matching(state: LogState, text: str, status: str) -> list[Version]:
     ref = refs.parse(text)
     if ref.version is not None:
         number = refs.number_of(state, ref)
@@ -190,7 +190,7 @@ def _matching(state: State, text: str, status: str) -> list[Version]:
     return [version for version in everything if fnmatch.fnmatchcase(version.sample, text)]
 
 
-def _restorable(state: State, text: str) -> list[Version]:
+def _restorable(state: LogState, text: str) -> list[Version]:
     """The forgotten versions that a text means; without any, an error says what became of them."""
     if matches := _matching(state, text, "forgotten"):
         return matches
@@ -204,7 +204,7 @@ def _restorable(state: State, text: str) -> list[Version]:
     raise SampleNotFoundError(f"nothing that was forgotten is called {text!r}.", hint="`sxeslake log` tells what was.")
 
 
-def _collected(state: State, versions: Sequence[Version]) -> str:
+def _collected(state: LogState, versions: Sequence[Version]) -> str:
     """Which versions a collection took, in which commits."""
     entries = clock.changed_in(state, "collected", [(version.sample, version.version) for version in versions])
     times = dict(state.select("SELECT number, time FROM entries"))
@@ -213,7 +213,7 @@ def _collected(state: State, versions: Sequence[Version]) -> str:
     return f"`gc` collected {names}{f' in {commits}' if commits else ''}"
 
 
-def _instead(state: State, versions: Sequence[Version]) -> str:
+def _instead(state: LogState, versions: Sequence[Version]) -> str:
     """Where the files of collected versions are: in a version of the same contents, or outside of the lake."""
     found = {twin: None for version in versions if (twin := state.first_of_content(version.archive.content_id))}
     again = "`sxeslake ingest FILE` stores it again, and only what the lake no longer holds"

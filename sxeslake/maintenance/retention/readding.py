@@ -6,10 +6,10 @@ from collections.abc import Iterable
 
 from sxeslake.format import logentry
 from sxeslake.format.logentry import ArchiveAdded
-from sxeslake.vault.log.state import State, Version
+from sxeslake.vault.log.state import LogState, Version
 
 
-def origin_of(state: State, lake_id: str, version: Version) -> dict[str, str | None]:
+def origin_of(state: LogState, lake_id: str, version: Version) -> dict[str, str | None]:
     """Who stored a version, when and in which lake; of a copy of a copy, where it was stored first."""
     if version.archive.origin:
         return dict(version.archive.origin)
@@ -21,7 +21,7 @@ def origin_of(state: State, lake_id: str, version: Version) -> dict[str, str | N
     }  # fmt: skip
 
 
-def free_number(state: State, archive: ArchiveAdded, added: Iterable[ArchiveAdded]) -> int:
+def free_number(state: LogState, archive: ArchiveAdded, added: Iterable[ArchiveAdded]) -> int:
     """Its own number, unless another version has or had it in the lake or in `added`: then the next one."""
     taken = {item.version for item in added if item.sample == archive.sample}
     there = state.versions("v.sample = ? AND v.version = ?", (archive.sample, archive.version))

@@ -18,7 +18,7 @@ from sxeslake.maintenance.retention.readding import origin_of
 from sxeslake.text.html import HtmlRecord
 from sxeslake.vault import refs
 from sxeslake.vault.log.commit import blank_entry
-from sxeslake.vault.log.state import Head, State, Version
+from sxeslake.vault.log.state import Head, LogState, Version
 from sxeslake.vault.vault import Vault
 
 
@@ -63,7 +63,7 @@ def rename(vault: Vault, sample: str, to: str, *, tool: str, message: str | None
     return report
 
 
-def _again(state: State, lake_id: str, version: Version, to: str) -> Any:
+def _again(state: LogState, lake_id: str, version: Version, to: str) -> Any:
     """The version under its new name, with who stored it, when, and after what."""
     archive, origin = version.archive, origin_of(state, lake_id, version)
     origin.setdefault("place", str(version.number))
@@ -76,7 +76,7 @@ def _moved(tag: Mapping[str, Any], to: str) -> Iterator[dict[str, Any]]:
     yield {**tag, "sample": to, "action": "add"}
 
 
-def _said(state: State, sample: str, to: str, versions: list[int]) -> Iterator[dict[str, Any]]:
+def _said(state: LogState, sample: str, to: str, versions: list[int]) -> Iterator[dict[str, Any]]:
     sql = "SELECT version, target, uuid, key, value FROM annotations WHERE sample = ?"
     for version, target, uuid, key, value in state.select(sql, (sample,)):
         if version and version not in versions:
@@ -86,7 +86,7 @@ def _said(state: State, sample: str, to: str, versions: list[int]) -> Iterator[d
         yield {"sample": to, **said, "value": value}
 
 
-def _paths(state: State, sample: str, to: str, versions: list[int]) -> Iterator[dict[str, Any]]:
+def _paths(state: LogState, sample: str, to: str, versions: list[int]) -> Iterator[dict[str, Any]]:
     keys = ("version", "path", "host", "name", "modified_ns", "place", "who", "time")
     for row in state.select(f"SELECT {', '.join(keys)} FROM paths WHERE sample = ?", (sample,)):
         item = dict(zip(keys, row, strict=True))

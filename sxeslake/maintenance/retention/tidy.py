@@ -13,7 +13,7 @@ from typing import Any
 from sxeslake.format.logentry import Entry
 from sxeslake.text.html import HtmlRecord
 from sxeslake.vault.log.commit import blank_entry
-from sxeslake.vault.log.state import Head, State, Version
+from sxeslake.vault.log.state import Head, LogState, Version
 from sxeslake.vault.vault import Vault
 
 
@@ -99,7 +99,7 @@ def _file(version: Version) -> File | None:
     return None if source.get("sha256") is None else (source["sha256"], source.get("encoding") or "")
 
 
-def _why_kept(state: State, sample: str) -> str | None:
+def _why_kept(state: LogState, sample: str) -> str | None:
     marks = [f"held@{tag}" if kind == "hold" else f"tagged {tag}" for each in state.marks(sample).values()
              for kind, tag in each]  # fmt: skip
     if state.select("SELECT 1 FROM annotations WHERE sample = ? LIMIT 1", (sample,)):
@@ -107,7 +107,7 @@ def _why_kept(state: State, sample: str) -> str | None:
     return ", ".join(marks) or None
 
 
-def _paths(state: State, going: Sequence[Version], staying: Sequence[Version]) -> Iterator[dict[str, Any]]:
+def _paths(state: LogState, going: Sequence[Version], staying: Sequence[Version]) -> Iterator[dict[str, Any]]:
     for old, new in zip(going, staying, strict=True):
         of_old = state.paths("v.sample = ? AND v.version = ?", (old.sample, old.version))
         of_new = state.paths("v.sample = ? AND v.version = ?", (new.sample, new.version))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from sxeslake.concurrency import in_order
 from sxeslake.errors import DamagedLakeError, ObjectNotFoundError, ReadOnlyError
 from sxeslake.format import checkpoint, keys, logentry
-from sxeslake.format.lakefile import LakeFile
+from sxeslake.format.lakefile import LakeParameters
 from sxeslake.maintenance.report import Problem, VerifyReport
 from sxeslake.maintenance.verify.findings import Findings
 from sxeslake.text.wording import said
@@ -41,7 +41,7 @@ class LogCheck:
         store, detail = self._vault.store, ""
         try:
             data = store.get(keys.LAKE)
-            if not LakeFile.load(data, where=keys.LAKE).wrote(data):
+            if not LakeParameters.load(data, where=keys.LAKE).wrote(data):
                 detail = "it does not agree with its hash"
         except DamagedLakeError as error:
             detail = error.what

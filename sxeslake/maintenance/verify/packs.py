@@ -67,7 +67,7 @@ Problem = Callable[[str, PackAdded, str], None]
 Advance = Callable[[int], None]
 
 
-class PackCheck:
+class PackVerifier:
     """Looks at packs; what is wrong goes into `findings`, in words to `problem`."""
 
     def __init__(

@@ -15,7 +15,7 @@ from sxeslake.maintenance.gc.digests import U64, among, keys_of, needed_by
 from sxeslake.maintenance.report import Problem, VerifyReport
 from sxeslake.maintenance.verify.findings import Findings
 from sxeslake.maintenance.verify.log import LogCheck
-from sxeslake.maintenance.verify.packs import Extent, PackCheck
+from sxeslake.maintenance.verify.packs import Extent, PackVerifier
 from sxeslake.model import Progress
 from sxeslake.vault.log.state import Version
 from sxeslake.vault.vault import Vault
@@ -36,7 +36,7 @@ class Verifier:
         """Look at everything; problems are collected, not raised."""
         LogCheck(self._vault, self.report, self.findings).run(checkpoints=self._extent.data)
         packs = list(self._vault.state.packs().values())
-        check = PackCheck(self._vault, self._extent, self.report, self.findings, self._pack_problem, self._advance)
+        check = PackVerifier(self._vault, self._extent, self.report, self.findings, self._pack_problem, self._advance)
         try:
             self._start(packs)
             self._check_manifests(check.footers(packs))

@@ -36,7 +36,7 @@ _BATCH = 8192
 
 
 @dataclass(slots=True)
-class Contents:
+class FolderContents:
     """The files below a folder (path → bytes) by what they are; `foreign` also has links and devices."""
 
     own: dict[str, int] = field(default_factory=dict)
@@ -89,9 +89,9 @@ def check_removable(vault: Vault, version: Version, folder: Path, extra: Iterabl
         )
 
 
-def look(vault: Vault, versions: Sequence[Version], folder: Path, expected: Iterable[Expected] = ()) -> Contents:
+def look(vault: Vault, versions: Sequence[Version], folder: Path, expected: Iterable[Expected] = ()) -> FolderContents:
     """Compare the files of a folder with what is expected and with every version of the samples."""
-    contents = Contents()
+    contents = FolderContents()
     left = dict(_files(folder, contents.foreign))
     here, named = set(left), set[str]()
     digests: dict[str, Digest | None] = {}  # each file is read once

@@ -14,7 +14,7 @@ from pathlib import Path
 from sxeslake.archive import attributes
 from sxeslake.archive.folder import time_of
 from sxeslake.errors import InputError
-from sxeslake.format.manifest import Row
+from sxeslake.format.manifest import ManifestRow
 from sxeslake.model import Digest, Member
 from sxeslake.pull.folder.present import OnDisk, digest_of
 from sxeslake.pull.folder.stamps import Stamps
@@ -31,12 +31,12 @@ class FolderPlan:
     changed: int = 0
     unchanged: int = 0
     folders: list[Member] = field(default_factory=list)
-    retimed: list[Row] = field(default_factory=list)  # right bytes, wrong time
+    retimed: list[ManifestRow] = field(default_factory=list)  # right bytes, wrong time
     extra: list[str] = field(default_factory=list)
     in_the_way: list[str] = field(default_factory=list)  # a folder where a file belongs, or the other way round
 
 
-def plan_folder(folder: Path, rows: Iterable[Row], on_disk: OnDisk, stamps: Stamps, threads: int) -> FolderPlan:
+def plan_folder(folder: Path, rows: Iterable[ManifestRow], on_disk: OnDisk, stamps: Stamps, threads: int) -> FolderPlan:
     """Hold a folder against the rows of a version; links are not followed, and belong nowhere."""
     plan = FolderPlan()
     files, folders = _Expected(), _Expected()
@@ -80,7 +80,7 @@ class _Expected:
         return path in self._paths
 
 
-def _judge(plan: FolderPlan, facts: os.stat_result | None, digest: Digest | None, row: Row) -> None:
+def _judge(plan: FolderPlan, facts: os.stat_result | None, digest: Digest | None, row: ManifestRow) -> None:
     if row.member.kind == "directory":
         plan.folders.append(row.member)
         plan.added += facts is None
@@ -126,7 +126,9 @@ class _Looker:
         return self._real[path]
 
 
-def _digest(folder: Path, path: str, facts: os.stat_result | None, row: Row, known: Digest | None) -> Digest | None:
+def _digest(
+    folder: Path, path: str, facts: os.stat_result | None, row: ManifestRow, known: Digest | None
+) -> Digest | None:
     """The content of a file that may be the member; None where its size alone says that it is not."""
     if facts is None or facts.st_size != row.member.size:
         return None

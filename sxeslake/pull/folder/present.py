@@ -11,7 +11,7 @@ from pathlib import Path
 from blake3 import blake3
 
 from sxeslake.errors import InputError
-from sxeslake.format.manifest import Row
+from sxeslake.format.manifest import ManifestRow
 from sxeslake.model import MIB, Digest, Member
 from sxeslake.vault.blobs.contents import Content, contents
 from sxeslake.vault.blobs.reader import BlobReader
@@ -23,7 +23,9 @@ OnDisk = Callable[[Member], str]
 """Where a member stands below a folder."""
 
 
-def contents_beside(reader: BlobReader, rows: Iterable[Row], folder: Path, on_disk: OnDisk) -> Iterator[Content]:
+def contents_beside(
+    reader: BlobReader, rows: Iterable[ManifestRow], folder: Path, on_disk: OnDisk
+) -> Iterator[Content]:
     """As `vault.contents`, but what stands in `folder` is read from there."""
     source = iter(rows)
     while batch := list(islice(source, _ROWS)):
@@ -35,7 +37,7 @@ def contents_beside(reader: BlobReader, rows: Iterable[Row], folder: Path, on_di
         next(stored, None)  # lets the last one end
 
 
-def is_here(row: Row, place: Path) -> bool:
+def is_here(row: ManifestRow, place: Path) -> bool:
     """Whether a file has a member's bytes; an empty one is quicker made than looked for."""
     if row.member.kind == "directory" or not row.member.size:
         return False
@@ -64,7 +66,7 @@ def _blocks(place: Path) -> Iterator[bytes]:
             yield block
 
 
-def _proved(row: Row, place: Path) -> Iterator[bytes]:
+def _proved(row: ManifestRow, place: Path) -> Iterator[bytes]:
     """A file's bytes once more; an error where somebody has changed it since it was looked at."""
     hasher = blake3()
     for block in _blocks(place):

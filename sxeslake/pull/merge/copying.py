@@ -10,8 +10,8 @@ from sxeslake.archive.sxes import layout
 from sxeslake.archive.sxes.documents import dump
 from sxeslake.archive.sxes.metadata import read_info
 from sxeslake.model import Digest
-from sxeslake.pull.merge.same import Kept, Origin
-from sxeslake.pull.part.assembly import Made, Part, made_from
+from sxeslake.pull.merge.same import KeptItems, Origin
+from sxeslake.pull.part.assembly import GeneratedMember, VersionPart, made_from
 from sxeslake.pull.part.share import Share, shared_paths
 from sxeslake.reading.rows import in_archive_order
 
@@ -19,11 +19,11 @@ _SHARED = (layout.CONDITIONS, layout.RAW_CONDITIONS, layout.BACKGROUNDS)
 
 
 def copied_parts(
-    shares: Sequence[Share], kept: Mapping[str, Kept], made: dict[str, Made]
-) -> tuple[list[Part], list[str]]:
+    shares: Sequence[Share], kept: Mapping[str, KeptItems], made: dict[str, GeneratedMember]
+) -> tuple[list[VersionPart], list[str]]:
     """The rows to copy from each version; an `info.json` under another UUID is added to `made`. And warnings."""
     there: dict[str, Digest] = {}  # path in the new group → what stands there
-    parts: list[Part] = []
+    parts: list[VersionPart] = []
     warnings: list[str] = []
     for number, share in enumerate(shares):
         needed = _shared_of(number, shares, kept)
@@ -41,12 +41,12 @@ def copied_parts(
         table = share.table.take(pa.array(taken, pa.int64()))
         folders = dict(_moved(number, share, kept))
         made.update(_rewritten(share, table, folders))
-        parts.append(Part(share.rows, in_archive_order(table), folders))
+        parts.append(VersionPart(share.rows, in_archive_order(table), folders))
     return parts, warnings
 
 
 def _new_path(
-    number: int, path: str, shares: Sequence[Share], kept: Mapping[str, Kept], needed: set[str] | None
+    number: int, path: str, shares: Sequence[Share], kept: Mapping[str, KeptItems], needed: set[str] | None
 ) -> str | None:
     """Where a file stands in the new group; None where an equal item before it has one, or nothing needs it."""
     root, _, rest = path.partition("/")
@@ -62,13 +62,13 @@ def _new_path(
     return f"{root}/{new}/{name}" if origin == _giver(shares, kept, root, new, name) else None
 
 
-def _giver(shares: Sequence[Share], kept: Mapping[str, Kept], root: str, uuid: str, name: str) -> Origin | None:
+def _giver(shares: Sequence[Share], kept: Mapping[str, KeptItems], root: str, uuid: str, name: str) -> Origin | None:
     """Which of the equal items a file is taken from: the first that has it."""
     origins = kept[root].origins[uuid]
     return next((each for each in origins if name in shares[each.share].folders[f"{root}/{each.uuid}"]), None)
 
 
-def _shared_of(number: int, shares: Sequence[Share], kept: Mapping[str, Kept]) -> set[str] | None:
+def _shared_of(number: int, shares: Sequence[Share], kept: Mapping[str, KeptItems]) -> set[str] | None:
     """The shared files of items whose own words go into the new group; None is all: who needs them is unreadable."""
     needed: set[str] = set()
     for path, document in shares[number].infos.items():
@@ -83,7 +83,7 @@ def _shared_of(number: int, shares: Sequence[Share], kept: Mapping[str, Kept]) -
     return needed
 
 
-def _moved(number: int, share: Share, kept: Mapping[str, Kept]) -> Iterator[tuple[str, str]]:
+def _moved(number: int, share: Share, kept: Mapping[str, KeptItems]) -> Iterator[tuple[str, str]]:
     """The folders of one version that have another name in the new group."""
     for folder in share.folders:
         root, _, uuid = folder.partition("/")
@@ -92,7 +92,7 @@ def _moved(number: int, share: Share, kept: Mapping[str, Kept]) -> Iterator[tupl
             yield folder, f"{root}/{new}"
 
 
-def _rewritten(share: Share, table: pa.Table, folders: Mapping[str, str]) -> Iterator[tuple[str, Made]]:
+def _rewritten(share: Share, table: pa.Table, folders: Mapping[str, str]) -> Iterator[tuple[str, GeneratedMember]]:
     """The `info.json` of items that got another UUID; one that cannot be read keeps its bytes."""
     places = [
         at

@@ -13,7 +13,7 @@ from sxeslake.archive.sxes import layout
 from sxeslake.archive.sxes.measurement import position_content_id
 from sxeslake.archive.sxes.metadata import StateFields, read_state
 from sxeslake.model import Digest
-from sxeslake.pull.merge.same import Arrays, Item, Kept, Origin, arrays_of, content_key, keep
+from sxeslake.pull.merge.same import Arrays, KeptItems, MergedItem, Origin, arrays_of, content_key, keep
 
 _MOST_ALIKE: Final = 64
 """An array that so many measurements of one time and place have is an empty frame, and tells nothing."""
@@ -24,7 +24,7 @@ _UNKNOWN: Final = read_state(None)
 class _Seen(NamedTuple):
     """A position: what it recorded, when and where. What need not be known to tell is left empty."""
 
-    item: Item
+    item: MergedItem
     arrays: Arrays
     state: StateFields
 
@@ -53,7 +53,7 @@ class _Measurement:
             if name in self.files and (not arrays_alone or _is_data(name))
         )
 
-    def add(self, item: Item) -> None:
+    def add(self, item: MergedItem) -> None:
         for name, digest in item.files.items():
             self.files.setdefault(name, digest)
         self.uuids.add(item.uuid)
@@ -105,7 +105,7 @@ class _Measurements:
         return [(array, seen.state.saved_local, *seen.stage_mm) for array in seen.arrays]
 
 
-def _is_told(item: Item, other: _Measurement) -> bool:
+def _is_told(item: MergedItem, other: _Measurement) -> bool:
     """Whether what a copy has in common with another of its UUID tells enough: data, or the state; else everything."""
     common = item.files.keys() & other.files.keys()
     return layout.STATE in common or any(map(_is_data, common)) or item.files == other.like.item.files
@@ -115,7 +115,7 @@ def _is_data(name: str) -> bool:
     return name.endswith(layout.TYPE_SUFFIX)
 
 
-def keep_measurements(items: Sequence[Item], states: Mapping[Origin, StateFields]) -> Kept:
+def keep_measurements(items: Sequence[MergedItem], states: Mapping[Origin, StateFields]) -> KeptItems:
     """Keep each measurement once, under the UUID of its first copy; see `same.keep`.
 
     Copies are the same measurement when the data that both have are equal, at least one of them, and time and place;

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from sxeslake.archive.sxes import layout
 from sxeslake.archive.sxes.metadata import analysis_uuids_key, strings, version_of
-from sxeslake.pull.merge.same import Kept, Origin, derived_uuid
+from sxeslake.pull.merge.same import KeptItems, Origin, derived_uuid
 from sxeslake.pull.part.outline import PICTURES, POSITIONS, Fields
 
 PROVENANCE: Final = "provenance"
@@ -20,7 +20,7 @@ _LISTS: Final = (POSITIONS, PICTURES, "analysisUuids", "analyses")
 class MergedMetadata:
     """Takes one outline after the other; an entry that is there already grows, another of its UUID stands apart."""
 
-    def __init__(self, positions: Kept, images: Kept) -> None:
+    def __init__(self, positions: KeptItems, images: KeptItems) -> None:
         self._positions, self._images = positions, images
         self._top: dict[str, Any] = {}
         self.otherwise: list[dict[str, Any]] = []  # a group: its own top-level fields that others overruled

@@ -10,7 +10,7 @@ from sxeslake.archive.sxes import layout
 from sxeslake.archive.sxes.documents import Document
 from sxeslake.model import Digest
 from sxeslake.pull.merge.metadata import MergedMetadata
-from sxeslake.pull.merge.same import Kept, Origin
+from sxeslake.pull.merge.same import KeptItems, Origin
 from sxeslake.pull.part.share import Share
 
 _HASH: Final = "blake3"
@@ -18,7 +18,7 @@ _HASH: Final = "blake3"
 
 
 def provenance(
-    shares: Sequence[Share], kept: Kept, states: Mapping[Origin, Document], metadata: MergedMetadata
+    shares: Sequence[Share], kept: KeptItems, states: Mapping[Origin, Document], metadata: MergedMetadata
 ) -> dict[str, Any]:
     """The archives, then the origins of each project, analysis and position, the kept one first."""
     archives = []

@@ -13,8 +13,8 @@ from sxeslake.pull.merge.copying import copied_parts
 from sxeslake.pull.merge.joining import keep_measurements
 from sxeslake.pull.merge.metadata import MergedMetadata
 from sxeslake.pull.merge.provenance import other_files, provenance
-from sxeslake.pull.merge.same import Item, Kept, Origin, content_key, keep, need_states
-from sxeslake.pull.part.assembly import Assembly, Carried, Made, made_from
+from sxeslake.pull.merge.same import KeptItems, MergedItem, Origin, content_key, keep, need_states
+from sxeslake.pull.part.assembly import Assembly, Carried, GeneratedMember, made_from
 from sxeslake.pull.part.share import Share
 from sxeslake.reading.rows import where_true
 
@@ -47,7 +47,7 @@ def merge(shares: Sequence[Share], *, tool: str, lake_id: str) -> Assembly:
     )
 
 
-def _items(shares: Sequence[Share], root: layout.ItemRoot) -> list[Item]:
+def _items(shares: Sequence[Share], root: layout.ItemRoot) -> list[MergedItem]:
     """The positions or images of all shares, in the order listed."""
     found = []
     for number, share in enumerate(shares):
@@ -56,7 +56,7 @@ def _items(shares: Sequence[Share], root: layout.ItemRoot) -> list[Item]:
         uuids: Sequence[str] = there
         if root == layout.DATA:
             uuids = [uuid for uuid in share.positions if prefix + uuid in share.folders]
-        found += [Item(number, uuid, share.folders[prefix + uuid]) for uuid in uuids]
+        found += [MergedItem(number, uuid, share.folders[prefix + uuid]) for uuid in uuids]
     return found
 
 
@@ -72,7 +72,7 @@ def _states(shares: Sequence[Share], wanted: set[Origin]) -> dict[Origin, Docume
     return states
 
 
-def _placed(share: int, kept: Kept, metadata: MergedMetadata) -> Callable[[str, str], str | None]:
+def _placed(share: int, kept: KeptItems, metadata: MergedMetadata) -> Callable[[str, str], str | None]:
     """See `Carried`: the UUIDs that one version's positions and analyses have in the merged group."""
     analyses = {
         origin.uuid: uuid
@@ -87,7 +87,7 @@ def _placed(share: int, kept: Kept, metadata: MergedMetadata) -> Callable[[str, 
     return place
 
 
-def _metadata_member(shares: Sequence[Share], data: bytes) -> Made:
+def _metadata_member(shares: Sequence[Share], data: bytes) -> GeneratedMember:
     """`metadata.json`, as old as the newest of those that it is made of: the same merge is the same bytes."""
     known = [share.metadata_member for share in shares if share.metadata_member is not None]
     times = [member.modified_ns for member in known if member.modified_ns is not None]

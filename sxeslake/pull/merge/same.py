@@ -17,7 +17,7 @@ _NAMESPACE: Final[UUID] = uuid5(NAMESPACE_URL, "sxeslake:content")
 Arrays = tuple[tuple[str, Digest], ...]
 
 
-class Item(NamedTuple):
+class MergedItem(NamedTuple):
     """A position or an image of one of the groups: place of the group, UUID, files of its folder."""
 
     share: int
@@ -33,7 +33,7 @@ class Origin(NamedTuple):
 
 
 @dataclass(slots=True)
-class Kept:
+class KeptItems:
     """What is kept: the UUID of each origin in the new group, and the origins of each UUID, the kept one first."""
 
     uuids: dict[Origin, str] = field(default_factory=dict)
@@ -47,7 +47,7 @@ def arrays_of(files: Mapping[str, Digest]) -> Arrays:
     return tuple(sorted((kind, digest) for kind, digest in found if "/" not in kind))
 
 
-def need_states(items: Iterable[Item]) -> set[Origin]:
+def need_states(items: Iterable[MergedItem]) -> set[Origin]:
     """The positions whose `state.json` must be read to tell: another one has an array of theirs, or their UUID."""
     arrays = {Origin(item.share, item.uuid): arrays_of(item.files) for item in items}
     times: Counter[object] = Counter(array for found in arrays.values() for array in found)
@@ -59,14 +59,14 @@ def need_states(items: Iterable[Item]) -> set[Origin]:
     }
 
 
-def content_key(item: Item) -> str:
+def content_key(item: MergedItem) -> str:
     """What an item without a measurement is told by: UUID and every file, its own words included."""
     return "\n".join([item.uuid, *(f"{name} {digest.hex()}" for name, digest in sorted(item.files.items()))])
 
 
-def keep(items: Sequence[Item], keys: Sequence[str]) -> Kept:
+def keep(items: Sequence[MergedItem], keys: Sequence[str]) -> KeptItems:
     """Keep each content once; another content under a UUID that is taken gets a UUID that follows from the content."""
-    kept = Kept()
+    kept = KeptItems()
     by_key: dict[str, str] = {}
     for item, key in zip(items, keys, strict=True):
         uuid = by_key.get(key)

@@ -14,7 +14,7 @@ from sxeslake.archive.attributes import special_reason
 from sxeslake.archive.base import ArchiveWriter
 from sxeslake.archive.names import check_names
 from sxeslake.errors import UnsafeNameError
-from sxeslake.format.manifest import Row
+from sxeslake.format.manifest import ManifestRow
 from sxeslake.model import ArchiveKind, Digest, Member, Progress
 from sxeslake.pull.part.cost import Cost, cost_of, frames_of
 from sxeslake.pull.whole import reported
@@ -25,7 +25,7 @@ from sxeslake.vault.vault import Vault
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class GeneratedMember:
     """A member that no archive has so: a pruned `metadata.json`, an `info.json` under another UUID."""
 
     member: Member
@@ -33,7 +33,7 @@ class Made:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class VersionPart:
     """What comes from one version: rows in the order in which they are written; `folders` get other names."""
 
     rows: MemberRows
@@ -72,8 +72,8 @@ class Assembly:
 
     title: str
     kind: ArchiveKind
-    parts: Sequence[Part]
-    made: Mapping[str, Made] = field(default_factory=dict)
+    parts: Sequence[VersionPart]
+    made: Mapping[str, GeneratedMember] = field(default_factory=dict)
     positions: int = 0
     analyses: int = 0
     carried: Sequence[Carried] = ()
@@ -165,7 +165,7 @@ class Assembly:
                 yield (row.member if path == row.member.path else renamed(row.member, path)), found.parts
 
     @staticmethod
-    def _rows(part: Part) -> Iterator[Row]:
+    def _rows(part: VersionPart) -> Iterator[ManifestRow]:
         return part.rows.rows(part.table)
 
 
@@ -174,6 +174,6 @@ def renamed(member: Member, path: str) -> Member:
     return replace(member, path=path, raw_name=None)
 
 
-def made_from(member: Member, path: str, data: bytes) -> Made:
+def made_from(member: Member, path: str, data: bytes) -> GeneratedMember:
     """A member made anew, with the time and attributes of the one it replaces."""
-    return Made(replace(member, path=path, size=len(data), crc32=None, raw_name=None), data)
+    return GeneratedMember(replace(member, path=path, size=len(data), crc32=None, raw_name=None), data)

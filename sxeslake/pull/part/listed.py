@@ -13,7 +13,7 @@ from sxeslake.archive.sxes.listing import relisted
 from sxeslake.errors import NotFoundError
 from sxeslake.format.rowgroups import Numbers
 from sxeslake.pull.part.outline import Choice, Outline, called, choose, read_outline
-from sxeslake.pull.part.wanted import Wanted, numbers_of
+from sxeslake.pull.part.wanted import PartSpec, numbers_of
 from sxeslake.reading.rows import MemberRows
 
 _FEW = 2000  # UUIDs; to look up more of them one by one costs more than the whole list
@@ -28,7 +28,7 @@ class Asked:
     groups: Sequence[int]
 
 
-def asked(rows: MemberRows, wanted: Wanted, chosen: Collection[str] | None) -> Asked | None:
+def asked(rows: MemberRows, wanted: PartSpec, chosen: Collection[str] | None) -> Asked | None:
     """What is asked for; None where only the whole list tells."""
     if rows.outline is None:
         return None
@@ -43,7 +43,7 @@ def asked(rows: MemberRows, wanted: Wanted, chosen: Collection[str] | None) -> A
     return Asked(uuids, spans, sorted(groups))
 
 
-def _spans(rows: MemberRows, wanted: Wanted, *, by_list: bool) -> list[Numbers] | None:
+def _spans(rows: MemberRows, wanted: PartSpec, *, by_list: bool) -> list[Numbers] | None:
     """The numbers that are asked for, as runs that do not meet; None where the manifest cannot tell."""
     pairs = [pair for word in wanted.positions if (pair := numbers_of(word)) is not None]
     if not pairs and not (by_list and wanted.analyses):
@@ -84,7 +84,7 @@ def _merged(spans: Iterable[Numbers]) -> list[Numbers]:
 
 
 def choice_of(
-    rows: MemberRows, what: Asked, wanted: Wanted, chosen: Collection[str] | None
+    rows: MemberRows, what: Asked, wanted: PartSpec, chosen: Collection[str] | None
 ) -> tuple[Outline, Choice] | None:
     """The choice; None where a position is in no list or has no folder, or nothing is left: the whole list says why."""
     listed, runs = rows.places(what.groups), rows.finder.runs
@@ -106,7 +106,7 @@ def choice_of(
 
 
 def _chosen(
-    rows: MemberRows, kept: dict[str, Any], wanted: Wanted, chosen: Collection[str] | None
+    rows: MemberRows, kept: dict[str, Any], wanted: PartSpec, chosen: Collection[str] | None
 ) -> tuple[Outline, Choice] | None:
     where = rows.version.name
     try:

@@ -12,7 +12,7 @@ from sxeslake.archive.sxes import layout
 from sxeslake.archive.sxes.documents import parse
 from sxeslake.archive.sxes.metadata import analysis_uuids_key, strings, version_of
 from sxeslake.errors import InputError, NotFoundError, ReadOnlyError
-from sxeslake.pull.part.wanted import Wanted, numbers_of
+from sxeslake.pull.part.wanted import PartSpec, numbers_of
 
 Fields = Mapping[str, Any]
 
@@ -75,7 +75,7 @@ def listed(analysis: Fields, key: str = POSITIONS) -> tuple[str, ...]:
     return strings(analysis.get(key))
 
 
-def choose(outline: Outline, wanted: Wanted, chosen: Collection[str] | None, *, where: str, by: str = "") -> Choice:
+def choose(outline: Outline, wanted: PartSpec, chosen: Collection[str] | None, *, where: str, by: str = "") -> Choice:
     """The positions that are wanted; NotFoundError names the condition that leaves none.
 
     `chosen` are those that a query chose, which `by` describes: `--where "…"`; None where nothing was asked.
@@ -123,7 +123,7 @@ def _is_called(fields: Fields, word: str) -> bool:
     return own or fields.get("uuid") == word.casefold() or fields.get("uuid") == word
 
 
-def _numbered(outline: Outline, wanted: Wanted, candidates: Sequence[str], where: str) -> tuple[list[str], list[str]]:
+def _numbered(outline: Outline, wanted: PartSpec, candidates: Sequence[str], where: str) -> tuple[list[str], list[str]]:
     """The positions of those numbers and UUIDs, in the order listed; then UUIDs that no analysis lists."""
     among, everything = set(candidates), None if wanted.analyses else set(candidates)
     taken: set[str] = set()

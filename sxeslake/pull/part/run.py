@@ -20,8 +20,8 @@ from sxeslake.pull.folder.earlier import check_replaceable
 from sxeslake.pull.part.assembly import Assembly
 from sxeslake.pull.part.selection import Budget, SelectionReport, check_budget, select
 from sxeslake.pull.part.share import Share, share_of
-from sxeslake.pull.part.wanted import Chosen, Wanted
-from sxeslake.pull.publish import Publisher, Written
+from sxeslake.pull.part.wanted import Chosen, PartSpec
+from sxeslake.pull.publish import Publisher, WrittenArchive
 from sxeslake.vault.log.state import Version
 from sxeslake.vault.vault import Vault
 
@@ -29,7 +29,7 @@ _AT_ONCE = 8  # versions read side by side: each waits for a few small replies i
 
 
 @dataclass(frozen=True, slots=True)
-class Output:
+class PartTarget:
     """Where it goes, and how: a path, a folder `out/`, a stream, or the place that the sample's name gives."""
 
     out: str | None
@@ -73,7 +73,7 @@ class PartPull:
     """One call: what is wanted, and of whom."""
 
     vault: Vault
-    wanted: Wanted
+    wanted: PartSpec
     chosen: Sequence[Chosen] | None
     by: str
     budget: Budget
@@ -131,7 +131,7 @@ class PartPull:
     def deliver(
         self,
         assembly: Assembly,
-        output: Output,
+        output: PartTarget,
         version: Version | None,
         *,
         dry_run: bool,
@@ -172,7 +172,7 @@ class PartPull:
         return replace(report, annotations=beside)
 
 
-def _target(output: Output, version: Version | None, container: ContainerKind, kind: str | None) -> Path:
+def _target(output: PartTarget, version: Version | None, container: ContainerKind, kind: str | None) -> Path:
     """`map.plzip` in part is `map-part.plzip`, unless it is told where to go."""
     if output.out is not None and not (output.is_folder and container != "folder"):
         return named(output.out)
@@ -204,6 +204,6 @@ def _planned(assembly: Assembly, version: Version | None, container: ContainerKi
     )
 
 
-def _done(report: SelectionReport, path: str, written: Written) -> SelectionReport:
+def _done(report: SelectionReport, path: str, written: WrittenArchive) -> SelectionReport:
     size = report.bytes_raw if written.size is None else written.size
     return replace(report, path=path, bytes_written=size, sha256=written.sha256, renamed=written.renamed, dry_run=False)

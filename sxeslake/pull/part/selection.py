@@ -9,7 +9,7 @@ from sxeslake.archive.sxes import layout
 from sxeslake.archive.sxes.documents import dump
 from sxeslake.errors import LimitExceededError
 from sxeslake.model import GIB, ContainerKind
-from sxeslake.pull.part.assembly import Assembly, Carried, Made, Part, made_from
+from sxeslake.pull.part.assembly import Assembly, Carried, GeneratedMember, VersionPart, made_from
 from sxeslake.pull.part.share import Share
 from sxeslake.text.html import HtmlRecord
 
@@ -54,7 +54,7 @@ class SelectionReport(HtmlRecord):
 def select(share: Share) -> Assembly:
     """The archive that a share of one version makes."""
     name = share.version.name
-    made: Mapping[str, Made] = {}
+    made: Mapping[str, GeneratedMember] = {}
     if share.outline is not None and share.metadata_member is not None:
         same = share.metadata_raw != b"" and share.metadata == share.outline.fields
         raw = share.metadata_raw if same else dump(share.metadata, share.outline.encoding)
@@ -62,7 +62,7 @@ def select(share: Share) -> Assembly:
     return Assembly(
         title=f"part of {name}",
         kind="sxes" if made or layout.METADATA in share.table["path"].to_pylist() else "generic",
-        parts=[Part(share.rows, share.table)],
+        parts=[VersionPart(share.rows, share.table)],
         made=made,
         positions=len(share.positions),
         analyses=len(share.choice.analyses) if share.choice else 0,

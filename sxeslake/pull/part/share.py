@@ -19,7 +19,7 @@ from sxeslake.errors import MemberNotFoundError, NotFoundError
 from sxeslake.model import Digest, Member
 from sxeslake.pull.part.listed import asked, choice_of
 from sxeslake.pull.part.outline import Choice, Outline, choose, pictures, pruned, read_outline
-from sxeslake.pull.part.wanted import Wanted
+from sxeslake.pull.part.wanted import PartSpec
 from sxeslake.reading.rows import MemberRows, in_archive_order, joined, where_true
 from sxeslake.vault.log.state import Version
 from sxeslake.vault.vault import Vault
@@ -58,14 +58,14 @@ class Share:
 
 
 def share_of(
-    vault: Vault, version: Version, wanted: Wanted, chosen: Collection[str] | None = None, *, by: str = ""
+    vault: Vault, version: Version, wanted: PartSpec, chosen: Collection[str] | None = None, *, by: str = ""
 ) -> Share:
     """Read what is needed to know which members of a version are wanted. NotFoundError where none is."""
     with vault.reading(version):
         return _share(MemberRows(vault, version), wanted, chosen, by)
 
 
-def _share(rows: MemberRows, wanted: Wanted, chosen: Collection[str] | None, by: str) -> Share:
+def _share(rows: MemberRows, wanted: PartSpec, chosen: Collection[str] | None, by: str) -> Share:
     members = matching(rows, wanted.members) if wanted.members else []
     if not wanted.of_a_group and chosen is None and wanted.members:
         return Share(rows, in_archive_order(joined(members)))
@@ -81,7 +81,7 @@ def _share(rows: MemberRows, wanted: Wanted, chosen: Collection[str] | None, by:
     return share
 
 
-def _group_share(rows: MemberRows, wanted: Wanted, chosen: Collection[str] | None, by: str) -> Share:
+def _group_share(rows: MemberRows, wanted: PartSpec, chosen: Collection[str] | None, by: str) -> Share:
     where = rows.version.name
     outline, choice, member, raw = _outline(rows, wanted, chosen, by)
     share = Share(rows, joined([]), outline, metadata_member=member, metadata_raw=raw)
@@ -96,7 +96,7 @@ def _group_share(rows: MemberRows, wanted: Wanted, chosen: Collection[str] | Non
         )  # fmt: skip
     share.metadata = pruned(outline, choice, images=wanted.keeps_images)
     if wanted.keeps_images:
-        tables += _folders(share, layout.IMAGES, pictures(share.metadata), Wanted())
+        tables += _folders(share, layout.IMAGES, pictures(share.metadata), PartSpec())
     share.infos = {path: parse(path, data, _LEGACY) for path, data in rows.read(_documents(tables)) if _is_info(path)}
     tables += _shared(rows, share.infos.values())
     share.table = in_archive_order(joined(tables))
@@ -104,7 +104,7 @@ def _group_share(rows: MemberRows, wanted: Wanted, chosen: Collection[str] | Non
 
 
 def _outline(
-    rows: MemberRows, wanted: Wanted, chosen: Collection[str] | None, by: str
+    rows: MemberRows, wanted: PartSpec, chosen: Collection[str] | None, by: str
 ) -> tuple[Outline, Choice, Member, bytes]:
     """What is chosen of a group; its `metadata.json` is read only where the manifest does not tell enough."""
     what = asked(rows, wanted, chosen)
@@ -124,7 +124,7 @@ def _metadata_row(rows: MemberRows) -> pa.Table:
     raise MemberNotFoundError("it holds no metadata.json.", where=rows.version.name)
 
 
-def _folders(share: Share, root: layout.ItemRoot, uuids: Sequence[str], wanted: Wanted) -> list[pa.Table]:
+def _folders(share: Share, root: layout.ItemRoot, uuids: Sequence[str], wanted: PartSpec) -> list[pa.Table]:
     """The wanted rows of the folders of positions or images; all names go to `share.folders`."""
     kept = set(uuids)
     tables = []
@@ -142,7 +142,7 @@ def _folders(share: Share, root: layout.ItemRoot, uuids: Sequence[str], wanted: 
     return tables
 
 
-def _existing(share: Share, choice: Choice, wanted: Wanted) -> Choice:
+def _existing(share: Share, choice: Choice, wanted: PartSpec) -> Choice:
     """The choice without positions that are listed, and not there; NotFoundError for one asked for by its UUID."""
     gone = {uuid for uuid in (*choice.positions, *choice.unlisted) if f"{layout.DATA}/{uuid}" not in share.folders}
     if not gone:

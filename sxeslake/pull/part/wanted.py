@@ -26,7 +26,7 @@ class Chosen(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class PartSpec:
     """Which part: nothing said is everything.
 
     `positions` are UUIDs, numbers from 1 (the place among those that `analyses` leaves) or ranges `3..9`; `analyses`

@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import chain, islice, tee
 from typing import NamedTuple
 
-from sxeslake.format.manifest import Blob, Row
+from sxeslake.format.manifest import Blob, ManifestRow
 from sxeslake.model import MIB, Member
 from sxeslake.storage import Operation
 from sxeslake.vault.blobs.reader import BlobReader
@@ -25,7 +25,7 @@ class Content(NamedTuple):
     parts: Iterator[bytes]
 
 
-def contents(reader: BlobReader, rows: Iterable[Row]) -> Iterator[Content]:
+def contents(reader: BlobReader, rows: Iterable[ManifestRow]) -> Iterator[Content]:
     """Every member with its bytes, in the order of `rows`."""
     planned, wanted = tee(rows)
     stream = read_ahead(reader, chain.from_iterable(row.blobs for row in planned))

@@ -46,25 +46,25 @@ Live = AbstractSet[str] | Callable[[Sequence[str]], set[str]] | None
 """Which packs count: a set, or a function that tells which of some do."""
 
 
-class Rows(NamedTuple):
+class IndexRows(NamedTuple):
     """Blobs and where they stand: digests (n × 32) and places (n × 5), see above."""
 
     digests: U8
     places: U32
 
 
-def rows_of(footer: Footer, ordinal: int) -> Rows:
+def rows_of(footer: Footer, ordinal: int) -> IndexRows:
     """A pack's footer as index rows."""
     offsets, lengths, inner = footer.locations()
     packs = np.full(len(offsets), ordinal, np.uint32)
-    return Rows(footer.digests, np.column_stack((packs, offsets, lengths, inner, footer.sizes)).astype(np.uint32))
+    return IndexRows(footer.digests, np.column_stack((packs, offsets, lengths, inner, footer.sizes)).astype(np.uint32))
 
 
 def _keys(digests: U8) -> U64:
     return np.ascontiguousarray(digests[:, :8]).view(">u8").ravel().astype(np.uint64)
 
 
-class Segment:
+class IndexRun:
     """One sorted file of the index."""
 
     def __init__(self, path: Path) -> None:
@@ -92,9 +92,9 @@ class Segment:
         return asked[same], np.asarray(self.places[at[same]])
 
 
-def write_segment(path: Path, parts: Sequence[Rows | Segment]) -> tuple[int, str]:
+def write_segment(path: Path, parts: Sequence[IndexRows | IndexRun]) -> tuple[int, str]:
     """Write parts as one sorted segment, a bounded number of rows at once; how many rows it has, and its hash."""
-    keys = np.concatenate([part.keys if isinstance(part, Segment) else _keys(part.digests) for part in parts])
+    keys = np.concatenate([part.keys if isinstance(part, IndexRun) else _keys(part.digests) for part in parts])
     order = np.argsort(keys, kind="stable")
     starts = np.cumsum([0, *(len(part.places) for part in parts)])
     temporary = path.with_name(f".tmp-{path.name}")
@@ -119,7 +119,7 @@ def write_segment(path: Path, parts: Sequence[Rows | Segment]) -> tuple[int, str
 
 
 def _gather(
-    parts: Sequence[Rows | Segment], starts: npt.NDArray[np.int64], rows: npt.NDArray[np.intp], column: str
+    parts: Sequence[IndexRows | IndexRun], starts: npt.NDArray[np.int64], rows: npt.NDArray[np.intp], column: str
 ) -> npt.NDArray[np.unsignedinteger]:
     which = np.searchsorted(starts, rows, "right") - 1
     out: npt.NDArray[np.unsignedinteger] = (
@@ -127,7 +127,7 @@ def _gather(
     )
     for number, part in enumerate(parts):
         mine = which == number
-        rest = part.rest if isinstance(part, Segment) else part.digests[:, 8:]
+        rest = part.rest if isinstance(part, IndexRun) else part.digests[:, 8:]
         out[mine] = (part.places if column == "places" else rest)[rows[mine] - starts[number]]
     return out
 
@@ -140,7 +140,7 @@ class BlobIndex:
         self._db = LocalDatabase(folder / "index.sqlite", LAYOUT, _TABLES)
         self._proofs = Proofs(folder / "proved.json")
         self._spare: TemporaryDirectory[str] | None = None  # for segments that do not go into the cache
-        self._segments: dict[str, Segment] = {}
+        self._segments: dict[str, IndexRun] = {}
         self._packs: dict[int, str] = {}
 
     @property
@@ -155,7 +155,7 @@ class BlobIndex:
         if self._spare is not None:
             self._spare.cleanup()
 
-    def _reload(self) -> list[Segment]:
+    def _reload(self) -> list[IndexRun]:
         hashes = dict(self._db.select("SELECT file, hash FROM segments"))
         for gone in self._segments.keys() - hashes.keys():
             del self._segments[gone]
@@ -170,13 +170,13 @@ class BlobIndex:
             self._packs = dict(self._db.select("SELECT ordinal, pack FROM indexed WHERE pack IS NOT NULL"))
         return list(self._segments.values())
 
-    def _proved(self, file: str, digest: str) -> Segment:
+    def _proved(self, file: str, digest: str) -> IndexRun:
         path = self._place(file)
         if not self._proofs.holds(file, [path]):
             if blake3(max_threads=blake3.AUTO).update_mmap(path).hexdigest() != digest:
                 raise ValueError(f"{path} does not agree with its hash")
             self._proofs.note({file: [path]})
-        return Segment(path)
+        return IndexRun(path)
 
     def _place(self, file: str) -> Path:
         spare = None if self._spare is None else Path(self._spare.name) / file

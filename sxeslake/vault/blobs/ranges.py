@@ -16,7 +16,7 @@ _KEEP_BYTES = 64 * MIB
 _FRAME_KEPT = MIB  # the blob reader keeps smaller ones itself
 
 
-class Slice(NamedTuple):
+class BlobSlice(NamedTuple):
     """Some bytes of a blob, from where to before where."""
 
     blob: Blob
@@ -33,7 +33,7 @@ class RangeReader:
         self._kept_bytes = 0
         self._lock = threading.Lock()
 
-    def read(self, slices: Sequence[Slice]) -> Iterator[bytes]:
+    def read(self, slices: Sequence[BlobSlice]) -> Iterator[bytes]:
         """The bytes of each slice, in order; few at a time in memory, the next ones on their way."""
         here = self._at_hand({item.blob.digest for item in slices})
         coming = self._coming([item.blob for item in slices if item.blob.digest not in here])
@@ -67,11 +67,11 @@ class RangeReader:
                 self._kept_bytes -= len(self._kept.popitem(last=False)[1])
 
 
-def slices_of(blobs: Sequence[Blob], start: int, end: int) -> Iterator[Slice]:
+def slices_of(blobs: Sequence[Blob], start: int, end: int) -> Iterator[BlobSlice]:
     """The parts of a member's blobs that hold its bytes from `start` to before `end`."""
     at = 0
     for blob in blobs:
         low, high = max(start - at, 0), min(end - at, blob.size)
         if low < high:
-            yield Slice(blob, low, high)
+            yield BlobSlice(blob, low, high)
         at += blob.size

@@ -28,7 +28,7 @@ _CACHE_BYTES = 96 * MIB  # the small files of 100,000 positions, of whose frames
 _TASK_BYTES = MIB  # hashed by one task
 
 
-class _Frames(NamedTuple):
+class _DecodedFrames(NamedTuple):
     """Frames decoded, None for one that is damaged or not there; as they came from the lake; those from the disk."""
 
     decoded: dict[FrameKey, bytes | None]
@@ -141,7 +141,7 @@ class BlobReader:
             for key in frames:
                 self._cached_bytes -= len(self._cache.pop(key, b""))
 
-    def _frames(self, needed: set[FrameKey], *, by_cache: bool) -> _Frames:
+    def _frames(self, needed: set[FrameKey], *, by_cache: bool) -> _DecodedFrames:
         frames: dict[FrameKey, bytes | None] = {}
         elsewhere: dict[FrameKey, Future[bytes | None]] = {}
         own: dict[FrameKey, Future[bytes | None]] = {}
@@ -168,7 +168,7 @@ class BlobReader:
         self._leave(own)
         # Last: whoever waits for others has done by then what they may wait for.
         more = self._from_others(elsewhere, frames)
-        return _Frames(frames, found.fetched + more, found.held | elsewhere.keys())  # perhaps from the disk
+        return _DecodedFrames(frames, found.fetched + more, found.held | elsewhere.keys())  # perhaps from the disk
 
     def _leave(self, own: dict[FrameKey, Future[bytes | None]]) -> None:
         """Frames are no longer in work."""
@@ -193,7 +193,9 @@ class BlobReader:
         frames |= more.decoded
         return more.fetched
 
-    def _decode(self, wanted: Sequence[FrameKey], frames: dict[FrameKey, bytes | None], *, by_cache: bool) -> _Frames:
+    def _decode(
+        self, wanted: Sequence[FrameKey], frames: dict[FrameKey, bytes | None], *, by_cache: bool
+    ) -> _DecodedFrames:
         """Bring frames from the disk or the lake, decoded, to the others."""
         held = self._disk.get(wanted) if self._disk is not None and by_cache else {}
         fetch = [key for key in wanted if key not in held]
@@ -203,7 +205,7 @@ class BlobReader:
             frames[key] = raw
             if raw is not None:
                 self._keep(key, raw)
-        return _Frames(frames, [(key, body) for key, body in came.items() if body is not None], set(held))
+        return _DecodedFrames(frames, [(key, body) for key, body in came.items() if body is not None], set(held))
 
     def _bodies(self, wanted: Sequence[FrameKey]) -> list[bytes | None]:
         ranges = [(keys.pack_key(pack), offset, offset + length) for pack, offset, length in wanted]

@@ -9,7 +9,7 @@ from sxeslake.vault.blobs.cache import FrameCache
 from sxeslake.vault.blobs.index import LAYOUT, BlobIndex
 from sxeslake.vault.blobs.ranges import RangeReader
 from sxeslake.vault.blobs.reader import BlobReader, Locate, Places
-from sxeslake.vault.log.state import State
+from sxeslake.vault.log.state import LogState
 from sxeslake.vault.manifests import Manifests
 
 
@@ -19,7 +19,7 @@ class Readers:
     def __init__(
         self,
         store: Store,
-        state: State,
+        state: LogState,
         folder: Path,
         translate: Locate,
         relocate: Places,

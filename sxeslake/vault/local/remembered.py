@@ -22,7 +22,7 @@ from sxeslake.vault.local import private
 from sxeslake.vault.log.state import CALIBRATIONS, Version, folder_of_layout
 
 if TYPE_CHECKING:
-    from sxeslake.format.manifest import Row
+    from sxeslake.format.manifest import ManifestRow
 
 _ADDRESS: Final = "address"
 _MEMBERS: Final = "members"
@@ -105,7 +105,7 @@ def note_address(folder: Path, url: str) -> None:
             private.replace(path, data)
 
 
-def noting_members(folder: Path, version: Version, rows: Iterable[Row]) -> Iterator[Row]:
+def noting_members(folder: Path, version: Version, rows: Iterable[ManifestRow]) -> Iterator[ManifestRow]:
     """The members of a version as they come; their paths are kept once all have been seen."""
     paths: list[str] = []
     for row in rows:

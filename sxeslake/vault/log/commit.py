@@ -33,7 +33,7 @@ from sxeslake.format.logentry import Entry
 from sxeslake.model import MIB
 from sxeslake.storage import Store, settle
 from sxeslake.vault.log import reader as log
-from sxeslake.vault.log.state import Head, LogRecord, State
+from sxeslake.vault.log.state import Head, LogRecord, LogState
 
 _ATTEMPTS = 200  # each lost race means that somebody else has won one
 _BACK_OFF_S = 0.01
@@ -65,7 +65,7 @@ def who() -> str:
 
 def commit(
     store: Store,
-    state: State,
+    state: LogState,
     build: Callable[[Head], Entry | None],
     looked_at: Callable[[], AbstractSet[str]] = frozenset,
 ) -> LogRecord | None:
@@ -115,7 +115,7 @@ def _check_place(store: Store, head: Head, number: int) -> None:
         log.check_end(store, number - 1)
 
 
-def _is_new(state: State, head: Head, entry: Entry) -> bool:
+def _is_new(state: LogState, head: Head, entry: Entry) -> bool:
     """Whether the log has none of the entry's items: they would be void for every reader, and their content lost.
 
     False where another process that shares the state has folded other commits since `head`; an error otherwise.
@@ -150,7 +150,7 @@ def _record(store: Store, entry: Entry) -> LogRecord:
     return LogRecord(entry, logentry.digest_of(data, where="entry"), data, content)
 
 
-def _check_alive(store: Store, state: State, entry: Entry) -> None:
+def _check_alive(store: Store, state: LogState, entry: Entry) -> None:
     packs, manifests = entry.referenced()
     dead_packs = state.condemned("packs", sorted(packs))
     dead_manifests = state.condemned("manifests", sorted(manifests))
@@ -169,7 +169,7 @@ def _check_alive(store: Store, state: State, entry: Entry) -> None:
         )
 
 
-def _check_present(store: Store, state: State, entry: Entry, known: AbstractSet[str]) -> None:
+def _check_present(store: Store, state: LogState, entry: Entry, known: AbstractSet[str]) -> None:
     """Refuse to refer to what the log names and the bucket has lost: what an entry adds can be read.
 
     What a version that is moved needed before is not asked for: it is no worse than it was.

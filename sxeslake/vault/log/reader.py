@@ -19,7 +19,7 @@ from sxeslake.format.logentry import Entry
 from sxeslake.model import KIB
 from sxeslake.storage import Store
 from sxeslake.vault.log import segments
-from sxeslake.vault.log.state import Head, LogRecord, State
+from sxeslake.vault.log.state import Head, LogRecord, LogState
 
 _AT_ONCE = 256  # entries fetched before they are folded: bounds the memory of a cold open
 _READERS = 16
@@ -31,7 +31,7 @@ _QUICK_BYTES = 16 * KIB  # of an entry that is corrected on the way: half a seco
 _HINT = "Run `sxeslake verify`, then `sxeslake repair`."
 
 
-class Damage(NamedTuple):
+class DamagedEntry(NamedTuple):
     """A log entry that cannot be had, and the versions that it seems to have named."""
 
     number: int
@@ -42,7 +42,7 @@ class Damage(NamedTuple):
     record: LogRecord | None = None  # the entry all the same, as this machine has read it before
 
 
-Gap = Callable[[Damage], None]
+Gap = Callable[[DamagedEntry], None]
 """Told of an entry that is lost; folding goes on behind it."""
 
 Displaced = Callable[[list[tuple[int, str, bytes, bytes | None]]], None]
@@ -103,10 +103,10 @@ def missing(first: int, last: int) -> str:
 
 def sync(
     store: Store,
-    state: State,
+    state: LogState,
     gap: Gap | None = None,
     *,
-    memory: State | None = None,
+    memory: LogState | None = None,
     displaced: Displaced | None = None,
 ) -> None:
     """Bring the folded state to the head of the bucket's log.
@@ -141,7 +141,7 @@ def sync(
         _go_on(store, state, memory, gap)
 
 
-def _part(store: Store, state: State, displaced: Displaced | None) -> None:
+def _part(store: Store, state: LogState, displaced: Displaced | None) -> None:
     """The bucket has no more what was folded: entries were lost, or it holds another log from some number on."""
     head = state.head().number
     low, high = 0, head  # the newest entry that both have is at or behind `low`, and before `high`
@@ -156,17 +156,19 @@ def _part(store: Store, state: State, displaced: Displaced | None) -> None:
     state.forget_everything()
 
 
-def _go_on(store: Store, state: State, memory: State, gap: Gap | None) -> None:
+def _go_on(store: Store, state: LogState, memory: LogState, gap: Gap | None) -> None:
     """Fold what is remembered behind the bucket's last entry: if it follows, the bucket has lost its newest entries."""
     for number in range(state.head().number + 1, memory.head().number + 1):
         record = _remembered(store, number, memory)
         if record is None or record.entry.previous != state.head().digest:
             return
-        damage = Damage(number, f"{missing(number, number)}.", named_by(record.entry), is_missing=True, record=record)
+        damage = DamagedEntry(
+            number, f"{missing(number, number)}.", named_by(record.entry), is_missing=True, record=record
+        )
         _fold(store, state, [damage], gap)
 
 
-def _fold_checkpoint(store: Store, state: State, newest: int) -> None:
+def _fold_checkpoint(store: Store, state: LogState, newest: int) -> None:
     """Fold from segments what they have, if they are of this log: their last entry must be the bucket's own."""
     index = segments.newest(store, at_most=newest, state=state)
     if index is None or index.number <= state.head().number or not _agrees(store, index.number, index.entry_hash):
@@ -179,12 +181,12 @@ def _fold_checkpoint(store: Store, state: State, newest: int) -> None:
         return  # derived, and not to be believed: the entries themselves say what is so
 
 
-def _read(store: Store, number: int, memory: State | None) -> LogRecord | Damage:
+def _read(store: Store, number: int, memory: LogState | None) -> LogRecord | DamagedEntry:
     key = keys.log_key(number)
     try:
         return read_entry(store, number)
     except ReadOnlyError as error:
-        return Damage(number, error.what, [], later=logentry.digest_of(store.get(key), where=key))
+        return DamagedEntry(number, error.what, [], later=logentry.digest_of(store.get(key), where=key))
     except (DamagedLakeError, ObjectNotFoundError) as error:
         kept = segments.find(store, number) or corrected(store, number, _QUICK_BYTES, any_byte=False)
         if kept is not None:
@@ -195,10 +197,10 @@ def _read(store: Store, number: int, memory: State | None) -> LogRecord | Damage
         what = f"{missing(number, number)}." if is_missing else str(error)
         if isinstance(error, ObjectNotFoundError) and not is_missing:
             what = f"the body of log entry {number} is missing."
-        return Damage(number, what, names, is_missing, record=known)
+        return DamagedEntry(number, what, names, is_missing, record=known)
 
 
-def _remembered(store: Store, number: int, memory: State) -> LogRecord | None:
+def _remembered(store: Store, number: int, memory: LogState) -> LogRecord | None:
     """An entry from a state that folded it, if the entry behind it does not say otherwise."""
     for data, body in memory.select("SELECT data, body FROM entries WHERE number = ? AND data <> x''", (number,)):
         with suppress(DamagedLakeError):
@@ -244,29 +246,29 @@ def _names(store: Store, key: str) -> list[str]:
     return list(dict.fromkeys(f"{sample[1:-1].decode('utf-8', 'replace')}@{int(version)}" for sample, version in found))
 
 
-def _fold(store: Store, state: State, found: Sequence[LogRecord | Damage], gap: Gap | None) -> None:
+def _fold(store: Store, state: LogState, found: Sequence[LogRecord | DamagedEntry], gap: Gap | None) -> None:
     """Fold what was read; with `gap`, an empty entry in the place of each that cannot be had."""
     if gap is None:
-        lost = [item for item in found if isinstance(item, Damage)]
+        lost = [item for item in found if isinstance(item, DamagedEntry)]
         if lost:
             raise refusal(lost, max(_number(item) for item in found))
         state.apply([item for item in found if isinstance(item, LogRecord)])
         return
     for item in found:
         head = state.head()
-        damage = item if isinstance(item, Damage) else _misplaced(head, item)
+        damage = item if isinstance(item, DamagedEntry) else _misplaced(head, item)
         if damage is not None:
             gap(damage)
-        record = (item.record or _placeholder(store, state, item)) if isinstance(item, Damage) else item
+        record = (item.record or _placeholder(store, state, item)) if isinstance(item, DamagedEntry) else item
         # Behind whatever stands there now: what an entry says is proved by its own hash.
         state.apply([record._replace(entry=replace(record.entry, previous=head.digest))])
 
 
-def _number(item: LogRecord | Damage) -> int:
-    return item.number if isinstance(item, Damage) else item.entry.number
+def _number(item: LogRecord | DamagedEntry) -> int:
+    return item.number if isinstance(item, DamagedEntry) else item.entry.number
 
 
-def refusal(found: Sequence[Damage], newest: int) -> SxeslakeError:
+def refusal(found: Sequence[DamagedEntry], newest: int) -> SxeslakeError:
     """What a writer is told of entries that it cannot go past; `newest` is the last one of the log."""
     first = found[0]
     if first.later is not None:
@@ -281,15 +283,15 @@ def refusal(found: Sequence[Damage], newest: int) -> SxeslakeError:
     return DamagedLakeError(missing(first.number, last) + behind, hint=_HINT)
 
 
-def _misplaced(head: Head, record: LogRecord) -> Damage | None:
+def _misplaced(head: Head, record: LogRecord) -> DamagedEntry | None:
     """An entry that its hash proves and that does not follow: it was written on another log, or this one lost some."""
     if record.entry.previous == head.digest:
         return None
     number = record.entry.number
-    return Damage(number, f"log entry {number} does not follow entry {head.number}.", named_by(record.entry))
+    return DamagedEntry(number, f"log entry {number} does not follow entry {head.number}.", named_by(record.entry))
 
 
-def _placeholder(store: Store, state: State, damage: Damage) -> LogRecord:
+def _placeholder(store: Store, state: LogState, damage: DamagedEntry) -> LogRecord:
     """An empty entry in the place of a lost one, with the hash by which the next one names it; its bytes are none."""
     number = damage.number
     lost = blake3(f"lost entry {number}".encode()).hexdigest()

@@ -38,7 +38,7 @@ class Known(Protocol):
 
 def effective(entry: Entry, known: Known) -> tuple[Entry, list[Void]]:
     """The entry without its void items, and these."""
-    judge = _Judge(known)
+    judge = _EntryRules(known)
     values: dict[str, Any] = {
         "packs": judge.kept("packs", entry.packs, judge.pack),
         "manifests": judge.kept("manifests", entry.manifests, judge.manifest),
@@ -72,7 +72,7 @@ def without(entry: Entry, void: Iterable[tuple[str, int]]) -> Entry:
     return replace(entry, **values)
 
 
-class _Judge:
+class _EntryRules:
     """What the entries before say, and what this one adds to it, item by item."""
 
     def __init__(self, known: Known) -> None:

@@ -12,16 +12,16 @@ from blake3 import blake3
 
 from sxeslake.errors import DamagedLakeError, ObjectExistsError, ObjectNotFoundError, ReadOnlyError
 from sxeslake.format import checkpoint, keys, logentry
-from sxeslake.format.checkpoint import Index, Segment, Stored
-from sxeslake.format.lakefile import LakeFile
+from sxeslake.format.checkpoint import Index, LogSegment, Stored
+from sxeslake.format.lakefile import LakeParameters
 from sxeslake.storage import Store
-from sxeslake.vault.log.state import LogRecord, State
+from sxeslake.vault.log.state import LogRecord, LogState
 
 _INDEX = re.compile(rf"{keys.CHECKPOINT_PREFIX}(\d{{20}})/log\.json")
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
+class PublishedLog:
     """What publishing the log cost; nothing where the checkpoint was there."""
 
     number: int
@@ -29,7 +29,7 @@ class Published:
     bytes: int
 
 
-def publish(store: Store, state: State, *, again: bool = False) -> Published | None:
+def publish(store: Store, state: LogState, *, again: bool = False) -> PublishedLog | None:
     """Bring the folded log into a checkpoint; uploads only what no checkpoint holds. None: no commit yet.
 
     `again` distrusts what is there: damaged parts are written over.
@@ -39,21 +39,21 @@ def publish(store: Store, state: State, *, again: bool = False) -> Published | N
         return None
     before = newest(store, at_most=head.number, state=state)
     if before is not None and before.number == head.number and not again:
-        return Published(head.number, 0, 0)
+        return PublishedLog(head.number, 0, 0)
     put = store.replace if again else store.create
     held = [] if before is None or again else _held(store, checkpoint.kept(before.segments, head.number))
-    made: list[Segment] = []
+    made: list[LogSegment] = []
     for first, entries in _cut(state, held[-1].last if held else 0):
         data, raw = checkpoint.dump_segment(entries)
-        segment = Segment(first, first + len(entries) - 1, head.number, raw, len(data), blake3(data).hexdigest())
+        segment = LogSegment(first, first + len(entries) - 1, head.number, raw, len(data), blake3(data).hexdigest())
         _put(put, segment.key, data)
         made.append(segment)
     index = Index(head.number, head.digest, _lake_text(store), (*held, *made)).dump()
     _put(put, checkpoint.index_key(head.number), index)
-    return Published(head.number, len(made), sum(segment.bytes for segment in made) + len(index))
+    return PublishedLog(head.number, len(made), sum(segment.bytes for segment in made) + len(index))
 
 
-def _held(store: Store, segments: Sequence[Segment]) -> list[Segment]:
+def _held(store: Store, segments: Sequence[LogSegment]) -> list[LogSegment]:
     """Segments as far as they are still there, from the first on."""
     return list(takewhile(lambda segment: store.size(segment.key) == segment.bytes, segments))
 
@@ -61,7 +61,7 @@ def _held(store: Store, segments: Sequence[Segment]) -> list[Segment]:
 def _lake_text(store: Store) -> str:
     """The text of `lake.json`, if it is proved; empty where it is not."""
     data = store.get(keys.LAKE)
-    return data.decode() if LakeFile.load(data, where=keys.LAKE).wrote(data) else ""
+    return data.decode() if LakeParameters.load(data, where=keys.LAKE).wrote(data) else ""
 
 
 def _put(put: Callable[[str, bytes], None], key: str, data: bytes) -> None:
@@ -69,7 +69,7 @@ def _put(put: Callable[[str, bytes], None], key: str, data: bytes) -> None:
         put(key, data)
 
 
-def _cut(state: State, after: int) -> Iterator[tuple[int, list[Stored]]]:
+def _cut(state: LogState, after: int) -> Iterator[tuple[int, list[Stored]]]:
     """Runs of entries behind a number, each fit for a segment, with the number of its first."""
     run: list[Stored] = []
     size = 0
@@ -89,7 +89,7 @@ def published_numbers(store: Store) -> list[int]:
     return sorted((int(match[1]) for match in found if match), reverse=True)
 
 
-def newest(store: Store, *, at_most: int | None = None, state: State | None = None) -> Index | None:
+def newest(store: Store, *, at_most: int | None = None, state: LogState | None = None) -> Index | None:
     """The newest index that can be read, and, where `state` has folded as far, belongs to this log."""
     for number in published_numbers(store):
         if at_most is not None and number > at_most:
@@ -145,5 +145,5 @@ def find(store: Store, number: int) -> LogRecord | None:
     return None
 
 
-def _fetch(store: Store, segment: Segment) -> bytes:
+def _fetch(store: Store, segment: LogSegment) -> bytes:
     return store.get(segment.key)

@@ -134,7 +134,7 @@ class Version:
         return f"{self.archive.sample}@{self.archive.version}"
 
 
-class State(LocalDatabase):
+class LogState(LocalDatabase):
     """The folded log in a database file; in a temporary one where `path` is None."""
 
     def __init__(self, path: Path | None) -> None:

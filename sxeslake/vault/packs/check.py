@@ -14,7 +14,7 @@ from sxeslake.errors import DamagedLakeError, ObjectNotFoundError
 from sxeslake.format import keys
 from sxeslake.format.logentry import PackAdded
 from sxeslake.storage import Store
-from sxeslake.vault.log.state import State, Version
+from sxeslake.vault.log.state import LogState, Version
 
 if TYPE_CHECKING:
     from sxeslake.format.manifest import Blob
@@ -27,10 +27,10 @@ Read = Callable[[PackAdded], str | None]
 """Reads a pack; says what is wrong with it."""
 
 
-class PackCheck:
+class PackPresence:
     """What a run knows of packs and manifests that were there before it."""
 
-    def __init__(self, store: Store, state: State, read: Read | None = None) -> None:
+    def __init__(self, store: Store, state: LogState, read: Read | None = None) -> None:
         """With `read`, packs are not only asked for, but read and hashed."""
         self._store, self._state, self._read = store, state, read
         self._packs: dict[str, str | None] = {}
@@ -98,7 +98,7 @@ class PackCheck:
 
 
 def usable_places(
-    vault: Vault, check: PackCheck, found: dict[Digest, Blob], trusted: AbstractSet[str]
+    vault: Vault, check: PackPresence, found: dict[Digest, Blob], trusted: AbstractSet[str]
 ) -> dict[Digest, Blob]:
     """Of places where blobs stand, those that new versions can be built on; for the others a copy, where one is whole.
 
@@ -133,7 +133,7 @@ def _faulty(packs: Iterable[str], known: dict[str, str | None], look: Callable[[
     return {pack: why for pack in asked if (why := known[pack]) is not None}
 
 
-def manifest_fault(store: Store, state: State, manifest_id: str) -> str | None:
+def manifest_fault(store: Store, state: LogState, manifest_id: str) -> str | None:
     """Why a manifest is not there as the log says."""
     try:
         known = state.manifest(manifest_id)

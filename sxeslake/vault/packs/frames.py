@@ -22,7 +22,7 @@ _MAX_FOLLOWERS = 256  # in an archive in which like members lie beside like
 
 
 @dataclass(slots=True)
-class _Group:
+class _FrameGroup:
     blobs: list[NewBlob] = field(default_factory=list)
     size: int = 0
 
@@ -35,7 +35,7 @@ class _Follower(NamedTuple):
     blob: NewBlob
 
 
-class _Encoded(NamedTuple):
+class _EncodedFrame(NamedTuple):
     kind: Kind
     blobs: Sequence[NewBlob]
     frame: bytes
@@ -51,11 +51,11 @@ class FrameMaker:
     def __init__(self, packer: Packer, placed: Placed, threads: int) -> None:
         self._packer, self._placed = packer, placed
         self._chooser = codecs.Chooser()
-        self._groups: dict[Kind, _Group] = {}
+        self._groups: dict[Kind, _FrameGroup] = {}
         self._waiting = 0
         self._followers: dict[str, _Follower] = {}
         self._held: Held | None = None
-        self._pool: OrderedPool[_Encoded] = OrderedPool(self._place, threads=threads)
+        self._pool: OrderedPool[_EncodedFrame] = OrderedPool(self._place, threads=threads)
 
     def add(self, path: str, blob: NewBlob) -> None:
         """Take the blob of a member; its frame is made when it is full."""
@@ -114,10 +114,10 @@ class FrameMaker:
             self._share(kind_of(path, size), blob, FRAME_BYTES)
 
     def _share(self, kind: Kind, blob: NewBlob, most: int) -> None:
-        group = self._groups.setdefault(kind, _Group())
+        group = self._groups.setdefault(kind, _FrameGroup())
         if group.size + len(blob.data) > most or len(group.blobs) >= _MAX_GROUP:
             self._flush(kind)
-            group = self._groups.setdefault(kind, _Group())
+            group = self._groups.setdefault(kind, _FrameGroup())
         group.blobs.append(blob)
         group.size += len(blob.data)
         self._waiting += len(blob.data)
@@ -143,7 +143,7 @@ class FrameMaker:
         self._waiting -= group.size
         self._pool.submit(self._encode, kind, group.blobs)
 
-    def _encode(self, kind: Kind, blobs: Sequence[NewBlob], follower: str | None = None) -> _Encoded:
+    def _encode(self, kind: Kind, blobs: Sequence[NewBlob], follower: str | None = None) -> _EncodedFrame:
         parts = [blob.data for blob in blobs]
         if follower is None:
             pipeline = self._chooser.choose(kind, parts)
@@ -156,9 +156,9 @@ class FrameMaker:
         # Proved before it is trusted: a codec that errs must never cost a spectrum.
         if codecs.decode(pipeline, payload, len(raw)) != raw:
             pipeline, payload = codecs.RAW, raw
-        return _Encoded(kind, blobs, frame.seal(pipeline.descriptor, [len(part) for part in parts], payload))
+        return _EncodedFrame(kind, blobs, frame.seal(pipeline.descriptor, [len(part) for part in parts], payload))
 
-    def _place(self, encoded: _Encoded) -> None:
+    def _place(self, encoded: _EncodedFrame) -> None:
         sizes = [len(blob.data) for blob in encoded.blobs]
         digests = [blob.digest for blob in encoded.blobs]
         hint = self._packer.place(encoded.kind.pack, encoded.frame, digests, sizes)

@@ -34,7 +34,7 @@ class _Open:
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class WrittenPack:
     """A pack that has reached the bucket, or was thrown away, and its footer."""
 
     record: PackAdded
@@ -57,9 +57,9 @@ class Packer:
         """
         self._store, self._target, self._uploading = store, target_bytes, uploading
         self._open: dict[str, _Open] = {}
-        self._uploads: deque[Future[Written]] = deque()
+        self._uploads: deque[Future[WrittenPack]] = deque()
         self._pool = ThreadPoolExecutor(_UPLOADS, thread_name_prefix="upload")
-        self.written: list[Written] = []
+        self.written: list[WrittenPack] = []
 
     def place(self, kind: str, frame: bytes, digests: Sequence[Digest], sizes: Sequence[int]) -> Hint:
         """Append a frame; says where it stands (`blob_offset` is that of the first blob: 0)."""
@@ -82,7 +82,7 @@ class Packer:
         current.frame_blobs.append(len(digests))
         return hint
 
-    def finish(self) -> list[Written]:
+    def finish(self) -> list[WrittenPack]:
         """Seal what is open, wait for every upload, and say which packs there are now."""
         for kind in sorted(self._open):
             self._seal(kind)
@@ -100,7 +100,7 @@ class Packer:
             self.written.append(self._uploads.popleft().result())
         self._uploads.append(self._pool.submit(self._upload, kind, current))
 
-    def _upload(self, kind: str, full: _Open) -> Written:
+    def _upload(self, kind: str, full: _Open) -> WrittenPack:
         tail = pack.footer(full.pack_id, full.digests, full.frame_lengths, full.frame_blobs, full.sizes)
         size, raw = full.size + len(tail), int(np.sum(full.sizes, dtype=np.uint64))
         record = PackAdded(full.pack_id, kind, size, len(tail), len(full.sizes), raw)
@@ -109,4 +109,4 @@ class Packer:
         if self._store is not None:
             self._store.create(keys.pack_key(full.pack_id), [*full.parts, tail])
         footer = pack.load_footer(full.pack_id, tail, where=keys.pack_key(full.pack_id))
-        return Written(record, footer)
+        return WrittenPack(record, footer)

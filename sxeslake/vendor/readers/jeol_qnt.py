@@ -71,7 +71,7 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class QuantTable:
     """Points and the columns (name and unit) of their values."""
 
     source: str
@@ -128,7 +128,7 @@ class JeolQnt:
         )
 
 
-def parse_summary(text: str, source: str = "summary.csv") -> Table:
+def parse_summary(text: str, source: str = "summary.csv") -> QuantTable:
     """The points of an export; statistics below them are left out. ValueError where it has no columns of results."""
     rows = _rows(text)
     at = next((number for number, row in enumerate(rows[:_HEADER_LINES]) if _is_header(row)), None)
@@ -160,7 +160,7 @@ def parse_summary(text: str, source: str = "summary.csv") -> Table:
         stage = [number_of(cells.get(plain.get(axis, -1), "")) for axis in _PLACES]
         comment = cells.get(plain.get("comment", -1), "").strip()
         points.append(Point(name, components, values, totals, components, comment, tuple(stage)))
-    return Table(source, tuple((unit, unit) for unit in units), _numbered_apart(points))
+    return QuantTable(source, tuple((unit, unit) for unit in units), _numbered_apart(points))
 
 
 def parse_table(text: str) -> dict[str, tuple[list[str], list[str]]]:
@@ -174,7 +174,7 @@ def parse_table(text: str) -> dict[str, tuple[list[str], list[str]]]:
     return found
 
 
-def _tables(tree: Tree, folder: str, paths: list[str], warn: Warn) -> Table:
+def _tables(tree: Tree, folder: str, paths: list[str], warn: Warn) -> QuantTable:
     """The points of all tables of a folder."""
     texts = {}
     for path in paths:
@@ -209,7 +209,7 @@ def _tables(tree: Tree, folder: str, paths: list[str], warn: Warn) -> Table:
         comment, stage = places.get(name, ("", ()))
         current = currents.get(name)
         points.append(Point(name, tuple(elements), values, totals, tuple(components), comment, stage, current))
-    return Table(folder or tree.name, columns, tuple(points))
+    return QuantTable(folder or tree.name, columns, tuple(points))
 
 
 def _places(text: str) -> dict[str, tuple[str, tuple[float | None, ...]]]:
@@ -223,16 +223,16 @@ def _places(text: str) -> dict[str, tuple[str, tuple[float | None, ...]]]:
     return found
 
 
-def _summary(tree: Tree, path: str, warn: Warn) -> Table:
+def _summary(tree: Tree, path: str, warn: Warn) -> QuantTable:
     """The export of a path, without points where it cannot be read."""
     try:
         return parse_summary(decode(text_bytes(tree, path)).text, path)
     except (ValueError, OSError, csv.Error) as error:
         warn(Warned(path, f"{error}; the file is kept as an original"))
-        return Table(path, (), ())
+        return QuantTable(path, (), ())
 
 
-def _positions(table: Table, conditions: list[Fields]) -> Iterator[PositionRecord]:
+def _positions(table: QuantTable, conditions: list[Fields]) -> Iterator[PositionRecord]:
     """A position a point, with the condition of its folder: its own, or else that of the first point."""
     for number, point in enumerate(table.points):
         keys = conditions[number if len(conditions) == len(table.points) else 0] if conditions else Fields("", "")
@@ -268,7 +268,7 @@ def _joined(state: Json, other: Json) -> Json:
     return {**state, "probe": {**probe, **more, "current": current}} if more else state
 
 
-def _document(table: Table, times: list[Json]) -> Json:
+def _document(table: QuantTable, times: list[Json]) -> Json:
     """All points of a table; a value that is missing is null."""
     document: Json = {
         "source": table.source,

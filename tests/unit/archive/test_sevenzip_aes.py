@@ -18,7 +18,7 @@ from sxeslake.archive.base import WAS_ENCRYPTED
 from sxeslake.archive.container import create_writer, open_container
 from sxeslake.archive.sevenzip import aes as sevenzip_aes
 from sxeslake.archive.sevenzip.aes import AES256, Encryptor, Keyring, check_keys
-from sxeslake.archive.sevenzip.format import Coder, Recipe
+from sxeslake.archive.sevenzip.format import FolderCoder, FolderCoders
 from sxeslake.archive.sevenzip.reader import SevenZipReader
 from sxeslake.archive.sevenzip.writer import SevenZipWriter
 from sxeslake.errors import (
@@ -173,8 +173,8 @@ def test_a_zip_or_an_empty_password_is_refused() -> None:
     assert "secret" not in repr(Keyring(["secret"]))
 
 
-def locked(properties: bytes) -> Recipe:
-    return Recipe((Coder(AES256, properties),))
+def locked(properties: bytes) -> FolderCoders:
+    return FolderCoders((FolderCoder(AES256, properties),))
 
 
 @pytest.mark.parametrize(
@@ -196,7 +196,7 @@ def test_keys_that_would_take_minutes_are_refused() -> None:
 
 def test_keys_of_any_form() -> None:
     for properties in (b"\x06", b"\x3f", b"\x86\x30salt", b"\x46\x03abcd"):
-        stage = sevenzip_aes.Aes(io.BytesIO(bytes(32)), 32, Coder(AES256, properties), "p")
+        stage = sevenzip_aes.Aes(io.BytesIO(bytes(32)), 32, FolderCoder(AES256, properties), "p")
         assert len(stage.read(32)) == 32
 
 

@@ -26,10 +26,10 @@ from sxeslake.archive.sevenzip.format import (
     PACK_INFO,
     SIZE,
     UNPACK_INFO,
-    Coder,
     Cursor,
-    Files,
-    Recipe,
+    FileColumns,
+    FolderCoder,
+    FolderCoders,
     StartHeader,
     Streams,
     parse_start_header,
@@ -42,7 +42,7 @@ from sxeslake.errors import DamagedArchiveError, InputError, LimitExceededError,
 MEMBERS = 1000
 
 
-def parse(header: bytes, *, members: int = MEMBERS) -> tuple[Streams, Files]:
+def parse(header: bytes, *, members: int = MEMBERS) -> tuple[Streams, FileColumns]:
     """What the reader does with a decoded header."""
     cursor = Cursor(header, "x.7z")
     assert cursor.number() == HEADER
@@ -102,15 +102,15 @@ def test_the_start_header_comes_back_and_is_checked() -> None:
 
 recipes = st.sampled_from(
     [
-        Recipe((Coder(b"\x00"),)),
-        Recipe((Coder(b"\x21", b"\x12"),)),
-        Recipe((Coder(b"\x21", b"\x12"), Coder(b"\x03", b"\x03")), ((1, 0),), (0,)),
+        FolderCoders((FolderCoder(b"\x00"),)),
+        FolderCoders((FolderCoder(b"\x21", b"\x12"),)),
+        FolderCoders((FolderCoder(b"\x21", b"\x12"), FolderCoder(b"\x03", b"\x03")), ((1, 0),), (0,)),
     ]
 )
 
 
 @st.composite
-def archives(draw: st.DrawFn) -> tuple[Streams, Files]:
+def archives(draw: st.DrawFn) -> tuple[Streams, FileColumns]:
     """Columns as a writer could make them."""
     groups = draw(st.lists(st.lists(st.integers(0, 2**40), min_size=1, max_size=4), max_size=5))
     chosen = [draw(recipes) for _ in groups]
@@ -137,7 +137,7 @@ def archives(draw: st.DrawFn) -> tuple[Streams, Files]:
     flags = st.lists(st.booleans(), min_size=count, max_size=count)
     has_modified, has_attributes = np.array(draw(flags), np.bool_), np.array(draw(flags), np.bool_)
     order = draw(st.permutations([*[None] * len(sizes), *empties]))
-    return streams, Files(
+    return streams, FileColumns(
         count=count,
         names=memoryview(b"".join(path.encode("utf-16-le") + b"\x00\x00" for path in paths)),
         name_ends=np.cumsum([len(path.encode("utf-16-le")) + 2 for path in paths]).astype(np.int64) - 2,
@@ -151,7 +151,7 @@ def archives(draw: st.DrawFn) -> tuple[Streams, Files]:
 
 
 @given(archives())
-def test_columns_come_back(archive: tuple[Streams, Files]) -> None:
+def test_columns_come_back(archive: tuple[Streams, FileColumns]) -> None:
     streams, files = archive
     found_streams, found_files = parse(serialise_header(streams, files))
     if streams.recipes:
@@ -172,7 +172,9 @@ def test_columns_come_back(archive: tuple[Streams, Files]) -> None:
 
 
 @given(archives(), st.data())
-def test_damaged_headers_are_refused_or_read_never_worse(archive: tuple[Streams, Files], data: st.DataObject) -> None:
+def test_damaged_headers_are_refused_or_read_never_worse(
+    archive: tuple[Streams, FileColumns], data: st.DataObject
+) -> None:
     header = bytearray(serialise_header(*archive))
     for _ in range(data.draw(st.integers(1, 4))):
         header[data.draw(st.integers(1, len(header) - 1))] = data.draw(st.integers(0, 255))

@@ -16,7 +16,7 @@ import py7zr.properties as p7
 import pytest
 
 from sxeslake.archive.sevenzip.coders import check_supported, open_folder
-from sxeslake.archive.sevenzip.format import Coder, Recipe
+from sxeslake.archive.sevenzip.format import FolderCoder, FolderCoders
 from sxeslake.archive.sevenzip.methods import COPY, DEFLATE64, DELTA, LZMA, LZMA2, MAX_DICTIONARY_BYTES, PPMD
 from sxeslake.archive.sevenzip.reader import SevenZipReader
 from sxeslake.errors import (
@@ -83,12 +83,12 @@ def test_every_method_py7zr_writes_is_read(chain: list[dict[str, Any]], tmp_path
         assert reader.read(0) == contents["a/program.bin"]
 
 
-def chain(*coders: Coder) -> Recipe:
+def chain(*coders: FolderCoder) -> FolderCoders:
     """Coders in decoding order, each fed by the one before it."""
-    return Recipe(coders, tuple((index + 1, index) for index in range(len(coders) - 1)), (0,))
+    return FolderCoders(coders, tuple((index + 1, index) for index in range(len(coders) - 1)), (0,))
 
 
-def decode(recipe: Recipe, packed: bytes, size: int, *, step: int = 1 << 20) -> bytes:
+def decode(recipe: FolderCoders, packed: bytes, size: int, *, step: int = 1 << 20) -> bytes:
     """All that a folder's decoder gives, `step` bytes at most a call."""
     stage = open_folder(recipe, [size] * len(recipe.coders), io.BytesIO(packed))
     out = bytearray()
@@ -105,14 +105,14 @@ def test_delta_alone_adds_what_came_before(distance: int, step: int) -> None:
     raw = np.frombuffer(sample(8_000), np.uint8)
     stored = raw.copy()
     stored[distance:] -= raw[:-distance]
-    recipe = chain(Coder(COPY), Coder(DELTA, bytes((distance - 1,))))
+    recipe = chain(FolderCoder(COPY), FolderCoder(DELTA, bytes((distance - 1,))))
     assert decode(recipe, stored.tobytes(), len(raw), step=step) == raw.tobytes()
 
 
 def test_ia64_after_copy() -> None:
     raw = sample(9_999)
     encoder: Any = bcj.IA64Encoder()  # type: ignore[attr-defined]
-    recipe = chain(Coder(COPY), Coder(b"\x03\x03\x04\x01"))
+    recipe = chain(FolderCoder(COPY), FolderCoder(b"\x03\x03\x04\x01"))
     assert decode(recipe, encoder.encode(raw) + encoder.flush(), len(raw)) == raw
 
 
@@ -121,14 +121,14 @@ def test_output_is_bounded_however_dense_the_input(step: int) -> None:
     size = 300_000
     packer = inflate64.Deflater()
     packed64 = packer.deflate(bytes(size)) + packer.flush()
-    assert decode(chain(Coder(DEFLATE64)), packed64, size, step=step) == bytes(size)
+    assert decode(chain(FolderCoder(DEFLATE64)), packed64, size, step=step) == bytes(size)
     packed = lzma.compress(bytes(size), lzma.FORMAT_RAW, filters=[{"id": lzma.FILTER_LZMA2, "preset": 1}])
-    assert decode(chain(Coder(LZMA2, b"\x10")), packed, size, step=step) == bytes(size)
+    assert decode(chain(FolderCoder(LZMA2, b"\x10")), packed, size, step=step) == bytes(size)
 
 
 def test_bytes_past_the_declared_size_are_noticed() -> None:
     packed = lzma.compress(bytes(1000), lzma.FORMAT_RAW, filters=[{"id": lzma.FILTER_LZMA2, "preset": 1}])
-    for recipe, data in ((chain(Coder(LZMA2, b"\x10")), packed), (chain(Coder(COPY)), bytes(1000))):
+    for recipe, data in ((chain(FolderCoder(LZMA2, b"\x10")), packed), (chain(FolderCoder(COPY)), bytes(1000))):
         with pytest.raises(DamagedArchiveError, match="more than the archive declares"):
             decode(recipe, data, 999)
 
@@ -144,23 +144,26 @@ def test_bytes_past_the_declared_size_are_noticed() -> None:
 )
 def test_unknown_methods_are_named(method: bytes, word: str) -> None:
     with pytest.raises(UnsupportedMethodError, match=word):
-        check_supported(chain(Coder(method)))
+        check_supported(chain(FolderCoder(method)))
 
 
 @pytest.mark.parametrize("other", [LZMA2, b"\x0a"])
 def test_encryption_is_said_before_anything_else(other: bytes) -> None:
-    for coders in ((Coder(b"\x06\xf1\x07\x01"), Coder(other)), (Coder(other), Coder(b"\x06\xf1\x07\x01"))):
+    for coders in (
+        (FolderCoder(b"\x06\xf1\x07\x01"), FolderCoder(other)),
+        (FolderCoder(other), FolderCoder(b"\x06\xf1\x07\x01")),
+    ):
         with pytest.raises(EncryptedArchiveError):
             check_supported(chain(*coders))
 
 
 def test_several_streams_into_one_coder_are_refused() -> None:
     with pytest.raises(UnsupportedMethodError, match="several streams"):
-        check_supported(Recipe((Coder(COPY, inputs=2),), (), (0, 1)))
+        check_supported(FolderCoders((FolderCoder(COPY, inputs=2),), (), (0, 1)))
 
 
 def test_coders_that_go_in_a_circle_are_refused() -> None:
-    circle = Recipe((Coder(COPY), Coder(COPY), Coder(COPY)), ((1, 2), (2, 1)), (0,))
+    circle = FolderCoders((FolderCoder(COPY), FolderCoder(COPY), FolderCoder(COPY)), ((1, 2), (2, 1)), (0,))
     with pytest.raises(DamagedArchiveError, match="no chain"):
         open_folder(circle, [1, 1, 1], io.BytesIO(b"x"))
 
@@ -168,24 +171,24 @@ def test_coders_that_go_in_a_circle_are_refused() -> None:
 @pytest.mark.parametrize(
     "coder",
     [
-        Coder(LZMA2, b"\x29"),
-        Coder(LZMA2, b""),
-        Coder(LZMA, b"\xff\x00\x00\x01\x00"),
-        Coder(LZMA, b"\x5d"),
-        Coder(PPMD, b"\x01\x00\x00\x01\x00"),
-        Coder(PPMD, b"\x06"),
-        Coder(DELTA, b"\x01\x02"),
+        FolderCoder(LZMA2, b"\x29"),
+        FolderCoder(LZMA2, b""),
+        FolderCoder(LZMA, b"\xff\x00\x00\x01\x00"),
+        FolderCoder(LZMA, b"\x5d"),
+        FolderCoder(PPMD, b"\x01\x00\x00\x01\x00"),
+        FolderCoder(PPMD, b"\x06"),
+        FolderCoder(DELTA, b"\x01\x02"),
     ],
 )
-def test_damaged_properties_are_refused(coder: Coder) -> None:
+def test_damaged_properties_are_refused(coder: FolderCoder) -> None:
     with pytest.raises(DamagedArchiveError, match="properties"):
         open_folder(chain(coder), [10], io.BytesIO(b"x"))
 
 
 def test_a_dictionary_costs_no_more_than_the_data() -> None:
     packed = lzma.compress(b"abc", lzma.FORMAT_RAW, filters=[{"id": lzma.FILTER_LZMA2, "preset": 1}])
-    assert decode(chain(Coder(LZMA2, b"\x28")), packed, 3) == b"abc"  # 4 GiB stated, 4 KiB taken
+    assert decode(chain(FolderCoder(LZMA2, b"\x28")), packed, 3) == b"abc"  # 4 GiB stated, 4 KiB taken
     with pytest.raises(LimitExceededError, match="dictionary"):
-        open_folder(chain(Coder(LZMA2, b"\x28")), [MAX_DICTIONARY_BYTES + 1], io.BytesIO(packed))
+        open_folder(chain(FolderCoder(LZMA2, b"\x28")), [MAX_DICTIONARY_BYTES + 1], io.BytesIO(packed))
     with pytest.raises(LimitExceededError, match="PPMd"):
-        open_folder(chain(Coder(PPMD, b"\x06\xff\xff\xff\xff")), [10], io.BytesIO(b"x"))
+        open_folder(chain(FolderCoder(PPMD, b"\x06\xff\xff\xff\xff")), [10], io.BytesIO(b"x"))

@@ -18,7 +18,15 @@ from hypothesis import strategies as st
 
 from sxeslake.archive.sevenzip import reader as sevenzip_reader
 from sxeslake.archive.sevenzip.coders import open_folder
-from sxeslake.archive.sevenzip.format import SIGNATURE, Coder, Files, Recipe, StartHeader, Streams, start_header
+from sxeslake.archive.sevenzip.format import (
+    SIGNATURE,
+    FileColumns,
+    FolderCoder,
+    FolderCoders,
+    StartHeader,
+    Streams,
+    start_header,
+)
 from sxeslake.archive.sevenzip.methods import COPY
 from sxeslake.archive.sevenzip.reader import SevenZipReader
 from sxeslake.archive.sevenzip.serialiser import serialise_header
@@ -52,7 +60,7 @@ def written(contents: dict[str, bytes], *, level: int = 1) -> bytes:
     return out.getvalue()
 
 
-def stored(body: bytes, streams: Streams, files: Files) -> bytes:
+def stored(body: bytes, streams: Streams, files: FileColumns) -> bytes:
     """An archive with exactly this header, right or wrong."""
     header = serialise_header(streams, files)
     return start_header(StartHeader(len(body), len(header), zlib.crc32(header))) + body + header
@@ -64,7 +72,7 @@ def one_folder(contents: list[bytes], **changed: object) -> Streams:
     total = np.array([sizes.sum()], np.int64)
     streams = Streams(
         pack_sizes=total,
-        recipes=[Recipe((Coder(COPY),))],
+        recipes=[FolderCoders((FolderCoder(COPY),))],
         coder_sizes=total,
         folder_sizes=total,
         folder_crcs=np.zeros(1, np.uint32),
@@ -79,10 +87,10 @@ def one_folder(contents: list[bytes], **changed: object) -> Streams:
     return streams
 
 
-def filled(*paths: str, attributes: int | None = None) -> Files:
+def filled(*paths: str, attributes: int | None = None) -> FileColumns:
     """Columns of files that all have content."""
     encoded = [path.encode("utf-16-le", "surrogatepass") for path in paths]
-    return Files(
+    return FileColumns(
         count=len(paths),
         names=memoryview(b"".join(each + b"\x00\x00" for each in encoded)),
         empty=np.zeros(len(paths), np.bool_),

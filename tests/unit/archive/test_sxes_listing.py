@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from sxeslake.archive.sxes import listing as module
-from sxeslake.archive.sxes.listing import Place, listing, relisted
+from sxeslake.archive.sxes.listing import ListPlace, listing, relisted
 
 
 @pytest.fixture(autouse=True)
@@ -25,10 +25,10 @@ METADATA: dict[str, Any] = {
 def test_apart_and_together() -> None:
     found = listing(METADATA)
     assert found is not None
-    assert found.places == {"z": Place(0, 0), "y": Place(0, 1), "x": Place(1, 0)}
+    assert found.places == {"z": ListPlace(0, 0), "y": ListPlace(0, 1), "x": ListPlace(1, 0)}
     assert [each["positionUuids"] for each in found.outline["analyses"]] == [[], []]
     assert relisted(found.outline, found.places) == METADATA
-    part = relisted(found.outline, {"x": Place(1, 0), "y": Place(0, 1)})
+    part = relisted(found.outline, {"x": ListPlace(1, 0), "y": ListPlace(0, 1)})
     assert [each["positionUuids"] for each in part["analyses"]] == [["y"], ["x"]]
 
 

@@ -19,7 +19,7 @@ from sxeslake.catalog.build.parts import encode_part, merges, raw_bytes
 from sxeslake.catalog.build.projection import projected
 from sxeslake.catalog.build.rows import table_of_rows
 from sxeslake.catalog.schema.tables import BY_NAME
-from sxeslake.catalog.store.snapshot import Part
+from sxeslake.catalog.store.snapshot import TablePart
 from sxeslake.model import MIB
 
 LISTS = b"[1,2]," * (bounds.PARSED_BYTES // 200)
@@ -105,7 +105,7 @@ def test_parts_of_long_documents_have_small_row_groups_and_are_not_merged(tmp_pa
     file.write_bytes(encode_part(spec, table))
     assert pa.parquet.ParquetFile(file).num_row_groups == 4
     assert raw_bytes(file) > 150 * MIB
-    parts = [Part("documents", f"{n:064x}", 1000, 4) for n in range(8)]
+    parts = [TablePart("documents", f"{n:064x}", 1000, 4) for n in range(8)]
     assert merges(parts, weigh=lambda _: 64 * MIB) == []
     assert [len(each) for each in merges(parts, weigh=lambda _: 40 * MIB)] == [3, 3, 2]
     assert [len(each) for each in merges(parts, weigh=lambda _: 1000)] == [8]

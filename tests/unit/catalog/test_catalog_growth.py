@@ -14,7 +14,7 @@ from support.small_lakes import group as small_group
 from support.small_lakes import zip_of
 
 from sxeslake.catalog.build import update as extend
-from sxeslake.catalog.model import Changes, Document, Head, VersionHeader
+from sxeslake.catalog.model import CatalogHead, Changes, Document, VersionHeader
 from sxeslake.catalog.store import source as vault_source
 from sxeslake.catalog.store import vault_rows
 from sxeslake.catalog.store.cache import Cache
@@ -36,7 +36,7 @@ class Slow(MemorySource):
         whole, last = super().changes_since(number), min(number + 2, self.number)
         return replace(
             whole,
-            head=Head(last, self.entry_hash(last)),
+            head=CatalogHead(last, self.entry_hash(last)),
             versions=[each for each in whole.versions if each.log_number <= last],
             packs=[each for each in whole.packs if each.log_number <= last],
             annotations=[each for each in whole.annotations if each.log_number <= last],

@@ -16,16 +16,16 @@ import pytest
 
 from sxeslake.catalog.build.parts import MERGE_WIDTH, PART_ROWS, encode_part, merges, read_part, write_part
 from sxeslake.catalog.build.rows import table_of
-from sxeslake.catalog.model import Head
+from sxeslake.catalog.model import CatalogHead
 from sxeslake.catalog.schema import tables
 from sxeslake.catalog.store.cache import GRACE_S, Cache
-from sxeslake.catalog.store.snapshot import MANIFEST_NAME, Part, Snapshot, load_snapshot
+from sxeslake.catalog.store.snapshot import MANIFEST_NAME, Snapshot, TablePart, load_snapshot
 from sxeslake.errors import DamagedLakeError
 from sxeslake.vault.local import private
 
 
-def part(rows: int, table: str = "positions", number: int = 0) -> Part:
-    return Part(table, f"{number:064x}", 10, rows)
+def part(rows: int, table: str = "positions", number: int = 0) -> TablePart:
+    return TablePart(table, f"{number:064x}", 10, rows)
 
 
 def archives(*ids: int) -> pa.Table:
@@ -63,7 +63,7 @@ def test_full_parts_are_left_alone_and_large_merges_wait_when_asked() -> None:
 
 
 def test_the_number_of_parts_stays_bounded_and_each_row_is_rewritten_few_times() -> None:
-    parts: list[Part] = []
+    parts: list[TablePart] = []
     written = 0
     for number in range(2000):
         parts.append(part(100, number=number))
@@ -79,7 +79,7 @@ def test_the_number_of_parts_stays_bounded_and_each_row_is_rewritten_few_times()
 
 def test_a_snapshot_survives_its_text_and_hostile_names_do_not() -> None:
     snapshot = Snapshot(
-        Head(3, "a" * 64), (part(1), replace(part(2), home=2)), frozenset({7}), frozenset({8}), frozenset({"p"})
+        CatalogHead(3, "a" * 64), (part(1), replace(part(2), home=2)), frozenset({7}), frozenset({8}), frozenset({"p"})
     )
     text = snapshot.dump()
     assert load_snapshot(text, where="x") == snapshot
@@ -95,7 +95,7 @@ def test_a_snapshot_survives_its_text_and_hostile_names_do_not() -> None:
 def test_the_cache_keeps_the_newer_snapshot_and_rebuilds_win(tmp_path: Path) -> None:
     cache = Cache.at(tmp_path / "c")
     assert cache.load() is None
-    new, old = Snapshot(Head(5, "5" * 64)), Snapshot(Head(4, "4" * 64))
+    new, old = Snapshot(CatalogHead(5, "5" * 64)), Snapshot(CatalogHead(4, "4" * 64))
     cache.save(new)
     cache.save(old)
     assert cache.load() == new
@@ -113,7 +113,7 @@ def test_the_cache_keeps_the_newer_snapshot_and_rebuilds_win(tmp_path: Path) -> 
 def test_a_full_disk_keeps_no_part_from_being_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cache = Cache.at(tmp_path / "c")
     first = write_part(cache, tables.ARCHIVES, archives(1))
-    cache.save(Snapshot(Head(1, "1" * 64), (first,)))
+    cache.save(Snapshot(CatalogHead(1, "1" * 64), (first,)))
     real = private.write
 
     def full(path: Path, data: bytes) -> None:
@@ -124,26 +124,26 @@ def test_a_full_disk_keeps_no_part_from_being_used(tmp_path: Path, monkeypatch: 
 
     monkeypatch.setattr(private, "write", full)
     second = write_part(cache, tables.ARCHIVES, archives(2))
-    snapshot = Snapshot(Head(2, "2" * 64), (first, second))
+    snapshot = Snapshot(CatalogHead(2, "2" * 64), (first, second))
     cache.save(snapshot)
     assert cache.load() == snapshot
     assert cache.is_whole(snapshot)
     assert read_part(cache.path(second), ["archive_id"]).num_rows == 1
     other = Cache(tmp_path / "c").load()
-    assert other == Snapshot(Head(1, "1" * 64), (first,)), "others keep what they had"
+    assert other == Snapshot(CatalogHead(1, "1" * 64), (first,)), "others keep what they had"
     assert not [path for path in (tmp_path / "c").rglob(".*") if path.is_file()]
 
 
 def test_parts_that_no_longer_count_go_after_a_grace_period(tmp_path: Path) -> None:
     cache = Cache.at(tmp_path)
     first, second = write_part(cache, tables.ARCHIVES, archives(1)), write_part(cache, tables.ARCHIVES, archives(2))
-    cache.save(Snapshot(Head(1, "1" * 64), (first,)))
+    cache.save(Snapshot(CatalogHead(1, "1" * 64), (first,)))
     long_ago = time.time() - 2 * GRACE_S
     os.utime(cache.path(first), (long_ago, long_ago))
-    cache.save(Snapshot(Head(2, "2" * 64), (second,)))
+    cache.save(Snapshot(CatalogHead(2, "2" * 64), (second,)))
     assert cache.has(first), "a reader may still use the old list"
     os.utime(cache.path(first), (long_ago, long_ago))
-    cache.save(Snapshot(Head(3, "3" * 64), (second,)))
+    cache.save(Snapshot(CatalogHead(3, "3" * 64), (second,)))
     assert not cache.has(first)
     assert cache.has(second)
 

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sxeslake.cli.destinations import Wanted, archive_suffix, below, is_folder
+from sxeslake.cli.destinations import PullTarget, archive_suffix, below, is_folder
 from sxeslake.errors import UsageError
 
-MAP = Wanted("2018/map@2", "Map 1.plzip")
-OLD = Wanted("2018/map@1", "Map 1.plzip")
-NOTES = Wanted("notes@1", "Notes.7z")
-TREE = Wanted("run@1", "run.d")
+MAP = PullTarget("2018/map@2", "Map 1.plzip")
+OLD = PullTarget("2018/map@1", "Map 1.plzip")
+NOTES = PullTarget("notes@1", "Notes.7z")
+TREE = PullTarget("run@1", "run.d")
 
 
 @pytest.fixture(autouse=True)
@@ -63,7 +63,7 @@ def test_versions_of_one_sample_stay_apart(as_source: bool) -> None:
 
 
 def test_names_that_differ_by_case_only_stay_apart() -> None:
-    upper = Wanted("NOTES@3", "x.7z")
+    upper = PullTarget("NOTES@3", "x.7z")
     assert [path.name for path in below(None, [NOTES, upper], as_source=False)] == ["notes@1.7z", "NOTES@3.7z"]
 
 
@@ -85,14 +85,14 @@ def test_several_do_not_go_into_one_file() -> None:
     ],
 )
 def test_an_odd_name_stays_in_the_folder_under_another(sample: str, path: str) -> None:
-    found = below("out/", [Wanted(f"{sample}@1", "x.zip"), Wanted("good@1", "good.zip")], as_source=False)
+    found = below("out/", [PullTarget(f"{sample}@1", "x.zip"), PullTarget("good@1", "good.zip")], as_source=False)
     assert found == [Path("out", path), Path("out/good.zip")]
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.text(min_size=1, max_size=300), min_size=1, max_size=6, unique=True), st.booleans())
 def test_any_names_come_out_apart_below_the_folder(names: list[str], as_source: bool) -> None:
-    found = below("out/", [Wanted(f"{name}@1", "map.plzip") for name in names], as_source=as_source)
+    found = below("out/", [PullTarget(f"{name}@1", "map.plzip") for name in names], as_source=as_source)
     assert len({str(path).casefold() for path in found}) == len(names)
     for path in found:
         assert path.parts[0] == "out"

@@ -20,7 +20,7 @@ from sxeslake.disk import output, rename
 from sxeslake.disk.output import find_place, named, plain_name, written_file, written_folder
 from sxeslake.disk.trouble import scratch_told
 from sxeslake.errors import AccessDeniedError, AlreadyExistsError, InputError, StorageError, SxeslakeError, UsageError
-from sxeslake.format.lakefile import LakeFile
+from sxeslake.format.lakefile import LakeParameters
 
 unix = pytest.mark.skipif(sys.platform == "win32", reason="devices and links of Unix")
 
@@ -249,7 +249,7 @@ def test_a_temporary_folder_that_is_full_is_named(tmp_path: Path, monkeypatch: p
 def test_nothing_is_written_into_a_lake(tmp_path: Path) -> None:
     lake = tmp_path / "lake"
     (lake / "packs").mkdir(parents=True)
-    (lake / "lake.json").write_bytes(LakeFile("ab" * 16, "2026-11-26T00:00:00Z").dump())
+    (lake / "lake.json").write_bytes(LakeParameters("ab" * 16, "2026-11-26T00:00:00Z").dump())
     (tmp_path / "way").symlink_to(lake)
     for out in (lake / "lake.json", lake / "x.csv", lake / "packs" / "x", tmp_path / "way" / "lake.json", lake):
         with left_as_it_was(lake), pytest.raises(UsageError, match="folder of a lake"):

@@ -12,15 +12,15 @@ from blake3 import blake3
 
 from sxeslake.errors import DamagedLakeError
 from sxeslake.format import checkpoint
-from sxeslake.format.checkpoint import Index, Segment, Stored
+from sxeslake.format.checkpoint import Index, LogSegment, Stored
 from sxeslake.format.lakefile import sealed
 
 ENTRIES = [Stored(b'{"one":1}', None), Stored(b'{"two":2}', b"its body"), Stored(b"{}", None)]
 
 
-def segment_of(entries: list[Stored], first: int = 1, home: int = 3) -> tuple[Segment, bytes]:
+def segment_of(entries: list[Stored], first: int = 1, home: int = 3) -> tuple[LogSegment, bytes]:
     data, raw = checkpoint.dump_segment(entries)
-    return Segment(first, first + len(entries) - 1, home, raw, len(data), blake3(data).hexdigest()), data
+    return LogSegment(first, first + len(entries) - 1, home, raw, len(data), blake3(data).hexdigest()), data
 
 
 def index() -> Index:
@@ -67,9 +67,9 @@ def test_a_hostile_index_is_damage(hostile: bytes) -> None:
         checkpoint.load_index(hostile, where="here")
 
 
-def hostile_segment(raw: bytes, claimed: int | None = None) -> tuple[bytes, Segment]:
+def hostile_segment(raw: bytes, claimed: int | None = None) -> tuple[bytes, LogSegment]:
     data = zstandard.compress(raw)
-    return data, Segment(1, 1, 1, len(raw) if claimed is None else claimed, len(data), blake3(data).hexdigest())
+    return data, LogSegment(1, 1, 1, len(raw) if claimed is None else claimed, len(data), blake3(data).hexdigest())
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def hostile_segment(raw: bytes, claimed: int | None = None) -> tuple[bytes, Segm
         hostile_segment(b"\0" * 8, 2**40), (b"no zstd", replace(segment_of(ENTRIES)[0], bytes=7)),
     ],
 )  # fmt: skip
-def test_a_hostile_segment_is_damage(data: bytes, segment: Segment) -> None:
+def test_a_hostile_segment_is_damage(data: bytes, segment: LogSegment) -> None:
     with pytest.raises(DamagedLakeError):
         list(checkpoint.load_segment(data, segment))
 

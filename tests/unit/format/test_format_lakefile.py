@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from sxeslake.errors import DamagedLakeError, ReadOnlyError
-from sxeslake.format.lakefile import FORMAT, MAX_LAKEFILE_BYTES, LakeFile
+from sxeslake.format.lakefile import FORMAT, MAX_LAKEFILE_BYTES, LakeParameters
 
-MADE = LakeFile("2f" * 16, "2026-11-23T02:34:57Z")
+MADE = LakeParameters("2f" * 16, "2026-11-23T02:34:57Z")
 
 
 def changed(**changes: Any) -> bytes:
@@ -21,7 +21,7 @@ def changed(**changes: Any) -> bytes:
 
 
 def test_it_comes_back() -> None:
-    found = LakeFile.load(MADE.dump(), where="here")
+    found = LakeParameters.load(MADE.dump(), where="here")
     assert found == MADE
     found.check_writable("here")
 
@@ -32,30 +32,30 @@ def test_a_flipped_byte_is_noticed_or_changes_nothing() -> None:
         damaged = bytearray(data)
         damaged[at] ^= 1
         try:
-            assert LakeFile.load(bytes(damaged), where="here") == MADE
+            assert LakeParameters.load(bytes(damaged), where="here") == MADE
         except DamagedLakeError:
             continue
         assert at < 10, "past the name of the hash everything is proved"
 
 
 def test_unknown_keys_are_passed_over() -> None:
-    assert LakeFile.load(changed(colour="blue"), where="here") == MADE
+    assert LakeParameters.load(changed(colour="blue"), where="here") == MADE
 
 
 def test_a_newer_format_is_read_and_not_written() -> None:
-    found = LakeFile.load(changed(format=FORMAT + 1), where="s3://x")
+    found = LakeParameters.load(changed(format=FORMAT + 1), where="s3://x")
     with pytest.raises(ReadOnlyError, match=r"^s3://x: this lake has format 2, this version writes format 1\. .*newer"):
         found.check_writable("s3://x")
 
 
 def test_a_newer_format_that_cannot_be_read_says_so() -> None:
     with pytest.raises(ReadOnlyError, match="format 9, which this version cannot read"):
-        LakeFile.load(changed(format=9, chunks={"rule": "content-defined"}), where="here")
+        LakeParameters.load(changed(format=9, chunks={"rule": "content-defined"}), where="here")
 
 
 def test_an_unknown_feature_stops_reading() -> None:
     with pytest.raises(ReadOnlyError, match="unknown to this version: encryption, frost"):
-        LakeFile.load(changed(features=["frost", "encryption"]), where="here")
+        LakeParameters.load(changed(features=["frost", "encryption"]), where="here")
 
 
 @pytest.mark.parametrize(
@@ -84,4 +84,4 @@ def test_an_unknown_feature_stops_reading() -> None:
 )
 def test_hostile_values_are_damage(hostile: bytes) -> None:
     with pytest.raises(DamagedLakeError, match=r"^here: "):
-        LakeFile.load(hostile, where="here")
+        LakeParameters.load(hostile, where="here")

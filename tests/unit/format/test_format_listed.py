@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from sxeslake.archive.sxes import listing as listings
-from sxeslake.archive.sxes.listing import Listing, Place
+from sxeslake.archive.sxes.listing import ListPlace, PositionListing
 from sxeslake.errors import DamagedLakeError
 from sxeslake.format import rowgroups
 from sxeslake.format.manifest import LISTED, SCHEMA, Manifest, ManifestBuilder, RowRange, digest_column, footer_bytes
@@ -32,7 +32,7 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rowgroups, "RUN_ROWS", 5)
 
 
-def listed() -> Listing:
+def listed() -> PositionListing:
     metadata = {"mine": 1, "analyses": [{"uuid": "x", "positionUuids": NAMES[:3]}, {"positionUuids": NAMES[3:]}]}
     found = listings.listing(metadata)
     assert found is not None
@@ -53,7 +53,7 @@ def rows_of(paths: Sequence[str]) -> pa.Table:
     return pa.table(columns, schema=SCHEMA)
 
 
-def built(*archives: tuple[list[str], Listing | None]) -> tuple[bytes, list[RowRange]]:
+def built(*archives: tuple[list[str], PositionListing | None]) -> tuple[bytes, list[RowRange]]:
     builder, ranges = ManifestBuilder(), []
     for paths, listing in archives:
         groups, runs = arranged(paths, listing)
@@ -82,7 +82,7 @@ def test_rows_stand_in_runs_of_the_list() -> None:
     assert (runs.lists, runs.group, runs.starts) == ((3, 2), 0, (0, 1, 4))  # number 3, `c`, has no members
     assert runs.groups_at([Numbers(0, 1), Numbers(4, 5), Numbers(2, 2)]) == {0, 2}
     assert runs.groups_at([Numbers(0, 5)]) == {0, 1, 2}
-    assert [runs.number(Place(0, 2)), runs.number(Place(1, 1))] == [2, 4]
+    assert [runs.number(ListPlace(0, 2)), runs.number(ListPlace(1, 1))] == [2, 4]
 
 
 @pytest.mark.parametrize("names", [[], ["q"]])

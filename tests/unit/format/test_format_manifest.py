@@ -18,7 +18,7 @@ from sxeslake.format.manifest import (
     SCHEMA,
     Manifest,
     ManifestBuilder,
-    Row,
+    ManifestRow,
     RowRange,
     SparseFile,
     footer_bytes,
@@ -74,7 +74,7 @@ def opened(data: bytes) -> Manifest:
     return Manifest(ID, len(data), data[-footer_bytes(data) :])
 
 
-def rows_of(data: bytes, where: RowRange, by: Literal["path", "archive"] | None = None) -> list[Row]:
+def rows_of(data: bytes, where: RowRange, by: Literal["path", "archive"] | None = None) -> list[ManifestRow]:
     manifest = opened(data)
     groups = range(where.first_group, where.first_group + where.groups)
     runs = [(start, data[start:end]) for start, end in map(manifest.group_bytes, groups)]

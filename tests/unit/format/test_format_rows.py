@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from blake3 import blake3
 
-from sxeslake.format.manifest import NO_DIGEST, Blob, Hint, Manifest, ManifestBuilder, Row, footer_bytes
+from sxeslake.format.manifest import NO_DIGEST, Blob, Hint, Manifest, ManifestBuilder, ManifestRow, footer_bytes
 from sxeslake.format.rows import by_path, tables_of
 from sxeslake.model import Member
 
@@ -20,16 +20,16 @@ def blob(word: str, size: int) -> Blob:
 
 
 ROWS = [
-    Row(Member("data", "directory", 0, 7, 16, None, 5), 2, NO_DIGEST, ()),
-    Row(
+    ManifestRow(Member("data", "directory", 0, 7, 16, None, 5), 2, NO_DIGEST, ()),
+    ManifestRow(
         Member("data/large", "file", 30, None, None, 9, 6, b"\xff"), 0, digest("whole"), (blob("x", 20), blob("y", 10))
     ),
-    Row(Member("data/none", "file", 0, 8, None, 0), 3, digest(""), ()),
-    Row(Member("data/small", "file", 4, 9, 32, 3), 1, digest("small"), (blob("small", 4),)),
+    ManifestRow(Member("data/none", "file", 0, 8, None, 0), 3, digest(""), ()),
+    ManifestRow(Member("data/small", "file", 4, 9, 32, 3), 1, digest("small"), (blob("small", 4),)),
 ]
 
 
-def written(hints: dict[bytes, Hint]) -> list[Row]:
+def written(hints: dict[bytes, Hint]) -> list[ManifestRow]:
     builder = ManifestBuilder()
     builder.add(tables_of(by_path(ROWS), lambda item: hints.get(item.digest), builder, None))
     data = builder.finish()

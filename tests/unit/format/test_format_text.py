@@ -13,7 +13,7 @@ from blake3 import blake3
 
 from sxeslake import codecs
 from sxeslake.archive.sxes import listing
-from sxeslake.archive.sxes.listing import Listing, Place
+from sxeslake.archive.sxes.listing import ListPlace, PositionListing
 from sxeslake.codecs.zstd import Zstd
 from sxeslake.format import frame, identity, keys, logentry, manifest, pack, rowgroups
 from sxeslake.format.lakefile import FORMAT
@@ -60,11 +60,11 @@ def test_the_names_of_runs_are_written_so() -> None:
     assert (len(groups), made) == (2, replace(runs, group=0, packed=Zstd(19).encode(octets("names"))))
 
 
-def two_runs() -> tuple[list[str], Listing]:
+def two_runs() -> tuple[list[str], PositionListing]:
     """So many members that two positions of three fill a row group."""
     paths = sorted(f"data/{name}/{number:04}" for name in ("b6b1", "5e0c", "ffa2") for number in range(1024))
-    places = {name: Place(0, number) for number, name in enumerate(("b6b1", "5e0c", "ffa2"))}
-    return paths, Listing({"analyses": [{}]}, places)
+    places = {name: ListPlace(0, number) for number, name in enumerate(("b6b1", "5e0c", "ffa2"))}
+    return paths, PositionListing({"analyses": [{}]}, places)
 
 
 def test_the_pack_is_read() -> None:

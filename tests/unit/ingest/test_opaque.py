@@ -13,7 +13,7 @@ import pytest
 import sxeslake
 from sxeslake.archive.exact import programs
 from sxeslake.archive.sevenzip import reader as sevenzip_reader
-from sxeslake.archive.sevenzip.format import Coder, Recipe
+from sxeslake.archive.sevenzip.format import FolderCoder, FolderCoders
 from sxeslake.archive.sevenzip.writer import SevenZipWriter
 from sxeslake.model import Member
 
@@ -108,7 +108,7 @@ def test_what_only_7zip_decodes(
 def test_what_7zip_does_not_decode_either_is_kept_whole_and_named(lake: sxeslake.Lake, tmp_path: Path) -> None:
     with (tmp_path / "x.7z").open("wb") as out:
         writer = SevenZipWriter(out, level=0)
-        writer._method = writer._method._replace(recipe=lambda _: Recipe((Coder(b"\x04\xf7\x11\x05"),)))
+        writer._method = writer._method._replace(recipe=lambda _: FolderCoders((FolderCoder(b"\x04\xf7\x11\x05"),)))
         writer.add(Member("a", "file", 4), [b"data"])
         writer.close()
     (archive,) = lake.ingest(tmp_path / "x.7z").archives

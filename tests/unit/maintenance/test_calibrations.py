@@ -20,7 +20,7 @@ from sxeslake.format import logentry
 from sxeslake.lake import Lake
 from sxeslake.maintenance import calibrations
 from sxeslake.storage import open_store
-from sxeslake.vault.log.state import State
+from sxeslake.vault.log.state import LogState
 from sxeslake.vault.vault import Vault
 
 OWN = Calibration("qlw", "JS300N", "angstrom", "N K", coefficients=(14.976, 0.0325))
@@ -69,7 +69,7 @@ def test_an_item_that_is_none_is_void_and_the_rest_counts(tmp_path: Path, change
     entry = logentry.load(data, where="test")
     if change != {"coefficients": {}}:
         assert [void.what for void in entry.void] == ["calibrations[0]"]
-    state = State(tmp_path / "state.sqlite")
+    state = LogState(tmp_path / "state.sqlite")
     state.apply([record._replace(entry=entry, data=data, digest=logentry.digest_of(data, where="test"))])
     assert list(state.calibrations()) == ["good-1"]
     assert bool(state.void())
@@ -90,7 +90,7 @@ def test_a_long_entry_keeps_them_in_its_body(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_the_last_item_of_an_id_counts_and_is_the_newest(tmp_path: Path) -> None:
-    state = State(tmp_path / "state.sqlite")
+    state = LogState(tmp_path / "state.sqlite")
     one, other = written.plain(OWN), written.plain(replace(OWN, source="other"))
     state.apply(
         chain(

@@ -89,7 +89,7 @@ def at(*times: str) -> list[Version]:
 def test_rules_are_combined() -> None:
     versions = at("2020-01-01T00:00:00Z", "2023-06-01T00:00:00Z", "2025-01-01T00:00:00Z", "2025-05-01T00:00:00Z")
 
-    def keep(keep_last: int | None = None, keep_within: durations.Span | None = None) -> list[bool]:
+    def keep(keep_last: int | None = None, keep_within: durations.TimeSpan | None = None) -> list[bool]:
         return [why is not None for why in rules_keep(versions, Policy(keep_last, keep_within))]
 
     assert keep() == [False] * 4

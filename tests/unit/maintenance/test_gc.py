@@ -220,7 +220,7 @@ def test_a_missing_pack_costs_no_copy(lake: Lake, store: Store, tmp_path: Path) 
         assert pulled(lake, name, tmp_path) == big(0, 1)
 
 
-def gc_plan_of(lake: Lake) -> gc_plan.Plan:
+def gc_plan_of(lake: Lake) -> gc_plan.CollectionPlan:
     """What a collection would do now."""
     return Collector(lake._vault, GcOptions(timedelta(0), dry_run=True), tool="test")._plan().plan
 

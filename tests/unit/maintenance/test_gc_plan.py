@@ -12,7 +12,7 @@ from sxeslake.format import pack
 from sxeslake.format.keys import new_id
 from sxeslake.format.pack import Footer
 from sxeslake.maintenance.gc import plan as gc_plan
-from sxeslake.maintenance.gc.plan import Holdings, Plan
+from sxeslake.maintenance.gc.plan import CollectionPlan, Holdings
 
 
 def digest(word: object) -> bytes:
@@ -37,7 +37,7 @@ def keys(*words: object) -> gc_plan.U64:
     return np.unique(gc_plan.keys_of(wanted))
 
 
-def plan(holdings: Holdings, *needed: object) -> Plan:
+def plan(holdings: Holdings, *needed: object) -> CollectionPlan:
     return gc_plan.plan(holdings, keys(*needed))
 
 
@@ -48,7 +48,7 @@ def test_a_pack_that_nobody_needs_is_dead() -> None:
 
 
 def test_an_empty_lake_has_no_plan() -> None:
-    assert gc_plan.plan(held(), np.empty(0, np.uint64)) == Plan()
+    assert gc_plan.plan(held(), np.empty(0, np.uint64)) == CollectionPlan()
 
 
 def test_everything_is_dead_where_nothing_is_needed() -> None:
@@ -115,7 +115,7 @@ def test_digests_that_share_a_prefix_are_no_copies() -> None:
         tail = pack.footer(pack_id, [blob], [50], [1], [100])
         packs.append(pack.load_footer(pack_id, tail, where="here"))
     made = gc_plan.plan(held(*packs), np.zeros(1, np.uint64))
-    assert made == Plan()
+    assert made == CollectionPlan()
 
 
 def test_many_small_packs_are_joined() -> None:

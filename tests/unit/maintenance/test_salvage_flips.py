@@ -32,12 +32,12 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def restored(root: Path, out: Path) -> tuple[dict[str, bytes], list[str]]:
     """What the reader gets out of a lake, and what it has to say."""
     shutil.rmtree(out, ignore_errors=True)
-    lake = salvage.Lake(root)
+    lake = salvage.FolderLake(root)
     lake.open()
     for version in lake.versions.values():
         try:
             salvage.restore(lake, version, out, as_zip=False)
-        except salvage.Damage as error:
+        except salvage.DamagedBytes as error:
             lake.note(version.name, str(error))
     found = {path.relative_to(out).as_posix(): path.read_bytes() for path in out.rglob("*") if path.is_file()}
     return {path.partition("/")[2]: data for path, data in found.items()}, lake.damage
@@ -80,12 +80,12 @@ def test_hostile_entries_end_in_words(whole: Path, tmp_path: Path, change: Calla
     root = Path(shutil.copytree(whole, tmp_path / "lake"))
     (path,) = (root / "log").glob("*.json")
     path.write_bytes(change(path.read_bytes()))
-    lake = salvage.Lake(root)
+    lake = salvage.FolderLake(root)
     lake.open()
     for version in lake.versions.values():
         try:
             salvage.restore(lake, version, tmp_path / "out", as_zip=True)
-        except (salvage.Damage, *salvage.HOSTILE) as error:
+        except (salvage.DamagedBytes, *salvage.HOSTILE) as error:
             lake.note(version.name, str(error))
     assert lake.damage
     assert sorted(entry.name for entry in tmp_path.iterdir()) in (["lake"], ["lake", "out"])
@@ -118,7 +118,7 @@ def test_every_pipeline_is_decoded(descriptor: str, size: int) -> None:
 
 @pytest.mark.parametrize("descriptor", ["", "lz4", "delta=3x1|raw", "xor|raw", "raw|raw"])
 def test_an_unknown_pipeline_is_damage(descriptor: str) -> None:
-    with pytest.raises(salvage.Damage, match="nothing is known"):
+    with pytest.raises(salvage.DamagedBytes, match="nothing is known"):
         salvage.decode(descriptor, b"abcd", 4)
 
 
@@ -131,7 +131,7 @@ def test_a_name_that_the_disk_cannot_hold_is_said_and_the_rest_comes_back(tmp_pa
     assert [line for line in damage if long in line]
     assert all("cannot hold" in line for line in damage)
     assert len(damage) == 2
-    reader = salvage.Lake(tmp_path / "lake")
+    reader = salvage.FolderLake(tmp_path / "lake")
     reader.open()
     assert salvage.restore(reader, next(iter(reader.versions.values())), tmp_path / "zipped", as_zip=True) == 0
 

@@ -60,13 +60,13 @@ def test_a_run_that_is_cut_short_goes_on_where_it_was(lake: Lake, monkeypatch: p
     begun: list[str] = []
     clock = iter(range(1000))
     monkeypatch.setattr("sxeslake.maintenance.verify.packs.time.monotonic", lambda: float(next(clock)))
-    jobs = verify_packs.PackCheck._frames_job
+    jobs = verify_packs.PackVerifier._frames_job
 
     def noted(self, finding, *args, **more):  # type: ignore[no-untyped-def]
         begun.append(finding.record.id)
         return jobs(self, finding, *args, **more)
 
-    monkeypatch.setattr(verify_packs.PackCheck, "_frames_job", noted)
+    monkeypatch.setattr(verify_packs.PackVerifier, "_frames_job", noted)
     first = lake.verify(data=True, max_duration_s=4.0)
     assert (first.complete, first.ok, first.problems) == (False, False, [])
     done = len(begun)

@@ -6,7 +6,7 @@ from blake3 import blake3
 
 from sxeslake.archive.sxes.metadata import StateFields, read_state
 from sxeslake.pull.merge.joining import keep_measurements
-from sxeslake.pull.merge.same import Item, Origin
+from sxeslake.pull.merge.same import MergedItem, Origin
 
 NAMES = {"info": "info.json", "state": "state.json", "note": "note.txt"}
 HERE = read_state({"saveDate": "2020/01/01 00:00:00", "stage": {"x": 1}})
@@ -14,11 +14,13 @@ THERE = read_state({"saveDate": "2020/01/01 00:00:00", "stage": {"x": 2}})
 NEVER = read_state({})
 
 
-def item(share: int, uuid: str, **files: str) -> Item:
-    return Item(share, uuid, {NAMES.get(n, f"{n}.data"): blake3(text.encode()).digest() for n, text in files.items()})
+def item(share: int, uuid: str, **files: str) -> MergedItem:
+    return MergedItem(
+        share, uuid, {NAMES.get(n, f"{n}.data"): blake3(text.encode()).digest() for n, text in files.items()}
+    )
 
 
-def joined(*items: Item, state: StateFields = HERE, other: dict[int, StateFields] | None = None) -> list[str]:
+def joined(*items: MergedItem, state: StateFields = HERE, other: dict[int, StateFields] | None = None) -> list[str]:
     """The UUID of each item in the new group; derived ones as `*`."""
     states = {Origin(each.share, each.uuid): (other or {}).get(each.share, state) for each in items}
     kept = keep_measurements(items, states)

@@ -9,7 +9,7 @@ import pytest
 
 from sxeslake.errors import InputError, NotFoundError, ReadOnlyError, UsageError
 from sxeslake.pull.part.outline import Outline, choose, pictures, pruned, read_outline
-from sxeslake.pull.part.wanted import Wanted, numbers_of, split_words
+from sxeslake.pull.part.wanted import PartSpec, numbers_of, split_words
 
 METADATA: dict[str, Any] = {
     "future": {"kept": 1},
@@ -26,43 +26,45 @@ METADATA: dict[str, Any] = {
 OUTLINE = Outline(METADATA, "utf-8")
 
 
-def taken(wanted: Wanted, chosen: set[str] | None = None) -> tuple[str, ...]:
+def taken(wanted: PartSpec, chosen: set[str] | None = None) -> tuple[str, ...]:
     return choose(OUTLINE, wanted, chosen, where="s@1", by='--where "x"').positions
 
 
 @pytest.mark.parametrize(
     ("wanted", "positions"),
     [
-        (Wanted(), ("u1", "u2", "u3", "u4")),
-        (Wanted(positions=("2",)), ("u2",)),
-        (Wanted(positions=("3..4", "U1")), ("u1", "u3", "u4")),
-        (Wanted(positions=("1",), analyses=("grain 2",)), ("u3",)),
-        (Wanted(analyses=("a2",)), ("u3", "u4")),
-        (Wanted(analyses=("GRAIN*",)), ("u1", "u2", "u3", "u4")),
+        (PartSpec(), ("u1", "u2", "u3", "u4")),
+        (PartSpec(positions=("2",)), ("u2",)),
+        (PartSpec(positions=("3..4", "U1")), ("u1", "u3", "u4")),
+        (PartSpec(positions=("1",), analyses=("grain 2",)), ("u3",)),
+        (PartSpec(analyses=("a2",)), ("u3", "u4")),
+        (PartSpec(analyses=("GRAIN*",)), ("u1", "u2", "u3", "u4")),
     ],
 )
-def test_numbers_uuids_and_names_mean_positions(wanted: Wanted, positions: tuple[str, ...]) -> None:
+def test_numbers_uuids_and_names_mean_positions(wanted: PartSpec, positions: tuple[str, ...]) -> None:
     assert taken(wanted) == positions
 
 
 def test_a_query_narrows_further() -> None:
-    assert taken(Wanted(analyses=("a1",)), {"u3", "u4"}) == ("u3",)
-    free = choose(OUTLINE, Wanted(), {"u1", "unlisted"}, where="s@1")
+    assert taken(PartSpec(analyses=("a1",)), {"u3", "u4"}) == ("u3",)
+    free = choose(OUTLINE, PartSpec(), {"u1", "unlisted"}, where="s@1")
     assert (free.positions, free.unlisted, free.analyses) == (("u1",), ("unlisted",), (0,))
 
 
 @pytest.mark.parametrize(
     ("wanted", "chosen", "words"),
     [
-        (Wanted(positions=("5",)), None, "no position 5.*There are 4"),
-        (Wanted(analyses=("grain 3",)), None, "'grain 3'.*grain 1"),
-        (Wanted(analyses=("a3",)), None, "analyses a3 lists no position"),
-        (Wanted(positions=("u1",), analyses=("a2",)), None, "analyses a2 does not list position u1"),
-        (Wanted(), {"nobody"}, None),
-        (Wanted(analyses=("a2",)), {"u1"}, 'where "x" leaves none of 2 positions'),
+        (PartSpec(positions=("5",)), None, "no position 5.*There are 4"),
+        (PartSpec(analyses=("grain 3",)), None, "'grain 3'.*grain 1"),
+        (PartSpec(analyses=("a3",)), None, "analyses a3 lists no position"),
+        (PartSpec(positions=("u1",), analyses=("a2",)), None, "analyses a2 does not list position u1"),
+        (PartSpec(), {"nobody"}, None),
+        (PartSpec(analyses=("a2",)), {"u1"}, 'where "x" leaves none of 2 positions'),
     ],
 )
-def test_the_condition_that_leaves_nothing_is_named(wanted: Wanted, chosen: set[str] | None, words: str | None) -> None:
+def test_the_condition_that_leaves_nothing_is_named(
+    wanted: PartSpec, chosen: set[str] | None, words: str | None
+) -> None:
     if words is None:  # a position that no analysis lists may still have a folder
         assert choose(OUTLINE, wanted, chosen, where="s@1").unlisted == ("nobody",)
         return
@@ -71,7 +73,7 @@ def test_the_condition_that_leaves_nothing_is_named(wanted: Wanted, chosen: set[
 
 
 def test_pruning_keeps_what_nobody_knows() -> None:
-    choice = choose(OUTLINE, Wanted(positions=("u2",)), None, where="s@1")
+    choice = choose(OUTLINE, PartSpec(positions=("u2",)), None, where="s@1")
     assert pruned(OUTLINE, choice, images=True) == {
         "future": {"kept": 1},
         "projects": [{"uuid": "p1", "analysisUuids": ["a1"], "mine": 2}],
@@ -102,10 +104,10 @@ def test_a_legacy_encoding_is_kept() -> None:
 
 def test_types_and_numbers_as_people_write_them() -> None:
     assert split_words(["qlw, state", "qlw,"]) == ("qlw", "state")
-    wanted = Wanted(types=("qlw", "notes.txt"))
+    wanted = PartSpec(types=("qlw", "notes.txt"))
     kept = [name for name in ("info.json", "state.json", "qlw.data", "xes.data", "notes.txt") if wanted.keeps(name)]
     assert kept == ["info.json", "state.json", "qlw.data", "notes.txt"]
-    assert Wanted(types=("qlw", "images", "state", "lqw")).missing_types({"qlw.data"}) == ["lqw"]
+    assert PartSpec(types=("qlw", "images", "state", "lqw")).missing_types({"qlw.data"}) == ["lqw"]
     assert (numbers_of("7"), numbers_of("3..9"), numbers_of("a1")) == ((7, 7), (3, 9), None)
     for wrong in ("0", "9..3"):
         with pytest.raises(UsageError, match="count from 1"):

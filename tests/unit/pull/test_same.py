@@ -7,12 +7,12 @@ from uuid import UUID
 from blake3 import blake3
 
 from sxeslake.pull.merge.metadata import MergedMetadata
-from sxeslake.pull.merge.same import Item, Kept, Origin, content_key, derived_uuid, keep, need_states
+from sxeslake.pull.merge.same import KeptItems, MergedItem, Origin, content_key, derived_uuid, keep, need_states
 
 
-def item(share: int, uuid: str, **files: str) -> Item:
+def item(share: int, uuid: str, **files: str) -> MergedItem:
     suffix = {"info": "info.json", "qlw": "qlw.data", "note": "note.txt"}
-    return Item(share, uuid, {suffix[name]: blake3(text.encode()).digest() for name, text in files.items()})
+    return MergedItem(share, uuid, {suffix[name]: blake3(text.encode()).digest() for name, text in files.items()})
 
 
 def test_only_positions_with_a_shared_array_or_uuid_need_their_state() -> None:
@@ -41,13 +41,13 @@ def test_items_without_arrays_are_told_by_all_they_have() -> None:
     assert content_key(one) == content_key(item(5, "a", info="x"))
 
 
-def kept_as(**uuids: str) -> Kept:
-    return Kept({Origin(int(name[-1]), name[:-1]): uuid for name, uuid in uuids.items()}, {})
+def kept_as(**uuids: str) -> KeptItems:
+    return KeptItems({Origin(int(name[-1]), name[:-1]): uuid for name, uuid in uuids.items()}, {})
 
 
 def test_equal_entries_grow_and_others_stand_apart() -> None:
     positions = kept_as(u0="u", v1="u", w1="w", x2="x")
-    merged = MergedMetadata(positions, Kept())
+    merged = MergedMetadata(positions, KeptItems())
     analysis = {"uuid": "a", "name": "grain", "positionUuids": ["u"]}
     merged.add(0, {"analyses": [analysis], "projects": [{"uuid": "p", "analyses": ["a"]}], "top": 1})
     merged.add(1, {"analyses": [{**analysis, "positionUuids": ["v", "w"]}],

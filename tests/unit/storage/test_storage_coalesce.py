@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from sxeslake.storage.coalesce import Fetch, Slice, plan
+from sxeslake.storage.coalesce import Fetch, FetchedSlice, plan
 
 
 def test_neighbours_join_and_objects_do_not() -> None:
     asked = [("p", 0, 10), ("q", 0, 5), ("p", 12, 20)]
     assert plan(asked, max_gap=4, max_size=100) == [
-        Fetch("p", 0, 20, (Slice(0, 0, 10), Slice(2, 12, 8))),
-        Fetch("q", 0, 5, (Slice(1, 0, 5),)),
+        Fetch("p", 0, 20, (FetchedSlice(0, 0, 10), FetchedSlice(2, 12, 8))),
+        Fetch("q", 0, 5, (FetchedSlice(1, 0, 5),)),
     ]
 
 

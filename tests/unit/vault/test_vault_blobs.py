@@ -16,11 +16,11 @@ from support.small_lakes import flip, group, new_vault, objects, own_store, zip_
 
 from sxeslake.errors import DamagedLakeError, UnreachableError
 from sxeslake.format import keys
-from sxeslake.format.manifest import Blob, Hint, Row
+from sxeslake.format.manifest import Blob, Hint, ManifestRow
 from sxeslake.lake import Lake
 from sxeslake.storage import Store
 from sxeslake.vault.blobs import reader as blob_floor
-from sxeslake.vault.blobs.ranges import Slice
+from sxeslake.vault.blobs.ranges import BlobSlice
 from sxeslake.vault.log.commit import blank_entry
 from sxeslake.vault.vault import Vault
 
@@ -44,7 +44,7 @@ def vault(faulty: FaultyStore, tmp_path: Path) -> Iterator[Vault]:
     opened.close()
 
 
-def rows(vault: Vault) -> list[Row]:
+def rows(vault: Vault) -> list[ManifestRow]:
     return [row for row in vault.rows(vault.state.versions()[0]) if row.blobs]
 
 
@@ -291,7 +291,7 @@ def test_a_reader_takes_the_copy_that_is_whole(
     for half in halves:
         vault.blobs._cache.clear()
         assert vault.blobs.fetch(half) == [whole[blob.digest] for blob in half]
-        part = [Slice(blob, 1, blob.size - 1) for blob in half if blob.size > 2]
+        part = [BlobSlice(blob, 1, blob.size - 1) for blob in half if blob.size > 2]
         assert list(vault.ranges.read(part)) == [whole[item.blob.digest][1:-1] for item in part]
 
 

@@ -21,11 +21,11 @@ from sxeslake.errors import (
     UnreachableError,
 )
 from sxeslake.format import keys, logentry
-from sxeslake.format.lakefile import LakeFile
+from sxeslake.format.lakefile import LakeParameters
 from sxeslake.format.logentry import Entry
 from sxeslake.storage import Store
 from sxeslake.vault.log.commit import blank_entry, commit
-from sxeslake.vault.log.state import Head, State
+from sxeslake.vault.log.state import Head, LogState
 from sxeslake.vault.vault import Vault
 
 
@@ -35,8 +35,8 @@ def store(request: pytest.FixtureRequest) -> Store:
 
 
 @pytest.fixture
-def state(tmp_path: Path) -> Iterator[State]:
-    opened = State(tmp_path / "state.sqlite")
+def state(tmp_path: Path) -> Iterator[LogState]:
+    opened = LogState(tmp_path / "state.sqlite")
     yield opened
     opened.close()
 
@@ -49,7 +49,7 @@ def log_of(store: Store) -> list[str]:
     return sorted(info.key for info in store.list("log/"))
 
 
-def test_a_commit_is_the_next_entry(store: Store, state: State) -> None:
+def test_a_commit_is_the_next_entry(store: Store, state: LogState) -> None:
     record = commit(store, state, building(blank_entry("test 1", "hello")))
     assert record is not None
     assert store.get(keys.log_key(1)) == record.data
@@ -57,12 +57,12 @@ def test_a_commit_is_the_next_entry(store: Store, state: State) -> None:
     assert record.entry.message == "hello"
 
 
-def test_nothing_to_say_is_no_commit(store: Store, state: State) -> None:
+def test_nothing_to_say_is_no_commit(store: Store, state: LogState) -> None:
     assert commit(store, state, lambda _: None) is None
     assert log_of(store) == []
 
 
-def test_after_a_lost_race_the_entry_is_built_anew(store: Store, state: State) -> None:
+def test_after_a_lost_race_the_entry_is_built_anew(store: Store, state: LogState) -> None:
     put(store, chain({"message": "theirs"}, {"message": "theirs too"}))
     entry, heads = blank_entry("test"), []
 
@@ -75,13 +75,13 @@ def test_after_a_lost_race_the_entry_is_built_anew(store: Store, state: State) -
     assert (heads, record.entry.number, record.entry.transaction) == ([0, 2], 3, entry.transaction)
 
 
-def test_the_reason_may_be_gone_after_a_lost_race(store: Store, state: State) -> None:
+def test_the_reason_may_be_gone_after_a_lost_race(store: Store, state: LogState) -> None:
     put(store, chain({"message": "theirs"}))
     assert commit(store, state, lambda head: building(blank_entry("t"))(head) if head.number == 0 else None) is None
     assert len(log_of(store)) == 1
 
 
-def test_a_lost_reply_is_found_out(store: Store, state: State) -> None:
+def test_a_lost_reply_is_found_out(store: Store, state: LogState) -> None:
     faulty = FaultyStore(store)
     faulty.plan("lost reply", "create", "log/")
     record = commit(faulty, state, building(blank_entry("test")))
@@ -89,7 +89,7 @@ def test_a_lost_reply_is_found_out(store: Store, state: State) -> None:
     assert (record.entry.number, len(log_of(store)), state.head().number) == (1, 1, 1)
 
 
-def test_a_reply_that_says_taken_after_success_is_found_out(store: Store, state: State) -> None:
+def test_a_reply_that_says_taken_after_success_is_found_out(store: Store, state: LogState) -> None:
     """A client library repeats a PUT whose reply was lost, and is told that the key is taken: by itself."""
     entry = blank_entry("test")
     data, _ = logentry.dump(building(entry)(Head(0, None)))
@@ -99,7 +99,7 @@ def test_a_reply_that_says_taken_after_success_is_found_out(store: Store, state:
     assert (record.data, len(log_of(store)), state.head().number) == (data, 1, 1)
 
 
-def test_a_put_that_never_arrived_is_an_error(store: Store, state: State) -> None:
+def test_a_put_that_never_arrived_is_an_error(store: Store, state: LogState) -> None:
     faulty = FaultyStore(store)
     faulty.plan("error", "create", "log/")
     with pytest.raises(UnreachableError):
@@ -107,7 +107,7 @@ def test_a_put_that_never_arrived_is_an_error(store: Store, state: State) -> Non
     assert (log_of(store), state.head().number) == ([], 0)
 
 
-def test_a_lost_put_and_a_lost_race_at_once(store: Store, state: State) -> None:
+def test_a_lost_put_and_a_lost_race_at_once(store: Store, state: LogState) -> None:
     put(store, chain({"message": "theirs"}))
     faulty = FaultyStore(store)
     faulty.plan("error", "create", "log/")
@@ -116,7 +116,7 @@ def test_a_lost_put_and_a_lost_race_at_once(store: Store, state: State) -> None:
     assert record.entry.number == 2
 
 
-def test_a_body_goes_first(store: Store, state: State, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_body_goes_first(store: Store, state: LogState, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logentry, "MAX_ENTRY_BYTES", 600)
     ids = tuple(named(number) for number in range(50))
     faulty = FaultyStore(store)
@@ -131,7 +131,7 @@ def test_a_body_goes_first(store: Store, state: State, monkeypatch: pytest.Monke
     assert len(log_of(store)) == 2
 
 
-def test_condemned_objects_are_never_referred_to(store: Store, state: State) -> None:
+def test_condemned_objects_are_never_referred_to(store: Store, state: LogState) -> None:
     put(
         store,
         chain(
@@ -158,7 +158,7 @@ def test_condemned_objects_are_never_referred_to(store: Store, state: State) -> 
     assert len(log_of(store)) == 2
 
 
-def test_what_dies_during_a_lost_race_is_noticed(store: Store, state: State) -> None:
+def test_what_dies_during_a_lost_race_is_noticed(store: Store, state: LogState) -> None:
     added, condemned = chain({"packs": (pack(1),)}, {"condemned_packs": (named(1),)})
     put(store, [added])
     store.create(keys.manifest_key(named(5)), b"ours")
@@ -177,7 +177,7 @@ def test_what_dies_during_a_lost_race_is_noticed(store: Store, state: State) -> 
     assert len(log_of(store)) == 2
 
 
-def test_packs_of_nobody_are_not_needed(store: Store, state: State) -> None:
+def test_packs_of_nobody_are_not_needed(store: Store, state: LogState) -> None:
     """A pack that no entry ever added is no pack of the lake, even if its object is there."""
     store.create(keys.pack_key(named(1)), b"an orphan")
     store.create(keys.manifest_key(named(5)), b"ours")
@@ -189,7 +189,7 @@ def test_packs_of_nobody_are_not_needed(store: Store, state: State) -> None:
 
 
 @pytest.mark.parametrize("kind", ["packs", "manifests"])
-def test_own_objects_are_asked_for(store: Store, state: State, kind: str) -> None:
+def test_own_objects_are_asked_for(store: Store, state: LogState, kind: str) -> None:
     adding = (
         replace(blank_entry("t"), packs=(pack(1),))
         if kind == "packs"
@@ -205,7 +205,7 @@ def test_eight_writers_have_one_winner_a_number(store: Store, tmp_path: Path) ->
     failures: list[BaseException] = []
 
     def write(writer: int) -> None:
-        own = State(tmp_path / f"{writer}.sqlite")
+        own = LogState(tmp_path / f"{writer}.sqlite")
         try:
             for _ in range(5):
                 commit(store, own, building(blank_entry(f"writer {writer}")))
@@ -221,13 +221,13 @@ def test_eight_writers_have_one_winner_a_number(store: Store, tmp_path: Path) ->
         thread.join()
     assert failures == []
     assert log_of(store) == [keys.log_key(number) for number in range(1, 41)]
-    reader = State(tmp_path / "reader.sqlite")
+    reader = LogState(tmp_path / "reader.sqlite")
     commit(store, reader, lambda _: None)
     assert commit(store, reader, lambda head: None if head.number == 0 else building(blank_entry("r"))(head)) is None
     reader.close()
 
 
-def test_losing_for_ever_ends(store: Store, state: State, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_losing_for_ever_ends(store: Store, state: LogState, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sxeslake.vault.log.commit._BACK_OFF_S", 0)
     monkeypatch.setattr("sxeslake.vault.log.commit._ATTEMPTS", 5)
 
@@ -241,7 +241,7 @@ def test_losing_for_ever_ends(store: Store, state: State, monkeypatch: pytest.Mo
 
 
 def test_a_newer_lake_is_not_written(store: Store) -> None:
-    store.create(keys.LAKE, LakeFile("a" * 32, "2030-01-01T00:00:00Z", format=2).dump())
+    store.create(keys.LAKE, LakeParameters("a" * 32, "2030-01-01T00:00:00Z", format=2).dump())
     vault = Vault(store, None)
     with pytest.raises(ReadOnlyError, match="format 2"):
         vault.commit(building(blank_entry("test")))
@@ -253,7 +253,7 @@ def test_a_message_that_is_no_text_is_kept_readable() -> None:
     assert blank_entry("t", "caf\udce9").message == "caf\\udce9"
 
 
-def test_what_readers_would_pass_over_is_not_committed(store: Store, state: State) -> None:
+def test_what_readers_would_pass_over_is_not_committed(store: Store, state: LogState) -> None:
     """A commit that every reader ignores must not look like a success."""
     store.create(keys.manifest_key(named(0)), b"a manifest")
     for odd in (
@@ -270,10 +270,10 @@ def test_what_readers_would_pass_over_is_not_committed(store: Store, state: Stat
     assert (log_of(store), state.head().number) == ([], 0)
 
 
-def test_a_cache_that_another_process_moves_on_is_a_lost_race(store: Store, state: State, tmp_path: Path) -> None:
+def test_a_cache_that_another_process_moves_on_is_a_lost_race(store: Store, state: LogState, tmp_path: Path) -> None:
     """Processes share the folded state: it can know the winner's commit before this one has tried its own."""
     store.create(keys.manifest_key(named(0)), bytes(700))
-    other = State(tmp_path / "state.sqlite")
+    other = LogState(tmp_path / "state.sqlite")
     entry, heads = blank_entry("test"), []
 
     def build(head: Head) -> Entry:
@@ -291,7 +291,7 @@ def test_a_cache_that_another_process_moves_on_is_a_lost_race(store: Store, stat
     other.close()
 
 
-def test_what_the_log_has_is_never_committed_again(store: Store, state: State) -> None:
+def test_what_the_log_has_is_never_committed_again(store: Store, state: LogState) -> None:
     put(store, chain({"archives": (archive("a", manifest_id=named(0)),)}))
     again = replace(blank_entry("test"), archives=(archive("a", manifest_id=named(0)),))
     with pytest.raises(ConflictError, match="a@1, which is there already"):
@@ -302,7 +302,7 @@ def test_what_the_log_has_is_never_committed_again(store: Store, state: State) -
 @pytest.mark.parametrize("damage", ["missing", "cut short", "grown"])
 @pytest.mark.parametrize("kind", ["pack", "manifest"])
 def test_no_commit_is_the_first_to_need_what_the_bucket_has_lost(
-    store: Store, state: State, kind: str, damage: str
+    store: Store, state: LogState, kind: str, damage: str
 ) -> None:
     """Whatever makes the entry: packs and manifests of others are there, in the size that the log names."""
     theirs = chain({"packs": (pack(1),), "manifests": (manifest(2),)})

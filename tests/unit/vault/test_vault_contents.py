@@ -9,7 +9,7 @@ from typing import cast
 import pytest
 from blake3 import blake3
 
-from sxeslake.format.manifest import Blob, Row
+from sxeslake.format.manifest import Blob, ManifestRow
 from sxeslake.model import MIB, Member
 from sxeslake.storage.inflight import pause
 from sxeslake.vault.blobs import contents as floor
@@ -32,9 +32,9 @@ def blob(number: int, size: int = 3) -> Blob:
     return Blob(bytes([number]) + blake3(b"").digest()[1:], size, None)
 
 
-def row(number: int, *sizes: int) -> Row:
+def row(number: int, *sizes: int) -> ManifestRow:
     member = Member(f"m{number}", "file" if sizes else "directory", sum(sizes))
-    return Row(member, number, bytes(32), tuple(blob(number, size) for size in sizes))
+    return ManifestRow(member, number, bytes(32), tuple(blob(number, size) for size in sizes))
 
 
 def reader(reading: Reading) -> BlobReader:

@@ -15,7 +15,7 @@ from sxeslake.errors import AccessDeniedError, DamagedLakeError, UnreachableErro
 from sxeslake.format import keys, logentry
 from sxeslake.storage import Store
 from sxeslake.vault.log import reader as log
-from sxeslake.vault.log.state import Head, State
+from sxeslake.vault.log.state import Head, LogState
 
 
 @pytest.fixture
@@ -24,8 +24,8 @@ def store(request: pytest.FixtureRequest) -> Store:
 
 
 @pytest.fixture
-def state(tmp_path: Path) -> Iterator[State]:
-    opened = State(tmp_path / "state.sqlite")
+def state(tmp_path: Path) -> Iterator[LogState]:
+    opened = LogState(tmp_path / "state.sqlite")
     yield opened
     opened.close()
 
@@ -66,7 +66,7 @@ def test_silence_is_not_the_end_of_the_log(store: Store) -> None:
         log.find_head(faulty, 0)
 
 
-def test_a_long_log_is_folded_in_order(store: Store, state: State) -> None:
+def test_a_long_log_is_folded_in_order(store: Store, state: LogState) -> None:
     records = chain(*({"archives": (archive("a", number),)} for number in range(1, 601)))
     put(store, records)
     log.sync(store, state)
@@ -74,7 +74,7 @@ def test_a_long_log_is_folded_in_order(store: Store, state: State) -> None:
     assert state.next_version("a") == 601
 
 
-def test_new_entries_are_folded_onto_old_ones(store: Store, state: State) -> None:
+def test_new_entries_are_folded_onto_old_ones(store: Store, state: LogState) -> None:
     records = chain({}, {}, {})
     put(store, records[:1])
     log.sync(store, state)
@@ -84,7 +84,7 @@ def test_new_entries_are_folded_onto_old_ones(store: Store, state: State) -> Non
     assert state.head().number == 3
 
 
-def test_a_body_is_read_with_its_entry(store: Store, state: State, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_body_is_read_with_its_entry(store: Store, state: LogState, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logentry, "MAX_ENTRY_BYTES", 600)
     (record,) = chain({"archives": tuple(archive("a", number) for number in range(1, 30))})
     assert record.body is not None
@@ -98,7 +98,7 @@ def test_a_body_is_read_with_its_entry(store: Store, state: State, monkeypatch: 
         log.read_entry(store, 1)
 
 
-def test_a_lake_restored_from_a_backup_is_folded_anew(store: Store, state: State) -> None:
+def test_a_lake_restored_from_a_backup_is_folded_anew(store: Store, state: LogState) -> None:
     put(store, chain({"archives": (archive("new"),)}, {}))
     log.sync(store, state)
     store.delete([keys.log_key(1), keys.log_key(2)])
@@ -107,7 +107,7 @@ def test_a_lake_restored_from_a_backup_is_folded_anew(store: Store, state: State
     assert (state.head().number, state.samples()) == (1, ["old"])
 
 
-def test_a_backup_that_went_on_is_folded_anew(store: Store, state: State) -> None:
+def test_a_backup_that_went_on_is_folded_anew(store: Store, state: LogState) -> None:
     put(store, chain({"archives": (archive("new"),)}, {}))
     log.sync(store, state)
     store.delete([keys.log_key(1), keys.log_key(2)])
@@ -116,7 +116,7 @@ def test_a_backup_that_went_on_is_folded_anew(store: Store, state: State) -> Non
     assert (state.head().number, state.samples()) == (3, ["old"])
 
 
-def test_an_entry_under_another_number_is_refused(store: Store, state: State) -> None:
+def test_an_entry_under_another_number_is_refused(store: Store, state: LogState) -> None:
     first, second = chain({}, {})
     put(store, [first])
     store.create(keys.log_key(2), first.data)
@@ -127,7 +127,7 @@ def test_an_entry_under_another_number_is_refused(store: Store, state: State) ->
     assert state.head().number == 2
 
 
-def test_a_damaged_entry_is_not_folded(store: Store, state: State) -> None:
+def test_a_damaged_entry_is_not_folded(store: Store, state: LogState) -> None:
     records = chain({}, {"message": "whole"}, {})
     put(store, records)
     store.replace(keys.log_key(2), records[1].data.replace(b"whole", b"WHALE"))
@@ -135,7 +135,7 @@ def test_a_damaged_entry_is_not_folded(store: Store, state: State) -> None:
         log.sync(store, state)
 
 
-def test_a_flipped_bit_is_put_right_on_the_way(store: Store, state: State) -> None:
+def test_a_flipped_bit_is_put_right_on_the_way(store: Store, state: LogState) -> None:
     records = chain({}, {"message": "whole"}, {})
     put(store, records)
     store.replace(keys.log_key(2), records[1].data.replace(b"whole", b"whnle"))
@@ -144,7 +144,7 @@ def test_a_flipped_bit_is_put_right_on_the_way(store: Store, state: State) -> No
     assert state.select("SELECT data FROM entries WHERE number = 2") == [(records[1].data,)]
 
 
-def test_what_was_folded_outlives_damage_in_the_bucket(store: Store, state: State) -> None:
+def test_what_was_folded_outlives_damage_in_the_bucket(store: Store, state: LogState) -> None:
     records = chain({"archives": (archive("a"),)}, {"message": "whole"})
     put(store, records)
     log.sync(store, state)
@@ -154,7 +154,7 @@ def test_what_was_folded_outlives_damage_in_the_bucket(store: Store, state: Stat
 
 
 @pytest.mark.parametrize("fault", ["truncated", "wrong bytes"])
-def test_no_fault_of_a_read_is_believed(store: Store, state: State, fault: str) -> None:
+def test_no_fault_of_a_read_is_believed(store: Store, state: LogState, fault: str) -> None:
     (record,) = chain({"message": "x" * 500})
     put(store, [record])
     for seed in range(20):

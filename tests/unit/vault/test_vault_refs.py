@@ -10,13 +10,13 @@ from support.entries import archive, chain
 
 from sxeslake.errors import SampleNotFoundError, UsageError
 from sxeslake.vault import refs
-from sxeslake.vault.log.state import State
+from sxeslake.vault.log.state import LogState
 from sxeslake.vault.refs import Ref
 
 
 @pytest.fixture
-def state(tmp_path: Path) -> Iterator[State]:
-    opened = State(tmp_path / "state.sqlite")
+def state(tmp_path: Path) -> Iterator[LogState]:
+    opened = LogState(tmp_path / "state.sqlite")
     archives = [archive("2018/nitrogen"), archive("2018/oxygen"), archive("weird[1]"), archive("gone")]
     archives += [archive("ti-grains", number) for number in (1, 2, 10)]
     tag = {"sample": "ti-grains", "tag": "paper-2026", "version": 2, "action": "add"}
@@ -53,11 +53,11 @@ def test_half_names_are_refused(text: str) -> None:
         ("2018/oxygen", "2018/oxygen@1"),
     ],
 )
-def test_a_name_means_one_version(state: State, text: str, name: str) -> None:
+def test_a_name_means_one_version(state: LogState, text: str, name: str) -> None:
     assert refs.find(state, text).name == name
 
 
-def test_near_misses_are_offered(state: State) -> None:
+def test_near_misses_are_offered(state: LogState) -> None:
     with pytest.raises(SampleNotFoundError) as caught:
         refs.find(state, "ti-grain")
     assert caught.value.hint == "Did you mean ti-grains?"
@@ -66,12 +66,12 @@ def test_near_misses_are_offered(state: State) -> None:
 
 
 @pytest.mark.parametrize("text", ["ti-grains@1", "ti-grains@3", "ti-grains@draft", "ti-grains@²"])
-def test_a_version_that_is_not_there_says_which_are(state: State, text: str) -> None:
+def test_a_version_that_is_not_there_says_which_are(state: LogState, text: str) -> None:
     with pytest.raises(SampleNotFoundError, match=r"has no version .*There is 2, 10, paper-2026\."):
         refs.find(state, text)
 
 
-def test_what_was_forgotten_is_not_found(state: State) -> None:
+def test_what_was_forgotten_is_not_found(state: LogState) -> None:
     with pytest.raises(SampleNotFoundError):
         refs.find(state, "gone")
 
@@ -86,15 +86,15 @@ def test_what_was_forgotten_is_not_found(state: State) -> None:
         (["[2]018/ox?gen"], ["2018/oxygen@1"]),
     ],
 )
-def test_patterns_mean_the_newest_versions(state: State, texts: list[str], names: list[str]) -> None:
+def test_patterns_mean_the_newest_versions(state: LogState, texts: list[str], names: list[str]) -> None:
     assert [version.name for version in refs.find_all(state, texts)] == names
 
 
-def test_everything_is_everything_that_lives(state: State) -> None:
+def test_everything_is_everything_that_lives(state: LogState) -> None:
     found = [version.name for version in refs.find_all(state, [], everything=True)]
     assert found == ["2018/nitrogen@1", "2018/oxygen@1", "ti-grains@10", "weird[1]@1"]
 
 
-def test_a_pattern_that_means_nothing_is_an_error(state: State) -> None:
+def test_a_pattern_that_means_nothing_is_an_error(state: LogState) -> None:
     with pytest.raises(SampleNotFoundError, match="called like"):
         refs.find_all(state, ["x*"])

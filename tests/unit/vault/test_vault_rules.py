@@ -11,7 +11,7 @@ import pytest
 from support.entries import archive, chain, manifest, named, pack
 
 from sxeslake.format.logentry import MAX_VERSION, Moved
-from sxeslake.vault.log.state import State
+from sxeslake.vault.log.state import LogState
 
 BEFORE: dict[str, Any] = {
     "packs": (pack(1), pack(2), pack(3)),
@@ -33,8 +33,8 @@ TAG = {"sample": "live", "version": 1, "tag": "paper", "action": "add"}
 
 
 @pytest.fixture
-def state(tmp_path: Path) -> Iterator[State]:
-    opened = State(tmp_path / "state.sqlite")
+def state(tmp_path: Path) -> Iterator[LogState]:
+    opened = LogState(tmp_path / "state.sqlite")
     opened.apply(chain(BEFORE))
     yield opened
     opened.close()
@@ -92,19 +92,19 @@ def joined(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def tables(state: State, ignored: tuple[str, ...] = ("entries", "void", "meta")) -> dict[str, list[Any]]:
+def tables(state: LogState, ignored: tuple[str, ...] = ("entries", "void", "meta")) -> dict[str, list[Any]]:
     """All that was folded, but the bytes of the entries."""
     names = [name for (name,) in state.select("SELECT name FROM sqlite_master WHERE type = 'table'")]
     return {name: state.select(f"SELECT * FROM {name}") for name in names if name not in ignored}
 
 
 @pytest.mark.parametrize("case", VOID)
-def test_an_item_that_breaks_a_rule_is_void_and_the_rest_counts(state: State, tmp_path: Path, case: str) -> None:
+def test_an_item_that_breaks_a_rule_is_void_and_the_rest_counts(state: LogState, tmp_path: Path, case: str) -> None:
     change = VOID[case]
     (whole,) = chain(joined(change, BESIDE), head=state.head())
     state.apply([whole])
     (noted,) = state.void()[2]
-    other = State(tmp_path / "other.sqlite")
+    other = LogState(tmp_path / "other.sqlite")
     other.apply(chain(BEFORE))
     left = {key: value for key, value in change.items() if key != noted.field}
     other.apply(chain(joined(left, BESIDE), head=other.head()))
@@ -118,12 +118,12 @@ def test_an_item_that_breaks_a_rule_is_void_and_the_rest_counts(state: State, tm
 
 
 @pytest.mark.parametrize("case", WITHOUT_EFFECT)
-def test_what_changes_nothing_is_legal(state: State, case: str) -> None:
+def test_what_changes_nothing_is_legal(state: LogState, case: str) -> None:
     state.apply(chain(joined(WITHOUT_EFFECT[case], BESIDE), head=state.head()))
     assert state.void() == {}
 
 
-def test_the_first_of_two_in_one_entry_counts(state: State) -> None:
+def test_the_first_of_two_in_one_entry_counts(state: LogState) -> None:
     twice = {
         "packs": (pack(8), pack(8)),
         "manifests": (manifest(9), manifest(9)),
@@ -136,12 +136,12 @@ def test_the_first_of_two_in_one_entry_counts(state: State) -> None:
     assert (version.archive.rows, version.status) == (5, "forgotten")
 
 
-def test_void_items_that_a_repair_settled_are_named_no_more(state: State) -> None:
+def test_void_items_that_a_repair_settled_are_named_no_more(state: LogState) -> None:
     state.apply(chain({"forgotten": (("x", 1),)}, {"settled": (2,)}, {"forgotten": (("x", 1),)}, head=state.head()))
     assert list(state.void()) == [4]
 
 
-def test_the_last_number_blocks_no_sample(state: State) -> None:
+def test_the_last_number_blocks_no_sample(state: LogState) -> None:
     state.apply(chain(joined(WITHOUT_EFFECT["a number far ahead"], {}), head=state.head()))
     assert state.next_version("live") == 2
     taken = archive("live", 2, manifest_id=named(5))

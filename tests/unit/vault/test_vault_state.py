@@ -10,26 +10,26 @@ import pytest
 from support.entries import archive, chain, manifest, named, pack, record
 
 from sxeslake.errors import DamagedLakeError
-from sxeslake.vault.log.state import Head, State
+from sxeslake.vault.log.state import Head, LogState
 
 
 @pytest.fixture
-def state(tmp_path: Path) -> Iterator[State]:
-    opened = State(tmp_path / "state.sqlite")
+def state(tmp_path: Path) -> Iterator[LogState]:
+    opened = LogState(tmp_path / "state.sqlite")
     yield opened
     opened.close()
 
 
-def names(state: State, where: str = "status = 'live'") -> list[str]:
+def names(state: LogState, where: str = "status = 'live'") -> list[str]:
     return [version.name for version in state.versions(where)]
 
 
-def test_an_empty_log(state: State) -> None:
+def test_an_empty_log(state: LogState) -> None:
     assert state.head() == Head(0, None)
     assert (names(state), state.packs(), state.next_version("a")) == ([], {}, 1)
 
 
-def test_versions_packs_and_manifests_come_alive(state: State) -> None:
+def test_versions_packs_and_manifests_come_alive(state: LogState) -> None:
     adding = {
         "packs": (pack(1), pack(2)),
         "manifests": (manifest(0), manifest(3)),
@@ -45,7 +45,7 @@ def test_versions_packs_and_manifests_come_alive(state: State) -> None:
     assert state.samples() == ["a", "b"]
 
 
-def test_forgotten_restored_collected(state: State) -> None:
+def test_forgotten_restored_collected(state: LogState) -> None:
     everything = {"archives": tuple(archive("a", number) for number in (1, 2, 3))}
     state.apply(chain(everything, {"forgotten": (("a", 1), ("a", 2))}))
     assert names(state) == ["a@3"]
@@ -56,12 +56,12 @@ def test_forgotten_restored_collected(state: State) -> None:
     assert names(state, "status = 'collected'") == ["a@2"], "what was collected stays so"
 
 
-def test_a_number_is_used_once(state: State) -> None:
+def test_a_number_is_used_once(state: LogState) -> None:
     state.apply(chain({"archives": (archive("a", 1), archive("a", 2))}, {"forgotten": (("a", 2),)}))
     assert state.next_version("a") == 3
 
 
-def test_what_is_condemned_is_dead_for_ever(state: State) -> None:
+def test_what_is_condemned_is_dead_for_ever(state: LogState) -> None:
     state.apply(chain({"packs": (pack(1), pack(2)), "manifests": (manifest(3),)}))
     condemned = {"condemned_packs": (named(1), named(9)), "condemned_manifests": (named(3),)}  # 9 is an orphan
     state.apply(chain(condemned, head=state.head()))
@@ -78,12 +78,12 @@ def test_what_is_condemned_is_dead_for_ever(state: State) -> None:
         state.manifest(named(4))
 
 
-def test_many_ids_are_asked_at_once(state: State) -> None:
+def test_many_ids_are_asked_at_once(state: LogState) -> None:
     state.apply(chain({"condemned_packs": tuple(named(number) for number in range(2000))}))
     assert len(state.condemned("packs", [named(number) for number in range(1000, 3000)])) == 1000
 
 
-def test_tags_move_and_go(state: State) -> None:
+def test_tags_move_and_go(state: LogState) -> None:
     tag = {"sample": "a", "tag": "paper", "version": 1, "action": "add"}
     versions = {"archives": tuple(archive("a", number) for number in (1, 4))}
     state.apply(chain({**versions, "tags": (tag,)}))
@@ -94,7 +94,7 @@ def test_tags_move_and_go(state: State) -> None:
     assert state.tag("a", "paper") is None
 
 
-def test_entries_follow_one_another(state: State) -> None:
+def test_entries_follow_one_another(state: LogState) -> None:
     first, second = chain({}, {})
     with pytest.raises(DamagedLakeError, match="entry 2 does not follow entry 0"):
         state.apply([second])
@@ -106,7 +106,7 @@ def test_entries_follow_one_another(state: State) -> None:
     assert state.head().number == 2
 
 
-def test_a_batch_is_folded_whole_or_not_at_all(state: State) -> None:
+def test_a_batch_is_folded_whole_or_not_at_all(state: LogState) -> None:
     good, bad = chain({"packs": (pack(1),)}, {})
     bad = bad._replace(entry=replace(bad.entry, previous="a" * 64))
     with pytest.raises(DamagedLakeError):
@@ -114,29 +114,29 @@ def test_a_batch_is_folded_whole_or_not_at_all(state: State) -> None:
     assert state.head().number == 0
 
 
-def test_the_log_is_kept_with_its_bytes(state: State) -> None:
+def test_the_log_is_kept_with_its_bytes(state: LogState) -> None:
     records = chain({}, {"message": "x"}, {})
     state.apply(records)
     assert list(state.log(1)) == [(one.entry.number, one.digest, one.data, one.body) for one in records[1:]]
 
 
-def test_processes_share_it(state: State, tmp_path: Path) -> None:
-    other = State(tmp_path / "state.sqlite")
+def test_processes_share_it(state: LogState, tmp_path: Path) -> None:
+    other = LogState(tmp_path / "state.sqlite")
     state.apply(chain({"archives": (archive("a"),)}))
     assert names(other) == ["a@1"]
     other.close()
 
 
-def test_a_cache_of_another_layout_is_built_anew(state: State, tmp_path: Path) -> None:
+def test_a_cache_of_another_layout_is_built_anew(state: LogState, tmp_path: Path) -> None:
     state.apply(chain({"archives": (archive("a"),)}))
     with state.transaction() as db:
         db.execute("UPDATE meta SET value = '0' WHERE key = 'layout'")
-    again = State(tmp_path / "state.sqlite")
+    again = LogState(tmp_path / "state.sqlite")
     assert (again.head(), names(again)) == (Head(0, None), [])
     again.close()
 
 
-def test_everything_is_forgotten(state: State) -> None:
+def test_everything_is_forgotten(state: LogState) -> None:
     state.apply(chain({"archives": (archive("a"),), "packs": (pack(1),)}))
     state.forget_everything()
     assert (state.head(), names(state), state.packs()) == (Head(0, None), [], {})
@@ -148,7 +148,7 @@ def said(key: str, value: str | None, version: int | None = None, uuid: str | No
     return {"sample": "a", "version": version, "target": target, "uuid": uuid, "key": key, "value": value}
 
 
-def test_the_last_word_of_an_annotation_counts(state: State) -> None:
+def test_the_last_word_of_an_annotation_counts(state: LogState) -> None:
     state.apply(
         chain(
             {"archives": tuple(archive("a", number) for number in (1, 2))},
