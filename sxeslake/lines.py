@@ -19,7 +19,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Final
 
-from sxeslake.archive.sxes.units import HC_EV_ANGSTROM
+from sxeslake.archive.sxes.documents.units import HC_EV_ANGSTROM
 from sxeslake.errors import UsageError
 
 __all__ = ["ELEMENTS", "HIGHEST_EV", "TABLE_UNCERTAINTY_EV", "XRAYDB_VERSION", "Line", "Mark", "lines", "marks", "near"]

@@ -453,7 +453,7 @@ def _bands(curves: Sequence[Curve], elements: Sequence[str], orders: Iterable[in
     """X-ray lines as bands on the axis of the curves, as wide as table and axis are uncertain."""
     from sxeslake import lines  # noqa: PLC0415 - as above
     from sxeslake.archive.spectra.pictures import Band  # noqa: PLC0415 - as above
-    from sxeslake.archive.sxes.units import HC_EV_ANGSTROM  # noqa: PLC0415 - as above
+    from sxeslake.archive.sxes.documents.units import HC_EV_ANGSTROM  # noqa: PLC0415 - as above
 
     low = min(float(curve.x.min()) for curve in curves)
     high = max(float(curve.x.max()) for curve in curves)

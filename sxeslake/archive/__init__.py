@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from sxeslake.archive.base import ArchiveWriter, Container
     from sxeslake.archive.container import create_writer, open_container, sniff
-    from sxeslake.archive.sxes.documents import GroupWarning
+    from sxeslake.archive.sxes.documents.text import GroupWarning
     from sxeslake.archive.sxes.group import Group, create_group, open_group
     from sxeslake.archive.sxes.items import Resolved
     from sxeslake.archive.sxes.outline import Analysis, Project
@@ -52,7 +52,7 @@ _HOME = {
     "Container": "base",
     "ContainerSource": "sxes.source",
     "Group": "sxes.group",
-    "GroupWarning": "sxes.documents",
+    "GroupWarning": "sxes.documents.text",
     "Image": "sxes.position",
     "MemberSource": "sxes.source",
     "Position": "sxes.position",

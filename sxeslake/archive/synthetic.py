@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from sxeslake.archive.container import DEFAULT_LEVEL, create_writer
 from sxeslake.archive.sxes import arrays, layout
-from sxeslake.archive.sxes.units import a_from_na, mm_from_um
+from sxeslake.archive.sxes.documents.units import a_from_na, mm_from_um
 from sxeslake.model import Member
 
 Floats = NDArray[np.float32]

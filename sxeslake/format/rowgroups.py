@@ -18,8 +18,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from sxeslake.archive.sxes.documents.listing import ListPlace, PositionListing
 from sxeslake.archive.sxes.layout import DATA
-from sxeslake.archive.sxes.listing import ListPlace, PositionListing
 from sxeslake.codecs.zstd import Zstd
 
 ROW_GROUP = 8192

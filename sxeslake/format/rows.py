@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from sxeslake.archive.sxes.listing import ListPlace, PositionListing
+from sxeslake.archive.sxes.documents.listing import ListPlace, PositionListing
 from sxeslake.format.manifest import CHUNK, LISTED, SCHEMA, Blob, Hint, ManifestBuilder, ManifestRow
 from sxeslake.format.rowgroups import arranged, position_of
 

@@ -15,7 +15,7 @@ from sxeslake.archive.attributes import MAX_TARGET_BYTES, notes_on
 from sxeslake.archive.base import Container
 from sxeslake.archive.columns import ABSENT, BATCH, MemberColumns, Numbers
 from sxeslake.archive.encodings import UTF8, detect
-from sxeslake.archive.sxes.listing import LEAST_POSITIONS
+from sxeslake.archive.sxes.documents.listing import LEAST_POSITIONS
 from sxeslake.concurrency import in_order
 from sxeslake.errors import DamagedArchiveError
 from sxeslake.format import identity

@@ -6,8 +6,14 @@ import json
 from typing import Any
 
 from sxeslake.archive.encodings import Guess, decodes, detect
-from sxeslake.archive.sxes.bounds import PARSED_BYTES, TOO_MANY_VALUES, is_apple_double, parsed_bytes, too_large
-from sxeslake.archive.sxes.listing import PositionListing, listing
+from sxeslake.archive.sxes.documents.bounds import (
+    PARSED_BYTES,
+    TOO_MANY_VALUES,
+    is_apple_double,
+    parsed_bytes,
+    too_large,
+)
+from sxeslake.archive.sxes.documents.listing import PositionListing, listing
 from sxeslake.model import DOCUMENT_BYTES
 
 METADATA = "metadata.json"  # the member that makes an archive an sxes group

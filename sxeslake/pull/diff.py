@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import pyarrow as pa
 
 from sxeslake.archive.sxes import layout
-from sxeslake.archive.sxes.documents import parse
+from sxeslake.archive.sxes.documents.text import parse
 from sxeslake.format.layout import LayoutDifference, compare
 from sxeslake.format.logentry import ArchiveAdded
 from sxeslake.pull.difference import ComparedFile, Difference, Side, compare_groups, member_changes, open_positions

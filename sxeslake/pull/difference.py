@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal, NamedTuple
 
 from sxeslake.archive.sxes import layout
+from sxeslake.archive.sxes.documents.fields import mapping, read_info, read_state
 from sxeslake.archive.sxes.measurement import position_content_id
-from sxeslake.archive.sxes.metadata import mapping, read_info, read_state
 from sxeslake.format.layout import LayoutChange
 from sxeslake.model import Digest
 from sxeslake.pull.merge.metadata import PROVENANCE

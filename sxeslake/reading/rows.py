@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from sxeslake.archive.attributes import special_reason
 from sxeslake.archive.names import check_safe
-from sxeslake.archive.sxes.listing import ListPlace
+from sxeslake.archive.sxes.documents.listing import ListPlace
 from sxeslake.errors import UnsafeNameError
 from sxeslake.format.manifest import LISTED, SCHEMA, ManifestRow
 from sxeslake.format.rowgroups import AFTER_ALL, position_of

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from sxeslake.archive.sxes.documents.listing import LEAST_POSITIONS, PositionListing, listing_in
 from sxeslake.archive.sxes.layout import METADATA
-from sxeslake.archive.sxes.listing import LEAST_POSITIONS, PositionListing, listing_in
 from sxeslake.format.manifest import Blob, Hint, ManifestRow
 from sxeslake.model import MIB
 from sxeslake.vault.blobs.reader import BlobReader

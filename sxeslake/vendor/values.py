@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from sxeslake.archive.sxes.units import local_time
+from sxeslake.archive.sxes.documents.units import local_time
 
 from .records import Json
 from .texts import number_of

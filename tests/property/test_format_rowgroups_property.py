@@ -8,8 +8,8 @@ from unittest.mock import patch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sxeslake.archive.sxes import listing as listings
-from sxeslake.archive.sxes.listing import PositionListing
+from sxeslake.archive.sxes.documents import listing as listings
+from sxeslake.archive.sxes.documents.listing import PositionListing
 from sxeslake.format import rowgroups
 from sxeslake.format.rowgroups import Numbers, RowGroups, Runs, arranged, position_of
 

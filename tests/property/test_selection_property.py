@@ -14,7 +14,7 @@ from support.part_lakes import CONDITION, Session, Spot, contents, uid
 from support.small_lakes import new_lake, zip_of
 
 from sxeslake.archive import open_container, open_group
-from sxeslake.archive.sxes import listing
+from sxeslake.archive.sxes.documents import listing
 from sxeslake.format import rowgroups
 from sxeslake.ingest import absorb
 from sxeslake.storage import open_store

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from support.sxes_sources import CountingSource, sxes_source
 
 from sxeslake.archive import open_container, open_group
-from sxeslake.archive.sxes import documents
-from sxeslake.archive.sxes.metadata import read_analyses, read_condition, read_info, read_projects, read_state
+from sxeslake.archive.sxes.documents import text as documents
+from sxeslake.archive.sxes.documents.fields import read_analyses, read_condition, read_info, read_projects, read_state
 
 texts = st.text(max_size=8)
 scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | texts

@@ -9,7 +9,7 @@ import pytest
 import xraydb
 
 from sxeslake import lines
-from sxeslake.archive.sxes.units import HC_EV_ANGSTROM
+from sxeslake.archive.sxes.documents.units import HC_EV_ANGSTROM
 from sxeslake.errors import UsageError
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from sxeslake.archive.sxes.axes import Setting
-from sxeslake.archive.sxes.metadata import read_condition
+from sxeslake.archive.sxes.documents.fields import read_condition
 
 if TYPE_CHECKING:
     from sxeslake.archive.sxes.group import Group

@@ -16,7 +16,7 @@ from sxeslake.archive.spectra.lattice import layout_of
 from sxeslake.archive.spectra.measured import Measured, of_position
 from sxeslake.archive.spectra.roi import Roi
 from sxeslake.archive.sxes.axes import SPECTRUM, Axis
-from sxeslake.archive.sxes.units import um_from_mm
+from sxeslake.archive.sxes.documents.units import um_from_mm
 from sxeslake.errors import InputError, NotFoundError, UsageError
 from sxeslake.text.safe import visible
 from sxeslake.text.table import shortened

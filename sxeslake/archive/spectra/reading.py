@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from sxeslake.archive.spectra.measured import Measured
 from sxeslake.archive.sxes import arrays, layout
 from sxeslake.archive.sxes.axes import SPECTRUM
-from sxeslake.archive.sxes.documents import parse
-from sxeslake.archive.sxes.metadata import ConditionFields, read_condition
+from sxeslake.archive.sxes.documents.fields import ConditionFields, read_condition
+from sxeslake.archive.sxes.documents.text import parse
 from sxeslake.archive.sxes.source import MemberSource
 from sxeslake.errors import DamagedArchiveError, DamagedLakeError, MemberNotFoundError, SxeslakeError
 

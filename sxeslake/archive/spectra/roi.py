@@ -13,7 +13,7 @@ from sxeslake.archive.spectra.lattice import Lattice, cells_of, layout_of
 from sxeslake.archive.spectra.measured import COLUMNS, Measured
 from sxeslake.archive.spectra.reading import LeftOut, Sources, SpectraBatch, read_batches
 from sxeslake.archive.sxes.axes import AXIS_KINDS, Axis, Calibration, Setting, axis_of, unit_of
-from sxeslake.archive.sxes.units import um_from_mm
+from sxeslake.archive.sxes.documents.units import um_from_mm
 from sxeslake.errors import InputError, NotFoundError, UsageError
 from sxeslake.extras import load
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from uuid import uuid4
 
 from sxeslake.archive.sxes import layout
-from sxeslake.archive.sxes.documents import dump
+from sxeslake.archive.sxes.documents.text import dump
 from sxeslake.archive.sxes.shared import Background, Condition, RawCondition, Shared
 from sxeslake.errors import AlreadyExistsError, UsageError
 

@@ -10,8 +10,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from sxeslake.archive.sxes.metadata import ConditionFields
-from sxeslake.archive.sxes.units import HC_EV_ANGSTROM
+from sxeslake.archive.sxes.documents.fields import ConditionFields
+from sxeslake.archive.sxes.documents.units import HC_EV_ANGSTROM
 from sxeslake.errors import DamagedArchiveError, UsageError
 
 XES_ROWS: Final = 17  # 16 rows of signal and one of about one frame

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sxeslake.archive.sxes import arrays
-from sxeslake.archive.sxes.units import HC_EV_ANGSTROM
+from sxeslake.archive.sxes.documents.units import HC_EV_ANGSTROM
 from sxeslake.errors import UsageError
 
 AxisKind = Literal["channel", "wavelength", "energy"]

@@ -10,7 +10,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from sxeslake.archive.sxes import layout
-from sxeslake.archive.sxes.metadata import ConditionFields, StateFields
+from sxeslake.archive.sxes.documents.fields import ConditionFields, StateFields
 from sxeslake.errors import SxeslakeError
 from sxeslake.text.html import clock, counted, html_facts, html_table
 from sxeslake.text.safe import visible

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Literal, Self, TypeVar, cast
 
 from sxeslake.archive.container import DEFAULT_LEVEL, open_container
 from sxeslake.archive.sxes import adding, faces, layout, opening, saving, transfer
-from sxeslake.archive.sxes.documents import Document, GroupWarning, check_encoding, dump, parse
+from sxeslake.archive.sxes.documents.fields import version_of
+from sxeslake.archive.sxes.documents.text import Document, GroupWarning, check_encoding, dump, parse
 from sxeslake.archive.sxes.items import Item
-from sxeslake.archive.sxes.metadata import version_of
 from sxeslake.archive.sxes.outline import Analysis, Items, MetadataEntry, Project
 from sxeslake.archive.sxes.position import Image, Position
 from sxeslake.archive.sxes.shared import Background, Condition, RawCondition

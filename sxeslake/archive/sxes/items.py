@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 
 from sxeslake.archive.sxes import adding, faces, layout
-from sxeslake.archive.sxes.documents import Document, dump, parse
-from sxeslake.archive.sxes.metadata import InfoFields, StateFields, raw_condition_key, read_info, read_state
+from sxeslake.archive.sxes.documents.fields import InfoFields, StateFields, raw_condition_key, read_info, read_state
+from sxeslake.archive.sxes.documents.text import Document, dump, parse
 from sxeslake.archive.sxes.shared import Condition, RawCondition
 from sxeslake.errors import InputError, MemberNotFoundError, UsageError
 

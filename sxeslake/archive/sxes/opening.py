@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sxeslake.archive.sxes import layout
-from sxeslake.archive.sxes.documents import Document, parse
-from sxeslake.archive.sxes.metadata import strings, version_of
+from sxeslake.archive.sxes.documents.fields import strings, version_of
+from sxeslake.archive.sxes.documents.text import Document, parse
 from sxeslake.archive.sxes.source import MemberSource
 from sxeslake.errors import InputError, MemberNotFoundError
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Generic, TypeVar, overload
 
 from sxeslake.archive.sxes import adding, faces
+from sxeslake.archive.sxes.documents.fields import analysis_uuids_key, read_analysis, strings
 from sxeslake.archive.sxes.items import Item, PositionBatch
-from sxeslake.archive.sxes.metadata import analysis_uuids_key, read_analysis, strings
 from sxeslake.archive.sxes.position import Image, Position
 from sxeslake.errors import DamagedArchiveError, NoSuchIndexError, UnknownUuidError
 from sxeslake.text.html import clock, counted

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sxeslake.archive.sxes import adding, faces, layout
+from sxeslake.archive.sxes.documents.fields import ConditionFields
 from sxeslake.archive.sxes.items import Item
-from sxeslake.archive.sxes.metadata import ConditionFields
 from sxeslake.archive.sxes.shared import Background
 from sxeslake.errors import DamagedArchiveError, InputError, MemberNotFoundError, UsageError
 

@@ -7,8 +7,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
 from sxeslake.archive.sxes import faces, layout
-from sxeslake.archive.sxes.documents import Document, parse
-from sxeslake.archive.sxes.metadata import ConditionFields, read_condition
+from sxeslake.archive.sxes.documents.fields import ConditionFields, read_condition
+from sxeslake.archive.sxes.documents.text import Document, parse
 
 if TYPE_CHECKING:
     import numpy as np

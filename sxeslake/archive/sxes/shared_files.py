@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from sxeslake.archive.sxes import layout
-from sxeslake.archive.sxes.documents import dump
+from sxeslake.archive.sxes.documents.text import dump
 from sxeslake.archive.sxes.shared import Shared
 from sxeslake.archive.sxes.source import EditedSource
 

@@ -8,8 +8,8 @@ from typing import Any, Final
 import numpy as np
 
 from sxeslake.archive.spectra.lattice import PlaceLayout, layout_of
-from sxeslake.archive.sxes.metadata import AnalysisFields, ProjectFields
-from sxeslake.archive.sxes.units import um_from_mm
+from sxeslake.archive.sxes.documents.fields import AnalysisFields, ProjectFields
+from sxeslake.archive.sxes.documents.units import um_from_mm
 from sxeslake.catalog.build.positions import latest, resolved_above
 from sxeslake.catalog.build.shared_files import without
 

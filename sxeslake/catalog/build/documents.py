@@ -12,10 +12,23 @@ import pyarrow as pa
 
 from sxeslake.archive.encodings import CONFIDENT, detect
 from sxeslake.archive.sxes import layout
-from sxeslake.archive.sxes.bounds import PARSED_BYTES, TOO_MANY_VALUES, is_apple_double, parsed_bytes, too_large
-from sxeslake.archive.sxes.documents import parse as parse_document
-from sxeslake.archive.sxes.metadata import InfoFields, StateFields, read_info, read_state, unread_in, unread_text
-from sxeslake.archive.sxes.units import integer, is_odd_number, is_odd_time, local_time, number, text
+from sxeslake.archive.sxes.documents.bounds import (
+    PARSED_BYTES,
+    TOO_MANY_VALUES,
+    is_apple_double,
+    parsed_bytes,
+    too_large,
+)
+from sxeslake.archive.sxes.documents.fields import (
+    InfoFields,
+    StateFields,
+    read_info,
+    read_state,
+    unread_in,
+    unread_text,
+)
+from sxeslake.archive.sxes.documents.text import parse as parse_document
+from sxeslake.archive.sxes.documents.units import integer, is_odd_number, is_odd_time, local_time, number, text
 from sxeslake.catalog.build.json_shapes import Leaf, Shapes
 from sxeslake.catalog.model import Document
 from sxeslake.model import DOCUMENT_BYTES, MIB

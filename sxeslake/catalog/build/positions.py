@@ -14,8 +14,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sxeslake.archive.sxes import layout
+from sxeslake.archive.sxes.documents.fields import (
+    AnalysisFields,
+    ConditionFields,
+    ProjectFields,
+    read_condition,
+    read_state,
+)
 from sxeslake.archive.sxes.measurement import position_content_id
-from sxeslake.archive.sxes.metadata import AnalysisFields, ConditionFields, ProjectFields, read_condition, read_state
 from sxeslake.catalog.build.documents import Contents, Info, PositionState, extra_integer, extra_number, extra_text
 from sxeslake.model import Digest
 

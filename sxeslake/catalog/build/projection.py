@@ -11,7 +11,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sxeslake.archive.sxes.metadata import AnalysisFields, ProjectFields, read_analyses, read_projects, version_of
+from sxeslake.archive.sxes.documents.fields import (
+    AnalysisFields,
+    ProjectFields,
+    read_analyses,
+    read_projects,
+    version_of,
+)
 from sxeslake.catalog.build.analyses import analysis_row
 from sxeslake.catalog.build.documents import Contents, DocumentReader, DocumentRows
 from sxeslake.catalog.build.positions import PositionRows, arrays_of, latest, position_rows, runs_of

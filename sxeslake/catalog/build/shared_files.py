@@ -10,8 +10,15 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sxeslake.archive.sxes.metadata import AnalysisFields, ConditionFields, ProjectFields, at, mapping, read_condition
-from sxeslake.archive.sxes.units import integer
+from sxeslake.archive.sxes.documents.fields import (
+    AnalysisFields,
+    ConditionFields,
+    ProjectFields,
+    at,
+    mapping,
+    read_condition,
+)
+from sxeslake.archive.sxes.documents.units import integer
 from sxeslake.catalog.build.documents import Contents
 
 Rows = list[dict[str, Any]]

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 import pyarrow as pa
 
 from sxeslake.archive.sxes import layout
-from sxeslake.archive.sxes.documents import dump
-from sxeslake.archive.sxes.metadata import read_info
+from sxeslake.archive.sxes.documents.fields import read_info
+from sxeslake.archive.sxes.documents.text import dump
 from sxeslake.model import Digest
 from sxeslake.pull.merge.same import KeptItems, Origin
 from sxeslake.pull.part.assembly import GeneratedMember, VersionPart, made_from

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from sxeslake.archive.sxes import layout
+from sxeslake.archive.sxes.documents.fields import StateFields, read_state
 from sxeslake.archive.sxes.measurement import position_content_id
-from sxeslake.archive.sxes.metadata import StateFields, read_state
 from sxeslake.model import Digest
 from sxeslake.pull.merge.same import Arrays, KeptItems, MergedItem, Origin, arrays_of, content_key, keep
 

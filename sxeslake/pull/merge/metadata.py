@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from sxeslake.archive.sxes import layout
-from sxeslake.archive.sxes.metadata import analysis_uuids_key, strings, version_of
+from sxeslake.archive.sxes.documents.fields import analysis_uuids_key, strings, version_of
 from sxeslake.pull.merge.same import KeptItems, Origin, derived_uuid
 from sxeslake.pull.part.outline import PICTURES, POSITIONS, Fields
 

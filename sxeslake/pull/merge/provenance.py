@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from sxeslake.archive.sxes import layout
-from sxeslake.archive.sxes.documents import Document
+from sxeslake.archive.sxes.documents.text import Document
 from sxeslake.model import Digest
 from sxeslake.pull.merge.metadata import MergedMetadata
 from sxeslake.pull.merge.same import KeptItems, Origin

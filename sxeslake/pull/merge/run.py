@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from sxeslake.archive.sxes import layout
-from sxeslake.archive.sxes.documents import Document, dump, parse
-from sxeslake.archive.sxes.metadata import read_state
+from sxeslake.archive.sxes.documents.fields import read_state
+from sxeslake.archive.sxes.documents.text import Document, dump, parse
 from sxeslake.model import Member
 from sxeslake.pull.merge.copying import copied_parts
 from sxeslake.pull.merge.joining import keep_measurements

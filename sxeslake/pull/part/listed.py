@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sxeslake.archive.sxes import layout
-from sxeslake.archive.sxes.documents import dump
-from sxeslake.archive.sxes.listing import relisted
+from sxeslake.archive.sxes.documents.listing import relisted
+from sxeslake.archive.sxes.documents.text import dump
 from sxeslake.errors import NotFoundError
 from sxeslake.format.rowgroups import Numbers
 from sxeslake.pull.part.outline import Choice, Outline, called, choose, read_outline

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from sxeslake.archive.sxes import layout
-from sxeslake.archive.sxes.documents import parse
-from sxeslake.archive.sxes.metadata import analysis_uuids_key, strings, version_of
+from sxeslake.archive.sxes.documents.fields import analysis_uuids_key, strings, version_of
+from sxeslake.archive.sxes.documents.text import parse
 from sxeslake.errors import InputError, NotFoundError, ReadOnlyError
 from sxeslake.pull.part.wanted import PartSpec, numbers_of
 

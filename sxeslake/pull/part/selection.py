@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from sxeslake.archive.sxes import layout
-from sxeslake.archive.sxes.documents import dump
+from sxeslake.archive.sxes.documents.text import dump
 from sxeslake.errors import LimitExceededError
 from sxeslake.model import GIB, ContainerKind
 from sxeslake.pull.part.assembly import Assembly, Carried, GeneratedMember, VersionPart, made_from

@@ -12,8 +12,8 @@ from typing import Any
 import pyarrow as pa
 
 from sxeslake.archive.sxes import layout
-from sxeslake.archive.sxes.documents import Document, parse
-from sxeslake.archive.sxes.metadata import InfoFields, read_info
+from sxeslake.archive.sxes.documents.fields import InfoFields, read_info
+from sxeslake.archive.sxes.documents.text import Document, parse
 from sxeslake.archive.sxes.shared import Background, Condition, RawCondition
 from sxeslake.errors import MemberNotFoundError, NotFoundError
 from sxeslake.model import Digest, Member

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sxeslake.archive.sxes import arrays
-from sxeslake.archive.sxes.metadata import ConditionFields, read_condition
+from sxeslake.archive.sxes.documents.fields import ConditionFields, read_condition
 from sxeslake.errors import DamagedArchiveError, UsageError
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sxeslake.archive.sxes import layout
-from sxeslake.archive.sxes.documents import check_encoding, dump, parse
+from sxeslake.archive.sxes.documents.text import check_encoding, dump, parse
 from sxeslake.errors import UsageError
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from sxeslake.archive.sxes import listing as module
-from sxeslake.archive.sxes.listing import ListPlace, listing, relisted
+from sxeslake.archive.sxes.documents import listing as module
+from sxeslake.archive.sxes.documents.listing import ListPlace, listing, relisted
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,7 @@ from dataclasses import fields
 
 import pytest
 
-from sxeslake.archive.sxes import metadata as read
+from sxeslake.archive.sxes.documents import fields as read
 
 STATE: dict[str, object] = {
     "saveDate": "2018/04/13 18:53:48",

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import pytest
 
-from sxeslake.archive.sxes import units
+from sxeslake.archive.sxes.documents import units
 
 
 @pytest.mark.parametrize(

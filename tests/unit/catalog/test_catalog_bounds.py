@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 from support.catalog_source import documents_of, group, header, member_table, state
 
-from sxeslake.archive.sxes import bounds
+from sxeslake.archive.sxes.documents import bounds
 from sxeslake.catalog.build import documents as reading
 from sxeslake.catalog.build import rows
 from sxeslake.catalog.build.documents import Contents, DocumentReader

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.catalog_source import state
 
-from sxeslake.archive.sxes.units import local_time, number, text
+from sxeslake.archive.sxes.documents.units import local_time, number, text
 from sxeslake.catalog.build.documents import Contents, DocumentReader, read_documents
 from sxeslake.catalog.build.json_shapes import Leaf, Shapes
 

@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from sxeslake.archive.sxes import listing as listings
-from sxeslake.archive.sxes.listing import ListPlace, PositionListing
+from sxeslake.archive.sxes.documents import listing as listings
+from sxeslake.archive.sxes.documents.listing import ListPlace, PositionListing
 from sxeslake.errors import DamagedLakeError
 from sxeslake.format import rowgroups
 from sxeslake.format.manifest import LISTED, SCHEMA, Manifest, ManifestBuilder, RowRange, digest_column, footer_bytes

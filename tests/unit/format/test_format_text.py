@@ -12,8 +12,8 @@ import zstandard
 from blake3 import blake3
 
 from sxeslake import codecs
-from sxeslake.archive.sxes import listing
-from sxeslake.archive.sxes.listing import ListPlace, PositionListing
+from sxeslake.archive.sxes.documents import listing
+from sxeslake.archive.sxes.documents.listing import ListPlace, PositionListing
 from sxeslake.codecs.zstd import Zstd
 from sxeslake.format import frame, identity, keys, logentry, manifest, pack, rowgroups
 from sxeslake.format.lakefile import FORMAT

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zipfile
 from pathlib import Path
 
-from sxeslake.archive.sxes.bounds import PARSED_BYTES
+from sxeslake.archive.sxes.documents.bounds import PARSED_BYTES
 from sxeslake.ingest.metadata import MetadataReader
 from sxeslake.lake import init
 from sxeslake.model import MIB, Limits

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from blake3 import blake3
 
-from sxeslake.archive.sxes.metadata import StateFields, read_state
+from sxeslake.archive.sxes.documents.fields import StateFields, read_state
 from sxeslake.pull.merge.joining import keep_measurements
 from sxeslake.pull.merge.same import MergedItem, Origin
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from support.small_lakes import counts, flip, new_lake, new_vault, own_store, zip_of
 
-from sxeslake.archive.sxes import listing as listings
+from sxeslake.archive.sxes.documents import listing as listings
 from sxeslake.errors import DamagedLakeError, MemberNotFoundError, NotFoundError
 from sxeslake.filesystem import LakeFileSystem
 from sxeslake.format import keys, rowgroups

@@ -7,7 +7,7 @@ import struct
 from collections.abc import Mapping
 from pathlib import Path
 
-from sxeslake.archive.sxes.documents import dump
+from sxeslake.archive.sxes.documents.text import dump
 from sxeslake.archive.synthetic import synthetic_map
 from sxeslake.vendor.readers.jeol_qlw import JeolQlw
 from sxeslake.vendor.records import ArrayRecord, Warned

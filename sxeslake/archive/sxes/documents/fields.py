@@ -13,7 +13,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
 
-from sxeslake.archive.sxes.units import integer, is_odd_number, is_odd_time, label, local_time, na_from_a, number, text
+from sxeslake.archive.sxes.documents.units import (
+    integer,
+    is_odd_number,
+    is_odd_time,
+    label,
+    local_time,
+    na_from_a,
+    number,
+    text,
+)
 
 CurrentSource = Literal["average", "pre_post_mean", "pre", "target"]
 
