@@ -150,7 +150,7 @@ class UnsupportedMethodError(InputError):
 
 
 class UnsafeNameError(InputError):
-    """A member name that could leave its folder, or two names that fall together."""
+    """A member name that could leave its folder, or two names that collide."""
 
 
 class LimitExceededError(InputError):
@@ -196,4 +196,4 @@ class ObjectExistsError(ConflictError):
 
 
 class DeadObjectsError(ConflictError):
-    """Objects that a commit refers to were collected meanwhile; its maker uploads anew and tries again."""
+    """Objects that a commit refers to were collected meanwhile; its maker uploads again and tries again."""

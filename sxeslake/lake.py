@@ -71,7 +71,7 @@ class Opening(NamedTuple):
         if secret:
             raise TypeError(
                 f"this lake cannot be pickled: it was opened with secrets ({', '.join(secret)}), which no pickle may "
-                "hold. Give credentials by the AWS variables or a profile, or open the lake anew where it is needed."
+                "hold. Give credentials by the AWS variables or a profile, or open the lake again where it is needed."
             )
         return {
             "url": url, "storage_options": self.storage_options, "limit_up": self.limit_up,
@@ -254,7 +254,7 @@ class Lake(FileVerbs, PartVerbs, CatalogVerbs, ExportVerbs, UpkeepVerbs, Retenti
         return self._vault.store.url
 
     def close(self) -> None:
-        """Let go of files, threads and connections."""
+        """Close files, threads and connections."""
         self._close_catalog()
         self._vault.close()
 
@@ -321,7 +321,7 @@ class Lake(FileVerbs, PartVerbs, CatalogVerbs, ExportVerbs, UpkeepVerbs, Retenti
     ) -> IngestReport:
         """Store archives: files, folders that are searched, unpacked groups; any folder as one archive with `tree`.
 
-        `exact`: seek how the very file is made again where that is quick (auto), at any cost, or never. `links`: read
+        `exact`: seek how the original file is rebuilt where that is quick (auto), at any cost, or never. `links`: read
         symbolic links in folders (follow), only those that stay in the searched folders (keep), or none (skip).
         Content of packs that are missing is stored again; with `check_data` packs are also read and hashed first.
         `dry_run` reads and encodes everything and stores nothing; with `quick` it reads a sample: see `estimate`.
@@ -376,7 +376,7 @@ class Lake(FileVerbs, PartVerbs, CatalogVerbs, ExportVerbs, UpkeepVerbs, Retenti
         jobs: int | None = None,
         progress: Progress | None = None,
     ) -> Rows[ExactRow]:
-        """Seek how the very files of versions are made again, without the limit of time that an ingest has.
+        """Seek how the original files of versions are rebuilt, without the limit of time that an ingest has.
 
         The file is read where it came from, or at `source`; its SHA-256 must be the version's. `any_cost` keeps what
         resists as it is, also where the recipe takes more than 5 % of the file.
@@ -499,9 +499,9 @@ class Lake(FileVerbs, PartVerbs, CatalogVerbs, ExportVerbs, UpkeepVerbs, Retenti
         None for `out` is the source's own name in the current folder, the sample's for a folder. What
         is said of the version comes beside it, in `OUT.annotations.json`. `force` replaces a file, or the folder of an
         earlier pull. `skip_damaged` leaves out what the lake has lost, and lists it in `report.damaged`.
-        It is the very file that was ingested where container and level allow (`report.exact`); `exact` True raises
+        It is the original file where container and level allow (`report.exact`); `exact` True raises
         NotFoundError with the reason where it is not, False makes a new container, which is quicker. A `password`
-        encrypts a 7z, names too; what is said of the version stays in the clear. Raises UsageError where another
+        encrypts a 7z, names too; the version's annotations stay in the clear. Raises UsageError where another
         container should be encrypted, AlreadyExistsError unless `force`, DamagedLakeError rather than a wrong byte.
         """
         from sxeslake.disk.output import is_stream, named, names_folder
@@ -613,7 +613,7 @@ class Lake(FileVerbs, PartVerbs, CatalogVerbs, ExportVerbs, UpkeepVerbs, Retenti
         `from_storage_options` are settings of the storage of lakes that are offered by URL; this lake's own are never
         sent to them. An encrypted 7z is tried with the `passwords`.
 
-        Open the lake with `tolerant=True`, or a damaged log stops you before. What cannot be mended is listed in
+        Open the lake with `tolerant=True`, or a damaged log stops you before. What cannot be repaired is listed in
         `report.lost` by archive and member; the rest stays readable.
         """
         from sxeslake.ingest import discovery as finding

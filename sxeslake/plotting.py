@@ -98,7 +98,7 @@ class FileArchives:
         return found[0][1].roi(low, high, unit, background=background, data_type=data_type)
 
     def close(self) -> None:
-        """Let go of all files."""
+        """Close all files."""
         while self._open:
             self._open.popitem()[1].close()
 

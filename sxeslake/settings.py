@@ -312,4 +312,4 @@ def _write(document: Mapping[str, object]) -> None:
 
 
 def _unreadable() -> UsageError:
-    return UsageError("cannot be read as settings", where=_path(), hint="Mend the file, or remove it to start anew.")
+    return UsageError("cannot be read as settings", where=_path(), hint="Fix the file, or remove it to start again.")

@@ -32,7 +32,7 @@ class SampleRow(HtmlRecord):
     bytes_source: int
     bytes_raw: int
     ingested_at: datetime
-    exact: bool  # whether the very file can be pulled
+    exact: bool  # whether the original file can be pulled
     exact_reason: str | None  # why not
 
     def __repr__(self) -> str:
@@ -137,7 +137,7 @@ class VersionInfo:
         )
 
     def _repr_html_(self) -> str:
-        """What a person asks first, a line each; what was said of it below."""
+        """What a person asks first, a line each; its annotations below."""
         facts = {
             "archive": f"{self.kind}, {self.container}, {size(self.bytes_source)}",
             "contents": f"{counted(self.members, 'member')}, {size(self.bytes_raw)} unpacked",

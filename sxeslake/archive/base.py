@@ -51,7 +51,7 @@ class Container(Protocol):
         """The whole content of one member."""
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
 
     def __enter__(self) -> Self: ...
 

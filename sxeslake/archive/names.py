@@ -1,4 +1,4 @@
-"""Which member names are safe, which fall together, and how Windows can hold the others."""
+"""Which member names are safe, which collide, and how Windows can hold the others."""
 
 from __future__ import annotations
 
@@ -190,7 +190,7 @@ def _name_the_collision(names: Callable[[], Named], suspects: set[int], where: o
         if hash(key) in suspects:
             if key in seen:
                 both = _told_apart(seen[key], path)
-                raise UnsafeNameError(f"two members fall together: {both}", where=where)
+                raise UnsafeNameError(f"two member names collide: {both}", where=where)
             seen[key] = path
     files = {collision_key(path) for path, is_directory in names() if not is_directory} & seen.keys()
     for path, _ in names():

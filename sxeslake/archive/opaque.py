@@ -51,7 +51,7 @@ class OpaqueFile:
         return self._file.read(0, self._file.size)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._file.close()
 
     def __enter__(self) -> Self:

@@ -81,5 +81,5 @@ class RangedFile:
             return self._file.read(count) or b""
 
     def close(self) -> None:
-        """Let go of the file; later reads are errors."""
+        """Close the file; later reads are errors."""
         self._file.close()

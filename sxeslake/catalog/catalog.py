@@ -1,4 +1,4 @@
-"""The catalogue of one lake: kept up to date, asked, published, made anew. What stands behind the questions of `Lake`.
+"""The catalogue of one lake: kept up to date, asked, published, rebuilt. What stands behind the questions of `Lake`.
 
     catalog = Catalog(vault, time_zones={"JXA-8530F": "Asia/Tokyo"})
     result = catalog.query("maps-by-beam-condition", {"kv": "5", "grating": "JS300N"})
@@ -91,7 +91,7 @@ class Catalog:
         self._saved: int | None = None
 
     def close(self) -> None:
-        """Let go of the database and of a temporary cache."""
+        """Close the database and delete a temporary cache."""
         with self._lock:
             if self._database is not None:
                 self._database.close()
@@ -164,7 +164,7 @@ class Catalog:
             return self._database
 
     def _follow(self) -> None:
-        """Go where the vault's folder is now: a repair opens it anew, perhaps elsewhere."""
+        """Go where the vault's folder is now: a repair opens it again, perhaps elsewhere."""
         if self._folder != self._vault.derived_folder / _FOLDER:
             self._folder = self._vault.derived_folder / _FOLDER
             self._cache, self._database = Cache.at(self._folder), None
@@ -206,7 +206,7 @@ class Catalog:
             )  # fmt: skip
 
     def rebuild(self) -> Rebuilt:
-        """Make the catalogue anew from the log, the manifests and the packs alone, and hold it against the old one."""
+        """Rebuild the catalogue from the log, the manifests and the packs alone, and compare it with the old one."""
         with self._lock, self._vault.from_bucket():
             before = self._extents_before()
             with _beside(self._cache.folder) as made:

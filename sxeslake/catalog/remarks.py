@@ -2,7 +2,7 @@
 
     parse_words(["role=standard", "coating="])  →  {"role": "standard", "coating": None}
 
-A key without a value takes back what was said of it. The archive itself is never touched.
+A key without a value removes the annotation. The archive itself is never touched.
 """
 
 from __future__ import annotations

@@ -65,7 +65,7 @@ _FILTERS = """
         since, until : str, date or datetime
             Acquired on or after, on or before: `"2018-04"`, `"yesterday"`, `datetime.date(2018, 4, 12)`.
         annotation : str or list of str
-            What was said of it: `"role=standard"`, `"material=Ti*"`, or a key alone.
+            Annotations: `"role=standard"`, `"material=Ti*"`, or a key alone.
         copies : bool
             Show every copy of a measurement; otherwise each measurement comes once.
         match : "all" or "any"
@@ -261,7 +261,7 @@ class CatalogVerbs:
         return self._asked().checkpoint()
 
     def rebuild_catalog(self) -> Rebuilt:
-        """Make the catalogue anew from the log and the packs, and say whether the one that was here is equal to it."""
+        """Rebuild the catalogue from the log and the packs, and say whether the one that was here is equal to it."""
         return self._asked().rebuild()
 
     def _asked(self) -> Catalog:

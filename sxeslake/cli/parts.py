@@ -1,4 +1,4 @@
-"""The options of `pull` that take a part of an archive, or make one group of many; and what is said of it."""
+"""The options of `pull` that take a part of an archive, or make one group of many; and what is printed about it."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def _never_blank(option: click.Parameter) -> click.Parameter:
 
 @dataclass(frozen=True, slots=True)
 class PartWords:
-    """What was said of a part: words of `Lake.pull_part`."""
+    """Options of a part: words of `Lake.pull_part`."""
 
     words: Mapping[str, Any]
     filters: Mapping[str, object]
@@ -140,7 +140,7 @@ def dry_run_whole(
     app: App, refs: Sequence[str], *, every: bool, out: str | None, container: ContainerKind | None, level: int | None,
     exact: bool | None, password: str | None = None,
 ) -> None:  # fmt: skip
-    """Say what pulling whole archives would move, and whether they would be the very files that came in."""
+    """Say what pulling whole archives would move, and whether they would be the original files."""
     documents = []
     with app.open_lake() as lake:
         many = every or len(refs) > 1 or lake.is_pattern(refs[0])
@@ -150,7 +150,7 @@ def dry_run_whole(
                 ref, None if many else out, container=container, level=level, exact=exact, password=password
             )
             app.say(_plan_line(report))
-            app.say(f"not exact  {shown(reason)}" if reason else "exact      the very file that came in")
+            app.say(f"not exact  {shown(reason)}" if reason else "exact      the original file")
             documents.append(document(report, PART) | {"exact": reason is None, "exact_reason": reason})
     if app.as_json:
         app.emit(documents if many else documents[0])
@@ -173,7 +173,7 @@ def _tell(app: App, report: SelectionReport) -> None:
     elif not report.dry_run:
         app.print(_line(report))
     if report.annotations:
-        app.say(f"annotated  {shown(report.annotations)} has what is said of it")
+        app.say(f"annotated  {shown(report.annotations)} has the annotations")
     for before, after in report.renamed:
         app.say(f"renamed    {shown(before)} is {shown(after)} on disk")
 

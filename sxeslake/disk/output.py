@@ -99,7 +99,7 @@ def is_stream(out: Path) -> bool:
 
 
 def is_stdout(out: str | Path) -> bool:
-    """Whether an output goes where this process prints: what is said of it must go elsewhere."""
+    """Whether an output goes where this process prints: messages about it must go elsewhere."""
     place = find_place(named(out))
     with suppress(OSError):
         return place.is_stream and os.path.samestat(place.path.stat(), os.fstat(1))

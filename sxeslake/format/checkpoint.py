@@ -145,7 +145,7 @@ def load_segment(data: bytes, segment: LogSegment) -> Iterator[Stored]:
 
 
 def kept(segments: Sequence[LogSegment], head: int) -> list[LogSegment]:
-    """Which segments stay as they are in a checkpoint at `head`; entries behind them are written anew.
+    """Which segments stay as they are in a checkpoint at `head`; entries behind them are rewritten.
 
     A segment that is not full is merged once the new ones are half as many: each entry moves a few times in its life,
     and there are never many segments.

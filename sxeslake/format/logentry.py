@@ -105,12 +105,12 @@ class ArchiveAdded:
     needs: tuple[str, ...] = ()
     comment: str = ""  # the container's own comment, in hexadecimal
     origin: Mapping[str, Any] = field(default_factory=dict)  # of a copy: who stored it where it comes from, and when
-    recipe: Mapping[str, Any] = field(default_factory=dict)  # how the very file is made again, or `reason`: why not
+    recipe: Mapping[str, Any] = field(default_factory=dict)  # how the original file is rebuilt, or `reason`: why not
 
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """A version whose member table was written anew: where it stands from here on, and the packs that it needs."""
+    """A version whose member table was rewritten: where it stands from here on, and the packs that it needs."""
 
     sample: str
     version: int
@@ -571,7 +571,7 @@ def _tag(raw: Any) -> dict[str, Any]:
 
 
 def _annotation(raw: Any) -> dict[str, Any]:
-    """What was said of a sample, an analysis or a position; no version means all of them, no value takes it back."""
+    """An annotation of a sample, an analysis or a position; no version means all of them, no value takes it back."""
     raw = _dict(raw, "an annotation")
     known = {key: raw.get(key) for key in ("sample", "version", "target", "uuid", "key", "value")}
     if known["version"] is not None:

@@ -1,4 +1,4 @@
-"""Rows of a manifest back into tables: for member tables that are written anew, with other hints."""
+"""Rows of a manifest back into tables: for member tables that are rewritten, with other hints."""
 
 from __future__ import annotations
 

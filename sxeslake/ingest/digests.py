@@ -11,7 +11,7 @@ from sxeslake.model import Digest
 
 _SIZE = 32
 _RECENT = 1 << 16  # digests in the dict, which takes 200 bytes for each; the columns take 44
-_SHARE = 8  # and of large columns so much: they are sorted anew each time
+_SHARE = 8  # and of large columns so much: they are sorted again each time
 
 
 class Digests:

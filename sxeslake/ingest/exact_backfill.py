@@ -30,7 +30,7 @@ from sxeslake.vault.vault import Vault
 
 @dataclass(frozen=True, slots=True)
 class ExactRow(HtmlRecord):
-    """A line of `exact`: whether the very file can be pulled now, by which encoders, and what the recipe takes."""
+    """A line of `exact`: whether the original file can be pulled now, by which encoders, and what the recipe takes."""
 
     sample: str
     version: int

@@ -38,7 +38,7 @@ class ArchiveReport(HtmlRecord):
     bytes_stored: int = 0
     warnings: tuple[str, ...] = ()
     renamed_from: str | None = None  # the name that it would have had, were that not an unrelated archive's
-    exact: bool = False  # whether the very file can be pulled
+    exact: bool = False  # whether the original file can be pulled
     exact_reason: str | None = None  # why not
     path_added: bool = False  # whether this is one more path of a version that the lake holds
     duplicate_of: str | None = None  # another version with the same names and contents

@@ -1,4 +1,4 @@
-"""The calibrations of a lake: one commit adds or takes back some, decided anew at every head."""
+"""The calibrations of a lake: one commit adds or takes back some, decided again at every head."""
 
 from __future__ import annotations
 

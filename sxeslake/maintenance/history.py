@@ -104,7 +104,7 @@ def _deeds(entry: Entry) -> Iterator[tuple[str, str, int | None]]:
         for sample, version in versions:
             yield word, sample, version
     for moved in entry.moved:
-        yield "table written anew", moved.sample, moved.version
+        yield "table rewritten", moved.sample, moved.version
     for tag in entry.tags:
         yield _mark(tag.get("kind", "tag"), tag.get("action", "add"), tag["tag"]), tag["sample"], tag.get("version")
     for annotation in entry.annotations:

@@ -54,7 +54,7 @@ class Mended(HtmlRecord):
 
 @dataclass(frozen=True, slots=True)
 class Lost(HtmlRecord):
-    """What cannot be mended: of which archive (or object), which member (None: all of it), and why."""
+    """What cannot be repaired: of which archive (or object), which member (None: all of it), and why."""
 
     archive: str
     member: str | None

@@ -1,7 +1,7 @@
-"""What is said of a version, beside its pulled archive: `map.plzip` → `map.plzip.annotations.json`.
+"""Annotations of a version, beside its pulled archive: `map.plzip` → `map.plzip.annotations.json`.
 
 Beside it and not inside, so that the archive stays the one that was stored, byte for byte in every member, and so that
-a merge of the same versions is the same file, whatever was said of them since. For a merge it has a list of `archives`.
+a merge of the same versions is the same file, whatever was annotated since. For a merge it has a list of `archives`.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def check_part(state: LogState, carried: Sequence[Carried], out: Path, *, force:
 
 
 def write(state: LogState, version: Version, out: Path, *, lake: str, force: bool) -> str | None:
-    """Write what is said of the version, if anything; its path. With `force`, what was said before goes away."""
+    """Write the version's annotations, if there are any; their path. With `force` existing ones are replaced."""
     return _publish(_entry(state, Carried(version, _everything)), out, lake=lake, force=force)
 
 
@@ -61,7 +61,7 @@ def _everything(_target: str, uuid: str) -> str:
 
 
 def _entry(state: LogState, carried: Carried) -> dict[str, Any] | None:
-    """What is said of one version, under its name; None where nothing is."""
+    """Annotations of one version, under its name; None where nothing is."""
     said = _said(state, carried)
     version = carried.version
     if not said:

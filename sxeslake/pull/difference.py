@@ -51,7 +51,7 @@ class FieldChange(HtmlRecord):
 
 @dataclass(frozen=True, slots=True)
 class PositionChange(HtmlRecord):
-    """A position that is new, gone, measured or described anew, or the same measurement under another UUID."""
+    """A position that is new, gone, measured or described again, or the same measurement under another UUID."""
 
     change: Change
     uuid_a: str | None

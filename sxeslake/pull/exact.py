@@ -1,4 +1,4 @@
-"""Exact pulls: the very file that was ingested, made again from members and recipe."""
+"""Exact pulls: the original file, made again from members and recipe."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _ATTEMPTS = 4  # of encoders that give other bytes once in a while
 
 
 def reason_against(version: Version, container: ContainerKind, level: int | None) -> str | None:
-    """Why a pull would not give the very file; None where it would."""
+    """Why a pull would not give the original file; None where it would."""
     source = version.archive.source.get("container")
     if (reason := why_not(version.archive)) is not None:
         return reason
@@ -35,7 +35,7 @@ def reason_against(version: Version, container: ContainerKind, level: int | None
 def not_exact(version: Version, reason: str) -> NotFoundError:
     """The error of a pull that insists."""
     return NotFoundError(
-        f"the very file cannot be made again: {reason}.", where=version.name,
+        f"the original file cannot be rebuilt: {reason}.", where=version.name,
         hint="Without --exact, a pull gives every member, byte for byte, in a new container.",
     )  # fmt: skip
 
@@ -43,7 +43,7 @@ def not_exact(version: Version, reason: str) -> NotFoundError:
 def write_exact(
     vault: Vault, version: Version, file: BinaryIO, *, threads: int | None, advance: Callable[[int], None]
 ) -> None:
-    """Write the very file, proved by its SHA-256; UnsupportedMethodError where encoders here give other bytes."""
+    """Write the original file, proved by its SHA-256; UnsupportedMethodError where encoders here give other bytes."""
     begin = file.tell()
     for attempt in range(_ATTEMPTS):
         try:

@@ -87,7 +87,7 @@ class PartVerbs:
         asks = bool(where or query or sql or filters)
         versions = self._candidates(names)
         if not wanted and not asks and not merge and (not names or len(versions) < 2):
-            raise UsageError("nothing was said of which part.", hint="Name positions, analyses, types or members.")
+            raise UsageError("no part is named.", hint="Name positions, analyses, types or members.")
         single = len(versions) == 1 and bool(names) and not merge
         target = None if out is None else str(out)
         output = PartTarget(target, container, level, force, jobs, stream, password)
@@ -109,7 +109,7 @@ class PartVerbs:
         exact: bool | None = None,
         password: str | None = None,
     ) -> str | None:
-        """Why `pull` with these words would not give the very file that came in; None where it would.
+        """Why `pull` with these words would not give the original file; None where it would.
 
         Raises NotFoundError with the reason where `exact` insists.
         """

@@ -38,7 +38,7 @@ _SUFFIXES = {("sxes", "zip"): ".plzip", ("sxes", "7z"): ".pl7z", ("generic", "zi
 class PullReport(HtmlRecord):
     """What was pulled, and where it is now; `renamed` lists names that this system cannot hold, as written.
 
-    `annotations` is the file beside it with what is said of the version, where anything is. `damaged` are the members
+    `annotations` is the file beside it with the version's annotations, if there are any. `damaged` are the members
     that are not in it, for the lake has lost them; none unless that was asked for.
     """
 
@@ -53,7 +53,7 @@ class PullReport(HtmlRecord):
     renamed: list[tuple[str, str]]
     annotations: str | None = None
     damaged: list[str] = field(default_factory=list)
-    exact: bool = False  # whether it is the very file that was ingested
+    exact: bool = False  # whether it is the original file
     exact_reason: str | None = None  # why not
     unlinked: list[str] = field(default_factory=list)  # links that could lead out: written as files
 
@@ -135,7 +135,7 @@ class Pull:
         container: ContainerKind,
         write: Callable[[Publisher], WrittenArchive],
     ) -> PullReport:
-        """The very file where that can be, else every member in a new container."""
+        """The original file where that can be, else every member in a new container."""
         comment = bytes.fromhex(version.archive.comment)
         guard = partial(check_replaceable, vault, [version])
         plain = Publisher(

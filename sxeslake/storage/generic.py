@@ -168,7 +168,7 @@ class GenericStore:
         return 0
 
     def close(self) -> None:
-        """Let go of the threads; fsspec lets go of its connections."""
+        """Stop the threads; fsspec closes its connections."""
         self._pool.shutdown()
 
     def _path(self, key: str) -> str:

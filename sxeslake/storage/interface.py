@@ -106,7 +106,7 @@ class Store(Protocol):
         """Remove what crashed writers left and listings hide, if older than that; says how many bytes that freed."""
 
     def close(self) -> None:
-        """Let go of connections; the store is not to be used afterwards."""
+        """Close connections; the store is not to be used afterwards."""
 
 
 @runtime_checkable

@@ -1,4 +1,4 @@
-"""How an archive that is stored already lists its positions: for those who write its member table anew."""
+"""How an archive that is stored already lists its positions: for those who rewrite its member table."""
 
 from __future__ import annotations
 

@@ -29,12 +29,12 @@ NOT_TRIED = "no recipe was sought when it came in"
 
 
 def is_exact(archive: ArchiveAdded) -> bool:
-    """Whether the very file can be made again."""
+    """Whether the original file can be rebuilt."""
     return "blobs" in archive.recipe or "inline" in archive.recipe
 
 
 def why_not(archive: ArchiveAdded) -> str | None:
-    """Why the very file cannot be made again; None where it can."""
+    """Why the original file cannot be rebuilt; None where it can."""
     if is_exact(archive):
         return None
     if archive.source.get("container") == "folder":

@@ -151,7 +151,7 @@ class Vault:
         return state
 
     def reload(self) -> None:
-        """Begin again, from a log that has been mended."""
+        """Begin again, from a log that has been repaired."""
         self._is_reloaded = True
         self._release()
         self.damage.clear()
@@ -289,7 +289,7 @@ class Vault:
             self._tell(text)
 
     def close(self) -> None:
-        """Let go of threads, files and connections."""
+        """Close threads, files and connections."""
         self._release()
         self.store.close()
 

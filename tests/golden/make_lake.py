@@ -2,7 +2,7 @@
 
     python tests/golden/make_lake.py FOLDER
 
-The lake in the repository was made once and is never made anew: that old bytes stay readable is what it tests.
+The lake in the repository was made once and is never rebuilt: that old bytes stay readable is what it tests.
 """
 
 from __future__ import annotations

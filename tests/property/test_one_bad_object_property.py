@@ -157,7 +157,7 @@ ROTTEN = (b"", b"garbage", b"[]", b"{}", b"null", b"\xff" * 200, b'{"blake3":"' 
 @SLOW
 @given(st.data())
 def test_one_rotten_object(whole: Objects, draw: st.DataObject) -> None:
-    """Any one object lost or replaced by garbage: what does not need it is read, and `repair` mends the log."""
+    """Any one object lost or replaced by garbage: what does not need it is read, and `repair` repairs the log."""
     key = draw.draw(st.sampled_from(sorted(key for key in whole if not key.startswith(("README", "salvage")))))
     rotten = draw.draw(st.sampled_from((*ROTTEN, whole[key][:-9], None)))
     content = {name: data for name, data in whole.items() if name != key}

@@ -87,7 +87,7 @@ class Model:
         return None if self.rules.create_only else (*log[:number], entry, *log[number + 1 :])
 
     def _people(self, world: World) -> Iterator[Move]:
-        """Forget, restore: decided anew at every head, and so one step."""
+        """Forget, restore: decided again at every head, and so one step."""
         now = fold(world.log)
         for at, name in enumerate(world.forgets):
             if name in now.versions and now.versions[name][0] == "live":

@@ -143,7 +143,7 @@ CALLS: dict[str, Callable[[Lake, Path], object]] = {
     "a tag that is taken": lambda lake, at: (lake.ingest(at / "b", tree=True, sample="a"), lake.tag("a@2", "paper")),
     "a folder of others": lambda lake, at: lake.sync("a", at / "lake", delete=True),
     "no archive": lambda lake, at: lake.ingest(at / "a"),
-    "no very file": lambda lake, at: lake.pull("a", at / "c.zip", exact=True),
+    "no original file": lambda lake, at: lake.pull("a", at / "c.zip", exact=True),
     "no lake": lambda _, at: sxeslake.open(str(at / "nothing")),
     "no name of a lake": lambda *_: sxeslake.open("nothing-such"),
     "an address": lambda *_: sxeslake.open("s3://bucket/lake?anon=1"),

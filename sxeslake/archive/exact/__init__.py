@@ -1,4 +1,4 @@
-"""Exact rebuilds: a *recipe* with which the members of an archive give the very file that they came from.
+"""Exact rebuilds: a *recipe* with which the members of an archive give the original file that they came from.
 
 skeleton.py   which stretches of a file are packed contents (units), of which members, by which method
 spec.py       the name of an encoder with all its settings: `zlib:6:8:0`, `7zip-deflate:5`

@@ -1,4 +1,4 @@
-"""Members and recipe → the very file, proved by its SHA-256."""
+"""Members and recipe → the original file, proved by its SHA-256."""
 
 from __future__ import annotations
 

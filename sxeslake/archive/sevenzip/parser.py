@@ -111,7 +111,7 @@ def _parse_pack_info(cursor: Cursor, streams: Streams) -> None:
     if kind != END:
         raise cursor.damaged(f"unknown pack property {kind:#x}")
     if streams.pack_position + float(streams.pack_sizes.sum(dtype=np.float64)) > MAX_TOTAL_BYTES:
-        raise cursor.damaged("packed sizes beyond all measure")
+        raise cursor.damaged("implausibly large packed sizes")
     streams.pack_starts = starts_of(streams.pack_sizes)
 
 
@@ -147,7 +147,7 @@ def _parse_folders(cursor: Cursor, streams: Streams) -> None:
     if int(streams.folder_pack_starts[-1]) > len(streams.pack_sizes):
         raise cursor.damaged("folders ask for more packed streams than there are")
     if float(streams.folder_sizes.sum(dtype=np.float64)) > MAX_TOTAL_BYTES:
-        raise cursor.damaged("unpacked sizes beyond all measure")
+        raise cursor.damaged("implausibly large unpacked sizes")
 
 
 def _parse_recipe(cursor: Cursor) -> FolderCoders:
@@ -198,7 +198,7 @@ def _parse_substreams(cursor: Cursor, streams: Streams, counts: Integers, kind: 
     elif not last.all():
         raise cursor.damaged("members share a folder, but their sizes are missing")
     if float(sizes.sum(dtype=np.float64)) > MAX_TOTAL_BYTES:
-        raise cursor.damaged("member sizes beyond all measure")
+        raise cursor.damaged("implausibly large member sizes")
     running = starts_of(sizes)
     rest = streams.folder_sizes - (running[starts[1:]] - running[starts[:-1]])
     if (rest < 0).any():

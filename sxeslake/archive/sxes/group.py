@@ -51,7 +51,7 @@ def open_group(
     Returns
     -------
     Group
-        Close it, or use it in a `with`, to let go of the file.
+        Close it, or use it in a `with`, to close the file.
 
     Raises
     ------
@@ -403,7 +403,7 @@ class Group:
         self._uuids.pop(item.root, None)
 
     def forget_outline(self) -> None:
-        """Drop what was derived from the outline; it is derived anew when asked for."""
+        """Drop what was derived from the outline; it is derived again when asked for."""
         self._by_uuid = None
         self._owned.clear()
         self._uuids.clear()

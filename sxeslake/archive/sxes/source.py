@@ -111,7 +111,7 @@ class EditedSource:
         return EditedSource(base, base.name, self._clock)
 
     def rebase(self, base: MemberSource) -> None:
-        """Go on with the same changes over a base that was opened anew."""
+        """Go on with the same changes over a base that was opened again."""
         self._base = base
 
     @property
@@ -199,7 +199,7 @@ class EditedSource:
         self.remove(folder.rstrip("/"))
 
     def close(self) -> None:
-        """Let go of the temporary file; the base belongs to whoever opened it."""
+        """Close the temporary file; the base belongs to whoever opened it."""
         self._spool.close()
 
     def _put(self, member: Member, content: _Borrowed | Spooled) -> None:

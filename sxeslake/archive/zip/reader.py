@@ -102,7 +102,7 @@ class ZipReader:
         return b"" if row.is_folder else b"".join(self._blocks(row))
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._file.close()
 
     def __enter__(self) -> Self:

@@ -60,7 +60,7 @@ FILTERS: Final = (
     Filter("min_positions", "integer", "positions", "positions at least", "Analyses of at least so many positions."),
     Filter("since", "since", "acquired_local", "since", "Acquired on or after 2018-04, yesterday, 'last week' ..."),
     Filter("until", "until", "acquired_local", "until", "Acquired on or before 2018-04, yesterday ..."),
-    Filter("annotation", "said", "", "annotation", "What was said of it: role=standard, material=Ti*, or a key alone.",
+    Filter("annotation", "said", "", "annotation", "Annotations: role=standard, material=Ti*, or a key alone.",
            several=True),
 )  # fmt: skip
 BY_NAME: Final = {each.name: each for each in FILTERS}

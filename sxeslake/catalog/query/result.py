@@ -179,7 +179,7 @@ class Result:
             return writer_for(name, target, raw=raw)(out, self.schema, self.batches())
 
     def close(self) -> None:
-        """Let go of what the rows come from."""
+        """Release what the rows come from."""
         self._source = None
         if self._close is not None:
             self._close()

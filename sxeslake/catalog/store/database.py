@@ -80,7 +80,7 @@ class Database:
         self._time_zones = self._checked(time_zones or {})
 
     def close(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""
         self._connection.close()
 
     def reader(self, sql: str, parameters: Mapping[str, object] | None = None) -> pa.RecordBatchReader:

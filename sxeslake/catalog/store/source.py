@@ -75,7 +75,7 @@ class VaultSource:
         )  # fmt: skip
 
     def _versions(self, entry: Entry, at: datetime | None) -> Iterator[VersionHeader]:
-        """The versions that an entry added, from the folded state: a member table may have been written anew since."""
+        """The versions that an entry added, from the folded state: a member table may have been rewritten since."""
         names = [(archive.sample, archive.version) for archive in entry.archives]
         found: dict[tuple[str, int], Version] = {}
         for start in range(0, len(names), _NAMES_AT_ONCE):

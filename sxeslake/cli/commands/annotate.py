@@ -53,7 +53,9 @@ def command(
     Usual keys are material, mount, coating, role=standard, proposal, exposure_s; any other will do.
     """
     if csv_file is not None and (ref or words or analysis or position):
-        raise click.UsageError("--csv stands alone: the table says what each line is about.")
+        raise click.UsageError(
+            "--csv cannot be combined with other arguments: the table names what each line is about."
+        )
     if csv_file is None and (ref is None or not words):
         raise click.UsageError("name a SAMPLE and KEY=VALUE, or --csv FILE.")
     with app.open_lake() as lake:

@@ -22,7 +22,7 @@ DIFFERENT = 5
 @click.argument("action", type=click.Choice(["rebuild"]), expose_value=False)
 @pass_app
 def command(app: App) -> int:
-    """Make the local catalogue anew from the log and the packs alone, and compare it with the one that was here.
+    """Rebuild the local catalogue from the log and the packs alone, and compare it with the one that was here.
 
     Every table is compared, row for row; whatever differed is right afterwards, and the exit code is then 5.
     """
@@ -42,4 +42,4 @@ def _render(app: App, proof: Rebuilt) -> None:
     if proof.equal:
         app.print(f"The catalogue of commit {proof.commit} follows from the log and the packs alone: all is equal.")
     else:
-        app.complain("The catalogue that was here differed; it is replaced by the one made anew.")
+        app.complain("The local catalogue differed from the rebuilt one and was replaced.")

@@ -1,4 +1,4 @@
-"""`exact`: seek how the very files are made again, with all the time it takes."""
+"""`exact`: seek how the original files are rebuilt, with all the time it takes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 def command(
     app: App, /, refs: tuple[str, ...], every: bool, source: str | None, always: bool, jobs: int | None
 ) -> None:
-    """Make stored archives exact: find how their very files are made again, bit for bit.
+    """Make stored archives exact: find how the original files can be rebuilt, byte for byte.
 
     An ingest seeks that only where it is quick. The file must still be where it came from, or be given by --from. A
     recipe that takes more than 5 % of the file (and more than 4 kB) is kept only with --always.

@@ -1,4 +1,4 @@
-"""`forget`: let go of versions, by name or by rule."""
+"""`forget`: forget versions, by name or by rule."""
 
 from __future__ import annotations
 

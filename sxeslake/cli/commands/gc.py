@@ -57,5 +57,5 @@ def command(app: App, grace: str | None, dry_run: bool, message: str | None) -> 
     for line in report.damaged:
         app.complain(f"damaged    {line}")
     if report.damaged:
-        app.complain("No whole copy was dropped. Run `sxeslake repair`: it writes anew what is damaged.")
+        app.complain("No whole copy was dropped. Run `sxeslake repair`: it rewrites what is damaged.")
     return DAMAGED if report.damaged else 0

@@ -55,7 +55,7 @@ _REMEMBERED_MEMBERS = 5000
     type=click.Choice(["auto", "always", "never"]),
     default="auto",
     show_default=True,
-    help="Seek how the very file is made again: where that is quick, at any cost, or not at all.",
+    help="Search for a recipe that rebuilds the original file: where that is quick, at any cost, or never.",
 )
 @links_option
 @click.option(

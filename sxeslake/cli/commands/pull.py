@@ -58,7 +58,9 @@ DAMAGED = 5
 )
 @click.option("--level", type=click.IntRange(0, 9), help="0 copies, 1 is fast, 9 is small.  [default: 1]")
 @click.option(
-    "--exact/--no-exact", default=None, help="Only the very file, or never.  [default: where container and level allow]"
+    "--exact/--no-exact",
+    default=None,
+    help="Require, or forbid, a byte-identical result.  [default: where container and level allow]",
 )
 @click.option("--force", is_flag=True, help="Replace a file, or the folder of an earlier pull.")
 @click.option(
@@ -224,7 +226,7 @@ def restore_share(app: App, out: Path, *, all_versions: bool, **how: Any) -> int
 def _check_part(*, exact: bool, whole_only: bool) -> None:
     if exact:
         raise NotFoundError(
-            "the very file cannot be made again: a part or a merge was asked for, which is another file.",
+            "the original file cannot be rebuilt: a part or a merge was asked for, which is another file.",
             hint="Without --exact, it is an archive of its own.",
         )
     if whole_only:
@@ -277,7 +279,7 @@ def _tell(app: App, report: PullReport) -> int:
     elif not app.as_json:
         app.print(_line(report))
     if report.annotations:
-        app.say(f"annotated  {shown(report.annotations)} has what is said of it")
+        app.say(f"annotated  {shown(report.annotations)} has the annotations")
     for before, after in report.renamed:
         app.say(f"renamed    {shown(before)} is {shown(after)} on disk")
     for path in report.unlinked:
@@ -291,7 +293,7 @@ def _say_damaged(app: App, report: PullReport) -> int:
         app.complain(f"damaged    {shown(path)} is lost, and not in it")
     if report.damaged:
         app.complain(
-            f"`sxeslake repair --from PATH` mends {shown(report.sample)}, where its content is still to be had."
+            f"`sxeslake repair --from PATH` repairs {shown(report.sample)}, where its content is still to be had."
         )
     return DAMAGED if report.damaged else 0
 

@@ -152,7 +152,7 @@ def command(
     app.kept = lambda: "The lake is unchanged; run the same command again."
     if sql is not None:
         if name or given:
-            raise click.UsageError("--sql stands alone, without a query's name, parameters or filters.")
+            raise click.UsageError("--sql cannot be combined with a query's name, parameters or filters.")
         limits = _limits(timeout, memory, limit)
         with app.open_lake() as lake:
             # All rows first: a query that fails halfway must not leave half a document.

@@ -29,15 +29,15 @@ DAMAGED = 5
     help="An archive, a folder of archives, or another lake with content that this one lost. Repeat for more.",
 )
 @password_file_option("Passwords to try on encrypted 7z archives of --from, one a line.")
-@click.option(*DRY_RUN, is_flag=True, help="Say what would be mended and what is lost; change nothing.")
+@click.option(*DRY_RUN, is_flag=True, help="Show what would be repaired and what is lost; change nothing.")
 @pass_app
 def command(
     app: App, offers: tuple[str, ...], password_file: str | None, dry_run: bool, from_options: dict[str, str]
 ) -> int:
-    """Mend the lake: the log, the archives' tables, packs, and whatever is derived from them.
+    """Repair the lake: the log, the archives' tables, packs, and whatever is derived from them.
 
-    Damaged packs and tables are written anew, never over; log entries get their own bytes back, from a checkpoint, a
-    cache or another lake. What cannot be mended is listed by archive and member, the rest stays readable; the exit
+    Damaged packs and tables are rewritten, never over; log entries get their own bytes back, from a checkpoint, a
+    cache or another lake. What cannot be repaired is listed by archive and member, the rest stays readable; the exit
     code is then 5. Offers that cannot be read are warnings only.
     """
     passwords = read_passwords(app, password_file)
@@ -53,7 +53,7 @@ def command(
         }
         app.emit(document(report, REPAIR) | parts)
         return 0 if report.ok else DAMAGED
-    verb = "would mend" if dry_run else "mended    "
+    verb = "would repair" if dry_run else "repaired    "
     for item in report.mended:
         app.print(f"{verb} {shown(item.object)}: {item.detail}")
     for lost in report.lost:

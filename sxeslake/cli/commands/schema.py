@@ -38,7 +38,7 @@ def command(app: App, name: str | None, of: str | None) -> None:
         from sxeslake.cli.json_schemas import SCHEMAS, json_schema  # noqa: PLC0415
 
         if name is not None:
-            raise click.UsageError("--json-schema stands alone, without a TABLE.")
+            raise click.UsageError("--json-schema cannot be combined with a TABLE.")
         if of not in SCHEMAS:
             raise NotFoundError(f'there is no command "{of}".', hint=did_you_mean(of, SCHEMAS))
         app.emit(json_schema(of))

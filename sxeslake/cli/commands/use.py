@@ -44,7 +44,7 @@ def command(app: App, name: str | None, url: str | None, embedded: bool, forget:
     UTC, `acquired_at`, for instruments whose time zone is set here.
     """
     if embedded and (name or forget):
-        raise click.UsageError("--embedded stands alone.")
+        raise click.UsageError("--embedded cannot be combined with other arguments.")
     if forget and (name is None or url is not None):
         raise click.UsageError("--forget needs a NAME and nothing else.")
     _change(app, name, url, embedded=embedded, forget=forget)

@@ -64,7 +64,7 @@ def command(
 ) -> int:
     """Check the lake: the log, the archives' tables, and with --data every byte.
 
-    The exit code is 5 where something is damaged; the archives that need it are named. `sxeslake repair` mends it.
+    The exit code is 5 where something is damaged; the archives that need it are named: run `sxeslake repair`.
     It is 4 where --max-duration ended the run before everything was read; --resume continues it.
     """
     if data and sample_percent is not None:
@@ -110,7 +110,7 @@ def _render(app: App, report: VerifyReport, *, reads: bool) -> None:
         app.print(f"Time limit reached; {count(report.packs_unread, 'pack')} not read. Continue with --data --resume.")
     if report.problems:
         app.say(
-            "`sxeslake repair --from PATH` mends what it can, with an archive, folder or lake that has the content."
+            "`sxeslake repair --from PATH` restores what it can, with an archive, folder or lake that has the content."
         )
     if app.verbose:
         checked = report.checked

@@ -47,7 +47,7 @@ _BLANKS: Final = " \t\n"
 def bash_typed(line: str, replaced: str) -> Typed:
     """A line up to the cursor, and the end of it that readline will replace with a candidate.
 
-    `sxeslake show ma` → (["sxeslake", "show"], "ma"); readline begins anew behind `@`, `=`, `:` and an open quote.
+    `sxeslake show ma` → (["sxeslake", "show"], "ma"); readline begins again behind `@`, `=`, `:` and an open quote.
     """
     words: list[str] = []
     start = at = 0

@@ -49,7 +49,7 @@ _COMPARED = 8  # versions of the same content: all but one of them are copies
 
 @dataclass(frozen=True, slots=True)
 class AuditRow(HtmlRecord):
-    """One file, and the version that proves what is said of it."""
+    """One file, and the version that proves the verdict on it."""
 
     path: str
     status: Status

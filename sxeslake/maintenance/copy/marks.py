@@ -1,4 +1,4 @@
-"""What is said of archives goes with their copies: tags, holds, annotations; and calibrations with a whole lake."""
+"""Tags, holds and annotations go with copies of archives; calibrations with a whole lake."""
 
 from __future__ import annotations
 

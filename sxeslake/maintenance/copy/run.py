@@ -297,7 +297,7 @@ class _CopyBatch:
         return self._find([*{blob.digest for row in table for blob in row.blobs}], made)
 
     def _place_recipe(self, version: Version, made: set[str]) -> set[str]:
-        """Where a version's recipe stands in the target; one that the source has lost costs the very file, no more."""
+        """Where a version's recipe stands in the target; without it the copy is not exact."""
         wanted = recipe_blobs(version.archive)
         found = self._find([blob.digest for blob in wanted], made)
         if not wanted:

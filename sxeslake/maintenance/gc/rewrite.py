@@ -1,4 +1,4 @@
-"""Copying what is alive out of badly filled packs: whole frames as they stand, the others framed anew."""
+"""Copying what is alive out of badly filled packs: whole frames as they stand, the others framed again."""
 
 from __future__ import annotations
 

@@ -131,7 +131,7 @@ class Collector:
                     self._rewrite(made)
                     self._commit(made)
             except _DamagedCopyError:
-                continue  # planned anew with what was found: each time there is less to rewrite
+                continue  # planned again with what was found: each time there is less to rewrite
             except (DeadObjectsError, DamagedLakeError, ObjectNotFoundError) as error:
                 # What another collector has deleted meanwhile looks like damage, until its entry is read.
                 if not (isinstance(error, DeadObjectsError) or self._is_overtaken(head)):

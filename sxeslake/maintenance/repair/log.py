@@ -1,4 +1,4 @@
-"""Mending `lake.json` and the log: an entry's exact bytes are put back, wherever they are still to be had.
+"""Repairing `lake.json` and the log: an entry's exact bytes are put back, wherever they are still to be had.
 
 They are proved by hash, and by the entries on both sides, before anything is overwritten. Where nobody has them, an
 entry is written that stands for the lost one, so that the rest can be read.
@@ -204,15 +204,15 @@ def _dumped(entry: Entry) -> tuple[bytes, bytes | None]:
 
 
 def checkpoints(vault: Vault, *, dry_run: bool) -> list[Mended]:
-    """Make the newest checkpoint of the log anew, and drop what is damaged of older ones: it is all derived."""
+    """Rebuild the newest checkpoint of the log, and drop what is damaged of older ones: it is all derived."""
     if dry_run:
-        return [Mended("checkpoint", keys.CHECKPOINT_PREFIX, "made anew")]
+        return [Mended("checkpoint", keys.CHECKPOINT_PREFIX, "rebuilt")]
     for number in segments.published_numbers(vault.store):
         index = segments.load(vault.store, number)
         if index is None or vault.state.digest(number) != index.entry_hash or not _readable(vault, index):
             vault.store.delete([checkpoint.index_key(number)])
     made = segments.publish(vault.store, vault.state, again=True)
-    return [] if made is None else [Mended("checkpoint", checkpoint.index_key(made.number), "made anew")]
+    return [] if made is None else [Mended("checkpoint", checkpoint.index_key(made.number), "rebuilt")]
 
 
 def _readable(vault: Vault, index: checkpoint.Index) -> bool:

@@ -1,4 +1,4 @@
-"""Mending member tables: from what is left of them, from the archive, offered again, or from another lake."""
+"""Repairing member tables: from what is left of them, from the archive, offered again, or from another lake."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ class BlobSpool:
             yield digest, path, data
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._file.close()
 
 
@@ -152,7 +152,7 @@ class ArchiveOffer:
                 self._find_recipe(container, search)
 
     def _find_recipe(self, container: Container, search: Search) -> None:
-        """How the very file is made again, if that comes out as it did."""
+        """How the original file is rebuilt, if that comes out as it did."""
         with self._path.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         if sha256 not in search.recipes:

@@ -1,4 +1,4 @@
-"""Mending packs: what is still whole in a damaged one goes into new packs, with what offers have of the rest."""
+"""Repairing packs: what is still whole in a damaged one goes into new packs, with what offers have of the rest."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Remains:
 
 
 def _scanned(vault: Vault, pack_id: str) -> Footer:
-    """A footer made from the frames that can be found: each proves its own bytes, and its blobs are hashed anew."""
+    """A footer made from the frames that can be found: each proves its own bytes, and its blobs are hashed again."""
     key = keys.pack_key(pack_id)
     digests: list[bytes] = []
     offsets: list[int] = []
@@ -89,7 +89,7 @@ def _scanned(vault: Vault, pack_id: str) -> Footer:
 
 
 class PackMender:
-    """Finds out what is missing, and writes it anew."""
+    """Finds out what is missing, and rewrites it."""
 
     def __init__(self, vault: Vault, findings: Findings) -> None:
         self._vault, self._known = vault, findings.known

@@ -1,7 +1,7 @@
 """Repair: put right what verify finds wrong, from what is left, from caches and copies, and from what is offered.
 
 Nothing is overwritten but a log entry (or `lake.json`) by its own bytes: damaged packs and manifests are condemned,
-and new ones take their place. What cannot be mended is listed, and the rest stays readable.
+and new ones take their place. What cannot be repaired is listed, and the rest stays readable.
 """
 
 from __future__ import annotations
@@ -44,11 +44,11 @@ from sxeslake.vault.vault import Vault
 
 U8 = npt.NDArray[np.uint8]
 
-_RECIPE_LOST = "how its very file is made again is lost; `sxeslake exact` with the file finds that out anew"
+_RECIPE_LOST = "how its original file is rebuilt is lost; `sxeslake exact` with the file finds that out again"
 
 
 class _Tables(NamedTuple):
-    """Member tables of the versions that damage touches: blobs as arrays, rows of what is written anew."""
+    """Member tables of the versions that damage touches: blobs as arrays, rows of what is rewritten."""
 
     blobs: dict[str, U8]
     rows: Found
@@ -76,13 +76,13 @@ class Repair:
         self.report = RepairReport(dry_run=dry_run)
 
     def run(self) -> RepairReport:
-        """Look, mend, and say what became of it."""
+        """Look, repair, and say what became of it."""
         self._mend_log()
         if self._is_stuck():
             return self.report
         self._commit_again()
         if not self._dry_run:
-            self._vault.index.clear()  # derived: made anew from footers
+            self._vault.index.clear()  # derived: rebuilt from footers
         self._vault.sync_index()
         verifier = Verifier(self._vault, Extent(data=True), self._progress)
         self.report.problems += len(verifier.run().problems)
@@ -271,9 +271,9 @@ class Repair:
         for pack_id in set(mender.remains) - set(packs):
             del mender.remains[pack_id]
         gone = [name for name, left in findings.manifests.items() if not any(v in tables.unreadable for v in left)]
-        self.report.mended += [Mended("pack", keys.pack_key(item), "written anew") for item in packs]
+        self.report.mended += [Mended("pack", keys.pack_key(item), "rewritten") for item in packs]
         self.report.mended += [
-            Mended("manifest", keys.manifest_key(name), "written anew")
+            Mended("manifest", keys.manifest_key(name), "rewritten")
             for name, left in findings.manifests.items()
             if name in gone or any(v.name in tables.rows for v in left)
         ]
@@ -314,7 +314,7 @@ class Repair:
     def _worth_it(
         self, mender: PackMender, spool: BlobSpool, wanted: set[Digest], versions: Sequence[Version]
     ) -> list[str]:
-        """The damaged packs that can be written anew with something gained; others stay, for a better offer."""
+        """The damaged packs that can be rewritten with something gained; others stay, for a better offer."""
         needed = self._vault.state.resolved(sorted({item for version in versions for item in version.archive.needs}))
         return [
             pack_id
@@ -384,7 +384,7 @@ def repair(
     passwords: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> RepairReport:
-    """Mend a lake, with what some archives and other lakes have."""
+    """Repair a lake, with what some archives and other lakes have."""
     offers: list[Offer] = [LakeOffer(lake) for lake in lakes]
     offers += [ArchiveOffer(path, vault.file.chunk_bytes, vault.threads, passwords) for path in archives]
     return Repair(vault, offers, tool, dry_run=dry_run, progress=progress).run()

@@ -92,7 +92,7 @@ def _item(sample: str, version: int, name: str, kind: str, action: Action) -> di
 
 
 class _Marking:
-    """One commit of marks, decided anew at every head."""
+    """One commit of marks, decided again at every head."""
 
     def __init__(self, vault: Vault, tool: str, message: str | None) -> None:
         vault.sync()

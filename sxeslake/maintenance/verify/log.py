@@ -116,4 +116,4 @@ class LogCheck:
 
     def _bad_checkpoint(self, key: str, detail: str) -> None:
         self._findings.checkpoints = True
-        self._problem("checkpoint", key, f"{detail}; {said('`sxeslake repair`')} makes it anew", [])
+        self._problem("checkpoint", key, f"{detail}; {said('`sxeslake repair`')} rebuilds it", [])

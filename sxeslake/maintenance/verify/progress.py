@@ -49,7 +49,7 @@ class Verified:
         self._saved = time.monotonic()
 
     def clear(self) -> None:
-        """Everything has been read: the next run begins anew."""
+        """Everything has been read: the next run begins again."""
         self._packs.clear()
         with suppress(OSError):
             self._path.unlink(missing_ok=True)

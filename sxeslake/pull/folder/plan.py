@@ -138,7 +138,7 @@ def _digest(
     try:
         return known or digest_of(folder / path)
     except OSError:
-        return None  # cannot be read: written anew
+        return None  # cannot be read: rewritten
 
 
 def _walk(folder: Path) -> Iterator[tuple[str, bool]]:

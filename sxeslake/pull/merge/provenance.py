@@ -14,7 +14,7 @@ from sxeslake.pull.merge.same import KeptItems, Origin
 from sxeslake.pull.part.share import Share
 
 _HASH: Final = "blake3"
-"""What is said of a file that is no JSON object: its hash, by which the lake finds it."""
+"""What stands for a file that is no JSON object: its hash, by which the lake finds it."""
 
 
 def provenance(

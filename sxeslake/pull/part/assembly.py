@@ -1,4 +1,4 @@
-"""A new archive that is about to be made: rows of the lake's manifests, a few members made anew, and what it costs."""
+"""A new archive that is about to be made: rows of the lake's manifests, a few members rebuilt, and what it costs."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class VersionPart:
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """A version that something of goes into a new archive: what is said of it concerns that archive, too.
+    """A version that something of goes into a new archive: its annotations concern that archive, too.
 
     `place("position", uuid)` is the UUID that a position or an analysis has there; None where it is not in it.
     """
@@ -98,7 +98,7 @@ class Assembly:
 
     @cached_property
     def _replaced(self) -> dict[str, int]:
-        """The paths that are made anew and that a row has, and that row's size."""
+        """The paths that are rebuilt and that a row has, and that row's size."""
         if not self.made:
             return {}
         found = {}
@@ -175,5 +175,5 @@ def renamed(member: Member, path: str) -> Member:
 
 
 def made_from(member: Member, path: str, data: bytes) -> GeneratedMember:
-    """A member made anew, with the time and attributes of the one it replaces."""
+    """A member rebuilt, with the time and attributes of the one it replaces."""
     return GeneratedMember(replace(member, path=path, size=len(data), crc32=None, raw_name=None), data)

@@ -48,7 +48,7 @@ class SelectionReport(HtmlRecord):
     requests: int
     dry_run: bool
     warnings: list[str]
-    annotations: str | None = None  # the file beside it with what is said of what is in it
+    annotations: str | None = None  # the file beside it with the annotations of its contents
 
 
 def select(share: Share) -> Assembly:

@@ -43,7 +43,7 @@ _NO_CREDENTIALS = (boto.BotoCoreError, boto.ClientError, JSONDecodeError, OSErro
 
 
 class Session:
-    """Made at the first request, and made anew in the child of a fork."""
+    """Made at the first request, and rebuilt in the child of a fork."""
 
     _lock: threading.Lock
     _at_work: _Ready | None
@@ -204,7 +204,7 @@ async def _wind_up(ready: _Ready) -> None:
 
 _SESSIONS: weakref.WeakSet[Session] = weakref.WeakSet()
 _FOREIGN: list[_Ready] = []
-"""What a parent has at work: let go of in its child, it would close what it shares with the parent."""
+"""What a parent has at work: closed in its child, it would close what it shares with the parent."""
 
 
 def _after_fork() -> None:

@@ -61,7 +61,7 @@ class FrameCache:
             self._sweep()
 
     def close(self) -> None:
-        """Let go of files; what is kept stays for the next process."""
+        """Release files; what is kept stays for the next process."""
         with self._lock, contextlib.suppress(*_TROUBLE):
             self._is_closed = True
             self._db.close()

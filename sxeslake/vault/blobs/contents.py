@@ -51,7 +51,7 @@ def read_ahead(reader: BlobReader, blobs: Iterable[Blob]) -> Iterator[bytes]:
                 data = coming.popleft().result()
                 coming.extend(fetch(plan) for plan in islice(plans, 1))
                 data.reverse()
-                while data:  # what was used is let go of at once, not with its window
+                while data:  # what was used is released at once, not with its window
                     yield data.pop()
         finally:
             for future in coming:

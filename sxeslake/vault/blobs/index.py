@@ -149,7 +149,7 @@ class BlobIndex:
         return self._db.trouble
 
     def close(self) -> None:
-        """Let go of files."""
+        """Close the files."""
         self._segments.clear()
         self._db.close()
         if self._spare is not None:

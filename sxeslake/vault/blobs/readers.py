@@ -34,6 +34,6 @@ class Readers:
         self.ranges = RangeReader(self.blobs)
 
     def close(self) -> None:
-        """Stop threads, and let go of files."""
+        """Stop threads, and close files."""
         self.blobs.close()
         self.index.close()

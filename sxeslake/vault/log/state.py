@@ -253,7 +253,7 @@ class LogState(LocalDatabase):
         return found
 
     def annotations(self, sample: str, version: int) -> list[Annotation]:
-        """What is said of a version, and of all versions of its sample."""
+        """Annotations of a version, and of all versions of its sample."""
         rows = self.select(
             "SELECT nullif(version, 0), target, nullif(uuid, ''), key, value, who, time FROM annotations "
             "WHERE sample = ? AND version IN (0, ?) ORDER BY target DESC, uuid, key, version",

@@ -144,5 +144,5 @@ def manifest_fault(store: Store, state: LogState, manifest_id: str) -> str | Non
 
 
 def wrong_size(kind: str, name: str, size: int | None, wanted: int) -> str:
-    """What is said of an object that is missing, or not as long as the log says."""
+    """The message about an object that is missing, or not as long as the log says."""
     return f"the {kind} {name} {'is missing' if size is None else f'has {size:,} bytes instead of {wanted:,}'}"

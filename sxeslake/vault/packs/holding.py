@@ -81,7 +81,7 @@ class Held:
             yield names[self._name[at]], NewBlob(self._number[at], bytes(self._digests[32 * at : 32 * at + 32]), data)
 
     def close(self) -> None:
-        """Let go of the temporary file."""
+        """Close the temporary file."""
         self._file.close()
 
 

@@ -106,7 +106,7 @@ class Uploads:
         return found
 
     def close(self) -> None:
-        """Let go of the journal; what still waits in it is for the next run."""
+        """Release the journal; what still waits in it is for the next run."""
         with self._lock:
             if self._journal is not None and self._path is not None:
                 _close(self._journal, self._path, keep=bool(self.packs))

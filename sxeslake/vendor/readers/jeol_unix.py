@@ -109,7 +109,7 @@ class MapCondition:
     date: str
 
     def element(self, number: int) -> Said:
-        """What is said of element 1, 2, …."""
+        """Fields of element 1, 2, …."""
         return self.elements[number - 1] if 0 < number <= len(self.elements) else _NOTHING
 
     @property

@@ -1,4 +1,4 @@
-"""The catalogue over a real vault: it follows the log, is annotated, published and made anew."""
+"""The catalogue over a real vault: it follows the log, is annotated, published and rebuilt."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`plot`: files, text in the width of the window, and what is said of bad input."""
+"""`plot`: files, text in the width of the window, and the annotations of bad input."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Encrypted archives with a password: taken apart, said to be stored unencrypted, and never called the very file."""
+"""Encrypted archives with a password: unpacked, said to be stored unencrypted, and never called the original file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Copies: everything arrives, nothing twice, and what is said of archives goes with them."""
+"""Copies: everything arrives, nothing twice, and the annotations of archives goes with them."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ def pulled(lake: Lake, ref: str, folder: Path) -> dict[str, bytes]:
 
 
 def ingest(lake: Lake, folder: Path, **archives: dict[str, bytes]) -> None:
-    """Without recipes for the very files: these would be more packs than the tests talk of."""
+    """Without recipes for the original files: these would be more packs than the tests talk of."""
     lake.ingest([zip_of(folder / f"{name}.zip", inside) for name, inside in archives.items()], exact="never")
 
 
@@ -428,7 +428,7 @@ def test_two_collectors(lake: Lake, store: Store, tmp_path: Path) -> None:
     lake.forget("a")
     with beaten(store, lambda: lake.gc(grace="0")) as second:
         report = second.gc(grace="0")
-        assert (report.collected, report.bytes_written) == ([], 0)  # planned anew: there was nothing left to rewrite
+        assert (report.collected, report.bytes_written) == ([], 0)  # planned again: there was nothing left to rewrite
         assert second.verify(data=True).ok
         assert pulled(second, "b", tmp_path) == big(2)
         condemning = [row.number for row in second.log() if "condemned" in " ".join(row.what)]

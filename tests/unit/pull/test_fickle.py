@@ -1,4 +1,4 @@
-"""An encoder that gives other bytes once in a while: the very file comes back all the same.
+"""An encoder that gives other bytes once in a while: the original file comes back all the same.
 
 ISA-L's level 3, which does not, stands for those that do: what is odd here is what the test makes so.
 """

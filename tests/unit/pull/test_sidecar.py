@@ -1,4 +1,4 @@
-"""What is said of a version comes beside its archive, and nothing of it stays behind or is lost."""
+"""Annotations of a version comes beside its archive, and nothing of it stays behind or is lost."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def test_what_a_collector_moved_is_there(lake: Lake, store: Store, stale: Vault,
     before = set(objects(store))
     lake.forget(["gone"])
     lake.gc(grace="0s")
-    assert not {key for key in before if key.startswith("packs/")} & set(objects(store)), "all packs were written anew"
+    assert not {key for key in before if key.startswith("packs/")} & set(objects(store)), "all packs were rewritten"
     gone, kept = stale.state.versions()
     presence = Presence(stale, data=data)
     assert presence.fault(kept) is None
