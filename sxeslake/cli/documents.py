@@ -44,6 +44,8 @@ DIFF = (
     "a", "b", "equal", "members", "members_same", "positions", "positions_same", "conditions", "fields",
     "identical", "differs", "layout", "comment_a", "comment_b", "container_a", "container_b",
 )  # fmt: skip
+FORMATS = ("name", "title", "verified")
+IDENTIFY = ("path", "kind", "reader", "confidence", "files", "notes")
 LINES = (
     "element", "line", "energy_ev", "wavelength_angstrom", "intensity", "order", "observed_ev", "observed_angstrom",
     "band_low_ev", "band_high_ev",

@@ -22,6 +22,8 @@ SECTIONS: dict[str, dict[str, str]] = {
         "ingest": "Store archives: files, and folders searched for them.",
         "exact": "Find recipes that rebuild original files bit for bit.",
         "audit": "Check which files the lake already holds.",
+        "identify": "Tell what files and folders of an instrument are.",
+        "formats": "List the vendor formats that `identify` recognises.",
     },
     "Look": {
         "ls": "List samples, or the files of one sample.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Final, NamedTuple
@@ -12,7 +12,7 @@ from .records import Finding, Reader
 from .texts import looks_like_text
 from .tree import Tree
 
-_HEAD: Final = 64
+_HEAD: Final = 512
 
 
 class _Magic(NamedTuple):
@@ -37,7 +37,18 @@ _MAGICS: Final = (
     _Magic(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", 0, "OLE document", (".doc", ".xls", ".ppt", ".msi", ".opj")),
     _Magic(b"\x1f\x8b", 0, "gzip", (".gz", ".tgz")),
     _Magic(b"\x1f\x9d", 0, "compress", (".z",)),
+    _Magic(b"JED-2200:LibJxImage", 4, "JEOL Analysis Station image or map", (".img", ".map")),
+    _Magic(b"PTTDFILE", 4, "JEOL Analysis Station spectrum image", (".pts",)),
+    _Magic(b"Analysis Station", 34, "JEOL Analysis Station project", (".asw",)),
+    _Magic(b"\x02\0\0\0\x02\0\0\0\0\0\0\0", 0, "JEOL Analysis Station spectrum", (".eds",)),
+    _Magic(b"\xe1\x7a\x14\x3f", 0, "EDAX spectrum", (".spc",)),  # its version, 0.58, as a float
 )
+_TEXT_MARKS: Final = (
+    (b"<MSAHyperDimensionalDataFile", "HMSA metadata (ISO 5820)"),
+    (b"<TRTSpectrum", "Bruker spectrum"),
+    (b"PictureSnap mode", "Probe for EPMA registration of a picture (.ACQ)"),
+)
+"""What stands near the beginning of texts that are not read further."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +87,8 @@ def classify(tree: Tree, readers: Sequence[Reader] = READERS) -> Classified:
     kept = _surest(findings)
     taken = {path for finding in kept for path in finding.files}
     leftovers = tuple(_leftover(tree, path) for path in tree.sizes if path not in taken)
-    return Classified(tuple(sorted(kept, key=lambda finding: (finding.path, finding.reader))), leftovers)
+    told = (replace(finding, notes=(*finding.notes, *_misnamed(tree, finding.files))) for finding in kept)
+    return Classified(tuple(sorted(told, key=lambda finding: (finding.path, finding.reader))), leftovers)
 
 
 def _surest(findings: Iterable[Finding]) -> list[Finding]:
@@ -91,17 +103,32 @@ def _surest(findings: Iterable[Finding]) -> list[Finding]:
     return kept
 
 
+def _misnamed(tree: Tree, files: Iterable[str]) -> Iterator[str]:
+    """What files of a finding are, whose suffix says something else: `TIFF named .em, .psref`."""
+    found: dict[str, set[str]] = {}
+    for path in files:
+        suffix = PurePosixPath(path).suffix.lower()
+        magic = _magic_of(tree.read(path, 0, _HEAD), tree.sizes[path])
+        if magic is not None and suffix and suffix not in magic.suffixes:
+            found.setdefault(magic.what, set()).add(suffix)
+    yield from (f"{what} named {', '.join(sorted(suffixes))}" for what, suffixes in found.items())
+
+
 def _leftover(tree: Tree, path: str) -> Leftover:
     head = tree.read(path, 0, _HEAD)
     suffix = PurePosixPath(path).suffix.lower()
     magic = _magic_of(head, tree.sizes[path])
     if magic is None:
         expected = next((each.what for each in (*_MAGICS, _BMP) if suffix in each.suffixes), None)
-        what = "empty" if not head else "text" if looks_like_text(head) else "unknown"
+        what = "empty" if not head else _text(head) if looks_like_text(head) else "unknown"
         return Leftover(path, what, (f"named {suffix}, but is no {expected}",) if expected else ())
     is_odd = bool(suffix) and suffix not in magic.suffixes
     notes = (f"is {magic.what}, named {suffix}",) if is_odd else ()
     return Leftover(path, magic.what, notes)
+
+
+def _text(head: bytes) -> str:
+    return next((what for mark, what in _TEXT_MARKS if mark in head), "text")
 
 
 _BMP: Final = _Magic(b"BM", 0, "BMP", (".bmp", ".dib"))

@@ -28,7 +28,7 @@ SESSION: list[tuple[str, ...]] = [
     ("query", "positions-by-condition", "-o", "rows.csv"), ("find", "steel"), ("conditions",), ("schema",),
     ("lines", "N", "K"), ("compare", "2020/steel carbide:1", "2019/chalcopyrite map:1"),
     ("annotate", "2021/standards", "role=standard"), ("show", "2021/standards"),
-    ("lines", "N"), ("plot", "spectrum", "2020/steel carbide", "--position", "1"),
+    ("lines", "N"), ("formats",), ("identify", "in"), ("plot", "spectrum", "2020/steel carbide", "--position", "1"),
     ("plot", "stage", "2020/steel carbide", "-o", "stage.png"),
     ("pull", "2021/standards", "-o", "out.zip", "--dry-run"), ("pull", "2021/standards", "-o", "out.zip"),
     ("pull", "2021/standards", "2020/*", "-o", "several"),

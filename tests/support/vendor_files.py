@@ -104,7 +104,7 @@ def _arrays(analysis: AnalysisRecord, positions: list[PositionRecord]) -> Iterat
 
 def real_vendor_files(*parts: str) -> Tree:
     """A folder of real files, where the machine has it beside the checkout; else skip."""
-    shared = Path(os.environ.get("SXESLAKE_SHARED", Path(__file__).parents[2] / "shared"))
+    shared = Path(os.environ.get("SXESLAKE_SHARED", Path(__file__).parents[3] / "shared"))
     folder = shared.joinpath("data", "vendor", *parts)
     if not folder.exists():
         pytest.skip(

@@ -89,9 +89,7 @@ class ThermoNss:
                 pictures, others = sum("picture" in kind for kind in kinds), kinds.count("spectrum")
                 lists = counted(kinds.count("list"), "list")
                 what = f"Thermo NSS: {counted(pictures, 'picture')}, {others} spectra, {lists}"
-                suffixes = sorted({PurePosixPath(path).suffix for path, kind in known.items() if "picture" in kind})
-                notes = (f"TIFF named {', '.join(suffixes)}",) if suffixes else ()
-                yield Finding(self.name, folder, what, 0.95, tuple(known), notes)
+                yield Finding(self.name, folder, what, 0.95, tuple(known))
 
     def read(self, tree: Tree, finding: Finding, warn: Warn) -> Iterator[AnalysisRecord]:
         """One analysis: pictures, element maps of one size as one map, and spectra at their spots."""
