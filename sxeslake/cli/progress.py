@@ -37,8 +37,12 @@ class Bar:
 
     def start(self, task: str, total_bytes: int | None) -> None:
         """Begin a task, `ingest map.plzip`."""
+        self.resume(task, total_bytes, 0)
+
+    def resume(self, task: str, total_bytes: int | None, done_bytes: int) -> None:
+        """Begin a task of which so many bytes are done."""
         self.finish()
-        self._task = self._progress.add_task(shown(task), total=total_bytes)
+        self._task = self._progress.add_task(shown(task), total=total_bytes, completed=done_bytes)
         self._progress.start()
 
     def describe(self, task: str) -> None:

@@ -13,6 +13,7 @@ from sxeslake.disk.trouble import scratch_told
 from sxeslake.errors import DamagedLakeError, InputError, NotFoundError, ObjectNotFoundError, UnsupportedMethodError
 from sxeslake.model import Progress
 from sxeslake.pull import whole as pull
+from sxeslake.pull.progress import RunProgress
 from sxeslake.text.html import HtmlRecord
 from sxeslake.vault.log.state import Version
 from sxeslake.vault.recipes import is_exact
@@ -55,7 +56,11 @@ def drill(vault: Vault, percent: float, seed: int, progress: Progress | None = N
     wanted = min(len(versions), math.ceil(len(versions) * percent / 100))
     chosen = sorted(random.Random(seed).sample(range(len(versions)), wanted))
     report = DrillReport(True, percent, seed, len(versions))
-    report.files = [_pulled(vault, versions[at], progress) for at in chosen]
+    run = None if progress is None else RunProgress(progress, [versions[at].archive.bytes_source for at in chosen])
+    for at in chosen:
+        if run is not None:
+            run.next()
+        report.files.append(_pulled(vault, versions[at], run))
     report.ok = bool(report.files) and all(row.status != "failed" for row in report.files)
     return report
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import BinaryIO
 
 import numpy as np
+import pyarrow as pa
 
 from sxeslake.archive.exact.encoders import is_fickle
 from sxeslake.archive.exact.rebuild import Contents, OtherBytesError, rebuild
@@ -41,14 +42,17 @@ def not_exact(version: Version, reason: str) -> NotFoundError:
 
 
 def write_exact(
-    vault: Vault, version: Version, file: BinaryIO, *, threads: int | None, advance: Callable[[int], None]
+    vault: Vault, version: Version, table: pa.Table, file: BinaryIO, *, threads: int | None, moved: Callable[[], None]
 ) -> None:
-    """Write the original file, proved by its SHA-256; UnsupportedMethodError where encoders here give other bytes."""
+    """Write the original file, of all rows of its manifest, proved by its SHA-256.
+
+    UnsupportedMethodError where encoders here give other bytes.
+    """
     begin = file.tell()
     for attempt in range(_ATTEMPTS):
         try:
             made = rebuild(
-                RecipeReader(vault.blobs, version.archive), _contents(vault, version, advance), file,
+                RecipeReader(vault.blobs, version.archive), _contents(vault, version, table, moved), file,
                 where=version.name, threads=threads,
             )  # fmt: skip
             break
@@ -59,27 +63,22 @@ def write_exact(
                 raise
             file.seek(begin)
             file.truncate()
-            advance = _unheard
     if made.sha256 != version.archive.source.get("sha256"):
         raise DamagedLakeError("the recipe is that of another file.", where=version.name)
 
 
-def _unheard(_: int) -> None:
-    """A second attempt is no progress."""
-
-
-def _contents(vault: Vault, version: Version, advance: Callable[[int], None]) -> Contents:
+def _contents(vault: Vault, version: Version, table: pa.Table, moved: Callable[[], None]) -> Contents:
     def ask(members: Column) -> Iterator[Iterable[bytes]]:
-        for member, parts in contents(vault.blobs, _in_order(vault, version, members)):
+        for _, parts in contents(vault.blobs, _in_order(vault, version, table, members)):
             yield parts
-            advance(member.size)
+            moved()
 
     return ask
 
 
-def _in_order(vault: Vault, version: Version, members: Column) -> Iterator[ManifestRow]:
+def _in_order(vault: Vault, version: Version, table: pa.Table, members: Column) -> Iterator[ManifestRow]:
     """The rows of some members, in the order asked for; only one that is not the archive's own costs memory."""
-    rows = vault.rows(version)
+    rows = vault.manifests.open(version.archive.manifest).rows(table, "archive")
     if not len(members) or bool((np.diff(members) > 0).all()):
         wanted = iter(members.tolist())
         following = next(wanted, None)

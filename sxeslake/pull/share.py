@@ -15,6 +15,7 @@ from sxeslake.model import MIB
 from sxeslake.pull import annotations_file as sidecar
 from sxeslake.pull import share_plan as shareplan
 from sxeslake.pull import whole as pull
+from sxeslake.pull.progress import RunProgress
 from sxeslake.pull.share_plan import Original
 from sxeslake.pull.whole import PullReport
 from sxeslake.text.html import HtmlRecord
@@ -50,8 +51,14 @@ def restore(
     vault: Vault, plan: shareplan.SharePlan, out: Path, how: pull.Pull, *, url: str
 ) -> Iterator[Restored]:  # fmt: skip
     """Restore what is planned below a folder, one path after the other; one that fails does not stop the others."""
+    run = None
+    if how.progress is not None:
+        run = RunProgress(how.progress, [original.version.archive.bytes_source for original in plan.originals])
+        how = replace(how, progress=run)
     job = _Restore(vault, how, url)
     for original in plan.originals:
+        if run is not None:
+            run.next()
         target = out.joinpath(*original.steps)
         try:
             report = job.one(original, target)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO, cast
+
+import pyarrow as pa
 
 from sxeslake.archive.base import ArchiveWriter
 from sxeslake.archive.folder import FolderWriter
@@ -16,12 +18,14 @@ from sxeslake.disk.trouble import NoScratchError
 from sxeslake.errors import DamagedLakeError, UnsupportedMethodError, UsageError
 from sxeslake.model import OPAQUE, ContainerKind, Progress
 from sxeslake.pull import exact as exactly
+from sxeslake.pull.cost import cost_of
 from sxeslake.pull.folder.earlier import check_replaceable
 from sxeslake.pull.folder.present import contents_beside
+from sxeslake.pull.progress import reported
 from sxeslake.pull.publish import Fill, Publisher, WrittenArchive
 from sxeslake.pull.rescue import contents_left, table_left
 from sxeslake.reading.names import apart, has_raw_names
-from sxeslake.reading.rows import check_table
+from sxeslake.reading.rows import check_table, in_archive_order
 from sxeslake.text.html import HtmlRecord
 from sxeslake.vault.blobs.contents import Content, contents
 from sxeslake.vault.log.state import Version
@@ -170,9 +174,10 @@ class Pull:
 
     def _exactly(self, vault: Vault, version: Version) -> Callable[[BinaryIO], None]:
         def whole(file: BinaryIO) -> None:
-            task = f"pull {version.name}"
-            with vault.reading(version), reported(self.progress, task, version.archive.bytes_raw) as advance:
-                exactly.write_exact(vault, version, file, threads=self.threads, advance=advance)
+            with vault.reading(version):
+                table = vault.manifests.table(version)
+                with self._reported(vault, version, table) as moved:
+                    exactly.write_exact(vault, version, table, file, threads=self.threads, moved=moved)
 
         return whole
 
@@ -180,24 +185,33 @@ class Pull:
         """Hand every member to the writer; what the folder `beside` has already is not fetched."""
 
         def fill(writer: ArchiveWriter) -> None:
-            task = f"pull {version.name}"
-            with vault.reading(version), reported(self.progress, task, version.archive.bytes_raw) as advance:
+            with vault.reading(version):
                 self.renamed.clear()
-                for member, parts in self._contents(vault, version, beside, to_folder=isinstance(writer, FolderWriter)):
-                    writer.add(member, parts)
-                    advance(member.size)
-                writer.close()
+                self.damaged.clear()
+                is_partial = self.skip_damaged
+                table = table_left(vault, version, self.damaged) if is_partial else vault.manifests.table(version)
+                check_table(table, version.name)  # a lake can be hostile
+                if isinstance(writer, FolderWriter):
+                    table, renamed = apart(table)
+                    self.renamed.extend(renamed)
+                with self._reported(vault, version, table) as moved:
+                    for member, parts in self._contents(vault, version, table, beside):
+                        writer.add(member, parts)
+                        moved()
+                    writer.close()
 
         return fill
 
-    def _contents(self, vault: Vault, version: Version, beside: Path | None, *, to_folder: bool) -> Iterator[Content]:
-        """Every member, in archive order; with `skip_damaged`, those that are left. A lake can be hostile: checked."""
-        self.damaged.clear()
-        table = table_left(vault, version, self.damaged) if self.skip_damaged else vault.manifests.table(version)
-        check_table(table, version.name)
-        if to_folder:
-            table, renamed = apart(table)
-            self.renamed.extend(renamed)
+    def _reported(self, vault: Vault, version: Version, table: pa.Table) -> AbstractContextManager[Callable[[], None]]:
+        """Progress in bytes that are fetched, of those that reading all rows in archive order takes."""
+        total = None
+        if self.progress is not None:
+            packs = vault.manifests.open(version.archive.manifest).packs
+            total = cost_of(vault, [(in_archive_order(table), packs)]).bytes_fetch
+        return reported(self.progress, f"pull {version.name}", total, vault.store.counters)
+
+    def _contents(self, vault: Vault, version: Version, table: pa.Table, beside: Path | None) -> Iterator[Content]:
+        """The members of a table, in archive order; with `skip_damaged`, those that are left."""
         rows = vault.manifests.open(version.archive.manifest).rows(table, "archive")
         if self.skip_damaged:
             return contents_left(vault.blobs, rows, self.damaged)
@@ -216,16 +230,3 @@ class Pull:
             [*self.renamed, *written.renamed],
             damaged=list(self.damaged), exact=reason is None, exact_reason=reason, unlinked=written.unlinked,
         )  # fmt: skip
-
-
-@contextmanager
-def reported(progress: Progress | None, task: str, total_bytes: int) -> Iterator[Callable[[int], None]]:
-    """Tell `progress`, if there is one, of a task's beginning and end; gives what tells it of bytes done."""
-    if progress is None:
-        yield lambda _: None
-        return
-    progress.start(task, total_bytes)
-    try:
-        yield progress.advance
-    finally:
-        progress.finish()

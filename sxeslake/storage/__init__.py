@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from .address import is_remote, redact
 from .inflight import CancelledRequestError, Operation, cancel_requests
-from .interface import Clocked, Counters, Data, ObjectInfo, Settling, Store, Versioned, settle
+from .interface import Clocked, Counters, Data, ObjectInfo, Settling, Store, Versioned, fetches_of, settle
 from .opening import open_store
 from .probe import ProbeReport, probe
 from .throttle import RateLimit, ThrottledStore, limited, parse_rate
@@ -26,6 +26,7 @@ __all__ = [
     "ThrottledStore",
     "Versioned",
     "cancel_requests",
+    "fetches_of",
     "is_remote",
     "limited",
     "open_store",

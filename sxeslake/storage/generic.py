@@ -96,9 +96,14 @@ class GenericStore:
 
     def get_ranges(self, ranges: Sequence[tuple[str, int, int]]) -> list[bytes]:
         """Many ranges, concurrently, in the order asked."""
-        fetches = coalesce.plan(ranges, max_gap=MAX_GAP, max_size=MAX_FETCH)
+        fetches = self.fetches(ranges)
         bodies = list(self._pool.map(lambda fetch: self.get_range(fetch.key, fetch.start, fetch.end), fetches))
         return coalesce.cut(fetches, bodies, len(ranges))
+
+    @staticmethod
+    def fetches(ranges: Sequence[tuple[str, int, int]]) -> list[coalesce.Fetch]:
+        """The requests that `get_ranges` makes."""
+        return coalesce.plan(ranges, max_gap=MAX_GAP, max_size=MAX_FETCH)
 
     def get_tail(self, key: str, size: int) -> tuple[bytes, int]:
         """The last bytes and the whole size, in two requests."""

@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol, runtime_checkable
 
+from .coalesce import Fetch, plan
+
 Data = bytes | bytearray | memoryview | Sequence[bytes]
 """An object's bytes, whole or as parts in order."""
 
@@ -131,6 +133,19 @@ class Settling(Protocol):
 
     def settle(self, keys: Sequence[str]) -> None:
         """See objects of other writers through to the disk, with their names."""
+
+
+@runtime_checkable
+class Coalescing(Protocol):
+    """A store that reads near neighbours in one request, and so more than is asked for."""
+
+    def fetches(self, ranges: Sequence[tuple[str, int, int]]) -> list[Fetch]:
+        """The requests that `get_ranges` makes."""
+
+
+def fetches_of(store: Store, ranges: Sequence[tuple[str, int, int]]) -> list[Fetch]:
+    """The requests that `store.get_ranges` makes: one a range, where the store joins none."""
+    return store.fetches(ranges) if isinstance(store, Coalescing) else plan(ranges, max_gap=-1, max_size=0)
 
 
 def settle(store: Store, keys: Sequence[str]) -> None:

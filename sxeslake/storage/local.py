@@ -65,7 +65,7 @@ class LocalStore:
 
     def get_ranges(self, ranges: Sequence[tuple[str, int, int]]) -> list[bytes]:
         """Many ranges, in the order asked. One open file an object; a local disk gains nothing from threads here."""
-        fetches = coalesce.plan(ranges, max_gap=MAX_GAP, max_size=MAX_FETCH)
+        fetches = self.fetches(ranges)
         bodies: list[bytes] = []
         with contextlib.ExitStack() as stack:
             open_key, read = "", None
@@ -84,6 +84,11 @@ class LocalStore:
                     raise DamagedLakeError(what, where=path)
                 bodies.append(body)
         return coalesce.cut(fetches, bodies, len(ranges))
+
+    @staticmethod
+    def fetches(ranges: Sequence[tuple[str, int, int]]) -> list[coalesce.Fetch]:
+        """The requests that `get_ranges` makes."""
+        return coalesce.plan(ranges, max_gap=MAX_GAP, max_size=MAX_FETCH)
 
     def get_tail(self, key: str, size: int) -> tuple[bytes, int]:
         """The last bytes and the whole size."""

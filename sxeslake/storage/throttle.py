@@ -8,8 +8,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 
 from ..errors import UsageError
+from .coalesce import Fetch
 from .inflight import pause
-from .interface import Clocked, Data, ObjectInfo, Store, Versioned, byte_count, settle
+from .interface import Clocked, Data, ObjectInfo, Store, Versioned, byte_count, fetches_of, settle
 
 _RATE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmg]?)(i?)b?(?:/s|ps)?", re.IGNORECASE | re.ASCII)
 _STEPS = {"": 0, "k": 1, "m": 2, "g": 3}
@@ -74,8 +75,12 @@ class ThrottledStore:
     def get_ranges(self, ranges: Sequence[tuple[str, int, int]]) -> list[bytes]:
         """Many ranges, in the order asked."""
         bodies = self._store.get_ranges(ranges)
-        self._pay_down(sum(len(body) for body in bodies))
+        self._pay_down(sum(fetch.end - fetch.start for fetch in self.fetches(ranges)))  # the gaps come as well
         return bodies
+
+    def fetches(self, ranges: Sequence[tuple[str, int, int]]) -> list[Fetch]:
+        """The requests that `get_ranges` makes."""
+        return fetches_of(self._store, ranges)
 
     def get_tail(self, key: str, size: int) -> tuple[bytes, int]:
         """The last bytes and the whole size."""

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sxeslake.lake import Lake
+    from sxeslake.model import Progress
+    from sxeslake.pull.progress import RunProgress
     from sxeslake.pull.share import Restored
     from sxeslake.pull.whole import PullReport
 
@@ -147,7 +149,7 @@ def command(
             app.say(_line(report))
             return _say_damaged(app, report)
 
-        def pull(ref: str, target: str | Path | None) -> PullReport:
+        def pull(ref: str, target: str | Path | None, progress: Progress | None) -> PullReport:
             return lake.pull(
                 ref,
                 target,
@@ -158,13 +160,13 @@ def command(
                 exact=exact,
                 jobs=jobs,
                 password=password,
-                progress=app.progress(),
+                progress=progress,
             )
 
         if many:
             wanted = [PullTarget(ref, lake.file_name(ref, container)) for ref in found]
-            return _pull_each(app, pull, wanted, below(out, wanted, as_source=as_source))
-        report = pull(found[0], _place(lake, found[0], out, container))
+            return _pull_each(app, pull, wanted, below(out, wanted, as_source=as_source), _run(app, lake, found))
+        report = pull(found[0], _place(lake, found[0], out, container), app.progress())
     code = _tell(app, report)
     if app.as_json and not is_stdout(report.path):
         app.emit(document(report, PULL))
@@ -247,7 +249,21 @@ def _place(lake: Lake, ref: str, out: str | None, container: ContainerKind | Non
     return out
 
 
-def _pull_each(app: App, pull: Callable[[str, Path], PullReport], wanted: list[PullTarget], targets: list[Path]) -> int:
+def _run(app: App, lake: Lake, refs: list[str]) -> RunProgress | None:
+    """One progress over several archives."""
+    from sxeslake.pull.progress import RunProgress  # noqa: PLC0415  (start-up time of --help)
+
+    progress = app.progress()
+    if progress is None:
+        return None
+    sizes = {f"{row.sample}@{row.version}": row.bytes_source for row in lake.ls(all_versions=True)}
+    return RunProgress(progress, [sizes.get(ref, 0) for ref in refs])
+
+
+def _pull_each(
+    app: App, pull: Callable[[str, Path, Progress | None], PullReport], wanted: list[PullTarget], targets: list[Path],
+    progress: RunProgress | None,
+) -> int:  # fmt: skip
     """Pull several; one that fails does not stop the others, and the first one's exit code is the command's."""
     documents: list[dict[str, Any]] = []
     code = done = 0
@@ -256,8 +272,10 @@ def _pull_each(app: App, pull: Callable[[str, Path], PullReport], wanted: list[P
         "reports those as failed, because they exist, and pulls the others."
     )
     for item, target in zip(wanted, targets, strict=True):
+        if progress is not None:
+            progress.next()
         try:
-            report = pull(item.ref, target)
+            report = pull(item.ref, target, progress)
         except SxeslakeError as error:
             app.complain(f"failed     {shown(item.ref)}: {shown(error)}")
             documents.append(

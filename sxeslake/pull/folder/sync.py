@@ -13,11 +13,11 @@ from sxeslake.disk.rename import sync_tree
 from sxeslake.disk.trouble import told
 from sxeslake.errors import AlreadyExistsError, InputError, StorageError
 from sxeslake.model import Progress
+from sxeslake.pull.cost import cost_of
 from sxeslake.pull.folder.earlier import check_removable
 from sxeslake.pull.folder.plan import FolderPlan, plan_folder
 from sxeslake.pull.folder.stamps import stamps_of
-from sxeslake.pull.part.cost import cost_of, frames_of
-from sxeslake.pull.whole import reported
+from sxeslake.pull.progress import reported
 from sxeslake.reading.names import apart, has_raw_names
 from sxeslake.reading.rows import check_table, in_archive_order
 from sxeslake.text.html import HtmlRecord
@@ -78,7 +78,7 @@ class Sync:
             size = int(wanted["size"].to_numpy().sum())
             if self.dry_run:
                 packs = vault.manifests.open(version.archive.manifest).packs
-                moved = cost_of(frames_of(wanted, packs)).bytes_fetch
+                moved = cost_of(vault, [(wanted, packs)]).bytes_fetch
             else:
                 self._write(vault, version, plan, wanted, writer)
                 moved = vault.store.counters.bytes_in - moved
@@ -101,11 +101,12 @@ class Sync:
         if self.delete:
             _remove(writer.target, plan.extra)
         rows = vault.manifests.open(version.archive.manifest).rows
-        task, size = f"sync {version.name}", int(wanted["size"].to_numpy().sum())
-        with reported(self.progress, task, size) as advance, writer:
+        packs = vault.manifests.open(version.archive.manifest).packs
+        total = None if self.progress is None else cost_of(vault, [(wanted, packs)]).bytes_fetch
+        with reported(self.progress, f"sync {version.name}", total, vault.store.counters) as moved, writer:
             for member, parts in contents(vault.blobs, rows(wanted)):
                 writer.replace(member, parts)
-                advance(member.size)
+                moved()
             for member in plan.folders:  # their times change with every file put into them
                 writer.add(member, ())
             for row in plan.retimed:

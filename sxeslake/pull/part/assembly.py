@@ -16,8 +16,8 @@ from sxeslake.archive.names import check_names
 from sxeslake.errors import UnsafeNameError
 from sxeslake.format.manifest import ManifestRow
 from sxeslake.model import ArchiveKind, Digest, Member, Progress
-from sxeslake.pull.part.cost import Cost, cost_of, frames_of
-from sxeslake.pull.whole import reported
+from sxeslake.pull.cost import Cost, cost_of
+from sxeslake.pull.progress import reported
 from sxeslake.reading.rows import MemberRows
 from sxeslake.vault.blobs.contents import contents
 from sxeslake.vault.log.state import Version
@@ -108,12 +108,15 @@ class Assembly:
                     found[path] = size
         return found
 
-    def cost(self) -> Cost:
-        """What fetching it will take, beyond what planning took."""
-        frames = set()
-        for part in self.parts:
-            frames |= frames_of(part.table, part.rows.packs())
-        return cost_of(frames)
+    def cost(self, vault: Vault) -> Cost:
+        """What fetching it will take, beyond what planning took: manifests and metadata are here already."""
+        return cost_of(vault, ((self._stored(part), part.rows.packs()) for part in self.parts))
+
+    def _stored(self, part: VersionPart) -> pa.Table:
+        """The rows of a part that are taken as they are."""
+        if not self._replaced:
+            return part.table
+        return part.table.filter(pa.array([path not in self.made for path, _ in part.paths()], pa.bool_()))
 
     def check(self) -> None:
         """Refuse names and kinds of members that no archive may hold: a lake can be hostile too."""
@@ -142,10 +145,11 @@ class Assembly:
     def fill(self, vault: Vault, writer: ArchiveWriter, progress: Progress | None) -> None:
         """Hand every member to the writer, in order, and close it."""
         self.check()
-        with reported(progress, f"pull {self.title}", self.bytes_raw) as advance:
+        total = None if progress is None else self.cost(vault).bytes_fetch
+        with reported(progress, f"pull {self.title}", total, vault.store.counters) as moved:
             for member, data in self._contents(vault):
                 writer.add(member, data)
-                advance(member.size)
+                moved()
             writer.close()
 
     def _contents(self, vault: Vault) -> Iterator[tuple[Member, Iterable[bytes]]]:

@@ -141,7 +141,7 @@ class PartPull:
         check_budget(assembly, self.budget)
         assembly.check()
         container = output.kind(version)
-        report = _planned(assembly, version, container)
+        report = _planned(self.vault, assembly, version, container)
         if planned is not None:
             planned(report)
         if dry_run:
@@ -182,8 +182,8 @@ def _target(output: PartTarget, version: Version | None, container: ContainerKin
     return Path(output.out or ".") / f"{name.stem}-part{name.suffix}"
 
 
-def _planned(assembly: Assembly, version: Version | None, container: ContainerKind) -> SelectionReport:
-    cost = assembly.cost()
+def _planned(vault: Vault, assembly: Assembly, version: Version | None, container: ContainerKind) -> SelectionReport:
+    cost = assembly.cost(vault)
     return SelectionReport(
         sample=None if version is None else version.sample,
         version=None if version is None else version.version,

@@ -76,6 +76,13 @@ class FrameCache:
             except _TROUBLE:
                 return {}
 
+    def held(self, wanted: Iterable[FrameKey]) -> set[FrameKey]:
+        """Those of some frames that are here, by their entries alone."""
+        query = "SELECT 1 FROM frames WHERE pack = ? AND start = ? AND length = ?"
+        with self._lock, contextlib.suppress(*_TROUBLE):
+            return {key for key in wanted if self._db.select(query, key)} if self._is_usable else set()
+        return set()
+
     def put(self, frames: Sequence[tuple[FrameKey, bytes]]) -> None:
         """Keep frames that have proved themselves, as far as there is room."""
         with self._lock, contextlib.suppress(*_TROUBLE):

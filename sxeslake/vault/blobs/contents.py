@@ -13,9 +13,9 @@ from sxeslake.model import MIB, Member
 from sxeslake.storage import Operation
 from sxeslake.vault.blobs.reader import BlobReader
 
-_WINDOW_BYTES = 16 * MIB  # raw, read at once: a third of that comes over the wire, in one request or two
+WINDOW_BYTES = 16 * MIB  # raw, read at once: a third of that comes over the wire, in one request or two
 _AHEAD = 2  # windows on their way while one is used: what one waits for a far bucket, the other moves bytes
-_WINDOW_BLOBS = 4096
+WINDOW_BLOBS = 4096
 
 
 class Content(NamedTuple):
@@ -64,7 +64,7 @@ def windows(blobs: Iterable[Blob]) -> Iterator[list[Blob]]:
     window: list[Blob] = []
     size = 0
     for blob in blobs:
-        if window and (size + blob.size > _WINDOW_BYTES or len(window) >= _WINDOW_BLOBS):
+        if window and (size + blob.size > WINDOW_BYTES or len(window) >= WINDOW_BLOBS):
             yield window
             window, size = [], 0
         window.append(blob)

@@ -62,6 +62,12 @@ class BlobReader:
         if self._disk is not None:
             self._disk.close()
 
+    def held(self, wanted: Iterable[FrameKey]) -> set[FrameKey]:
+        """Those of some frames that are in memory or on disk, and so are not fetched."""
+        with self._lock:
+            found = {key for key in wanted if key in self._cache}
+        return found if self._disk is None else found | self._disk.held(set(wanted) - found)
+
     def fetch(self, blobs: Sequence[Blob]) -> list[bytes]:
         """The bytes of some blobs, in order; DamagedLakeError rather than a wrong byte.
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from sxeslake import lake as lakes
@@ -28,6 +29,10 @@ def stored(tmp_path: Path) -> tuple[lakes.Lake, Version, bytes]:
     return lake, version, source.read_bytes()
 
 
+def table_of(lake: lakes.Lake, version: Version) -> pa.Table:
+    return lake._vault.manifests.table(version)
+
+
 def test_a_recipe_of_another_file_is_damage(stored: tuple[lakes.Lake, Version, bytes]) -> None:
     lake, version, _ = stored
     with lake:
@@ -35,7 +40,7 @@ def test_a_recipe_of_another_file_is_damage(stored: tuple[lakes.Lake, Version, b
             version, archive=replace(version.archive, source={**version.archive.source, "sha256": "0" * 64})
         )
         with pytest.raises(DamagedLakeError, match="another file"):
-            write_exact(lake._vault, other, BytesIO(), threads=1, advance=lambda _: None)
+            write_exact(lake._vault, other, table_of(lake, version), BytesIO(), threads=1, moved=lambda: None)
 
 
 @pytest.mark.skipif(not deflate.HAVE_ISAL, reason="ISA-L is not installed")
@@ -45,12 +50,12 @@ def test_an_encoder_that_gives_other_bytes_of_the_same_length_is_refused(
     lake, version, data = stored
     with lake:
         out = BytesIO()
-        write_exact(lake._vault, version, out, threads=1, advance=lambda _: None)
+        write_exact(lake._vault, version, table_of(lake, version), out, threads=1, moved=lambda: None)
         assert out.getvalue() == data
         finish = encoders._Isal.finish
         monkeypatch.setattr(encoders._Isal, "finish", lambda encoder: _flipped(finish(encoder)))
         with pytest.raises(OtherBytesError):
-            write_exact(lake._vault, version, BytesIO(), threads=1, advance=lambda _: None)
+            write_exact(lake._vault, version, table_of(lake, version), BytesIO(), threads=1, moved=lambda: None)
 
 
 def _flipped(data: bytes) -> bytes:

@@ -138,7 +138,7 @@ def test_places_to_write_to(lake: Lake, tmp_path: Path, monkeypatch: pytest.Monk
     assert (tmp_path / "folder" / "metadata.json").is_file()
     with pytest.raises(UsageError, match="where the merged group goes"):
         lake.pull_part((), kv=5)
-    with pytest.raises(UsageError, match="which part"):
+    with pytest.raises(UsageError, match="no part is named"):
         lake.pull_part("one")
 
 
