@@ -6,6 +6,8 @@ with sxeslake.open("s3://epma/lake") as lake:
     for row in lake.ls():
         print(row.sample, row.version)
     lake.pull("ti-grains", "ti-grains.pl7z")
+
+Examples of methods and results are written for `lake`, a lake that is open and holds a sample `map` from `map.plzip`.
 """
 
 from __future__ import annotations

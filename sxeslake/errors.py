@@ -86,35 +86,91 @@ def _rebuild(
 
 
 class UsageError(SxeslakeError):
-    """The call's words are off."""
+    """The call's words are off.
+
+    Examples
+    --------
+    >>> lake.maps(kvv=5)
+    Traceback (most recent call last):
+        ...
+    sxeslake.errors.UsageError: the query "maps-by-beam-condition" has no parameter "kvv". ...
+    """
 
     exit_code = 2
 
 
 class MissingExtraError(UsageError):
-    """A package is needed that an extra of sxeslake brings, and it is not installed."""
+    """A package is needed that an extra of sxeslake brings, and it is not installed.
+
+    Examples
+    --------
+    >>> try:
+    ...     figure = lake.plot.stage("map")
+    ... except sxeslake.MissingExtraError as error:
+    ...     print(error.hint)
+    """
 
 
 class NotFoundError(SxeslakeError):
-    """No such thing."""
+    """No such thing.
+
+    Examples
+    --------
+    >>> lake.query("no-such-question")
+    Traceback (most recent call last):
+        ...
+    sxeslake.errors.NotFoundError: there is no query "no-such-question". `lake.queries()` lists them.
+    """
 
     exit_code = 3
 
 
 class SampleNotFoundError(NotFoundError):
-    """No sample or version of that name."""
+    """No sample or version of that name.
+
+    Examples
+    --------
+    >>> lake.show("nothing")
+    Traceback (most recent call last):
+        ...
+    sxeslake.errors.SampleNotFoundError: no archive is called 'nothing'. `lake.ls()` shows all names.
+    """
 
 
 class MemberNotFoundError(NotFoundError):
-    """The archive has no member of that path."""
+    """The archive has no member of that path.
+
+    Examples
+    --------
+    >>> lake.read("map", "nothing.json")
+    Traceback (most recent call last):
+        ...
+    sxeslake.errors.MemberNotFoundError: map@1: no file 'nothing.json' in it. ...
+    """
 
 
 class NoSuchIndexError(NotFoundError, IndexError):
-    """A list has no item of that number; also an `IndexError`."""
+    """A list has no item of that number; also an `IndexError`.
+
+    Examples
+    --------
+    >>> lake["map"].positions[99]
+    Traceback (most recent call last):
+        ...
+    sxeslake.errors.NoSuchIndexError: map@1: there is no position [99]: there are 12 positions, [0] to [11].
+    """
 
 
 class UnknownUuidError(NotFoundError, KeyError):
-    """A list has no item of that UUID; also a `KeyError`."""
+    """A list has no item of that UUID; also a `KeyError`.
+
+    Examples
+    --------
+    >>> lake["map"].positions["no-uuid"]
+    Traceback (most recent call last):
+        ...
+    sxeslake.errors.UnknownUuidError: map@1: no position has the UUID 'no-uuid'. ...
+    """
 
     __str__ = SxeslakeError.__str__  # a KeyError would quote the message
 
@@ -124,71 +180,204 @@ class ObjectNotFoundError(NotFoundError):
 
 
 class LakeNotFoundError(NotFoundError):
-    """There is no lake at that address."""
+    """There is no lake at that address.
+
+    Examples
+    --------
+    >>> sxeslake.open("memory://nowhere")
+    Traceback (most recent call last):
+        ...
+    sxeslake.errors.LakeNotFoundError: memory://nowhere: there is no lake here. ...
+    """
 
 
 class InputError(SxeslakeError):
-    """Unacceptable input; nothing was changed."""
+    """Unacceptable input; nothing was changed.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> written = Path("said.csv").write_bytes(bytes([255]))
+    >>> lake.annotate_csv("said.csv")
+    Traceback (most recent call last):
+        ...
+    sxeslake.errors.InputError: said.csv: this table is not UTF-8 text: byte 0.
+    """
 
     exit_code = 4
 
 
 class NotAnArchiveError(InputError):
-    """The file is neither zip nor 7z."""
+    """The file is neither zip nor 7z.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> written = Path("notes.txt").write_text("no archive")
+    >>> sxeslake.open_group("notes.txt")
+    Traceback (most recent call last):
+        ...
+    sxeslake.errors.NotAnArchiveError: notes.txt: neither zip nor 7z, by its content
+    """
 
 
 class DamagedArchiveError(InputError):
-    """Truncated, a wrong CRC, or a structure that does not hold together."""
+    """Truncated, a wrong CRC, or a structure that does not hold together.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> written = Path("cut.plzip").write_bytes(Path("map.plzip").read_bytes()[:-1000])
+    >>> sxeslake.open_group("cut.plzip")
+    Traceback (most recent call last):
+        ...
+    sxeslake.errors.DamagedArchiveError: cut.plzip: truncated: the zip's central directory is missing. ...
+    """
 
 
 class EncryptedArchiveError(InputError):
-    """The archive asks for a password."""
+    """The archive asks for a password.
+
+    Examples
+    --------
+    >>> report = lake.pull("map", "locked.pl7z", password="correct horse")
+    >>> sxeslake.open_group("locked.pl7z")
+    Traceback (most recent call last):
+        ...
+    sxeslake.errors.EncryptedArchiveError: locked.pl7z: the 7z header: the archive is encrypted. ...
+    """
 
 
 class UnsupportedMethodError(InputError):
-    """A compression method nobody here can decode."""
+    """A compression method nobody here can decode.
+
+    Examples
+    --------
+    >>> try:
+    ...     with sxeslake.open_group("map.plzip") as group:
+    ...         print(len(group.positions))
+    ... except sxeslake.UnsupportedMethodError:
+    ...     report = lake.ingest("map.plzip", opaque="always")
+    12
+    """
 
 
 class UnsafeNameError(InputError):
-    """A member name that could leave its folder, or two names that collide."""
+    """A member name that could leave its folder, or two names that collide.
+
+    Examples
+    --------
+    >>> import zipfile
+    >>> with zipfile.ZipFile("unsafe.zip", "w") as archive:
+    ...     archive.writestr("../outside", "")
+    >>> sxeslake.open_group("unsafe.zip")
+    Traceback (most recent call last):
+        ...
+    sxeslake.errors.UnsafeNameError: unsafe.zip: the name '../outside' climbs out of its folder with ..
+    """
 
 
 class LimitExceededError(InputError):
-    """More members, bytes or expansion than the limits allow."""
+    """More members, bytes or expansion than the limits allow.
+
+    Examples
+    --------
+    >>> sxeslake.open_group("map.plzip", limits=sxeslake.Limits(members=10))
+    Traceback (most recent call last):
+        ...
+    sxeslake.errors.LimitExceededError: map.plzip: 11 members, more than the 10 allowed. ...
+    """
 
 
 class ReadOnlyError(InputError):
-    """A newer format version: it can be read, never written."""
+    """A newer format version: it can be read, never written.
+
+    Examples
+    --------
+    >>> try:
+    ...     report = lake.ingest("map.plzip")
+    ... except sxeslake.ReadOnlyError as error:
+    ...     print(error.hint)
+    """
 
 
 class DamagedLakeError(SxeslakeError):
-    """The lake's own bytes are wrong."""
+    """The lake's own bytes are wrong.
+
+    Examples
+    --------
+    >>> try:
+    ...     report = lake.pull("map", "map again.plzip")
+    ... except sxeslake.DamagedLakeError:
+    ...     report = lake.verify()
+    """
 
     exit_code = 5
 
 
 class StorageError(SxeslakeError):
-    """Storage is unreachable or refused."""
+    """Storage is unreachable or refused.
+
+    Examples
+    --------
+    >>> try:
+    ...     report = lake.pull("map", "map again.plzip")
+    ... except sxeslake.StorageError as error:
+    ...     print("storage:", error)
+    """
 
     exit_code = 6
 
 
 class AccessDeniedError(StorageError):
-    """Storage refused: a permission is missing."""
+    """Storage refused: a permission is missing.
+
+    Examples
+    --------
+    >>> try:
+    ...     report = lake.pull("map", "map again.plzip")
+    ... except sxeslake.AccessDeniedError as error:
+    ...     print(error.hint)
+    """
 
 
 class UnreachableError(StorageError):
-    """Storage did not answer, also after retries."""
+    """Storage did not answer, also after retries.
+
+    Examples
+    --------
+    >>> try:
+    ...     report = lake.pull("map", "map again.plzip")
+    ... except sxeslake.UnreachableError as error:
+    ...     print("try again later:", error)
+    """
 
 
 class ConflictError(SxeslakeError):
-    """Exists already, or somebody else was first."""
+    """Exists already, or somebody else was first.
+
+    Examples
+    --------
+    >>> report = lake.hold("map")
+    >>> lake.forget("map@1")
+    Traceback (most recent call last):
+        ...
+    sxeslake.errors.ConflictError: held or tagged, and not to be forgotten: map@1 (held). ...
+    """
 
     exit_code = 7
 
 
 class AlreadyExistsError(ConflictError):
-    """The target is there already."""
+    """The target is there already.
+
+    Examples
+    --------
+    >>> sxeslake.init("lake")
+    Traceback (most recent call last):
+        ...
+    sxeslake.errors.AlreadyExistsError: ...lake: there is a lake already.
+    """
 
 
 class ObjectExistsError(ConflictError):

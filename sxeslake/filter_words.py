@@ -17,7 +17,14 @@ Date = str | dt.date | dt.datetime
 
 
 class FilterWords(TypedDict, total=False):
-    """The filters of `query`, `maps`, `positions`, `find`, `conditions` and `pull_part`; None chooses nothing."""
+    """The filters of `query`, `maps`, `positions`, `find`, `conditions` and `pull_part`; None chooses nothing.
+
+    Examples
+    --------
+    >>> words: sxeslake.FilterWords = {"kv": 5, "grating": ["JS300N", "JS50*"]}
+    >>> len(lake.maps(**words))
+    1
+    """
 
     kv: Range | None
     current_na: Range | None

@@ -5,10 +5,9 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType, TracebackType
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
 
 from sxeslake import settings, views
 from sxeslake.catalog.verbs import CatalogVerbs
@@ -18,8 +17,9 @@ from sxeslake.exports.verbs import ExportVerbs
 from sxeslake.format import keys
 from sxeslake.maintenance.retention.verbs import RetentionVerbs
 from sxeslake.maintenance.verbs import UpkeepVerbs
-from sxeslake.model import ContainerKind, Limits, Progress
+from sxeslake.model import Limits, Progress
 from sxeslake.pull.access import FileVerbs
+from sxeslake.pull.archive_verbs import PullVerbs
 from sxeslake.pull.verbs import PartVerbs
 from sxeslake.storage import Store, is_remote, probe
 from sxeslake.storage.address import without_userinfo
@@ -38,10 +38,8 @@ if TYPE_CHECKING:
     from sxeslake.ingest.report import IngestReport
     from sxeslake.ingest.survey.run import Survey
     from sxeslake.ingest.talk import Watcher
-    from sxeslake.maintenance.report import Check, RepairReport, Stats
+    from sxeslake.maintenance.report import RepairReport
     from sxeslake.pull.part.wanted import Chosen
-    from sxeslake.pull.share import Restored, ShareReport
-    from sxeslake.pull.whole import PullReport
     from sxeslake.reading.source import VersionSource
     from sxeslake.vault.log.state import Version
 
@@ -218,7 +216,7 @@ def _cache(address: str) -> Path | None:
     return None if address.startswith("memory:") else settings.lakes_cache_dir()
 
 
-class Lake(FileVerbs, PartVerbs, CatalogVerbs, ExportVerbs, UpkeepVerbs, RetentionVerbs):
+class Lake(FileVerbs, PullVerbs, PartVerbs, CatalogVerbs, ExportVerbs, UpkeepVerbs, RetentionVerbs):
     """A lake, open. Names are `sample`, `sample@2` or `sample@tag`; answers are those of the last `refresh`.
 
     `sxeslake.open` and `sxeslake.init` make one. In a notebook it shows its samples. It can be pickled: it is opened
@@ -250,11 +248,23 @@ class Lake(FileVerbs, PartVerbs, CatalogVerbs, ExportVerbs, UpkeepVerbs, Retenti
 
     @property
     def url(self) -> str:
-        """Its address, without secrets."""
+        """Its address, without secrets.
+
+        Examples
+        --------
+        >>> lake.url.rpartition("/")[2]
+        'lake'
+        """
         return self._vault.store.url
 
     def close(self) -> None:
-        """Close files, threads and connections."""
+        """Close files, threads and connections.
+
+        Examples
+        --------
+        >>> lake = sxeslake.open("lake")
+        >>> lake.close()
+        """
         self._close_catalog()
         self._vault.close()
 
@@ -285,16 +295,33 @@ class Lake(FileVerbs, PartVerbs, CatalogVerbs, ExportVerbs, UpkeepVerbs, Retenti
         return samples.html(f"Lake {self.url}, commit {self._vault.state.head().number}: {', '.join(counts)}")
 
     def tell_trouble(self, tell: Callable[[str], None]) -> None:
-        """Have it said, once, if the cache on this machine cannot be used: everything works without, but slower."""
+        """Have it said, once, if the cache on this machine cannot be used: everything works without, but slower.
+
+        Examples
+        --------
+        >>> lake.tell_trouble(print)
+        """
         self._vault.tell_trouble(tell)
 
     @property
     def damage(self) -> list[str]:
-        """What is wrong with the log and `lake.json`, in words; what it does not touch is read all the same."""
+        """What is wrong with the log and `lake.json`, in words; what it does not touch is read all the same.
+
+        Examples
+        --------
+        >>> lake.damage
+        []
+        """
         return self._vault.damage_in_words()
 
     def refresh(self) -> int:
-        """Fold what others have committed since this lake was opened; the number of the newest commit."""
+        """Fold what others have committed since this lake was opened; the number of the newest commit.
+
+        Examples
+        --------
+        >>> lake.refresh()
+        1
+        """
         return self._vault.sync().number
 
     # --- in ------------------------------------------------------------------------------------------------------
@@ -329,6 +356,11 @@ class Lake(FileVerbs, PartVerbs, CatalogVerbs, ExportVerbs, UpkeepVerbs, Retenti
         them in a new container. `watcher` hears of each archive while the run goes on. A
         failed archive does not stop the others, nor does a folder that cannot be read: see `report.failed`. Raises
         NotFoundError for a path that does not exist, StorageError where the lake cannot be written.
+
+        Examples
+        --------
+        >>> lake.ingest("map.plzip").archives[0].status
+        'unchanged'
         """
         from sxeslake.ingest import engine
         from sxeslake.ingest.options import Options
@@ -357,6 +389,12 @@ class Lake(FileVerbs, PartVerbs, CatalogVerbs, ExportVerbs, UpkeepVerbs, Retenti
         """Tell, before anything is stored, how much of some archives is duplicate, where, and what they would take.
 
         Each encrypted 7z is tried with the `passwords`.
+
+        Examples
+        --------
+        >>> found = lake.survey(["map.plzip", "facility"])
+        >>> found.total.duplicates
+        3
         """
         from sxeslake.ingest.survey.run import survey
 
@@ -380,6 +418,11 @@ class Lake(FileVerbs, PartVerbs, CatalogVerbs, ExportVerbs, UpkeepVerbs, Retenti
 
         The file is read where it came from, or at `source`; its SHA-256 must be the version's. `any_cost` keeps what
         resists as it is, also where the recipe takes more than 5 % of the file.
+
+        Examples
+        --------
+        >>> [row.exact for row in lake.exact("map")]
+        [True]
         """
         from sxeslake.ingest.exact_backfill import seek
 
@@ -405,6 +448,11 @@ class Lake(FileVerbs, PartVerbs, CatalogVerbs, ExportVerbs, UpkeepVerbs, Retenti
         Only of `stored` nothing is lost when the file is deleted: a pull gives it back byte for byte. The bucket is
         asked for the packs that this needs; `check_data` reads and hashes them, too. Each encrypted 7z is tried with
         the `passwords`. Deletes nothing.
+
+        Examples
+        --------
+        >>> [row.status for row in lake.audit("map.plzip")]
+        ['stored']
         """
         from sxeslake.ingest.audit.run import audit
 
@@ -418,7 +466,16 @@ class Lake(FileVerbs, PartVerbs, CatalogVerbs, ExportVerbs, UpkeepVerbs, Retenti
     def verify_audit(
         self, report: PathLike, *, check_data: bool = False, progress: Progress | None = None
     ) -> Rows[ReportRow]:
-        """Check a report of `sxeslake audit -o` against the lake as it is now: see `holds` of each row."""
+        """Check a report of `sxeslake audit -o` against the lake as it is now: see `holds` of each row.
+
+        Examples
+        --------
+        >>> import subprocess, sys
+        >>> words = ["audit", "map.plzip", "--lake", "lake", "-o", "report.csv"]
+        >>> done = subprocess.run([sys.executable, "-m", "sxeslake", *words], check=True, capture_output=True)
+        >>> [row.holds for row in lake.verify_audit("report.csv")]
+        [True]
+        """
         from sxeslake.ingest.audit.report import verify
 
         return Rows(verify(self._vault, Path(report), check_data=check_data, progress=progress))
@@ -426,7 +483,13 @@ class Lake(FileVerbs, PartVerbs, CatalogVerbs, ExportVerbs, UpkeepVerbs, Retenti
     # --- what there is -------------------------------------------------------------------------------------------
 
     def ls(self, pattern: str | Sequence[str] = "*", *, all_versions: bool = False) -> Samples:
-        """The newest version of each sample whose name fits one of the patterns; all versions on request."""
+        """The newest version of each sample whose name fits one of the patterns; all versions on request.
+
+        Examples
+        --------
+        >>> [(row.sample, row.version) for row in lake.ls("m*")]
+        [('map', 1)]
+        """
         state = self._vault.state
         patterns = [pattern] if isinstance(pattern, str) else list(pattern)
         names = {text for text in patterns if not refs.is_pattern(state, text)}
@@ -441,37 +504,68 @@ class Lake(FileVerbs, PartVerbs, CatalogVerbs, ExportVerbs, UpkeepVerbs, Retenti
         return views.Samples(map(views.sample_row, rows))
 
     def resolve(self, patterns: str | Sequence[str], *, everything: bool = False) -> list[str]:
-        """Names and globs → `name@version`, each once. SampleNotFoundError, with near misses, for no match."""
+        """Names and globs → `name@version`, each once. SampleNotFoundError, with near misses, for no match.
+
+        Examples
+        --------
+        >>> lake.resolve("m*")
+        ['map@1']
+        """
         names = [patterns] if isinstance(patterns, str) else patterns
         return [version.name for version in refs.find_all(self._vault.state, names, everything=everything)]
 
     def is_pattern(self, text: str) -> bool:
-        """Whether a text stands for the samples that it fits; a name that is there never does."""
+        """Whether a text stands for the samples that it fits; a name that is there never does.
+
+        Examples
+        --------
+        >>> lake.is_pattern("2019/*"), lake.is_pattern("map")
+        (True, False)
+        """
         return refs.is_pattern(self._vault.state, text)
 
     def show(self, ref: str) -> VersionInfo:
-        """All that the log knows of a version."""
+        """All that the log knows of a version.
+
+        Examples
+        --------
+        >>> info = lake.show("map")
+        >>> info.sample, info.version, info.container
+        ('map', 1, 'zip')
+        """
         return views.version_info(self._vault.state, self._version(ref))
 
     def members(self, ref: str) -> Iterator[MemberRow]:
-        """The members of a version, in archive order."""
+        """The members of a version, in archive order.
+
+        Examples
+        --------
+        >>> "metadata.json" in [row.path for row in lake.members("map")]
+        True
+        """
         version = self._version(ref)
         return map(views.member_row, remembered.noting_members(self._vault.folder, version, self._vault.rows(version)))
-
-    def stats(self) -> Stats:
-        """The lake in figures."""
-        from sxeslake.maintenance.stats import stats
-
-        return stats(self._vault)
 
     # --- out -----------------------------------------------------------------------------------------------------
 
     def read(self, ref: str, member: str) -> bytes:
-        """One member of a version, proved by its hash. MemberNotFoundError where there is none."""
+        """One member of a version, proved by its hash. MemberNotFoundError where there is none.
+
+        Examples
+        --------
+        >>> lake.read("map", "metadata.json")[:1]
+        b'{'
+        """
         return b"".join(self.stream(ref, member))
 
     def stream(self, ref: str, member: str) -> Iterator[bytes]:
-        """One member of a version, in parts of a few MiB at most."""
+        """One member of a version, in parts of a few MiB at most.
+
+        Examples
+        --------
+        >>> sum(len(block) for block in lake.stream("map", "metadata.json")) > 0
+        True
+        """
         source = self._source(ref)
         row = source.row(member)
         if row is None or row.member.kind == "directory":
@@ -480,116 +574,17 @@ class Lake(FileVerbs, PartVerbs, CatalogVerbs, ExportVerbs, UpkeepVerbs, Retenti
             )
         return source.parts(row)
 
-    def pull(
-        self,
-        ref: str,
-        out: PathLike | None = None,
-        *,
-        container: ContainerKind | None = None,
-        level: int | None = None,
-        force: bool = False,
-        skip_damaged: bool = False,
-        exact: bool | None = None,
-        jobs: int | None = None,
-        password: str | None = None,
-        progress: Progress | None = None,
-    ) -> PullReport:
-        """Write a version as `.plzip`, `.pl7z`, `.zip`, `.7z` or a folder (`out` ends in `/`); whole or not at all.
-
-        None for `out` is the source's own name in the current folder, the sample's for a folder. What
-        is said of the version comes beside it, in `OUT.annotations.json`. `force` replaces a file, or the folder of an
-        earlier pull. `skip_damaged` leaves out what the lake has lost, and lists it in `report.damaged`.
-        It is the original file where container and level allow (`report.exact`); `exact` True raises
-        NotFoundError with the reason where it is not, False makes a new container, which is quicker. A `password`
-        encrypts a 7z, names too; the version's annotations stay in the clear. Raises UsageError where another
-        container should be encrypted, AlreadyExistsError unless `force`, DamagedLakeError rather than a wrong byte.
-        """
-        from sxeslake.disk.output import is_stream, named, names_folder
-        from sxeslake.pull import annotations_file as sidecar
-        from sxeslake.pull import whole as pull
-
-        version = self._version(ref)
-        target = None if out is None else named(out)
-        if container is None:
-            is_folder = out is not None and names_folder(out)
-            container = "folder" if is_folder else pull.container_of(version, target)
-        if target is None:
-            target = Path(pull.default_name(version, container))
-        state = self._vault.state
-        how = pull.Pull(level, force, jobs, progress, skip_damaged, exact=exact, password=password)
-        if is_stream(target):  # nothing can stand beside it
-            return how.to_path(self._vault, version, target, container)
-        how.check(target, container)
-        sidecar.check(state, version, target, force=force)
-        report = how.to_path(self._vault, version, target, container)
-        return replace(report, annotations=sidecar.write(state, version, target, lake=self.url, force=force))
-
-    def pull_share(
-        self,
-        out: PathLike,
-        *,
-        all_versions: bool = False,
-        level: int | None = None,
-        force: bool = False,
-        skip_damaged: bool = False,
-        exact: bool | None = None,
-        jobs: int | None = None,
-        told: Callable[[Restored], None] | None = None,
-        progress: Progress | None = None,
-    ) -> ShareReport:
-        """Restore the newest state of every path that was ingested below the folder `out`, each with its time.
-
-        The longest folder that all paths have in common is left out; paths of several hosts stand below a folder for
-        each. With `all_versions`, earlier states stand beside the newest, `map@1.plzip`. A path that fails does not
-        stop the others: see `report.failed`; `report.left_out` are versions that are the newest state of no path. Run
-        again after an interruption, it keeps the files that are there. `told` is told of each path as it is done.
-        """
-        from sxeslake.pull import share as restoring
-        from sxeslake.pull import share_plan as shareplan
-        from sxeslake.pull import whole as pull
-
-        planned = shareplan.plan(self._vault.state, all_versions=all_versions)
-        how = pull.Pull(level, force, jobs, progress, skip_damaged, exact=exact)
-        report = restoring.ShareReport([], planned.left_out)
-        for item in restoring.restore(self._vault, planned, Path(out), how, url=self.url):
-            report.restored.append(item)
-            if told is not None:
-                told(item)
-        return report
-
-    def pull_to(
-        self,
-        ref: str,
-        stream: BinaryIO,
-        *,
-        container: ContainerKind | None = None,
-        level: int | None = None,
-        skip_damaged: bool = False,
-        exact: bool | None = None,
-        jobs: int | None = None,
-        password: str | None = None,
-        progress: Progress | None = None,
-    ) -> PullReport:
-        """Write a version to a stream, such as standard output; a `password` encrypts a 7z."""
-        from sxeslake.pull import whole as pull
-
-        version = self._version(ref)
-        kind = container or pull.container_of(version, None)
-        how = pull.Pull(level, False, jobs, progress, skip_damaged, exact=exact, password=password)
-        return how.to_stream(self._vault, version, stream, kind)
-
-    def file_name(self, ref: str, container: ContainerKind | None = None) -> str:
-        """The name that a pulled archive gets by default: the source's own, with the container's suffix."""
-        from sxeslake.pull import whole as pull
-
-        version = self._version(ref)
-        return pull.file_name(version, container or pull.container_of(version, None))
-
     def _pull_into(self, ref: str, folder: Path, progress: Progress | None) -> None:
         self.pull(ref, folder / plain_name(self.file_name(ref)), progress=progress)
 
     def open_group(self, ref: str) -> Group:
-        """A version as an sxes group: positions and spectra read straight from the bucket."""
+        """A version as an sxes group: positions and spectra read straight from the bucket.
+
+        Examples
+        --------
+        >>> len(lake.open_group("map").positions)
+        12
+        """
         from sxeslake.archive.sxes.group import open_group
 
         group = open_group(self._source(ref))
@@ -615,6 +610,11 @@ class Lake(FileVerbs, PartVerbs, CatalogVerbs, ExportVerbs, UpkeepVerbs, Retenti
 
         Open the lake with `tolerant=True`, or a damaged log stops you before. What cannot be repaired is listed in
         `report.lost` by archive and member; the rest stays readable.
+
+        Examples
+        --------
+        >>> lake.repair("map.plzip").ok
+        True
         """
         from sxeslake.ingest import discovery as finding
         from sxeslake.maintenance.repair.run import repair
@@ -656,14 +656,6 @@ class Lake(FileVerbs, PartVerbs, CatalogVerbs, ExportVerbs, UpkeepVerbs, Retenti
         from sxeslake.catalog.store.checkpoint import published_numbers
 
         return bool(published_numbers(self._vault.store))
-
-    # --- upkeep --------------------------------------------------------------------------------------------------
-
-    def doctor(self) -> Rows[Check]:
-        """Whether this machine can work with this lake."""
-        from sxeslake.maintenance.doctor import doctor
-
-        return Rows(doctor(self._vault))
 
     def _time_zones(self) -> Mapping[str, str]:
         return settings.time_zones()

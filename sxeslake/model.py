@@ -104,7 +104,21 @@ class Source:
 
 
 class Progress(Protocol):
-    """What long work reports to; every method may be called from the coordinating thread only."""
+    """What long work reports to; every method may be called from the coordinating thread only.
+
+    Examples
+    --------
+    >>> class Told:
+    ...     def start(self, task, total_bytes):
+    ...         print("begin")
+    ...     def advance(self, done_bytes):
+    ...         pass
+    ...     def finish(self):
+    ...         print("end")
+    >>> report = lake.pull("map", "map again.plzip", progress=Told())
+    begin
+    end
+    """
 
     def start(self, task: str, total_bytes: int | None) -> None:
         """Begin a task, `ingest map.plzip`, of so many bytes if known."""

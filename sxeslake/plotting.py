@@ -107,6 +107,11 @@ class Plots:
     """Pictures of one lake's measurements: `lake.plot`.
 
     Each method gives a `matplotlib.figure.Figure` on an Agg canvas, which no window and no pyplot knows.
+
+    Examples
+    --------
+    >>> figure = lake.plot.spectrum("map", "1..3")
+    >>> figure.savefig("spectra.svg")
     """
 
     def __init__(self, archives: Archives) -> None:

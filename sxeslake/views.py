@@ -22,7 +22,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class SampleRow(HtmlRecord):
-    """A line of `ls`."""
+    """A line of `ls`.
+
+    Examples
+    --------
+    >>> row = lake.ls()[0]
+    >>> row.sample, row.version, row.kind, row.exact
+    ('map', 1, 'sxes', True)
+    """
 
     sample: str
     version: int
@@ -43,7 +50,14 @@ class SampleRow(HtmlRecord):
 
 
 class Samples(Rows[SampleRow]):
-    """What `Lake.ls` gives: a list, and a table in a notebook."""
+    """What `Lake.ls` gives: a list, and a table in a notebook.
+
+    Examples
+    --------
+    >>> samples = lake.ls()
+    >>> len(samples), [row.sample for row in samples]
+    (1, ['map'])
+    """
 
     def _repr_html_(self) -> str:
         return self.html()
@@ -99,7 +113,14 @@ class AnnotationInfo(HtmlRecord):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class VersionInfo:
-    """All that the log knows of a version."""
+    """All that the log knows of a version.
+
+    Examples
+    --------
+    >>> info = lake.show("map")
+    >>> info.versions, info.tags, info.held
+    ([1], [], False)
+    """
 
     sample: str
     version: int
@@ -155,7 +176,14 @@ class VersionInfo:
 
 @dataclass(frozen=True, slots=True)
 class MemberRow(HtmlRecord):
-    """A line of `members`."""
+    """A line of `members`.
+
+    Examples
+    --------
+    >>> (row,) = [row for row in lake.members("map") if row.path == "metadata.json"]
+    >>> row.kind, row.blake3 is not None
+    ('file', True)
+    """
 
     path: str
     kind: MemberKind

@@ -50,7 +50,13 @@ _FOLDER = "catalog"
 
 @dataclass(frozen=True, slots=True)
 class Annotated(HtmlRecord):
-    """What was said: the commit, None where all of it stood there already; and words on keys that look like slips."""
+    """What was said: the commit, None where all of it stood there already; and words on keys that look like slips.
+
+    Examples
+    --------
+    >>> lake.annotate("map", role="standard").notes
+    ()
+    """
 
     commit: int | None
     annotations: tuple[Mapping[str, Any], ...]
@@ -59,7 +65,13 @@ class Annotated(HtmlRecord):
 
 @dataclass(frozen=True, slots=True)
 class CheckpointReport(HtmlRecord):
-    """What publishing cost, and what the catalogue is in all."""
+    """What publishing cost, and what the catalogue is in all.
+
+    Examples
+    --------
+    >>> lake.checkpoint().new_parts > 0
+    True
+    """
 
     commit: int
     new_segments: int

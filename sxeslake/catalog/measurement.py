@@ -15,7 +15,14 @@ Table = Callable[[str, Mapping[str, object]], Any]
 
 @dataclass(frozen=True, slots=True)
 class MeasuredAnalysis(HtmlRecord):
-    """An analysis of an archive; voltage and current are medians over its positions, beside their range."""
+    """An analysis of an archive; voltage and current are medians over its positions, beside their range.
+
+    Examples
+    --------
+    >>> (row,) = lake.measurement("map")
+    >>> row.kind, row.probe_current_na
+    ('map', 99.995)
+    """
 
     html_columns: ClassVar[Mapping[str, str]] = {
         "analysis_name": "analysis", "kind": "kind", "positions": "positions", "accelerating_voltage_kv": "kV",
@@ -45,7 +52,13 @@ class MeasuredAnalysis(HtmlRecord):
 
 @dataclass(frozen=True, slots=True)
 class Conditions(HtmlRecord):
-    """Of all analyses of an archive: the voltages, currents and gratings that occur, and when it was begun."""
+    """Of all analyses of an archive: the voltages, currents and gratings that occur, and when it was begun.
+
+    Examples
+    --------
+    >>> lake.conditions_of_samples()["map", 1].gratings
+    ('JS300N',)
+    """
 
     accelerating_voltages_kv: tuple[float, ...]
     probe_currents_na: tuple[float, ...]

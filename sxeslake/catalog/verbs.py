@@ -107,6 +107,10 @@ class CatalogVerbs:
         """Show whoever waits for a question that the catalogue is catching up with the log; `make` makes a `Progress`.
 
         Interrupted, it goes on from there with the next question.
+
+        Examples
+        --------
+        >>> lake.show_progress(lambda: None)
         """
         self._make_progress = make
 
@@ -127,6 +131,11 @@ class CatalogVerbs:
         A folder's SQL runs like `sql`: it reads the catalogue and nothing else, under `limits` of time and memory.
 
         Raises NotFoundError for an unknown query, UsageError for an unknown or unreadable word, with near misses.
+
+        Examples
+        --------
+        >>> lake.query("maps-by-beam-condition", kv=5).rows()[0]["sample"]
+        'map'
         """
         folders = [Path(folder) for folder in queries]
         result = self._asked().query(name, {**words, **more}, folders=folders, limit=limit, limits=limits)
@@ -190,31 +199,60 @@ class CatalogVerbs:
         """The answer to one SELECT over the catalogue's tables; `$name` in it is bound to the parameter of that name.
 
         It runs in a child process that reads the catalogue and nothing else, under `limits` of time and memory.
+
+        Examples
+        --------
+        >>> lake.sql("SELECT count(*) AS n FROM positions WHERE grating = $g", g="JS300N").rows()
+        [{'n': 12}]
         """
         result = self._asked().sql(text, parameters, limits=limits)
         return result if stream else _kept(result)
 
     def measurement(self, ref: str) -> Rows[MeasuredAnalysis]:
-        """The analyses of a version: kind, positions, beam, detector, time, people; none if it is no measurement."""
+        """The analyses of a version: kind, positions, beam, detector, time, people; none if it is no measurement.
+
+        Examples
+        --------
+        >>> [(row.kind, row.positions) for row in lake.measurement("map")]
+        [('map', 12)]
+        """
         from sxeslake.catalog.measurement import analyses_of
 
         version = refs.find(self._vault.state, ref)
         return Rows(analyses_of(self._asked().database().table, version.sample, version.version))
 
     def conditions_of_samples(self) -> dict[tuple[str, int], Conditions]:
-        """By sample and version: the voltages, currents and gratings that occur in it, and when it was begun."""
+        """By sample and version: the voltages, currents and gratings that occur in it, and when it was begun.
+
+        Examples
+        --------
+        >>> lake.conditions_of_samples()["map", 1].accelerating_voltages_kv
+        (5.0,)
+        """
         from sxeslake.catalog.measurement import all_conditions
 
         return all_conditions(self._asked().database().table)
 
     def queries(self, folders: Sequence[str | Path] = ()) -> Rows[Query]:
-        """The questions there are: name, title, help, parameters."""
+        """The questions there are: name, title, help, parameters.
+
+        Examples
+        --------
+        >>> "maps-by-beam-condition" in [query.name for query in lake.queries()]
+        True
+        """
         from sxeslake.catalog.query import library
 
         return Rows(library.load([Path(folder) for folder in folders]))
 
     def schema(self, table: str | None = None) -> list[Table]:
-        """The catalogue's tables, or one of them: columns with type, unit, source field and conversion."""
+        """The catalogue's tables, or one of them: columns with type, unit, source field and conversion.
+
+        Examples
+        --------
+        >>> lake.schema("positions")[0].column("probe_current_na").unit
+        'nA'
+        """
         from sxeslake.catalog.schema.tables import BY_NAME, TABLES
         from sxeslake.text.suggest import did_you_mean
 
@@ -238,6 +276,13 @@ class CatalogVerbs:
         """Say `key=value` of a sample, a version (`name@2`), an analysis or a position; None or "" takes a key back.
 
         Who and when are kept with it; the archive is not touched. Raises NotFoundError for a place that is not there.
+
+        Examples
+        --------
+        >>> lake.annotate("map", role="standard").commit
+        2
+        >>> lake.show("map").annotations[0].value
+        'standard'
         """
         from sxeslake.catalog.remarks import Remark, checked
 
@@ -245,7 +290,15 @@ class CatalogVerbs:
         return self._asked().annotate([remark], tool=TOOL, message=message)
 
     def annotate_csv(self, path: str | Path, *, message: str | None = None) -> Annotated:
-        """Annotate by a table: `sample`, perhaps `analysis` and `position`, then a column a key, in one commit."""
+        """Annotate by a table: `sample`, perhaps `analysis` and `position`, then a column a key, in one commit.
+
+        Examples
+        --------
+        >>> from pathlib import Path
+        >>> written = Path("said.csv").write_text("sample,role\\nmap,standard\\n")
+        >>> len(lake.annotate_csv("said.csv").annotations)
+        1
+        """
         from sxeslake.catalog.remarks import parse_csv
 
         try:
@@ -257,11 +310,23 @@ class CatalogVerbs:
         return self._asked().annotate(parse_csv(text, path), tool=TOOL, message=message)
 
     def checkpoint(self) -> CheckpointReport:
-        """Publish the log and the catalogue of the newest commit, so that new clients start from them."""
+        """Publish the log and the catalogue of the newest commit, so that new clients start from them.
+
+        Examples
+        --------
+        >>> lake.checkpoint().commit
+        1
+        """
         return self._asked().checkpoint()
 
     def rebuild_catalog(self) -> Rebuilt:
-        """Rebuild the catalogue from the log and the packs, and say whether the one that was here is equal to it."""
+        """Rebuild the catalogue from the log and the packs, and say whether the one that was here is equal to it.
+
+        Examples
+        --------
+        >>> lake.rebuild_catalog().equal
+        True
+        """
         return self._asked().rebuild()
 
     def _asked(self) -> Catalog:

@@ -1,6 +1,8 @@
 """JSON Schemas of what each command prints with --json, from one vocabulary: a key means the same everywhere.
 
-Schemas are open (`additionalProperties`): keys may be added; those that are required stay.
+A schema describes this version: documents and rows with a fixed set of keys are closed (`additionalProperties: false`).
+Left open are rows of `query`, `find` and `conditions`, whose columns are those of the question; values of fields that
+the instrument's maker chose (`diff`); names of options and of instruments that the user chose (`use`).
 """
 
 from __future__ import annotations
@@ -14,8 +16,10 @@ INSTANT = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$"
 
 CONVENTIONS = """--json prints one document to stdout; `sxeslake schema --json-schema COMMAND` prints its JSON Schema.
 
-An error is {"error": {"kind", "message", "exit_code"}}. What is not known is null. Keys may be added, none is renamed \
-or removed; objects may have more keys than the schema lists.
+An error is {"error": {"kind", "message", "exit_code"}}. What is not known is null.
+
+A schema describes this version: objects with a fixed set of keys have those of the schema and no others. Later \
+versions may add keys, and rename or remove none: a program must ignore keys that it does not know.
 
 Instants end in _at, and are UTC: 2026-11-26T19:40:16Z. Times without a zone end in _local. Sizes in bytes begin with \
 bytes_; other units end a key: _kv, _na, _mm, _s.
@@ -35,18 +39,27 @@ _TYPES = {"s": "string", "i": "integer", "n": "number", "b": "boolean", "l": "ar
 _WORDS: dict[str, tuple[str, str]] = {
     "a": ("s", "First archive, map@1."),
     "accelerating_voltage_kv": ("n?", "Accelerating voltage in kV."),
+    "accelerating_voltage_max_kv": ("n?", "Highest accelerating voltage in kV."),
+    "accelerating_voltage_min_kv": ("n?", "Lowest accelerating voltage in kV."),
     "accelerating_voltages_kv": ("l?", "Voltages that occur, in kV."),
+    "accumulation": ("i?", "Exposures that were added up."),
     "acquired_local": ("s?", "First acquisition, the instrument's clock without a zone."),
     "added": ("i|l", "Files added; of calibrations their ids."),
     "affected": ("l", "Versions that the command changed or is about; version null: the whole sample."),
+    "affects": ("l", "Versions that a problem is about, map@1; older form of affected."),
     "analyses": ("l|i", "Analyses: their UUIDs, or how many."),
     "analysis_name": ("s?", "Name of the analysis."),
+    "analysis_uuid": ("s?", "UUID of the analysis."),
+    "annotated_at": ("s", "When it was said, UTC."),
     "annotations": ("l|i|s?", "What was said; in a copy how many, in a pull the file with them."),
     "archive": ("s?", "Older form of sample and version, map@1."),
     "archive_sha256": ("s?", "SHA-256 of the file that the lake gives back."),
     "archives": ("l|i", "Archives, a row each or how many; in the log their names."),
+    "archives_read": ("i", "Archives that the estimate was made from."),
     "axis_source": ("s?", "Where wavelengths and energies come from; null: channels only."),
     "b": ("s", "Second archive, map@2."),
+    "background_corrected": ("b?", "Whether a background was subtracted."),
+    "background_id": ("s?", "Id of the background."),
     "band_high_ev": ("n", "Upper end of a mark in eV."),
     "band_low_ev": ("n", "Lower end of a mark in eV."),
     "blake3": ("s?", "BLAKE3 of a file, hexadecimal."),
@@ -54,15 +67,21 @@ _WORDS: dict[str, tuple[str, str]] = {
     "blobs_new": ("i", "Contents that the lake did not have."),
     "by": ("s", "What a row stands for."),
     "bytes": ("i", "Bytes that were read or are taken."),
+    "bytes_derived": ("i", "Bytes of the catalogue and its like, which can be made again."),
+    "bytes_duplicate": ("i", "Bytes of files that are copies."),
     "bytes_fetch": ("i", "Bytes to fetch from the lake."),
     "bytes_freed": ("i", "Bytes that are freed."),
     "bytes_later": ("i", "Bytes that a later run can free."),
     "bytes_moved": ("i", "Older name of bytes_fetch, in bytes."),
     "bytes_raw": ("i", "Unpacked size in bytes."),
+    "bytes_saved": ("i", "Bytes that storing once saves."),
     "bytes_source": ("i", "Size of the original in bytes."),
     "bytes_stored": ("i", "Bytes that it takes in the lake."),
     "bytes_unique_raw": ("i", "Unpacked size in bytes, equal content once."),
     "bytes_written": ("i?", "Bytes written."),
+    "calibrations": ("i", "Calibrations."),
+    "ccd_temperature_c": ("n?", "Temperature of the camera in °C."),
+    "change": ("s", "added, removed, changed and the like."),
     "changed": ("i", "Files changed."),
     "channels": ("i?", "Channels of a spectrum of that type."),
     "checked": ("o|s?", "What was checked, or how."),
@@ -78,21 +97,33 @@ _WORDS: dict[str, tuple[str, str]] = {
     "commits": ("l", "Numbers of the commits."),
     "committed_at": ("s", "When the commit was made, UTC."),
     "compared": ("i", "Members that were compared."),
+    "complete": ("b", "Whether all was read that was asked for."),
+    "condition_a": ("s?", "Id of the condition in archive a."),
+    "condition_b": ("s?", "Id of the condition in archive b."),
+    "condition_id": ("s?", "Id of the condition."),
     "conditions": ("l", "Conditions that differ."),
     "confidence": ("n?", "How sure the reader is, 0 to 1; null where none takes the file."),
     "container": ("s?", "zip, 7z, folder or opaque."),
     "container_a": ("s", "Container of archive a."),
     "container_b": ("s", "Container of archive b."),
+    "content_id": ("s", "Digest of names and contents, equal for equal content."),
+    "conversion": ("s?", "How the source's unit becomes the column's."),
+    "copies": ("i", "Files that are copies."),
     "crc32": ("s?", "CRC-32 of a file, hexadecimal."),
     "created": ("b", "Whether the lake was made."),
+    "damage": ("b", "Whether the lake has lost something."),
     "damaged": ("l", "What was found damaged, in words."),
     "data": ("s", "The content, as encoding says."),
     "data_type": ("s", "Data type: qlw, or spectrum, the column sum of xes."),
     "days": ("n?", "Days from the first spectrum to this one."),
     "default": ("s?", "Name of the lake in use; null is the embedded one."),
     "derived": ("b", "Whether it is the built-in fit."),
+    "detail": ("s", "More of it, in words."),
     "differs": ("l?", "In what they differ."),
+    "doubtful": ("l", "Clocks that are not believed, in words; there only if any are."),
     "dry_run": ("b", "Whether nothing was changed."),
+    "duplicate_of": ("s?", "A version with the same names and contents, map@1."),
+    "duplicates": ("i", "Archives that are copies."),
     "element": ("s", "Symbol of an element."),
     "embedded": ("s", "URL of the embedded lake."),
     "encoders": ("l", "Encoders that make the file again."),
@@ -100,9 +131,13 @@ _WORDS: dict[str, tuple[str, str]] = {
     "energy_ev": ("n", "Photon energy in eV."),
     "equal": ("b", "Whether names and contents are the same."),
     "error": ("s?", "What failed; null where nothing did."),
+    "error_bytes": ("i", "Uncertainty of bytes_stored, in bytes."),
+    "estimate": ("o?", "What the whole takes, from a sample; only of --quick."),
     "exact": ("b?", "Whether the original file can be given back byte for byte."),
     "exact_reason": ("s?", "Why not."),
     "extra": ("i", "Entries of the folder that the archive does not have."),
+    "failed": ("i", "Archives that failed."),
+    "field": ("s", "Name of the field."),
     "fields": ("l", "Fields that differ: where, field, a, b."),
     "files": ("l", "Files that were pulled or written, a row each; of a finding their paths."),
     "first": ("n?", "The axis in the first channel, in unit."),
@@ -110,7 +145,11 @@ _WORDS: dict[str, tuple[str, str]] = {
     "format": ("s?", "Format of the export or the picture; null where nothing was written."),
     "grating": ("s?", "Diffraction grating."),
     "gratings": ("l?", "Gratings that occur."),
+    "group": ("s", "What the row stands for."),
+    "healed": ("i", "Contents stored again, for they were missing or damaged."),
+    "held": ("b", "Whether the version is on hold."),
     "help": ("s", "What it is."),
+    "hint": ("s?", "What to do."),
     "holds": ("b", "Whether what the report said still holds."),
     "host": ("s", "Machine."),
     "id": ("s", "Id of the calibration."),
@@ -119,22 +158,32 @@ _WORDS: dict[str, tuple[str, str]] = {
     "install": ("s", "How to install the script."),
     "instrument": ("s?", "Instrument."),
     "intensity": ("n", "Share of the transitions into a level, 0 to 1."),
+    "into": ("s", "The sample that it becomes part of."),
     "joined": ("l", "Samples that are joined: sample, into, versions."),
     "kept": ("l|s?", "What stays and why; of a demo, the folder."),
+    "kept_because": ("s?", "Why it stays."),
+    "key": ("s", "Key of the annotation."),
     "kind": ("s?", "What it is: sxes, generic; file, directory, link."),
     "lake": ("s?", "URL of the lake; in an audit its identity."),
     "lakes": ("l", "Named lakes: name, url, storage_options."),
     "last": ("n?", "The axis in the last channel, in unit."),
+    "last_saved_local": ("s?", "When it was last saved, the instrument's clock without a zone."),
     "later": ("l", "What a later run can free, in words."),
     "layout": ("l", "Members that differ in times, attributes or order."),
+    "left_out": ("l", "What could not be read, and why."),
     "line": ("s", "X-ray line."),
+    "links": ("l", "Links that were not followed, in words."),
+    "log_entries": ("i", "Entries of the log."),
     "log_head": ("i", "Older name of commit."),
     "lost": ("l", "What cannot be repaired."),
+    "magnification": ("n?", "Magnification."),
+    "manifests": ("i", "Manifests."),
     "manifests_condemned": ("i", "Manifests that are to be deleted."),
     "maps_at_5_kv": ("l", "Rows of the demonstrated question."),
     "marked": ("l", "Older form of affected."),
     "material": ("s?", "What the annotation material says."),
     "measurement": ("l", "Analyses, a row each; voltages in kV, currents in nA."),
+    "member": ("s?", "Path inside the archive; null: the whole archive."),
     "members": ("i|l", "Files and folders, how many; in a comparison those that differ."),
     "members_same": ("i", "Files and folders that are the same."),
     "mended": ("l", "What is repaired: kind, object, detail."),
@@ -150,39 +199,58 @@ _WORDS: dict[str, tuple[str, str]] = {
     "normalise": ("s", "How spectra are normalised: max, current or none."),
     "notes": ("l", "How it was understood, in words."),
     "number": ("i?", "Number of a position through its archive; in the log the older name of commit."),
+    "object": ("s", "Key of an object in the bucket."),
     "objects": ("i", "Objects in the bucket."),
     "observed_angstrom": ("n", "Where a line stands on a wavelength axis, in Å."),
     "observed_ev": ("n", "Where a line stands on an energy axis, in eV."),
+    "offer": ("s", "Where contents were offered."),
+    "offer_faults": ("l", "Offers that could not be read: offer, detail."),
     "ok": ("b", "Whether all is well."),
+    "operator": ("s?", "Operator."),
     "order": ("i", "Order of diffraction."),
     "orphans": ("i", "Objects that no commit names."),
     "others": ("l", "Spectra beside the target, the most alike first."),
     "packs": ("i", "Packs."),
+    "packs_added": ("i", "Packs that the commit added."),
     "packs_condemned": ("i", "Packs that are to be deleted."),
+    "packs_read": ("i", "Packs of which every byte, or the sample, was read."),
     "packs_rewritten": ("i", "Packs that are rewritten."),
+    "packs_unread": ("i", "Packs that were to be read when the time was up."),
     "parts": ("i", "Parts of the catalogue."),
+    "passed_over": ("i", "Packs that an earlier run found whole."),
     "path": ("s?", "Path of the file, or inside the archive."),
+    "path_added": ("b", "Whether it is one more path of a version that the lake holds."),
     "paths": ("l", "Where the file was found."),
     "percent": ("n", "How many of the versions, in percent."),
     "picture": ("s", "spectrum, map, stage or ccd."),
+    "position_number": ("i?", "Number of the position in its analysis, from 1."),
     "position_uuid": ("s", "UUID of a position."),
     "positions": ("i|l", "Positions, how many; in a comparison those that differ."),
     "positions_same": ("i", "Positions that are the same."),
     "present": ("l", "Ids that were there already."),
+    "probe_current_max_na": ("n?", "Highest probe current in nA."),
+    "probe_current_min_na": ("n?", "Lowest probe current in nA."),
     "probe_current_na": ("n?", "Probe current in nA."),
     "probe_currents_na": ("l?", "Currents that occur, in nA."),
     "problems": ("l|i", "What is wrong, a row each or how many."),
+    "project": ("s?", "Name of the project."),
     "pulled": ("o", "The archive that was pulled, as `pull` prints it."),
     "python": ("s", "Version of Python."),
+    "question": ("s?", "Title of the question; null for SQL."),
     "rank": ("i", "Place by similarity, from 1."),
     "reader": ("s?", "Reader of vendor files; null where none takes the file."),
     "reason": ("s?", "Why."),
     "removed": ("i|l", "Files removed; of calibrations their ids."),
+    "renamed": ("l", "Pairs: a name that this system cannot hold, and the name as written."),
+    "renamed_from": ("s?", "The name it would have had, were that not another archive's."),
     "requests": ("i", "Requests, about."),
     "restored": ("l", "Older form of affected, with more of each version."),
+    "row_count": ("i", "Rows in the document."),
     "rows": ("l", "Rows."),
+    "rows_before": ("i?", "Rows in the catalogue that was there."),
     "sample": ("s?", "Name of the sample."),
     "samples": ("i|l", "Samples, how many; of a part the versions, map@1."),
+    "saturated": ("i", "Saturated pixels; only of ccd."),
     "script": ("s", "The completion script."),
     "seconds": ("n", "How long it took, in seconds."),
     "seed": ("i?", "Repeats the same choice."),
@@ -190,9 +258,17 @@ _WORDS: dict[str, tuple[str, str]] = {
     "shell": ("s", "bash, zsh or fish."),
     "similarity": ("n?", "Pearson's correlation with the target, -1 to 1."),
     "size": ("i", "Older name of bytes_source or bytes_raw, in bytes."),
+    "size_a": ("i?", "Size in archive a, in bytes; null: not there."),
+    "size_b": ("i?", "Size in archive b, in bytes; null: not there."),
     "source": ("s|o", "Where it came from."),
+    "source_host": ("s", "Machine that the file came from; only of --as-source."),
+    "source_path": ("s", "Path that the file came from; only of --as-source."),
     "spectrometer": ("s?", "Spectrometer."),
+    "stage_x_mm": ("n?", "Stage position x in mm."),
+    "stage_y_mm": ("n?", "Stage position y in mm."),
+    "stage_z_mm": ("n?", "Stage position z in mm."),
     "status": ("s", "What became of it."),
+    "storage_options": ("o", "Options of its storage, as the user named them."),
     "table": ("s|l", "Name of the table; of a calibration pairs of channel and value."),
     "tables": ("l", "Tables that were compared: table, rows, rows_before, equal."),
     "tags": ("i|l", "Tags."),
@@ -202,14 +278,25 @@ _WORDS: dict[str, tuple[str, str]] = {
     "time_zones": ("o", "Time zone of each instrument's clock."),
     "title": ("s", "Title of the question, the picture or the format."),
     "to": ("s", "The new name."),
+    "to_version": ("i?", "Number of the version in the target."),
     "tool": ("s", "Program and version that wrote it."),
     "topic": ("s?", "What was asked about."),
     "total": ("o", "The same of all rows."),
+    "truncated": ("b", "Whether a limit cut the rows."),
+    "type": ("s", "Type of the column."),
+    "types": ("l", "Types of data that differ."),
     "uncertainty": ("n?", "Uncertainty of the axis, in unit."),
     "unchanged": ("i", "Files that were the same."),
     "unit": ("s", "Unit of the axis: angstrom or ev."),
+    "unlinked": ("l", "Links that could lead out of the folder, written as files."),
+    "unrecognised": ("l", "Files that are no archives."),
+    "url": ("s", "URL of the lake."),
+    "uuid": ("s?", "UUID of what it is said of."),
+    "uuid_a": ("s?", "UUID in archive a."),
+    "uuid_b": ("s?", "UUID in archive b."),
     "valid_from": ("s?", "First day of acquisition that it is for."),
     "valid_until": ("s?", "Last day of acquisition that it is for."),
+    "value": ("s", "Value of the annotation."),
     "verified": ("s", "How the reader was verified."),
     "version": ("i|s?", "Number of the version; of `sxeslake version` the program's."),
     "versions": ("i|l", "Versions: their numbers, or how many."),
@@ -217,7 +304,9 @@ _WORDS: dict[str, tuple[str, str]] = {
     "was": ("s", "Status in the report."),
     "wavelength_angstrom": ("n", "Wavelength in Å."),
     "what": ("l", "What was done, in words."),
+    "where": ("s", "Which part of the archive it belongs to."),
     "who": ("s", "User."),
+    "why_empty": ("s?", "Which condition left no row; null where there are rows."),
 }
 """Of each key its types (s, i, n, b, l, o: string … object; `?`: or null) and what it means, with its unit."""
 
@@ -232,9 +321,13 @@ def _of(name: str) -> dict[str, Any]:
     return made
 
 
-def _object(*names: str, **nested: dict[str, Any]) -> dict[str, Any]:
-    described = {name: _of(name) | nested.get(name, {}) for name in names}
-    return {"type": "object", "properties": described, "required": list(names), "additionalProperties": True}
+def _object(*names: str, optional: tuple[str, ...] = (), **nested: dict[str, Any]) -> dict[str, Any]:
+    """An object that has these keys and no others; of `nested` what is in a key, where its word does not say it."""
+    described = {name: _of(name) | nested.get(name, {}) for name in (*names, *optional)}
+    return {
+        "type": "object", "properties": described, "required": list(dict.fromkeys(names)),
+        "additionalProperties": False,
+    }  # fmt: skip
 
 
 def _list(row: dict[str, Any]) -> dict[str, Any]:
@@ -245,15 +338,80 @@ def _either(*shapes: dict[str, Any]) -> dict[str, Any]:
     return {"anyOf": list(shapes)}
 
 
-_ROWS = _list({"type": "object", "description": "One row; columns and units: `schema`, or --envelope."})
-_WRITTEN = _object("path", "columns") | {"description": "With -o: the file, its rows and columns."}
-_ENVELOPE = _object("columns", "rows", "notes")
+def _or_null(shape: dict[str, Any]) -> dict[str, Any]:
+    return shape | {"type": [shape["type"], "null"]}
+
+
+_ANY = {"type": ["string", "number", "boolean", "array", "object", "null"], "description": "As the archive has it."}
+_OPEN = {"additionalProperties": True}
+
+_ROWS = _list({"type": "object", "description": "One row; columns and units: `schema`, or --envelope."} | _OPEN)
+_UNIT = {"type": ["string", "null"]}
+_COLUMNS = _list(_object("name", "type", "unit", unit=_UNIT))
+_WRITTEN = _object("path", "columns", "rows", rows={"type": "integer"}) | {
+    "description": "With -o: the file, its rows and columns."
+}
+_ENVELOPE = _object(
+    "question", "columns", "rows", "row_count", "truncated", "notes", "why_empty", columns=_COLUMNS, rows=_ROWS
+)
 _ANSWER = _either(_ROWS, _ENVELOPE, _WRITTEN)
-_MARK = _object(*keys.MARK, "affected")
-_PULLED = _object("sample", "version", "path")
+
+_VERSIONS = _list(_object("sample", "version"))
+_MARK = _object(*keys.MARK, "affected", affected=_VERSIONS)
+_JUDGED = _list(_object("sample", "version", "ingested_at", "name", "bytes_source", "kept_because"))
+_JOINED = _list(_object("sample", "into", "versions", "kept_because"))
+
+_INGESTED = _object(
+    *keys.INGESTED, "warnings", "renamed_from", "path_added", "duplicate_of", "healed", "left_out",
+)  # fmt: skip
+_ESTIMATE = _object("archives", "archives_read", "copies", "bytes_source", "bytes_stored", "error_bytes")
+_SURVEYED = _object(*keys.SURVEYED)
+
+_FROM = ("source_path", "source_host")
+_PULLED = _object(*keys.PULL, "renamed", "annotations", "damaged", "unlinked", optional=_FROM)
+_FAILED = _object("sample", "version", "path", "error", optional=_FROM)
+_PART = _object(*keys.PART, "renamed", "annotations", optional=("exact", "exact_reason"))
+_PULL = _either(_PULLED, _PART, _list(_either(_PULLED, _FAILED, _PART)))
+
+_FIELDS = _list(_object("where", "field", "a", "b", a=_ANY, b=_ANY))
+_DIFF = _object(
+    *keys.DIFF,
+    members=_list(_object("path", "change", "size_a", "size_b")),
+    positions=_list(_object("change", "uuid_a", "uuid_b", "comment", "types")),
+    conditions=_list(_object("condition_a", "condition_b", "positions", "fields", fields=_FIELDS)),
+    fields=_FIELDS,
+    layout=_list(_object("path", "what", "a", "b", what={"type": "string"}, a=_ANY, b=_ANY)),
+)  # fmt: skip
+
+_MODIFIED = ("modified", "modified_at", "modified_local")
+_SHOWN = _object(
+    "sample", "version", "kind", "name", "container", "members", "bytes_source", "bytes_raw", "blobs", "blobs_new",
+    "bytes_stored", "content_id", "ingested_at", "who", "host", "tool", "message", "source", "versions", "tags",
+    "analyses", "warnings", "held", "annotations", "exact", "exact_reason", "paths", "measurement",
+    source=_object("path", "host", "name", "container", "size", "bytes_source", "sha256", *_MODIFIED),
+    paths=_list(_object("path", "host", "name", "who", "time", "ingested_at", *_MODIFIED)),
+    annotations=_list(_object("version", "target", "uuid", "key", "value", "who", "time", "annotated_at")),
+    measurement=_list(
+        _object(
+            "analysis_uuid", "analysis_name", "kind", "positions", "accelerating_voltage_kv",
+            "accelerating_voltage_min_kv", "accelerating_voltage_max_kv", "probe_current_na", "probe_current_min_na",
+            "probe_current_max_na", "grating", "spectrometer", "instrument", "acquired_local", "last_saved_local",
+            "operator", "project", "comment",
+        )
+    ),
+)  # fmt: skip
+_COMPARED = _object(
+    *keys.COMPARED, "analysis_uuid", "analysis_name", "position_number", "stage_x_mm", "stage_y_mm", "stage_z_mm",
+    "accumulation", "ccd_temperature_c", "operator", "project", "magnification", "condition_id", "background_id",
+    "background_corrected",
+)  # fmt: skip
+_PLOTTED = _object("sample", "version", "analysis_name", "position_uuid", "position_number", "comment")
 
 SCHEMAS: dict[str, dict[str, Any]] = {
-    "annotate": _object("commit", "annotations", "notes"),
+    "annotate": _object(
+        "commit", "annotations", "notes",
+        annotations=_list(_object("sample", "version", "target", "uuid", "key", "value")),
+    ),
     "audit": _list(
         _either(
             _object(*keys.AUDIT, "sample", "version", "bytes_source"),
@@ -264,49 +422,96 @@ SCHEMAS: dict[str, dict[str, Any]] = {
         _object(*keys.CALIBRATION_CHANGED), _list(_object(*keys.CALIBRATION)), _object(*keys.CALIBRATION_SHOWN)
     ),
     "cat": _object("sample", "version", "path", "size", "bytes_raw", "encoding", "data"),
-    "catalog": _object("equal", "commit", "tables"),
+    "catalog": _object(
+        "equal", "commit", "tables",
+        tables=_list(_object("table", "rows", "rows_before", "equal", rows={"type": "integer"})),
+    ),
     "checkpoint": _object("commit", "new_segments", "new_parts", "new_bytes", "parts", "bytes"),
-    "compare": _object(*keys.COMPARE, others={"items": _object(*keys.COMPARED)}),
+    "compare": _object(*keys.COMPARE, others=_list(_COMPARED)),
     "completion": _object("shell", "install", "script"),
     "conditions": _ANSWER,
-    "copy": _object(*keys.COPY),
-    "demo": _object("archives", "bytes_source", "bytes_stored", "pulled", "compared", "equal", "kept", "seconds"),
-    "diff": _object(*keys.DIFF),
-    "doctor": _object("ok", "checks"),
-    "drill": _object(*keys.DRILL),
+    "copy": _object(
+        *keys.COPY, "dry_run", "bytes_raw", "calibrations", archives=_list(_object(*keys.COPIED))
+    ),
+    "demo": _object(
+        "archives", "bytes_source", "bytes_stored", "pulled", "compared", "equal", "maps_at_5_kv", "kept", "seconds",
+        archives=_list(_INGESTED),
+        pulled=_PULLED,
+        maps_at_5_kv=_list(
+            _object(
+                "sample", "version", "positions", "accelerating_voltage_kv", "probe_current_na", "grating", "instrument"
+            )
+        ),
+    ),
+    "diff": _DIFF,
+    "doctor": _object("ok", "checks", checks=_list(_object("name", "ok", "detail", "hint", optional=("damage",)))),
+    "drill": _object(*keys.DRILL, files=_list(_object("sample", "version", "status", "bytes", "sha256", "reason"))),
     "exact": _list(_object(*keys.EXACT)),
-    "export": _either(_object(*keys.EXPORT), _PULLED, _list(_PULLED)),
+    "export": _either(
+        _object(*keys.EXPORT, files=_list(_object("path", "bytes_written", "sha256"))), _PULL
+    ),
     "find": _ANSWER,
-    "forget": _object(*keys.FORGET, "affected"),
-    "gc": _object(*keys.GC, "affected"),
+    "forget": _object(
+        *keys.FORGET, "affected", optional=("doubtful",), forgotten=_JUDGED, kept=_JUDGED, affected=_VERSIONS
+    ),
+    "gc": _object(*keys.GC, "affected", affected=_VERSIONS),
     "help": _object("topic", "text"),
     "hold": _MARK,
-    "ingest": _object(*keys.INGEST, archives={"items": _object(*keys.INGESTED)}),
+    "ingest": _object(
+        *keys.INGEST, "unrecognised", "dry_run", "damaged", "links", "estimate",
+        archives=_list(_INGESTED), estimate=_or_null(_ESTIMATE),
+    ),
     "init": _object("lake", "created"),
     "formats": _list(_object(*keys.FORMATS)),
     "identify": _list(_object(*keys.IDENTIFY)),
     "lines": _list(_object(*keys.LINES)),
-    "log": _list(_object(*keys.LOG, "commit", "committed_at", "affected")),
-    "ls": _list(_object(*keys.LS)),
+    "log": _list(
+        _object(
+            *keys.LOG, "commit", "committed_at", "affected", "packs_added", "packs_condemned", affected=_VERSIONS
+        )
+    ),
+    "ls": _list(_object(*keys.LS, optional=keys.LS_LONG)),
     "members": _list(_object(*keys.MEMBERS, "bytes_raw", "modified_at", "modified_local")),
-    "plot": _object(*keys.PLOT),
-    "pull": _either(_PULLED, _list(_PULLED)),
+    "plot": _object(*keys.PLOT, optional=("saturated",), positions=_list(_PLOTTED)),
+    "pull": _PULL,
     "query": _ANSWER,
     "release": _MARK,
     "rename": _object(*keys.RENAME),
-    "repair": _object(*keys.REPAIR),
-    "report": _object(*keys.SURVEY),
-    "restore": _object(*keys.RESTORE, "affected"),
-    "schema": _list(_object("table", "help", "columns")),
-    "show": _object("sample", "version", "kind", "container", "ingested_at", "source", "paths", "measurement"),
-    "stats": _object(*keys.STATS, "commit"),
-    "sync": _object(*keys.SYNC, "bytes_fetch"),
+    "repair": _object(
+        *keys.REPAIR, "offer_faults",
+        mended=_list(_object(*keys.MENDED)),
+        lost=_list(_object(*keys.LOST, "sample", "version")),
+        offer_faults=_list(_object(*keys.OFFER_FAULT)),
+    ),
+    "report": _object(*keys.SURVEY, rows=_list(_SURVEYED), total=_SURVEYED, archives=_list(_INGESTED)),
+    "restore": _object(*keys.RESTORE, "affected", restored=_JUDGED, affected=_VERSIONS),
+    "schema": _either(
+        _list(
+            _object(
+                "table", "help", "columns",
+                columns=_list(
+                    _object("name", "type", "unit", "source", "conversion", "help", unit=_UNIT)
+                ),
+            )
+        ),
+        {"type": "object", "description": "With --json-schema: a JSON Schema.", "required": ["$schema"]} | _OPEN,
+    ),
+    "show": _SHOWN,
+    "stats": _object(*keys.STATS, "commit", "bytes_derived"),
+    "sync": _object(*keys.SYNC, "bytes_fetch", "renamed", "unlinked"),
     "tag": _MARK,
-    "tidy": _object(*keys.TIDY),
-    "use": _object("default", "embedded", "lakes", "time_zones"),
-    "verify": _object(*keys.VERIFY),
+    "tidy": _object(*keys.TIDY, joined=_JOINED, kept=_JOINED),
+    "use": _object(
+        "default", "embedded", "lakes", "time_zones",
+        lakes=_list(_object("name", "url", "storage_options", storage_options=_OPEN)), time_zones=_OPEN,
+    ),
+    "verify": _object(
+        *keys.VERIFY, "complete", "passed_over", "packs_read", "packs_unread", "seed", "notes",
+        checked=_object(*keys.CHECKED),
+        problems=_list(_object(*keys.PROBLEM, "affected", affected=_VERSIONS)),
+    ),
     "version": _object("version", "python"),
-}
+}  # fmt: skip
 """What each command prints where it does not fail."""
 
 ERROR: dict[str, Any] = {
@@ -320,9 +525,11 @@ ERROR: dict[str, Any] = {
                 "exit_code": {"type": "integer", "description": "The exit code."},
             },
             "required": ["kind", "message", "exit_code"],
+            "additionalProperties": False,
         }
     },
     "required": ["error"],
+    "additionalProperties": False,
 }
 
 

@@ -41,6 +41,11 @@ class ExportReport:
         Positions left out, corrected and uncorrected spectra mixed, axes that are derived or unknown.
     axis_source : str or None
         Where wavelengths and energies come from; None where there are channels only.
+
+    Examples
+    --------
+    >>> lake.export("map", "map.csv", to="csv").positions
+    12
     """
 
     path: str

@@ -94,7 +94,7 @@ class ExportVerbs(ScienceVerbs):
 
         Examples
         --------
-        >>> lake.export("ti-map@2", "ti.csv", to="csv", positions="1..5").positions  # doctest: +SKIP
+        >>> lake.export("map", "map.csv", to="csv", positions="1..5").positions
         5
         """
         from sxeslake.disk.output import check_file, check_folder, is_stream, named  # noqa: PLC0415 - start-up time

@@ -30,7 +30,14 @@ from sxeslake.vault.vault import Vault
 
 @dataclass(frozen=True, slots=True)
 class ExactRow(HtmlRecord):
-    """A line of `exact`: whether the original file can be pulled now, by which encoders, and what the recipe takes."""
+    """A line of `exact`: whether the original file can be pulled now, by which encoders, and what the recipe takes.
+
+    Examples
+    --------
+    >>> (row,) = lake.exact("map")
+    >>> row.exact, row.exact_reason
+    (True, None)
+    """
 
     sample: str
     version: int

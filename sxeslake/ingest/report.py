@@ -63,7 +63,14 @@ class Estimate(HtmlRecord):
 
 @dataclass(slots=True)
 class IngestReport(HtmlRecord):
-    """What became of a batch; `commit` is the number of the last commit, None where nothing was new."""
+    """What became of a batch; `commit` is the number of the last commit, None where nothing was new.
+
+    Examples
+    --------
+    >>> report = lake.ingest("map.plzip", dry_run=True)
+    >>> report.commit, report.failed
+    (None, False)
+    """
 
     lake: str
     commit: int | None = None

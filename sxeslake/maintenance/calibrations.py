@@ -24,7 +24,14 @@ _MAX_NUMBERS = 10_000  # of a table or polynomial: an entry stays well below its
 
 @dataclass(frozen=True, slots=True)
 class CalibrationReport(HtmlRecord):
-    """What was changed: ids that were `added`, were `present` already, were `removed`; no commit where nothing was."""
+    """What was changed: ids that were `added`, were `present` already, were `removed`; no commit where nothing was.
+
+    Examples
+    --------
+    >>> found = sxeslake.Calibration("qlw", "JS300N", "ev", "Ti Lα, 2019-03", (100.0, 0.05))
+    >>> len(lake.change_calibrations([found], dry_run=True).added)
+    1
+    """
 
     commit: int | None
     added: list[str] = field(default_factory=list)

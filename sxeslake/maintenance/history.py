@@ -21,7 +21,14 @@ _AT_ONCE = 200  # entries read from the local database
 
 @dataclass(frozen=True, slots=True, repr=False)
 class LogRow(HtmlRecord):
-    """One commit: `what` says in words what was done, `archives` to which versions (`ti-grains@2`)."""
+    """One commit: `what` says in words what was done, `archives` to which versions (`ti-grains@2`).
+
+    Examples
+    --------
+    >>> row = next(lake.log())
+    >>> row.number, row.archives
+    (1, ['map@1'])
+    """
 
     number: int
     time: datetime

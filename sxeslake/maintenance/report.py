@@ -30,7 +30,14 @@ class Checked(HtmlRecord):
 
 @dataclass(slots=True)
 class VerifyReport(HtmlRecord):
-    """Whether a lake holds what it promises; `ok` only where all that was asked for was read and nothing is wrong."""
+    """Whether a lake holds what it promises; `ok` only where all that was asked for was read and nothing is wrong.
+
+    Examples
+    --------
+    >>> report = lake.verify()
+    >>> report.ok, report.problems
+    (True, [])
+    """
 
     ok: bool = True
     checked: Checked = field(default_factory=Checked)
@@ -71,7 +78,14 @@ class OfferFault(HtmlRecord):
 
 @dataclass(slots=True)
 class RepairReport(HtmlRecord):
-    """What a repair found and did; `ok` where nothing is left that is wrong with the lake, whatever the offers are."""
+    """What a repair found and did; `ok` where nothing is left that is wrong with the lake, whatever the offers are.
+
+    Examples
+    --------
+    >>> report = lake.repair(dry_run=True)
+    >>> report.ok, report.mended, report.lost
+    (True, [], [])
+    """
 
     ok: bool = True
     dry_run: bool = False
@@ -95,7 +109,15 @@ class Copied(HtmlRecord):
 
 @dataclass(slots=True)
 class CopyReport(HtmlRecord):
-    """What a copy came to."""
+    """What a copy came to.
+
+    Examples
+    --------
+    >>> with sxeslake.init("memory://another") as other:
+    ...     report = lake.copy_to(other, dry_run=True)
+    >>> [row.status for row in report.archives]
+    ['copied']
+    """
 
     source: str
     target: str
@@ -115,7 +137,14 @@ class CopyReport(HtmlRecord):
 
 @dataclass(frozen=True, slots=True)
 class Stats(HtmlRecord):
-    """A lake in figures."""
+    """A lake in figures.
+
+    Examples
+    --------
+    >>> stats = lake.stats()
+    >>> stats.samples, stats.archives
+    (1, 1)
+    """
 
     samples: int
     archives: int
@@ -133,7 +162,13 @@ class Stats(HtmlRecord):
 
 @dataclass(frozen=True, slots=True)
 class Check(HtmlRecord):
-    """One thing that `doctor` looked at."""
+    """One thing that `doctor` looked at.
+
+    Examples
+    --------
+    >>> [check.name for check in lake.doctor() if check.damage]
+    []
+    """
 
     name: str
     ok: bool

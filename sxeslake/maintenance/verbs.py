@@ -6,13 +6,14 @@ import secrets
 from typing import TYPE_CHECKING
 
 from sxeslake.errors import UsageError
+from sxeslake.text.html import Rows
 from sxeslake.text.wording import said
 from sxeslake.version import TOOL
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sxeslake.maintenance.report import CopyReport, VerifyReport
+    from sxeslake.maintenance.report import Check, CopyReport, Stats, VerifyReport
     from sxeslake.model import Progress
     from sxeslake.vault.vault import Vault
 
@@ -23,9 +24,33 @@ _REPUBLISH = "`sxeslake repair` publishes it again"
 
 
 class UpkeepVerbs:
-    """Verify and copy."""
+    """Figures, checks, copies."""
 
     _vault: Vault
+
+    def stats(self) -> Stats:
+        """The lake in figures.
+
+        Examples
+        --------
+        >>> lake.stats().samples
+        1
+        """
+        from sxeslake.maintenance.stats import stats
+
+        return stats(self._vault)
+
+    def doctor(self) -> Rows[Check]:
+        """Whether this machine can work with this lake.
+
+        Examples
+        --------
+        >>> [check.name for check in lake.doctor() if check.damage]
+        []
+        """
+        from sxeslake.maintenance.doctor import doctor
+
+        return Rows(doctor(self._vault))
 
     def verify(
         self,
@@ -44,6 +69,11 @@ class UpkeepVerbs:
         `max_duration_s` seconds no more packs are begun: `report.complete` and `report.ok` are False then, and
         `report.packs_unread` says how many are left; `resume` passes over the packs that such a run has found right.
         Problems are reported, not raised; see `report.problems`.
+
+        Examples
+        --------
+        >>> lake.verify(data=True).ok
+        True
         """
         from sxeslake.maintenance.report import Problem
         from sxeslake.maintenance.verify.packs import Extent
@@ -79,6 +109,12 @@ class UpkeepVerbs:
         as far as they are free in the target; calibrations go with a whole lake.
         Run again, it copies what is new. With `dry_run` nothing is written:
         the report says which versions would go and, in `bytes_raw`, how much content the target lacks, unpacked.
+
+        Examples
+        --------
+        >>> with sxeslake.init("memory://copy") as other:
+        ...     [row.sample for row in lake.copy_to(other, ["map"]).archives]
+        ['map']
         """
         from sxeslake.maintenance.copy.run import CopyRun
         from sxeslake.vault import refs as names

@@ -30,7 +30,14 @@ _KEEP_OPEN = 16  # versions whose tables are at hand
 
 
 class Located(NamedTuple):
-    """What a path in a lake leads to: a version, and a member of it; None for the whole archive as one file."""
+    """What a path in a lake leads to: a version, and a member of it; None for the whole archive as one file.
+
+    Examples
+    --------
+    >>> files, member = lake.locate("map@1/metadata.json")
+    >>> files.name, member
+    ('map@1', 'metadata.json')
+    """
 
     files: VersionFiles
     member: str | None
@@ -42,13 +49,24 @@ class FileVerbs:
     _vault: Vault
 
     def files(self, ref: str) -> VersionFiles:
-        """The files of a version, to list and to read in parts. SampleNotFoundError for a name that is not there."""
+        """The files of a version, to list and to read in parts. SampleNotFoundError for a name that is not there.
+
+        Examples
+        --------
+        >>> lake.files("map").read("metadata.json", 0, 1)
+        b'{'
+        """
         return self._files_of(refs.find(self._vault.state, ref))
 
     def read_many(self, ref: str, members: Iterable[str]) -> Iterator[tuple[str, bytes]]:
         """Several members of a version, found and fetched together: pairs of path and bytes, in the order asked.
 
         MemberNotFoundError, before anything is fetched, where one is not there.
+
+        Examples
+        --------
+        >>> [path for path, data in lake.read_many("map", ["metadata.json"])]
+        ['metadata.json']
         """
         return self.files(ref).read_many(members)
 
@@ -56,6 +74,11 @@ class FileVerbs:
         """`2019/map@2/data/5/qlw.data` → that version and `data/5/qlw.data`; None where no name fits.
 
         `map@2.plzip` is the whole version as a zip. Sample names can have slashes: the longest that fits counts.
+
+        Examples
+        --------
+        >>> lake.locate("map/metadata.json").member
+        'metadata.json'
         """
         cuts = [at for at, letter in enumerate(path[:_LONGEST_REF]) if letter == "/"]
         for cut in (len(path), *reversed(cuts)):
@@ -69,7 +92,13 @@ class FileVerbs:
         return None
 
     def names(self, prefix: str = "") -> list[str]:
-        """The names of all samples that begin so, sorted."""
+        """The names of all samples that begin so, sorted.
+
+        Examples
+        --------
+        >>> lake.names("m")
+        ['map']
+        """
         return sorted(name for name in self._vault.state.samples() if name.startswith(prefix))
 
     def sync(
@@ -86,6 +115,12 @@ class FileVerbs:
         Files are compared by content; those that nobody touched since are not even read. Each is replaced in one
         step. What does not belong stays, unless `delete`. Raises AlreadyExistsError for a folder where a file belongs
         and InputError for a `delete` in a folder that holds no file of the version.
+
+        Examples
+        --------
+        >>> report = lake.sync("map", "unpacked")
+        >>> lake.sync("map", "unpacked").unchanged == report.members
+        True
         """
         from sxeslake.pull.folder.sync import Sync
 

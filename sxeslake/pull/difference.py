@@ -72,7 +72,14 @@ class ConditionChange(HtmlRecord):
 
 @dataclass(slots=True)
 class Difference(HtmlRecord):
-    """All that differs from version `a` to version `b`."""
+    """All that differs from version `a` to version `b`.
+
+    Examples
+    --------
+    >>> found = lake.diff("map", "map@1")
+    >>> found.positions_same, found.differs
+    (0, [])
+    """
 
     a: str
     b: str

@@ -40,7 +40,14 @@ class DrillRow(HtmlRecord):
 
 @dataclass(slots=True)
 class DrillReport(HtmlRecord):
-    """What came back; `versions` is how many there are to choose from, and `seed` chooses the same ones again."""
+    """What came back; `versions` is how many there are to choose from, and `seed` chooses the same ones again.
+
+    Examples
+    --------
+    >>> report = lake.drill(percent=100, seed=1)
+    >>> report.ok, [row.status for row in report.files]
+    (True, ['exact'])
+    """
 
     ok: bool
     percent: float

@@ -71,6 +71,13 @@ class PartVerbs:
         7z, names too.
 
         Raises NotFoundError naming the condition that leaves nothing, LimitExceededError before anything moves.
+
+        Examples
+        --------
+        >>> lake.pull_part("map", "part.plzip", positions=["1", "3..5"], types=["qlw"]).positions
+        4
+        >>> lake.pull_part(out="maps.plzip", kv=5, grating="JS300N").samples
+        ['map@1']
         """
         from sxeslake.pull.part.run import PartPull, PartTarget
         from sxeslake.pull.part.selection import MOST_BYTES, MOST_POSITIONS, Budget
@@ -112,6 +119,11 @@ class PartVerbs:
         """Why `pull` with these words would not give the original file; None where it would.
 
         Raises NotFoundError with the reason where `exact` insists.
+
+        Examples
+        --------
+        >>> lake.why_not_exact("map", container="7z")
+        'the source is a zip, and a 7z was asked for'
         """
         from sxeslake.archive.container import check_encryptable
         from sxeslake.pull.exact import ENCRYPTED, not_exact, reason_against
@@ -132,6 +144,11 @@ class PartVerbs:
         """Pull a random sample of the versions into a temporary folder, and compare each with the log's SHA-256.
 
         `report.ok` says whether all came back; `seed` chooses the same versions again.
+
+        Examples
+        --------
+        >>> lake.drill(percent=100).ok
+        True
         """
         import secrets
 
@@ -146,6 +163,11 @@ class PartVerbs:
         """What differs from one version to another, `ti-grains@1` and `ti-grains`: members, positions, JSON fields.
 
         Positions are told by content, whatever their UUID. SampleNotFoundError for a name that is not there.
+
+        Examples
+        --------
+        >>> lake.diff("map", "map@1").equal
+        True
         """
         from sxeslake.pull.diff import diff
 

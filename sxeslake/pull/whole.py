@@ -44,6 +44,12 @@ class PullReport(HtmlRecord):
 
     `annotations` is the file beside it with the version's annotations, if there are any. `damaged` are the members
     that are not in it, for the lake has lost them; none unless that was asked for.
+
+    Examples
+    --------
+    >>> report = lake.pull("map", "map again.plzip")
+    >>> report.container, report.exact
+    ('zip', True)
     """
 
     sample: str

@@ -39,7 +39,14 @@ class FileInfo:
 
 
 class VersionFiles:
-    """The files of one version. What is read stays this version, whatever is committed meanwhile."""
+    """The files of one version. What is read stays this version, whatever is committed meanwhile.
+
+    Examples
+    --------
+    >>> files = lake.files("map")
+    >>> files.name, len(files.read("metadata.json", 0, 10))
+    ('map@1', 10)
+    """
 
     def __init__(self, vault: Vault, version: Version) -> None:
         self.version = version

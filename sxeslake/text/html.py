@@ -61,7 +61,14 @@ class HtmlRecord:
 
 
 class Rows(list[RowT]):
-    """A list of results that is a table in a notebook."""
+    """A list of results that is a table in a notebook.
+
+    Examples
+    --------
+    >>> rows = lake.queries()
+    >>> isinstance(rows, list), isinstance(rows, sxeslake.Rows)
+    (True, True)
+    """
 
     def _repr_html_(self) -> str:
         return html_rows(self)

@@ -42,8 +42,21 @@ SESSION: list[tuple[str, ...]] = [
     ("checkpoint",), ("catalog", "rebuild"), ("doctor",), ("use",), ("help", "json"), ("completion", "bash"),
     ("version",), ("calibration", "add", "--grating", "JS200N", "--source", "s", "--coefficients", "10,0.01"),
     ("calibration", "list"), ("calibration", "show", "built-in"), ("init", "second"),
-    ("copy", "lake", "second"), ("demo",),
+    ("copy", "lake", "second"), ("demo",), ("use", "second", "second"), ("use",),
+    ("ingest", "in", "--dry-run", "--quick"), ("ls",), ("audit", "in", "-o", "report.csv"),
+    ("audit", "--verify", "report.csv"), ("schema", "--json-schema", "ls"),
+    ("pull", "2020/steel carbide", "--position", "1", "-o", "part.plzip"),
+    ("pull", "--all", "--as-source", "-o", "share"), ("pull", "--all", "--dry-run"),
+    ("export", "2020/steel carbide", "--dry-run"), ("plot", "ccd", "2020/steel carbide", "--position", "1"),
+    ("forget", "2019/*", "--keep-last", "1", "--dry-run"), ("diff", "2020/steel carbide", "standards"),
 ]  # fmt: skip
+
+
+FREE = {
+    ("query", "[]"), ("find", "[]"), ("conditions", "[]"), ("query", "rows[]"),
+    ("use", "lakes[].storage_options"), ("use", "time_zones"),
+}  # fmt: skip
+"""Where keys are not the command's to choose: columns of a question, names that the user gave."""
 
 
 @pytest.fixture
@@ -74,20 +87,53 @@ def instants(value: Any) -> Iterator[str]:
             yield from instants(each)
 
 
+def objects(value: Any, place: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every object in a document and its place, rows of a list at one place."""
+    if isinstance(value, list):
+        for each in value:
+            yield from objects(each, f"{place}[]")
+    elif isinstance(value, dict):
+        yield place, value
+        for key, each in value.items():
+            yield from objects(each, f"{place}.{key}".removeprefix("."))
+
+
+def places_that_take_any_key(document: Any, schema: dict[str, Any]) -> set[str]:
+    """Places of a document that fits its schema where it still fits with one more key; the outermost ones."""
+    validator = jsonschema.Draft202012Validator(schema)
+    taking = set[str]()
+    for place, one in dict(objects(document)).items():
+        one["nobody declared this"] = None
+        if validator.is_valid(document) and not any(place.startswith(outer) for outer in taking):
+            taking.add(place)
+        del one["nobody declared this"]
+    return taking
+
+
 def test_every_command_has_a_schema_whose_keys_are_described() -> None:
     assert set(SCHEMAS) == {name for commands in SECTIONS.values() for name in commands}
     for name in SCHEMAS:
         jsonschema.Draft202012Validator.check_schema(json_schema(name))
+        for _, shape in objects(json_schema(name)):
+            if shape.get("type") == "object":  # closed, or open on purpose, with no keys of its own
+                assert shape.get("additionalProperties") is ("properties" not in shape), (name, shape)
 
 
 def test_the_documents_of_all_commands_fit_their_schemas(call: Call) -> None:
     assert {words[0] for words in SESSION} == set(SCHEMAS)
+    seen = set[tuple[str, str]]()
     for words in SESSION:
         answer = call(*words)
         assert answer.code == 0, (words, answer.out, answer.err)
-        jsonschema.validate(answer.document, SCHEMAS[words[0]], jsonschema.Draft202012Validator)
+        document = answer.document
+        jsonschema.validate(document, SCHEMAS[words[0]], jsonschema.Draft202012Validator)
+        if "--json-schema" not in words:
+            free = {(words[0], place) for place in places_that_take_any_key(document, SCHEMAS[words[0]])}
+            assert free <= FREE, words
+            seen |= free
         for instant in instants(answer.document):
             assert re.search(INSTANT, instant), (words, instant)
+    assert seen == FREE
 
 
 @pytest.mark.parametrize("command", [name for name in SCHEMAS if name != "doctor"])

@@ -57,6 +57,12 @@ class Comparison:
         The spectra, `target` first, then in the order of `others`.
     normalise : {"current", "max", "none"}
         How `values` are normalised.
+
+    Examples
+    --------
+    >>> found = lake.compare("map:1", "map:2")
+    >>> [other.row.name for other in found.others]
+    ['map@1:2']
     """
 
     target: Measured

@@ -22,6 +22,12 @@ class Measured:
 
     The names and units are those of the catalogue's table `positions`; `number` counts through all analyses of the
     archive from 1, `position_number` within its own.
+
+    Examples
+    --------
+    >>> row = next(lake.measured("map"))
+    >>> row.name, row.grating, row.accelerating_voltage_kv
+    ('map@1:1', 'JS300N', 5.0)
     """
 
     sample: str

@@ -68,6 +68,11 @@ class RoiMap:
         Stage coordinates; NaN where nothing was measured.
     step_x_um, step_y_um : float
         Steps of the lattice.
+
+    Examples
+    --------
+    >>> lake.roi(10, 20, "map", unit="channel").map().values.shape
+    (3, 4)
     """
 
     values: NDArray[np.float64]
@@ -100,6 +105,12 @@ class Roi:
         Where the axes come from.
     warnings : list of str
         What a reader should know: positions left out, corrected and uncorrected spectra mixed.
+
+    Examples
+    --------
+    >>> found = lake.roi(10, 20, "map", unit="channel")
+    >>> found.values.shape
+    (12,)
     """
 
     window: RoiWindow

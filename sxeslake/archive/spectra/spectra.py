@@ -35,6 +35,12 @@ class Spectra:
         What is known of each position, in the order of `values`; names and units are those of the catalogue.
     warnings : list of str
         What a reader should know: positions left out, corrected and uncorrected spectra mixed.
+
+    Examples
+    --------
+    >>> found = lake.spectra("qlw", "map")
+    >>> found.values.shape, found.rows[0].name
+    ((12, 4095), 'map@1:1')
     """
 
     data_type: str

@@ -47,6 +47,12 @@ class Axis:
         Uncertainty of the wavelength in Å; None where it is unknown, 0 for channels.
     is_derived : bool
         Whether it is the built-in fit, which no instrument stored and no one measured for this spectrometer.
+
+    Examples
+    --------
+    >>> axis = lake["map"].positions[0].axis()
+    >>> axis.unit, len(axis.values)
+    ('eV', 4095)
     """
 
     kind: AxisKind
@@ -88,6 +94,13 @@ class Calibration:
         In `unit`.
     id : str
         Name under which the lake has it; empty before it is stored.
+
+    Examples
+    --------
+    >>> found = sxeslake.Calibration("qlw", "JS300N", "ev", "Ti Lα, 2019-03", (100.0, 0.05))
+    >>> id = lake.add_calibration(found)
+    >>> lake["map"].positions[0].axis("energy").source
+    'calibration js300n-0e8e94: Ti Lα, 2019-03'
     """
 
     data_type: str

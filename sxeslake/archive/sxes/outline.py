@@ -32,7 +32,14 @@ ItemT = TypeVar("ItemT", bound=Item)
 
 
 class Items(Sequence[ItemT], Generic[ItemT]):
-    """Positions or images by number, slice or uuid. Nothing is read until an item is touched; loops read ahead."""
+    """Positions or images by number, slice or uuid. Nothing is read until an item is touched; loops read ahead.
+
+    Examples
+    --------
+    >>> positions = lake["map"].positions
+    >>> len(positions), [position.comment for position in positions[:2]]
+    (12, ['CuFeS2 5kV 100nA : Pos. : 1', 'CuFeS2 5kV 100nA : Pos. : 2'])
+    """
 
     def __init__(self, group: Group, kind: type[ItemT], uuids: Sequence[str]) -> None:
         self._group = group
@@ -172,7 +179,14 @@ class MetadataEntry:
 
 
 class Project(MetadataEntry):
-    """A project: some analyses."""
+    """A project: some analyses.
+
+    Examples
+    --------
+    >>> project = lake["map"].projects[0]
+    >>> project.operator, len(project.analyses)
+    ('A. Miner', 1)
+    """
 
     def _holds(self) -> Iterator[str]:
         yield counted(len(self.analyses), "analysis")
@@ -213,7 +227,14 @@ class Project(MetadataEntry):
 
 
 class Analysis(MetadataEntry):
-    """An analysis: positions measured together, and images."""
+    """An analysis: positions measured together, and images.
+
+    Examples
+    --------
+    >>> analysis = lake["map"].analyses[0]
+    >>> len(analysis.positions), analysis.instrument
+    (12, 'JXA-8530F')
+    """
 
     def _holds(self) -> Iterator[str]:
         yield counted(len(self.positions), "position")

@@ -18,7 +18,14 @@ if TYPE_CHECKING:
 
 
 class Position(Item):
-    """One measured position: its spectra, where and how they were taken."""
+    """One measured position: its spectra, where and how they were taken.
+
+    Examples
+    --------
+    >>> position = lake["map"].positions[0]
+    >>> sorted(position.types), position.qlw.shape
+    (['qlw', 'sum', 'xes'], (4095,))
+    """
 
     root = layout.DATA
     _origin = "position"
@@ -300,7 +307,14 @@ class Position(Item):
 
 
 class Image(Item):
-    """A picture of the sample beside the spectra."""
+    """A picture of the sample beside the spectra.
+
+    Examples
+    --------
+    >>> analysis = sxeslake.create_group().add_project("steel").add_analysis()
+    >>> analysis.add_image(b"BM", "bmp", condition={}).image_type
+    'bmp'
+    """
 
     root = layout.IMAGES
     _origin = "image"

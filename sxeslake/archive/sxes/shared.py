@@ -59,7 +59,13 @@ class SharedDocument(Shared):
 
 
 class Condition(SharedDocument):
-    """How the spectrometer and the camera were set."""
+    """How the spectrometer and the camera were set.
+
+    Examples
+    --------
+    >>> lake["map"].positions[0].condition.kind
+    'conditions'
+    """
 
     kind = layout.CONDITIONS
 
@@ -76,7 +82,13 @@ class Condition(SharedDocument):
 
 
 class RawCondition(SharedDocument):
-    """The instrument's own words, usually empty."""
+    """The instrument's own words, usually empty.
+
+    Examples
+    --------
+    >>> lake["map"].positions[0].raw_condition.kind
+    'rawConditions'
+    """
 
     kind = layout.RAW_CONDITIONS
 
@@ -85,7 +97,13 @@ class RawCondition(SharedDocument):
 
 
 class Background(Shared):
-    """One dark frame of the camera."""
+    """One dark frame of the camera.
+
+    Examples
+    --------
+    >>> lake["map"].positions[0].background.array.shape
+    (17, 2049)
+    """
 
     kind = layout.BACKGROUNDS
 

@@ -110,7 +110,14 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Query(HtmlRecord):
-    """One question of the library."""
+    """One question of the library.
+
+    Examples
+    --------
+    >>> query = next(query for query in lake.queries() if query.name == "maps-by-beam-condition")
+    >>> query.title
+    'Maps by beam condition'
+    """
 
     html_columns: ClassVar[Mapping[str, str]] = {"name": "question", "title": "title"}
 

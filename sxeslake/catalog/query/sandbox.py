@@ -39,7 +39,14 @@ SQL_BYTES = 256 * 1024
 
 @dataclass(frozen=True, slots=True)
 class SandboxLimits:
-    """What one free query may take; all adjustable."""
+    """What one free query may take; all adjustable.
+
+    Examples
+    --------
+    >>> limits = sxeslake.SandboxLimits(seconds=5, rows=1000)
+    >>> len(lake.sql("SELECT * FROM positions", limits=limits))
+    12
+    """
 
     seconds: float = 30.0
     memory_bytes: int = 2 * GIB

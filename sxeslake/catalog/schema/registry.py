@@ -41,7 +41,14 @@ class Column(HtmlRecord):
 
 @dataclass(frozen=True)
 class Table(HtmlRecord):
-    """One table. `retire` names the column by which rows of forgotten versions or dead packs are hidden."""
+    """One table. `retire` names the column by which rows of forgotten versions or dead packs are hidden.
+
+    Examples
+    --------
+    >>> (table,) = lake.schema("positions")
+    >>> table.name, table.column("probe_current_na").unit
+    ('positions', 'nA')
+    """
 
     name: str
     help: str

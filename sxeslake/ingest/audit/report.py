@@ -30,6 +30,14 @@ class ReportRow(HtmlRecord):
 
     `was` is what the report says, `status` what is true now. Rows that claim nothing of the lake (`absent`, `changed`,
     `damaged`, …) always hold.
+
+    Examples
+    --------
+    >>> import subprocess, sys
+    >>> words = ["audit", "map.plzip", "--lake", "lake", "-o", "report.csv"]
+    >>> done = subprocess.run([sys.executable, "-m", "sxeslake", *words], check=True, capture_output=True)
+    >>> [(row.was, row.status, row.holds) for row in lake.verify_audit("report.csv")]
+    [('stored', 'stored', True)]
     """
 
     path: str

@@ -49,7 +49,14 @@ _COMPARED = 8  # versions of the same content: all but one of them are copies
 
 @dataclass(frozen=True, slots=True)
 class AuditRow(HtmlRecord):
-    """One file, and the version that proves the verdict on it."""
+    """One file, and the version that proves the verdict on it.
+
+    Examples
+    --------
+    >>> (row,) = lake.audit("map.plzip")
+    >>> row.status, row.archive, row.is_safe
+    ('stored', 'map@1', True)
+    """
 
     path: str
     status: Status

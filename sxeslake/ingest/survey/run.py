@@ -48,7 +48,14 @@ class SurveyRow(HtmlRecord):
 
 @dataclass(frozen=True, slots=True)
 class Survey(HtmlRecord):
-    """A dry run in groups, the total, and the single archives."""
+    """A dry run in groups, the total, and the single archives.
+
+    Examples
+    --------
+    >>> found = lake.survey("map.plzip")
+    >>> found.total.archives, found.failed
+    (1, False)
+    """
 
     lake: str
     by: By

@@ -54,7 +54,14 @@ class GcOptions:
 
 @dataclass(slots=True)
 class GcReport(HtmlRecord):
-    """What a collection did, or would do."""
+    """What a collection did, or would do.
+
+    Examples
+    --------
+    >>> report = lake.gc(dry_run=True)
+    >>> report.packs_condemned, report.later
+    (0, [])
+    """
 
     dry_run: bool
     commit: int | None = None

@@ -50,7 +50,14 @@ class Judged(HtmlRecord):
 
 @dataclass(slots=True)
 class ForgetReport(HtmlRecord):
-    """What was forgotten, or would be; what the rules keep."""
+    """What was forgotten, or would be; what the rules keep.
+
+    Examples
+    --------
+    >>> report = lake.forget("map", keep_last=1)
+    >>> [(row.version, row.kept_because) for row in report.kept]
+    [(1, 'among the last')]
+    """
 
     dry_run: bool
     commit: int | None = None
@@ -61,7 +68,14 @@ class ForgetReport(HtmlRecord):
 
 @dataclass(slots=True)
 class RestoreReport(HtmlRecord):
-    """What is back; `warnings` name what is not, for `gc` has collected it."""
+    """What is back; `warnings` name what is not, for `gc` has collected it.
+
+    Examples
+    --------
+    >>> report = lake.forget("map")
+    >>> lake.restore("map").warnings
+    []
+    """
 
     commit: int | None = None
     restored: list[Judged] = field(default_factory=list)

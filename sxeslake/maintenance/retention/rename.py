@@ -24,7 +24,14 @@ from sxeslake.vault.vault import Vault
 
 @dataclass(slots=True)
 class RenameReport(HtmlRecord):
-    """The versions that have another name now."""
+    """The versions that have another name now.
+
+    Examples
+    --------
+    >>> report = lake.rename("map", "2019/map")
+    >>> report.sample, report.to, report.versions
+    ('map', '2019/map', [1])
+    """
 
     sample: str
     to: str

@@ -24,7 +24,15 @@ Action = Literal["add", "remove"]
 
 @dataclass(frozen=True, slots=True)
 class MarkReport(HtmlRecord):
-    """What was marked; no commit where all of it was so already."""
+    """What was marked; no commit where all of it was so already.
+
+    Examples
+    --------
+    >>> lake.hold("map").commit
+    2
+    >>> lake.hold("map").commit is None
+    True
+    """
 
     commit: int | None
     marked: list[str]

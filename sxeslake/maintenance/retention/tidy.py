@@ -29,7 +29,13 @@ class Joined(HtmlRecord):
 
 @dataclass(slots=True)
 class TidyReport(HtmlRecord):
-    """What was joined, or would be."""
+    """What was joined, or would be.
+
+    Examples
+    --------
+    >>> lake.tidy(dry_run=True).joined
+    []
+    """
 
     dry_run: bool
     commit: int | None = None

@@ -41,6 +41,13 @@ class RetentionVerbs:
         unless it is told otherwise. Raises ConflictError where a held or
         tagged version is named outright; rules keep such versions. It never asks: `lake.forget("*")` forgets
         everything, other than the command, which asks before no version is left.
+
+        Examples
+        --------
+        >>> [row.sample for row in lake.forget("map@1").forgotten]
+        ['map']
+        >>> lake.ls()
+        []
         """
         from sxeslake.maintenance.retention import durations, forget
 
@@ -53,6 +60,12 @@ class RetentionVerbs:
 
         What `gc` has collected is gone for good, even where other versions hold the same files; where a name means
         forgotten and collected versions, the former come back, and `report.warnings` names the others.
+
+        Examples
+        --------
+        >>> report = lake.forget("map")
+        >>> [row.sample for row in lake.restore("map").restored]
+        ['map']
         """
         from sxeslake.maintenance.retention import forget
 
@@ -73,6 +86,11 @@ class RetentionVerbs:
         or `30d` holds for all three: forgotten versions are collected that long after they were forgotten, and what is
         condemned stays that long for readers; a later `gc` deletes it. `0` takes all at once. Ages are counted by the
         bucket's clock. Raises DamagedLakeError, and does nothing, where the lake is damaged.
+
+        Examples
+        --------
+        >>> lake.gc(dry_run=True).bytes_freed
+        0
         """
         from sxeslake.maintenance.gc import run as gc
         from sxeslake.maintenance.retention import durations
@@ -82,7 +100,15 @@ class RetentionVerbs:
             return gc.collect(vault, options, tool=TOOL, message=message, progress=progress)
 
     def tag(self, ref: str, tag: str, *, remove: bool = False, message: str | None = None) -> MarkReport:
-        """Name a version: `lake.pull("ti-grains@paper")`. ConflictError where the tag names another version."""
+        """Name a version: `lake.pull("ti-grains@paper")`. ConflictError where the tag names another version.
+
+        Examples
+        --------
+        >>> lake.tag("map@1", "paper").marked
+        ['map@1']
+        >>> lake.show("map@paper").version
+        1
+        """
         from sxeslake.maintenance.retention import tags as marks
 
         return marks.tag(self._vault, ref, tag, remove=remove, tool=TOOL, message=message)
@@ -91,6 +117,11 @@ class RetentionVerbs:
         """Give a sample another name: versions, tags, holds, annotations and paths go with it; no data moves.
 
         Raises AlreadyExistsError where another sample has, or had, that name.
+
+        Examples
+        --------
+        >>> lake.rename("map", "2019/map").versions
+        [1]
         """
         from sxeslake.maintenance.retention import rename
 
@@ -100,25 +131,50 @@ class RetentionVerbs:
         """Join samples that hold the same files: the copies are forgotten, their paths kept with what stays.
 
         Samples with tags, holds or annotations stay, see `report.kept`.
+
+        Examples
+        --------
+        >>> lake.tidy(dry_run=True).joined
+        []
         """
         from sxeslake.maintenance.retention import tidy
 
         return tidy.tidy(self._vault, dry_run=dry_run, tool=TOOL, message=message)
 
     def hold(self, refs: str | Sequence[str], *, message: str | None = None) -> MarkReport:
-        """Keep versions from being forgotten, until `release`."""
+        """Keep versions from being forgotten, until `release`.
+
+        Examples
+        --------
+        >>> lake.hold("map").marked
+        ['map@1']
+        """
         from sxeslake.maintenance.retention import tags as marks
 
         return marks.hold(self._vault, _all(refs), tool=TOOL, message=message)
 
     def release(self, refs: str | Sequence[str], *, message: str | None = None) -> MarkReport:
-        """Take back a hold."""
+        """Take back a hold.
+
+        Examples
+        --------
+        >>> lake.hold("map").marked
+        ['map@1']
+        >>> lake.release("map").marked
+        ['map@1']
+        """
         from sxeslake.maintenance.retention import tags as marks
 
         return marks.release(self._vault, _all(refs), tool=TOOL, message=message)
 
     def log(self, pattern: str | Sequence[str] | None = None, *, limit: int | None = None) -> Iterator[LogRow]:
-        """The commits, newest first; of the versions that fit, where names, NAME@V or globs are given."""
+        """The commits, newest first; of the versions that fit, where names, NAME@V or globs are given.
+
+        Examples
+        --------
+        >>> [row.what for row in lake.log(limit=1)]
+        [['added']]
+        """
         from sxeslake.maintenance import history
 
         self._vault.sync()

@@ -32,6 +32,12 @@ class SyncReport(HtmlRecord):
 
     `extra` counts what does not belong and was left, `removed` what was removed. `bytes_moved` came from the lake;
     with `dry_run` it is an estimate that knows nothing of what this machine has kept.
+
+    Examples
+    --------
+    >>> report = lake.sync("map", "unpacked", dry_run=True)
+    >>> report.added == report.members
+    True
     """
 
     sample: str

@@ -30,6 +30,12 @@ class SelectionReport(HtmlRecord):
     """What was chosen and, unless it was a dry run, where it is now.
 
     `bytes_fetch` and `requests` estimate what comes over the wire for the members, beside what planning took.
+
+    Examples
+    --------
+    >>> report = lake.pull_part("map", positions=["1"], dry_run=True)
+    >>> report.positions, report.requests
+    (1, 3)
     """
 
     sample: str | None  # None where it came from several
