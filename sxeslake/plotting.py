@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from sxeslake.errors import InputError, NotFoundError, UsageError
+from sxeslake.errors import DamagedArchiveError, InputError, MemberNotFoundError, NotFoundError, UsageError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -350,19 +350,37 @@ def compose_spectrum(
         raise UsageError(
             f"{len(picked):,} spectra are too many for one picture.", hint=f"Choose {pictures.MOST_CURVES} or fewer."
         )
-    curves = [
-        pictures.curve_of(
-            position, number, data_type=data_type, axis=axis, background=background, normalise=normalise,
-            with_archive=bool(others),
-        )
-        for number, position in picked
-    ]  # fmt: skip
-    states = [position.qlw_background_subtracted for _, position in picked] if data_type == "qlw" else []
+    curves: list[Curve] = []
+    states: list[bool | None] = []
+    left_out: list[str] = []
+    for number, position in picked:
+        try:
+            curve = pictures.curve_of(
+                position, number, data_type=data_type, axis=axis, background=background, normalise=normalise,
+                with_archive=bool(others),
+            )  # fmt: skip
+        except (DamagedArchiveError, MemberNotFoundError) as error:
+            if len(left_out) + 1 == len(picked):  # none is left to draw
+                raise
+            left_out.append(f"{position.group.name}:{number} is left out: {error.what}")
+            continue
+        curves.append(curve)
+        if data_type == "qlw":
+            states.append(_is_subtracted(position))
     picture = pictures.spectrum_picture(
         curves, states, title=_title(group, [position for _, position in chosen]), data_type=data_type,
         background=background, normalise=normalise, within=within,
     )  # fmt: skip
+    picture = replace(picture, warnings=[*left_out, *picture.warnings]) if left_out else picture
     return replace(picture, bands=_bands(picture.curves, _elements(lines), orders)) if lines else picture
+
+
+def _is_subtracted(position: Position) -> bool | None:
+    """Whether its `qlw` has the background subtracted; None where its `xes`, which tells it, is damaged."""
+    try:
+        return position.qlw_background_subtracted
+    except DamagedArchiveError:
+        return None
 
 
 def compose_map(

@@ -61,7 +61,7 @@ def region_rows(
 ) -> Iterator[list[Any]]:
     """A row a position, batch by batch; `written` is complete when the last is out."""
     refused: UsageError | None = None
-    kinds: dict[bool | None, Measured] = {}
+    kinds: dict[bool, Measured] = {}
     for batch in batches:
         try:
             found = integrator.integrate([batch], left_out)
@@ -69,8 +69,7 @@ def region_rows(
             refused = refused or error
             continue
         for record, row in zip(found.records(), found.rows, strict=True):
-            corrected = row.background_corrected
-            kinds[row.background_id is not None if corrected is None else corrected] = row
+            kinds[row.is_background_subtracted] = row
             yield list(record.values())
         written.positions += len(found)
         written.axis_source = "; ".join(dict.fromkeys([*(written.axis_source or "").split("; "), *found.axis_sources]))

@@ -237,7 +237,7 @@ class _Export:
         return self._report(written)
 
     def zarr(self) -> ExportReport:
-        from sxeslake.archive.spectra.dataset import dataset_of  # noqa: PLC0415
+        from sxeslake.archive.spectra.dataset import dataset_of_spectra  # noqa: PLC0415
         from sxeslake.disk.output import written_folder  # noqa: PLC0415
         from sxeslake.exports.labelled import write_zarr  # noqa: PLC0415
         from sxeslake.exports.report import ExportNotes, shared_source  # noqa: PLC0415
@@ -245,9 +245,7 @@ class _Export:
         load("zarr", "zarr", "a Zarr store")
         spectra = self.spectra()
         source, warnings = shared_source(spectra)
-        dataset = dataset_of(
-            spectra.rows, self.lake._member_source, self.lake._calibrations(), title=self.title, types=[self.data_type]
-        )
+        dataset = dataset_of_spectra(spectra, self.title)
         with written_folder(self.out, force=self.force, guard=self._guard) as folder:
             write_zarr(folder, dataset)
         return self._report(ExportNotes(len(spectra), [*spectra.warnings, *warnings], source))

@@ -7,7 +7,7 @@ import json
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import hyperspy.api as hs
@@ -24,6 +24,7 @@ from sxeslake.cli.run import run
 from sxeslake.errors import AlreadyExistsError, InputError, MissingExtraError, NotFoundError, UsageError
 from sxeslake.exports.table import write_csv
 from sxeslake.lake import Lake, init
+from sxeslake.reading.source import VersionSource
 
 REF = "2020/steel carbide@1"
 MAP = "2019/chalcopyrite map@1"
@@ -144,6 +145,19 @@ def test_xarray_reads_the_same_values_from_zarr(lake: Lake, tmp_path: Path) -> N
     with xr.open_zarr(tmp_path / "map.zarr") as found:
         assert np.array_equal(found.qlw.values, expected.qlw.values)
         assert np.array_equal(found.energy.values, expected.energy.values)
+
+
+def test_zarr_reads_each_spectrum_once(lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    read_many = VersionSource.read_many
+
+    def counted(source: VersionSource, paths: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+        read.extend(path for path in paths if path.endswith("qlw.data"))
+        return iter(read_many(source, paths))
+
+    monkeypatch.setattr(VersionSource, "read_many", counted)
+    lake.export(MAP, tmp_path / "map.zarr", to="zarr", analysis=1)
+    assert len(read) == len(set(read)) == 12
 
 
 def test_hyperspy_reads_the_same_values_from_hspy(lake: Lake, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from sxeslake.archive.spectra.measured import Measured
 from sxeslake.archive.spectra.reading import LeftOut, Sources, read_batches
 from sxeslake.archive.spectra.roi import lattice_of, mixed_correction
+from sxeslake.archive.spectra.spectra import Spectra
 from sxeslake.archive.sxes.axes import SPECTRUM, Calibration, axis_of
 from sxeslake.errors import InputError, NotFoundError, UsageError
 from sxeslake.extras import load
@@ -89,20 +90,44 @@ def dataset_of(
         channels = channels_of(found, sources, data_type)
         if channels is None:
             continue
-        dimension = _DIMENSIONS.get(data_type, f"{data_type}_channel")
         values = arrangement.values(SpectrumReader(sources, data_type, channels))
-        labels = {"units": "counts", "long_name": _LONG_NAMES.get(data_type, data_type)}
-        data[data_type] = ((*arrangement.dimensions, dimension), values, labels)
-        axes, source = _axes(found, channels, data_type, dimension, calibrations)
+        data[data_type], axes = _labelled(arrangement, values, data_type, channels, calibrations)
         coordinates |= axes
-        if source:
-            data[data_type][2]["axis_source"] = source
         if warning := mixed_correction(found, data_type):
             warnings.warn(f"{title}: {warning}", stacklevel=2)
     if not data:
         raise NotFoundError(f"no position has {' or '.join(types or tuple(_DIMENSIONS))} data.", where=title)
     attributes |= {"title": title, "Conventions": "CF-1.11"}
     return xarray.Dataset(data, coordinates, attributes)
+
+
+def dataset_of_spectra(spectra: Spectra, title: str) -> Any:
+    """The Dataset that `dataset_of` makes, of spectra that are in memory; what they warn of stands with them."""
+    xarray = load("xarray", "xarray", "a labelled array")
+    data_type, rows, channels = spectra.data_type, spectra.rows, spectra.values.shape[1]
+    arrangement = arrange(rows)
+    place = {id(row): number for number, row in enumerate(rows)}
+    values = np.full((len(arrangement.cells), channels), np.nan)
+    for number, cell in enumerate(arrangement.cells):
+        if cell is not None:
+            values[number] = spectra.values[place[id(cell)]]
+    variable, axes = _labelled(
+        arrangement, values.reshape(*arrangement.shape, channels), data_type, channels, spectra.calibrations
+    )
+    attributes = _common(rows) | {"title": title, "Conventions": "CF-1.11"}
+    return xarray.Dataset({data_type: variable}, arrangement.coordinates() | axes, attributes)
+
+
+def _labelled(
+    arrangement: PositionGrid, values: Any, data_type: str, channels: int, calibrations: Sequence[Calibration]
+) -> tuple[tuple[tuple[str, ...], Any, dict[str, str]], dict[str, Any]]:
+    """Values as a variable with its labels, and the coordinates of its channels."""
+    dimension = _DIMENSIONS.get(data_type, f"{data_type}_channel")
+    labels = {"units": "counts", "long_name": _LONG_NAMES.get(data_type, data_type)}
+    axes, source = _axes(arrangement.rows, channels, data_type, dimension, calibrations)
+    if source:
+        labels["axis_source"] = source
+    return ((*arrangement.dimensions, dimension), values, labels), axes
 
 
 @dataclass(frozen=True, slots=True)

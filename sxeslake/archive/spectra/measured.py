@@ -67,6 +67,13 @@ class Measured:
         return f"{self.archive}:{self.number or self.position_uuid[:8]}"
 
     @property
+    def is_background_subtracted(self) -> bool:
+        """Whether `qlw` has its background subtracted, as far as metadata tell: as `info.json` says, else where a
+        background is stored. `Position.qlw_background_subtracted` judges by the data, for which it reads `xes`.
+        """
+        return self.background_id is not None if self.background_corrected is None else self.background_corrected
+
+    @property
     def setting(self) -> Setting:
         """What decides the axes of its spectra."""
         day = None if self.acquired_local is None else self.acquired_local.date()

@@ -277,8 +277,6 @@ def mixed_correction(rows: Iterable[Measured], data_type: str) -> str | None:
     """A warning where `qlw` with and without subtracted background stand side by side."""
     if data_type != "qlw":
         return None
-    known = {row.background_corrected if row.background_corrected is not None else row.background_id is not None
-             for row in rows}  # fmt: skip
-    if len(known) < 2:
+    if len({row.is_background_subtracted for row in rows}) < 2:
         return None
     return "some qlw spectra have their background subtracted and others do not; their counts cannot be compared"
