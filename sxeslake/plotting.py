@@ -16,6 +16,7 @@ from sxeslake.errors import DamagedArchiveError, InputError, MemberNotFoundError
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from sxeslake.archive.spectra.comparison import Comparison, Normalisation
     from sxeslake.archive.spectra.measured import Measured
     from sxeslake.archive.spectra.pictures import (
         Band,
@@ -54,6 +55,20 @@ class Archives(Protocol):
         analysis: str | int | None = None,
     ) -> Roi:
         """A region of interest of its positions."""
+
+
+class Lakelike(Archives, Protocol):
+    """Where spectra are compared, too: a lake."""
+
+    def compare(
+        self,
+        target: str,
+        *others: str,
+        standards: bool = False,
+        data_type: str = "qlw",
+        normalise: Normalisation = "max",
+    ) -> Comparison:
+        """Spectra by their likeness to one."""
 
 
 class FileArchives:
@@ -114,7 +129,7 @@ class Plots:
     >>> figure.savefig("spectra.svg")
     """
 
-    def __init__(self, archives: Archives) -> None:
+    def __init__(self, archives: Lakelike) -> None:
         self._archives = archives
 
     def spectrum(
@@ -313,6 +328,55 @@ class Plots:
         """
         return _drawn(compose_ccd(self._archives, ref, position, analysis=analysis), look)
 
+    def compare(
+        self,
+        target: str,
+        *others: str,
+        standards: bool = False,
+        data_type: str = "qlw",
+        normalise: Normalisation = "max",
+        axis: str = "energy",
+        lines: str | Sequence[str] = (),
+        orders: Iterable[int] = (1,),
+        within: tuple[float, float] | None = None,
+        **look: Any,
+    ) -> Figure:
+        """A spectrum and others over one axis, the most alike first.
+
+        Parameters
+        ----------
+        target, *others, standards, data_type, normalise
+            As for `Lake.compare`.
+        axis, lines, orders, within
+            As for `spectrum`.
+        **look
+            ``size_cm`` (width, height), ``dpi``, ``title``.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            One curve a position; the legend tells the material and the similarity of each.
+
+        Raises
+        ------
+        InputError
+            As for `Lake.compare`.
+        MissingExtraError, NotFoundError, UsageError
+            As for `spectrum`.
+
+        Warns
+        -----
+        UserWarning
+            If there are more spectra than one picture holds: the most alike are drawn.
+
+        Examples
+        --------
+        >>> lake.plot.compare("ti-map@2:5", standards=True, lines="N").savefig("overlay.png")  # doctest: +SKIP
+        """
+        found = self._archives.compare(target, *others, standards=standards, data_type=data_type, normalise=normalise)
+        picture = compose_comparison(self._archives, found, axis=axis, lines=lines, orders=orders, within=within)
+        return _drawn(picture, look)
+
 
 def compose_spectrum(
     archives: Archives,
@@ -381,6 +445,34 @@ def _is_subtracted(position: Position) -> bool | None:
         return position.qlw_background_subtracted
     except DamagedArchiveError:
         return None
+
+
+def compose_comparison(
+    archives: Archives,
+    found: Comparison,
+    *,
+    axis: str = "energy",
+    lines: str | Sequence[str] = (),
+    orders: Iterable[int] = (1,),
+    within: tuple[float, float] | None = None,
+) -> SpectrumPicture:
+    """The picture of `Plots.compare`: what was compared, as `compose_spectrum` draws it."""
+    from sxeslake.archive.spectra import pictures  # noqa: PLC0415 - as above
+
+    drawn = found.others[: pictures.MOST_CURVES - 1]
+    picture = compose_spectrum(
+        archives, found.target.archive, found.target.position_uuid, data_type=found.spectra.data_type, axis=axis,
+        normalise=None if found.normalise == "none" else found.normalise, lines=lines, orders=orders, within=within,
+        others=[(archives, other.row.archive, other.row.position_uuid) for other in drawn],
+    )  # fmt: skip
+    target, *curves = picture.curves
+    labelled = [
+        replace(curve, label=", ".join(filter(None, (curve.label, other.material, f"r = {other.similarity:.4f}"))))
+        for curve, other in zip(curves, drawn, strict=True)
+    ]
+    beyond = len(found) - len(drawn)
+    left_out = [f"not drawn: {beyond:,} of {len(found):,} spectra, the least alike."] if beyond else []
+    return replace(picture, curves=[target, *labelled], warnings=[*picture.warnings, *left_out])
 
 
 def compose_map(

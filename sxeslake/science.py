@@ -42,7 +42,7 @@ class ScienceVerbs:
 
     @property
     def plot(self) -> Plots:
-        """Pictures of measurements: `lake.plot.spectrum(…)`, `.map(…)`, `.stage(…)`, `.ccd(…)`.
+        """Pictures of measurements: `lake.plot.spectrum(…)`, `.map(…)`, `.stage(…)`, `.ccd(…)`, `.compare(…)`.
 
         Examples
         --------

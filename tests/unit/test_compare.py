@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from sxeslake.archive import synthetic_facility
+from sxeslake.archive.spectra import pictures
 from sxeslake.archive.spectra.choice import place_of
 from sxeslake.archive.spectra.comparison import compare, normalised
 from sxeslake.archive.spectra.spectra import Spectra
@@ -101,3 +103,38 @@ def test_the_command_prints_a_table(lake: Lake, capsys: pytest.CaptureFixture[st
     assert out.count("similarity") in (1, 2)  # a heading, or in each record of a narrow window
     assert run(["--lake", lake.url, "compare", f"{MAP}@1:1"]) == 2
     assert "--standards" in capsys.readouterr().err
+
+
+def test_what_is_compared_is_drawn(lake: Lake, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lake.annotate(OTHER, {"role": "standard", "material": "CuFeS2"})
+    figure = lake.plot.compare(f"{MAP}@1:1", f"{MAP}@1:2", lines="N")
+    (legend,), (axes,) = figure.legends, figure.axes
+    first, second = (text.get_text() for text in legend.get_texts())
+    assert first.startswith(f"{MAP}@1:1")
+    assert "r = " not in first
+    assert second.startswith(f"{MAP}@1:2")
+    assert "r = 0." in second
+    assert axes.get_ylabel() == "counts / maximum"
+    assert "N Kα" in [text.get_text() for text in axes.texts]
+    out = tmp_path / "overlay.png"
+    words = ["--lake", lake.url, "compare", f"{STEEL}:1", f"{STEEL}:2", "-o", str(out), "--range", "380..410eV"]
+    assert run(words) == 0
+    assert out.read_bytes().startswith(b"\x89PNG")
+    told = capsys.readouterr().out
+    assert "similarity" in told
+    assert "drawn " in told
+    assert run(words) == 7
+    assert run([*words, "--force", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["path"] == str(out)
+
+
+def test_more_than_a_picture_holds_is_said(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pictures, "MOST_CURVES", 2)
+    with pytest.warns(UserWarning, match="not drawn: 1 of 2 spectra"):
+        figure = lake.plot.compare(f"{MAP}:1", f"{MAP}:2", f"{MAP}:3")
+    assert len(figure.axes[0].lines) == 2
+
+
+@pytest.mark.parametrize("words", [["--lines", "N"], ["-o", "-"], ["-o", "a.gif"]])
+def test_a_picture_that_cannot_be_is_refused(lake: Lake, words: list[str]) -> None:
+    assert run(["--lake", lake.url, "compare", f"{MAP}:1", f"{MAP}:2", *words]) == 2

@@ -47,6 +47,7 @@ _MARKERS: Final = "os^Dv<>P"
 _GREY: Final = "#BFBFBF"
 _RAISED: Final = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 _SMALL: Final = 7.0
+_NOTE: Final = 6.5
 _MOST_LEVELS: Final = 8
 _NUMBERED: Final = 100
 """Of so many positions of an analysis each is numbered, of more the first and the last."""
@@ -100,7 +101,9 @@ def draw(
         from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 - an extra
         from matplotlib.figure import Figure  # noqa: PLC0415 - as above
 
-        figure = Figure((width / _CM_PER_INCH, height / _CM_PER_INCH), dpi=dpi, layout="constrained")
+        # compressed: as constrained, but a colour bar is as high as its map
+        layout: Any = "compressed" if isinstance(picture, MapPicture) else "constrained"
+        figure = Figure((width / _CM_PER_INCH, height / _CM_PER_INCH), dpi=dpi, layout=layout)
         FigureCanvasAgg(figure)
         _head(figure, picture.heading, title)
         axes = figure.add_subplot()
@@ -113,6 +116,9 @@ def draw(
                 _stage(figure, axes, picture)
             case CcdPicture():
                 _ccd(figure, axes, picture)
+        if picture.heading.note and not figure.legends:
+            note = figure.supxlabel(picture.heading.note, fontsize=_NOTE, color="0.35", x=0.99, ha="right")
+            note.set_parse_math(False)
     return figure
 
 
@@ -155,18 +161,18 @@ def _fonts() -> tuple[str, ...]:
 def _head(figure: Figure, heading: Heading, title: str | None) -> None:
     lines = [title if title is not None else heading.title, heading.condition]
     figure.suptitle("\n".join(filter(None, lines)), fontsize=9.5).set_parse_math(False)
-    if heading.note:
-        figure.supxlabel(heading.note, fontsize=6.5, color="0.35", x=0.99, ha="right").set_parse_math(False)
 
 
-def _legend(figure: Figure, handles: Sequence[Any], labels: Sequence[str]) -> None:
-    """Below the axes, where it covers nothing."""
+def _legend(figure: Figure, handles: Sequence[Any], labels: Sequence[str], note: str) -> None:
+    """Below the axes, where it covers nothing; the note stands above its entries."""
     longest = max(map(len, labels))
     width = float(figure.get_figwidth()) * _CM_PER_INCH
     columns = int(max(1, min(len(labels), 4, width / (1.6 + 0.13 * longest))))
     legend = figure.legend(
-        handles, labels, loc="outside lower left", ncols=columns, fontsize=_SMALL, frameon=False, handlelength=3.2
-    )
+        handles, labels, loc="outside lower left", ncols=columns, fontsize=_SMALL, frameon=False, handlelength=3.2,
+        title=note or None, title_fontproperties={"size": _NOTE}, alignment="left",
+    )  # fmt: skip
+    legend.get_title().set(color="0.35", parse_math=False)
     for text in legend.get_texts():
         text.set_parse_math(False)
 
@@ -184,7 +190,7 @@ def _spectrum(figure: Figure, axes: Axes, picture: SpectrumPicture) -> None:
     axes.set_axisbelow(True)
     if min(curve.x.size for curve in picture.curves) > 1:
         axes.set_xlim(*_extent(picture))
-    _legend(figure, handles, [curve.label for curve in picture.curves])
+    _legend(figure, handles, [curve.label for curve in picture.curves], picture.heading.note)
     if picture.bands:
         _bands(figure, axes, picture)
 
@@ -293,7 +299,7 @@ def _stage(figure: Figure, axes: Axes, picture: StagePicture) -> None:
     axes.ticklabel_format(useOffset=False)
     axes.grid(color="0.9", linewidth=0.5)
     axes.set_axisbelow(True)
-    _legend(figure, handles, [places.label for places in picture.places])
+    _legend(figure, handles, [places.label for places in picture.places], picture.heading.note)
     figure.draw_without_rendering()  # now millimetres have a length in pixels
     taken: list[tuple[float, float]] = []
     for number, places in enumerate(picture.places):
@@ -301,8 +307,10 @@ def _stage(figure: Figure, axes: Axes, picture: StagePicture) -> None:
             at = axes.transData.transform((x, y))
             level = sum(abs(at[0] - other[0]) + abs(at[1] - other[1]) < figure.dpi * 12 / 72 for other in taken)
             taken.append((float(at[0]), float(at[1])))
-            axes.annotate(text, (x, y), (4, 3 + 8 * level), textcoords="offset points", fontsize=6.5,
-                          color=_COLOURS[number % len(_COLOURS)])  # fmt: skip
+            # right of its place, or left of it where the axes end
+            side = 1 if at[0] + figure.dpi / 72 * (6 + 5 * len(text)) < axes.bbox.x1 else -1
+            axes.annotate(text, (x, y), (4 * side, 3 + 8 * level), textcoords="offset points", fontsize=6.5,
+                          ha="left" if side > 0 else "right", color=_COLOURS[number % len(_COLOURS)])  # fmt: skip
 
 
 def _labels(axes: Axes, places: Places, near: float) -> Iterator[tuple[str, float, float]]:
@@ -350,4 +358,4 @@ def _ccd(figure: Figure, axes: Axes, picture: CcdPicture) -> None:
                             markeredgecolor="#FF3030", markeredgewidth=0.8)  # fmt: skip
         axes.set_xlim(-0.5, columns - 0.5)
         axes.set_ylim(rows - 0.5, -0.5)
-        _legend(figure, handles, [label])
+        _legend(figure, handles, [label], picture.heading.note)

@@ -113,7 +113,7 @@ def spectrum(
             archives, place(ref)[1], positions, analysis=analysis, data_type=data_type, axis=axis,
             background=background, normalise=normalise, lines=elements, orders=orders_of(orders),
             others=[(*place(name), number) for name, number in map(_other, others)],
-            within=None if within is None else _range(within, "--range", axis),
+            within=None if within is None else axis_range(within, "--range", axis),
         )  # fmt: skip
 
     _run(app, ref, compose, look)
@@ -188,7 +188,7 @@ def _run(app: App, ref: str, compose: Callable[..., Picture], look: dict[str, An
     from sxeslake.disk.output import check_file  # noqa: PLC0415  (start-up time of --help)
 
     out, show = look["out"], look["show"]
-    kind = _format(out, look["kind"], show=show)
+    kind = picture_format(out, look["kind"], show=show)
     size = _size(look["size"])
     if out == STDOUT and (app.as_json or sys.stdout.isatty()):
         raise click.UsageError("a picture is binary; send it somewhere: > FILE, without --json.")
@@ -204,7 +204,7 @@ def _run(app: App, ref: str, compose: Callable[..., Picture], look: dict[str, An
         picture = compose(place(ref)[0], place)
     for warning in picture.warnings:
         app.complain(f"warning    {shown(warning)}")
-    path = None if kind is None else _write(picture, kind, size, look)
+    path = None if kind is None else write_picture(picture, kind, size, look)
     if app.as_json:
         app.emit(_document(picture, path, kind))
     elif kind is None:
@@ -213,7 +213,7 @@ def _run(app: App, ref: str, compose: Callable[..., Picture], look: dict[str, An
         app.print(f"drawn      {shown(path)}")
 
 
-def _write(picture: Picture, kind: str, size: tuple[float, float] | None, look: dict[str, Any]) -> str | None:
+def write_picture(picture: Picture, kind: str, size: tuple[float, float] | None, look: dict[str, Any]) -> str | None:
     """Write a picture; where it is. None for stdout."""
     from sxeslake.archive.spectra import plots  # noqa: PLC0415  (start-up time of --help)
     from sxeslake.disk.output import written_file  # noqa: PLC0415  (as above)
@@ -233,7 +233,7 @@ def _write(picture: Picture, kind: str, size: tuple[float, float] | None, look: 
     return out
 
 
-def _format(out: str | None, kind: str | None, *, show: bool) -> str | None:
+def picture_format(out: str | None, kind: str | None, *, show: bool) -> str | None:
     """The format of the file; None where the terminal shows the picture."""
     if out is None:
         if not show and kind is not None:
@@ -302,7 +302,7 @@ def _region(text: str, option: str) -> tuple[float, float, str]:
     raise UsageError(f"{text!r} is no range.", where=option, hint="Write 390..400eV, 30..32Å or 100..200channel.")
 
 
-def _range(text: str, option: str, axis: str) -> tuple[float, float]:
+def axis_range(text: str, option: str, axis: str) -> tuple[float, float]:
     """A range in the unit of an axis, which may be written."""
     from sxeslake.archive.spectra.roi import RoiWindow  # noqa: PLC0415  (start-up time of --help)
     from sxeslake.archive.sxes.axes import unit_of  # noqa: PLC0415  (as above)

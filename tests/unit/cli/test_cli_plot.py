@@ -12,7 +12,7 @@ from sxeslake.archive import open_group, synthetic_facility
 from sxeslake.archive.spectra import plots, terminal
 from sxeslake.archive.sxes import arrays
 from sxeslake.cli.run import run
-from sxeslake.plotting import FileArchives, compose_map, compose_spectrum
+from sxeslake.plotting import FileArchives, compose_map, compose_spectrum, compose_stage
 
 Capture = pytest.CaptureFixture[str]
 
@@ -72,6 +72,34 @@ def test_figures_have_labels_units_and_a_scale_bar(archive: str) -> None:
     assert "N Kα" in [text.get_text() for text in axes.texts]
     figure = plots.draw(compose_map(files, archive, (390, 400)))
     assert any(text.get_text().endswith(" µm") for text in figure.axes[0].texts)
+    files.close()
+
+
+def test_no_text_covers_another_or_leaves_the_picture(archive: str) -> None:
+    files = FileArchives()
+    for positions in ("1", "1,2", "1..9"):
+        figure = plots.draw(compose_spectrum(files, archive, positions, lines="N"), size_cm=(16, 10))
+        figure.draw_without_rendering()
+        box, axes = figure.legends[0].get_window_extent(), figure.axes[0].get_tightbbox()
+        assert axes is not None
+        assert figure.legends[0].get_title().get_text().startswith("axis: ")
+        assert len(figure.texts) == 1  # the title
+        assert box.y0 >= 0
+        assert box.y1 <= axes.y0
+    figure = plots.draw(compose_stage(files, archive))
+    figure.draw_without_rendering()
+    frame = figure.axes[0].get_window_extent()
+    assert all(frame.x0 < text.get_window_extent().x0 for text in figure.axes[0].texts)
+    assert all(text.get_window_extent().x1 < frame.x1 for text in figure.axes[0].texts)
+    files.close()
+
+
+def test_a_colour_bar_is_as_high_as_its_map(archive: str) -> None:
+    files = FileArchives()
+    figure = plots.draw(compose_map(files, archive, (390, 400)))
+    figure.draw_without_rendering()
+    image, bar = (axes.get_window_extent().height for axes in figure.axes)
+    assert bar == pytest.approx(image, rel=0.01)
     files.close()
 
 
