@@ -30,7 +30,7 @@ def results(notebook: Any) -> list[dict[str, str]]:
 def test_the_notebook_runs_and_shows_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SXESLAKE_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("SXESLAKE_CONFIG", str(tmp_path / "config"))
-    kept, run = (nbformat.reads(NOTEBOOK.read_text("utf-8"), as_version=4) for _ in range(2))
+    kept, run = (nbformat.reads(NOTEBOOK.read_text("utf-8"), as_version=4) for _ in range(2))  # type: ignore[no-untyped-call]
     nbclient.NotebookClient(
         run, timeout=120, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
     ).execute()
