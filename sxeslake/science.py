@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from sxeslake.vault.vault import Vault
 
 _SHORTEST_UUID = 8  # digits and letters by which a position may be named
+_AHEAD = 2  # batches on their way while one is used
 _KEEP_OPEN = 16  # versions whose tables are at hand
 
 
@@ -104,7 +105,9 @@ class ScienceVerbs:
         from sxeslake.archive.spectra.spectra import read_spectra  # noqa: PLC0415 - start-up time, as below
 
         rows = self.measured(ref, analysis=analysis, positions=positions, where=where, **filters)
-        return read_spectra(rows, self._member_source, data_type, self._calibrations(), background=background)
+        return read_spectra(
+            rows, self._member_source, data_type, self._calibrations(), background=background, ahead=_AHEAD
+        )
 
     def roi(
         self,
@@ -162,7 +165,7 @@ class ScienceVerbs:
         rows = self.measured(ref, analysis=analysis, positions=positions, where=where, **filters)
         return integrate(
             rows, self._member_source, low, high, unit, background=background, data_type=data_type,
-            subtract_background=subtract_background, calibrations=self._calibrations(),
+            subtract_background=subtract_background, calibrations=self._calibrations(), ahead=_AHEAD,
         )  # fmt: skip
 
     def to_xarray(

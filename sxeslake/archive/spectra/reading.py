@@ -5,9 +5,11 @@ A position that cannot be read is left out and named, and the others are read: n
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import groupby, islice
 from typing import Any, Final
 
@@ -20,6 +22,7 @@ from sxeslake.archive.sxes.axes import SPECTRUM
 from sxeslake.archive.sxes.documents.fields import ConditionFields, read_condition
 from sxeslake.archive.sxes.documents.text import parse
 from sxeslake.archive.sxes.source import MemberSource
+from sxeslake.concurrency import in_order
 from sxeslake.errors import DamagedArchiveError, DamagedLakeError, MemberNotFoundError, SxeslakeError
 
 BATCH_POSITIONS: Final = 512
@@ -61,19 +64,40 @@ class LeftOut:
 
 
 def read_batches(
-    rows: Iterable[Measured], sources: Sources, data_type: str, left_out: LeftOut, *, background: bool = False
-) -> Iterator[SpectraBatch]:
+    rows: Iterable[Measured], sources: Sources, data_type: str, left_out: LeftOut, *, background: bool = False,
+    ahead: int = 0,
+) -> Iterator[SpectraBatch]:  # fmt: skip
     """The spectra of positions in their order; a batch has positions of one archive with one number of channels.
 
     `data_type` is `qlw` (float64), `spectrum` (the column sum of `xes`, int64), or another type of float64. With
-    `background`, `accumulation` × dark frame is subtracted from a `spectrum` first.
+    `background`, `accumulation` × dark frame is subtracted from a `spectrum` first. So many batches are read `ahead` in
+    threads, which the sources must allow: over a link, one waits for its reply while another moves bytes.
     """
     for _, group in groupby(rows, key=lambda row: (row.sample, row.version)):
-        decoder: _Decoder | None = None
-        while some := list(islice(group, BATCH_POSITIONS)):
-            if decoder is None:
-                decoder = _Decoder(sources(some[0]), data_type, background=background)
-            yield from _same_length(decoder.read(some, left_out))
+        jobs = _jobs(group, sources, data_type, background=background)
+        done = in_order(jobs, threads=ahead, in_flight=ahead) if ahead else (job() for job in jobs)
+        for found, missing in done:
+            left_out.reasons.extend(missing.reasons)
+            yield from _same_length(found)
+
+
+_Read = tuple[list[tuple[Measured, NDArray[Any]]], LeftOut]
+
+
+def _jobs(
+    rows: Iterator[Measured], sources: Sources, data_type: str, *, background: bool
+) -> Iterator[Callable[[], _Read]]:
+    """What reads each batch of one archive; any thread may do it."""
+    decoder: _Decoder | None = None
+
+    def read(decoder: _Decoder, some: list[Measured]) -> _Read:
+        left_out = LeftOut()
+        return list(decoder.read(some, left_out)), left_out
+
+    while some := list(islice(rows, BATCH_POSITIONS)):
+        if decoder is None:
+            decoder = _Decoder(sources(some[0]), data_type, background=background)
+        yield partial(read, decoder, some)
 
 
 def _same_length(found: Iterable[tuple[Measured, NDArray[Any]]]) -> Iterator[SpectraBatch]:
@@ -90,6 +114,7 @@ class _Decoder:
         self._type = "xes" if data_type == SPECTRUM else data_type
         self._is_sum = data_type == SPECTRUM
         self._background = background and self._is_sum
+        self._lock = threading.Lock()  # of what batches share
         self._frames: OrderedDict[str, NDArray[np.uint32]] = OrderedDict()
         self._conditions: dict[str, ConditionFields | None] = {}
 
@@ -133,7 +158,8 @@ class _Decoder:
             if not raw:
                 raise DamagedArchiveError(f"{self._type} is empty")
             return arrays.qlw_array(raw)
-        condition = None if len(raw) == arrays.XES_BYTES else self._condition(row.condition_id)
+        with self._lock:
+            condition = None if len(raw) == arrays.XES_BYTES else self._condition(row.condition_id)
         xes = arrays.xes_array(raw, condition)
         if not self._background:
             return arrays.column_sum(arrays.signal(xes))
@@ -141,7 +167,8 @@ class _Decoder:
             raise DamagedArchiveError("no background is stored")
         if not row.accumulation:
             raise DamagedArchiveError("its condition does not say how many frames were summed")
-        frame = self._frame(row.background_id)
+        with self._lock:
+            frame = self._frame(row.background_id)
         return arrays.column_sum(arrays.background_corrected(xes, frame, row.accumulation))
 
     def _frame(self, digest: str) -> NDArray[np.uint32]:

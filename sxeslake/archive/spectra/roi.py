@@ -264,12 +264,13 @@ def integrate(
     data_type: str = "qlw",
     subtract_background: bool = False,
     calibrations: Sequence[Calibration] = (),
+    ahead: int = 0,
 ) -> Roi:
-    """The region between two ends of every position; see `Analysis.roi`, whose words these are."""
+    """The region between two ends of every position; see `Analysis.roi`, whose words these are, and `read_batches`."""
     beside = None if background is None else RoiWindow.of(*background, unit)
     integrator = Integrator(RoiWindow.of(low, high, unit), beside, data_type, calibrations)
     left_out = LeftOut()
-    batches = read_batches(rows, sources, data_type, left_out, background=subtract_background)
+    batches = read_batches(rows, sources, data_type, left_out, background=subtract_background, ahead=ahead)
     return integrator.integrate(batches, left_out)
 
 

@@ -106,10 +106,11 @@ def read_spectra(
     *,
     background: bool = False,
     watch: Callable[[Iterator[SpectraBatch]], Iterable[SpectraBatch]] = iter,
+    ahead: int = 0,
 ) -> Spectra:
     """The spectra of positions as one array; see `reading.read_batches` and `gather`. `watch` sees each batch pass."""
     left_out = LeftOut()
-    batches = read_batches(rows, sources, data_type, left_out, background=background)
+    batches = read_batches(rows, sources, data_type, left_out, background=background, ahead=ahead)
     return gather(watch(batches), left_out, data_type, calibrations)
 
 
