@@ -209,7 +209,7 @@ def test_ones_own_questions_join(ask: Ask) -> None:
         (["query", "positions-near", "--x", "1", "--y", "2"], 2, "--sample or --session"),
         (["query", "--sql", "SELECT acelerating_voltage_kv FROM positions"], 2, "accelerating_voltage_kv"),
         (["query", "--sql", "SELECT * FROM postions"], 2, "positions"),
-        (["query", "by-operator", "--sql", "SELECT 1"], 2, "--sql stands alone"),
+        (["query", "by-operator", "--sql", "SELECT 1"], 2, "--sql cannot be combined"),
         (["query", "by-operator", "--timeout", "1"], 2, "go with --sql"),
         (["query", "by-operator", "-o", "x.docx"], 2, "docx"),
         (["schema", "position"], 3, 'Did you mean "positions"'),

@@ -68,7 +68,7 @@ def test_what_is_not_taken_is_passed_over() -> None:
 
 
 def test_two_windows_are_read_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(floor, "_WINDOW_BLOBS", 2)
+    monkeypatch.setattr(floor, "WINDOW_BLOBS", 2)
     reading = Reading()
     stream = cast("Generator[bytes]", read_ahead(reader(reading), [blob(number) for number in range(9)]))
     assert next(stream) == b"\x00\x00\x00"
@@ -77,7 +77,7 @@ def test_two_windows_are_read_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_failure_comes_in_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(floor, "_WINDOW_BLOBS", 1)
+    monkeypatch.setattr(floor, "WINDOW_BLOBS", 1)
 
     class Failing(Reading):
         def fetch(self, blobs: Sequence[Blob]) -> list[bytes]:
@@ -92,7 +92,7 @@ def test_a_failure_comes_in_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_who_stops_reading_does_not_wait_for_what_was_read_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(floor, "_WINDOW_BLOBS", 1)
+    monkeypatch.setattr(floor, "WINDOW_BLOBS", 1)
 
     class Slow(Reading):
         def fetch(self, blobs: Sequence[Blob]) -> list[bytes]:

@@ -143,6 +143,6 @@ def test_a_pull_gives_the_content(path: Path, tmp_path: Path, how: str, monkeypa
         assert not report.exact
         assert str(path / "7zz") in str(report.exact_reason)
         assert (tmp_path / "o.7z").stat().st_size > 100
-        with pytest.raises(NotFoundError, match="cannot be made again"):
+        with pytest.raises(NotFoundError, match="cannot be rebuilt"):
             lake.pull("a", tmp_path / "p.7z", exact=True)
     assert not (tmp_path / "p.7z").exists()
