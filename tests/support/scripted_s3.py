@@ -92,6 +92,7 @@ class ScriptedS3:
             status, _, code = step.removeprefix("early ").partition(" ")
             request.close_connection = True
             self._refuse(request, int(status), code)
+            time.sleep(0.5)  # closed at once, unread bytes would reset the connection, and the reply with it
             return
         body = request.rfile.read(int(request.headers.get("Content-Length") or 0))
         if step == "ok" and asked.get("list-type") == "2":
