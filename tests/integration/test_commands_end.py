@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+from support.interrupting import interrupted
 from support.scripted_s3 import SECRETS, ScriptedS3
 from support.small_lakes import counts, zip_of
 
@@ -41,33 +40,14 @@ def test_a_silent_server_does_not_hold_it_up(tmp_path: Path, silent: str, words:
             members = {f"{number}.xes": counts(40 * at + number, 20_000) for number in range(9)}
             lake.ingest(zip_of(tmp_path / f"{name}.zip", members), exact="never")
     server.silent_reads_of[silent] = "silence 30"
-    setting = {
-        **os.environ, "SXESLAKE_LAKE": "s3://bucket/lake", "SXESLAKE_CACHE": str(tmp_path / "other cache"),
-        "AWS_ENDPOINT_URL": server.endpoint, "AWS_ACCESS_KEY_ID": SECRETS["key"],
-        "AWS_SECRET_ACCESS_KEY": SECRETS["secret"],
-    }  # fmt: skip
+    setting = {**os.environ, **server.environment(), "SXESLAKE_CACHE": str(tmp_path / "other cache")}
     work = tmp_path / "work"
     work.mkdir()
     if words.startswith("copy"):
         init(str(work / "copied")).close()
-    command = [sys.executable, "-m", "sxeslake", *words.split()]
-    before = signal.signal(signal.SIGINT, lambda *_: None)
-    with subprocess.Popen(
-        command, cwd=work, env=setting, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-    ) as running:
-        signal.signal(signal.SIGINT, before)
-        try:
-            give_up = time.monotonic() + 20
-            while not server.silences and running.poll() is None and time.monotonic() < give_up:
-                time.sleep(0.02)
-            assert server.silences, "it was to wait for the server"
-            time.sleep(0.3)  # let all its threads come to wait
-            sent = time.monotonic()
-            running.send_signal(signal.SIGINT)
-            _, err = running.communicate(timeout=20)
-            seconds = time.monotonic() - sent
-        finally:
-            running.kill()
-            server.stop()
-    assert (running.returncode, seconds < 1.5) == (130, True)  # one, and what a busy machine takes
-    assert f"Interrupted. {said}".rstrip() in err
+    try:
+        ended = interrupted(words.split(), work, setting, signal.SIGINT, is_waiting=lambda: server.silences)
+    finally:
+        server.stop()
+    assert (ended.code, ended.seconds < 1.5) == (130, True)  # one, and what a busy machine takes
+    assert f"Interrupted. {said}".rstrip() in ended.said

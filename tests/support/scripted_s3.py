@@ -73,6 +73,13 @@ class ScriptedS3:
         scheme = "https" if tls is not None and not is_proxy else "http"
         self.endpoint = f"{scheme}://127.0.0.1:{self._server.server_address[1]}"
 
+    def environment(self) -> dict[str, str]:
+        """The variables by which a child process finds it, and the lake in its bucket."""
+        return {
+            "SXESLAKE_LAKE": "s3://bucket/lake", "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_ACCESS_KEY_ID": SECRETS["key"], "AWS_SECRET_ACCESS_KEY": SECRETS["secret"],
+        }  # fmt: skip
+
     def stop(self) -> None:
         self._server.shutdown()
         self._thread.join()
