@@ -19,11 +19,8 @@ def decompressed(data: bytes, limit: int) -> bytes:
     table = [*singles, b""] if block_mode else [*singles]
     found: list[bytes] = []
     length, previous, bits = 0, b"", _FIRST_BITS
-    group, at, end = (
-        3 * 8,
-        3 * 8,
-        len(data) * 8,
-    )  # in bits: codes come in groups of eight, padded where the width changes
+    group = at = 3 * 8  # in bits: codes come in groups of eight, padded where the width changes
+    end = len(data) * 8
     while at + bits <= end and length < limit:
         first = at >> 3
         code = (int.from_bytes(data[first : first + 3], "little") >> (at & 7)) & ((1 << bits) - 1)

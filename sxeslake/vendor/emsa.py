@@ -16,7 +16,7 @@ import numpy as np
 
 from .records import ArrayRecord, AxisRecord, Json
 from .texts import decode, is_absent, number_of
-from .values import day_and_clock, state_of
+from .values import day_and_clock, scaled, state_of
 
 SNIFF_BYTES = 256
 """The bytes by which a file is known."""
@@ -168,7 +168,7 @@ def _converted(spectrum: Spectrum, key: str, factors: Mapping[str, float], by_de
     """A quantity in our unit, or None where its unit is not known."""
     value = spectrum.number(key)
     factor = factors.get(spectrum.units.get(key, by_default).casefold())
-    return None if value is None or factor is None else float(f"{value * factor:.12g}")
+    return None if value is None or factor is None else scaled(value, factor)
 
 
 def _shown(spectrum: Spectrum, key: str, value: float | None) -> str | None:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 
 from .records import AnalysisRecord, Json
 from .texts import Fields
-from .values import common, state_of, wds_condition
+from .values import common, state_of, stated, wds_condition
 
 FIELD_MM = 120.0
 """Width of the field of a JEOL column at magnification 1."""
@@ -61,7 +61,7 @@ def element_of(keys: Fields, index: int = 0) -> Json:
         "crystal": keys.text(f"XM_ELEM_WDS_CRYSTAL_NAME%{index}"),
         "peak": None if peak is None else {"value": peak, "unit": "mm"},
     }
-    return {key: value for key, value in found.items() if value not in (None, "")}
+    return stated(found)
 
 
 def element_condition(keys: Fields, index: int = 0) -> Json:

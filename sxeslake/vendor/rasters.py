@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -20,6 +20,14 @@ _BETWEEN = re.compile(r"[,;\s]+")
 _SHEARED = 2.0
 """Neighbours that differ twice as much as in the other order: a map of another order is sheared."""
 _SMALLEST_SIDE = 8
+
+
+def doubts(values: np.ndarray, check: Mapping[str, float], tolerance: Mapping[str, float]) -> Iterator[str]:
+    """What speaks against counts in the order that is described: their condition, and how smooth they are."""
+    if odd := disagreement(values, check, tolerance):
+        yield odd
+    if looks_sheared(values):
+        yield "the counts are smoother with their axes exchanged; they are given as described"
 
 
 def disagreement(values: np.ndarray, check: Mapping[str, float], tolerance: Mapping[str, float]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
+
 from .texts import MOST_TEXT_BYTES, Fields, keyed
 from .tree import HEAD_BYTES, Tree
 
@@ -12,6 +14,12 @@ def head_of(tree: Tree, path: str, length: int = HEAD_BYTES) -> bytes:
         return tree.read(path, 0, length)
     except OSError:
         return b""
+
+
+def beside(tree: Tree, path: str, suffix: str) -> str:
+    """The file of the same stem with this suffix, or ''; Windows does not tell small letters from capitals."""
+    stem = path.removesuffix(PurePosixPath(path).suffix)
+    return next((stem + name for name in (suffix, suffix.upper()) if stem + name in tree.sizes), "")
 
 
 def text_bytes(tree: Tree, path: str, most: int = MOST_TEXT_BYTES) -> bytes:

@@ -70,11 +70,22 @@ def state_of(
     return state
 
 
+def stated(value: Json) -> Json:
+    """Without what is absent, at any depth."""
+    trimmed = {key: stated(each) if isinstance(each, dict) else each for key, each in value.items()}
+    return {key: each for key, each in trimmed.items() if each not in ("", None, {})}
+
+
 def wds_condition(channel: Mapping[str, object], pha: Mapping[str, str | None]) -> Json:
     """A condition of one wavelength-dispersive channel, with the settings of its pulse-height analyser."""
     settings = {key: value.strip() for key, value in pha.items() if value and value.strip()}
     found = {**channel, **({"pha": settings} if settings else {})}
-    return {"calibrationCoefficients": [], "probe": {}, "wds": {"channels": [found]}} if found else {}
+    return wds_conditions([found] if found else [])
+
+
+def wds_conditions(channels: list[Json]) -> Json:
+    """A condition of some wavelength-dispersive channels; {} of none."""
+    return {"calibrationCoefficients": [], "probe": {}, "wds": {"channels": channels}} if channels else {}
 
 
 def stage_frame(origin: Iterable[float], step: tuple[float, float], slope: tuple[float, float] = (0.0, 0.0)) -> Json:

@@ -17,12 +17,12 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from ..jeol import FIELD_MM, analysis_of, element_condition, element_of, xm_state
-from ..rasters import disagreement, looks_sheared, named_apart, text_raster
-from ..reading import fields_of, head_of
+from ..rasters import doubts, named_apart, text_raster
+from ..reading import beside, fields_of, head_of
 from ..records import AnalysisRecord, ArrayRecord, ChannelRecord, Finding, Json, MapRecord, Span, Warned
 from ..texts import Fields, Warn
 from ..tree import Tree, folder_of
-from ..values import scaled, stage_frame, words_as_numbers
+from ..values import scaled, stage_frame, stated, words_as_numbers
 
 _CONDITION_BYTES = 1024 * 1024
 _LARGEST_HEADER = 1024
@@ -134,10 +134,8 @@ def _channel(tree: Tree, path: str, keys: Fields, warn: Warn) -> ChannelRecord |
         return None
     check = {name: value for name, key in _SAID.items() if (value := keys.number(key, warn)) is not None}
     tolerance = {"min": 0.5, "max": 0.5, "mean": 0.001 + 1e-5 * abs(check.get("mean", 0.0))}
-    if odd := disagreement(values, check, tolerance):
+    for odd in doubts(values, check, tolerance):
         warn(Warned(path, odd))
-    if looks_sheared(values):
-        warn(Warned(path, "the counts are smoother with their axes exchanged; they are given as described"))
     info: Json = {"quantity": "counts", "unit": "1"} | element_of(keys)
     signal = keys.text("XM_ELEM_IMS_SIGNAL_TYPE%0")
     if keys.whole_number("XM_ELEM_COND_TYPE%0") == _IMAGE_SIGNAL:
@@ -147,7 +145,7 @@ def _channel(tree: Tree, path: str, keys: Fields, warn: Warn) -> ChannelRecord |
     return ChannelRecord(
         name=title,
         array=array,
-        info={key: value for key, value in info.items() if value not in (None, "", {})},
+        info=stated(info),
         condition=element_condition(keys),
         raw_condition=keys,
     )
@@ -223,9 +221,8 @@ def _is_map(tree: Tree, path: str) -> bool:
 
 
 def _beside(tree: Tree, path: str) -> dict[str, str]:
-    """The files of counts of a condition, by suffix; Windows does not tell small letters from capitals."""
-    stem = path[: -len(".cnd")]
-    return {suffix.lower(): stem + suffix for suffix in (".CSV", ".csv", ".MAP", ".map") if stem + suffix in tree.sizes}
+    """The files of counts of a condition, by suffix."""
+    return {suffix: found for suffix in (".csv", ".map") if (found := beside(tree, path, suffix))}
 
 
 def _acquisition(folder: str) -> str:

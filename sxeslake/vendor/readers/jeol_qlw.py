@@ -17,6 +17,7 @@ from typing import Final
 from ..records import AnalysisRecord, ArrayRecord, AxisRecord, Finding, Json, PositionRecord, Span, Warned
 from ..texts import MOST_TEXT_BYTES, Fields, Warn, ini, keyed
 from ..tree import Tree, folder_of
+from ..values import counted, stated
 
 _XES_HEADER: Final = 892
 _XES_ROWS: Final = 876
@@ -56,7 +57,7 @@ class JeolQlw:
         for found in _acquisitions(tree, tuple(tree.sizes)):
             files = tuple(path for path in tree.sizes if _belongs(path, found))
             confidence = 0.95 if found.mrc and found.spots else 0.8 if found.mrc else 0.7
-            what = f"JEOL SXES acquisition of {_count(len(found.spots))}"
+            what = f"JEOL SXES acquisition of {counted(len(found.spots), 'position')}"
             unread = [path for path in files if PurePosixPath(path).name.lower() == _RAW_MAP]
             notes = [f"{path}: the map's raw data cannot be read; the file is kept as it is" for path in unread]
             if not found.mrc:
@@ -244,7 +245,7 @@ def _state(own: Fields, whole: Fields, sections: dict[str, Fields], warn: Warn) 
         "pre": element.text("temperature_start"),
         "post": element.text("temperature_end"),
     }
-    return _stated({
+    return stated({
         "saveDate": own.text("XM_DATA_SAVE_DATE"), "stage": stage, "probe": probe,
         "ccd": {"temperature": temperature}, "dwellTime": own.text("XM_WDS_DWELL_TIME%0"),
     })  # fmt: skip
@@ -279,7 +280,7 @@ def _condition(sections: dict[str, Fields], mrc: str, warn: Warn) -> Json:
         },
     }
     coefficients = [raw.text(f"fitting_coef_{index}") for index in range(order)]
-    return {"calibrationCoefficients": coefficients, "probe": {}, "ccd": _stated(ccd)}
+    return {"calibrationCoefficients": coefficients, "probe": {}, "ccd": stated(ccd)}
 
 
 def _prefixed(whole: Fields, sections: dict[str, Fields]) -> dict[str, str]:
@@ -288,12 +289,6 @@ def _prefixed(whole: Fields, sections: dict[str, Fields]) -> dict[str, str]:
     for name, section in sections.items():
         found.update({f"{name}:{key}": value for key, value in section.items()})
     return found
-
-
-def _stated(value: Json) -> Json:
-    """Without what is absent, at any depth."""
-    trimmed = {key: _stated(each) if isinstance(each, dict) else each for key, each in value.items()}
-    return {key: each for key, each in trimmed.items() if each not in ("", None, {})}
 
 
 def _number(fields: Fields, key: str, warn: Warn) -> float | int | None:
@@ -319,7 +314,3 @@ def _bytes(tree: Tree, path: str, warn: Warn) -> bytes:
         warn(Warned(path, f"has {tree.sizes[path]} bytes, too many for a condition; it is kept, not read"))
         return b""
     return tree.read(path)
-
-
-def _count(number: int) -> str:
-    return "1 position" if number == 1 else f"{number} positions"

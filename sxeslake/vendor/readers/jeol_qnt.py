@@ -31,7 +31,7 @@ from ..records import (
 )
 from ..texts import Fields, Warn, decode, number_of
 from ..tree import Tree, folder_of
-from ..values import counted, state_of
+from ..values import counted, state_of, wds_conditions
 
 SCHEMA = "sxeslake/quant/1"
 
@@ -251,7 +251,7 @@ def _positions(table: QuantTable, conditions: list[Fields]) -> Iterator[Position
             name=point.name,
             arrays=(ArrayRecord("quant", "<f8", point.values.shape, load=partial(_values, point), extra=extra),),
             state=state,
-            condition={"calibrationCoefficients": [], "probe": {}, "wds": {"channels": wds}} if wds else {},
+            condition=wds_conditions(wds),
             raw_condition=keys,
             comment=point.comment,
         )

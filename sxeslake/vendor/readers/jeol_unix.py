@@ -17,12 +17,12 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from ..compress import decompressed
-from ..rasters import disagreement, looks_sheared, named_apart, text_raster
+from ..rasters import doubts, named_apart, text_raster
 from ..reading import fields_of, head_of, text_bytes
 from ..records import AnalysisRecord, ArrayRecord, ChannelRecord, Finding, Json, MapRecord, Warned
 from ..texts import Fields, Warn, decode, number_of
 from ..tree import Tree, folder_of
-from ..values import common, counted, scaled, stage_frame, state_of, unix_time, wds_condition
+from ..values import common, counted, scaled, stage_frame, state_of, stated, unix_time, wds_condition
 
 CONDITION = "0.cnd"
 
@@ -266,10 +266,8 @@ def _channel(
             continue
         said = condition.element(number)
         check = {key: value for key in ("min", "max", "mean") if (value := said.number(key)) is not None}
-        if odd := disagreement(values, check, _TOLERANCE):
+        for odd in doubts(values, check, _TOLERANCE):
             warn(Warned(path, odd))
-        if looks_sheared(values):
-            warn(Warned(path, "the counts are smoother with their axes exchanged; they are given as described"))
         info, wds = _info(condition, number, own)
         return ChannelRecord(
             name=_title(condition, number, own),
@@ -294,7 +292,7 @@ def _info(condition: MapCondition, number: int, own: Mapping[int, Fields]) -> tu
     }
     if signal == "W":
         shown |= {"crystal": said.text("crystal"), "peak": None if peak is None else {"value": peak, "unit": "mm"}}
-    shown = {key: value for key, value in shown.items() if value not in (None, "")}
+    shown = stated(shown)
     info: Json = {"quantity": "counts", "unit": "1", **shown}
     if signal:
         info["signal"] = _SIGNALS.get(signal, signal)

@@ -16,7 +16,7 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from ..rasters import disagreement
-from ..reading import head_of, text_bytes
+from ..reading import beside, head_of, text_bytes
 from ..records import AnalysisRecord, ArrayRecord, ChannelRecord, Finding, Json, MapRecord, Span, Warned
 from ..texts import Fields, Warn, ini
 from ..tree import Tree
@@ -43,7 +43,7 @@ class ProbeForEpma:
         for path, size in tree.sizes.items():
             kind = _kind(head_of(tree, path, 256), path, size)
             if kind:
-                acq = _sibling(tree, path, ".acq") if kind == "grid" else ""
+                acq = beside(tree, path, ".acq") if kind == "grid" else ""
                 files = (path, acq) if acq else (path,)
                 yield Finding(self.name, path, _KINDS[kind], 0.9, files)
 
@@ -179,7 +179,7 @@ def _fits(width: int, height: int, size: int) -> bool:
 
 def _unit(tree: Tree, path: str) -> str:
     """The unit of the stage that the `.ACQ` beside a grid gives."""
-    acq = _sibling(tree, path, ".acq")
+    acq = beside(tree, path, ".acq")
     if not acq:
         return ""
     try:
@@ -188,9 +188,3 @@ def _unit(tree: Tree, path: str) -> str:
         return ""
     units = [fields.text("Stage_Units").strip('"') for fields in sections.values() if "Stage_Units" in fields]
     return {"mm": "mm", "um": "µm", "microns": "µm"}.get("".join(units[:1]).casefold(), "")
-
-
-def _sibling(tree: Tree, path: str, suffix: str) -> str:
-    """A file of the same stem; Windows does not tell small letters from capitals."""
-    stem = path.removesuffix(PurePosixPath(path).suffix)
-    return next((stem + name for name in (suffix, suffix.upper()) if stem + name in tree.sizes), "")

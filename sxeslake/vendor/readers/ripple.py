@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
-from ..reading import head_of, text_bytes
+from ..reading import beside, head_of, text_bytes
 from ..records import AnalysisRecord, ArrayRecord, AxisRecord, ChannelRecord, Finding, MapRecord, Span, Warned
 from ..texts import Warn, decode, number_of
 from ..tree import Tree
@@ -32,7 +32,7 @@ class Ripple:
             if path.casefold().endswith(".rpl") and size <= _TEXT_BYTES:
                 keys = parse_keys(decode(head_of(tree, path, _TEXT_BYTES)).text)
                 if all(name in keys for name in _NEEDED):
-                    files = (path, raw) if (raw := _raw(tree, path)) else (path,)
+                    files = (path, raw) if (raw := beside(tree, path, ".raw")) else (path,)
                     yield Finding(self.name, path, "Ripple spectrum image", 0.9, files)
 
     def read(self, tree: Tree, finding: Finding, warn: Warn) -> Iterator[AnalysisRecord]:
@@ -92,9 +92,3 @@ def _axis(keys: Mapping[str, str]) -> AxisRecord | None:
     """The energies of the channels, where the text gives their width."""
     step = number_of(keys.get("ev-per-chan", ""))
     return AxisRecord("energy", "eV", 0.0, step, source="ev-per-chan") if step and step > 0 else None
-
-
-def _raw(tree: Tree, path: str) -> str:
-    """The values beside a text; Windows does not tell small letters from capitals."""
-    stem = path[: -len(".rpl")]
-    return next((stem + suffix for suffix in (".raw", ".RAW") if stem + suffix in tree.sizes), "")
