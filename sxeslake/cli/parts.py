@@ -15,13 +15,14 @@ from sxeslake.cli.destinations import STDOUT
 from sxeslake.cli.documents import PART, document
 from sxeslake.cli.filters import filter_options, filter_words
 from sxeslake.cli.options import DRY_RUN
-from sxeslake.cli.words import count, shown, size
+from sxeslake.cli.words import count, kept_of_output, shown, size
 from sxeslake.disk.output import is_stdout
 
 if TYPE_CHECKING:
     from sxeslake.cli.completion.suggest import Suggest
     from sxeslake.model import ContainerKind
     from sxeslake.pull.part.selection import SelectionReport
+    from sxeslake.pull.whole import PullReport
 
 _PREFIX = "part_"
 
@@ -119,11 +120,7 @@ def pull_part(
     """Pull a part or a merge; what will move is said before it moves."""
     words: dict[str, Any] = {**part.words, **part.filters}
     to_stdout = out == STDOUT and not part.dry_run
-    app.kept = lambda: (
-        "The output is not complete; run the same command again."
-        if to_stdout
-        else "Nothing half-written is left; run the same command again."
-    )
+    app.kept = lambda: kept_of_output(to_stdout=to_stdout)
     if to_stdout:
         _check_stdout(app)
     with app.open_lake() as lake:
@@ -172,6 +169,11 @@ def _tell(app: App, report: SelectionReport) -> None:
         app.emit(document(report, PART))
     elif not report.dry_run:
         app.print(_line(report))
+    tell_of_annotations_and_names(app, report)
+
+
+def tell_of_annotations_and_names(app: App, report: SelectionReport | PullReport) -> None:
+    """Say where the annotations are, and which members have another name on this disk."""
     if report.annotations:
         app.say(f"annotated  {shown(report.annotations)} has the annotations")
     for before, after in report.renamed:

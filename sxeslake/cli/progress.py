@@ -40,7 +40,7 @@ class Bar:
         self.resume(task, total_bytes, 0)
 
     def resume(self, task: str, total_bytes: int | None, done_bytes: int) -> None:
-        """Begin a task of which so many bytes are done."""
+        """Begin a task that is partly done."""
         self.finish()
         self._task = self._progress.add_task(shown(task), total=total_bytes, completed=done_bytes)
         self._progress.start()

@@ -36,6 +36,12 @@ def percent(part: int, whole: int) -> str:
     return f"{100 * part / whole:.0f} %" if whole else "0 %"
 
 
+def kept_of_output(*, to_stdout: bool) -> str:
+    """What an interruption leaves of an output that is written in one step, or to stdout as it comes."""
+    left = "The output is not complete" if to_stdout else "Nothing half-written is left"
+    return f"{left}; run the same command again."
+
+
 def shown(text: object) -> str:
     """A name in one line, without control characters: an archive's member names must not steer the terminal."""
     return visible(text)

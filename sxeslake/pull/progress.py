@@ -39,7 +39,7 @@ class Resumable(Protocol):
     """A progress that can begin in the middle of a run."""
 
     def resume(self, task: str, total_bytes: int | None, done_bytes: int) -> None:
-        """As `start`, of a task of which so many bytes are done."""
+        """As `start`, of a task that is partly done."""
 
 
 class RunProgress:

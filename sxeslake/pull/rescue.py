@@ -8,14 +8,10 @@ import pyarrow as pa
 
 from sxeslake.errors import DamagedLakeError, ObjectNotFoundError
 from sxeslake.format.manifest import SCHEMA, ManifestRow
-from sxeslake.model import MIB
-from sxeslake.vault.blobs.contents import Content, read_ahead
+from sxeslake.vault.blobs.contents import WINDOW_BLOBS, WINDOW_BYTES, Content, read_ahead
 from sxeslake.vault.blobs.reader import BlobReader, total_size
 from sxeslake.vault.log.state import Version
 from sxeslake.vault.vault import Vault
-
-_WINDOW_BYTES = 16 * MIB
-_WINDOW_BLOBS = 4096
 
 
 def table_left(vault: Vault, version: Version, lost: list[str]) -> pa.Table:
@@ -37,7 +33,7 @@ def contents_left(reader: BlobReader, rows: Iterable[ManifestRow], lost: list[st
     """Every member that is whole, in order; the paths of the others go to `lost`."""
     for window in _windows(rows):
         blobs = [blob for row in window for blob in row.blobs]
-        if total_size(blobs) > _WINDOW_BYTES:  # one large member: looked through before it is begun
+        if total_size(blobs) > WINDOW_BYTES:  # one large member: looked through before it is begun
             whole = all(reader.fetch_some([blob])[0] is not None for blob in blobs)
             if whole:
                 yield Content(window[0].member, read_ahead(reader, blobs))
@@ -59,7 +55,7 @@ def _windows(rows: Iterable[ManifestRow]) -> Iterator[list[ManifestRow]]:
     window: list[ManifestRow] = []
     size, blobs = 0, 0
     for row in rows:
-        if window and (size + row.member.size > _WINDOW_BYTES or blobs + len(row.blobs) > _WINDOW_BLOBS):
+        if window and (size + row.member.size > WINDOW_BYTES or blobs + len(row.blobs) > WINDOW_BLOBS):
             yield window
             window, size, blobs = [], 0, 0
         window.append(row)

@@ -194,8 +194,10 @@ class Pull:
             with vault.reading(version):
                 self.renamed.clear()
                 self.damaged.clear()
-                is_partial = self.skip_damaged
-                table = table_left(vault, version, self.damaged) if is_partial else vault.manifests.table(version)
+                if self.skip_damaged:
+                    table = table_left(vault, version, self.damaged)
+                else:
+                    table = vault.manifests.table(version)
                 check_table(table, version.name)  # a lake can be hostile
                 if isinstance(writer, FolderWriter):
                     table, renamed = apart(table)

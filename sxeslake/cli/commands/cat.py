@@ -11,6 +11,7 @@ from sxeslake.cli.completion import suggest
 from sxeslake.cli.documents import named
 from sxeslake.cli.options import LakeCommand
 from sxeslake.cli.refs import sample_argument
+from sxeslake.cli.words import kept_of_output
 
 
 @click.command("cat", cls=LakeCommand, example="sxeslake cat map metadata.json")
@@ -22,7 +23,7 @@ def command(app: App, ref: str, member: str) -> None:
 
     With --json the content stands in the document: as text where it is UTF-8, else as base64.
     """
-    app.kept = lambda: "The output is not complete; run the same command again."
+    app.kept = lambda: kept_of_output(to_stdout=True)
     with app.open_lake() as lake:
         if app.as_json:
             (version,) = lake.resolve([ref])

@@ -13,10 +13,10 @@ from sxeslake.cli.destinations import STDOUT, PullTarget, below, is_folder
 from sxeslake.cli.documents import PULL, document
 from sxeslake.cli.memory import keep_little
 from sxeslake.cli.options import OUT, PATH, LakeCommand, jobs_option
-from sxeslake.cli.parts import dry_run_whole, part_options, part_words, pull_part
+from sxeslake.cli.parts import dry_run_whole, part_options, part_words, pull_part, tell_of_annotations_and_names
 from sxeslake.cli.passwords import password_file_option, read_passwords
 from sxeslake.cli.refs import samples_argument
-from sxeslake.cli.words import count, shown, size
+from sxeslake.cli.words import count, kept_of_output, shown, size
 from sxeslake.disk.output import is_stdout
 from sxeslake.errors import NotFoundError, SxeslakeError
 from sxeslake.model import ContainerKind
@@ -130,11 +130,7 @@ def command(
         if out == STDOUT and many:
             _check_stdout(app, many=True)
         found = _found(lake, refs, every=every, all_versions=all_versions)
-        app.kept = lambda: (
-            "The output is not complete; run the same command again."
-            if out == STDOUT
-            else "Nothing half-written is left; run the same command again."
-        )
+        app.kept = lambda: kept_of_output(to_stdout=out == STDOUT)
         if out == STDOUT:
             report = lake.pull_to(
                 found[0],
@@ -296,10 +292,7 @@ def _tell(app: App, report: PullReport) -> int:
         app.say(_line(report))
     elif not app.as_json:
         app.print(_line(report))
-    if report.annotations:
-        app.say(f"annotated  {shown(report.annotations)} has the annotations")
-    for before, after in report.renamed:
-        app.say(f"renamed    {shown(before)} is {shown(after)} on disk")
+    tell_of_annotations_and_names(app, report)
     for path in report.unlinked:
         app.say(f"unlinked   {shown(path)} is a link that could lead out of the folder; a file holds its target")
     return _say_damaged(app, report)

@@ -142,11 +142,10 @@ class Assembly:
         for part in self.parts:
             yield from part.paths()
 
-    def fill(self, vault: Vault, writer: ArchiveWriter, progress: Progress | None) -> None:
-        """Hand every member to the writer, in order, and close it."""
+    def fill(self, vault: Vault, writer: ArchiveWriter, progress: Progress | None, bytes_fetch: int | None) -> None:
+        """Hand every member to the writer, in order, and close it; `bytes_fetch` is what it costs."""
         self.check()
-        total = None if progress is None else self.cost(vault).bytes_fetch
-        with reported(progress, f"pull {self.title}", total, vault.store.counters) as moved:
+        with reported(progress, f"pull {self.title}", bytes_fetch, vault.store.counters) as moved:
             for member, data in self._contents(vault):
                 writer.add(member, data)
                 moved()

@@ -157,7 +157,7 @@ class PartPull:
             with ExitStack() as reading:
                 for part in assembly.parts:
                     reading.enter_context(self.vault.reading(part.rows.version))
-                assembly.fill(self.vault, writer, self.progress)
+                assembly.fill(self.vault, writer, self.progress, report.bytes_fetch)
 
         if output.stream is not None:
             return _done(report, "-", publisher.to_stream(output.stream, container, fill))
