@@ -249,7 +249,7 @@ class EncryptedArchiveError(InputError):
 
 
 class UnsupportedMethodError(InputError):
-    """A compression method nobody here can decode.
+    """A compression method that is not supported.
 
     Examples
     --------
@@ -354,7 +354,7 @@ class UnreachableError(StorageError):
 
 
 class ConflictError(SxeslakeError):
-    """Exists already, or somebody else was first.
+    """It exists already, or another writer was first.
 
     Examples
     --------

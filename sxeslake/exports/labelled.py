@@ -29,7 +29,7 @@ def write_hspy(out: BinaryIO, spectra: Spectra, title: str) -> None:
         place = {id(row): number for number, row in enumerate(spectra.rows)}
         order = [-1 if cell is None else place[id(cell)] for cell in arrangement.cells]
         if -1 in order:
-            arrangement = PositionGrid.of(spectra.rows)  # a hole would need a value that nobody measured
+            arrangement = PositionGrid.of(spectra.rows)  # a hole would need a value that was not measured
         else:
             values = values[order]
     axes = [

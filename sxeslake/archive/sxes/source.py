@@ -199,7 +199,7 @@ class EditedSource:
         self.remove(folder.rstrip("/"))
 
     def close(self) -> None:
-        """Close the temporary file; the base belongs to whoever opened it."""
+        """Close the temporary file; its opener closes the base."""
         self._spool.close()
 
     def _put(self, member: Member, content: _Borrowed | Spooled) -> None:

@@ -30,7 +30,7 @@ class TableProof:
 
 @dataclass(frozen=True, slots=True)
 class Rebuilt(HtmlRecord):
-    """A catalogue rebuilt, held against the one that was there.
+    """A rebuilt catalogue, compared with the one that was there.
 
     Examples
     --------

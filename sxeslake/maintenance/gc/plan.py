@@ -81,7 +81,7 @@ class Rewrite:
 
 @dataclass(slots=True)
 class CollectionPlan:
-    """Which packs nobody needs, which are copies, and which are to be rewritten."""
+    """Which packs no version needs, which are copies, and which are rewritten."""
 
     dead: list[str] = field(default_factory=list)
     merged: dict[str, tuple[str, ...]] = field(default_factory=dict)  # all that is needed of it stands in those
