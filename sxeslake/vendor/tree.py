@@ -24,7 +24,7 @@ class Tree(Protocol):
 
     @property
     def sizes(self) -> Mapping[str, int]:
-        """Eoriginal file's size in bytes, in order of path."""
+        """Every file's size in bytes, in order of path."""
         ...
 
     def read(self, path: str, offset: int = 0, length: int | None = None) -> bytes:

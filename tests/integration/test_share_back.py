@@ -21,7 +21,7 @@ def lake(request: pytest.FixtureRequest) -> Iterator[Lake]:
 
 
 def tree(folder: Path) -> dict[str, tuple[bytes, int]]:
-    """Eoriginal file below a folder, with its bytes and its time."""
+    """Every file below a folder, with its bytes and its time."""
     files = [path for path in folder.rglob("*") if path.is_file()]
     return {str(path.relative_to(folder)): (path.read_bytes(), path.stat().st_mtime_ns) for path in files}
 
