@@ -12,6 +12,7 @@ from sxeslake.archive.container import DEFAULT_LEVEL, open_container
 from sxeslake.archive.sxes import adding, faces, layout, opening, saving, transfer
 from sxeslake.archive.sxes.documents.fields import version_of
 from sxeslake.archive.sxes.documents.text import Document, GroupWarning, check_encoding, dump, parse
+from sxeslake.archive.sxes.extensions.stated import newer_than_known
 from sxeslake.archive.sxes.items import Item
 from sxeslake.archive.sxes.outline import Analysis, Items, MetadataEntry, Project
 from sxeslake.archive.sxes.position import Image, Position
@@ -181,8 +182,8 @@ class Group:
 
     @property
     def read_only(self) -> bool:
-        """Whether changes are refused, because the version is newer than this software."""
-        return layout.is_newer(self.version)
+        """Whether changes are refused, because the version or a required extension is newer than this software."""
+        return newer_than_known(self._fields) is not None
 
     @property
     def warnings(self) -> tuple[GroupWarning, ...]:
@@ -351,9 +352,10 @@ class Group:
 
     def require_writable(self) -> None:
         """Refuse a change to a group that this software would not write rightly."""
-        if self.read_only:
+        newer = newer_than_known(self._fields)
+        if newer is not None:
             raise ReadOnlyError(
-                f"format version {self.version} is newer than {layout.WRITTEN_VERSION}",
+                newer,
                 where=self.name,
                 hint="It can be read and stored, not changed; a newer sxeslake may write it.",
             )

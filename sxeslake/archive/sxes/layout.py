@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final, Literal
 
 METADATA: Final = "metadata.json"
@@ -10,20 +11,31 @@ IMAGES: Final = "images"
 BACKGROUNDS: Final = "backgrounds"
 CONDITIONS: Final = "conditions"
 RAW_CONDITIONS: Final = "rawConditions"
+MAPS: Final = "maps"
+DOCUMENTS: Final = "documents"
+SOURCES: Final = "sources"
+RESIDUE: Final = "residue"
 INFO: Final = "info.json"
 STATE: Final = "state.json"
+MAP: Final = "map.json"
+ARRAYS: Final = "arrays.json"
 TYPE_SUFFIX: Final = ".data"
 
 SharedKind = Literal["backgrounds", "conditions", "rawConditions"]
+HashedKind = Literal["documents", "sources", "residue"]
 ItemRoot = Literal["data", "images"]
 
 LIST_KEYS: Final[dict[ItemRoot, str]] = {"data": "positionUuids", "images": "imageUuids"}
 """The key of an analysis that lists each kind of item."""
 
+MAP_KEY: Final = "mapUuids"
+"""The key of an analysis that lists its maps; a hint, for each `map.json` names its analysis."""
+
 WRITTEN_VERSION: Final = "0.1.0"
 """The version that a new group states, as the format's converter does."""
 
 _KNOWN_VERSION = (0, 1)
+_SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
 def item_folder(root: ItemRoot, uuid: str) -> str:
@@ -34,6 +46,21 @@ def item_folder(root: ItemRoot, uuid: str) -> str:
 def type_path(uuid: str, data_type: str) -> str:
     """`data/<uuid>/xes.data`."""
     return f"{DATA}/{uuid}/{data_type}{TYPE_SUFFIX}"
+
+
+def map_folder(uuid: str) -> str:
+    """`maps/<uuid>/`."""
+    return f"{MAPS}/{uuid}/"
+
+
+def hashed_path(kind: HashedKind, digest: str) -> str:
+    """`documents/<sha256>.json`, `sources/<sha256>.json`, `residue/<sha256>`."""
+    return f"{kind}/{digest}" if kind == RESIDUE else f"{kind}/{digest}.json"
+
+
+def is_hash(name: str) -> bool:
+    """Whether a text is a SHA-256 in lower-case hexadecimal."""
+    return _SHA256.fullmatch(name) is not None
 
 
 def shared_path(kind: SharedKind, digest: str) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sxeslake.archive.sxes import layout
-from sxeslake.archive.sxes.documents.fields import strings, version_of
+from sxeslake.archive.sxes.documents.fields import strings
 from sxeslake.archive.sxes.documents.text import Document, parse
+from sxeslake.archive.sxes.extensions.stated import newer_than_known
 from sxeslake.archive.sxes.source import MemberSource
 from sxeslake.errors import InputError, MemberNotFoundError
 
@@ -29,8 +30,9 @@ def read_metadata(group: Group, source: MemberSource | None) -> Document:
     for key in ("projects", "analyses"):
         if not isinstance(document.fields.get(key, []), list):
             group.warn(layout.METADATA, f"{key} is not a list")
-    if layout.is_newer(version_of(document.value)):
-        group.warn(layout.METADATA, f"format version {version_of(document.value)} is newer: opened read-only")
+    newer = newer_than_known(document.value)
+    if newer is not None:
+        group.warn(layout.METADATA, f"{newer}: opened read-only")
     return document
 
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from sxeslake.archive.sxes import layout
-from sxeslake.archive.sxes.documents.fields import analysis_uuids_key, strings, version_of
+from sxeslake.archive.sxes.documents.fields import analysis_uuids_key, strings
 from sxeslake.archive.sxes.documents.text import parse
+from sxeslake.archive.sxes.extensions.stated import newer_than_known
 from sxeslake.errors import InputError, NotFoundError, ReadOnlyError
 from sxeslake.pull.part.wanted import PartSpec, numbers_of
 
@@ -60,10 +61,10 @@ def read_outline(raw: bytes, *, where: str) -> Outline:
         raise InputError(
             f"its metadata.json: {document.problem}.", where=where, hint="It can be pulled whole, not in part."
         )
-    version = version_of(document.value)
-    if layout.is_newer(version):
+    newer = newer_than_known(document.value)
+    if newer is not None:
         raise ReadOnlyError(
-            f"its format version {version} is newer than {layout.WRITTEN_VERSION}.",
+            f"{newer}.",
             where=where,
             hint="It can be pulled whole, not in part.",
         )
