@@ -17,7 +17,8 @@ from sxeslake.format import keys
 from sxeslake.format.manifest import CHUNK
 from sxeslake.storage import fetches_of
 from sxeslake.vault.blobs.cache import FrameKey
-from sxeslake.vault.blobs.contents import WINDOW_BLOBS, WINDOW_BYTES
+from sxeslake.vault.blobs.contents import WINDOW_BLOBS
+from sxeslake.vault.packs.kinds import WINDOW_BYTES
 from sxeslake.vault.vault import Vault
 
 

@@ -8,9 +8,10 @@ import pyarrow as pa
 
 from sxeslake.errors import DamagedLakeError, ObjectNotFoundError
 from sxeslake.format.manifest import SCHEMA, ManifestRow
-from sxeslake.vault.blobs.contents import WINDOW_BLOBS, WINDOW_BYTES, Content, read_ahead
+from sxeslake.vault.blobs.contents import WINDOW_BLOBS, Content, read_ahead
 from sxeslake.vault.blobs.reader import BlobReader, total_size
 from sxeslake.vault.log.state import Version
+from sxeslake.vault.packs.kinds import WINDOW_BYTES
 from sxeslake.vault.vault import Vault
 
 

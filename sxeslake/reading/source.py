@@ -69,6 +69,14 @@ class VersionSource:
         for row in rows:
             yield row.member.path, b"".join(next(stream) for _ in row.blobs)
 
+    def arranged(self, paths: Sequence[str]) -> Sequence[str]:
+        """Paths by pack and place in it: neighbours come in one request."""
+        places: dict[str, tuple[int, int]] = {}
+        for table, found in self._rows.at(paths):
+            columns = (table[name].fill_null(0).to_pylist() for name in ("pack", "frame_offset"))
+            places.update(zip(found, zip(*columns, strict=True), strict=True))
+        return sorted(paths, key=lambda path: places.get(path, (-1, -1)))
+
     def count_positions(self) -> int | None:
         """How many positions are listed; None where only `metadata.json` tells."""
         runs = self._rows.finder.runs

@@ -41,6 +41,9 @@ class CountingSource:
             if path in self.contents:
                 yield path, self.contents[path]
 
+    def arranged(self, paths: Sequence[str]) -> Sequence[str]:
+        return sorted(paths)
+
     def edit_json(self, path: str, **changes: object) -> None:
         """Change a JSON member beneath the group, as another program might have."""
         self.contents[path] = json.dumps({**json.loads(self.contents[path]), **changes}).encode()

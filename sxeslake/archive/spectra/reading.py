@@ -65,27 +65,43 @@ class LeftOut:
 
 def read_batches(
     rows: Iterable[Measured], sources: Sources, data_type: str, left_out: LeftOut, *, background: bool = False,
-    ahead: int = 0,
+    ahead: int = 0, arranged: bool = False,
 ) -> Iterator[SpectraBatch]:  # fmt: skip
     """The spectra of positions in their order; a batch has positions of one archive with one number of channels.
+
+    With `arranged`, the positions of an archive come in the order in which it stores them, which takes far fewer
+    requests; `Order` brings them back into the order of `rows`.
 
     `data_type` is `qlw` (float64), `spectrum` (the column sum of `xes`, int64), or another type of float64. With
     `background`, `accumulation` × dark frame is subtracted from a `spectrum` first. So many batches are read `ahead` in
     threads, which the sources must allow: over a link, one waits for its reply while another moves bytes.
     """
     for _, group in groupby(rows, key=lambda row: (row.sample, row.version)):
-        jobs = _jobs(group, sources, data_type, background=background)
+        jobs = _jobs(group, sources, data_type, background=background, arranged=arranged)
         done = in_order(jobs, threads=ahead, in_flight=ahead) if ahead else (job() for job in jobs)
         for found, missing in done:
             left_out.reasons.extend(missing.reasons)
             yield from _same_length(found)
 
 
+class Order:
+    """Brings what was read `arranged` back into the order of the positions that were asked for."""
+
+    def __init__(self, rows: Iterable[Measured]) -> None:
+        self.rows = list(rows)
+        self._places = {id(row): place for place, row in enumerate(self.rows)}
+
+    def of(self, found: Sequence[Measured], left_out: LeftOut) -> NDArray[np.intp]:
+        """The indices by which to take what was found; `left_out` is sorted itself."""
+        left_out.reasons.sort(key=lambda reason: self._places[id(reason[0])])
+        return np.argsort([self._places[id(row)] for row in found], kind="stable")
+
+
 _Read = tuple[list[tuple[Measured, NDArray[Any]]], LeftOut]
 
 
 def _jobs(
-    rows: Iterator[Measured], sources: Sources, data_type: str, *, background: bool
+    rows: Iterator[Measured], sources: Sources, data_type: str, *, background: bool, arranged: bool
 ) -> Iterator[Callable[[], _Read]]:
     """What reads each batch of one archive; any thread may do it."""
     decoder: _Decoder | None = None
@@ -94,10 +110,13 @@ def _jobs(
         left_out = LeftOut()
         return list(decoder.read(some, left_out)), left_out
 
-    while some := list(islice(rows, BATCH_POSITIONS)):
+    while some := list(islice(rows, None if arranged else BATCH_POSITIONS)):
         if decoder is None:
             decoder = _Decoder(sources(some[0]), data_type, background=background)
-        yield partial(read, decoder, some)
+        if arranged:
+            some = decoder.arranged(some)
+        for start in range(0, len(some), BATCH_POSITIONS):
+            yield partial(read, decoder, some[start : start + BATCH_POSITIONS])
 
 
 def _same_length(found: Iterable[tuple[Measured, NDArray[Any]]]) -> Iterator[SpectraBatch]:
@@ -117,6 +136,13 @@ class _Decoder:
         self._lock = threading.Lock()  # of what batches share
         self._frames: OrderedDict[str, NDArray[np.uint32]] = OrderedDict()
         self._conditions: dict[str, ConditionFields | None] = {}
+
+    def arranged(self, rows: Sequence[Measured]) -> list[Measured]:
+        """Positions as the archive stores their data."""
+        by_path: dict[str, list[Measured]] = {}  # a position that several analyses list is measured once
+        for row in rows:
+            by_path.setdefault(layout.type_path(row.position_uuid, self._type), []).append(row)
+        return [row for path in self._source.arranged(list(by_path)) for row in by_path[path]]
 
     def read(self, rows: Sequence[Measured], left_out: LeftOut) -> Iterator[tuple[Measured, NDArray[Any]]]:
         """Each position's spectrum, in order; those that cannot be read go to `left_out`."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from sxeslake.archive.spectra.lattice import Lattice, cells_of, layout_of
 from sxeslake.archive.spectra.measured import COLUMNS, Measured
-from sxeslake.archive.spectra.reading import LeftOut, Sources, SpectraBatch, read_batches
+from sxeslake.archive.spectra.reading import LeftOut, Order, Sources, SpectraBatch, read_batches
 from sxeslake.archive.sxes.axes import AXIS_KINDS, Axis, Calibration, Setting, axis_of, unit_of
 from sxeslake.archive.sxes.documents.units import um_from_mm
 from sxeslake.errors import InputError, NotFoundError, UsageError
@@ -188,8 +188,11 @@ class Integrator:
     _masks: dict[tuple[Setting, int], tuple[NDArray[np.intp], NDArray[np.intp] | None]] = field(default_factory=dict)
     _sources: dict[str, None] = field(default_factory=dict)
 
-    def integrate(self, batches: Iterable[SpectraBatch], left_out: LeftOut) -> Roi:
-        """The sums of all batches. NotFoundError where there is no position; UsageError where none has an axis."""
+    def integrate(self, batches: Iterable[SpectraBatch], left_out: LeftOut, order: Order | None = None) -> Roi:
+        """The sums of all batches, in an `order` where one is given.
+
+        NotFoundError where there is no position; UsageError where none has an axis.
+        """
         rows: list[Measured] = []
         values: list[float] = []
         counts: list[int] = []
@@ -211,6 +214,9 @@ class Integrator:
             raise NotFoundError(
                 left_out.summary() if left_out else "no position fits.", hint="`sxeslake conditions` lists what occurs."
             )
+        if order is not None:
+            places = order.of(rows, left_out).tolist()
+            rows, values, counts = ([column[at] for at in places] for column in (rows, values, counts))
         warnings = [left_out.summary()] if left_out else []
         if warning := mixed_correction(rows, self.data_type):
             warnings.append(warning)
@@ -269,9 +275,11 @@ def integrate(
     """The region between two ends of every position; see `Analysis.roi`, whose words these are, and `read_batches`."""
     beside = None if background is None else RoiWindow.of(*background, unit)
     integrator = Integrator(RoiWindow.of(low, high, unit), beside, data_type, calibrations)
-    left_out = LeftOut()
-    batches = read_batches(rows, sources, data_type, left_out, background=subtract_background, ahead=ahead)
-    return integrator.integrate(batches, left_out)
+    left_out, order = LeftOut(), Order(rows)
+    batches = read_batches(
+        order.rows, sources, data_type, left_out, background=subtract_background, ahead=ahead, arranged=True
+    )
+    return integrator.integrate(batches, left_out, order)
 
 
 def mixed_correction(rows: Iterable[Measured], data_type: str) -> str | None:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sxeslake.archive.spectra.measured import COLUMNS, Measured
-from sxeslake.archive.spectra.reading import LeftOut, Sources, SpectraBatch, read_batches
+from sxeslake.archive.spectra.reading import LeftOut, Order, Sources, SpectraBatch, read_batches
 from sxeslake.archive.spectra.roi import mixed_correction
 from sxeslake.archive.sxes.axes import Axis, Calibration, axis_of
 from sxeslake.errors import InputError, NotFoundError
@@ -109,13 +109,17 @@ def read_spectra(
     ahead: int = 0,
 ) -> Spectra:
     """The spectra of positions as one array; see `reading.read_batches` and `gather`. `watch` sees each batch pass."""
-    left_out = LeftOut()
-    batches = read_batches(rows, sources, data_type, left_out, background=background, ahead=ahead)
-    return gather(watch(batches), left_out, data_type, calibrations)
+    left_out, order = LeftOut(), Order(rows)
+    batches = read_batches(order.rows, sources, data_type, left_out, background=background, ahead=ahead, arranged=True)
+    return gather(watch(batches), left_out, order, data_type, calibrations)
 
 
 def gather(
-    batches: Iterable[SpectraBatch], left_out: LeftOut, data_type: str, calibrations: Sequence[Calibration] = ()
+    batches: Iterable[SpectraBatch],
+    left_out: LeftOut,
+    order: Order,
+    data_type: str,
+    calibrations: Sequence[Calibration] = (),
 ) -> Spectra:
     """All batches as one array; spectra of another length than most are left out. NotFoundError where none is there."""
     found = list(batches)
@@ -130,9 +134,25 @@ def gather(
             for row in batch.rows:
                 left_out.note(row, f"{batch.values.shape[1]:,} channels, not {channels:,}")
     kept = [batch for batch in found if batch.values.shape[1] == channels]
+    del found, batch
     rows = [row for batch in kept for row in batch.rows]
-    values = kept[0].values if len(kept) == 1 else np.concatenate([batch.values for batch in kept])
+    places = order.of(rows, left_out)
+    values = _placed(kept, places)
+    rows = [rows[at] for at in places.tolist()]
     warnings = [left_out.summary()] if left_out else []
     if warning := mixed_correction(rows, data_type):
         warnings.append(warning)
     return Spectra(data_type, values, rows, warnings, tuple(calibrations))
+
+
+def _placed(batches: list[SpectraBatch], places: NDArray[np.intp]) -> NDArray[Any]:
+    """The values of batches, taken in an order; each batch is released as it is copied."""
+    first = batches[0].values
+    values = np.empty((len(places), first.shape[1]), np.result_type(*(batch.values for batch in batches)))
+    targets, start = np.empty_like(places), 0
+    targets[places] = np.arange(len(places))
+    while batches:
+        part = batches.pop(0).values
+        values[targets[start : start + len(part)]] = part
+        start += len(part)
+    return values

@@ -33,6 +33,9 @@ class MemberSource(Protocol):
     def read_many(self, paths: Sequence[str]) -> Iterator[tuple[str, bytes]]:
         """Several files in any order, each once; paths that do not exist are passed over."""
 
+    def arranged(self, paths: Sequence[str]) -> Sequence[str]:
+        """The same paths in the order in which they are stored; who reads many in batches asks in that order."""
+
 
 @runtime_checkable
 class _NamesPaths(Protocol):
@@ -71,6 +74,11 @@ class ContainerSource:
         found = sorted((index, path) for path in paths if (index := self._index(path)) is not None)
         for index, path in found:
             yield path, self.container.read(index)
+
+    def arranged(self, paths: Sequence[str]) -> Sequence[str]:
+        """Paths in archive order."""
+        places = {path: index for path in paths if (index := self._index(path)) is not None}
+        return sorted(paths, key=lambda path: places.get(path, -1))
 
     def close(self) -> None:
         """Close the archive file."""
@@ -166,6 +174,10 @@ class EditedSource:
         for source, wanted in by_source.values():
             for theirs, data in source.read_many(list(wanted)):
                 yield wanted[theirs], data
+
+    def arranged(self, paths: Sequence[str]) -> Sequence[str]:
+        """Paths as the base stores them; what is laid over it stands anywhere."""
+        return paths if self._base is None else self._base.arranged(paths)
 
     def write(self, path: str, data: bytes) -> None:
         """Lay new content over a path."""

@@ -9,11 +9,11 @@ from itertools import chain, islice, tee
 from typing import NamedTuple
 
 from sxeslake.format.manifest import Blob, ManifestRow
-from sxeslake.model import MIB, Member
+from sxeslake.model import Member
 from sxeslake.storage import Operation
 from sxeslake.vault.blobs.reader import BlobReader
+from sxeslake.vault.packs.kinds import WINDOW_BYTES
 
-WINDOW_BYTES = 16 * MIB  # raw, read at once: a third of that comes over the wire, in one request or two
 _AHEAD = 2  # windows on their way while one is used: what one waits for a far bucket, the other moves bytes
 WINDOW_BLOBS = 4096
 

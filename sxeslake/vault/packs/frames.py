@@ -13,7 +13,16 @@ from sxeslake.format.manifest import Hint
 from sxeslake.format.rowgroups import position_and_name
 from sxeslake.model import MIB
 from sxeslake.vault.packs.holding import Held, NewBlob
-from sxeslake.vault.packs.kinds import ALONE_BYTES, FOLLOWS, FRAME_BYTES, HELD_BYTES, HELD_FRAME_BYTES, Kind, kind_of
+from sxeslake.vault.packs.kinds import (
+    ALONE_BYTES,
+    FOLLOWS,
+    FRAME_BYTES,
+    HELD_BYTES,
+    HELD_FRAME_BYTES,
+    WINDOW_BYTES,
+    Kind,
+    kind_of,
+)
 from sxeslake.vault.packs.packing import Packer
 
 _PENDING_BYTES = 16 * MIB  # of groups that wait for company: a generic archive can have hundreds of kinds
@@ -52,13 +61,17 @@ class FrameMaker:
         self._packer, self._placed = packer, placed
         self._chooser = codecs.Chooser()
         self._groups: dict[Kind, _FrameGroup] = {}
-        self._waiting = 0
+        self._runs: dict[Kind, list[NewBlob]] = {}
+        self._waiting = self._window = 0
         self._followers: dict[str, _Follower] = {}
         self._held: Held | None = None
         self._pool: OrderedPool[_EncodedFrame] = OrderedPool(self._place, threads=threads)
 
     def add(self, path: str, blob: NewBlob) -> None:
         """Take the blob of a member; its frame is made when it is full."""
+        if self._window + len(blob.data) > WINDOW_BYTES:
+            self._end_runs()
+        self._window += len(blob.data)
         folder, _, name = path.rpartition("/")
         if name in FOLLOWS and len(blob.data) < ALONE_BYTES:
             if folder in self._followers:  # of the archive before, which had nothing that it follows from
@@ -108,10 +121,26 @@ class FrameMaker:
             and self._held.add(position, name, blob)
         ):
             return
-        if size >= ALONE_BYTES or (position is not None and size >= HELD_BYTES):
+        if size >= ALONE_BYTES:
             self._pool.submit(self._encode, kind_of(path, size), [blob])
+        elif position is not None and size >= HELD_BYTES:
+            self._line_up(kind_of(path, size), blob)
         else:
             self._share(kind_of(path, size), blob, FRAME_BYTES)
+
+    def _line_up(self, kind: Kind, blob: NewBlob) -> None:
+        """A frame of its own, beside others of its kind: who reads a map's spectra alone makes one request a window.
+
+        A pull, which reads a window at once, still finds it in one piece.
+        """
+        self._runs.setdefault(kind, []).append(blob)
+
+    def _end_runs(self) -> None:
+        for kind, blobs in self._runs.items():
+            for blob in blobs:
+                self._pool.submit(self._encode, kind, [blob])
+        self._runs.clear()
+        self._window = 0
 
     def _share(self, kind: Kind, blob: NewBlob, most: int) -> None:
         group = self._groups.setdefault(kind, _FrameGroup())
@@ -128,6 +157,7 @@ class FrameMaker:
         """Make frames of all that waits, and place them."""
         for folder in list(self._followers):
             self._release(folder)
+        self._end_runs()
         for kind in list(self._groups):
             self._flush(kind)
         self._pool.drain()

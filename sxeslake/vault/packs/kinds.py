@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from sxeslake.model import KIB
+from sxeslake.model import KIB, MIB
 
 PackKind = Literal["json", "array"]
 
@@ -12,6 +12,7 @@ ALONE_BYTES = 64 * KIB  # a blob of this size is a frame of its own
 FRAME_BYTES = 256 * KIB  # smaller ones share a frame up to this size: what reading one of them costs
 HELD_BYTES = 16 * KIB  # of a large group: files of positions below this share frames as positions are listed …
 HELD_FRAME_BYTES = 64 * KIB  # … of this size: who reads in another order decodes each of them many times
+WINDOW_BYTES = 16 * MIB  # of members, raw, that a pull reads at once: a third of that comes over the wire
 _TAIL_CHARS = 16
 
 
