@@ -13,9 +13,9 @@ from typing import Any, BinaryIO, Final
 
 import numpy as np
 
-from sxeslake.archive.spectra.measured import COLUMNS, Measured
+from sxeslake.archive.spectra.measured import COLUMNS
 from sxeslake.archive.spectra.reading import LeftOut, SpectraBatch
-from sxeslake.archive.spectra.roi import Integrator, mixed_correction
+from sxeslake.archive.spectra.roi import Integrator
 from sxeslake.archive.spectra.spectra import Spectra
 from sxeslake.errors import NotFoundError, UsageError
 from sxeslake.exports.report import ExportNotes, axes_of
@@ -61,24 +61,19 @@ def region_rows(
 ) -> Iterator[list[Any]]:
     """A row a position, batch by batch; `written` is complete when the last is out."""
     refused: UsageError | None = None
-    kinds: dict[bool, Measured] = {}
     for batch in batches:
         try:
             found = integrator.integrate([batch], left_out)
         except UsageError as error:
             refused = refused or error
             continue
-        for record, row in zip(found.records(), found.rows, strict=True):
-            kinds[row.is_background_subtracted] = row
-            yield list(record.values())
+        yield from (list(record.values()) for record in found.records())
         written.positions += len(found)
         written.axis_source = "; ".join(dict.fromkeys([*(written.axis_source or "").split("; "), *found.axis_sources]))
     if not written.positions:
         raise refused or NotFoundError(left_out.summary() if left_out else "no position fits.")
     written.axis_source = (written.axis_source or "").strip("; ") or None
     written.warnings = [left_out.summary()] if left_out else []
-    if warning := mixed_correction(kinds.values(), integrator.data_type):
-        written.warnings.append(warning)
     if written.axis_source and "derived:" in written.axis_source:
         written.warnings.append(f"the axis is not measured: {written.axis_source}")
 

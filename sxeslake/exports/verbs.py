@@ -198,6 +198,7 @@ class _Export:
         return self._report(written)
 
     def region(self, roi: tuple[float, float, str]) -> ExportReport:
+        from sxeslake.archive.spectra.correction import mixed_correction  # noqa: PLC0415
         from sxeslake.archive.spectra.reading import LeftOut, read_batches  # noqa: PLC0415
         from sxeslake.archive.spectra.roi import Integrator, RoiWindow  # noqa: PLC0415
         from sxeslake.disk.output import written_file  # noqa: PLC0415
@@ -207,7 +208,8 @@ class _Export:
         self._check_excel()
         window, written, left_out = RoiWindow.of(*roi), ExportNotes(), LeftOut()
         integrator = Integrator(window, None, self.data_type, self.lake._calibrations())
-        batches = read_batches(self.rows(), self.lake._member_source, self.data_type, left_out)
+        measured = list(self.rows())
+        batches = read_batches(measured, self.lake._member_source, self.data_type, left_out)
         rows = table.region_rows(integrator, watched(batches, self.progress), left_out, written)
         notes = [f"{self.title}: {self.data_type}, roi = counts in {window}", self.origin()]
         with written_file(self.out, force=self.force) as file:
@@ -216,6 +218,8 @@ class _Export:
             else:
                 sheets = [("positions", _after(table.REGION_COLUMNS, rows)), ("about", [[note] for note in notes])]
                 table.write_xlsx(file, sheets, raw=self.raw)
+        if warning := mixed_correction(measured, self.data_type, self.lake._member_source):
+            written.warnings.append(warning)
         return self._report(written)
 
     def msa(self, *, is_folder: bool) -> ExportReport:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import warnings
 from collections.abc import Callable
@@ -14,8 +15,10 @@ from support.small_lakes import zip_of
 from support.sxes_sources import sxes_source
 
 import sxeslake.hyperspy
+from sxeslake.archive.sxes import arrays
 from sxeslake.archive.sxes.group import open_group
 from sxeslake.cli.run import run
+from sxeslake.errors import UsageError
 from sxeslake.lake import init
 
 Contents = dict[str, bytes]
@@ -47,6 +50,44 @@ def _nan_stage(contents: Contents, folder: str) -> None:
     state = json.loads(contents[f"{folder}/state.json"])
     state["stage"]["x"] = float("nan")
     contents[f"{folder}/state.json"] = json.dumps(state).encode()
+
+
+def _mixed(tmp_path: Path) -> Path:
+    """Two analyses in one archive, of two gratings; one spectrum of the second has no background subtracted."""
+    contents = sxes_source(nx=3, ny=2).contents
+    group = open_group(sxes_source(nx=3, ny=2))
+    folders = [f"data/{each.uuid}" for each in group.positions]
+    info = json.loads(contents[f"{folders[5]}/info.json"])
+    condition = json.loads(contents[f"conditions/{info['conditionUuid']}.json"])
+    condition["ccd"]["grating"] = "JS200N"
+    raw = json.dumps(condition).encode()
+    digest = hashlib.sha256(raw).hexdigest()
+    contents[f"conditions/{digest}.json"] = raw
+    contents[f"{folders[5]}/info.json"] = json.dumps(info | {"conditionUuid": digest}).encode()
+    contents[f"{folders[4]}/qlw.data"] = arrays.qlw_from_xes(group.positions[4].signal).tobytes()
+    return zip_of(tmp_path / "map.plzip", contents)
+
+
+def test_mixed_settings_have_no_axis_in_common_and_mixed_spectra_are_said(tmp_path: Path) -> None:
+    path = _mixed(tmp_path)
+    with init(str(tmp_path / "lake")) as lake:
+        lake.ingest(path, exact="never")
+        spectra = lake.spectra("qlw", "map")
+        assert len(spectra) == 6
+        assert any("not from others (map@1:5)" in each for each in spectra.warnings)
+        with pytest.raises(UsageError, match="JS200N"):
+            spectra.axis("energy")
+        region = lake.roi(390, 400, "map")
+        assert [row.number for row in region.rows] == [1, 2, 3, 4, 5]  # in the order listed
+        assert any("map@1:6" in each for each in region.warnings)
+        with pytest.warns(UserWarning, match="background"):
+            dataset = lake.to_xarray("map", lattice=False)
+        assert "energy" not in dataset.coords
+        assert dataset.qlw.shape == (6, 4095)
+        for kind in ("csv", "xlsx", "msa", "zarr", "hspy"):
+            report = lake.export("map", tmp_path / f"out.{kind}", to=kind)
+            assert report.positions == 6, kind
+            assert any("map@1:5" in each for each in report.warnings), kind
 
 
 @pytest.mark.parametrize(

@@ -93,6 +93,17 @@ def test_qlw_without_background_correction_is_the_interpolated_camera_image(lake
         assert [position.qlw_background_subtracted for position in group.positions] == (~is_raw).tolist()
 
 
+def test_uncorrected_beside_corrected_is_said_everywhere(lake: Lake, own_lake: Lake, tmp_path: Path) -> None:
+    said = "not from others (test@1:1, test@1:2)"
+    assert any(said in each for each in lake.spectra("qlw", REF).warnings)
+    assert any(said in each for each in lake.roi(390, 400, REF).warnings)
+    for name, roi in (("all.csv", None), ("roi.csv", (390.0, 400.0, "eV"))):
+        report = lake.export(REF, tmp_path / name, to="csv", roi=roi)
+        assert any(said in each for each in report.warnings), name
+    assert not lake.spectra("qlw", REF, positions="3..14").warnings
+    assert not lake.spectra("spectrum", REF).warnings
+
+
 def test_a_region_is_the_plain_sum_of_its_channels(lake: Lake, plain: Plain) -> None:
     energy = 12_398.419843320026 / (14.976 + 0.032455 * np.arange(CHANNELS))
     inside = (energy >= 390) & (energy <= 400)
@@ -109,7 +120,9 @@ def test_xarray_and_hyperspy_have_the_same_values_and_units(real_archive: Path, 
         assert np.array_equal(signal.data, each["data"])
         assert signal.axes_manager.signal_axes[0].units == each["axes"][-1]["units"] == "Å"
     assert np.array_equal(np.vstack([each["data"] for each in read]), plain.qlw)
-    with xr.open_dataset(real_archive, engine="sxeslake") as found:
+    with pytest.warns(UserWarning, match="background"):
+        found = xr.open_dataset(real_archive, engine="sxeslake")
+    with found:
         assert np.array_equal(found.qlw.values, plain.qlw)
         assert np.array_equal(found.spectrum.values, plain.spectrum)
         units = {name: found[name].attrs["units"] for name in ("qlw", "wavelength", "energy", "stage_x")}

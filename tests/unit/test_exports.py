@@ -152,7 +152,8 @@ def test_zarr_reads_each_spectrum_once(lake: Lake, tmp_path: Path, monkeypatch: 
     read_many = VersionSource.read_many
 
     def counted(source: VersionSource, paths: Sequence[str]) -> Iterator[tuple[str, bytes]]:
-        read.extend(path for path in paths if path.endswith("qlw.data"))
+        if not any(path.endswith("xes.data") for path in paths):  # those of both judge the background
+            read.extend(path for path in paths if path.endswith("qlw.data"))
         return iter(read_many(source, paths))
 
     monkeypatch.setattr(VersionSource, "read_many", counted)

@@ -12,9 +12,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from sxeslake.archive.spectra.correction import mixed_correction
 from sxeslake.archive.spectra.measured import Measured
 from sxeslake.archive.spectra.reading import LeftOut, Sources, read_batches
-from sxeslake.archive.spectra.roi import lattice_of, mixed_correction
+from sxeslake.archive.spectra.roi import lattice_of
 from sxeslake.archive.spectra.spectra import Spectra
 from sxeslake.archive.sxes.axes import SPECTRUM, Calibration, axis_of
 from sxeslake.errors import InputError, NotFoundError, UsageError
@@ -93,7 +94,7 @@ def dataset_of(
         values = arrangement.values(SpectrumReader(sources, data_type, channels))
         data[data_type], axes = _labelled(arrangement, values, data_type, channels, calibrations)
         coordinates |= axes
-        if warning := mixed_correction(found, data_type):
+        if warning := mixed_correction(found, data_type, sources):
             warnings.warn(f"{title}: {warning}", stacklevel=2)
     if not data:
         raise NotFoundError(f"no position has {' or '.join(types or tuple(_DIMENSIONS))} data.", where=title)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from sxeslake.archive.spectra.correction import mixed_correction
 from sxeslake.archive.spectra.lattice import Lattice, cells_of, layout_of
 from sxeslake.archive.spectra.measured import COLUMNS, Measured
 from sxeslake.archive.spectra.reading import LeftOut, Order, Sources, SpectraBatch, read_batches
@@ -218,8 +219,6 @@ class Integrator:
             places = order.of(rows, left_out).tolist()
             rows, values, counts = ([column[at] for at in places] for column in (rows, values, counts))
         warnings = [left_out.summary()] if left_out else []
-        if warning := mixed_correction(rows, self.data_type):
-            warnings.append(warning)
         return Roi(
             self.window,
             self.background,
@@ -279,13 +278,7 @@ def integrate(
     batches = read_batches(
         order.rows, sources, data_type, left_out, background=subtract_background, ahead=ahead, arranged=True
     )
-    return integrator.integrate(batches, left_out, order)
-
-
-def mixed_correction(rows: Iterable[Measured], data_type: str) -> str | None:
-    """A warning where `qlw` with and without subtracted background stand side by side."""
-    if data_type != "qlw":
-        return None
-    if len({row.is_background_subtracted for row in rows}) < 2:
-        return None
-    return "some qlw spectra have their background subtracted and others do not; their counts cannot be compared"
+    found = integrator.integrate(batches, left_out, order)
+    if warning := mixed_correction(found.rows, data_type, sources):
+        found.warnings.append(warning)
+    return found

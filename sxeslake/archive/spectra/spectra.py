@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sxeslake.archive.spectra.correction import mixed_correction
 from sxeslake.archive.spectra.measured import COLUMNS, Measured
 from sxeslake.archive.spectra.reading import LeftOut, Order, Sources, SpectraBatch, read_batches
-from sxeslake.archive.spectra.roi import mixed_correction
 from sxeslake.archive.sxes.axes import Axis, Calibration, axis_of
 from sxeslake.errors import InputError, NotFoundError
 from sxeslake.extras import load
@@ -111,7 +111,10 @@ def read_spectra(
     """The spectra of positions as one array; see `reading.read_batches` and `gather`. `watch` sees each batch pass."""
     left_out, order = LeftOut(), Order(rows)
     batches = read_batches(order.rows, sources, data_type, left_out, background=background, ahead=ahead, arranged=True)
-    return gather(watch(batches), left_out, order, data_type, calibrations)
+    found = gather(watch(batches), left_out, order, data_type, calibrations)
+    if warning := mixed_correction(found.rows, data_type, sources):
+        found.warnings.append(warning)
+    return found
 
 
 def gather(
@@ -140,8 +143,6 @@ def gather(
     values = _placed(kept, places)
     rows = [rows[at] for at in places.tolist()]
     warnings = [left_out.summary()] if left_out else []
-    if warning := mixed_correction(rows, data_type):
-        warnings.append(warning)
     return Spectra(data_type, values, rows, warnings, tuple(calibrations))
 
 
