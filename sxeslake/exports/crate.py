@@ -86,19 +86,19 @@ def _graph(folder: Path, rows: Sequence[Measured], said: Provenance, now: dateti
         "@id": "./", "@type": "Dataset", "name": said.title, "datePublished": now.isoformat(),
         "description": " ".join([f"Soft-X-ray emission spectra of {said.title} from the lake {said.lake}, commit "
                                  f"{said.commit}.", *(f"Note: {warning}." for warning in said.warnings)]),
-        "hasPart": [{"@id": each["@id"]} for each in parts],
-        "mentions": [{"@id": "#export"}],
+        "hasPart": _references(each["@id"] for each in parts),
+        "mentions": {"@id": "#export"},
     }  # fmt: skip
     licences = []
     if said.license_url:
         root["license"] = {"@id": said.license_url}
         licences = [{"@id": said.license_url, "@type": "CreativeWork", "name": said.license_url}]
     if authors:
-        root["author"] = [{"@id": each["@id"]} for each in authors]
+        root["author"] = _references(each["@id"] for each in authors)
     export = {
         "@id": "#export", "@type": "CreateAction", "name": f"Export from {said.lake}, commit {said.commit}",
         "instrument": {"@id": tool["@id"]}, "endTime": now.isoformat(), "result": {"@id": "./"},
-        "object": [{"@id": f"#{quote(each)}"} for each in _archives(rows)],
+        "object": _references(f"#{quote(each)}" for each in _archives(rows)),
     }  # fmt: skip
     descriptor = {
         "@id": METADATA, "@type": "CreativeWork", "about": {"@id": "./"},
@@ -124,9 +124,15 @@ def _parts(ids: Sequence[str]) -> list[dict[str, Any]]:
     for each in ids:
         folders.setdefault(each.partition("/")[0] + "/", []).append(each)
     return [
-        {"@id": f"./{folder}", "@type": "Dataset", "name": folder.rstrip("/"), "hasPart": [{"@id": i} for i in inside]}
+        {"@id": f"./{folder}", "@type": "Dataset", "name": folder.rstrip("/"), "hasPart": _references(inside)}
         for folder, inside in folders.items()
     ]
+
+
+def _references(ids: Iterable[str]) -> dict[str, str] | list[dict[str, str]]:
+    """References to entities; a single one is no list, as RO-Crate recommends."""
+    found = [{"@id": each} for each in ids]
+    return found[0] if len(found) == 1 else found
 
 
 def _archives(rows: Sequence[Measured]) -> list[str]:
@@ -150,7 +156,7 @@ def _measurements(rows: Sequence[Measured], said: Provenance) -> list[dict[str, 
             made = [{"@id": f"#{field}-{quote(name)}", "@type": kind, "name": name} for name in names]
             entities |= {each["@id"]: each for each in made}
             if made:
-                action[key] = [{"@id": each["@id"]} for each in made]
+                action[key] = _references(each["@id"] for each in made)
         version: Mapping[str, Any] = {
             "@id": f"#{quote(archive)}", "@type": "CreativeWork", "name": archive,
             "description": f"Version {archive} of the lake {said.lake}, commit {said.commit}.",
