@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import fnmatch
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from sxeslake.model import MemberKind
 from sxeslake.text.html import SHOWN, HtmlRecord, Rows, clock, counted, html_facts, html_table
 from sxeslake.text.safe import visible
 from sxeslake.text.table import size
-from sxeslake.vault import recipes
+from sxeslake.vault import recipes, refs
 from sxeslake.vault.log.state import LogState, Version
 
 if TYPE_CHECKING:
@@ -201,6 +202,21 @@ def sample_row(version: Version) -> SampleRow:
         archive.bytes_source, archive.bytes_raw, Moment.parse(version.time),
         recipes.is_exact(archive), recipes.why_not(archive),
     )  # fmt: skip
+
+
+def samples(state: LogState, pattern: str | Sequence[str] = "*", *, all_versions: bool = False) -> Samples:
+    """The newest version, or all, of each sample whose name fits one of the patterns."""
+    patterns = [pattern] if isinstance(pattern, str) else list(pattern)
+    names = {text for text in patterns if not refs.is_pattern(state, text)}
+    globs = [text for text in patterns if text not in names]
+    rows = [
+        version
+        for version in state.versions()
+        if version.sample in names or any(fnmatch.fnmatchcase(version.sample, text) for text in globs)
+    ]
+    if not all_versions:
+        rows = list({version.sample: version for version in rows}.values())
+    return Samples(map(sample_row, rows))
 
 
 def version_info(state: LogState, version: Version) -> VersionInfo:

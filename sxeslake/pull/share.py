@@ -54,6 +54,24 @@ class ShareReport(HtmlRecord):
         return [item for item in self.restored if item.error is not None]
 
 
+def pull_share(
+    vault: Vault,
+    out: Path,
+    how: pull.Pull,
+    *,
+    all_versions: bool = False,
+    told: Callable[[Restored], None] | None = None,
+) -> ShareReport:
+    """Restore the newest state of every path, or all states, below a folder; `told` hears of each when it is done."""
+    planned = shareplan.plan(vault.state, all_versions=all_versions)
+    report = ShareReport([], planned.left_out)
+    for item in restore(vault, planned, out, how, url=vault.store.url):
+        report.restored.append(item)
+        if told is not None:
+            told(item)
+    return report
+
+
 def restore(
     vault: Vault, plan: shareplan.SharePlan, out: Path, how: pull.Pull, *, url: str
 ) -> Iterator[Restored]:  # fmt: skip

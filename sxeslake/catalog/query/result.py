@@ -95,6 +95,12 @@ class Result:
             self._why_empty = find() if find is not None and self.is_empty else ""
         return self._why_empty
 
+    def kept(self) -> Result:
+        """This result with all its rows, or the reason why there are none: it outlives the lake's being open."""
+        if not len(self.arrow()):
+            _ = self.why_empty  # which asks the lake
+        return self
+
     @property
     def is_empty(self) -> bool:
         """Whether there are no rows, not even behind the limit; also known of a result that was streamed."""

@@ -11,7 +11,7 @@ import pyarrow as pa
 from sxeslake.archive.folder import FolderWriter, set_time
 from sxeslake.disk.rename import sync_tree
 from sxeslake.disk.trouble import told
-from sxeslake.errors import AlreadyExistsError, InputError, StorageError
+from sxeslake.errors import AlreadyExistsError, InputError, StorageError, UsageError
 from sxeslake.model import Progress
 from sxeslake.pull.cost import cost_of
 from sxeslake.pull.folder.earlier import check_removable
@@ -64,8 +64,11 @@ class Sync:
     dry_run: bool = False
     progress: Progress | None = None
 
-    def run(self, vault: Vault, version: Version, folder: Path) -> SyncReport:
+    def run(self, vault: Vault, version: Version, folder: str | Path) -> SyncReport:
         """Look, then write what lacks: each file in one step, so that an interrupted run is just taken up again."""
+        if not str(folder).strip():  # an unset variable: it would be the current folder
+            raise UsageError("no folder was named.", hint="The current one is called `.`.")
+        folder = Path(folder)
         if folder.exists() and not folder.is_dir():
             raise InputError("this is a file; a folder is kept up to date.", where=folder)
         moved = vault.store.counters.bytes_in

@@ -39,6 +39,20 @@ class PartSpec:
     types: tuple[str, ...] = ()
     members: tuple[str, ...] = ()
 
+    @classmethod
+    def of(
+        cls,
+        positions: Sequence[str | int] | None = None,
+        analyses: Sequence[str] | None = None,
+        types: Sequence[str] | None = None,
+        members: Sequence[str] | None = None,
+    ) -> PartSpec:
+        """From words as people give them: numbers too, several with commas; an empty list is refused."""
+        return cls(
+            split_words(said("--position", positions)), said("--analysis", analyses),
+            split_words(said("--types", types)), said("--member", members),
+        )  # fmt: skip
+
     def __bool__(self) -> bool:
         return bool(self.positions or self.analyses or self.types or self.members)
 

@@ -1,4 +1,4 @@
-"""The verb that gives spectra in the formats of other programs: what `Lake` inherits."""
+"""Exporting: spectra of a selection into one format, whole or not at all."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, Unpack
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from sxeslake.errors import InputError, NotFoundError, UsageError
 from sxeslake.extras import load
-from sxeslake.science import ScienceVerbs
 
 if TYPE_CHECKING:
     from sxeslake.archive.spectra.measured import Measured
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from sxeslake.exports.report import ExportNotes, ExportReport
     from sxeslake.filter_words import FilterWords
     from sxeslake.model import Progress
+    from sxeslake.science import LakeMeasurements
 
 Format = Literal["csv", "xlsx", "msa", "zarr", "hspy", "ro-crate"]
 FORMATS: Final = ("csv", "xlsx", "msa", "zarr", "hspy", "ro-crate")
@@ -27,144 +27,87 @@ _UNSAFE: Final = re.compile(r"[^\w.@+-]+|^\.+")
 _OWN_MARKS: Final = {"zarr": ".zgroup", "ro-crate": "ro-crate-metadata.json"}
 
 
-class ExportVerbs(ScienceVerbs):
-    """Exports of spectra."""
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """What is exported: versions, None for all, and which of their positions."""
 
-    def export(
-        self,
-        ref: str | Sequence[str] | None,
-        out: str | Path,
-        *,
-        to: Format,
-        analysis: str | int | None = None,
-        positions: str | int | None = None,
-        where: str | None = None,
-        data_type: str = "qlw",
-        roi: tuple[float, float, str] | None = None,
-        raw: bool = False,
-        force: bool = False,
-        license_url: str | None = None,
-        authors: Sequence[str] = (),
-        progress: Progress | None = None,
-        **filters: Unpack[FilterWords],
-    ) -> ExportReport:
-        """Write spectra in the format of another program; whole, or not at all.
+    refs: str | Sequence[str] | None
+    analysis: str | int | None
+    positions: str | int | None
+    where: str | None
+    filters: FilterWords
 
-        Parameters
-        ----------
-        ref : str, sequence of str or None
-            Versions, such as ``"ti-map@2"``; None for all.
-        out : path
-            A file; a folder for ``"zarr"``, several ``"msa"``, and ``"ro-crate"`` unless it ends in .eln or .zip.
-        to : {"csv", "xlsx", "msa", "zarr", "hspy", "ro-crate"}
-            The format. ``"ro-crate"`` holds whole archives, or CSV and MSA files of a selection.
-        analysis, positions, where, **filters
-            As for `spectra`.
-        data_type : str
-            ``"qlw"`` or ``"spectrum"`` (column sum of the camera image).
-        roi : (float, float, str), optional
-            For ``"csv"`` and ``"xlsx"``: counts between two ends in ``"eV"``, ``"Å"`` or ``"channel"``, a row a
-            position.
-        raw : bool
-            Leave text as it is that a spreadsheet takes for a formula.
-        force : bool
-            Replace a file, or the folder of an earlier export.
-        license_url : str, optional
-            For ``"ro-crate"``: the URL of the licence.
-        authors : sequence of str
-            For ``"ro-crate"``: ``"NAME"`` or ``"NAME;ORCID"``.
-        progress : Progress, optional
-            What is told of the bytes that are read.
+    @property
+    def versions(self) -> list[str | None]:
+        """Their names; None for all of them."""
+        return [None] if self.refs is None else [self.refs] if isinstance(self.refs, str) else list(self.refs)
 
-        Returns
-        -------
-        ExportReport
-            Path, files with SHA-256, the axis' source, and warnings.
+    @property
+    def whole(self) -> list[str]:
+        """Versions that are named and of which nothing is left out."""
+        narrowed = (self.analysis, self.positions, self.where, *self.filters.values())
+        return [] if any(value is not None for value in narrowed) else [each for each in self.versions if each]
 
-        Raises
-        ------
-        UsageError
-            If the format is unknown, or does not go with the other words.
-        MissingExtraError
-            If the format needs a package that is not installed.
-        NotFoundError
-            If no position fits.
-        AlreadyExistsError
-            If something is there already, without `force`.
-
-        Examples
-        --------
-        >>> lake.export("map", "map.csv", to="csv", positions="1..5").positions
-        5
-        """
-        from sxeslake.disk.output import check_file, check_folder, is_stream, named  # noqa: PLC0415 - start-up time
-
-        check_words(to, roi, license_url, authors)
-        target = named(out)
-        if is_stream(target):
-            raise UsageError("an export goes into a file or folder.", where=target, hint="Name one: -o map.csv")
-        refs = [None] if ref is None else [ref] if isinstance(ref, str) else list(ref)
-        chooses = {"analysis": analysis, "positions": positions, "where": where, **filters}
-        is_whole = ref is not None and all(value is None for value in chooses.values())
-
-        def rows() -> Iterator[Measured]:
-            for each in refs:
-                yield from self.measured(each, analysis=analysis, positions=positions, where=where, **filters)
-
-        title = ", ".join(each for each in refs if each) or self._vault.store.url
-        job = _Export(self, target, to, title, data_type, rows, raw=raw, force=force, progress=progress)
-        is_folder = to == "zarr" or (to == "ro-crate" and target.suffix.lower() not in (".eln", ".zip"))
-        if to != "msa":
-            (check_folder if is_folder else check_file)(target, force=force)
-        if to == "ro-crate":
-            whole = [each for each in refs if each] if is_whole else []
-            return job.crate(whole, license_url, authors, is_folder=is_folder)
-        if to == "msa":
-            return job.msa(is_folder=str(out).endswith(("/", "\\")))
-        if to in ("zarr", "hspy"):
-            return job.zarr() if to == "zarr" else job.hspy()
-        return job.table() if roi is None else job.region(roi)
-
-    if TYPE_CHECKING:  # what `Lake` brings
-
-        def _pull_into(self, ref: str, folder: Path, progress: Progress | None) -> None: ...
-
-
-def check_words(to: str, roi: object, license_url: str | None, authors: Sequence[str]) -> None:
-    """Refuse a format that there is not, and words that do not go with it."""
-    if to not in FORMATS:
-        raise UsageError(f"there is no format {to!r}.", hint=f"Available: {', '.join(FORMATS)}.")
-    if roi is not None and to not in ("csv", "xlsx"):
-        raise UsageError(f"a region of interest does not go into {to}.", hint="Export it to csv or xlsx.")
-    if (license_url or authors) and to != "ro-crate":
-        raise UsageError("a licence and authors go into ro-crate only.")
+    def rows(self, measurements: LakeMeasurements) -> Iterator[Measured]:
+        """The positions, one version after the other."""
+        for each in self.versions:
+            yield from measurements.rows(each, self.analysis, self.positions, self.where, self.filters)
 
 
 @dataclass(slots=True)
-class _Export:
+class Export:
     """One export: what is written where."""
 
-    lake: ExportVerbs
+    measurements: LakeMeasurements
+    selected: Selected
     out: Path
     to: str
-    title: str
     data_type: str
-    rows: Callable[[], Iterator[Measured]]
+    pull_into: Callable[[str, Path], object]
     raw: bool = False
     force: bool = False
     progress: Progress | None = None
+
+    def run(
+        self, roi: tuple[float, float, str] | None, license_url: str | None, authors: Sequence[str], *, ends: bool
+    ) -> ExportReport:
+        """Write it; `ends` says that the place was written as a folder's."""
+        from sxeslake.disk.output import check_file, check_folder, is_stream  # noqa: PLC0415 - start-up time, as below
+
+        check_words(self.to, roi, license_url, authors)
+        if is_stream(self.out):
+            raise UsageError("an export goes into a file or folder.", where=self.out, hint="Name one: -o map.csv")
+        is_folder = self.to == "zarr" or (self.to == "ro-crate" and self.out.suffix.lower() not in (".eln", ".zip"))
+        if self.to != "msa":
+            (check_folder if is_folder else check_file)(self.out, force=self.force)
+        if self.to == "ro-crate":
+            return self.crate(self.selected.whole, license_url, authors, is_folder=is_folder)
+        if self.to == "msa":
+            return self.msa(is_folder=ends)
+        if self.to in ("zarr", "hspy"):
+            return self.zarr() if self.to == "zarr" else self.hspy()
+        return self.table() if roi is None else self.region(roi)
+
+    @property
+    def title(self) -> str:
+        """The versions, or the lake."""
+        return ", ".join(each for each in self.selected.versions if each) or self.measurements.vault.store.url
+
+    def rows(self) -> Iterator[Measured]:
+        """The positions."""
+        return self.selected.rows(self.measurements)
 
     def spectra(self) -> Spectra:
         from sxeslake.archive.spectra.spectra import read_spectra  # noqa: PLC0415 - start-up time, as below
         from sxeslake.exports.report import watched  # noqa: PLC0415
 
-        source, known = self.lake._member_source, self.lake._calibrations()
+        source, known = self.measurements.member_source, self.measurements.calibrations()
         watch = partial(watched, progress=self.progress)
         return read_spectra(self.rows(), source, self.data_type, known, watch=watch)
 
     def origin(self) -> str:
         """Lake and commit, for a note."""
-        return f"lake {self.lake._vault.store.url}, commit {self.lake._vault.state.head().number}"
+        return f"lake {self.measurements.vault.store.url}, commit {self.measurements.vault.state.head().number}"
 
     def notes(self, axis_source: str | None, warnings: Sequence[str]) -> list[str]:
         from sxeslake.version import TOOL  # noqa: PLC0415
@@ -206,8 +149,8 @@ class _Export:
 
         self._check_excel()
         window, written, left_out = RoiWindow.of(*roi), ExportNotes(), LeftOut()
-        integrator = Integrator(window, None, self.data_type, self.lake._calibrations())
-        batches = read_batches(self.rows(), self.lake._member_source, self.data_type, left_out)
+        integrator = Integrator(window, None, self.data_type, self.measurements.calibrations())
+        batches = read_batches(self.rows(), self.measurements.member_source, self.data_type, left_out)
         rows = table.region_rows(integrator, watched(batches, self.progress), left_out, written)
         notes = [f"{self.title}: {self.data_type}, roi = counts in {window}", self.origin()]
         with written_file(self.out, force=self.force) as file:
@@ -274,7 +217,7 @@ class _Export:
             rows, written = self._fill_archives(folder, whole) if whole else self._fill_selection(folder)
             if license_url is None:
                 written.warnings.append("no licence is named, which RO-Crate asks for: --license URL")
-            commit, url = self.lake._vault.state.head().number, self.lake._vault.store.url
+            commit, url = self.measurements.vault.state.head().number, self.measurements.vault.store.url
             said = crate.Provenance(self.title, url, commit, license_url, authors, written.warnings)
             crate.write_metadata(folder, rows, said)
             return written
@@ -295,7 +238,7 @@ class _Export:
         for ref in refs:
             inside = folder / _UNSAFE.sub("_", ref)
             inside.mkdir()
-            self.lake._pull_into(ref, inside, self.progress)
+            self.pull_into(ref, inside)
         try:
             rows = list(self.rows())
         except NotFoundError:  # an archive of something else
@@ -352,3 +295,13 @@ def _write_msa(folder: Path, spectra: Spectra) -> None:
             stem = f"{stem}~{number + 1}"
         seen.add(stem.casefold())
         (folder / f"{stem}.msa").write_bytes(msa_text(spectra, number))
+
+
+def check_words(to: str, roi: object, license_url: str | None, authors: Sequence[str]) -> None:
+    """Refuse a format that there is not, and words that do not go with it."""
+    if to not in FORMATS:
+        raise UsageError(f"there is no format {to!r}.", hint=f"Available: {', '.join(FORMATS)}.")
+    if roi is not None and to not in ("csv", "xlsx"):
+        raise UsageError(f"a region of interest does not go into {to}.", hint="Export it to csv or xlsx.")
+    if (license_url or authors) and to != "ro-crate":
+        raise UsageError("a licence and authors go into ro-crate only.")
