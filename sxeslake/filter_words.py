@@ -86,6 +86,8 @@ _HELP: Final = """
             What a single accelerating voltage stands for: ± so much.
         current_tolerance : number, in percent
             What a single current stands for: ± so much.
+        **filters
+            These, as keywords.
 
         Returns
         -------

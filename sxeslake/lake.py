@@ -68,8 +68,8 @@ if TYPE_CHECKING:
     from sxeslake.pull.drill import DrillReport
     from sxeslake.pull.folder.sync import SyncReport
     from sxeslake.pull.part.request import CatalogChoice
-    from sxeslake.pull.part.selection import SelectionReport
-    from sxeslake.pull.part.wanted import Chosen
+    from sxeslake.pull.part.selection import Budget, SelectionReport
+    from sxeslake.pull.part.wanted import Chosen, PartSpec
     from sxeslake.pull.share import Restored, ShareReport
     from sxeslake.pull.whole import PullReport
     from sxeslake.reading.files import VersionFiles
@@ -1827,6 +1827,8 @@ class Lake:
         samples: str | Sequence[str] = (),
         out: str | Path | None = None,
         *,
+        part: PartSpec | None = None,
+        budget: Budget | None = None,
         positions: Sequence[str | int] | None = None,
         analyses: Sequence[str] | None = None,
         types: Sequence[str] | None = None,
@@ -1861,6 +1863,10 @@ class Lake:
             Names and globs of versions; none for all.
         out : path, optional
             As for `pull`; a merged group needs one.
+        part : PartSpec, optional
+            Which part, in place of the next four.
+        budget : Budget, optional
+            How large it may be, in place of `max_positions` and `max_bytes`.
         positions : sequence of str or int, optional
             UUIDs, numbers from 1 or ranges, ``"3..9"``; of the analyses that are chosen. An empty list is refused.
         analyses : sequence of str, optional
@@ -1912,16 +1918,19 @@ class Lake:
         --------
         >>> lake.pull_part("map", "part.plzip", positions=["1", "3..5"], types=["qlw"]).positions
         4
+        >>> part = sxeslake.PartSpec(positions=("1", "3..5"), types=("qlw",))
+        >>> lake.pull_part("map", part=part, budget=sxeslake.Budget(positions=10), dry_run=True).positions
+        4
         >>> lake.pull_part(out="maps.plzip", kv=5, grating="JS300N").samples
         ['map@1']
         """
         from sxeslake.pull.part.request import pull_part
         from sxeslake.pull.part.run import PartTarget
-        from sxeslake.pull.part.selection import MOST_BYTES, MOST_POSITIONS, Budget
+        from sxeslake.pull.part.selection import Budget
         from sxeslake.pull.part.wanted import PartSpec
 
-        part = PartSpec.of(positions, analyses, types, members)
-        budget = Budget(max_positions or MOST_POSITIONS, MOST_BYTES if max_bytes is None else max_bytes)
+        part = PartSpec.of(positions, analyses, types, members, part=part)
+        budget = Budget.of(max_positions, max_bytes, budget=budget)
         output = PartTarget(None if out is None else str(out), container, level, force, jobs, stream, password)
         choice = self._choice(where, query, sql, filters, queries)
         return pull_part(

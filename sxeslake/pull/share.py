@@ -26,7 +26,25 @@ Pulled = Callable[[Original, Path], PullReport]
 
 @dataclass(frozen=True, slots=True)
 class Restored(HtmlRecord):
-    """A path that is back: what was pulled, or why it was not."""
+    """A path that is back: what was pulled, or why it was not.
+
+    Attributes
+    ----------
+    original : Original
+        The path as it was ingested, and the version that it is.
+    target : Path
+        Where it is now.
+    report : PullReport or None
+        What was pulled.
+    error : SxeslakeError or None
+        Why it was not.
+
+    Examples
+    --------
+    >>> [item] = lake.pull_share("restored").restored
+    >>> item.target.name, item.report.exact
+    ('map.plzip', True)
+    """
 
     original: Original
     target: Path

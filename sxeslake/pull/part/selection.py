@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sxeslake.archive.sxes import layout
 from sxeslake.archive.sxes.documents.text import dump
-from sxeslake.errors import LimitExceededError
+from sxeslake.errors import LimitExceededError, UsageError
 from sxeslake.model import GIB, ContainerKind
 from sxeslake.pull.part.assembly import Assembly, Carried, GeneratedMember, VersionPart, made_from
 from sxeslake.pull.part.share import Share
@@ -19,10 +19,61 @@ MOST_BYTES = 256 * GIB
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What a selection or a merge may grow to; a pull that would be larger says so before it moves a byte."""
+    """What a selection or a merge may grow to; a pull that would be larger says so before it moves a byte.
+
+    Attributes
+    ----------
+    positions : int
+        Positions.
+    bytes_raw : int
+        Bytes, unpacked.
+
+    Examples
+    --------
+    >>> lake.pull_part("map", types=["qlw"], budget=sxeslake.Budget(positions=2), dry_run=True)
+    Traceback (most recent call last):
+    ...
+    sxeslake.errors.LimitExceededError: ...
+    """
 
     positions: int = MOST_POSITIONS
     bytes_raw: int = MOST_BYTES
+
+    @classmethod
+    def of(
+        cls, max_positions: int | None = None, max_bytes: int | None = None, *, budget: Budget | None = None
+    ) -> Budget:
+        """Make one from what is given; the rest as by default.
+
+        Parameters
+        ----------
+        max_positions : int, optional
+            Positions.
+        max_bytes : int, optional
+            Bytes, unpacked.
+        budget : Budget, optional
+            All of it; then there is nothing else.
+
+        Returns
+        -------
+        Budget
+            The limits.
+
+        Raises
+        ------
+        UsageError
+            If `budget` is given with others.
+
+        Examples
+        --------
+        >>> sxeslake.Budget.of(max_bytes=1000).bytes_raw
+        1000
+        """
+        if budget is None:
+            return cls(max_positions or MOST_POSITIONS, MOST_BYTES if max_bytes is None else max_bytes)
+        if max_positions is not None or max_bytes is not None:
+            raise UsageError("a budget is given, and a limit of another.", hint="Put both limits into the budget.")
+        return budget
 
 
 @dataclass(frozen=True, slots=True)
