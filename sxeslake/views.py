@@ -64,7 +64,18 @@ class Samples(Rows[SampleRow]):
         return self.html()
 
     def html(self, caption: str = "") -> str:
-        """The first rows as a table; how many there are in all."""
+        """The first rows as a table; how many there are in all.
+
+        Parameters
+        ----------
+        caption : str
+            Over it.
+
+        Returns
+        -------
+        str
+            HTML.
+        """
         rows = [
             (row.sample, row.version, row.kind, row.members, size(row.bytes_source), clock(row.ingested_at), row.name)
             for row in self[:SHOWN]

@@ -28,9 +28,9 @@ class Watcher(Protocol):
     ...     def asked_to_end(self):
     ...         return False
     >>> counter = Counter()
-    >>> report = lake.ingest("map.plzip", watcher=counter)
+    >>> report = lake.ingest("facility", watcher=counter)
     >>> counter.archives
-    1
+    6
     """
 
     def done(self, archive: ArchiveReport, number: int, total: int, left_s: float | None) -> None:

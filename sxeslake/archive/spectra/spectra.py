@@ -87,11 +87,28 @@ class Spectra:
         return first
 
     def table(self) -> list[dict[str, Any]]:
-        """One dictionary a position, in the order of `values`."""
+        """One dictionary a position, in the order of `values`.
+
+        Returns
+        -------
+        list of dict
+            Its columns as in the catalogue.
+        """
         return [{name: getattr(row, name) for name in COLUMNS} for row in self.rows]
 
     def to_pandas(self) -> pd.DataFrame:
-        """The table as a pandas DataFrame. Raises MissingExtraError where pandas is missing."""
+        """The table as a pandas DataFrame.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row a position.
+
+        Raises
+        ------
+        MissingExtraError
+            If pandas is not installed.
+        """
         frame: pd.DataFrame = load("pandas", "frames", "a table in pandas").DataFrame.from_records(
             self.table(), columns=list(COLUMNS)
         )

@@ -62,7 +62,23 @@ class Table(HtmlRecord):
         return tuple(column for column in self.columns if not column.derived)
 
     def column(self, name: str) -> Column:
-        """The column of that name; KeyError otherwise."""
+        """The column of that name.
+
+        Parameters
+        ----------
+        name : str
+            Its name.
+
+        Returns
+        -------
+        Column
+            Type, unit, source field and conversion.
+
+        Raises
+        ------
+        KeyError
+            If there is none.
+        """
         return next((column for column in self.columns if column.name == name), None) or _no_column(self.name, name)
 
     @cached_property

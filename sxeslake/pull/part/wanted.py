@@ -107,7 +107,18 @@ class PartSpec:
         return bool(self.positions or self.analyses or self.types)
 
     def keeps(self, name: str) -> bool:
-        """Whether a file of a position's folder is wanted, `qlw.data`. What a position is, always is."""
+        """Whether a file of a position's folder is wanted, `qlw.data`. What a position is, always is.
+
+        Parameters
+        ----------
+        name : str
+            The file's name.
+
+        Returns
+        -------
+        bool
+            True where it is wanted.
+        """
         if not self.types or name in _ALWAYS:
             return True
         stem = name.removesuffix(layout.TYPE_SUFFIX)
@@ -119,7 +130,18 @@ class PartSpec:
         return not self.types or IMAGES in self.types
 
     def missing_types(self, names: Collection[str]) -> list[str]:
-        """Types that were asked for and that no file of any chosen position is."""
+        """Types that were asked for and that no file of any chosen position is.
+
+        Parameters
+        ----------
+        names : collection of str
+            The files that there are.
+
+        Returns
+        -------
+        list of str
+            The types.
+        """
         there = {*names, *(name.removesuffix(layout.TYPE_SUFFIX) for name in names)}
         documents = {IMAGES, *_ALWAYS, *(name.removesuffix(".json") for name in _ALWAYS)}
         return [word for word in self.types if word not in there and word not in documents]
