@@ -25,6 +25,29 @@ if TYPE_CHECKING:
 class SampleRow(HtmlRecord):
     """A line of `ls`.
 
+    Attributes
+    ----------
+    sample : str
+        The sample's name.
+    version : int
+        Its version's number.
+    kind : str
+        ``"sxes"``, ``"generic"`` or ``"opaque"``.
+    name : str
+        The name of the file that it came from.
+    members : int
+        Files and folders.
+    bytes_source : int
+        Bytes of the original file.
+    bytes_raw : int
+        Bytes, unpacked.
+    ingested_at : datetime
+        When it was ingested, UTC.
+    exact : bool
+        Whether a pull gives back the original file.
+    exact_reason : str or None
+        Why not.
+
     Examples
     --------
     >>> row = lake.ls()[0]
@@ -40,8 +63,8 @@ class SampleRow(HtmlRecord):
     bytes_source: int
     bytes_raw: int
     ingested_at: datetime
-    exact: bool  # whether the original file can be pulled
-    exact_reason: str | None  # why not
+    exact: bool
+    exact_reason: str | None
 
     def __repr__(self) -> str:
         return (
@@ -127,6 +150,63 @@ class AnnotationInfo(HtmlRecord):
 class VersionInfo:
     """All that the log knows of a version.
 
+    Attributes
+    ----------
+    sample : str
+        The sample's name.
+    version : int
+        Its version's number.
+    kind : str
+        ``"sxes"``, ``"generic"`` or ``"opaque"``.
+    name : str
+        The name of the file that it came from.
+    container : str
+        ``"zip"``, ``"7z"`` or ``"folder"``.
+    members : int
+        Files and folders.
+    bytes_source : int
+        Bytes of the original file.
+    bytes_raw : int
+        Bytes, unpacked.
+    blobs : int
+        Different contents.
+    blobs_new : int
+        Those that the lake did not have.
+    bytes_stored : int
+        Bytes that it took.
+    content_id : str
+        The same for the same names and contents.
+    ingested_at : datetime
+        When it was ingested, UTC.
+    who : str
+        The person.
+    host : str
+        The machine.
+    tool : str
+        The software.
+    message : str or None
+        Why, as the person said.
+    source : SourceInfo
+        The file that it came from.
+    versions : list of int
+        The numbers of all versions of the sample.
+    tags : list of str
+        Its tags.
+    analyses : list of str
+        Names of its analyses.
+    warnings : list of str
+        What was odd when it was ingested.
+    held : bool
+        Whether it is kept from being forgotten.
+    annotations : list of AnnotationInfo
+        What people say of it.
+    exact : bool
+        Whether a pull gives back the original file.
+    exact_reason : str or None
+        Why not.
+    paths : list of PathInfo
+        The paths that were ingested as this version.
+
     Examples
     --------
     >>> info = lake.show("map")
@@ -189,6 +269,21 @@ class VersionInfo:
 @dataclass(frozen=True, slots=True)
 class MemberRow(HtmlRecord):
     """A line of `members`.
+
+    Attributes
+    ----------
+    path : str
+        Its path in the archive.
+    kind : MemberKind
+        ``"file"`` or ``"directory"``.
+    size : int
+        Bytes.
+    modified : datetime or None
+        When it was modified.
+    blake3 : str or None
+        BLAKE3 of its content, hexadecimal.
+    crc32 : str or None
+        CRC-32 of its content, hexadecimal.
 
     Examples
     --------

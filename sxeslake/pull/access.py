@@ -18,6 +18,13 @@ _LONGEST_REF: Final = MAX_NAME_CHARS + 128  # a sample's name, and behind its `@
 class Located(NamedTuple):
     """What a path in a lake leads to: a version, and a member of it; None for the whole archive as one file.
 
+    Attributes
+    ----------
+    files : VersionFiles
+        The version's files.
+    member : str or None
+        The member's path, empty for the root; None for the whole archive as one file.
+
     Examples
     --------
     >>> files, member = lake.locate("map@1/metadata.json")

@@ -50,6 +50,19 @@ class DrillRow(HtmlRecord):
 class DrillReport(HtmlRecord):
     """What came back; `versions` is how many there are to choose from, and `seed` chooses the same ones again.
 
+    Attributes
+    ----------
+    ok : bool
+        Whether all came back.
+    percent : float
+        Share of the versions that was asked for, in percent.
+    seed : int
+        Chooses the same versions again.
+    versions : int
+        How many there are to choose from.
+    files : list of DrillRow
+        What was pulled.
+
     Examples
     --------
     >>> report = lake.drill(percent=100, seed=1)

@@ -56,6 +56,13 @@ class Restored(HtmlRecord):
 class ShareReport(HtmlRecord):
     """A share that is back below a folder; `left_out` are versions that are the newest state of no path.
 
+    Attributes
+    ----------
+    restored : list of Restored
+        What became of each path.
+    left_out : list of str
+        Versions that are the newest state of no path.
+
     Examples
     --------
     >>> report = lake.pull_share("restored")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import dataclasses
 import importlib
 import inspect
 import re
@@ -43,8 +44,16 @@ def function_of(member: object) -> object:
     return member if inspect.isfunction(member) else None
 
 
+def fields_of(thing: object) -> list[str]:
+    """The public fields of a record."""
+    if dataclasses.is_dataclass(thing):
+        return [each.name for each in dataclasses.fields(thing) if not each.name.startswith("_")]
+    return list(vars(thing).get("_fields", ())) if inspect.isclass(thing) and issubclass(thing, tuple) else []
+
+
 DOCUMENTED = dict(sorted(pair for module in (*MODULES, *FUNCTIONS) for pair in public(module)))
 CALLED = [name for name, thing in DOCUMENTED.items() if inspect.isfunction(inspect.unwrap(thing))]  # type: ignore[arg-type]
+RECORDS = [name for name, thing in DOCUMENTED.items() if fields_of(thing)]
 
 
 def sections(documented: object) -> dict[str, str]:
@@ -81,6 +90,12 @@ def raised(function: object) -> Iterator[type[Exception]]:
 @pytest.mark.parametrize("name", DOCUMENTED)
 def test_everything_public_is_documented(name: str) -> None:
     assert len((inspect.getdoc(DOCUMENTED[name]) or "").splitlines()[0]) > len("Of it.")
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_each_field_of_a_record_is_documented_by_its_name(name: str) -> None:
+    missing = set(fields_of(DOCUMENTED[name])) - entries(sections(DOCUMENTED[name]).get("Attributes", ""))
+    assert not missing
 
 
 @pytest.mark.parametrize("name", CALLED)

@@ -35,6 +35,8 @@ class Spectra:
         What is known of each position, in the order of `values`; names and units are those of the catalogue.
     warnings : list of str
         What a reader should know: positions left out, corrected and uncorrected spectra mixed.
+    calibrations : tuple of Calibration
+        The calibrations that give axes.
 
     Examples
     --------

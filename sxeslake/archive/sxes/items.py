@@ -20,7 +20,15 @@ Origin = Literal["position", "image", "analysis", "project"]
 
 
 class Resolved(NamedTuple):
-    """A text and where it was found: `Resolved("A. Nonymous", "analysis")`; `("", None)` where nobody says."""
+    """A text and where it was found: `Resolved("A. Nonymous", "analysis")`; `("", None)` where nobody says.
+
+    Attributes
+    ----------
+    value : str
+        The text.
+    origin : Origin or None
+        Where it was found; None where nobody says.
+    """
 
     value: str
     origin: Origin | None

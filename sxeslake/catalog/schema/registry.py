@@ -43,6 +43,19 @@ class Column(HtmlRecord):
 class Table(HtmlRecord):
     """One table. `retire` names the column by which rows of forgotten versions or dead packs are hidden.
 
+    Attributes
+    ----------
+    name : str
+        Its name.
+    help : str
+        What a row is.
+    columns : tuple of Column
+        Its columns.
+    cluster : tuple of str
+        Columns by which its rows are sorted.
+    retire : {"archive_id", "pack_id"} or None
+        The column by which rows of forgotten versions or dead packs are hidden.
+
     Examples
     --------
     >>> (table,) = lake.schema("positions")

@@ -82,6 +82,43 @@ class SelectionReport(HtmlRecord):
 
     `bytes_fetch` and `requests` estimate what comes over the wire for the members, beside what planning took.
 
+    Attributes
+    ----------
+    sample : str or None
+        The sample's name; None where it came from several.
+    version : int or None
+        Its version's number.
+    path : str or None
+        The file or folder; None for a dry run.
+    container : ContainerKind
+        ``"zip"``, ``"7z"`` or ``"folder"``.
+    members : int
+        Files and folders.
+    bytes_raw : int
+        Bytes, unpacked.
+    bytes_written : int or None
+        Bytes of what was written.
+    sha256 : str or None
+        SHA-256 of the file; None for a folder.
+    renamed : list of (str, str)
+        Names that this system cannot hold, and under which they are.
+    positions : int
+        How many positions it has.
+    analyses : int
+        How many analyses it has.
+    samples : list of str
+        The versions that it is made of.
+    bytes_fetch : int
+        Bytes that are fetched for the members, estimated.
+    requests : int
+        Requests that this takes, estimated.
+    dry_run : bool
+        Whether nothing was changed.
+    warnings : list of str
+        What is odd, in words.
+    annotations : str or None
+        The file beside it with annotations; None where there are none.
+
     Examples
     --------
     >>> report = lake.pull_part("map", positions=["1"], dry_run=True)
@@ -89,7 +126,7 @@ class SelectionReport(HtmlRecord):
     (1, 3)
     """
 
-    sample: str | None  # None where it came from several
+    sample: str | None
     version: int | None
     path: str | None
     container: ContainerKind
@@ -105,7 +142,7 @@ class SelectionReport(HtmlRecord):
     requests: int
     dry_run: bool
     warnings: list[str]
-    annotations: str | None = None  # the file beside it with the annotations of its contents
+    annotations: str | None = None
 
 
 def select(share: Share) -> Assembly:
