@@ -10,13 +10,17 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from sxeslake.archive.spectra.reading import LeftOut, read_batches
+from sxeslake.archive.spectra.spectra import Spectra, read_spectra
+from sxeslake.disk.output import check_file, check_folder, is_stream, written_file, written_folder
 from sxeslake.errors import InputError, NotFoundError, UsageError
+from sxeslake.exports import table
+from sxeslake.exports.report import ExportNotes, ExportReport, files_of, shared_source, watched
 from sxeslake.extras import load
+from sxeslake.version import TOOL
 
 if TYPE_CHECKING:
     from sxeslake.archive.spectra.measured import Measured
-    from sxeslake.archive.spectra.spectra import Spectra
-    from sxeslake.exports.report import ExportNotes, ExportReport
     from sxeslake.filter_words import FilterWords
     from sxeslake.model import Progress
     from sxeslake.science import LakeMeasurements
@@ -72,7 +76,6 @@ class Export:
         self, roi: tuple[float, float, str] | None, license_url: str | None, authors: Sequence[str], *, ends: bool
     ) -> ExportReport:
         """Write it; `ends` says that the place was written as a folder's."""
-        from sxeslake.disk.output import check_file, check_folder, is_stream  # noqa: PLC0415 - start-up time, as below
 
         check_words(self.to, roi, license_url, authors)
         if is_stream(self.out):
@@ -81,12 +84,12 @@ class Export:
         if self.to != "msa":
             (check_folder if is_folder else check_file)(self.out, force=self.force)
         if self.to == "ro-crate":
-            return self.crate(self.selected.whole, license_url, authors, is_folder=is_folder)
+            return self._crate(self.selected.whole, license_url, authors, is_folder=is_folder)
         if self.to == "msa":
-            return self.msa(is_folder=ends)
+            return self._msa(is_folder=ends)
         if self.to in ("zarr", "hspy"):
-            return self.zarr() if self.to == "zarr" else self.hspy()
-        return self.table() if roi is None else self.region(roi)
+            return self._zarr() if self.to == "zarr" else self._hspy()
+        return self._table() if roi is None else self._region(roi)
 
     @property
     def title(self) -> str:
@@ -97,38 +100,32 @@ class Export:
         """The positions."""
         return self.selected.rows(self.measurements)
 
-    def spectra(self) -> Spectra:
-        from sxeslake.archive.spectra.spectra import read_spectra  # noqa: PLC0415 - start-up time, as below
-        from sxeslake.exports.report import watched  # noqa: PLC0415
+    def _spectra(self) -> Spectra:
 
         source, known = self.measurements.member_source, self.measurements.calibrations()
         watch = partial(watched, progress=self.progress)
         return read_spectra(self.rows(), source, self.data_type, known, watch=watch)
 
-    def origin(self) -> str:
+    def _origin(self) -> str:
         """Lake and commit, for a note."""
         return f"lake {self.measurements.vault.store.url}, commit {self.measurements.vault.state.head().number}"
 
-    def notes(self, axis_source: str | None, warnings: Sequence[str]) -> list[str]:
-        from sxeslake.version import TOOL  # noqa: PLC0415
+    def _notes(self, axis_source: str | None, warnings: Sequence[str]) -> list[str]:
 
         return [
             f"{self.title}: {self.data_type}, counts; written by {TOOL}",
-            self.origin(),
+            self._origin(),
             f"axis: {axis_source or 'channels only'}",
             *(f"warning: {warning}" for warning in warnings),
         ]
 
-    def table(self) -> ExportReport:
-        from sxeslake.disk.output import written_file  # noqa: PLC0415
-        from sxeslake.exports import table  # noqa: PLC0415
-        from sxeslake.exports.report import ExportNotes  # noqa: PLC0415
+    def _table(self) -> ExportReport:
 
         self._check_excel()
-        spectra, written = self.spectra(), ExportNotes()
+        spectra, written = self._spectra(), ExportNotes()
         names, rows = table.spectra_rows(spectra, written)
         leading = len(names) - len(spectra)
-        notes = self.notes(written.axis_source, written.warnings)
+        notes = self._notes(written.axis_source, written.warnings)
         with written_file(self.out, force=self.force) as file:
             if self.to == "csv":
                 over = list(table.condition_rows(spectra, leading))
@@ -140,19 +137,15 @@ class Export:
                 table.write_xlsx(file, sheets, raw=self.raw)
         return self._report(written)
 
-    def region(self, roi: tuple[float, float, str]) -> ExportReport:
-        from sxeslake.archive.spectra.reading import LeftOut, read_batches  # noqa: PLC0415
+    def _region(self, roi: tuple[float, float, str]) -> ExportReport:
         from sxeslake.archive.spectra.roi import Integrator, RoiWindow  # noqa: PLC0415
-        from sxeslake.disk.output import written_file  # noqa: PLC0415
-        from sxeslake.exports import table  # noqa: PLC0415
-        from sxeslake.exports.report import ExportNotes, watched  # noqa: PLC0415
 
         self._check_excel()
         window, written, left_out = RoiWindow.of(*roi), ExportNotes(), LeftOut()
         integrator = Integrator(window, None, self.data_type, self.measurements.calibrations())
         batches = read_batches(self.rows(), self.measurements.member_source, self.data_type, left_out)
         rows = table.region_rows(integrator, watched(batches, self.progress), left_out, written)
-        notes = [f"{self.title}: {self.data_type}, roi = counts in {window}", self.origin()]
+        notes = [f"{self.title}: {self.data_type}, roi = counts in {window}", self._origin()]
         with written_file(self.out, force=self.force) as file:
             if self.to == "csv":
                 table.write_csv(file, notes, [], table.REGION_COLUMNS, rows, raw=self.raw)
@@ -161,14 +154,12 @@ class Export:
                 table.write_xlsx(file, sheets, raw=self.raw)
         return self._report(written)
 
-    def msa(self, *, is_folder: bool) -> ExportReport:
-        from sxeslake.disk.output import check_file, check_folder, written_file, written_folder  # noqa: PLC0415
+    def _msa(self, *, is_folder: bool) -> ExportReport:
         from sxeslake.exports.msa import msa_text  # noqa: PLC0415
-        from sxeslake.exports.report import ExportNotes, shared_source  # noqa: PLC0415
 
         is_folder = is_folder or self.out.is_dir()
         (check_folder if is_folder else check_file)(self.out, force=self.force)
-        spectra = self.spectra()
+        spectra = self._spectra()
         source, warnings = shared_source(spectra)
         written = ExportNotes(len(spectra), [*spectra.warnings, *warnings], source)
         if len(spectra) == 1 and not is_folder:
@@ -179,36 +170,31 @@ class Export:
             _write_msa(folder, spectra)
         return self._report(written)
 
-    def zarr(self) -> ExportReport:
+    def _zarr(self) -> ExportReport:
         from sxeslake.archive.spectra.dataset import dataset_of_spectra  # noqa: PLC0415
-        from sxeslake.disk.output import written_folder  # noqa: PLC0415
         from sxeslake.exports.labelled import write_zarr  # noqa: PLC0415
-        from sxeslake.exports.report import ExportNotes, shared_source  # noqa: PLC0415
 
         load("zarr", "zarr", "a Zarr store")
-        spectra = self.spectra()
+        spectra = self._spectra()
         source, warnings = shared_source(spectra)
         dataset = dataset_of_spectra(spectra, self.title)
         with written_folder(self.out, force=self.force, guard=self._guard) as folder:
             write_zarr(folder, dataset)
         return self._report(ExportNotes(len(spectra), [*spectra.warnings, *warnings], source))
 
-    def hspy(self) -> ExportReport:
+    def _hspy(self) -> ExportReport:
         load("hyperspy.api", "hyperspy", "an .hspy file")  # before anything is read
-        from sxeslake.disk.output import written_file  # noqa: PLC0415
         from sxeslake.exports.labelled import write_hspy  # noqa: PLC0415
-        from sxeslake.exports.report import ExportNotes, shared_source  # noqa: PLC0415
 
-        spectra = self.spectra()
+        spectra = self._spectra()
         source, warnings = shared_source(spectra)
         with written_file(self.out, force=self.force) as file:
             write_hspy(file, spectra, self.title)
         return self._report(ExportNotes(len(spectra), [*spectra.warnings, *warnings], source))
 
-    def crate(
+    def _crate(
         self, whole: Sequence[str], license_url: str | None, authors: Sequence[str], *, is_folder: bool
     ) -> ExportReport:
-        from sxeslake.disk.output import written_file, written_folder  # noqa: PLC0415
         from sxeslake.exports import crate  # noqa: PLC0415
 
         crate.people(authors)
@@ -233,7 +219,6 @@ class Export:
         return self._report(written)
 
     def _fill_archives(self, folder: Path, refs: Sequence[str]) -> tuple[list[Measured], ExportNotes]:
-        from sxeslake.exports.report import ExportNotes  # noqa: PLC0415
 
         for ref in refs:
             inside = folder / _UNSAFE.sub("_", ref)
@@ -246,16 +231,14 @@ class Export:
         return rows, ExportNotes(len(rows))
 
     def _fill_selection(self, folder: Path) -> tuple[list[Measured], ExportNotes]:
-        from sxeslake.exports import table  # noqa: PLC0415
-        from sxeslake.exports.report import ExportNotes  # noqa: PLC0415
 
-        spectra, written = self.spectra(), ExportNotes()
+        spectra, written = self._spectra(), ExportNotes()
         names, rows = table.spectra_rows(spectra, written)
         inside = folder / "spectra"
         inside.mkdir()
         over = table.condition_rows(spectra, len(names) - len(spectra))
         with (inside / "spectra.csv").open("wb") as file:
-            notes = self.notes(written.axis_source, written.warnings)
+            notes = self._notes(written.axis_source, written.warnings)
             table.write_csv(file, notes, over, names, rows, raw=self.raw)
         _write_msa(inside, spectra)
         return spectra.rows, written
@@ -272,7 +255,6 @@ class Export:
             raise InputError(f"this folder is no earlier export to {self.to}; it stays.", where=out)
 
     def _report(self, written: ExportNotes) -> ExportReport:
-        from sxeslake.exports.report import ExportReport, files_of  # noqa: PLC0415
 
         return ExportReport(
             str(self.out), self.to, written.positions, files_of(self.out), written.warnings, written.axis_source
