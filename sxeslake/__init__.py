@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     from sxeslake.ingest.exact_backfill import ExactRow
     from sxeslake.ingest.report import IngestReport
     from sxeslake.ingest.survey.run import Survey
+    from sxeslake.ingest.talk import Watcher
     from sxeslake.lake import Lake, init
     from sxeslake.lake import open_lake as open  # noqa: A004 — `sxeslake.open` reads as it should
     from sxeslake.maintenance.calibrations import CalibrationReport
@@ -82,8 +83,9 @@ if TYPE_CHECKING:
     from sxeslake.pull.difference import Difference
     from sxeslake.pull.drill import DrillReport
     from sxeslake.pull.folder.sync import SyncReport
-    from sxeslake.pull.part.selection import SelectionReport
-    from sxeslake.pull.share import ShareReport
+    from sxeslake.pull.part.selection import Budget, SelectionReport
+    from sxeslake.pull.part.wanted import PartSpec
+    from sxeslake.pull.share import Restored, ShareReport
     from sxeslake.pull.whole import PullReport
     from sxeslake.reading.files import VersionFiles
     from sxeslake.text.html import Rows
@@ -105,8 +107,9 @@ _IN = {
     "pull.drill": "DrillReport",
     "reading.files": "VersionFiles",
     "pull.whole": "PullReport",
-    "pull.share": "ShareReport",
-    "pull.part.selection": "SelectionReport",
+    "pull.share": "Restored ShareReport",
+    "pull.part.selection": "Budget SelectionReport",
+    "pull.part.wanted": "PartSpec",
     "exports.report": "ExportReport",
     "pull.folder.sync": "SyncReport",
     "catalog.catalog": "Annotated CheckpointReport",
@@ -127,6 +130,7 @@ _IN = {
     "ingest.exact_backfill": "ExactRow",
     "ingest.report": "IngestReport",
     "ingest.survey.run": "Survey",
+    "ingest.talk": "Watcher",
     "lake": "Lake init",
     "model": "Limits Progress",
     "plotting": "Plots",
@@ -151,6 +155,7 @@ __all__ = [
     "AuditRow",
     "Axis",
     "Background",
+    "Budget",
     "Calibration",
     "CalibrationReport",
     "Check",
@@ -190,6 +195,7 @@ __all__ = [
     "NoSuchIndexError",
     "NotAnArchiveError",
     "NotFoundError",
+    "PartSpec",
     "Plots",
     "Position",
     "Progress",
@@ -203,6 +209,7 @@ __all__ = [
     "RepairReport",
     "ReportRow",
     "RestoreReport",
+    "Restored",
     "Result",
     "Roi",
     "RoiMap",
@@ -229,6 +236,7 @@ __all__ = [
     "VerifyReport",
     "VersionFiles",
     "VersionInfo",
+    "Watcher",
     "__version__",
     "create_group",
     "init",

@@ -1,10 +1,10 @@
-"""The shared filters as typed keywords: what an editor completes and a type checker holds calls to."""
+"""The shared filters as typed keywords, for editors and type checkers, and their help."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
-from typing import Literal, TypedDict
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Literal, TypedDict, TypeVar
 
 Range = float | str | tuple[float | None, float | None]
 """`5`, `"4.9..5.1"`, `"5 kV"`, `(4.9, None)`: one number within the tolerance, or a range with an open end."""
@@ -47,3 +47,63 @@ class FilterWords(TypedDict, total=False):
     kv_tolerance: float | str | None
     current_tolerance: float | str | None
     copies: bool | None
+
+
+_MethodT = TypeVar("_MethodT", bound=Callable[..., Any])
+
+_HELP: Final = """
+        Parameters
+        ----------
+        kv : number, str or tuple, in kV
+            Accelerating voltage: `5` (± 0.05), `"4.9..5.1"`, `"5±0.1"`, `(4.9, None)`.
+        current_na, target_current_na : number, str or tuple, in nA
+            Probe current as measured, and as it was asked for: `100` (± 5 %), `"90..110"`, `"0.1 µA"`.
+        grating, spectrometer, instrument : str or list of str
+            `"JS300N"`, `"JS*"`, `["JS300N", "JS50*"]`: any of them; case does not matter.
+        operator, project : str or list of str
+            The name, or a part of it.
+        sample : str or list of str
+            The sample's name, or a pattern, `"2018/*"`.
+        text : str or list of str
+            Words that all occur in names, comments, operator, project or sample.
+        kind : str or list of str
+            `"point"`, `"repeat"`, `"line"`, `"map"`, `"points"`; `"any"` lifts a question's own choice.
+        accumulation : number, str or tuple, in frames
+            Summed frames.
+        type : str or list of str
+            Data types that must be there: `"xes"`, `"qlw"`, `"sum"`.
+        min_positions : int
+            Analyses of at least so many positions.
+        since, until : str, date or datetime
+            Acquired on or after, on or before: `"2018-04"`, `"yesterday"`, `datetime.date(2018, 4, 12)`.
+        annotation : str or list of str
+            Annotations: `"role=standard"`, `"material=Ti*"`, or a key alone.
+        copies : bool
+            Show every copy of a measurement; otherwise each measurement comes once.
+        match : "all" or "any"
+            Whether all positions of an analysis must fit, or one.
+        kv_tolerance : number, in kV
+            What a single accelerating voltage stands for: ± so much.
+        current_tolerance : number, in percent
+            What a single current stands for: ± so much.
+        **filters
+            These, as keywords.
+
+        Returns
+        -------
+        Result
+            The rows; as Arrow, pandas, polars or plain Python.
+
+        Raises
+        ------
+        UsageError
+            For an unknown filter, or a value that cannot be read, with what was meant.
+"""
+
+
+def with_filters(method: _MethodT) -> _MethodT:
+    """Put the filters into the method's help, before its example."""
+    if method.__doc__:
+        text, heading, example = method.__doc__.partition("\n        Examples\n")
+        method.__doc__ = f"{text.rstrip()}\n{_HELP}{heading}{example}"
+    return method

@@ -121,10 +121,24 @@ class Progress(Protocol):
     """
 
     def start(self, task: str, total_bytes: int | None) -> None:
-        """Begin a task, `ingest map.plzip`, of so many bytes if known."""
+        """Begin a task.
+
+        Parameters
+        ----------
+        task : str
+            In words, ``ingest map.plzip``.
+        total_bytes : int or None
+            How many it will be, if that is known.
+        """
 
     def advance(self, done_bytes: int) -> None:
-        """Say that so many more bytes are done."""
+        """Take note that more bytes are done.
+
+        Parameters
+        ----------
+        done_bytes : int
+            Since the last call.
+        """
 
     def finish(self) -> None:
         """End the task."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import fnmatch
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from sxeslake.model import MemberKind
 from sxeslake.text.html import SHOWN, HtmlRecord, Rows, clock, counted, html_facts, html_table
 from sxeslake.text.safe import visible
 from sxeslake.text.table import size
-from sxeslake.vault import recipes
+from sxeslake.vault import recipes, refs
 from sxeslake.vault.log.state import LogState, Version
 
 if TYPE_CHECKING:
@@ -23,6 +24,29 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True, repr=False)
 class SampleRow(HtmlRecord):
     """A line of `ls`.
+
+    Attributes
+    ----------
+    sample : str
+        The sample's name.
+    version : int
+        Its version's number.
+    kind : str
+        ``"sxes"``, ``"generic"`` or ``"opaque"``.
+    name : str
+        The name of the file that it came from.
+    members : int
+        Files and folders.
+    bytes_source : int
+        Bytes of the original file.
+    bytes_raw : int
+        Bytes, unpacked.
+    ingested_at : datetime
+        When it was ingested, UTC.
+    exact : bool
+        Whether a pull gives back the original file.
+    exact_reason : str or None
+        Why not.
 
     Examples
     --------
@@ -39,8 +63,8 @@ class SampleRow(HtmlRecord):
     bytes_source: int
     bytes_raw: int
     ingested_at: datetime
-    exact: bool  # whether the original file can be pulled
-    exact_reason: str | None  # why not
+    exact: bool
+    exact_reason: str | None
 
     def __repr__(self) -> str:
         return (
@@ -63,7 +87,18 @@ class Samples(Rows[SampleRow]):
         return self.html()
 
     def html(self, caption: str = "") -> str:
-        """The first rows as a table; how many there are in all."""
+        """The first rows as a table; how many there are in all.
+
+        Parameters
+        ----------
+        caption : str
+            Over it.
+
+        Returns
+        -------
+        str
+            HTML.
+        """
         rows = [
             (row.sample, row.version, row.kind, row.members, size(row.bytes_source), clock(row.ingested_at), row.name)
             for row in self[:SHOWN]
@@ -114,6 +149,63 @@ class AnnotationInfo(HtmlRecord):
 @dataclass(frozen=True, slots=True, repr=False)
 class VersionInfo:
     """All that the log knows of a version.
+
+    Attributes
+    ----------
+    sample : str
+        The sample's name.
+    version : int
+        Its version's number.
+    kind : str
+        ``"sxes"``, ``"generic"`` or ``"opaque"``.
+    name : str
+        The name of the file that it came from.
+    container : str
+        ``"zip"``, ``"7z"`` or ``"folder"``.
+    members : int
+        Files and folders.
+    bytes_source : int
+        Bytes of the original file.
+    bytes_raw : int
+        Bytes, unpacked.
+    blobs : int
+        Different contents.
+    blobs_new : int
+        Those that the lake did not have.
+    bytes_stored : int
+        Bytes that it took.
+    content_id : str
+        The same for the same names and contents.
+    ingested_at : datetime
+        When it was ingested, UTC.
+    who : str
+        The person.
+    host : str
+        The machine.
+    tool : str
+        The software.
+    message : str or None
+        Why, as the person said.
+    source : SourceInfo
+        The file that it came from.
+    versions : list of int
+        The numbers of all versions of the sample.
+    tags : list of str
+        Its tags.
+    analyses : list of str
+        Names of its analyses.
+    warnings : list of str
+        What was odd when it was ingested.
+    held : bool
+        Whether it is kept from being forgotten.
+    annotations : list of AnnotationInfo
+        What people say of it.
+    exact : bool
+        Whether a pull gives back the original file.
+    exact_reason : str or None
+        Why not.
+    paths : list of PathInfo
+        The paths that were ingested as this version.
 
     Examples
     --------
@@ -178,6 +270,21 @@ class VersionInfo:
 class MemberRow(HtmlRecord):
     """A line of `members`.
 
+    Attributes
+    ----------
+    path : str
+        Its path in the archive.
+    kind : MemberKind
+        ``"file"`` or ``"directory"``.
+    size : int
+        Bytes.
+    modified : datetime or None
+        When it was modified.
+    blake3 : str or None
+        BLAKE3 of its content, hexadecimal.
+    crc32 : str or None
+        CRC-32 of its content, hexadecimal.
+
     Examples
     --------
     >>> (row,) = [row for row in lake.members("map") if row.path == "metadata.json"]
@@ -201,6 +308,21 @@ def sample_row(version: Version) -> SampleRow:
         archive.bytes_source, archive.bytes_raw, Moment.parse(version.time),
         recipes.is_exact(archive), recipes.why_not(archive),
     )  # fmt: skip
+
+
+def samples(state: LogState, pattern: str | Sequence[str] = "*", *, all_versions: bool = False) -> Samples:
+    """The newest version, or all, of each sample whose name fits one of the patterns."""
+    patterns = [pattern] if isinstance(pattern, str) else list(pattern)
+    names = {text for text in patterns if not refs.is_pattern(state, text)}
+    globs = [text for text in patterns if text not in names]
+    rows = [
+        version
+        for version in state.versions()
+        if version.sample in names or any(fnmatch.fnmatchcase(version.sample, text) for text in globs)
+    ]
+    if not all_versions:
+        rows = list({version.sample: version for version in rows}.values())
+    return Samples(map(sample_row, rows))
 
 
 def version_info(state: LogState, version: Version) -> VersionInfo:

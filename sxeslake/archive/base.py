@@ -45,10 +45,31 @@ class Container(Protocol):
 
         A member larger than `chunk_bytes` comes as pieces cut at multiples of it; any other is one piece. Empty
         files and folders give no piece. Sizes and CRC-32 are checked.
+
+        Parameters
+        ----------
+        chunk_bytes : int
+            How much a job decodes, in bytes unpacked.
+
+        Returns
+        -------
+        iterator of Job
+            Callables that give pieces.
         """
 
     def read(self, index: int) -> bytes:
-        """The whole content of one member."""
+        """The whole content of one member.
+
+        Parameters
+        ----------
+        index : int
+            Its place in `members`.
+
+        Returns
+        -------
+        bytes
+            The content, proved by its CRC-32.
+        """
 
     def close(self) -> None:
         """Close the file."""
@@ -64,7 +85,15 @@ class ArchiveWriter(Protocol):
     """An archive that is being written."""
 
     def add(self, member: Member, data: Iterable[bytes]) -> None:
-        """Append a member; `data` is consumed inside the call and must be `member.size` bytes."""
+        """Append a member.
+
+        Parameters
+        ----------
+        member : Member
+            Its path, size, time and attributes.
+        data : iterable of bytes
+            Its content, of `member.size` bytes; consumed inside the call.
+        """
 
     def close(self) -> None:
         """Finish the archive; the file beneath stays open."""

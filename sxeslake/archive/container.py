@@ -19,7 +19,25 @@ ZIP_TAIL_BYTES = 22 + 0xFFFF  # the end record and the longest comment
 
 
 def sniff(path: Path) -> ContainerKind:
-    """What a path holds, by its content: `folder`, `7z`, `zip`, or NotAnArchiveError."""
+    """Tell what a path holds, by its content.
+
+    Parameters
+    ----------
+    path : Path
+        A file or folder.
+
+    Returns
+    -------
+    {"folder", "7z", "zip"}
+        The container.
+
+    Raises
+    ------
+    NotAnArchiveError
+        If it is none of these.
+    InputError
+        If it cannot be read.
+    """
     if path.is_dir():
         return "folder"
     if path.exists() and not path.is_file():
@@ -108,9 +126,32 @@ def create_writer(
     comment: bytes = b"",
     password: str | None = None,
 ) -> ArchiveWriter:
-    """A writer of either container over a seekable file: level 0 copies, 1–3 are fast, 9 is smallest.
+    """Make a writer of either container over a seekable file.
 
-    With a `password` a 7z is encrypted, names too; UsageError for a zip.
+    Parameters
+    ----------
+    out : binary file
+        Where it is written; it must seek.
+    container : {"zip", "7z"}
+        The container.
+    level : int
+        0 copies, 1 to 3 are fast, 9 is smallest.
+    threads : int, optional
+        By default as many as there are cores.
+    comment : bytes
+        The comment of a zip.
+    password : str, optional
+        Encrypts a 7z, names too.
+
+    Returns
+    -------
+    ArchiveWriter
+        To `add` members to, and to close.
+
+    Raises
+    ------
+    UsageError
+        If a zip should be encrypted.
     """
     if not 0 <= level <= 9:
         raise UsageError(f"level {level} is not one of 0 to 9")

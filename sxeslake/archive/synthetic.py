@@ -78,6 +78,24 @@ def synthetic_map(
     """Members of a map of nx × ny positions with their bytes, in path order; 100,000 positions need no memory.
 
     `for member, data in synthetic_map(7, 50, 50): writer.add(member, [data])`
+
+    Parameters
+    ----------
+    seed : int
+        Chooses the data.
+    nx, ny : int
+        Positions of the map.
+    setting : BeamSetting, optional
+        Voltage, current, grating.
+    keep : int, optional
+        Only the first so many positions.
+    sample : str
+        The sample's name.
+
+    Returns
+    -------
+    iterator of (Member, bytes)
+        In path order.
     """
     return map_members(MapPlan(seed, nx, ny, setting=setting or BeamSetting(), keep=keep, sample=sample))
 
@@ -108,10 +126,24 @@ def map_members(plan: MapPlan) -> Iterator[tuple[Member, bytes]]:
 
 
 def synthetic_facility(folder: str | Path, seed: int = 1, *, nx: int = 8, ny: int = 6) -> list[Path]:
-    """Archives that overlap as a facility's do; returns their paths.
+    """Archives that overlap as a facility's do.
 
     A map; the same map saved again under another name, and in the other container; a subset of it; the session
     with a new comment; and sessions at other voltages, currents and gratings, which share nothing with it.
+
+    Parameters
+    ----------
+    folder : path
+        Where they are made.
+    seed : int
+        Chooses the data.
+    nx, ny : int
+        Positions of the map.
+
+    Returns
+    -------
+    list of Path
+        The archives.
     """
     root = Path(folder)
     first = MapPlan(seed, nx, ny, project="chalcopyrite", comment="map of a grain boundary", operator="A. Miner")

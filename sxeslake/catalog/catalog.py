@@ -52,6 +52,15 @@ _FOLDER = "catalog"
 class Annotated(HtmlRecord):
     """What was said: the commit, None where all of it stood there already; and words on keys that look like slips.
 
+    Attributes
+    ----------
+    commit : int or None
+        The commit; None where nothing is new.
+    annotations : tuple of mapping
+        What is said now: place, key, value.
+    notes : tuple of str
+        Notes on keys that may be typing errors.
+
     Examples
     --------
     >>> lake.annotate("map", role="standard").notes
@@ -66,6 +75,21 @@ class Annotated(HtmlRecord):
 @dataclass(frozen=True, slots=True)
 class CheckpointReport(HtmlRecord):
     """What publishing cost, and what the catalogue is in all.
+
+    Attributes
+    ----------
+    commit : int
+        The commit that it is of.
+    new_segments : int
+        Parts of the log that were uploaded.
+    new_parts : int
+        Parts of the catalogue that were uploaded.
+    new_bytes : int
+        Bytes that were uploaded.
+    parts : int
+        Parts of the catalogue in all.
+    bytes : int
+        Their bytes.
 
     Examples
     --------

@@ -17,6 +17,45 @@ Table = Callable[[str, Mapping[str, object]], Any]
 class MeasuredAnalysis(HtmlRecord):
     """An analysis of an archive; voltage and current are medians over its positions, beside their range.
 
+    Attributes
+    ----------
+    analysis_uuid : str or None
+        The analysis.
+    analysis_name : str or None
+        Its name.
+    kind : str or None
+        ``"point"``, ``"repeat"``, ``"line"``, ``"map"`` or ``"points"``.
+    positions : int
+        How many positions it has.
+    accelerating_voltage_kv : float or None
+        Median accelerating voltage, in kV.
+    accelerating_voltage_min_kv : float or None
+        The lowest, in kV.
+    accelerating_voltage_max_kv : float or None
+        The highest, in kV.
+    probe_current_na : float or None
+        Median probe current, in nA.
+    probe_current_min_na : float or None
+        The lowest, in nA.
+    probe_current_max_na : float or None
+        The highest, in nA.
+    grating : str or None
+        The grating.
+    spectrometer : str or None
+        The spectrometer.
+    instrument : str or None
+        The instrument.
+    acquired_local : datetime or None
+        When it was begun, by the instrument's clock.
+    last_saved_local : datetime or None
+        When its last position was saved, by the instrument's clock.
+    operator : str or None
+        Who measured.
+    project : str or None
+        The project's name.
+    comment : str or None
+        What people say of it.
+
     Examples
     --------
     >>> (row,) = lake.measurement("map")
@@ -53,6 +92,17 @@ class MeasuredAnalysis(HtmlRecord):
 @dataclass(frozen=True, slots=True)
 class Conditions(HtmlRecord):
     """Of all analyses of an archive: the voltages, currents and gratings that occur, and when it was begun.
+
+    Attributes
+    ----------
+    accelerating_voltages_kv : tuple of float
+        Accelerating voltages, in kV.
+    probe_currents_na : tuple of float
+        Probe currents, in nA.
+    gratings : tuple of str
+        Gratings.
+    acquired_local : datetime or None
+        When it was begun, by the instrument's clock.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What people say of samples, analyses and positions: from words and spreadsheets to items of a log entry. Pure.
+"""What people say of samples, analyses and positions: from words and spreadsheets to items of a log entry.
 
     parse_words(["role=standard", "coating="])  →  {"role": "standard", "coating": None}
 
@@ -13,6 +13,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 from sxeslake.errors import InputError, NotFoundError, UsageError
@@ -107,6 +108,17 @@ def parse_csv(text: str, where: object) -> list[Remark]:
     if not remarks:
         raise InputError("there is no annotation in it.", where=where)
     return remarks
+
+
+def read_csv(path: str | Path) -> list[Remark]:
+    """Remarks from a file in UTF-8; NotFoundError where it cannot be read."""
+    try:
+        text = Path(path).read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"this table is not UTF-8 text: byte {error.start}.", where=path) from None
+    except OSError as error:
+        raise NotFoundError(f"this table cannot be read: {error.strerror}.", where=path) from None
+    return parse_csv(text, path)
 
 
 def _check_columns(names: Sequence[str], where: object) -> None:

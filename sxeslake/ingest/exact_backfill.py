@@ -32,6 +32,21 @@ from sxeslake.vault.vault import Vault
 class ExactRow(HtmlRecord):
     """A line of `exact`: whether the original file can be pulled now, by which encoders, and what the recipe takes.
 
+    Attributes
+    ----------
+    sample : str
+        The sample's name.
+    version : int
+        Its version's number.
+    exact : bool
+        Whether the original file can be pulled now.
+    exact_reason : str or None
+        Why not.
+    encoders : list of str
+        The encoders that rebuild it.
+    bytes : int
+        What the recipe takes, in bytes.
+
     Examples
     --------
     >>> (row,) = lake.exact("map")

@@ -65,6 +65,25 @@ class Estimate(HtmlRecord):
 class IngestReport(HtmlRecord):
     """What became of a batch; `commit` is the number of the last commit, None where nothing was new.
 
+    Attributes
+    ----------
+    lake : str
+        The lake's URL.
+    commit : int or None
+        The newest commit; None where nothing was stored.
+    archives : list of ArchiveReport
+        What became of each archive.
+    unrecognised : list of str
+        Files that are no archives.
+    dry_run : bool
+        Whether nothing was changed.
+    damaged : list of str
+        What was found wrong with packs and manifests, in words.
+    links : list of str
+        Links that were not followed, with the reason; nothing is missed with them.
+    estimate : Estimate or None
+        Of a quick dry run: what all would take; `archives` are those of its sample.
+
     Examples
     --------
     >>> report = lake.ingest("map.plzip", dry_run=True)
@@ -77,9 +96,9 @@ class IngestReport(HtmlRecord):
     archives: list[ArchiveReport] = field(default_factory=list)
     unrecognised: list[str] = field(default_factory=list)
     dry_run: bool = False
-    damaged: list[str] = field(default_factory=list)  # what was found wrong with packs and manifests, in words
-    links: list[str] = field(default_factory=list)  # not followed, and nothing is missed with them: path and reason
-    estimate: Estimate | None = None  # of a quick dry run: `archives` are those of its sample
+    damaged: list[str] = field(default_factory=list)
+    links: list[str] = field(default_factory=list)
+    estimate: Estimate | None = None
 
     @property
     def failed(self) -> bool:

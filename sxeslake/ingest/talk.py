@@ -15,16 +15,56 @@ from sxeslake.model import Progress
 
 
 class Watcher(Protocol):
-    """Hears of archives while an ingest runs, and can ask it to end; called from the thread that ingests."""
+    """Hears of archives while an ingest runs, and can ask it to end; called from the thread that ingests.
+
+    Examples
+    --------
+    >>> class Counter:
+    ...     archives = 0
+    ...     def done(self, archive, number, total, left_s):
+    ...         self.archives += 1
+    ...     def kept(self, archives, commit):
+    ...         pass
+    ...     def asked_to_end(self):
+    ...         return False
+    >>> counter = Counter()
+    >>> report = lake.ingest("facility", watcher=counter)
+    >>> counter.archives
+    6
+    """
 
     def done(self, archive: ArchiveReport, number: int, total: int, left_s: float | None) -> None:
-        """An archive was read, the third of 412; the whole run will take so many more seconds, if that is known."""
+        """Take note that an archive was read.
+
+        Parameters
+        ----------
+        archive : ArchiveReport
+            What became of it so far.
+        number, total : int
+            The third of 412.
+        left_s : float or None
+            How many more seconds the whole run will take, if that is known.
+        """
 
     def kept(self, archives: Sequence[ArchiveReport], commit: int | None) -> None:
-        """What became of some archives is final: they are in this commit, or there was nothing to commit."""
+        """Take note that what became of some archives is final.
+
+        Parameters
+        ----------
+        archives : sequence of ArchiveReport
+            The archives.
+        commit : int or None
+            The commit that they are in; None where there was nothing to commit.
+        """
 
     def asked_to_end(self) -> bool:
-        """Whether to end as soon as what is finished can be committed."""
+        """Tell whether to end as soon as what is finished can be committed.
+
+        Returns
+        -------
+        bool
+            True ends the run.
+        """
 
 
 class AskedToEndError(BaseException):

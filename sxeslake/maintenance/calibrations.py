@@ -26,6 +26,19 @@ _MAX_NUMBERS = 10_000  # of a table or polynomial: an entry stays well below its
 class CalibrationReport(HtmlRecord):
     """What was changed: ids that were `added`, were `present` already, were `removed`; no commit where nothing was.
 
+    Attributes
+    ----------
+    commit : int or None
+        The commit; None where nothing was changed.
+    added : list of str
+        Ids that were added.
+    present : list of str
+        Ids that were there already.
+    removed : list of str
+        Ids that were removed.
+    dry_run : bool
+        Whether nothing was changed.
+
     Examples
     --------
     >>> found = sxeslake.Calibration("qlw", "JS300N", "ev", "Ti Lα, 2019-03", (100.0, 0.05))

@@ -23,6 +23,29 @@ _AT_ONCE = 200  # entries read from the local database
 class LogRow(HtmlRecord):
     """One commit: `what` says in words what was done, `archives` to which versions (`ti-grains@2`).
 
+    Attributes
+    ----------
+    number : int
+        The commit's number.
+    time : datetime
+        When, UTC.
+    who : str
+        The person.
+    host : str
+        The machine.
+    tool : str
+        The software.
+    message : str or None
+        Why, as the person said.
+    what : list of str
+        What was done, in words.
+    archives : list of str
+        To which versions, ``ti-grains@2``.
+    packs_added : int
+        Packs that it added.
+    packs_condemned : int
+        Packs that it condemned.
+
     Examples
     --------
     >>> row = next(lake.log())

@@ -32,6 +32,27 @@ class Checked(HtmlRecord):
 class VerifyReport(HtmlRecord):
     """Whether a lake holds what it promises; `ok` only where all that was asked for was read and nothing is wrong.
 
+    Attributes
+    ----------
+    ok : bool
+        Whether all is right, and all was read that was asked for.
+    checked : Checked
+        What was read.
+    problems : list of Problem
+        What is wrong.
+    complete : bool
+        False where the time was up before every pack had been read.
+    passed_over : int
+        Packs that an earlier run has verified.
+    packs_read : int
+        Packs of which every byte, or the sample, was read.
+    packs_unread : int
+        Packs that were asked for and not read, as the time was up.
+    seed : int or None
+        Chooses the same sample again.
+    notes : list of str
+        What was wrong with this machine's cache, and is not any more.
+
     Examples
     --------
     >>> report = lake.verify()
@@ -42,12 +63,12 @@ class VerifyReport(HtmlRecord):
     ok: bool = True
     checked: Checked = field(default_factory=Checked)
     problems: list[Problem] = field(default_factory=list)
-    complete: bool = True  # False where the time was up before every pack had been read
-    passed_over: int = 0  # packs that a run before had found whole
-    packs_read: int = 0  # of which every byte, or the sample, was read
-    packs_unread: int = 0  # that were asked for and not read, as the time was up
-    seed: int | None = None  # of the sample
-    notes: list[str] = field(default_factory=list)  # what was wrong with this machine's cache, and is not any more
+    complete: bool = True
+    passed_over: int = 0
+    packs_read: int = 0
+    packs_unread: int = 0
+    seed: int | None = None
+    notes: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +101,23 @@ class OfferFault(HtmlRecord):
 class RepairReport(HtmlRecord):
     """What a repair found and did; `ok` where nothing is left that is wrong with the lake, whatever the offers are.
 
+    Attributes
+    ----------
+    ok : bool
+        Whether all is right now.
+    dry_run : bool
+        Whether nothing was changed.
+    commit : int or None
+        The commit; None where nothing was changed.
+    problems : int
+        How many were found.
+    mended : list of Mended
+        What was repaired.
+    lost : list of Lost
+        What cannot be repaired, by archive and member.
+    offer_faults : list of OfferFault
+        Offers that could not be used.
+
     Examples
     --------
     >>> report = lake.repair(dry_run=True)
@@ -111,6 +149,27 @@ class Copied(HtmlRecord):
 class CopyReport(HtmlRecord):
     """What a copy came to.
 
+    Attributes
+    ----------
+    source : str
+        URL of the lake that is copied from.
+    target : str
+        URL of the lake that is copied to.
+    commits : list of int
+        Commits in the target.
+    tags : int
+        Tags that came along.
+    annotations : int
+        Annotations that came along.
+    archives : list of Copied
+        What became of each version.
+    dry_run : bool
+        Whether nothing was changed.
+    bytes_raw : int
+        Bytes of content, unpacked, that the target lacks.
+    calibrations : int
+        Calibrations that came along with a whole lake.
+
     Examples
     --------
     >>> with sxeslake.init("memory://another") as other:
@@ -125,9 +184,9 @@ class CopyReport(HtmlRecord):
     tags: int = 0
     annotations: int = 0
     archives: list[Copied] = field(default_factory=list)
-    dry_run: bool = False  # archives would be copied, and nothing is
-    bytes_raw: int = 0  # of content, unpacked, that the target lacks
-    calibrations: int = 0  # that go with a whole lake
+    dry_run: bool = False
+    bytes_raw: int = 0
+    calibrations: int = 0
 
     @property
     def failed(self) -> bool:
@@ -138,6 +197,33 @@ class CopyReport(HtmlRecord):
 @dataclass(frozen=True, slots=True)
 class Stats(HtmlRecord):
     """A lake in figures.
+
+    Attributes
+    ----------
+    samples : int
+        Samples.
+    archives : int
+        Versions.
+    members : int
+        Members of them all.
+    bytes_source : int
+        Bytes of the original files.
+    bytes_raw : int
+        Bytes of all members, unpacked.
+    blobs : int
+        Different contents.
+    bytes_unique_raw : int
+        Their bytes, unpacked.
+    bytes_stored : int
+        Bytes of packs, manifests and log.
+    objects : int
+        Objects in the bucket.
+    packs : int
+        Packs.
+    log_head : int
+        The newest commit.
+    bytes_derived : int
+        Bytes of everything else in the bucket, which can be made again.
 
     Examples
     --------
@@ -164,6 +250,19 @@ class Stats(HtmlRecord):
 class Check(HtmlRecord):
     """One thing that `doctor` looked at.
 
+    Attributes
+    ----------
+    name : str
+        What was checked.
+    ok : bool
+        Whether it is right.
+    detail : str
+        The result, in words.
+    hint : str or None
+        What to do.
+    damage : bool
+        Whether the lake has lost something.
+
     Examples
     --------
     >>> [check.name for check in lake.doctor() if check.damage]
@@ -174,4 +273,4 @@ class Check(HtmlRecord):
     ok: bool
     detail: str
     hint: str | None = None
-    damage: bool = False  # the lake has lost something
+    damage: bool = False

@@ -74,6 +74,41 @@ class ConditionChange(HtmlRecord):
 class Difference(HtmlRecord):
     """All that differs from version `a` to version `b`.
 
+    Attributes
+    ----------
+    a : str
+        One version.
+    b : str
+        The other.
+    equal : bool
+        Whether names and contents are the same.
+    members : list of MemberChange
+        Members that differ.
+    members_same : int
+        How many are the same.
+    positions : list of PositionChange
+        Positions that differ.
+    positions_same : int
+        How many are the same.
+    conditions : list of ConditionChange
+        Conditions that differ.
+    fields : list of FieldChange
+        Fields of JSON that differ.
+    identical : bool
+        Whether they are also the same in what `equal` does not cover: see `differs`.
+    differs : list of str
+        Which of content, times, attributes, names, order, comment and container differ.
+    layout : list of LayoutChange
+        What differs of members that both have.
+    comment_a : str
+        The zip's comment of `a`.
+    comment_b : str
+        The zip's comment of `b`.
+    container_a : str or None
+        The container of `a`.
+    container_b : str or None
+        The container of `b`.
+
     Examples
     --------
     >>> found = lake.diff("map", "map@1")
@@ -90,9 +125,9 @@ class Difference(HtmlRecord):
     positions_same: int = 0
     conditions: list[ConditionChange] = field(default_factory=list)
     fields: list[FieldChange] = field(default_factory=list)
-    identical: bool = True  # also in what `equal` does not cover: see `differs`
-    differs: list[str] = field(default_factory=list)  # content, times, attributes, names, order, comment, container
-    layout: list[LayoutChange] = field(default_factory=list)  # of members that both have
+    identical: bool = True
+    differs: list[str] = field(default_factory=list)
+    layout: list[LayoutChange] = field(default_factory=list)
     comment_a: str = ""
     comment_b: str = ""
     container_a: str | None = None

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import math
 import random
+import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal
 
 from sxeslake.disk.trouble import scratch_told
-from sxeslake.errors import DamagedLakeError, InputError, NotFoundError, ObjectNotFoundError, UnsupportedMethodError
+from sxeslake.errors import (
+    DamagedLakeError,
+    InputError,
+    NotFoundError,
+    ObjectNotFoundError,
+    UnsupportedMethodError,
+    UsageError,
+)
 from sxeslake.model import Progress
 from sxeslake.pull import whole as pull
 from sxeslake.pull.progress import RunProgress
@@ -42,6 +50,19 @@ class DrillRow(HtmlRecord):
 class DrillReport(HtmlRecord):
     """What came back; `versions` is how many there are to choose from, and `seed` chooses the same ones again.
 
+    Attributes
+    ----------
+    ok : bool
+        Whether all came back.
+    percent : float
+        Share of the versions that was asked for, in percent.
+    seed : int
+        Chooses the same versions again.
+    versions : int
+        How many there are to choose from.
+    files : list of DrillRow
+        What was pulled.
+
     Examples
     --------
     >>> report = lake.drill(percent=100, seed=1)
@@ -56,8 +77,15 @@ class DrillReport(HtmlRecord):
     files: list[DrillRow] = field(default_factory=list)
 
 
-def drill(vault: Vault, percent: float, seed: int, progress: Progress | None = None) -> DrillReport:
+def drill(vault: Vault, percent: float, seed: int | None = None, progress: Progress | None = None) -> DrillReport:
     """Pull a percentage of the live versions, at least one, into a temporary folder, one at a time."""
+    if not 0 < percent <= 100:
+        raise UsageError("a sample is more than 0 and at most 100 percent.")
+    with vault.from_bucket() as fresh:  # what this machine has kept proves nothing
+        return _drill(fresh, percent, secrets.randbelow(2**32) if seed is None else seed, progress)
+
+
+def _drill(vault: Vault, percent: float, seed: int, progress: Progress | None) -> DrillReport:
     vault.sync()
     versions = vault.state.versions()
     wanted = min(len(versions), math.ceil(len(versions) * percent / 100))

@@ -26,7 +26,25 @@ Pulled = Callable[[Original, Path], PullReport]
 
 @dataclass(frozen=True, slots=True)
 class Restored(HtmlRecord):
-    """A path that is back: what was pulled, or why it was not."""
+    """A path that is back: what was pulled, or why it was not.
+
+    Attributes
+    ----------
+    original : Original
+        The path as it was ingested, and the version that it is.
+    target : Path
+        Where it is now.
+    report : PullReport or None
+        What was pulled.
+    error : SxeslakeError or None
+        Why it was not.
+
+    Examples
+    --------
+    >>> [item] = lake.pull_share("restored").restored
+    >>> item.target.name, item.report.exact
+    ('map.plzip', True)
+    """
 
     original: Original
     target: Path
@@ -37,6 +55,13 @@ class Restored(HtmlRecord):
 @dataclass(slots=True)
 class ShareReport(HtmlRecord):
     """A share that is back below a folder; `left_out` are versions that are the newest state of no path.
+
+    Attributes
+    ----------
+    restored : list of Restored
+        What became of each path.
+    left_out : list of str
+        Versions that are the newest state of no path.
 
     Examples
     --------
@@ -52,6 +77,24 @@ class ShareReport(HtmlRecord):
     def failed(self) -> list[Restored]:
         """The paths that are not back."""
         return [item for item in self.restored if item.error is not None]
+
+
+def pull_share(
+    vault: Vault,
+    out: Path,
+    how: pull.Pull,
+    *,
+    all_versions: bool = False,
+    told: Callable[[Restored], None] | None = None,
+) -> ShareReport:
+    """Restore the newest state of every path, or all states, below a folder; `told` hears of each when it is done."""
+    planned = shareplan.plan(vault.state, all_versions=all_versions)
+    report = ShareReport([], planned.left_out)
+    for item in restore(vault, planned, out, how, url=vault.store.url):
+        report.restored.append(item)
+        if told is not None:
+            told(item)
+    return report
 
 
 def restore(

@@ -45,6 +45,37 @@ class PullReport(HtmlRecord):
     `annotations` is the file beside it with the version's annotations, if there are any. `damaged` are the members
     that are not in it, for the lake has lost them; none unless that was asked for.
 
+    Attributes
+    ----------
+    sample : str
+        The sample's name.
+    version : int
+        Its version's number.
+    path : str
+        The file or folder.
+    container : ContainerKind
+        ``"zip"``, ``"7z"`` or ``"folder"``.
+    members : int
+        Files and folders.
+    bytes_raw : int
+        Bytes, unpacked.
+    bytes_written : int
+        Bytes of what was written.
+    sha256 : str or None
+        SHA-256 of the file; None for a folder.
+    renamed : list of (str, str)
+        Names that this system cannot hold, and under which they are.
+    annotations : str or None
+        The file beside it with annotations; None where there are none.
+    damaged : list of str
+        Members that are not in it, for the lake has lost them.
+    exact : bool
+        Whether it is the original file.
+    exact_reason : str or None
+        Why not.
+    unlinked : list of str
+        Links that could lead out of the folder: written as files.
+
     Examples
     --------
     >>> report = lake.pull("map", "map again.plzip")
@@ -63,9 +94,9 @@ class PullReport(HtmlRecord):
     renamed: list[tuple[str, str]]
     annotations: str | None = None
     damaged: list[str] = field(default_factory=list)
-    exact: bool = False  # whether it is the original file
-    exact_reason: str | None = None  # why not
-    unlinked: list[str] = field(default_factory=list)  # links that could lead out: written as files
+    exact: bool = False
+    exact_reason: str | None = None
+    unlinked: list[str] = field(default_factory=list)
 
 
 def container_of(version: Version, out: Path | None) -> ContainerKind:

@@ -73,7 +73,18 @@ class VersionFiles:
         return VirtualZip(self._vault, self.version)
 
     def info(self, path: str) -> FileInfo | None:
-        """A file or folder; None where there is neither. "" is the archive itself."""
+        """Look up a file or folder.
+
+        Parameters
+        ----------
+        path : str
+            Its path; empty for the archive itself.
+
+        Returns
+        -------
+        FileInfo or None
+            None where there is neither.
+        """
         if not path:
             return FileInfo("", "directory", 0)
         with self._vault.reading(self.version):
@@ -90,7 +101,23 @@ class VersionFiles:
         return any(len(group.span(prefix)) > 0 for group in self._each(numbers))
 
     def entries(self, path: str) -> list[FileInfo]:
-        """What stands in a folder, by path; MemberNotFoundError where there is no such folder."""
+        """What stands in a folder, by path.
+
+        Parameters
+        ----------
+        path : str
+            The folder; empty for the archive's root.
+
+        Returns
+        -------
+        list of FileInfo
+            Sorted by path; sizes in bytes.
+
+        Raises
+        ------
+        MemberNotFoundError
+            If there is no such folder.
+        """
         prefix = path + "/" if path else ""
         finder = self._rows.finder
         found: dict[str, FileInfo] = {}
@@ -110,7 +137,18 @@ class VersionFiles:
         return [found[name] for name in sorted(found)]
 
     def walk(self, path: str) -> Iterator[FileInfo]:
-        """All files below a folder, by path; in one go through the manifest."""
+        """All files below a folder, by path; in one go through the manifest.
+
+        Parameters
+        ----------
+        path : str
+            The folder; empty for all.
+
+        Returns
+        -------
+        iterator of FileInfo
+            Sizes in bytes.
+        """
         prefix = path + "/" if path else ""
         finder = self._rows.finder
         groups = self._each(finder.beginning(prefix))
@@ -118,21 +156,66 @@ class VersionFiles:
         yield from files if finder.by_path else sorted(files, key=lambda info: info.path)
 
     def read(self, path: str, start: int = 0, end: int | None = None) -> bytes:
-        """The bytes of a file from `start` to before `end`; fewer at its end."""
+        """The bytes of a file from `start` to before `end`; fewer at its end.
+
+        Parameters
+        ----------
+        path : str
+            Its path.
+        start, end : int
+            The bytes from `start` to before `end`; to the last by default.
+
+        Returns
+        -------
+        bytes
+            Fewer at the end of the file.
+
+        Raises
+        ------
+        MemberNotFoundError
+            If there is no such file.
+        """
         row = self.row(path)
         if row is None or row.member.kind == "directory":
             raise MemberNotFoundError(f"no file {path!r} in it.", where=self.name)
         return self.read_ranges([(row, start, row.member.size if end is None else end)])[0]
 
     def read_ranges(self, wanted: Sequence[tuple[ManifestRow, int, int]]) -> list[bytes]:
-        """Runs of bytes of some members, fetched together."""
+        """Runs of bytes of some members, fetched together.
+
+        Parameters
+        ----------
+        wanted : sequence of (ManifestRow, int, int)
+            A member, and the bytes from the first number to before the second.
+
+        Returns
+        -------
+        list of bytes
+            In the same order.
+        """
         plan = [list(slices_of(row.blobs, start, end)) for row, start, end in wanted]
         with self._vault.reading(self.version):
             parts = self._vault.ranges.read([item for slices in plan for item in slices])
             return [b"".join(islice(parts, len(slices))) for slices in plan]
 
     def read_many(self, paths: Iterable[str]) -> Iterator[tuple[str, bytes]]:
-        """Several files, found and fetched together, in the order asked; MemberNotFoundError where one is not there."""
+        """Several files, found and fetched together, in the order asked.
+
+        Parameters
+        ----------
+        paths : iterable of str
+            Their paths.
+
+        Returns
+        -------
+        iterator of (str, bytes)
+            Path and content.
+
+        Raises
+        ------
+        MemberNotFoundError
+            If there is no such file, before anything is fetched.
+        """
         asked = list(paths)
         found = self.rows(asked)
         for path in asked:
@@ -147,11 +230,33 @@ class VersionFiles:
             yield from zip((row.member.path for row in part), found, strict=True)
 
     def row(self, path: str) -> ManifestRow | None:
-        """A member as the manifest knows it."""
+        """A member as the manifest knows it.
+
+        Parameters
+        ----------
+        path : str
+            Its path.
+
+        Returns
+        -------
+        ManifestRow or None
+            None where it is not there.
+        """
         return self.rows([path]).get(path)
 
     def rows(self, paths: Iterable[str]) -> dict[str, ManifestRow]:
-        """Members by path, those that are there, found together."""
+        """Members by path, those that are there, found together.
+
+        Parameters
+        ----------
+        paths : iterable of str
+            Their paths.
+
+        Returns
+        -------
+        dict
+            By path.
+        """
         with self._vault.reading(self.version):
             return self._rows.rows_at(paths)
 

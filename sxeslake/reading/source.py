@@ -44,6 +44,14 @@ class VersionSource:
             self._vault.blobs.fetch_some([*row.blobs, *beside])  # one that is lost is its own reader's trouble
         return b"".join(self._vault.blobs.fetch(row.blobs))
 
+    def stream(self, path: str) -> Iterator[bytes]:
+        """One file, blob by blob; MemberNotFoundError where there is none."""
+        row = self.row(path)
+        if row is None or row.member.kind == "directory":
+            hint = f"`sxeslake members {self.name}` lists them."
+            raise MemberNotFoundError(f"no file {path!r} in it.", where=self.name, hint=hint)
+        return self.parts(row)
+
     def _beside(self, row: ManifestRow) -> list[Blob]:
         """Other files of a position that stand so near that they come in the same request: they are asked for next."""
         uuid, _ = position_and_name(row.member.path)

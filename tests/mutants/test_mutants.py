@@ -20,6 +20,7 @@ def test_each_mutant_changes_one_place_of_a_file_that_still_parses(mutant: run.M
     assert mutant.tests
     for test in mutant.tests:
         path, _, name = test.partition("::")
+        assert (run.ROOT / path).exists(), "a test that is gone fails for every mutant, and notices none"
         assert not name or f"def {name}" in (run.ROOT / path).read_text()
 
 

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,6 +24,11 @@ from sxeslake.lake import Lake, Opening
 
 DOCUMENTED = [name for name in sxeslake.__all__ if name != "__version__"]
 NOT_RUN = ("hyperspy",)  # needs a package that takes long to import
+OF_TYPING = (
+    "Any", "BinaryIO", "Callable", "ContainerKind", "Format", "Iterable", "Iterator", "Literal", "MakeProgress",
+    "Mapping", "None", "Normalisation", "Path", "PathLike", "Sequence", "Unpack",
+)  # fmt: skip
+"""Types of Python, and names here of literals and callables."""
 ASKED = ("maps", "positions", "find", "conditions")
 
 
@@ -59,6 +65,41 @@ def test_every_name_is_there_and_no_other() -> None:
         _ = sxeslake.nothing
 
 
+def test_a_lake_composes_and_inherits_nothing() -> None:
+    assert Lake.__mro__ == (Lake, object)
+
+
+def test_a_part_and_a_budget_say_what_their_keywords_say(lake: Lake) -> None:
+    part = sxeslake.PartSpec(positions=("1", "3..5"), types=("qlw",))
+    budget = sxeslake.Budget(positions=4, bytes_raw=10**9)
+    by_types = lake.pull_part("map", part=part, budget=budget, dry_run=True)
+    words = lake.pull_part("map", positions=[1, "3..5"], types=["qlw"], max_positions=4, max_bytes=10**9, dry_run=True)
+    assert by_types == words
+    assert lake.pull_part("map", part=sxeslake.PartSpec(("1,3..5",)), dry_run=True).positions == 4
+    for small in (sxeslake.Budget(positions=3), sxeslake.Budget(bytes_raw=10)):
+        with pytest.raises(sxeslake.LimitExceededError):
+            lake.pull_part("map", part=part, budget=small, dry_run=True)
+
+
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        ({"part": sxeslake.PartSpec(("1",)), "types": ["qlw"]}, sxeslake.UsageError),
+        ({"part": sxeslake.PartSpec(("1",)), "positions": []}, sxeslake.UsageError),
+        ({"part": sxeslake.PartSpec(("",))}, sxeslake.UsageError),
+        ({"part": sxeslake.PartSpec()}, sxeslake.UsageError),
+        ({"budget": sxeslake.Budget(), "max_bytes": 1, "positions": [1]}, sxeslake.UsageError),
+        ({"budget": sxeslake.Budget(), "max_positions": 1, "positions": [1]}, sxeslake.UsageError),
+        ({"positions": []}, sxeslake.NotFoundError),
+    ],
+)
+def test_parts_that_say_two_things_or_nothing_are_refused(
+    lake: Lake, words: dict[str, Any], error: type[Exception]
+) -> None:
+    with pytest.raises(error):
+        lake.pull_part("map", dry_run=True, **words)
+
+
 def public_methods() -> list[str]:
     return [name for name in dir(Lake) if not name.startswith("_")]
 
@@ -70,6 +111,8 @@ def test_what_a_method_gives_can_be_imported_from_the_root(name: str) -> None:
     assert function.__doc__
     given = re.findall(r"\b[A-Z]\w+", function.__annotations__["return"])
     assert set(given) <= {*sxeslake.__all__, "None", "Iterator", "Any", "Dataset"}  # what HyperSpy and xarray give
+    taken = re.findall(r"\b[A-Z]\w+", " ".join(map(str, function.__annotations__.values())))
+    assert set(taken) <= {*sxeslake.__all__, *OF_TYPING, "Dataset"}
 
 
 @pytest.mark.parametrize("name", DOCUMENTED)

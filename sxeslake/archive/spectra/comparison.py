@@ -79,11 +79,28 @@ class Comparison:
         return normalised(self.spectra, self.normalise)
 
     def axis(self, kind: str = "energy") -> Axis:
-        """The axis that all of them share; see `Spectra.axis`."""
+        """The axis that all of them share; see `Spectra.axis`.
+
+        Parameters
+        ----------
+        kind : {"energy", "wavelength"}
+            In eV or in Å.
+
+        Returns
+        -------
+        Axis
+            One value a channel.
+        """
         return self.spectra.axis(kind)
 
     def table(self) -> list[dict[str, Any]]:
-        """One dictionary for each of the others: rank, name, material, similarity, days, and its conditions."""
+        """One dictionary for each of the others: rank, name, material, similarity, days, and its conditions.
+
+        Returns
+        -------
+        list of dict
+            The most alike first.
+        """
         return [
             {
                 "rank": rank,

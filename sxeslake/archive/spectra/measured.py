@@ -23,6 +23,59 @@ class Measured:
     The names and units are those of the catalogue's table `positions`; `number` counts through all analyses of the
     archive from 1, `position_number` within its own.
 
+    Attributes
+    ----------
+    sample : str
+        The sample's name.
+    version : int or None
+        Its version's number; None for a file.
+    analysis_uuid : str or None
+        The analysis.
+    analysis_name : str or None
+        Its name.
+    position_uuid : str
+        The position.
+    number : int or None
+        Its number through all analyses of the archive, from 1.
+    position_number : int or None
+        Its number within the analysis, from 1.
+    comment : str or None
+        What people say of it.
+    accelerating_voltage_kv : float or None
+        Accelerating voltage, in kV.
+    probe_current_na : float or None
+        Probe current, in nA.
+    stage_x_mm : float or None
+        Stage x, in mm.
+    stage_y_mm : float or None
+        Stage y, in mm.
+    stage_z_mm : float or None
+        Stage z, in mm.
+    instrument : str or None
+        The instrument.
+    spectrometer : str or None
+        The spectrometer.
+    grating : str or None
+        The grating.
+    acquired_local : datetime or None
+        When it was begun, by the instrument's clock.
+    accumulation : int or None
+        Summed frames.
+    ccd_temperature_c : float or None
+        Temperature of the camera, in °C.
+    operator : str or None
+        Who measured.
+    project : str or None
+        The project's name.
+    magnification : float or None
+        Magnification.
+    condition_id : str or None
+        The condition that it names.
+    background_id : str or None
+        The background that it names.
+    background_corrected : bool or None
+        Whether `qlw` is corrected for the background.
+
     Examples
     --------
     >>> row = next(lake.measured("map"))

@@ -132,6 +132,11 @@ class Roi:
     def map(self) -> RoiMap:
         """The values as an image, where the positions lie on a regular lattice.
 
+        Returns
+        -------
+        RoiMap
+            `values` is float64 (y, x), in counts.
+
         Raises
         ------
         InputError
@@ -151,14 +156,31 @@ class Roi:
         return RoiMap(image, x_mm, y_mm, lattice.step_x_um, lattice.step_y_um)
 
     def records(self) -> list[dict[str, Any]]:
-        """One dictionary a position: its columns as in the catalogue, `roi` (counts) and `roi_channels`."""
+        """One dictionary a position: its columns as in the catalogue, `roi` (counts) and `roi_channels`.
+
+        Returns
+        -------
+        list of dict
+            In the order of `values`.
+        """
         return [
             {name: getattr(row, name) for name in COLUMNS} | {"roi": float(value), "roi_channels": int(count)}
             for row, value, count in zip(self.rows, self.values, self.channels, strict=True)
         ]
 
     def to_pandas(self) -> pd.DataFrame:
-        """The records as a pandas DataFrame. Raises MissingExtraError where pandas is missing."""
+        """The records as a pandas DataFrame.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row a position.
+
+        Raises
+        ------
+        MissingExtraError
+            If pandas is not installed.
+        """
         frame: pd.DataFrame = load("pandas", "frames", "a table in pandas").DataFrame.from_records(self.records())
         return frame
 

@@ -35,6 +35,8 @@ class Spectra:
         What is known of each position, in the order of `values`; names and units are those of the catalogue.
     warnings : list of str
         What a reader should know: positions left out, corrected and uncorrected spectra mixed.
+    calibrations : tuple of Calibration
+        The calibrations that give axes.
 
     Examples
     --------
@@ -87,11 +89,28 @@ class Spectra:
         return first
 
     def table(self) -> list[dict[str, Any]]:
-        """One dictionary a position, in the order of `values`."""
+        """One dictionary a position, in the order of `values`.
+
+        Returns
+        -------
+        list of dict
+            Its columns as in the catalogue.
+        """
         return [{name: getattr(row, name) for name in COLUMNS} for row in self.rows]
 
     def to_pandas(self) -> pd.DataFrame:
-        """The table as a pandas DataFrame. Raises MissingExtraError where pandas is missing."""
+        """The table as a pandas DataFrame.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row a position.
+
+        Raises
+        ------
+        MissingExtraError
+            If pandas is not installed.
+        """
         frame: pd.DataFrame = load("pandas", "frames", "a table in pandas").DataFrame.from_records(
             self.table(), columns=list(COLUMNS)
         )

@@ -136,7 +136,20 @@ class Calibration:
             raise UsageError("valid-until is before valid-from.")
 
     def fits(self, spectrometer: str | None, grating: str | None, instrument: str | None, day: date | None) -> bool:
-        """Whether it is for a spectrum; where the day is unknown, only a calibration without limits is."""
+        """Whether it is for a spectrum; where the day is unknown, only a calibration without limits is.
+
+        Parameters
+        ----------
+        spectrometer, grating, instrument : str or None
+            Of the spectrum.
+        day : date or None
+            When it was acquired.
+
+        Returns
+        -------
+        bool
+            True where nothing contradicts.
+        """
         if self.grating != grating or self.spectrometer not in (None, spectrometer):
             return False
         if self.instrument not in (None, instrument):
@@ -146,7 +159,18 @@ class Calibration:
         return (self.valid_from or day) <= day <= (self.valid_until or day)
 
     def values(self, channels: int) -> NDArray[np.float64]:
-        """The axis in `unit`, float64 (channels,)."""
+        """The axis in `unit`, float64 (channels,).
+
+        Parameters
+        ----------
+        channels : int
+            How many.
+
+        Returns
+        -------
+        array of float64, (channels,)
+            In `unit`.
+        """
         numbers = np.arange(channels, dtype=np.float64)
         if self.coefficients:
             return np.asarray(np.polynomial.polynomial.polyval(numbers, self.coefficients), np.float64)
@@ -154,7 +178,23 @@ class Calibration:
         return _continued(numbers, known, values)
 
     def wavelengths_angstrom(self, channels: int) -> NDArray[np.float64]:
-        """The axis as wavelengths in Å, float64 (channels,). Raises UsageError where it is not positive throughout."""
+        """The axis as wavelengths in Å, float64 (channels,).
+
+        Parameters
+        ----------
+        channels : int
+            How many.
+
+        Returns
+        -------
+        array of float64, (channels,)
+            In Å.
+
+        Raises
+        ------
+        UsageError
+            If it is not positive throughout.
+        """
         values = self.values(channels)
         if not (np.isfinite(values).all() and (values > 0).all()):
             raise UsageError(

@@ -254,22 +254,63 @@ class Group:
         return self.edited
 
     def analysis(self, uuid: str) -> Analysis | None:
-        """The analysis of that uuid, if there."""
+        """The analysis of that uuid, if there.
+
+        Parameters
+        ----------
+        uuid : str
+            Its id.
+
+        Returns
+        -------
+        Analysis or None
+            None where there is none.
+        """
         if self._by_uuid is None:
             self._by_uuid = {analysis.uuid: analysis for analysis in reversed(self.analyses)}
         return self._by_uuid.get(uuid)
 
     def projects_of(self, analysis: Analysis) -> tuple[Project, ...]:
-        """The projects that list an analysis."""
+        """The projects that list an analysis.
+
+        Parameters
+        ----------
+        analysis : Analysis
+            The analysis.
+
+        Returns
+        -------
+        tuple of Project
+            In their order.
+        """
         return tuple(project for project in self.projects if analysis.uuid in project.listed(project.list_key))
 
     def owner(self, root: layout.ItemRoot, uuid: str) -> Analysis | None:
-        """The first analysis that lists a position or an image."""
+        """The first analysis that lists a position or an image.
+
+        Parameters
+        ----------
+        root : str
+            The folder of its kind.
+        uuid : str
+            Its id.
+
+        Returns
+        -------
+        Analysis or None
+            None where none lists it.
+        """
         owners = self._owners(root).get(uuid)
         return owners[0] if owners else None
 
     def check(self) -> tuple[GroupWarning, ...]:
-        """Read every JSON member and every shared file; return all warnings."""
+        """Read every JSON member and every shared file; return all warnings.
+
+        Returns
+        -------
+        tuple of GroupWarning
+            Path and problem; empty where all is well.
+        """
         items: tuple[Iterable[Item], ...] = (
             self.positions, self.images, self.unlisted_positions, self.unlisted_images
         )  # fmt: skip
@@ -286,11 +327,35 @@ class Group:
     # Changing it
 
     def add_project(self, name: str, *, comment: str = "", operator: str = "", uuid: str | None = None) -> Project:
-        """Add a project without analyses."""
+        """Add a project without analyses.
+
+        Parameters
+        ----------
+        name, comment, operator : str
+            As people call it, what they say of it, who made it.
+        uuid : str, optional
+            Its id; a new one by default.
+
+        Returns
+        -------
+        Project
+            To add analyses to.
+        """
         return adding.add_project(self, {"name": name, "comment": comment, "operator": operator}, uuid)
 
     def add_condition(self, condition: Mapping[str, object] | bytes) -> str:
-        """Add a condition; returns its id."""
+        """Add a condition.
+
+        Parameters
+        ----------
+        condition : mapping or bytes
+            Its JSON, or exact bytes.
+
+        Returns
+        -------
+        str
+            Its id, made from its content.
+        """
         return self.files.add(Condition, condition)
 
     def copy(self, what: CopyT, into: Project | Analysis | None = None) -> CopyT:
@@ -298,11 +363,29 @@ class Group:
 
         Conditions, raw conditions and backgrounds come along, shared by hash. Ids stay where they are free. Large
         members are read when this group is saved: keep the other group open until then.
+
+        Parameters
+        ----------
+        what : Project, Analysis, Position or Image
+            Of this group, or of another.
+        into : Project or Analysis, optional
+            Where an analysis, or a position or image, goes.
+
+        Returns
+        -------
+        Project, Analysis, Position or Image
+            The copy.
         """
         return cast(CopyT, transfer.copy(self, what, into))
 
     def remove(self, what: Project | Analysis | Item) -> None:
-        """Remove a project, an analysis, a position or an image, with all that nothing else lists or needs."""
+        """Remove a project, an analysis, a position or an image, with all that nothing else lists or needs.
+
+        Parameters
+        ----------
+        what : Project, Analysis, Position or Image
+            What is removed.
+        """
         transfer.remove(self, what)
 
     def save(
@@ -315,8 +398,31 @@ class Group:
     ) -> Path:
         """Write the group, whole or not at all; then read on from what was written.
 
-        Without `path`, over the file it came from. The container follows the suffix: `.plzip` `.zip` `.pl7z`
-        `.7z`; no suffix is a folder. Raises AlreadyExistsError, UsageError, StorageError.
+        Parameters
+        ----------
+        path : path, optional
+            The suffix says the container: ``.plzip``, ``.zip``, ``.pl7z``, ``.7z``; none is a folder. By default the
+            file that it came from.
+        container : {"zip", "7z", "folder"}, optional
+            By default as the suffix says.
+        level : int
+            Of the compression: 0 copies, 1 to 3 are fast, 9 is smallest.
+        overwrite : bool
+            Replace another file.
+
+        Returns
+        -------
+        Path
+            Where it is now.
+
+        Raises
+        ------
+        AlreadyExistsError
+            If another file is there, without `overwrite`.
+        UsageError
+            If no path is known, or the suffix cannot be written.
+        StorageError
+            If it cannot be written.
         """
         target = Path(path) if path is not None else self.path
         if target is None:
@@ -351,7 +457,15 @@ class Group:
     # What items, entries and transfers ask of it
 
     def require_writable(self) -> None:
-        """Refuse a change to a group that this software would not write rightly."""
+        """Refuse a change to a group that this software would not write rightly.
+
+        Raises
+        ------
+        ReadOnlyError
+            If the group has a newer format.
+        InputError
+            If it is damaged.
+        """
         newer = newer_than_known(self._fields)
         if newer is not None:
             raise ReadOnlyError(
@@ -365,11 +479,30 @@ class Group:
             )
 
     def warn(self, path: str, problem: str) -> None:
-        """Remember something odd, once."""
+        """Remember something odd, once.
+
+        Parameters
+        ----------
+        path : str
+            The member.
+        problem : str
+            What is odd about it.
+        """
         self._warnings.setdefault(GroupWarning(path, problem))
 
     def note(self, document: Document) -> Document:
-        """Remember a document's problem, if any."""
+        """Remember a document's problem, if any.
+
+        Parameters
+        ----------
+        document : Document
+            A JSON member.
+
+        Returns
+        -------
+        Document
+            The same.
+        """
         if document.problem:
             self.warn(document.path, document.problem)
         return document
@@ -379,17 +512,45 @@ class Group:
         self._touched = True
 
     def append_project(self, fields: dict[str, object]) -> Project:
-        """Put a new entry among the projects."""
+        """Put a new entry among the projects.
+
+        Parameters
+        ----------
+        fields : dict
+            The entry, with its uuid.
+
+        Returns
+        -------
+        Project
+            The new one.
+        """
         return self._append("projects", Project, fields)
 
     def append_analysis(self, fields: dict[str, object]) -> Analysis:
-        """Put a new entry among the analyses."""
+        """Put a new entry among the analyses.
+
+        Parameters
+        ----------
+        fields : dict
+            The entry, with its uuid.
+
+        Returns
+        -------
+        Analysis
+            The new one.
+        """
         analysis = self._append("analyses", Analysis, fields)
         self.forget_outline()
         return analysis
 
     def drop_entry(self, entry: MetadataEntry) -> None:
-        """Take an entry out of `metadata.json`."""
+        """Take an entry out of `metadata.json`.
+
+        Parameters
+        ----------
+        entry : Project or Analysis
+            The entry.
+        """
         for key in ("projects", "analyses"):
             entries = self._fields.get(key)
             if isinstance(entries, list):
@@ -398,7 +559,15 @@ class Group:
         self.forget_outline()
 
     def enlist_item(self, analysis: Analysis, item: Item) -> None:
-        """List a new position or image in an analysis."""
+        """List a new position or image in an analysis.
+
+        Parameters
+        ----------
+        analysis : Analysis
+            Where it is listed.
+        item : Position or Image
+            What is listed.
+        """
         owners = self._owners(item.root)
         analysis.enlist(item.list_key, item.uuid)
         owners.setdefault(item.uuid, []).append(analysis)
@@ -411,7 +580,18 @@ class Group:
         self._uuids.clear()
 
     def takes(self, uuid: str) -> bool:
-        """Whether an id is taken by anything in the group."""
+        """Whether an id is taken by anything in the group.
+
+        Parameters
+        ----------
+        uuid : str
+            An id.
+
+        Returns
+        -------
+        bool
+            True where it is taken.
+        """
         return (
             any(uuid in self._owners(root) for root in (layout.DATA, layout.IMAGES))
             or self.analysis(uuid) is not None

@@ -20,7 +20,15 @@ Origin = Literal["position", "image", "analysis", "project"]
 
 
 class Resolved(NamedTuple):
-    """A text and where it was found: `Resolved("A. Nonymous", "analysis")`; `("", None)` where nobody says."""
+    """A text and where it was found: `Resolved("A. Nonymous", "analysis")`; `("", None)` where nobody says.
+
+    Attributes
+    ----------
+    value : str
+        The text.
+    origin : Origin or None
+        Where it was found; None where nobody says.
+    """
 
     value: str
     origin: Origin | None
@@ -64,7 +72,18 @@ class Item:
 
     @classmethod
     def folder_of(cls, uuid: str) -> str:
-        """Where an item of this kind lies: `data/<uuid>/`."""
+        """Where an item of this kind lies: `data/<uuid>/`.
+
+        Parameters
+        ----------
+        uuid : str
+            Its id.
+
+        Returns
+        -------
+        str
+            The folder, with a slash at its end.
+        """
         return layout.item_folder(cls.root, uuid)
 
     @property
@@ -133,19 +152,54 @@ class Item:
         return {entry.path[len(self.folder) :]: entry.size for entry in entries if entry.kind == "file"}
 
     def read(self, name: str) -> bytes:
-        """A file of the folder, `state.json`, exact bytes. Raises MemberNotFoundError."""
+        """Read a file of the folder.
+
+        Parameters
+        ----------
+        name : str
+            The file's name, ``state.json``.
+
+        Returns
+        -------
+        bytes
+            Exactly as stored.
+
+        Raises
+        ------
+        MemberNotFoundError
+            If there is no such file.
+        """
         found = self._batch.take(self.folder, name) if self._batch else None
         return self.group.edited.read(self.folder + name) if found is None else found
 
     def write(self, name: str, data: bytes) -> None:
-        """Add or replace a file of the folder."""
+        """Add or replace a file of the folder.
+
+        Parameters
+        ----------
+        name : str
+            The file's name.
+        data : bytes
+            Its content.
+
+        Raises
+        ------
+        UsageError
+            If the name is no file's of this folder.
+        """
         self.group.require_writable()
         if not name or name.startswith("/") or ".." in name.split("/") or "\\" in name or "\0" in name:
             raise UsageError(f"not a member name: {name!r}", where=self.folder)
         self.group.edited.write(self.folder + name, data)
 
     def edit_info(self, **changes: object) -> None:
-        """Set fields of `info.json`; all others stay. `position.edit_info(comment="repolished")`."""
+        """Set fields of `info.json`; all others stay. `position.edit_info(comment="repolished")`.
+
+        Parameters
+        ----------
+        **changes
+            Fields and their new values.
+        """
         self.group.require_writable()
         fields = self._editable(self.info_document)
         before = self.info
@@ -157,16 +211,34 @@ class Item:
         )
 
     def edit_state(self, **changes: object) -> None:
-        """Set top-level fields of `state.json`; all others stay."""
+        """Set top-level fields of `state.json`; all others stay.
+
+        Parameters
+        ----------
+        **changes
+            Fields and their new values.
+        """
         self.group.require_writable()
         self._rewrite(layout.STATE, {**self._editable(self.state_document), **changes})
 
     def set_condition(self, condition: Mapping[str, object] | bytes | str) -> None:
-        """Point to a condition: its JSON, exact bytes, or the id of one that the group has."""
+        """Point to a condition: its JSON, exact bytes, or the id of one that the group has.
+
+        Parameters
+        ----------
+        condition : mapping, bytes or str
+            Its JSON, exact bytes, or the id of one that the group has.
+        """
         self.edit_info(conditionUuid=adding.shared_id(self.group, Condition, condition))
 
     def set_raw_condition(self, raw_condition: Mapping[str, object] | bytes | str) -> None:
-        """Point to a raw condition: its JSON, exact bytes, or the id of one that the group has."""
+        """Point to a raw condition: its JSON, exact bytes, or the id of one that the group has.
+
+        Parameters
+        ----------
+        raw_condition : mapping, bytes or str
+            Its JSON, exact bytes, or the id of one that the group has.
+        """
         digest = adding.shared_id(self.group, RawCondition, raw_condition)
         self.edit_info(**{raw_condition_key(self.info_document.value): digest})
 

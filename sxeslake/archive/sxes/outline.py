@@ -147,18 +147,48 @@ class MetadataEntry:
         self.edit(operator=value)
 
     def edit(self, **changes: object) -> None:
-        """Set fields of the entry; all others stay."""
+        """Set fields of the entry; all others stay.
+
+        Parameters
+        ----------
+        **changes
+            Fields and their new values.
+        """
         self.group.require_writable()
         if any(key not in self.fields or self.fields[key] != value for key, value in changes.items()):
             self.fields.update(changes)
             self.group.touch()
 
     def listed(self, key: str) -> tuple[str, ...]:
-        """The uuids under a key, each once."""
+        """The uuids under a key, each once.
+
+        Parameters
+        ----------
+        key : str
+            The list's name.
+
+        Returns
+        -------
+        tuple of str
+            The uuids, in their order.
+        """
         return strings(self.fields.get(key))
 
     def enlist(self, key: str, uuid: str) -> None:
-        """Add a uuid under a key."""
+        """Add a uuid under a key.
+
+        Parameters
+        ----------
+        key : str
+            The list's name.
+        uuid : str
+            The uuid.
+
+        Raises
+        ------
+        DamagedArchiveError
+            If there is something else than a list.
+        """
         self.group.require_writable()
         uuids = self.fields.setdefault(key, [])
         if not isinstance(uuids, list):
@@ -167,7 +197,15 @@ class MetadataEntry:
         self.group.touch()
 
     def delist(self, key: str, gone: set[str]) -> None:
-        """Take uuids out from under a key."""
+        """Take uuids out from under a key.
+
+        Parameters
+        ----------
+        key : str
+            The list's name.
+        gone : set of str
+            The uuids.
+        """
         uuids = self.fields.get(key)
         if isinstance(uuids, list):
             uuids[:] = [uuid for uuid in uuids if not (isinstance(uuid, str) and uuid in gone)]
@@ -216,7 +254,22 @@ class Project(MetadataEntry):
         acquired: datetime | str | None = None,
         uuid: str | None = None,
     ) -> Analysis:
-        """Add an empty analysis; `acquired` is local time, as the instrument's clock showed it."""
+        """Add an empty analysis.
+
+        Parameters
+        ----------
+        name, comment, operator, instrument : str
+            As people call it, what they say of it, who made it, and with what.
+        acquired : datetime or str, optional
+            Local time, as the instrument's clock showed it.
+        uuid : str, optional
+            Its id; a new one by default.
+
+        Returns
+        -------
+        Analysis
+            To add positions and images to.
+        """
         return adding.add_analysis(
             self.group,
             self,
@@ -403,7 +456,32 @@ class Analysis(MetadataEntry):
         operator: str = "",
         uuid: str | None = None,
     ) -> Position:
-        """Add a position. `arrays={"xes": …, "qlw": …}`; a condition is JSON, exact bytes, or an id of the group."""
+        """Add a position. `arrays={"xes": …, "qlw": …}`; a condition is JSON, exact bytes, or an id of the group.
+
+        Parameters
+        ----------
+        condition : mapping, bytes or str
+            Its JSON, exact bytes, or the id of one that the group has.
+        state : mapping
+            ``state.json``.
+        arrays : mapping of str to array, optional
+            By data type: ``xes`` (17, 2049) uint32, ``qlw`` (4095,) float64, both in counts.
+        raw : mapping of str to bytes, optional
+            By data type: exact bytes.
+        background : array, bytes or str, optional
+            A dark frame (17, 2049) in counts, exact bytes, or the id of one that the group has.
+        raw_condition : mapping, bytes or str, optional
+            As `condition`.
+        comment, operator : str
+            What people say of it, and who measured it.
+        uuid : str, optional
+            Its id; a new one by default.
+
+        Returns
+        -------
+        Position
+            The new one.
+        """
         info: dict[str, object] = {"comment": comment, "operator": operator}
         position = adding.add_item(self, Position, info, state, condition, raw_condition, background, uuid)
         for data_type, values in (arrays or {}).items():
@@ -423,7 +501,30 @@ class Analysis(MetadataEntry):
         comment: str = "",
         uuid: str | None = None,
     ) -> Image:
-        """Add a picture, `add_image(data, "bmp", condition=…)`."""
+        """Add a picture, `add_image(data, "bmp", condition=…)`.
+
+        Parameters
+        ----------
+        picture : bytes
+            The file.
+        image_type : str
+            Its suffix, ``bmp``.
+        condition : mapping, bytes or str
+            Its JSON, exact bytes, or the id of one that the group has.
+        state : mapping, optional
+            ``state.json``.
+        raw_condition : mapping, bytes or str, optional
+            As `condition`.
+        comment : str
+            What people say of it.
+        uuid : str, optional
+            Its id; a new one by default.
+
+        Returns
+        -------
+        Image
+            The new one.
+        """
         info: dict[str, object] = {"comment": comment, "imageType": image_type}
         image = adding.add_item(self, Image, info, state or {}, condition, raw_condition, None, uuid)
         image.write(f"image.{image_type}", picture)

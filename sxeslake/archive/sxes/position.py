@@ -54,7 +54,23 @@ class Position(Item):
         return tuple(name[: -len(layout.TYPE_SUFFIX)] for name in names if name.endswith(layout.TYPE_SUFFIX))
 
     def raw(self, data_type: str) -> bytes:
-        """A data type's exact bytes. Raises MemberNotFoundError, naming the types there are."""
+        """A data type's exact bytes.
+
+        Parameters
+        ----------
+        data_type : str
+            Such as ``qlw``.
+
+        Returns
+        -------
+        bytes
+            Exactly as stored.
+
+        Raises
+        ------
+        MemberNotFoundError
+            If the position has no such type, naming those it has.
+        """
         try:
             return self.read(data_type + layout.TYPE_SUFFIX)
         except MemberNotFoundError as error:
@@ -66,7 +82,24 @@ class Position(Item):
     def array(self, data_type: str, dtype: DTypeLike | None = None) -> NDArray[Any]:
         """A data type as numpy, read-only: `xes` uint32 (17, 2049), `qlw` float64 (4095,), `sum` uint8 (2048,).
 
-        Any other type is uint8, or the `dtype` you say. Raises MemberNotFoundError, DamagedArchiveError.
+        Parameters
+        ----------
+        data_type : str
+            Such as ``qlw``.
+        dtype : dtype, optional
+            Of a type that is not known; by default uint8.
+
+        Returns
+        -------
+        array
+            Read-only.
+
+        Raises
+        ------
+        MemberNotFoundError
+            If the position has no such type.
+        DamagedArchiveError
+            If its size is not that of the type.
         """
         import numpy as np  # noqa: PLC0415 - numpy costs start-up time: loaded when an array is asked for
 
@@ -265,7 +298,20 @@ class Position(Item):
         return arrays.derived_wavelength_angstrom(condition)
 
     def set_array(self, data_type: str, values: ArrayLike) -> None:
-        """Store an array as a data type, little-endian: `xes` as uint32, `qlw` as float64, others as they are."""
+        """Store an array as a data type, little-endian: `xes` as uint32, `qlw` as float64, others as they are.
+
+        Parameters
+        ----------
+        data_type : str
+            Such as ``qlw``.
+        values : array
+            In counts, of the type's shape.
+
+        Raises
+        ------
+        UsageError
+            If the shape is another, or a value does not fit the type.
+        """
         import numpy as np  # noqa: PLC0415 - as above
 
         stored = {"xes": "<u4", "qlw": "<f8", "sum": "u1"}.get(data_type)
@@ -278,19 +324,44 @@ class Position(Item):
         self.set_raw(data_type, converted.tobytes())
 
     def set_raw(self, data_type: str, data: bytes) -> None:
-        """Store bytes as a data type of any name."""
+        """Store bytes as a data type of any name.
+
+        Parameters
+        ----------
+        data_type : str
+            Its name.
+        data : bytes
+            Its content.
+
+        Raises
+        ------
+        UsageError
+            If no type can be called so.
+        """
         if "/" in data_type:
             raise UsageError(f"not a data type: {data_type!r}", where=self.folder)
         self.write(data_type + layout.TYPE_SUFFIX, data)
 
     def remove_type(self, data_type: str) -> None:
-        """Take a data type away."""
+        """Remove a data type.
+
+        Parameters
+        ----------
+        data_type : str
+            Such as ``qlw``.
+        """
         self.raw(data_type)
         self.group.require_writable()
         self.group.edited.remove(layout.type_path(self.uuid, data_type))
 
     def set_background(self, background: NDArray[np.integer] | bytes | str) -> None:
-        """Point to a background: a frame (17, 2049), a file's exact bytes, or the id of one that the group has."""
+        """Point to a background: a frame (17, 2049), a file's exact bytes, or the id of one that the group has.
+
+        Parameters
+        ----------
+        background : array, bytes or str
+            In counts.
+        """
         self.edit_info(backgroundUuid=adding.background_id(self.group, background))
 
     def _condition_fields(self) -> ConditionFields | None:

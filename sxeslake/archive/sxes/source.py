@@ -25,16 +25,65 @@ class MemberSource(Protocol):
         """What messages call it: `map.plzip`."""
 
     def children(self, prefix: str) -> Sequence[Member]:
-        """Members whose path starts with `prefix` ("" is all), sorted by path."""
+        """Members whose path starts with `prefix` ("" is all), sorted by path.
+
+        Parameters
+        ----------
+        prefix : str
+            The beginning of their paths; empty for all.
+
+        Returns
+        -------
+        sequence of Member
+            Sorted by path.
+        """
 
     def read(self, path: str) -> bytes:
-        """One file. Raises MemberNotFoundError."""
+        """Read one file.
+
+        Parameters
+        ----------
+        path : str
+            Its path.
+
+        Returns
+        -------
+        bytes
+            The content.
+
+        Raises
+        ------
+        MemberNotFoundError
+            If there is no such file.
+        """
 
     def read_many(self, paths: Sequence[str]) -> Iterator[tuple[str, bytes]]:
-        """Several files in any order, each once; paths that do not exist are passed over."""
+        """Several files in any order, each once; paths that do not exist are passed over.
+
+        Parameters
+        ----------
+        paths : sequence of str
+            Their paths; those that do not exist are skipped.
+
+        Returns
+        -------
+        iterator of (str, bytes)
+            Path and content, each once.
+        """
 
     def arranged(self, paths: Sequence[str]) -> Sequence[str]:
-        """The same paths in the order in which they are stored; who reads many in batches asks in that order."""
+        """The same paths in storage order, in which a reader of many asks for them in batches.
+
+        Parameters
+        ----------
+        paths : sequence of str
+            Paths of members, in any order.
+
+        Returns
+        -------
+        sequence of str
+            The same paths, in the order in which they are stored.
+        """
 
 
 @runtime_checkable
@@ -57,26 +106,75 @@ class ContainerSource:
         self._order = array("Q", order)
 
     def children(self, prefix: str) -> Sequence[Member]:
-        """Members whose path starts with `prefix`, sorted by path."""
+        """Members whose path starts with `prefix`, sorted by path.
+
+        Parameters
+        ----------
+        prefix : str
+            The beginning of their paths; empty for all.
+
+        Returns
+        -------
+        sequence of Member
+            Sorted by path.
+        """
         first = bisect_left(self._paths, prefix)
         last = bisect_left(self._paths, _after(prefix)) if prefix else len(self._paths)
         return [self.container.members[self._order[at]] for at in range(first, last)]
 
     def read(self, path: str) -> bytes:
-        """One file of the archive."""
+        """One file of the archive.
+
+        Parameters
+        ----------
+        path : str
+            Its path.
+
+        Returns
+        -------
+        bytes
+            The content.
+
+        Raises
+        ------
+        MemberNotFoundError
+            If there is no such file.
+        """
         index = self._index(path)
         if index is None:
             raise MemberNotFoundError(f"no member {path}", where=self.name)
         return self.container.read(index)
 
     def read_many(self, paths: Sequence[str]) -> Iterator[tuple[str, bytes]]:
-        """Several files, read in archive order: kind to solid blocks and to disks."""
+        """Several files, read in archive order: kind to solid blocks and to disks.
+
+        Parameters
+        ----------
+        paths : sequence of str
+            Their paths; those that do not exist are skipped.
+
+        Returns
+        -------
+        iterator of (str, bytes)
+            Path and content, each once.
+        """
         found = sorted((index, path) for path in paths if (index := self._index(path)) is not None)
         for index, path in found:
             yield path, self.container.read(index)
 
     def arranged(self, paths: Sequence[str]) -> Sequence[str]:
-        """Paths in archive order."""
+        """Paths in archive order.
+
+        Parameters
+        ----------
+        paths : sequence of str
+            Paths of members, in any order.
+
+        Returns
+        -------
+        sequence of str
+            The same paths, in the order in which they are stored.
+        """
         places = {path: index for path in paths if (index := self._index(path)) is not None}
         return sorted(paths, key=lambda path: places.get(path, -1))
 

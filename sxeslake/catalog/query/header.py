@@ -112,6 +112,31 @@ class Parameter:
 class Query(HtmlRecord):
     """One question of the library.
 
+    Attributes
+    ----------
+    name : str
+        Its name.
+    title : str
+        Its title.
+    help : str
+        What it answers.
+    sql : str
+        The SELECT.
+    parameters : tuple of Parameter
+        Its own parameters.
+    over : Over or None
+        The table that the shared filters narrow.
+    defaults : mapping
+        Values of filters that are not given.
+    one_of : tuple of str
+        Parameters of which one must be given.
+    show : tuple of str
+        Columns that people see first.
+    source : str
+        The file that it is from.
+    trusted : bool
+        Whether it is of sxeslake itself; any other runs in the sandbox.
+
     Examples
     --------
     >>> query = next(query for query in lake.queries() if query.name == "maps-by-beam-condition")
@@ -131,7 +156,7 @@ class Query(HtmlRecord):
     one_of: tuple[str, ...] = ()
     show: tuple[str, ...] = ()
     source: str = ""
-    trusted: bool = False  # the product's own; any other runs in the sandbox
+    trusted: bool = False
 
     @property
     def counts_filters(self) -> bool:

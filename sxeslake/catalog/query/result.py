@@ -79,7 +79,20 @@ class Result:
 
     @classmethod
     def of_table(cls, table: Any, **words: Any) -> Result:
-        """From an Arrow table."""
+        """From an Arrow table.
+
+        Parameters
+        ----------
+        table : pyarrow.Table
+            The rows.
+        **words
+            As for the constructor.
+
+        Returns
+        -------
+        Result
+            Its rows.
+        """
         return cls(table.schema, table.to_batches(), **words)
 
     @property
@@ -95,6 +108,18 @@ class Result:
             self._why_empty = find() if find is not None and self.is_empty else ""
         return self._why_empty
 
+    def kept(self) -> Result:
+        """This result with all its rows, or the reason why there are none: it outlives the lake's being open.
+
+        Returns
+        -------
+        Result
+            The same.
+        """
+        if not len(self.arrow()):
+            _ = self.why_empty  # which asks the lake
+        return self
+
     @property
     def is_empty(self) -> bool:
         """Whether there are no rows, not even behind the limit; also known of a result that was streamed."""
@@ -103,7 +128,23 @@ class Result:
         return not self._rows and not self.truncated
 
     def select(self, names: Sequence[str]) -> Result:
-        """The same rows with these columns only, in this order; UsageError for one that is not there."""
+        """The same rows with these columns only, in this order.
+
+        Parameters
+        ----------
+        names : sequence of str
+            The columns.
+
+        Returns
+        -------
+        Result
+            The same rows.
+
+        Raises
+        ------
+        UsageError
+            If there is no such column.
+        """
         for name in names:
             if name not in self.columns:
                 near = did_you_mean(name, self.columns) or f"There is {', '.join(self.columns)}."
@@ -124,7 +165,18 @@ class Result:
         return made
 
     def batches(self) -> Iterator[Any]:
-        """The rows as Arrow record batches; streamed when nobody has asked for them yet."""
+        """The rows as Arrow record batches; streamed when nobody has asked for them yet.
+
+        Returns
+        -------
+        iterator of pyarrow.RecordBatch
+            The rows.
+
+        Raises
+        ------
+        UsageError
+            If they were streamed already.
+        """
         if self._table is not None:
             return iter(self._table.to_batches())
         if self._source is None:
@@ -133,7 +185,13 @@ class Result:
         return source
 
     def arrow(self) -> Any:
-        """The rows as a `pyarrow.Table`."""
+        """The rows as a `pyarrow.Table`.
+
+        Returns
+        -------
+        pyarrow.Table
+            All rows.
+        """
         import pyarrow as pa  # noqa: PLC0415 - heavy, and streaming out a result may not need it
 
         if self._table is None:
@@ -141,7 +199,18 @@ class Result:
         return self._table
 
     def df(self) -> Any:
-        """The rows as a `pandas.DataFrame`."""
+        """The rows as a `pandas.DataFrame`.
+
+        Returns
+        -------
+        pandas.DataFrame
+            All rows.
+
+        Raises
+        ------
+        UsageError
+            If pandas is not installed.
+        """
         try:
             import pandas as pd  # noqa: F401, PLC0415 - an extra
         except ImportError:
@@ -149,7 +218,18 @@ class Result:
         return self.arrow().to_pandas()
 
     def pl(self) -> Any:
-        """The rows as a `polars.DataFrame`."""
+        """The rows as a `polars.DataFrame`.
+
+        Returns
+        -------
+        polars.DataFrame
+            All rows.
+
+        Raises
+        ------
+        UsageError
+            If polars is not installed.
+        """
         try:
             import polars  # noqa: PLC0415 - an extra, and heavy
         except ImportError:
@@ -157,7 +237,13 @@ class Result:
         return polars.from_arrow(self.arrow())
 
     def rows(self) -> list[dict[str, Any]]:
-        """The rows as dictionaries by column name."""
+        """The rows as dictionaries by column name.
+
+        Returns
+        -------
+        list of dict
+            All rows.
+        """
         found: list[dict[str, Any]] = self.arrow().to_pylist()
         return found
 
@@ -166,9 +252,28 @@ class Result:
     ) -> int:
         """Write all rows as json, csv, parquet, arrow, xlsx or table (text); by a path's suffix unless named.
 
-        A file appears whole or not at all. In csv and xlsx a text that a spreadsheet would take for a formula gets a
-        `'` before it, unless `raw`. Without `force`, AlreadyExistsError where there is a file. A device or a pipe is
-        written to, never replaced. Returns the number of rows.
+        Parameters
+        ----------
+        target : path or binary file
+            Where. A file appears whole or not at all; a device or a pipe is written to, never replaced.
+        format_name : str, optional
+            ``"json"``, ``"csv"``, ``"parquet"``, ``"arrow"``, ``"xlsx"`` or ``"table"``; by default as the suffix says.
+        raw : bool
+            In csv and xlsx: leave text as it is that a spreadsheet takes for a formula; a `'` goes before it otherwise.
+        force : bool
+            Replace a file.
+
+        Returns
+        -------
+        int
+            The number of rows.
+
+        Raises
+        ------
+        UsageError
+            If the format is unknown.
+        AlreadyExistsError
+            If there is a file, without `force`.
         """
         name = format_name or (format_of(target) if isinstance(target, Path) else "table")
         if name not in FORMATS:
@@ -207,7 +312,18 @@ class Result:
         return html_table([head(name) for name in names], rows, caption=self.title, below=caption(self, SHOWN_ROWS))
 
     def first(self, max_rows: int | None) -> Iterator[tuple[Any, ...]]:
-        """The first rows as tuples: names may be anything, so not as dictionaries."""
+        """The first rows as tuples: names may be anything, so not as dictionaries.
+
+        Parameters
+        ----------
+        max_rows : int or None
+            How many; None for all.
+
+        Returns
+        -------
+        iterator of tuple
+            The rows.
+        """
         table = self.arrow() if max_rows is None else self.arrow().slice(0, max_rows)
         from sxeslake.catalog.query.pythonic import values_of  # noqa: PLC0415 - loads Arrow, which made the rows
 

@@ -41,6 +41,19 @@ SQL_BYTES = 256 * 1024
 class SandboxLimits:
     """What one free query may take; all adjustable.
 
+    Attributes
+    ----------
+    seconds : float
+        Time, in s.
+    memory_bytes : int
+        Memory, in bytes.
+    result_bytes : int
+        The result, in bytes.
+    rows : int or None
+        The result is cut after so many, and says so.
+    threads : int
+        Threads.
+
     Examples
     --------
     >>> limits = sxeslake.SandboxLimits(seconds=5, rows=1000)
@@ -51,7 +64,7 @@ class SandboxLimits:
     seconds: float = 30.0
     memory_bytes: int = 2 * GIB
     result_bytes: int = 512 * MIB
-    rows: int | None = None  # the result is cut after so many, and says so
+    rows: int | None = None
     threads: int = min(4, os.cpu_count() or 1)
 
 

@@ -43,6 +43,19 @@ class Column(HtmlRecord):
 class Table(HtmlRecord):
     """One table. `retire` names the column by which rows of forgotten versions or dead packs are hidden.
 
+    Attributes
+    ----------
+    name : str
+        Its name.
+    help : str
+        What a row is.
+    columns : tuple of Column
+        Its columns.
+    cluster : tuple of str
+        Columns by which its rows are sorted.
+    retire : {"archive_id", "pack_id"} or None
+        The column by which rows of forgotten versions or dead packs are hidden.
+
     Examples
     --------
     >>> (table,) = lake.schema("positions")
@@ -62,7 +75,23 @@ class Table(HtmlRecord):
         return tuple(column for column in self.columns if not column.derived)
 
     def column(self, name: str) -> Column:
-        """The column of that name; KeyError otherwise."""
+        """The column of that name.
+
+        Parameters
+        ----------
+        name : str
+            Its name.
+
+        Returns
+        -------
+        Column
+            Type, unit, source field and conversion.
+
+        Raises
+        ------
+        KeyError
+            If there is none.
+        """
         return next((column for column in self.columns if column.name == name), None) or _no_column(self.name, name)
 
     @cached_property

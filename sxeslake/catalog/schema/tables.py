@@ -13,6 +13,8 @@ from typing import Final
 from sxeslake.catalog.schema.columns import ACQUIRED_AT, FORMAT_VERSION, LOCAL, NUMBER, OWNER, count, number, size, text
 from sxeslake.catalog.schema.lake_tables import ANNOTATIONS, BLOBS, DOCUMENTS, MEMBERS, PACKS
 from sxeslake.catalog.schema.registry import Column, Table, fingerprint
+from sxeslake.errors import NotFoundError
+from sxeslake.text.suggest import did_you_mean
 
 _CURRENT_RULE: Final = "A → nA (× 1e9); the average, else the mean of pre and post, else pre, else target"
 _STAGE: Final = (
@@ -312,3 +314,12 @@ TABLES: Final = (
 )  # fmt: skip
 BY_NAME: Final = {table.name: table for table in TABLES}
 FINGERPRINT: Final = fingerprint(TABLES)
+
+
+def tables_called(name: str | None) -> list[Table]:
+    """The table of that name, or all; NotFoundError with near misses."""
+    if name is None:
+        return list(TABLES)
+    if name not in BY_NAME:
+        raise NotFoundError(f'there is no table "{name}".', hint=did_you_mean(name, BY_NAME))
+    return [BY_NAME[name]]

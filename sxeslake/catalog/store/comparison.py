@@ -32,6 +32,15 @@ class TableProof:
 class Rebuilt(HtmlRecord):
     """A rebuilt catalogue, compared with the one that was there.
 
+    Attributes
+    ----------
+    equal : bool
+        Whether the one that was here is equal.
+    commit : int
+        The commit that it is of.
+    tables : tuple of TableProof
+        The comparison of each table.
+
     Examples
     --------
     >>> made = lake.rebuild_catalog()

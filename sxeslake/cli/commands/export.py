@@ -17,7 +17,7 @@ from sxeslake.cli.words import count, shown, size
 
 if TYPE_CHECKING:
     from sxeslake.exports.report import ExportReport
-    from sxeslake.exports.verbs import Format
+    from sxeslake.exports.run import Format
 
 _FORMATS = ("csv", "xlsx", "msa", "zarr", "hspy", "ro-crate")
 _ROI = re.compile(r"\s*([\d.]+)\s*\.\.\s*([\d.]+)\s*(\D*?)\s*")

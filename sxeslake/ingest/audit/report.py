@@ -31,6 +31,25 @@ class ReportRow(HtmlRecord):
     `was` is what the report says, `status` what is true now. Rows that claim nothing of the lake (`absent`, `changed`,
     `damaged`, …) always hold.
 
+    Attributes
+    ----------
+    path : str
+        The file or folder.
+    was : str
+        What the report says.
+    status : str
+        What is true now.
+    holds : bool
+        Whether that is no worse.
+    archive : str or None
+        The version, ``map@1``.
+    sha256 : str or None
+        SHA-256 of the file; None for a folder.
+    checked : str or None
+        What was asked of the bucket: ``presence`` or ``data``.
+    reason : str or None
+        Why, in words.
+
     Examples
     --------
     >>> import subprocess, sys

@@ -51,6 +51,35 @@ _COMPARED = 8  # versions of the same content: all but one of them are copies
 class AuditRow(HtmlRecord):
     """One file, and the version that proves the verdict on it.
 
+    Attributes
+    ----------
+    path : str
+        The file or folder.
+    status : Status
+        The verdict: ``stored``, ``same-content``, ``changed``, ``absent``, …
+    archive : str or None
+        The version that proves it, ``map@1``.
+    size : int
+        Bytes.
+    sha256 : str or None
+        SHA-256 of the file; None for a folder.
+    exact : bool
+        Whether a pull gives back this file byte for byte.
+    checked : str or None
+        What was asked of the bucket: ``presence`` or ``data`` of packs and manifest.
+    differs : list of str
+        What a pull does not give back.
+    reason : str or None
+        Why, in words.
+    archive_sha256 : str or None
+        SHA-256 of the file from which the version came.
+    lake : str
+        The lake's id.
+    commit : int
+        The newest commit when this was found.
+    commit_blake3 : str or None
+        Its hash.
+
     Examples
     --------
     >>> (row,) = lake.audit("map.plzip")
@@ -63,13 +92,13 @@ class AuditRow(HtmlRecord):
     archive: str | None = None
     size: int = 0
     sha256: str | None = None
-    exact: bool = False  # whether a pull gives back this file byte for byte
-    checked: str | None = None  # what was asked of the bucket: `presence` or `data` of packs and manifest
-    differs: list[str] = field(default_factory=list)  # what a pull does not give back: see `_Judge._differs`
+    exact: bool = False
+    checked: str | None = None
+    differs: list[str] = field(default_factory=list)
     reason: str | None = None
-    archive_sha256: str | None = None  # of the file from which the version came
-    lake: str = ""  # the lake's id
-    commit: int = 0  # the newest when this was found
+    archive_sha256: str | None = None
+    lake: str = ""
+    commit: int = 0
     commit_blake3: str | None = None
 
     @property

@@ -50,6 +50,19 @@ class SurveyRow(HtmlRecord):
 class Survey(HtmlRecord):
     """A dry run in groups, the total, and the single archives.
 
+    Attributes
+    ----------
+    lake : str
+        The lake's URL.
+    by : By
+        What a row is.
+    rows : list of SurveyRow
+        A row a group.
+    total : SurveyRow
+        All groups together.
+    archives : list of ArchiveReport
+        What became of each archive.
+
     Examples
     --------
     >>> found = lake.survey("map.plzip")

@@ -20,6 +20,7 @@ from sxeslake.maintenance.gc.rewrite import rewrite
 from sxeslake.maintenance.report import Copied, CopyReport
 from sxeslake.maintenance.retention.readding import free_number, origin_of
 from sxeslake.model import GIB, Digest, Progress
+from sxeslake.vault import refs
 from sxeslake.vault.listings import listing_of
 from sxeslake.vault.log.commit import blank_entry
 from sxeslake.vault.log.state import Head, LogRecord, Version
@@ -369,3 +370,13 @@ def _hints(found: Mapping[Digest, Blob]) -> HintOf:
         return found[blob.digest].hint
 
     return hint_of
+
+
+def copy(
+    source: Vault, target: Vault, names: Sequence[str], *, dry_run: bool, tool: str, progress: Progress | None = None
+) -> CopyReport:
+    """Copy the versions that names and globs mean, or the whole lake where none is given."""
+    with source.from_bucket() as origin, target.from_bucket() as into:
+        versions = refs.find_all(origin.state, names) if names else origin.state.versions()
+        work = CopyRun(origin, into, tool, progress)
+        return work.foresee(versions, whole=not names) if dry_run else work.run(versions, whole=not names)

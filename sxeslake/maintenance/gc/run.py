@@ -56,6 +56,33 @@ class GcOptions:
 class GcReport(HtmlRecord):
     """What a collection did, or would do.
 
+    Attributes
+    ----------
+    dry_run : bool
+        Whether nothing was changed.
+    commit : int or None
+        The commit; None where nothing was changed.
+    collected : list of str
+        Forgotten versions that are gone for good.
+    packs_condemned : int
+        Packs that are to be deleted.
+    packs_rewritten : int
+        Packs of which a part was kept.
+    manifests_condemned : int
+        Manifests that are to be deleted.
+    orphans : int
+        Uploads that no commit names, deleted.
+    bytes_freed : int
+        Bytes that are free now.
+    bytes_written : int
+        Bytes of what was written.
+    bytes_later : int
+        Bytes that a later collection frees.
+    later : list of str
+        Why something stays, in words.
+    damaged : list of str
+        Packs that were found damaged on the way, in words.
+
     Examples
     --------
     >>> report = lake.gc(dry_run=True)
@@ -73,8 +100,8 @@ class GcReport(HtmlRecord):
     bytes_freed: int = 0
     bytes_written: int = 0
     bytes_later: int = 0
-    later: list[str] = field(default_factory=list)  # why something stays, in words
-    damaged: list[str] = field(default_factory=list)  # packs that were found damaged on the way, in words
+    later: list[str] = field(default_factory=list)
+    damaged: list[str] = field(default_factory=list)
 
 
 class _PlanAnewError(DeadObjectsError):

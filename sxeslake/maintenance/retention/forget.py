@@ -52,6 +52,19 @@ class Judged(HtmlRecord):
 class ForgetReport(HtmlRecord):
     """What was forgotten, or would be; what the rules keep.
 
+    Attributes
+    ----------
+    dry_run : bool
+        Whether nothing was changed.
+    commit : int or None
+        The commit; None where nothing was changed.
+    forgotten : list of Judged
+        What is forgotten.
+    kept : list of Judged
+        What stays, and why.
+    doubtful : list of str
+        Whose clock is not believed, and what stays for that.
+
     Examples
     --------
     >>> report = lake.forget("map", keep_last=1)
@@ -63,12 +76,21 @@ class ForgetReport(HtmlRecord):
     commit: int | None = None
     forgotten: list[Judged] = field(default_factory=list)
     kept: list[Judged] = field(default_factory=list)
-    doubtful: list[str] = field(default_factory=list)  # whose clock is not believed, and what stays for that
+    doubtful: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
 class RestoreReport(HtmlRecord):
     """What is back; `warnings` name what is not, for `gc` has collected it.
+
+    Attributes
+    ----------
+    commit : int or None
+        The commit; None where nothing was changed.
+    restored : list of Judged
+        What is back.
+    warnings : list of str
+        What is not, for `gc` has collected it.
 
     Examples
     --------

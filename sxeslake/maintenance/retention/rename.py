@@ -26,6 +26,17 @@ from sxeslake.vault.vault import Vault
 class RenameReport(HtmlRecord):
     """The versions that have another name now.
 
+    Attributes
+    ----------
+    sample : str
+        The old name.
+    to : str
+        The new name.
+    versions : list of int
+        The numbers of its versions.
+    commit : int or None
+        The commit; None where nothing was changed.
+
     Examples
     --------
     >>> report = lake.rename("map", "2019/map")

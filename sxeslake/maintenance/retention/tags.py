@@ -26,6 +26,13 @@ Action = Literal["add", "remove"]
 class MarkReport(HtmlRecord):
     """What was marked; no commit where all of it was so already.
 
+    Attributes
+    ----------
+    commit : int or None
+        The commit; None where nothing was changed.
+    marked : list of str
+        The versions that were changed.
+
     Examples
     --------
     >>> lake.hold("map").commit

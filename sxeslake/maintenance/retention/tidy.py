@@ -31,6 +31,17 @@ class Joined(HtmlRecord):
 class TidyReport(HtmlRecord):
     """What was joined, or would be.
 
+    Attributes
+    ----------
+    dry_run : bool
+        Whether nothing was changed.
+    commit : int or None
+        The commit; None where nothing was changed.
+    joined : list of Joined
+        Samples that were joined.
+    kept : list of Joined
+        Samples that stay, and why.
+
     Examples
     --------
     >>> lake.tidy(dry_run=True).joined

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from blake3 import blake3
 
-from sxeslake.errors import DamagedLakeError, ObjectNotFoundError
+from sxeslake.errors import DamagedLakeError, ObjectNotFoundError, UsageError
 from sxeslake.format import identity, keys
 from sxeslake.format.logentry import ManifestAdded, PackAdded
 from sxeslake.format.manifest import Manifest
@@ -17,8 +17,11 @@ from sxeslake.maintenance.verify.findings import Findings
 from sxeslake.maintenance.verify.log import LogCheck
 from sxeslake.maintenance.verify.packs import Extent, PackVerifier
 from sxeslake.model import Progress
+from sxeslake.text.wording import said
 from sxeslake.vault.log.state import Version
 from sxeslake.vault.vault import Vault
+
+_REPUBLISH = "`sxeslake repair` publishes it again"
 
 
 class Verifier:
@@ -145,3 +148,22 @@ class Verifier:
             return bool(among(keys_of(needed_by(version.archive, table)), wanted).any())
         except (DamagedLakeError, ObjectNotFoundError):
             return True  # its member table is damaged too
+
+
+def verify(
+    vault: Vault, extent: Extent, wrong_catalog: Callable[[], Mapping[str, str]], progress: Progress | None = None
+) -> VerifyReport:
+    """Verify what the bucket holds, then the published catalogue: `wrong_catalog` gives key and fault of each part."""
+    if extent.sample_percent is not None and not 0 < extent.sample_percent <= 100:
+        raise UsageError("a sample is more than 0 and at most 100 percent.")
+    if extent.sample_percent is not None and extent.resume:
+        raise UsageError("a sample cannot be resumed; take another one.")
+    with vault.from_bucket(remembering=True) as fresh:
+        report = Verifier(fresh, extent, progress).run()
+    report.notes += fresh.notes
+    if not report.problems:  # else what the archives say cannot be told for certain
+        report.problems += [
+            Problem("checkpoint", key, f"{what}; {said(_REPUBLISH)}", []) for key, what in wrong_catalog().items()
+        ]
+        report.ok = report.complete and not report.problems
+    return report

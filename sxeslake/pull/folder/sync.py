@@ -11,7 +11,7 @@ import pyarrow as pa
 from sxeslake.archive.folder import FolderWriter, set_time
 from sxeslake.disk.rename import sync_tree
 from sxeslake.disk.trouble import told
-from sxeslake.errors import AlreadyExistsError, InputError, StorageError
+from sxeslake.errors import AlreadyExistsError, InputError, StorageError, UsageError
 from sxeslake.model import Progress
 from sxeslake.pull.cost import cost_of
 from sxeslake.pull.folder.earlier import check_removable
@@ -33,6 +33,37 @@ class SyncReport(HtmlRecord):
     `extra` counts what does not belong and was left, `removed` what was removed. `bytes_moved` came from the lake;
     with `dry_run` it is an estimate that knows nothing of what this machine has kept.
 
+    Attributes
+    ----------
+    sample : str
+        The sample's name.
+    version : int
+        Its version's number.
+    path : str
+        The folder.
+    dry_run : bool
+        Whether nothing was changed.
+    members : int
+        Files and folders.
+    unchanged : int
+        Those that were right already.
+    added : int
+        Those that were missing.
+    changed : int
+        Those that differed.
+    removed : int
+        Those that do not belong and were removed.
+    extra : int
+        Those that do not belong and were left.
+    bytes_written : int
+        Bytes of what was written.
+    bytes_moved : int
+        Bytes that came from the lake; of a dry run an estimate that knows nothing of what this machine has kept.
+    renamed : list of (str, str)
+        Names that this system cannot hold, and under which they are.
+    unlinked : list of str
+        Links that could lead out of the folder: written as files.
+
     Examples
     --------
     >>> report = lake.sync("map", "unpacked", dry_run=True)
@@ -53,7 +84,7 @@ class SyncReport(HtmlRecord):
     bytes_written: int
     bytes_moved: int
     renamed: list[tuple[str, str]] = field(default_factory=list)
-    unlinked: list[str] = field(default_factory=list)  # links that could lead out of the folder: written as files
+    unlinked: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +95,11 @@ class Sync:
     dry_run: bool = False
     progress: Progress | None = None
 
-    def run(self, vault: Vault, version: Version, folder: Path) -> SyncReport:
+    def run(self, vault: Vault, version: Version, folder: str | Path) -> SyncReport:
         """Look, then write what lacks: each file in one step, so that an interrupted run is just taken up again."""
+        if not str(folder).strip():  # an unset variable: it would be the current folder
+            raise UsageError("no folder was named.", hint="The current one is called `.`.")
+        folder = Path(folder)
         if folder.exists() and not folder.is_dir():
             raise InputError("this is a file; a folder is kept up to date.", where=folder)
         moved = vault.store.counters.bytes_in

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sxeslake.archive.sxes import layout
 from sxeslake.archive.sxes.documents.text import dump
-from sxeslake.errors import LimitExceededError
+from sxeslake.errors import LimitExceededError, UsageError
 from sxeslake.model import GIB, ContainerKind
 from sxeslake.pull.part.assembly import Assembly, Carried, GeneratedMember, VersionPart, made_from
 from sxeslake.pull.part.share import Share
@@ -19,10 +19,61 @@ MOST_BYTES = 256 * GIB
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What a selection or a merge may grow to; a pull that would be larger says so before it moves a byte."""
+    """What a selection or a merge may grow to; a pull that would be larger says so before it moves a byte.
+
+    Attributes
+    ----------
+    positions : int
+        Positions.
+    bytes_raw : int
+        Bytes, unpacked.
+
+    Examples
+    --------
+    >>> lake.pull_part("map", types=["qlw"], budget=sxeslake.Budget(positions=2), dry_run=True)
+    Traceback (most recent call last):
+    ...
+    sxeslake.errors.LimitExceededError: ...
+    """
 
     positions: int = MOST_POSITIONS
     bytes_raw: int = MOST_BYTES
+
+    @classmethod
+    def of(
+        cls, max_positions: int | None = None, max_bytes: int | None = None, *, budget: Budget | None = None
+    ) -> Budget:
+        """Make one from what is given; the rest as by default.
+
+        Parameters
+        ----------
+        max_positions : int, optional
+            Positions.
+        max_bytes : int, optional
+            Bytes, unpacked.
+        budget : Budget, optional
+            All of it; then there is nothing else.
+
+        Returns
+        -------
+        Budget
+            The limits.
+
+        Raises
+        ------
+        UsageError
+            If `budget` is given with others.
+
+        Examples
+        --------
+        >>> sxeslake.Budget.of(max_bytes=1000).bytes_raw
+        1000
+        """
+        if budget is None:
+            return cls(max_positions or MOST_POSITIONS, MOST_BYTES if max_bytes is None else max_bytes)
+        if max_positions is not None or max_bytes is not None:
+            raise UsageError("a budget is given, and a limit of another.", hint="Put both limits into the budget.")
+        return budget
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +82,43 @@ class SelectionReport(HtmlRecord):
 
     `bytes_fetch` and `requests` estimate what comes over the wire for the members, beside what planning took.
 
+    Attributes
+    ----------
+    sample : str or None
+        The sample's name; None where it came from several.
+    version : int or None
+        Its version's number.
+    path : str or None
+        The file or folder; None for a dry run.
+    container : ContainerKind
+        ``"zip"``, ``"7z"`` or ``"folder"``.
+    members : int
+        Files and folders.
+    bytes_raw : int
+        Bytes, unpacked.
+    bytes_written : int or None
+        Bytes of what was written.
+    sha256 : str or None
+        SHA-256 of the file; None for a folder.
+    renamed : list of (str, str)
+        Names that this system cannot hold, and under which they are.
+    positions : int
+        How many positions it has.
+    analyses : int
+        How many analyses it has.
+    samples : list of str
+        The versions that it is made of.
+    bytes_fetch : int
+        Bytes that are fetched for the members, estimated.
+    requests : int
+        Requests that this takes, estimated.
+    dry_run : bool
+        Whether nothing was changed.
+    warnings : list of str
+        What is odd, in words.
+    annotations : str or None
+        The file beside it with annotations; None where there are none.
+
     Examples
     --------
     >>> report = lake.pull_part("map", positions=["1"], dry_run=True)
@@ -38,7 +126,7 @@ class SelectionReport(HtmlRecord):
     (1, 3)
     """
 
-    sample: str | None  # None where it came from several
+    sample: str | None
     version: int | None
     path: str | None
     container: ContainerKind
@@ -54,7 +142,7 @@ class SelectionReport(HtmlRecord):
     requests: int
     dry_run: bool
     warnings: list[str]
-    annotations: str | None = None  # the file beside it with the annotations of its contents
+    annotations: str | None = None
 
 
 def select(share: Share) -> Assembly:

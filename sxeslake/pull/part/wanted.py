@@ -27,17 +27,76 @@ class Chosen(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PartSpec:
-    """Which part: nothing said is everything.
+    """Which part of an archive; empty means everything.
 
-    `positions` are UUIDs, numbers from 1 (the place among those that `analyses` leaves) or ranges `3..9`; `analyses`
-    names, globs or UUIDs; `types` data types, `images`, or names of other files in a position's folder; `members`
-    globs of member paths.
+    Attributes
+    ----------
+    positions : tuple of str
+        UUIDs, numbers from 1 (among those that `analyses` leaves) or ranges, ``"3..9"``.
+    analyses : tuple of str
+        Names, globs or UUIDs.
+    types : tuple of str
+        Data types, ``"images"``, or names of other files in a position's folder.
+    members : tuple of str
+        Globs of member paths.
+
+    Examples
+    --------
+    >>> part = sxeslake.PartSpec(positions=("3..9",), types=("qlw",))
+    >>> lake.pull_part("map", part=part, dry_run=True).positions
+    7
     """
 
     positions: tuple[str, ...] = ()
     analyses: tuple[str, ...] = ()
     types: tuple[str, ...] = ()
     members: tuple[str, ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        positions: Sequence[str | int] | None = None,
+        analyses: Sequence[str] | None = None,
+        types: Sequence[str] | None = None,
+        members: Sequence[str] | None = None,
+        *,
+        part: PartSpec | None = None,
+    ) -> PartSpec:
+        """Make one from words as people give them: numbers too, several with commas.
+
+        Parameters
+        ----------
+        positions, analyses, types, members : sequence of str, optional
+            As the attributes; None means everything.
+        part : PartSpec, optional
+            All of it; then there is nothing else.
+
+        Returns
+        -------
+        PartSpec
+            With each word once.
+
+        Raises
+        ------
+        NotFoundError
+            If a list is empty, which chooses nothing.
+        UsageError
+            If a word is blank, or `part` is given with others.
+
+        Examples
+        --------
+        >>> sxeslake.PartSpec.of(positions=[1, "3..5,8"]).positions
+        ('1', '3..5', '8')
+        """
+        if part is not None:
+            if any(words is not None for words in (positions, analyses, types, members)):
+                raise UsageError("a part is given, and words of another part.", hint="Put all of them into the part.")
+            positions, analyses = part.positions or None, part.analyses or None
+            types, members = part.types or None, part.members or None
+        return cls(
+            split_words(said("--position", positions)), said("--analysis", analyses),
+            split_words(said("--types", types)), said("--member", members),
+        )  # fmt: skip
 
     def __bool__(self) -> bool:
         return bool(self.positions or self.analyses or self.types or self.members)
@@ -48,7 +107,18 @@ class PartSpec:
         return bool(self.positions or self.analyses or self.types)
 
     def keeps(self, name: str) -> bool:
-        """Whether a file of a position's folder is wanted, `qlw.data`. What a position is, always is."""
+        """Whether a file of a position's folder is wanted, `qlw.data`. What a position is, always is.
+
+        Parameters
+        ----------
+        name : str
+            The file's name.
+
+        Returns
+        -------
+        bool
+            True where it is wanted.
+        """
         if not self.types or name in _ALWAYS:
             return True
         stem = name.removesuffix(layout.TYPE_SUFFIX)
@@ -60,7 +130,18 @@ class PartSpec:
         return not self.types or IMAGES in self.types
 
     def missing_types(self, names: Collection[str]) -> list[str]:
-        """Types that were asked for and that no file of any chosen position is."""
+        """Types that were asked for and that no file of any chosen position is.
+
+        Parameters
+        ----------
+        names : collection of str
+            The files that there are.
+
+        Returns
+        -------
+        list of str
+            The types.
+        """
         there = {*names, *(name.removesuffix(layout.TYPE_SUFFIX) for name in names)}
         documents = {IMAGES, *_ALWAYS, *(name.removesuffix(".json") for name in _ALWAYS)}
         return [word for word in self.types if word not in there and word not in documents]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import zipfile
 from pathlib import Path
 
+import pytest
+
 from sxeslake.archive.sxes.documents.bounds import PARSED_BYTES
 from sxeslake.ingest.metadata import MetadataReader
 from sxeslake.lake import init
@@ -49,14 +51,14 @@ def test_a_group_inside_a_folder_is_named() -> None:
     assert reader.warnings() == ()
 
 
-def test_a_bomb_of_json_is_stored_warned_of_and_asked_about(tmp_path: Path) -> None:
+def test_a_bomb_of_json_is_stored_warned_of_and_asked_about(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as made:
         made.writestr("metadata.json", METADATA[:-1] + b',"x":[' + b"[1,2]," * MIB + b"0]}")
         made.writestr("small.json", b"{}")
     with init(str(tmp_path / "lake")) as lake:
         report = lake.ingest(tmp_path / "bomb.zip", limits=Limits(document_bytes=MIB))
         assert "metadata.json is larger than 1 MiB, so it is stored and not read" in report.archives[0].warnings[0]
-        lake._document_bytes = lambda: MIB  # type: ignore[method-assign]
+        monkeypatch.setenv("SXESLAKE_DOCUMENT_LIMIT", "1MiB")
         found = lake.sql("SELECT path, readable, json FROM documents ORDER BY path").rows()
         assert found == [
             {"path": "metadata.json", "readable": False, "json": None},

@@ -15,7 +15,15 @@ _BROKEN: Final = (ValueError, RecursionError)  # RecursionError: nesting beyond 
 
 @dataclass(frozen=True, slots=True)
 class GroupWarning:
-    """Something odd that was kept and passed over: `data/<uuid>/info.json: not valid JSON (line 3 column 1)`."""
+    """Something odd that was kept and passed over: `data/<uuid>/info.json: not valid JSON (line 3 column 1)`.
+
+    Attributes
+    ----------
+    path : str
+        The member.
+    problem : str
+        What is odd, in words.
+    """
 
     path: str
     problem: str

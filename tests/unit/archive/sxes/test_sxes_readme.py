@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-README = Path(__file__).parents[3] / "README.md"
+README = Path(__file__).parents[4] / "README.md"
 
 
 def test_the_session_with_archives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
