@@ -181,7 +181,7 @@ def _members(document: Document) -> set[str] | None:
 
 
 def take_documents(
-    rows: MemberRows, there: Mapping[str, Collection[str]], extras: Extras
+    rows: MemberRows, there: Mapping[str, Collection[str | None]], extras: Extras
 ) -> list[pa.Table]:  # fmt: skip
     """The rows of documents about something that is there or about the group, and of what they supersede."""
     tables = [table for table, _ in rows.below([f"{layout.DOCUMENTS}/"])]
