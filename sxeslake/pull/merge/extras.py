@@ -90,7 +90,7 @@ def _without_ids(value: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-class _Share:
+class _OneShare:
     """A share, and the members of its documents for those that take their place."""
 
     def __init__(self, share: Share) -> None:
@@ -121,7 +121,7 @@ class _Merger:
     """One merge: the new ids as far as they are decided, kind by kind."""
 
     def __init__(self, shares: Sequence[Share], kept: Mapping[str, KeptItems], metadata: MergedMetadata) -> None:
-        self._shares = [_Share(share) for share in shares]
+        self._shares = [_OneShare(share) for share in shares]
         self._kept, self._metadata = kept, metadata
         self._found = MergedExtras(left_out=[set() for _ in shares], needed=[set() for _ in shares])
         self._digests: dict[tuple[str, Origin], str] = {}  # of documents and sources
@@ -193,7 +193,7 @@ class _Merger:
                 path = f"{layout.map_folder(joined.uuid)}{layout.MAP}"
                 self._found.made[path] = made_from(share.member(old), path, dump(value, joined.like.encoding))
 
-    def _add_sources(self, number: int, share: _Share) -> None:
+    def _add_sources(self, number: int, share: _OneShare) -> None:
         """The sources of a share whose members are all in the new group as they were."""
         residues: set[str] = set()
         lost = 0
@@ -233,7 +233,7 @@ class _Merger:
         )
         return given == self._shares[number].share.folders[f"{root}/{uuid}"][name]
 
-    def _add_documents(self, number: int, share: _Share) -> None:
+    def _add_documents(self, number: int, share: _OneShare) -> None:
         place = self._place(number)
         for digest, document in share.extras.documents.items():
             value = carried.document_as(document.fields, place)
