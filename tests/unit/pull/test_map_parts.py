@@ -24,8 +24,12 @@ from support.part_lakes import files, metadata, uid
 from support.small_lakes import new_lake, own_store, zip_of
 
 from sxeslake.archive import open_group
+from sxeslake.archive.sxes.documents import listing
 from sxeslake.errors import NotFoundError
+from sxeslake.format import rowgroups
+from sxeslake.ingest import absorb
 from sxeslake.lake import Lake
+from sxeslake.vault import listings
 
 FIRST, SECOND = GriddedMap(), GriddedMap(102, 11, (1, 3), holes=[1], seed=9, name="O map")
 BARE = GriddedMap(103, 21, listed=False, name="WDS map")
@@ -33,8 +37,13 @@ GROUP = map_group(FIRST, SECOND, BARE)
 """Two maps with positions 1 to 6 and 11, 13; one of arrays alone."""
 
 
-@pytest.fixture
-def lake(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Lake]:
+@pytest.fixture(params=["small", "large"])
+def lake(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lake]:
+    """Groups as they are, and as if they were so large that their manifest tells where positions are listed."""
+    if request.param == "large":
+        for module in (listing, absorb, listings):
+            monkeypatch.setattr(module, "LEAST_POSITIONS", 3)
+        monkeypatch.setattr(rowgroups, "RUN_ROWS", 12)
     with new_lake(own_store(request)) as opened:
         opened.ingest(zip_of(tmp_path / "in" / "maps.plzip", GROUP))
         yield opened
