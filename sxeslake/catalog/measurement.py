@@ -4,13 +4,71 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
-from typing import Any, ClassVar, Final
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar, Final, TypeVar
 
 from sxeslake.text.html import HtmlRecord
 
+_RecordT = TypeVar("_RecordT")
 Table = Callable[[str, Mapping[str, object]], Any]
 """(SQL, values to bind) → an Arrow table."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShownChannel(HtmlRecord):
+    """A channel of a map that no newer version replaces; voltage and current of its condition, else of the map."""
+
+    channel_name: str | None
+    element: str | None
+    line: str | None
+    order: int | None
+    crystal: str | None
+    spectrometer: int | None
+    dwell_ms: float | None
+    dtype: str | None
+    shape: list[int] | None
+    quantity: str | None
+    unit: str | None
+    channel_version: int
+    accelerating_voltage_kv: float | None
+    probe_current_na: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ShownMap(HtmlRecord):
+    """A map of an analysis: its points, how many of them have a position, the distance of neighbours, its channels."""
+
+    html_columns: ClassVar[Mapping[str, str]] = {
+        "map_name": "map", "kind": "kind", "rows": "rows", "columns": "columns", "points": "points",
+        "positions": "positions", "step_x_um": "step x µm", "step_y_um": "step y µm",
+    }  # fmt: skip
+
+    map_uuid: str
+    map_name: str | None
+    kind: str | None
+    rows: int | None
+    columns: int | None
+    points: int | None
+    positions: int | None
+    step_x_um: float | None
+    step_y_um: float | None
+    channels: list[ShownChannel] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class ShownArray(HtmlRecord):
+    """A data type that an archive describes: its shape, its axis, and how many positions of the analysis have it so."""
+
+    data_type: str
+    dtype: str | None
+    shape: list[int] | None
+    axis_quantity: str | None
+    axis_unit: str | None
+    axis_start: float | None
+    axis_step: float | None
+    axis_method: str | None
+    array_version: int
+    positions: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +145,8 @@ class MeasuredAnalysis(HtmlRecord):
     operator: str | None
     project: str | None
     comment: str | None
+    maps: list[ShownMap] = field(default_factory=list)
+    arrays: list[ShownArray] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +176,34 @@ class Conditions(HtmlRecord):
     acquired_local: dt.datetime | None
 
 
+def _columns(record: type[Any], *more: str) -> str:
+    """The columns that a record has: all fields but its lists of records."""
+    own = [each.name for each in fields(record) if each.name not in ("maps", "arrays", "channels")]
+    return ", ".join(f'"{name}"' for name in (*more, *own))
+
+
 _ANALYSES: Final = (
-    f"SELECT {', '.join(field.name for field in fields(MeasuredAnalysis))} FROM analyses "
+    f"SELECT {_columns(MeasuredAnalysis)} FROM analyses "
     "WHERE sample = $sample AND version = $version ORDER BY analysis_number"
 )
+_MAPS: Final = (
+    f"SELECT {_columns(ShownMap, 'analysis_uuid')} FROM maps "
+    "WHERE sample = $sample AND version = $version ORDER BY map_name, map_uuid"
+)
+_CHANNELS: Final = (
+    f"SELECT {_columns(ShownChannel, 'map_uuid')} FROM map_channels "
+    "WHERE sample = $sample AND version = $version AND is_current ORDER BY channel_number"
+)
+_ARRAYS: Final = """
+SELECT
+    p.analysis_uuid, r.data_type, r.dtype, r.shape, r.axis_quantity, r.axis_unit, r.axis_start, r.axis_step,
+    r.axis_method, r.array_version, count(*) AS positions
+FROM arrays AS r
+INNER JOIN positions AS p ON p.archive_id = r.archive_id AND p.position_uuid = r.position_uuid
+WHERE r.sample = $sample AND r.version = $version
+GROUP BY ALL
+ORDER BY r.data_type, positions DESC
+"""
 _CONDITIONS: Final = """
 SELECT
     sample,
@@ -135,8 +219,28 @@ GROUP BY sample, version
 
 def analyses_of(table: Table, sample: str, version: int) -> list[MeasuredAnalysis]:
     """The analyses of a version in their order; none where it is no archive of measurements."""
-    rows = table(_ANALYSES, {"sample": sample, "version": version}).to_pylist()
-    return [MeasuredAnalysis(**row) for row in rows]
+    rows, maps, channels, arrays = (
+        table(sql, {"sample": sample, "version": version}).to_pylist() for sql in (_ANALYSES, _MAPS, _CHANNELS, _ARRAYS)
+    )
+    by_map = _grouped(channels, "map_uuid", ShownChannel)
+    for row in maps:
+        row["channels"] = by_map.get(row["map_uuid"], [])
+    by_analysis, described = _grouped(maps, "analysis_uuid", ShownMap), _grouped(arrays, "analysis_uuid", ShownArray)
+    return [
+        MeasuredAnalysis(
+            **row, maps=by_analysis.get(row["analysis_uuid"], []), arrays=described.get(row["analysis_uuid"], [])
+        )
+        for row in rows
+    ]
+
+
+def _grouped(rows: list[dict[str, Any]], key: str, record: Callable[..., _RecordT]) -> dict[Any, list[_RecordT]]:
+    """Rows as records, by what they belong to."""
+    found: dict[Any, list[_RecordT]] = {}
+    for row in rows:
+        values = {name: value for name, value in row.items() if name != key}
+        found.setdefault(row[key], []).append(record(**values))
+    return found
 
 
 def all_conditions(table: Table) -> dict[tuple[str, int], Conditions]:

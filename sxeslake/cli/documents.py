@@ -42,7 +42,7 @@ SYNC = (
 )  # fmt: skip
 DIFF = (
     "a", "b", "equal", "members", "members_same", "positions", "positions_same", "conditions", "fields",
-    "identical", "differs", "layout", "comment_a", "comment_b", "container_a", "container_b",
+    "identical", "differs", "layout", "comment_a", "comment_b", "container_a", "container_b", "maps", "maps_same",
 )  # fmt: skip
 FORMATS = ("name", "title", "verified")
 IDENTIFY = ("path", "kind", "reader", "confidence", "files", "notes")

@@ -56,7 +56,14 @@ _WORDS: dict[str, tuple[str, str]] = {
     "archive_sha256": ("s?", "SHA-256 of the file that the lake gives back."),
     "archives": ("l|i", "Archives, a row each or how many; in the log their names."),
     "archives_read": ("i", "Archives that the estimate was made from."),
+    "array_version": ("i", "Version of the data, from 1."),
+    "arrays": ("l", "Data types that the archive describes: shape, axis, positions."),
+    "axis_method": ("s?", "How the axis was derived; null: the instrument stated it."),
+    "axis_quantity": ("s?", "What the axis is: position, wavelength, energy."),
     "axis_source": ("s?", "Where wavelengths and energies come from; null: channels only."),
+    "axis_start": ("n?", "First value of the axis, in axis_unit."),
+    "axis_step": ("n?", "From one value of the axis to the next, in axis_unit."),
+    "axis_unit": ("s?", "Unit of the axis."),
     "b": ("s", "Second archive, map@2."),
     "background_corrected": ("b?", "Whether a background was subtracted."),
     "background_id": ("s?", "Id of the background."),
@@ -83,6 +90,8 @@ _WORDS: dict[str, tuple[str, str]] = {
     "ccd_temperature_c": ("n?", "Temperature of the camera in °C."),
     "change": ("s", "added, removed, changed and the like."),
     "changed": ("i", "Files changed."),
+    "channel_name": ("s?", "Name of the channel."),
+    "channel_version": ("i", "Version of the channel, from 1."),
     "channels": ("i?", "Channels of a spectrum of that type."),
     "checked": ("o|s?", "What was checked, or how."),
     "checks": ("l", "Checks: name, ok, detail, hint."),
@@ -111,6 +120,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "copies": ("i", "Files that are copies."),
     "crc32": ("s?", "CRC-32 of a file, hexadecimal."),
     "created": ("b", "Whether the lake was made."),
+    "crystal": ("s?", "Analysing crystal."),
     "damage": ("b", "Whether the lake has lost something."),
     "damaged": ("l", "What was found damaged, in words."),
     "data": ("s", "The content, as encoding says."),
@@ -122,8 +132,10 @@ _WORDS: dict[str, tuple[str, str]] = {
     "differs": ("l?", "In what they differ."),
     "doubtful": ("l", "Clocks that are not believed, in words; there only if any are."),
     "dry_run": ("b", "Whether nothing was changed."),
+    "dtype": ("s?", "Type of the values, as numpy writes it."),
     "duplicate_of": ("s?", "A version with the same names and contents, map@1."),
     "duplicates": ("i", "Archives that are copies."),
+    "dwell_ms": ("n?", "Time a point in ms."),
     "element": ("s", "Symbol of an element."),
     "embedded": ("s", "URL of the embedded lake."),
     "encoders": ("l", "Encoders that make the file again."),
@@ -179,7 +191,11 @@ _WORDS: dict[str, tuple[str, str]] = {
     "magnification": ("n?", "Magnification."),
     "manifests": ("i", "Manifests."),
     "manifests_condemned": ("i", "Manifests that are to be deleted."),
+    "map_name": ("s?", "Name of the map."),
+    "map_uuid": ("s", "UUID of the map."),
+    "maps": ("l", "Maps, a row each; in a comparison those that differ."),
     "maps_at_5_kv": ("l", "Rows of the demonstrated question."),
+    "maps_same": ("i", "Maps that are the same."),
     "marked": ("l", "Older form of affected."),
     "material": ("s?", "What the annotation material says."),
     "measurement": ("l", "Analyses, a row each; voltages in kV, currents in nA."),
@@ -223,6 +239,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "paths": ("l", "Where the file was found."),
     "percent": ("n", "How many of the versions, in percent."),
     "picture": ("s", "spectrum, map, stage or ccd."),
+    "points": ("i?", "Points of a map; in a comparison those that differ."),
     "position_number": ("i?", "Number of the position in its analysis, from 1."),
     "position_uuid": ("s", "UUID of a position."),
     "positions": ("i|l", "Positions, how many; in a comparison those that differ."),
@@ -236,6 +253,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "project": ("s?", "Name of the project."),
     "pulled": ("o", "The archive that was pulled, as `pull` prints it."),
     "python": ("s", "Version of Python."),
+    "quantity": ("s?", "What the values are: counts."),
     "question": ("s?", "Title of the question; null for SQL."),
     "rank": ("i", "Place by similarity, from 1."),
     "reader": ("s?", "Reader of vendor files; null where none takes the file."),
@@ -255,6 +273,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "seconds": ("n", "How long it took, in seconds."),
     "seed": ("i?", "Repeats the same choice."),
     "sha256": ("s?", "SHA-256 of the file, hexadecimal."),
+    "shape": ("l?", "Length along each dimension."),
     "shell": ("s", "bash, zsh or fish."),
     "similarity": ("n?", "Pearson's correlation with the target, -1 to 1."),
     "size": ("i", "Older name of bytes_source or bytes_raw, in bytes."),
@@ -268,6 +287,8 @@ _WORDS: dict[str, tuple[str, str]] = {
     "stage_y_mm": ("n?", "Stage position y in mm."),
     "stage_z_mm": ("n?", "Stage position z in mm."),
     "status": ("s", "What became of it."),
+    "step_x_um": ("n?", "Distance of neighbouring columns in µm."),
+    "step_y_um": ("n?", "Distance of neighbouring rows in µm."),
     "storage_options": ("o", "Options of its storage, as the user named them."),
     "table": ("s|l", "Name of the table; of a calibration pairs of channel and value."),
     "tables": ("l", "Tables that were compared: table, rows, rows_before, equal."),
@@ -381,8 +402,43 @@ _DIFF = _object(
     conditions=_list(_object("condition_a", "condition_b", "positions", "fields", fields=_FIELDS)),
     fields=_FIELDS,
     layout=_list(_object("path", "what", "a", "b", what={"type": "string"}, a=_ANY, b=_ANY)),
+    maps=_list(
+        _object(
+            "change", "uuid_a", "uuid_b", "name", "channels", "points",
+            name={"type": ["string", "null"], "description": "Name of the map."},
+            channels={"type": "array", "description": "Names of the channels that differ."},
+            points={"type": "integer"},
+        )
+    ),
 )  # fmt: skip
 
+_TEXT_OR_NULL = {"type": ["string", "null"]}
+_INTEGER_OR_NULL = {"type": ["integer", "null"]}
+_CHANNELS = _list(
+    _object(
+        "channel_name", "element", "line", "order", "crystal", "spectrometer", "dwell_ms", "dtype", "shape", "quantity",
+        "unit", "channel_version", "accelerating_voltage_kv", "probe_current_na",
+        element=_TEXT_OR_NULL, line=_TEXT_OR_NULL, order=_INTEGER_OR_NULL,
+        spectrometer=_INTEGER_OR_NULL | {"description": "Number of the spectrometer."},
+        unit=_TEXT_OR_NULL | {"description": "Unit of the values."},
+    )
+)  # fmt: skip
+_MAPS = _list(
+    _object(
+        "map_uuid", "map_name", "kind", "rows", "columns", "points", "positions", "step_x_um", "step_y_um", "channels",
+        kind=_TEXT_OR_NULL | {"description": "stage, beam, line or free."},
+        rows=_INTEGER_OR_NULL | {"description": "Rows of a raster."},
+        columns=_INTEGER_OR_NULL | {"description": "Columns of a raster."},
+        positions={"type": "integer", "description": "Points that have a position."},
+        channels=_CHANNELS | {"description": "Channels, a row each; the newest version of each."},
+    )
+)  # fmt: skip
+_ARRAYS = _list(
+    _object(
+        "data_type", "dtype", "shape", "axis_quantity", "axis_unit", "axis_start", "axis_step", "axis_method",
+        "array_version", "positions", data_type={"type": "string", "description": "Data type: qlw, wds-ch3."},
+    )
+)  # fmt: skip
 _MODIFIED = ("modified", "modified_at", "modified_local")
 _SHOWN = _object(
     "sample", "version", "kind", "name", "container", "members", "bytes_source", "bytes_raw", "blobs", "blobs_new",
@@ -396,7 +452,7 @@ _SHOWN = _object(
             "analysis_uuid", "analysis_name", "kind", "positions", "accelerating_voltage_kv",
             "accelerating_voltage_min_kv", "accelerating_voltage_max_kv", "probe_current_na", "probe_current_min_na",
             "probe_current_max_na", "grating", "spectrometer", "instrument", "acquired_local", "last_saved_local",
-            "operator", "project", "comment",
+            "operator", "project", "comment", "maps", "arrays", maps=_MAPS, arrays=_ARRAYS,
         )
     ),
 )  # fmt: skip

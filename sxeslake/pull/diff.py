@@ -11,6 +11,7 @@ from sxeslake.archive.sxes.documents.text import parse
 from sxeslake.format.layout import LayoutDifference, compare
 from sxeslake.format.logentry import ArchiveAdded
 from sxeslake.pull.difference import ComparedFile, Difference, Side, compare_groups, member_changes, open_positions
+from sxeslake.pull.map_difference import folders_of
 from sxeslake.reading.rows import MemberRows, joined, where_true
 from sxeslake.vault.log.state import Version
 from sxeslake.vault.vault import Vault
@@ -76,6 +77,12 @@ def _read_what_differs(a: _VersionReader, b: _VersionReader) -> None:
     for reader, other, uuids in ((a, b, open_a), (b, a, open_b)):
         paths = {f"{layout.DATA}/{uuid}/{name}" for uuid in uuids for name in (layout.INFO, layout.STATE)}
         paths |= {path for path in reader.side.files if path.startswith(f"{layout.CONDITIONS}/")}
+        theirs = folders_of(other.side.files)
+        paths |= {
+            f"{layout.map_folder(uuid)}{layout.MAP}"
+            for uuid, folder in folders_of(reader.side.files).items()
+            if folder != theirs.get(uuid)
+        }
         if reader.side.files.get(layout.METADATA) != other.side.files.get(layout.METADATA):
             paths.add(layout.METADATA)
         reader.read(paths)

@@ -11,6 +11,7 @@ from sxeslake.archive.sxes.documents.fields import mapping, read_info, read_stat
 from sxeslake.archive.sxes.measurement import position_content_id
 from sxeslake.format.layout import LayoutChange
 from sxeslake.model import Digest
+from sxeslake.pull.map_difference import MapChange, folders_of, map_change, map_pairs, own_fields
 from sxeslake.pull.merge.metadata import PROVENANCE
 from sxeslake.pull.merge.same import arrays_of
 from sxeslake.pull.part.outline import PICTURES, POSITIONS, listed
@@ -19,7 +20,13 @@ from sxeslake.text.html import HtmlRecord
 Change = Literal["added", "removed", "changed", "renamed"]
 
 _REFERENCES: Final = ("uuid", "conditionUuid", "rawConditionUuid", "rawCondtionUuid", "backgroundUuid")
-_LISTS: Final = {POSITIONS: "positions", PICTURES: "images", "analysisUuids": "analyses", "analyses": "analyses"}
+_LISTS: Final = {
+    POSITIONS: "positions",
+    PICTURES: "images",
+    layout.MAP_KEY: "maps",
+    "analysisUuids": "analyses",
+    "analyses": "analyses",
+}
 
 
 class ComparedFile(NamedTuple):
@@ -132,6 +139,8 @@ class Difference(HtmlRecord):
     comment_b: str = ""
     container_a: str | None = None
     container_b: str | None = None
+    maps: list[MapChange] = field(default_factory=list)
+    maps_same: int = 0
 
 
 @dataclass(slots=True)
@@ -196,7 +205,22 @@ def compare_groups(a: Side, b: Side, found: Difference) -> None:
                 where = f"position {uuid_a} {name}"
                 found.fields += _fields(where, a.document(uuid_a, name), b.document(uuid_b, name))
     found.conditions = _conditions(a, b, [(one, two) for one, two in pairs if one is not None and two is not None])
+    _compare_maps(a, b, found)
     found.fields += _metadata(a.documents.get(layout.METADATA), b.documents.get(layout.METADATA))
+
+
+def _compare_maps(a: Side, b: Side, found: Difference) -> None:
+    ours, theirs = folders_of(a.files), folders_of(b.files)
+    found.maps_same = sum(folder == theirs.get(uuid) for uuid, folder in ours.items())
+    for pair in map_pairs(ours, theirs):
+        values = tuple(
+            side.documents.get(f"{layout.map_folder(uuid or '')}{layout.MAP}")
+            for side, uuid in zip((a, b), pair, strict=True)
+        )
+        folders = ours.get(pair[0] or "", {}), theirs.get(pair[1] or "", {})
+        found.maps.append(map_change(pair, (values[0], values[1]), folders))
+        if None not in pair:
+            found.fields += _fields(f"map {pair[0]}", *map(own_fields, values))
 
 
 def _pairs(

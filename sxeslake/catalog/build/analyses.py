@@ -18,7 +18,7 @@ _RANGED: Final = (
     ("probe_current", "na"),
     ("probe_current_target", "na"),
 )
-_LISTS: Final = frozenset({"positionUuids", "imageUuids"})
+_LISTS: Final = frozenset({"positionUuids", "imageUuids", "mapUuids"})
 
 Values = Sequence[Any]
 
@@ -29,8 +29,9 @@ def analysis_row(
     original: Mapping[str, object],
     project: ProjectFields | None,
     columns: Mapping[str, Values],
+    stated_kind: str | None = None,
 ) -> dict[str, Any]:
-    """One row; `columns` are the columns of its positions alone."""
+    """One row; `columns` are the columns of its positions alone, `stated_kind` is what its maps say of it."""
     comment, comment_source = resolved_above("comment", analysis, project)
     operator, operator_source = resolved_above("operator", analysis, project)
     return {
@@ -52,6 +53,7 @@ def analysis_row(
         **_ranges(columns),
         **_commons(columns),
         **_places(columns),
+        **({} if stated_kind is None else {"kind": stated_kind, "kind_inferred": False}),
         "json": without(original, _LISTS),
     }
 

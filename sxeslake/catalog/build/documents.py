@@ -29,6 +29,8 @@ from sxeslake.archive.sxes.documents.fields import (
 )
 from sxeslake.archive.sxes.documents.text import parse as parse_document
 from sxeslake.archive.sxes.documents.units import integer, is_odd_number, is_odd_time, local_time, number, text
+from sxeslake.archive.sxes.extensions.array_fields import ArrayFields, read_array
+from sxeslake.archive.sxes.extensions.map_fields import MapFields, read_map
 from sxeslake.catalog.build.json_shapes import Leaf, Shapes
 from sxeslake.catalog.model import Document
 from sxeslake.model import DOCUMENT_BYTES, MIB
@@ -61,6 +63,10 @@ class Info(NamedTuple):
 
     comment: str | None
     shared: SharedInfo
+
+
+DescribedArrays = tuple[tuple[str, ArrayFields], ...]
+"""What an `arrays.json` says of each data type; the positions of a map share one."""
 
 
 class Owner(NamedTuple):
@@ -113,6 +119,10 @@ class Contents:
     states: dict[str, PositionState] = field(default_factory=dict)
     image_infos: dict[str, Info] = field(default_factory=dict)
     image_states: dict[str, PositionState] = field(default_factory=dict)
+    maps: dict[str, MapFields] = field(default_factory=dict)
+    map_states: dict[str, PositionState] = field(default_factory=dict)
+    arrays: dict[str, DescribedArrays] = field(default_factory=dict)
+    """Position → what its `arrays.json` says."""
     conditions: dict[str, object] = field(default_factory=dict)
     raw_conditions: dict[str, object] = field(default_factory=dict)
     texts: dict[str, str | None] = field(default_factory=dict)
@@ -124,8 +134,13 @@ class Contents:
 
 
 _NOBODY: Final = Owner(None, None)
-_FOLDER_OWNERS: Final = {layout.DATA: "position", layout.IMAGES: "image"}
-_SHARED_OWNERS: Final = {layout.CONDITIONS: "condition", layout.RAW_CONDITIONS: "raw_condition"}
+_FOLDER_OWNERS: Final = {layout.DATA: "position", layout.IMAGES: "image", layout.MAPS: "map"}
+_SHARED_OWNERS: Final = {
+    layout.CONDITIONS: "condition", layout.RAW_CONDITIONS: "raw_condition", layout.DOCUMENTS: "document",
+    layout.SOURCES: "source",
+}  # fmt: skip
+_LISTED: Final = frozenset({None, "document", "source"})
+"""Owners of documents that only the table `documents` has."""
 
 
 def owner_of(path: str) -> Owner:
@@ -196,11 +211,29 @@ def _state(contents: Contents, owner: Owner, reading: tuple[Any, ...]) -> Positi
 _LEAVES: Final = ((("saveDate",), "time"), *((("stage", axis), "number") for axis in "xyz"))
 
 
+def _described(value: Mapping[str, object]) -> DescribedArrays:
+    return tuple((data_type, read_array(each)) for data_type, each in value.items())
+
+
+def _describing(data: bytes) -> DescribedArrays | None:
+    """What a short and plain `arrays.json` says; any other is read like any document."""
+    if len(data) > _DESCRIBING_BYTES:
+        return None
+    try:
+        value = json.loads(data.decode())
+    except (ValueError, RecursionError):
+        return None
+    return _described(value) if isinstance(value, dict) else None
+
+
 def _unused(value: object) -> None:
     """A value that differs, and that nobody asks for."""
 
 
 _POSITIONS: Final = f"{layout.DATA}/"
+_ARRAYS: Final = f"/{layout.ARRAYS}"
+_DESCRIPTIONS: Final = 64  # those that are remembered
+_DESCRIBING_BYTES: Final = 64 * 1024
 _BACKGROUNDS: Final = f"{layout.BACKGROUNDS}/"
 
 
@@ -212,6 +245,7 @@ class DocumentReader:
         stage = [Leaf(("stage", axis), _number_or_odd) for axis in "xyz"]
         self._states = Shapes([Leaf(("saveDate",), _time_or_odd), *stage], read_state)
         self._infos = Shapes([Leaf(("uuid",), _unused), Leaf(("comment",), text)], _read_info)
+        self._arrays: dict[bytes, DescribedArrays] = {}
 
     def read(
         self,
@@ -273,12 +307,29 @@ class DocumentReader:
         states, infos = _match(self._states, block, layout.STATE), _match(self._infos, block, layout.INFO)
         contents.states.update((owner.id or "", _state(contents, owner, reading)) for _, owner, reading in states)
         contents.infos.update((owner.id or "", Info._make(reading[1:])) for _, owner, reading in infos)
-        return {place: owner for place, owner, _ in (*states, *infos)}
+        arrays = self._match_arrays(block)
+        contents.arrays.update((owner.id or "", described) for _, owner, described in arrays)
+        return {place: owner for place, owner, _ in (*states, *infos, *arrays)}
+
+    def _match_arrays(self, block: Sequence[Document]) -> list[tuple[int, Owner, DescribedArrays]]:
+        """Place, owner and meaning of each `data/<uuid>/arrays.json`; equal bytes, a map's, are parsed once."""
+        found = []
+        for place, (path, data) in enumerate(block):
+            if path.endswith(_ARRAYS) and path.startswith(_POSITIONS) and path.count("/") == 2:
+                described = self._arrays.get(data)
+                if described is None:
+                    described = _describing(data)
+                if described is not None:
+                    if len(self._arrays) >= _DESCRIPTIONS:
+                        self._arrays.clear()
+                    self._arrays[data] = described
+                    found.append((place, Owner("position", path[len(_POSITIONS) : -len(_ARRAYS)]), described))
+        return found
 
     def _read_other(self, contents: Contents, path: str, data: bytes, owner: Owner) -> tuple[str | None, str | None]:
         """Parse a member; its text and its problem."""
         needed = parsed_bytes(data)
-        keeps_text = owner.kind not in (None, "position")
+        keeps_text = owner.kind not in _LISTED and owner.kind not in ("position", "map")
         if keeps_text and needed:
             needed += len(data)
         if needed + contents.parsed_bytes <= PARSED_BYTES:
@@ -290,9 +341,11 @@ class DocumentReader:
             contents.problems[path] = problem
         if keeps_text:
             contents.texts[path] = text_
-        if owner.kind is not None:
+        if owner.kind not in _LISTED:
             contents.parsed_bytes += needed
             self._keep(contents, path, owner, value)
+        elif owner.kind is not None and not isinstance(value, dict):
+            contents.problems.setdefault(path, _NO_OBJECT)
         return text_, problem
 
     def _keep(self, contents: Contents, path: str, owner: Owner, value: object) -> None:
@@ -305,15 +358,24 @@ class DocumentReader:
         elif owner.kind == "raw_condition":
             contents.raw_conditions[owner.id] = value
         elif isinstance(value, dict):
-            infos, states = contents.infos, contents.states
-            if owner.kind == "image":
-                infos, states = contents.image_infos, contents.image_states
-            if name == layout.STATE:
-                states[owner.id] = _state(contents, owner, self._states.plain(value))
-            elif name == layout.INFO:
-                infos[owner.id] = Info._make(self._infos.plain(value)[1:])
+            self._keep_item(contents, owner, owner.id, name, value)
         if not isinstance(value, dict) and (owner.kind != "position" or name in _READ_NAMES):
-            contents.problems.setdefault(path, _NO_OBJECT)
+            problem = contents.problems.setdefault(path, _NO_OBJECT)
+            if owner.kind == "position" and name == layout.ARRAYS:
+                contents.unread.setdefault(owner.id or "", f"{layout.ARRAYS}: {problem}")
+
+    def _keep_item(self, contents: Contents, owner: Owner, uuid: str, name: str, value: dict[str, object]) -> None:
+        """Keep an object that is of a position, an image or a map."""
+        if name == layout.STATE:
+            states = {"image": contents.image_states, "map": contents.map_states}.get(owner.kind or "", contents.states)
+            states[uuid] = _state(contents, owner, self._states.plain(value))
+        elif name == layout.INFO and owner.kind != "map":
+            infos = contents.image_infos if owner.kind == "image" else contents.infos
+            infos[uuid] = Info._make(self._infos.plain(value)[1:])
+        elif name == layout.MAP and owner.kind == "map":
+            contents.maps[uuid] = read_map(value)
+        elif name == layout.ARRAYS and owner.kind == "position":
+            contents.arrays[uuid] = _described(value)
 
 
 def _blocks(documents: Iterable[Document], limit: int, *, sxes: bool) -> Iterator[list[Document]]:
@@ -337,7 +399,7 @@ def _is_no_document(path: str, *, sxes: bool) -> bool:
     return is_apple_double(path) or (sxes and path.startswith(_BACKGROUNDS))
 
 
-_READ_NAMES: Final = frozenset({layout.STATE, layout.INFO})
+_READ_NAMES: Final = frozenset({layout.STATE, layout.INFO, layout.ARRAYS})
 
 
 def _match(shapes: Shapes[Any], block: Sequence[Document], name: str) -> list[tuple[int, Owner, tuple[Any, ...]]]:

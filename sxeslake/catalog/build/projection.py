@@ -18,8 +18,10 @@ from sxeslake.archive.sxes.documents.fields import (
     read_projects,
     version_of,
 )
+from sxeslake.archive.sxes.extensions.map_fields import MapFields
 from sxeslake.catalog.build.analyses import analysis_row
 from sxeslake.catalog.build.documents import Contents, DocumentReader, DocumentRows
+from sxeslake.catalog.build.maps import array_columns, channel_rows, kind_of, map_files, map_rows, maps_by_analysis
 from sxeslake.catalog.build.positions import PositionRows, arrays_of, latest, position_rows, runs_of
 from sxeslake.catalog.build.rows import ColumnValues, Gathered, Same, hex_of, table_of
 from sxeslake.catalog.build.shared_files import (
@@ -75,6 +77,8 @@ def projected(
         rows.add_rows([_archive_row(header, members, contents, summary)], {})
         contents.infos.clear()
         contents.states.clear()
+        contents.maps.clear()
+        contents.arrays.clear()
     if any(header.kind == "sxes" for header, _, _ in archives):
         for name in _GROUP_TABLES:
             yield name, groups.pop(name).table()  # and the lists that it was made from go
@@ -82,7 +86,10 @@ def projected(
 
 
 _TEXT_BYTES: Final = 8 * MIB
-_GROUP_TABLES = ("projects", "analyses", "positions", "images", "conditions", "raw_conditions", "backgrounds")
+_GROUP_TABLES = (
+    "projects", "analyses", "positions", "images", "conditions", "raw_conditions", "backgrounds",
+    "maps", "map_channels", "arrays",
+)  # fmt: skip
 
 
 def _owner(header: VersionHeader) -> dict[str, Same]:
@@ -104,19 +111,26 @@ def _add_group(
     background_used = Counter(info.background_id for info in ids if info.background_id)
     conditions, condition_fields = condition_rows(contents, used)
     positions = position_rows(contents, arrays, condition_fields, runs)
+    there = contents.infos.keys() | contents.states.keys() | arrays.keys() if contents.maps else ()
     del arrays  # by the hundred thousand
     images = image_rows(contents, analyses, members)
     version = {"archive_format_version": version_of(metadata)}
     stated = owner | {name: Same(value) for name, value in version.items()}
     groups["projects"].add_rows(project_rows(projects, originals(metadata, "projects")), owner)
     groups["analyses"].add_rows(
-        _analysis_rows(analyses, originals(metadata, "analyses"), by_analysis, positions), stated
+        _analysis_rows(analyses, originals(metadata, "analyses"), by_analysis, positions, maps_by_analysis(contents)),
+        stated,
     )
     groups["positions"].add(positions.count, {**positions.columns, **stated})
     groups["images"].add_rows(images, owner)
     groups["conditions"].add_rows(conditions, owner)
     groups["raw_conditions"].add_rows(raw_condition_rows(contents, raw_used), owner)
     groups["backgrounds"].add_rows(background_rows(members, background_used), owner)
+    groups["maps"].add_rows(map_rows(contents, analyses, there), owner)
+    if contents.maps:
+        groups["map_channels"].add_rows(channel_rows(contents, map_files(members)), owner)
+    described, columns = array_columns(contents)
+    groups["arrays"].add(described, {**columns, **owner})
     return version | _summary(projects, analyses, positions, len(images), contents)
 
 
@@ -134,6 +148,7 @@ def _analysis_rows(
     objects: Sequence[Mapping[str, object]],
     projects: Mapping[str, ProjectFields],
     positions: PositionRows,
+    maps: Mapping[str, Sequence[MapFields]],
 ) -> list[dict[str, Any]]:
     rows = []
     for number, (analysis, original, (start, end)) in enumerate(
@@ -141,7 +156,8 @@ def _analysis_rows(
     ):
         whole = end - start == positions.count
         own = positions.columns if whole else {name: each[start:end] for name, each in positions.columns.items()}
-        rows.append(analysis_row(number, analysis, original, projects.get(analysis.uuid or ""), own))
+        kind = kind_of(maps.get(analysis.uuid or "", ()))
+        rows.append(analysis_row(number, analysis, original, projects.get(analysis.uuid or ""), own, kind))
     return rows
 
 

@@ -15,7 +15,7 @@ DOCUMENTS: Final = Table(
     (
         *OWNER,
         text("path", "Path of the member.", "members", None),
-        text("owner", "What it describes in an sxes archive: archive, position, image, condition, raw_condition; else null.", "path", None),
+        text("owner", "What it describes in an sxes archive: archive, position, image, map, condition, raw_condition, document, source; else null.", "path", None),
         text("owner_id", "UUID or SHA-256 of what it describes.", "path", None),
         text("name", "File name without suffix: info, state …", "path", None),
         size("bytes_raw", "Size.", "members"),

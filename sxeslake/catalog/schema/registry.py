@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 ColumnType = Literal[
-    "BIGINT", "INTEGER", "SMALLINT", "DOUBLE", "BOOLEAN", "VARCHAR", "VARCHAR[]", "DOUBLE[]", "TIMESTAMP",
+    "BIGINT", "INTEGER", "SMALLINT", "DOUBLE", "BOOLEAN", "VARCHAR", "VARCHAR[]", "DOUBLE[]", "BIGINT[]", "TIMESTAMP",
     "TIMESTAMP WITH TIME ZONE",
 ]  # fmt: skip
 
@@ -118,6 +118,7 @@ def _arrow_type(kind: ColumnType) -> pa.DataType:
         "VARCHAR": pa.string(),
         "VARCHAR[]": pa.list_(pa.string()),
         "DOUBLE[]": pa.list_(pa.float64()),
+        "BIGINT[]": pa.list_(pa.int64()),
         "TIMESTAMP": pa.timestamp("us"),
         "TIMESTAMP WITH TIME ZONE": pa.timestamp("us", tz="UTC"),
     }[kind]

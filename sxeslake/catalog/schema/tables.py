@@ -12,6 +12,7 @@ from typing import Final
 
 from sxeslake.catalog.schema.columns import ACQUIRED_AT, FORMAT_VERSION, LOCAL, NUMBER, OWNER, count, number, size, text
 from sxeslake.catalog.schema.lake_tables import ANNOTATIONS, BLOBS, DOCUMENTS, MEMBERS, PACKS
+from sxeslake.catalog.schema.map_tables import ARRAYS, MAP_CHANNELS, MAPS
 from sxeslake.catalog.schema.registry import Column, Table, fingerprint
 from sxeslake.errors import NotFoundError
 from sxeslake.text.suggest import did_you_mean
@@ -165,8 +166,8 @@ ANALYSES: Final = Table(
         ACQUIRED_AT,
         Column("last_saved_local", "TIMESTAMP", "When its last position was saved.", unit="local", source="positions acquired_local", conversion="maximum"),
         Column("session", "VARCHAR", "Session: instrument and start, JXA-8530F 2018-04-12 14:07; a new one after more than 6 h of pause (adjustable: `sessions_by(hours)`).", source="analyses of the instrument, whole lake", conversion="gap from the last position saved to the next acquisition", derived=True),
-        text("kind", "point, repeat, line, map or points; null where coordinates do not tell.", "stage coordinates", "lattice fit"),
-        Column("kind_inferred", "BOOLEAN", "Whether kind was inferred from coordinates; the format itself has no kind.", source="stage coordinates"),
+        text("kind", "point, repeat, line, map or points; null where neither a map nor coordinates tell.", "map.json kind, else stage coordinates", "stage, beam → map, free → points; else lattice fit"),
+        Column("kind_inferred", "BOOLEAN", "Whether kind was inferred from coordinates; false where a map states it.", source="map.json kind, stage coordinates"),
         count("positions", "Positions that it lists.", "metadata.json analyses[].positionUuids"),
         count("positions_unreadable", "Of these, positions whose info or state is missing or unreadable.", "data/<uuid>/"),
         count("images", "Images that it lists.", "metadata.json analyses[].imageUuids"),
@@ -309,8 +310,8 @@ BACKGROUNDS: Final = Table(
 )
 
 TABLES: Final = (
-    ARCHIVES, PROJECTS, ANALYSES, POSITIONS, IMAGES, CONDITIONS, RAW_CONDITIONS, BACKGROUNDS, DOCUMENTS, ANNOTATIONS,
-    MEMBERS, BLOBS, PACKS,
+    ARCHIVES, PROJECTS, ANALYSES, POSITIONS, IMAGES, CONDITIONS, RAW_CONDITIONS, BACKGROUNDS, MAPS, MAP_CHANNELS,
+    ARRAYS, DOCUMENTS, ANNOTATIONS, MEMBERS, BLOBS, PACKS,
 )  # fmt: skip
 BY_NAME: Final = {table.name: table for table in TABLES}
 FINGERPRINT: Final = fingerprint(TABLES)

@@ -17,6 +17,7 @@ from sxeslake.cli.words import count, shown, size
 if TYPE_CHECKING:
     from sxeslake.format.layout import LayoutChange
     from sxeslake.pull.difference import Difference, FieldChange, MemberChange, PositionChange
+    from sxeslake.pull.map_difference import MapChange
 
 _SIGNS = {"added": "+", "removed": "-", "changed": "~", "renamed": "="}
 
@@ -67,6 +68,9 @@ def _contents(found: Difference, limit: int) -> Iterator[str]:
     if found.positions or found.positions_same:
         yield f"positions  {_counts(found.positions, found.positions_same)}"
         yield from _some([_position(change) for change in found.positions], limit)
+    if found.maps or found.maps_same:
+        yield f"maps       {_counts(found.maps, found.maps_same)}"
+        yield from _some([_map(change) for change in found.maps], limit)
     for condition in found.conditions:
         ids = " → ".join((each or "none")[:12] for each in (condition.condition_a, condition.condition_b))
         moved = f", {count(condition.positions, 'position')}" if condition.positions else ""
@@ -98,7 +102,7 @@ def _layout_change(change: LayoutChange) -> str:
     return f"~ {shown(change.path)}  {shown(change.a or 'none')} → {shown(change.b or 'none')}"
 
 
-def _counts(changes: Sequence[MemberChange] | Sequence[PositionChange], same: int) -> str:
+def _counts(changes: Sequence[MemberChange | PositionChange | MapChange], same: int) -> str:
     kinds = [change.change for change in changes]
     said = [f"{kinds.count(kind):,} {kind}" for kind in ("added", "removed", "changed", "renamed") if kind in kinds]
     return ", ".join([*said, f"{same:,} the same"])
@@ -120,6 +124,12 @@ def _position(change: PositionChange) -> str:
     uuids = " → ".join(dict.fromkeys(each for each in (change.uuid_a, change.uuid_b) if each is not None))
     data = f"  {', '.join(change.types)}" if change.types and change.change == "changed" else ""
     return f"{_SIGNS[change.change]} {shown(uuids)}{data}  {shown(change.comment or '')}".rstrip()
+
+
+def _map(change: MapChange) -> str:
+    uuids = " → ".join(dict.fromkeys(each for each in (change.uuid_a, change.uuid_b) if each is not None))
+    differ = [", ".join(change.channels), count(change.points, "point") if change.points else ""]
+    return "  ".join(filter(None, [f"{_SIGNS[change.change]} {shown(uuids)}", change.name, *differ])).rstrip()
 
 
 def _field(change: FieldChange) -> str:

@@ -101,8 +101,8 @@ def command(
     The annotations beside it (OUT.annotations.json) stay in the clear.
 
     A part (--position, --analysis, --types, --member, --where, --query, --sql or a filter) is an archive that is
-    valid by itself. Parts of several archives, or of all when none is named, make one group: equal measurements
-    once, and where each came from in its metadata.
+    valid by itself; maps come with their analysis. Parts of several archives, or of all when none is named, make
+    one group: equal measurements once, and where each came from in its metadata.
     """
     part = part_words(values)
     password = next(iter(read_passwords(app, password_file)), None)

@@ -17,7 +17,7 @@ from sxeslake.errors import SxeslakeError
 from sxeslake.text.table import shortened, terminal_width
 
 if TYPE_CHECKING:
-    from sxeslake.catalog.measurement import MeasuredAnalysis
+    from sxeslake.catalog.measurement import MeasuredAnalysis, ShownArray, ShownMap
     from sxeslake.lake import Lake
     from sxeslake.views import AnnotationInfo, PathInfo, SourceInfo, VersionInfo
 
@@ -44,6 +44,11 @@ def command(app: App, ref: str) -> None:
     if len(measurement) > 1:
         app.print()
         for line in _analyses(measurement):
+            app.print(line)
+    for lines in (_maps(measurement), _arrays(measurement)):
+        if lines:
+            app.print()
+        for line in lines:
             app.print(line)
 
 
@@ -104,6 +109,57 @@ def _analyses(analyses: Sequence[MeasuredAnalysis]) -> list[str]:
         for each in analyses
     ]
     return table(list(rows[0]), [list(row.values()) for row in rows])
+
+
+def _maps(analyses: Sequence[MeasuredAnalysis]) -> list[str]:
+    """A table of the maps' channels; a map without any has one row."""
+    heads = ["map", "kind", "points", "step µm", "channel", "crystal", "spectrometer", "dwell ms", "kV", "nA", "unit"]
+    rows = [
+        [*(_map(each) if first else ("", "", "", "")), *channel]
+        for analysis in analyses
+        for each in analysis.maps
+        for first, channel in _rows(each)
+    ]
+    return table(heads, rows) if rows else []
+
+
+def _map(each: ShownMap) -> tuple[str, str, str, str]:
+    points = f"{each.columns} × {each.rows}" if each.rows and each.columns else str(each.points or "")
+    steps = dict.fromkeys(f"{step:g}" for step in (each.step_x_um, each.step_y_um) if step is not None)
+    return each.map_name or each.map_uuid[:8], each.kind or "", points, " × ".join(steps)
+
+
+def _rows(each: ShownMap) -> Iterator[tuple[bool, list[Any]]]:
+    """The cells of each channel, and whether it is the map's first."""
+    for number, channel in enumerate(each.channels):
+        values = (channel.dwell_ms, channel.accelerating_voltage_kv, channel.probe_current_na)
+        name = channel.channel_name or " ".join(filter(None, (channel.element, channel.line)))
+        version = "" if channel.channel_version == 1 else f" v{channel.channel_version}"
+        unit = channel.unit if channel.unit not in (None, "1") else channel.quantity
+        said = [numbers([value], "") for value in values]
+        yield number == 0, [name + version, channel.crystal or "", channel.spectrometer or "", *said, unit or ""]
+    if not each.channels:
+        yield True, [""] * 7
+
+
+def _arrays(analyses: Sequence[MeasuredAnalysis]) -> list[str]:
+    """A table of the data types that the archive describes."""
+    rows = [
+        [each.data_type, " × ".join(map(str, each.shape or ())), each.dtype or "", _axis(each), f"{each.positions:,}"]
+        for analysis in analyses
+        for each in analysis.arrays
+    ]
+    return table(["data", "shape", "dtype", "axis", "positions"], rows) if rows else []
+
+
+def _axis(each: ShownArray) -> str:
+    """`position from 70 mm by 0.5 mm`, `wavelength from 14.9 Å by 0.03 Å (fit)`."""
+    if each.axis_quantity is None:
+        return ""
+    unit = f" {each.axis_unit}" if each.axis_unit else ""
+    steps = ((word, value) for word, value in (("from", each.axis_start), ("by", each.axis_step)) if value is not None)
+    said = " ".join([each.axis_quantity, *(f"{word} {value:g}{unit}" for word, value in steps)])
+    return f"{said} ({each.axis_method})" if each.axis_method else said
 
 
 def _stored(info: VersionInfo, *, verbose: bool) -> list[tuple[str, str]]:

@@ -10,6 +10,7 @@ from sxeslake.archive.sxes import layout
 from sxeslake.archive.sxes.documents.fields import read_info
 from sxeslake.archive.sxes.documents.text import dump
 from sxeslake.model import Digest
+from sxeslake.pull.merge.extras import MergedExtras
 from sxeslake.pull.merge.same import KeptItems, Origin
 from sxeslake.pull.part.assembly import GeneratedMember, VersionPart, made_from
 from sxeslake.pull.part.share import Share, shared_paths
@@ -19,18 +20,24 @@ _SHARED = (layout.CONDITIONS, layout.RAW_CONDITIONS, layout.BACKGROUNDS)
 
 
 def copied_parts(
-    shares: Sequence[Share], kept: Mapping[str, KeptItems], made: dict[str, GeneratedMember]
+    shares: Sequence[Share], kept: Mapping[str, KeptItems], extras: MergedExtras, made: dict[str, GeneratedMember]
 ) -> tuple[list[VersionPart], list[str]]:
-    """The rows to copy from each version; an `info.json` under another UUID is added to `made`. And warnings."""
+    """The rows to copy from each version; an `info.json` under another UUID is added to `made`. And warnings.
+
+    `kept` are positions, images and maps by their folders.
+    """
     there: dict[str, Digest] = {}  # path in the new group → what stands there
     parts: list[VersionPart] = []
     warnings: list[str] = []
     for number, share in enumerate(shares):
         needed = _shared_of(number, shares, kept)
+        if needed is not None:
+            needed |= extras.needed[number]
         taken: list[int] = []
         columns = (share.table[name].to_pylist() for name in ("path", "blake3", "directory"))
         for at, (path, digest, is_folder) in enumerate(zip(*columns, strict=True)):
-            new = None if is_folder else _new_path(number, path, shares, kept, needed)
+            left_out = is_folder or path in extras.left_out[number]
+            new = None if left_out else _new_path(number, path, shares, kept, needed)
             if new is None:
                 continue
             if new not in there:

@@ -46,11 +46,11 @@ class _Measurement:
     uuids: set[str] = field(default_factory=set)
 
     def agrees(self, files: Mapping[str, Digest], *, arrays_alone: bool) -> bool:
-        """Whether all that both have is equal: all files, or the data alone."""
+        """Whether all that both have is equal: all files, or the data alone. What describes data grows with it."""
         return all(
             self.files[name] == digest
             for name, digest in files.items()
-            if name in self.files and (not arrays_alone or _is_data(name))
+            if name in self.files and name != layout.ARRAYS and (not arrays_alone or _is_data(name))
         )
 
     def add(self, item: MergedItem) -> None:

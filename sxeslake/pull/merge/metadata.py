@@ -14,7 +14,9 @@ from sxeslake.pull.part.outline import PICTURES, POSITIONS, Fields
 PROVENANCE: Final = "provenance"
 """The key of `metadata.json` that says where everything came from; see ARCHIVE.md."""
 
-_LISTS: Final = (POSITIONS, PICTURES, "analysisUuids", "analyses")
+_LISTS: Final = (POSITIONS, PICTURES, layout.MAP_KEY, "analysisUuids", "analyses")
+_EXTENSIONS: Final = "extensions"
+_REQUIRED: Final = "extensionsRequired"
 
 
 class MergedMetadata:
@@ -27,6 +29,7 @@ class MergedMetadata:
         self._analyses: dict[str, dict[str, Any]] = {}
         self._projects: dict[str, dict[str, Any]] = {}
         self._said: dict[tuple[str, str], str] = {}  # kind and UUID → what the entry of that UUID says
+        self._placed: dict[tuple[str, Origin], str] = {}
         self.origins: dict[str, dict[str, list[Origin]]] = {"projects": {}, "analyses": {}}
 
     def add(self, share: int, fields: Fields) -> None:
@@ -46,6 +49,18 @@ class MergedMetadata:
             key = next((name for name in ("analysisUuids", "analyses") if name in entry), own)
             _extend(entry, key, [renamed[uuid] for uuid in strings(project.get(own)) if uuid in renamed])
 
+    def placed(self, what: str, origin: Origin) -> str | None:
+        """The UUID of an analysis or a project of a group; None where it is not there."""
+        return self._placed.get((_KINDS[what], origin))
+
+    def add_maps(self, share: int, fields: Fields, maps: KeptItems) -> None:
+        """List the maps of one group, which have found their new UUIDs."""
+        for analysis in _objects(fields, "analyses"):
+            if layout.MAP_KEY in analysis:
+                uuid = self._placed["analyses", Origin(share, str(analysis.get("uuid") or ""))]
+                uuids = (maps.uuids.get(Origin(share, item)) for item in strings(analysis[layout.MAP_KEY]))
+                _extend(self._analyses[uuid], layout.MAP_KEY, [item for item in uuids if item is not None])
+
     def fields(self, provenance: Mapping[str, Any]) -> dict[str, Any]:
         """The whole."""
         return {
@@ -63,6 +78,9 @@ class MergedMetadata:
         for key, value in fields.items():
             if key in ("version", "projects", "analyses"):
                 continue
+            if key in (_EXTENSIONS, _REQUIRED):
+                self._top[key] = _with_extensions(self._top.get(key), value)
+                continue
             if key == PROVENANCE or self._top.setdefault(key, value) != value:
                 overruled[key] = value
         self.otherwise.append(overruled)
@@ -78,8 +96,26 @@ class MergedMetadata:
         if uuid not in entries:
             entries[uuid] = {key: value for key, value in fields.items() if key not in _LISTS} | {"uuid": uuid}
             self._said[kind, uuid] = said
-        self.origins[kind].setdefault(uuid, []).append(Origin(share, str(fields.get("uuid") or "")))
+        origin = Origin(share, str(fields.get("uuid") or ""))
+        self.origins[kind].setdefault(uuid, []).append(origin)
+        self._placed.setdefault((kind, origin), uuid)
         return uuid, entries[uuid]
+
+
+_KINDS: Final = {"analysis": "analyses", "project": "projects"}
+
+
+def _with_extensions(known: Any, stated: Any) -> Any:
+    """What both groups state: of each extension the newer version, or the names that either requires."""
+    if isinstance(known, dict) and isinstance(stated, dict):
+        return known | {name: max(known.get(name, version), version, key=_rank) for name, version in stated.items()}
+    if isinstance(known, list) and isinstance(stated, list):
+        return [*known, *(name for name in stated if name not in known)]
+    return stated if known is None else known
+
+
+def _rank(version: Any) -> int:
+    return version if isinstance(version, int) else 0
 
 
 def _objects(fields: Fields, key: str) -> Sequence[Mapping[str, Any]]:

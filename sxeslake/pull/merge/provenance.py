@@ -9,6 +9,7 @@ from typing import Any, Final
 from sxeslake.archive.sxes import layout
 from sxeslake.archive.sxes.documents.text import Document
 from sxeslake.model import Digest
+from sxeslake.pull.merge.extras import described_in
 from sxeslake.pull.merge.metadata import MergedMetadata
 from sxeslake.pull.merge.same import KeptItems, Origin
 from sxeslake.pull.part.share import Share
@@ -18,9 +19,13 @@ _HASH: Final = "blake3"
 
 
 def provenance(
-    shares: Sequence[Share], kept: KeptItems, states: Mapping[Origin, Document], metadata: MergedMetadata
+    shares: Sequence[Share],
+    kept: KeptItems,
+    states: Mapping[Origin, Document],
+    metadata: MergedMetadata,
+    maps: KeptItems,
 ) -> dict[str, Any]:
-    """The archives, then the origins of each project, analysis and position, the kept one first."""
+    """The archives, then the origins of each project, analysis, map and position, the kept one first."""
     archives = []
     for share, otherwise in zip(shares, metadata.otherwise, strict=True):
         archive = share.version.archive
@@ -34,6 +39,8 @@ def provenance(
     said: dict[str, Any] = {"archives": archives}
     for kind in ("projects", "analyses"):
         said[kind] = {uuid: _origins(uuid, found) for uuid, found in metadata.origins[kind].items()}
+    if maps.origins:
+        said["maps"] = {uuid: _origins(uuid, found) for uuid, found in maps.origins.items()}
     said["positions"] = {
         uuid: [
             {**origin, **otherwise}
@@ -73,11 +80,15 @@ def _otherwise(
     """What each copy of a measurement says in other words than those before it: fields of JSON, hashes of files."""
     kept = origins[0]
     there: dict[str, Digest] = {}
+    described: dict[str, Any] = {}
     for other in origins:
         files = shares[other.share].folders[f"{layout.DATA}/{other.uuid}"]
         said: dict[str, Any] = {}
         for name, digest in sorted(files.items()):
-            if there.setdefault(name, digest) != digest:
+            if name == layout.ARRAYS:
+                entries = described_in(shares[other.share].extras, digest).items()
+                said[name] = {kind: entry for kind, entry in entries if described.setdefault(kind, entry) != entry}
+            elif there.setdefault(name, digest) != digest:
                 mine, theirs = (_document(shares, states, origin, name) for origin in (kept, other))
                 said[name] = _fields(mine, theirs) if theirs is not None and theirs.fields else {_HASH: digest.hex()}
         said = {name: fields for name, fields in said.items() if fields}

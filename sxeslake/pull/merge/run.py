@@ -10,6 +10,7 @@ from sxeslake.archive.sxes.documents.fields import read_state
 from sxeslake.archive.sxes.documents.text import Document, dump, parse
 from sxeslake.model import Member
 from sxeslake.pull.merge.copying import copied_parts
+from sxeslake.pull.merge.extras import merge_extras
 from sxeslake.pull.merge.joining import keep_measurements
 from sxeslake.pull.merge.metadata import MergedMetadata
 from sxeslake.pull.merge.provenance import other_files, provenance
@@ -32,9 +33,13 @@ def merge(shares: Sequence[Share], *, tool: str, lake_id: str) -> Assembly:
     metadata = MergedMetadata(kept, kept_images)
     for number, share in enumerate(shares):
         metadata.add(number, share.metadata)
-    said = {"tool": tool, "lake": lake_id, **provenance(shares, kept, states, metadata)}
-    made = {layout.METADATA: _metadata_member(shares, dump(metadata.fields(said)))}
-    parts, warnings = copied_parts(shares, {layout.DATA: kept, layout.IMAGES: kept_images}, made)
+    items = {layout.DATA: kept, layout.IMAGES: kept_images}
+    extras = merge_extras(shares, items, metadata)
+    for number, share in enumerate(shares):
+        metadata.add_maps(number, share.metadata, extras.maps)
+    said = {"tool": tool, "lake": lake_id, **provenance(shares, kept, states, metadata, extras.maps)}
+    made = {layout.METADATA: _metadata_member(shares, dump(metadata.fields(said))), **extras.made}
+    parts, warnings = copied_parts(shares, {**items, layout.MAPS: extras.maps}, extras, made)
     return Assembly(
         title=f"merge of {len(shares)} archives",
         kind="sxes",
@@ -43,7 +48,7 @@ def merge(shares: Sequence[Share], *, tool: str, lake_id: str) -> Assembly:
         positions=len(kept.origins),
         analyses=len(metadata.fields({})["analyses"]),
         carried=[Carried(share.version, _placed(at, kept, metadata)) for at, share in enumerate(shares)],
-        warnings=[*warnings, *other_files(said)],
+        warnings=[*warnings, *extras.warnings, *other_files(said)],
     )
 
 

@@ -84,7 +84,7 @@ def _merged(spans: Iterable[Numbers]) -> list[Numbers]:
 
 
 def choice_of(
-    rows: MemberRows, what: Asked, wanted: PartSpec, chosen: Collection[str] | None
+    rows: MemberRows, what: Asked, wanted: PartSpec, chosen: Collection[str] | None, mapped: Collection[str] = ()
 ) -> tuple[Outline, Choice] | None:
     """The choice; None where a position is in no list or has no folder, or nothing is left: the whole list says why."""
     listed, runs = rows.places(what.groups), rows.finder.runs
@@ -102,16 +102,16 @@ def choice_of(
         if len(numbered) < sum(span.end - span.first for span in what.spans):
             return None
         kept |= numbered
-    return _chosen(rows, kept, wanted, chosen)
+    return _chosen(rows, kept, wanted, chosen, mapped)
 
 
 def _chosen(
-    rows: MemberRows, kept: dict[str, Any], wanted: PartSpec, chosen: Collection[str] | None
+    rows: MemberRows, kept: dict[str, Any], wanted: PartSpec, chosen: Collection[str] | None, mapped: Collection[str]
 ) -> tuple[Outline, Choice] | None:
     where = rows.version.name
     try:
         outline = read_outline(dump(relisted(rows.outline, kept)), where=where)
-        choice = choose(outline, replace(wanted, positions=()), chosen, where=where)
+        choice = choose(outline, replace(wanted, positions=()), chosen, where=where, mapped=mapped)
     except (NotFoundError, LookupError, TypeError, ValueError):
         return None
     is_all = not wanted.positions or chosen is not None or len(choice.positions) == len(kept)

@@ -11,6 +11,7 @@ from typing import Any, Final
 from sxeslake.archive.sxes import layout
 from sxeslake.archive.sxes.documents.fields import analysis_uuids_key, strings
 from sxeslake.archive.sxes.documents.text import parse
+from sxeslake.archive.sxes.documents.units import text
 from sxeslake.archive.sxes.extensions.stated import newer_than_known
 from sxeslake.errors import InputError, NotFoundError, ReadOnlyError
 from sxeslake.pull.part.wanted import PartSpec, numbers_of
@@ -76,13 +77,33 @@ def listed(analysis: Fields, key: str = POSITIONS) -> tuple[str, ...]:
     return strings(analysis.get(key))
 
 
-def choose(outline: Outline, wanted: PartSpec, chosen: Collection[str] | None, *, where: str, by: str = "") -> Choice:
+def map_hints(outline: Outline) -> dict[str, str]:
+    """Map → the analysis that lists it; for maps that do not say themselves."""
+    return {
+        uuid: owner
+        for analysis in outline.analyses
+        if isinstance(owner := analysis.get("uuid"), str)
+        for uuid in listed(analysis, layout.MAP_KEY)
+    }
+
+
+def choose(
+    outline: Outline,
+    wanted: PartSpec,
+    chosen: Collection[str] | None,
+    *,
+    where: str,
+    by: str = "",
+    mapped: Collection[str] = (),
+) -> Choice:
     """The positions that are wanted; NotFoundError names the condition that leaves none.
 
     `chosen` are those that a query chose, which `by` describes: `--where "…"`; None where nothing was asked.
+    `mapped` are the analyses that have maps: where no positions are asked for, they need none.
     """
     places = called(outline, wanted.analyses, where)
-    if wanted.analyses and not any(listed(outline.analyses[at]) for at in places):
+    bare = set[int]() if wanted.positions or chosen is not None else _without_positions(outline, places, mapped)
+    if wanted.analyses and not bare and not any(listed(outline.analyses[at]) for at in places):
         raise NotFoundError(f"--analysis {' '.join(wanted.analyses)} lists no position.", where=where)
     candidates = list(dict.fromkeys(uuid for at in places for uuid in listed(outline.analyses[at])))
     taken, unlisted = _numbered(outline, wanted, candidates, where) if wanted.positions else (candidates, [])
@@ -95,12 +116,18 @@ def choose(outline: Outline, wanted: PartSpec, chosen: Collection[str] | None, *
         unlisted = [uuid for uuid in unlisted if uuid in chosen]
         if not taken and not unlisted:
             raise NotFoundError(f"{by or 'the query'} leaves none of {before:,} positions.", where=where)
-    if not taken and not unlisted:
+    if not taken and not unlisted and not bare:
         raise NotFoundError("no analysis of it lists a position.", where=where)
     kept = set(taken)
-    return Choice(
-        tuple(taken), tuple(at for at in places if not kept.isdisjoint(listed(outline.analyses[at]))), tuple(unlisted)
-    )
+    analyses = (at for at in places if at in bare or not kept.isdisjoint(listed(outline.analyses[at])))
+    return Choice(tuple(taken), tuple(analyses), tuple(unlisted))
+
+
+def _without_positions(outline: Outline, places: Sequence[int], mapped: Collection[str]) -> set[int]:
+    """Analyses that have maps and list no position."""
+    return {
+        at for at in places if text(outline.analyses[at].get("uuid")) in mapped and not listed(outline.analyses[at])
+    }  # fmt: skip
 
 
 def called(outline: Outline, words: Sequence[str], where: str) -> list[int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sxeslake.archive.sxes import layout
@@ -148,11 +148,11 @@ class SelectionReport(HtmlRecord):
 def select(share: Share) -> Assembly:
     """The archive that a share of one version makes."""
     name = share.version.name
-    made: Mapping[str, GeneratedMember] = {}
+    made: dict[str, GeneratedMember] = {}
     if share.outline is not None and share.metadata_member is not None:
         same = share.metadata_raw != b"" and share.metadata == share.outline.fields
         raw = share.metadata_raw if same else dump(share.metadata, share.outline.encoding)
-        made = {layout.METADATA: made_from(share.metadata_member, layout.METADATA, raw)}
+        made = {layout.METADATA: made_from(share.metadata_member, layout.METADATA, raw), **share.extras.made}
     return Assembly(
         title=f"part of {name}",
         kind="sxes" if made or layout.METADATA in share.table["path"].to_pylist() else "generic",

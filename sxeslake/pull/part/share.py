@@ -14,9 +14,21 @@ import pyarrow as pa
 from sxeslake.archive.sxes import layout
 from sxeslake.archive.sxes.documents.fields import InfoFields, read_info
 from sxeslake.archive.sxes.documents.text import Document, parse
+from sxeslake.archive.sxes.documents.units import text
 from sxeslake.archive.sxes.shared import Background, Condition, RawCondition
 from sxeslake.errors import MemberNotFoundError, NotFoundError
 from sxeslake.model import Digest, Member
+from sxeslake.pull.part.extras import (
+    ROOTS,
+    Extras,
+    MapRows,
+    named_files,
+    read_maps,
+    take_arrays,
+    take_documents,
+    take_maps,
+    take_sources,
+)
 from sxeslake.pull.part.listed import asked, choice_of
 from sxeslake.pull.part.outline import Choice, Outline, choose, pictures, pruned, read_outline
 from sxeslake.pull.part.wanted import PartSpec
@@ -45,6 +57,7 @@ class Share:
     metadata_raw: bytes = b""
     infos: dict[str, Document] = field(default_factory=dict)  # path of an info.json → what it says
     folders: dict[str, Folder] = field(default_factory=dict)  # `data/<uuid>` → all its files, wanted or not
+    extras: Extras = field(default_factory=Extras)
 
     @property
     def version(self) -> Version:
@@ -83,7 +96,7 @@ def _share(rows: MemberRows, wanted: PartSpec, chosen: Collection[str] | None, b
 
 def _group_share(rows: MemberRows, wanted: PartSpec, chosen: Collection[str] | None, by: str) -> Share:
     where = rows.version.name
-    outline, choice, member, raw = _outline(rows, wanted, chosen, by)
+    outline, choice, member, raw, maps = _outline(rows, wanted, chosen, by)
     share = Share(rows, joined([]), outline, metadata_member=member, metadata_raw=raw)
     tables = _folders(share, layout.DATA, (*choice.positions, *choice.unlisted), wanted)
     share.choice = choice = _existing(share, choice, wanted)
@@ -98,24 +111,64 @@ def _group_share(rows: MemberRows, wanted: PartSpec, chosen: Collection[str] | N
     if wanted.keeps_images:
         tables += _folders(share, layout.IMAGES, pictures(share.metadata), PartSpec())
     share.infos = {path: parse(path, data, _LEGACY) for path, data in rows.read(_documents(tables)) if _is_info(path)}
-    tables += _shared(rows, share.infos.values())
-    share.table = in_archive_order(joined(tables))
+    share.table = in_archive_order(joined(_with_extras(share, maps, tables, wanted)))
     return share
+
+
+def _with_extras(share: Share, maps: MapRows, tables: Sequence[pa.Table], wanted: PartSpec) -> list[pa.Table]:
+    """The rows of items with those of shared files, maps, documents and sources."""
+    rows, extras = share.rows, share.extras
+    found = take_arrays(rows, tables, wanted, extras)
+    of_maps = take_maps(rows, maps, share.metadata, set(share.positions), extras)
+    _list_files(share, layout.MAPS, joined(of_maps))
+    found += of_maps
+    found += _shared(rows, share.infos.values(), named_files(extras))
+    found += take_sources(rows, joined(found)["path"].to_pylist, extras)
+    there = {
+        "position": set(share.positions),
+        "image": [folder.partition("/")[2] for folder in share.folders if folder.startswith(f"{layout.IMAGES}/")],
+        "map": extras.maps,
+        "source": extras.sources,
+        **{
+            what: {text(entry.get("uuid")) for entry in share.metadata[key]}
+            for what, key in (("analysis", "analyses"), ("project", "projects"))
+        },
+    }
+    return [*found, *take_documents(rows, there, extras)]
+
+
+def _list_files(share: Share, root: str, table: pa.Table) -> None:
+    """Note the files of folders that are taken whole."""
+    columns = (table[name].to_pylist() for name in ("path", "blake3", "directory"))
+    for path, digest, is_folder in zip(*columns, strict=True):
+        _, uuid, *rest = path.split("/", 2)
+        if rest and rest[0] and not is_folder:
+            share.folders.setdefault(f"{root}/{uuid}", {})[rest[0]] = digest
 
 
 def _outline(
     rows: MemberRows, wanted: PartSpec, chosen: Collection[str] | None, by: str
-) -> tuple[Outline, Choice, Member, bytes]:
+) -> tuple[Outline, Choice, Member, bytes, MapRows]:
     """What is chosen of a group; its `metadata.json` is read only where the manifest does not tell enough."""
     what = asked(rows, wanted, chosen)
-    rows.groups([*rows.finder.at([layout.METADATA]), *rows.finder.shared, *(() if what is None else what.groups)])
+    extras = [group for root in ROOTS for group in rows.finder.beginning(root)]
+    rows.groups(
+        [*rows.finder.at([layout.METADATA]), *rows.finder.shared, *extras, *(() if what is None else what.groups)]
+    )
     row = _metadata_row(rows)
     (found,) = rows.rows(row)
-    if what is not None and (known := choice_of(rows, what, wanted, chosen)) is not None:
-        return *known, found.member, b""
+    if what is not None:
+        maps = read_maps(rows, Outline(rows.outline, "utf-8"))
+        known = choice_of(rows, what, wanted, chosen, () if wanted.positions else set(maps.owners.values()))
+        if known is not None:
+            return *known, found.member, b"", maps
     ((_, raw),) = rows.read(row)
     outline = read_outline(raw, where=rows.version.name)
-    return outline, choose(outline, wanted, chosen, where=rows.version.name, by=by), found.member, raw
+    maps = read_maps(rows, outline)
+    choice = choose(
+        outline, wanted, chosen, where=rows.version.name, by=by, mapped=set(maps.owners.values())
+    )  # fmt: skip
+    return outline, choice, found.member, raw, maps
 
 
 def _metadata_row(rows: MemberRows) -> pa.Table:
@@ -178,9 +231,9 @@ def _is_info(path: str) -> bool:
 _KINDS = (("condition_id", Condition), ("raw_condition_id", RawCondition), ("background_id", Background))
 
 
-def _shared(rows: MemberRows, infos: Iterable[Document]) -> list[pa.Table]:
+def _shared(rows: MemberRows, infos: Iterable[Document], more: Iterable[str]) -> list[pa.Table]:
     """The rows of shared files that some items name; all, where nobody can read what one of them names."""
-    wanted: set[str] = set()
+    wanted = set(more)
     for document in infos:
         if document.raw and not document.fields:
             prefixes = [f"{kind.kind}/" for _, kind in _KINDS]

@@ -13,7 +13,7 @@ from sxeslake.errors import NotFoundError, UsageError
 IMAGES: Final = "images"
 """The word of `--types` that keeps the pictures of an analysis."""
 
-_ALWAYS: Final = (layout.INFO, layout.STATE)
+_ALWAYS: Final = (layout.INFO, layout.STATE, layout.ARRAYS)
 _NUMBERS = re.compile(r"(\d{1,9})(?:\.\.(\d{1,9}))?", re.ASCII)
 
 

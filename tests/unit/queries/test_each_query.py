@@ -297,3 +297,19 @@ def test_find_text_with_filters_stays_in_archives_that_fit(facility: Any) -> Non
     assert {row["sample"] for row in facility.ask("find-text", text="plzip", kv=15)} == {"steel"}
     assert {row["sample"] for row in facility.ask("find-text", text="pure", kv=15)} == {"steel"}
     assert facility.ask("find-text", text="pure", kv=5) == []
+
+
+def test_maps_by_element_has_the_newest_channels(empty_facility: Any) -> None:
+    place = {"archive_id": 1, "sample": "grains", "version": 1, "analysis_uuid": "a", "map_uuid": "m"}
+    empty_facility.add("analyses", archive_id=1, sample="grains", version=1, analysis_uuid="a", positions=0, kind="map")
+    empty_facility.add("maps", **place, map_name="grain 1", analysis_name="one", points=6)
+    channels = [("Ti", "PETH", False), ("Ti", "PETH", True), ("O", "LDE1", True)]
+    for number, (element, crystal, current) in enumerate(channels):
+        empty_facility.add(
+            "map_channels", **place, channel_number=number, element=element, crystal=crystal, is_current=current
+        )
+    rows = empty_facility.ask("maps-by-element")
+    assert [(row["element"], row["crystal"]) for row in rows] == [("O", "LDE1"), ("Ti", "PETH")]
+    (row,) = empty_facility.ask("maps-by-element", element="ti", crystal="PET*")
+    assert row["map_name"] == "grain 1"
+    assert empty_facility.ask("maps-by-element", element="Ti", crystal="LDE1") == []

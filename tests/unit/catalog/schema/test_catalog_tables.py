@@ -28,7 +28,7 @@ UNITS = {"kv": "kV", "na": "nA", "mm": "mm", "um": "µm", "s": "s", "ms": "ms", 
 def test_all_tables_of_the_design_exist() -> None:
     assert set(BY_NAME) == {
         "archives", "members", "projects", "analyses", "positions", "images", "conditions", "raw_conditions",
-        "backgrounds", "documents", "annotations", "blobs", "packs",
+        "backgrounds", "maps", "map_channels", "arrays", "documents", "annotations", "blobs", "packs",
     }  # fmt: skip
 
 
