@@ -384,7 +384,7 @@ class Group:
     def add_source(
         self,
         root: str,
-        files: Mapping[str, Sequence[bytes | FilePart]] | Iterable[tuple[OriginalFile, Sequence[bytes | FilePart]]],
+        files: Iterable[tuple[str | OriginalFile, Sequence[bytes | FilePart]]],
         *,
         tool: str | None = None,
     ) -> VendorSource:
@@ -394,10 +394,10 @@ class Group:
         ----------
         root : str
             The folder's own name, ``"Ti_0001_QLW"``.
-        files : mapping, or iterable of (OriginalFile, pieces)
+        files : iterable of (str or OriginalFile, list of bytes or FilePart)
             Path of each file below the root, and its pieces in order: a run of a member's bytes, or bytes that no
-            member has, which are kept as residue. Size and SHA-256 of an `OriginalFile` are compared with what the
-            pieces give.
+            member has, which are kept as residue. An `OriginalFile` also has the time of change; its size and
+            SHA-256, where it has one, are compared with what the pieces give.
         tool : str, optional
             What wrote it.
 
@@ -421,7 +421,7 @@ class Group:
         >>> analysis = group.add_project("p").add_analysis("Ti")
         >>> position = analysis.add_position(condition={}, state={}, arrays={"qlw": [1.0, 2.0]})
         >>> pieces = [b"header", FilePart(position.folder + "qlw.data", 16), b"end"]
-        >>> source = group.add_source("Ti_0001_QLW", {"Pos_0001/1.qlw": pieces})
+        >>> source = group.add_source("Ti_0001_QLW", [("Pos_0001/1.qlw", pieces)])
         >>> [(path, data[:6], len(data)) for path, data in source.rebuild()]
         [('Pos_0001/1.qlw', b'header', 25)]
         """

@@ -150,7 +150,9 @@ def test_no_arrays_json_is_read_until_it_is_asked_for() -> None:
     target.copy(open_group(sxes_source(seed=2)).projects[0])
     assert not any(path.endswith("arrays.json") for path in source.reads)
     assert group.positions[0].array("a").tolist() == [0]
-    assert [path for path in source.reads if path.endswith("arrays.json")] == [group.positions[0].folder + "arrays.json"]
+    assert [path for path in source.reads if path.endswith("arrays.json")] == [
+        group.positions[0].folder + "arrays.json"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -173,7 +175,7 @@ def test_a_faulty_description_is_warned_of_and_everything_else_is_read(value: ob
     assert len([position.qlw for position in group.positions]) == 6
     assert dict(group.source.read_many(list(source.contents))) == source.contents
     if "needs" in said or "bytes" in said:
-        with pytest.raises(DamagedArchiveError, match="is not as arrays.json says"):
+        with pytest.raises(DamagedArchiveError, match=r"is not as arrays\.json says"):
             group.positions[0].array("a")
 
 

@@ -116,7 +116,7 @@ class VendorSource(HashedDocument):
     --------
     >>> from sxeslake.archive import create_group
     >>> group = create_group()
-    >>> source = group.add_source("Ti_0001_QLW", {"MAP.cnd": [b"$XM_CP_PROJECT_NAME p"]})
+    >>> source = group.add_source("Ti_0001_QLW", [("MAP.cnd", [b"$XM_CP_PROJECT_NAME p"])])
     >>> source.root, [(path, len(data)) for path, data in source.rebuild()]
     ('Ti_0001_QLW', [('MAP.cnd', 21)])
     """
@@ -232,13 +232,6 @@ class AttachedFiles:
             self._group.edited.write(path, raw)
         return self._of(kind, digest)
 
-    def put_residue(self, data: bytes) -> str:
-        """Keep bytes of a vendor's file that no other member has; returns the member's path."""
-        path = originals.residue_path(data)
-        if not self._group.edited.has(path):
-            self._group.edited.write(path, data)
-        return path
-
     def remove(self, gone: HashedDocument) -> None:
         """Remove a document or a source; of a source also the residue that no other one needs."""
         residues = _residues(gone)
@@ -306,30 +299,37 @@ def add_document(
 def add_source(
     group: Group,
     root: str,
-    files: Mapping[str, Sequence[bytes | FilePart]] | Iterable[tuple[OriginalFile, Sequence[bytes | FilePart]]],
+    files: Iterable[tuple[str | OriginalFile, Sequence[bytes | FilePart]]],
     *,
     tool: str | None,
 ) -> VendorSource:
     """See `Group.add_source`."""
     group.require_writable()
-    named: Iterable[tuple[OriginalFile, Sequence[bytes | FilePart]]] = (
-        ((OriginalFile(path, "", 0, ()), pieces) for path, pieces in files.items())
-        if isinstance(files, Mapping)
-        else files
-    )
-    made = tuple(_made_of(group, file, pieces) for file, pieces in named)
-    value = originals.recipe_json(OriginalsRecipe(root, made, tool))
-    originals.read_recipe(value, where=group.name)
+    added: list[str] = []
+    try:
+        made = tuple(_made_of(group, file, pieces, added) for file, pieces in files)
+        value = originals.recipe_json(OriginalsRecipe(root, made, tool))
+        originals.read_recipe(value, where=group.name)
+    except BaseException:
+        for path in added:
+            group.edited.remove(path)
+        raise
     return group.attached.put(VendorSource, dump(value))
 
 
-def _made_of(group: Group, file: OriginalFile, pieces: Sequence[bytes | FilePart]) -> OriginalFile:
+def _made_of(
+    group: Group, named: str | OriginalFile, pieces: Sequence[bytes | FilePart], added: list[str]
+) -> OriginalFile:
     """A file with its parts, hash and size; bytes go to residue. A hash that is known already is compared."""
+    file = OriginalFile(named, "", 0, ()) if isinstance(named, str) else named
     parts: list[FilePart] = []
     hashed = hashlib.sha256()
     for piece in pieces:
         if isinstance(piece, bytes):
-            part, content = FilePart(group.attached.put_residue(piece), len(piece)), piece
+            part, content = FilePart(originals.residue_path(piece), len(piece)), piece
+            if not group.edited.has(part.member):
+                group.edited.write(part.member, piece)
+                added.append(part.member)
         else:
             part = piece
             content = originals.taken_from([part], {part.member: group.edited.read(part.member)}, group.name)
