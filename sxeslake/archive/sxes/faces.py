@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
+from sxeslake.archive.sxes import layout
 from sxeslake.archive.sxes.documents.fields import ConditionFields, StateFields
 from sxeslake.errors import SxeslakeError
 from sxeslake.text.html import clock, counted, html_facts, html_table
@@ -200,6 +201,7 @@ def analysis_html(analysis: Analysis) -> str:
         lambda: {
             "comment": analysis.comment, "operator": analysis.operator, "instrument": analysis.instrument,
             "acquired": analysis.acquired_local, "images": len(analysis.images) or None,
+            "maps": len(analysis.listed(layout.MAP_KEY)) or None,
             "projects": [project.name for project in analysis.projects],
         },
     )  # fmt: skip

@@ -145,5 +145,13 @@ def test_what_is_not_the_format_is_refused(name: str, value: object) -> None:
     assert not validator(name).is_valid(value)
 
 
+def test_the_examples_of_the_specification_are_valid() -> None:
+    page = (files("sxeslake") / "ARCHIVE.md").read_text("utf-8").partition("\n## 10. Extensions\n")[2]
+    blocks = page.partition("\n## 11.")[0].split("```")[1::2]
+    for name, block in zip(("metadata", "map", "arrays", "document", "source"), blocks, strict=True):
+        text = block.replace("<sha256>", "0" * 64).replace(",…", "").replace("…", "")
+        assert [error.message for error in validator(name).iter_errors(json.loads(text))] == [], name
+
+
 def test_unknown_fields_are_welcome() -> None:
     assert validator("info").is_valid({"uuid": "a", "mounted": {"by": [1]}})
