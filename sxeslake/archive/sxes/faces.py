@@ -120,7 +120,7 @@ def channel_line(channel: Channel) -> str:
 
     def say() -> Iterator[str]:
         fields = channel.fields
-        yield f"{_dtype(fields.dtype or '')} {_sizes(fields.shape or ())}".strip()
+        yield f"{_dtype(fields.dtype or '')} {_sizes(channel.shape)}".strip()
         yield fields.quantity or ""
         yield f"version {fields.version}" if fields.version > 1 else ""
 

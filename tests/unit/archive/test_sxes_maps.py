@@ -72,11 +72,15 @@ def test_what_is_stored_column_by_column_comes_out_as_rows_and_columns() -> None
     values = np.arange(12).reshape(2, 3, 2)
     made = an_analysis().add_map("stage", (2, 3), order="column", frame=FRAME, channels={"spectra": values})
     channel = made.channel("spectra")
+    assert (channel.fields.shape, channel.shape) == ((3, 2, 2), (2, 3, 2))
     assert np.array_equal(channel.array(), values)
     assert np.array_equal(np.frombuffer(channel.raw(), "<i8").reshape(3, 2, 2), values.swapaxes(0, 1))
     assert made.xy[:3, :2].tolist() == [[1.0, 2.0], [1.0, 2.25], [1.5, 2.0]]
     as_bytes = made.add_channel("bytes", np.arange(6, dtype="<u2").tobytes(), dtype="<u2")
     assert as_bytes.array().tolist() == [[0, 2, 4], [1, 3, 5]]
+    assert made.group.check() == ()
+    with pytest.raises(UsageError, match="2 × 3 values do not fit a map of 3 × 2"):
+        made.add_channel("bytes", bytes(6), dtype="|u1", shape=(2, 3))
 
 
 def test_a_channel_of_the_same_name_is_its_next_version() -> None:

@@ -55,6 +55,12 @@ class Channel:
         return self.fields.name or (self.fields.member or "").removesuffix(layout.TYPE_SUFFIX)
 
     @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of `array`: rows and columns of a raster, however it is stored; empty where none can be read."""
+        stored = self.fields.shape or ()
+        return turned(stored) if self.map.is_turned else stored
+
+    @property
     def path(self) -> str:
         """The member that has its values. Raises DamagedArchiveError where the map names none that is safe."""
         problem = map_fields.member_problem(self.fields.member)
@@ -95,11 +101,8 @@ class Channel:
             If the member is not there.
         """
         self.check_size()
-        shape, is_turned = self.fields.shape or (), self.map.is_turned
-        found = array_fields.array_of(
-            self.raw(), self.fields.dtype, turned(shape) if is_turned else shape, self.map.where
-        )
-        return found.swapaxes(0, 1) if is_turned and found.ndim > 1 else found
+        found = array_fields.array_of(self.raw(), self.fields.dtype, self.fields.shape, self.map.where)
+        return found.swapaxes(0, 1) if self.map.is_turned else found
 
     def check_size(self) -> None:
         """Compare the member's size with type and shape, without reading it. Raises as `array` does."""
@@ -107,7 +110,7 @@ class Channel:
         there = self.map.members.get(self.fields.member or "")
         if there is None:
             raise MemberNotFoundError(f"channel {self.name!r}: no member {path}", where=self.map.group.name)
-        shape, needed = self.fields.shape or (), self.map.shape
+        shape, needed = self.fields.shape or (), self.map.stored_shape
         problem = array_fields.size_problem(self.fields.dtype, self.fields.shape, there)
         if problem is None and shape[: len(needed)] != needed:
             problem = f"{sizes(shape)} values do not fit a map of {sizes(needed)}"
@@ -120,19 +123,17 @@ def stored_values(
 ) -> tuple[str, tuple[int, ...], bytes]:
     """Type, shape and bytes of a channel's values as they are stored. Raises UsageError where they do not fit."""
     if isinstance(values, bytes):
-        wanted = tuple(owner.shape if shape is None else shape)
+        wanted = tuple(owner.stored_shape if shape is None else shape)
         problem = array_fields.size_problem(dtype, wanted, len(values))
         if problem is not None or dtype is None:
             raise UsageError(f"the bytes of a channel do not fit: {problem}.", where=owner.where)
-        return dtype, _fitting(owner, wanted), values
+        _require_fit(wanted, owner.stored_shape, owner)
+        return dtype, wanted, values
     import numpy as np  # noqa: PLC0415 - numpy costs start-up time: loaded when an array is asked for
 
     array = np.asarray(values)
-    seen = _fitting(owner, array.shape)
-    if owner.is_turned and array.ndim > 1:
-        array = array.swapaxes(0, 1)
-    stored_type, _, data = array_fields.stored_bytes(array)
-    return stored_type, seen, data
+    _require_fit(array.shape, owner.shape, owner)
+    return array_fields.stored_bytes(array.swapaxes(0, 1) if owner.is_turned else array)
 
 
 def member_of(owner: Map, wanted: str | None, name: str, version: int) -> str:
@@ -153,7 +154,7 @@ def member_of(owner: Map, wanted: str | None, name: str, version: int) -> str:
 
 
 def turned(shape: Sequence[int]) -> tuple[int, ...]:
-    """The shape of what is stored column by column."""
+    """Rows and columns the other way round."""
     return (shape[1], shape[0], *shape[2:]) if len(shape) > 1 else tuple(shape)
 
 
@@ -162,11 +163,10 @@ def sizes(shape: Sequence[int]) -> str:
     return " × ".join(map(str, shape))
 
 
-def _fitting(owner: Map, shape: tuple[int, ...]) -> tuple[int, ...]:
-    if shape[: len(owner.shape)] != owner.shape:
+def _require_fit(shape: Sequence[int], needed: Sequence[int], owner: Map) -> None:
+    if tuple(shape[: len(needed)]) != tuple(needed):
         found = sizes(shape) or "single"
-        raise UsageError(f"{found} values do not fit a map of {sizes(owner.shape)}.", where=owner.where)
-    return shape
+        raise UsageError(f"{found} values do not fit a map of {sizes(needed)}.", where=owner.where)
 
 
 def _free_member(taken: Collection[str], name: str, version: int) -> str:

@@ -11,7 +11,7 @@ from sxeslake.archive.sxes import adding, faces, layout
 from sxeslake.archive.sxes.documents.fields import StateFields, read_state
 from sxeslake.archive.sxes.documents.text import Document, dump, parse
 from sxeslake.archive.sxes.extensions import array_fields, map_fields
-from sxeslake.archive.sxes.extensions.channels import Channel, member_of, sizes, stored_values
+from sxeslake.archive.sxes.extensions.channels import Channel, member_of, sizes, stored_values, turned
 from sxeslake.archive.sxes.extensions.map_fields import MapFields, MapFrame, MapKind, PointOrder
 from sxeslake.archive.sxes.items import PositionBatch
 from sxeslake.archive.sxes.position import Position
@@ -104,6 +104,11 @@ class Map:
     def shape(self) -> tuple[int, ...]:
         """Rows and columns of a raster; the number of points of a line and of free points."""
         return self.fields.shape or ()
+
+    @property
+    def stored_shape(self) -> tuple[int, ...]:
+        """The first dimensions of its channels as they are stored: columns and rows where `is_turned`."""
+        return turned(self.shape) if self.is_turned else self.shape
 
     @property
     def is_turned(self) -> bool:
@@ -248,7 +253,7 @@ class Map:
         dtype : str, optional
             Of bytes, ``"<f8"``.
         shape : sequence of int, optional
-            Of bytes; by default that of the map.
+            Of bytes, as they stand: columns first where points are counted column by column; by default of the map.
         member : str, optional
             Name of the file; by default made of `name`.
         condition, raw_condition : dict, bytes or str, optional
