@@ -431,8 +431,9 @@ class Group:
         """Copy a project, an analysis (into a project), a position, an image or a map (into an analysis), of any group.
 
         Conditions, raw conditions and backgrounds come along, shared by hash; with an analysis its maps; from another
-        group also documents about what is copied, and sources that can be rebuilt from it. Ids stay where they are
-        free. Large members are read when this group is saved: keep the other group open until then.
+        group also documents about what is copied, and sources that can be rebuilt from it; with a project also those
+        of the group as a whole. Ids stay where they are free. Large members are read when this group is saved: keep the
+        other group open until then.
         """
         return cast(CopyT, transfer.copy(self, what, into))
 

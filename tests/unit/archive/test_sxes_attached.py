@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from support.sxes_sources import CountingSource, sxes_source
 
 from sxeslake.archive import FilePart, FreeDocument, Group, OriginalFile, VendorSource, create_group, open_group
@@ -150,7 +153,7 @@ def test_a_faulty_source_is_warned_of_and_everything_else_is_read(value: object,
     group.remove(group.positions[0])
     assert digest in group.sources
     target = create_group()
-    target.copy(group.projects[0])
+    target.copy(group.analyses[0], target.add_project("p"))
     assert target.sources == {}
 
 
@@ -194,3 +197,27 @@ def test_removing_a_source_takes_its_own_residue_along() -> None:
     assert len(group.source.children("residue/")) == 1
     group.remove(other)
     assert group.source.children("residue/") == []
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
+        st.sampled_from(["files", "path", "sha256", "size", "parts", "member", "length", "offset", "root", "about",
+                         "position", "supersedes", "version", "schema", "mtime"]), inner, max_size=4),
+    max_leaves=20,
+)  # fmt: skip
+
+
+@given(value=JSON, folder=st.sampled_from(["documents", "sources"]))
+def test_no_json_makes_anything_crash(value: object, folder: str) -> None:
+    _, group, digest = with_hashed(folder, value, r=b"r")
+    group.check()
+    assert repr([*group.documents.values(), *group.sources.values()])
+    for source in group.sources.values():
+        with suppress(SxeslakeError):
+            list(source.rebuild())
+    target = create_group()
+    target.copy(group.projects[0])
+    group.remove(group.positions[0])
+    _ = target.source, group.source
+    assert digest in {**group.documents, **group.sources} or folder == "documents"

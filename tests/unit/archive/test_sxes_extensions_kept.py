@@ -66,7 +66,7 @@ def test_a_project_is_copied_with_all_that_belongs_to_it(tmp_path: Path) -> None
         assert wds.condition is not None
         assert wds.condition.document.value == {"probe": {"array": 1}}
         assert wds.raw_condition is not None
-        assert data_of(group) == ["{'Ti': 1}", "{'Ti': 2}"]  # that of the group belongs to nothing that was copied
+        assert data_of(group) == ["of the group", "{'Ti': 1}", "{'Ti': 2}"]
         (source,) = group.sources.values()
         assert source.id == found.channel("Ti Ka").fields.source
         assert [len(data) for _, data in source.rebuild()] == [4 + 32_760 + 48, 6]
@@ -104,6 +104,18 @@ def test_groups_merge_into_one() -> None:
     assert len({each.uuid for each in merged.maps}) == 3
     assert [len(analysis.maps) for analysis in merged.analyses] == [1, 1, 1]
     assert [len(list(source.rebuild())) for source in merged.sources.values()] == [2, 2, 2]
+
+
+def test_what_belongs_to_the_group_comes_with_a_project_only() -> None:
+    theirs = extended()
+    text = theirs.add_source("report", [("report.txt", [b"all residue"])])
+    ours = create_group()
+    ours.copy(theirs.analyses[0], ours.add_project("p"))
+    assert data_of(ours) == ["{'Ti': 1}", "{'Ti': 2}"]
+    assert text.id not in ours.sources
+    ours.copy(theirs.projects[0])
+    assert dict(ours.sources[text.id].rebuild()) == {"report.txt": b"all residue"}
+    assert data_of(ours).count("of the group") == 1
 
 
 def test_a_copy_within_a_group_repeats_no_documents_and_no_sources() -> None:

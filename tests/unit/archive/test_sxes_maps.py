@@ -114,6 +114,8 @@ def test_points_may_be_positions_coordinates_or_both() -> None:
         ({"kind": "round"}, "no kind of map"),
         ({"kind": "stage"}, "needs a shape"),
         ({"kind": "stage", "shape": (-1, 2)}, "needs a shape"),
+        ({"kind": "stage", "shape": (1.5, 2)}, "needs a shape"),
+        ({"kind": "stage", "shape": (1, 2, 3)}, "needs a shape"),
         ({"kind": "line", "shape": [3], "xy": [[1, 2]]}, "1 coordinates are not one for each of 3 points"),
         ({"kind": "free", "xy": [1, 2]}, "coordinates are an array"),
         ({"kind": "free", "positions": ["nobody"]}, "no position 'nobody'"),
@@ -125,6 +127,13 @@ def test_points_may_be_positions_coordinates_or_both() -> None:
 def test_what_does_not_fit_is_refused(arguments: dict[str, Any], said: str) -> None:
     with pytest.raises(UsageError, match=said):
         an_analysis().add_map(**arguments)
+
+
+def test_a_map_whose_channel_does_not_fit_leaves_nothing() -> None:
+    analysis = an_analysis()
+    with pytest.raises(UsageError, match="3 values do not fit a map of 2"):
+        analysis.add_map("line", [2], xy=[[1, 2], [3, 4]], channels={"a": [1, 2], "b": [1, 2, 3]})
+    assert (analysis.maps, analysis.listed("mapUuids"), len(analysis.group.source.children("maps/"))) == ((), (), 0)
 
 
 def test_a_name_that_is_taken_or_unsafe_is_refused() -> None:
@@ -180,7 +189,16 @@ def test_nothing_of_maps_is_read_until_it_is_asked_for() -> None:
     _ = group.source
     assert "maps/m/map.json" not in source.reads
     assert repr(group.maps[0]) == "<Map of counted.plzip: free, 1 points>"
-    assert source.reads["maps/m/map.json"] == 1
+
+
+def test_the_json_of_many_maps_is_read_side_by_side() -> None:
+    source, _ = with_map({"kind": "free", "shape": [1], "channels": []})
+    contents = {**source.contents, **{f"maps/{n}/map.json": source.contents["maps/m/map.json"] for n in range(99)}}
+    source = CountingSource(contents)
+    group = open_group(source)
+    assert len(group.analyses[0].maps) == len(group.maps) == 100
+    assert source.requests == 2
+    assert "maps/m/map.json" not in source.reads
 
 
 HUGE = 1 << 40

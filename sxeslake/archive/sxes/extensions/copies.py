@@ -24,17 +24,20 @@ _SHARED = tuple(
 class CopiedIds:
     """The ids that copied things have in the new group, and the copying of what refers to them.
 
-    Say each thing by `put` and each map by `add_map`; `finish` then writes all that names them.
+    Say each thing by `put` and each map by `add_map`; `finish` then writes all that names them. With a project comes
+    what belongs to the group as a whole, too.
     """
 
     def __init__(self, theirs: Group, ours: Group) -> None:
         self._theirs, self._ours = theirs, ours
         self._ids: dict[tuple[str, str], str] = {}
         self._maps: list[tuple[Map, Map, Analysis]] = []
+        self._has_project = False
 
     def put(self, what: str, uuid: str, new: str) -> None:
         """Say that a thing was copied, and under which id."""
         self._ids[what, uuid] = new
+        self._has_project = self._has_project or what == "project"
 
     def add_map(self, each: Map, into: Analysis) -> Map:
         """Copy a map's files into an analysis; its `map.json` follows in `finish`."""
@@ -85,7 +88,7 @@ class CopiedIds:
             self._ours.edited.write(made.folder + layout.STATE, state.raw)
 
     def _copy_sources(self) -> None:
-        """Sources that can be rebuilt there: those of copied positions, images and maps alone."""
+        """Sources that can be rebuilt there: made of copied positions, images, maps alone; of none, with a project."""
         named = {channel.fields.source for each, _, _ in self._maps for channel in each.channels}
         for digest, source in self._theirs.sources.items():
             new = carried.recipe_as(source.document.fields, self._place)
@@ -94,7 +97,7 @@ class CopiedIds:
             try:
                 members = source.recipe.members
                 shared = {member for member in members if not member.startswith(_OWNED)}
-                is_wanted = digest in named or shared != members
+                is_wanted = digest in named or shared != members or self._has_project
                 if not is_wanted or source.missing or not all(member.startswith(_SHARED) for member in shared):
                     continue
             except InputError as error:
@@ -109,7 +112,11 @@ class CopiedIds:
         """Documents about something that was copied, with the older versions that they supersede."""
         documents = self._theirs.documents
         values = {digest: each.document.fields for digest, each in documents.items()}
-        wanted = [digest for digest, each in documents.items() if any(thing in self._ids for thing in each.about)]
+        wanted = [
+            digest
+            for digest, each in documents.items()
+            if any(thing in self._ids for thing in each.about) or (self._has_project and not each.about)
+        ]
         for digest in carried.oldest_first(wanted, values):
             new = carried.document_as(values[digest], self._place)
             raw = documents[digest].raw if new is values[digest] else dump(new)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from sxeslake.archive.sxes import adding, layout
 from sxeslake.archive.sxes.extensions.carried import map_as
-from sxeslake.archive.sxes.extensions.maps import Map
+from sxeslake.archive.sxes.extensions.maps import BATCH, Map
+from sxeslake.archive.sxes.items import PositionBatch
 from sxeslake.errors import AlreadyExistsError
 
 if TYPE_CHECKING:
@@ -25,12 +26,19 @@ class MapIndex:
     def all(self) -> tuple[Map, ...]:
         """Every map that has a folder, sorted by id."""
         members = self._group.edited.children(f"{layout.MAPS}/")
-        uuids = dict.fromkeys(each.path.split("/", 2)[1] for each in members if each.path.count("/") >= 2)
-        return tuple(self.of_uuid(uuid) for uuid in uuids)
+        uuids = list(dict.fromkeys(each.path.split("/", 2)[1] for each in members if each.path.count("/") >= 2))
+        new = [uuid for uuid in uuids if uuid not in self._known]
+        for start in range(0, len(new), BATCH):
+            some = new[start : start + BATCH]
+            batch = PositionBatch(self._group, [layout.map_folder(uuid) for uuid in some])
+            self._known.update((uuid, Map(self._group, uuid, batch)) for uuid in some)
+        return tuple(self._known[uuid] for uuid in uuids)
 
     def of_uuid(self, uuid: str) -> Map:
         """The map of an id, whether it is there or not."""
-        return self._known.setdefault(uuid, Map(self._group, uuid))
+        if uuid not in self._known:
+            self._known[uuid] = Map(self._group, uuid)
+        return self._known[uuid]
 
     def find(self, uuid: str) -> Map | None:
         """The map of an id, if it is there."""

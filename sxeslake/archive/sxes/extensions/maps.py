@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from operator import index
 from typing import TYPE_CHECKING, Any
 
 from sxeslake.archive.sxes import adding, faces, layout
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from sxeslake.archive.sxes.group import Group
     from sxeslake.archive.sxes.outline import Analysis
 
-_BATCH = 64  # positions read side by side, as in loops over positions
+BATCH = 64  # positions or maps read side by side: few requests
 
 
 class Map:
@@ -47,10 +48,11 @@ class Map:
     ((2, 2), [0.3, 0.4])
     """
 
-    def __init__(self, group: Group, uuid: str) -> None:
+    def __init__(self, group: Group, uuid: str, batch: PositionBatch | None = None) -> None:
         self.group = group
         self.uuid = uuid
         self.folder = layout.map_folder(uuid)
+        self._batch = batch
         self._cached: tuple[int, Document, MapFields] | None = None
 
     def __repr__(self) -> str:
@@ -343,8 +345,10 @@ class Map:
         path = self.folder + layout.MAP
         stamp = self.group.edited.stamp(path)
         if self._cached is None or self._cached[0] != stamp:
+            fetched = self._batch.take(self.folder, layout.MAP) if self._batch is not None else None
             try:
-                document = self.group.note(parse(path, self.group.edited.read(path), self.group.encoding))
+                raw = self.group.edited.read(path) if fetched is None else fetched
+                document = self.group.note(parse(path, raw, self.group.encoding))
             except MemberNotFoundError:
                 document = Document(path, b"", None, "utf-8", "missing")
             self._cached = (stamp, document, map_fields.read_map(document.value))
@@ -383,8 +387,8 @@ class Map:
         import numpy as np  # noqa: PLC0415 - as above
 
         found = np.full((len(self.position_uuids), 2), np.nan)
-        for start in range(0, len(found), _BATCH):
-            uuids = self.position_uuids[start : start + _BATCH]
+        for start in range(0, len(found), BATCH):
+            uuids = self.position_uuids[start : start + BATCH]
             batch = PositionBatch(self.group, [Position.folder_of(uuid) for uuid in uuids if uuid is not None])
             for number, uuid in enumerate(uuids, start):
                 if uuid is not None:
@@ -423,17 +427,12 @@ def add_map(
         raise UsageError(f"{kind!r} is no kind of map.", hint=f"Available: {', '.join(map_fields.MAP_KINDS)}.")
     uuids = None if positions is None else [each.uuid if isinstance(each, Position) else each for each in positions]
     coordinates = None if xy is None else _coordinates(xy, group.name)
-    counts = [("positions", None if uuids is None else len(uuids)), ("coordinates", coordinates and coordinates[0])]
-    size = tuple(shape) if shape is not None else tuple(count for _, count in counts if count is not None)[:1]
-    if array_fields.read_shape(list(size)) is None:
-        raise UsageError("a map needs a shape of whole numbers, or positions, or coordinates.", where=group.name)
-    for what, count in counts:
-        if count is not None and count != math.prod(size):
-            raise UsageError(f"{count:,} {what} are not one for each of {sizes(size)} points.", where=group.name)
-    for each in uuids or ():
-        if each is not None and group.owner(layout.DATA, each) is None:
-            raise UsageError(f"the group has no position {each!r}.", where=group.name)
-    made = Map(group, group.map_index.new_id(uuid))
+    counts = {"positions": uuids and len(uuids), "coordinates": coordinates and coordinates[0]}
+    size = _size_of(group, shape, {what: count for what, count in counts.items() if count is not None})
+    if lost := [each for each in uuids or () if each is not None and group.owner(layout.DATA, each) is None]:
+        raise UsageError(f"the group has no position {lost[0]!r}.", where=group.name)
+    made = group.map_index.of_uuid(group.map_index.new_id(uuid))
+    analysis.enlist(layout.MAP_KEY, made.uuid)
     if isinstance(state, Mapping):
         group.edited.write(made.folder + layout.STATE, dump(state))
     if coordinates is not None:
@@ -445,9 +444,12 @@ def add_map(
             state_uuid=state.uuid if isinstance(state, Position) else None, more=more,
         )
     )  # fmt: skip
-    analysis.enlist(layout.MAP_KEY, made.uuid)
-    for channel, values in channels.items():
-        made.add_channel(channel, values)
+    try:
+        for channel, values in channels.items():
+            made.add_channel(channel, values)
+    except BaseException:
+        group.map_index.remove([made])
+        raise
     return made
 
 
@@ -475,6 +477,20 @@ def check_map(each: Map) -> None:
             group.warn(path, error.what)
     for channel in each.channels:
         _ = channel.condition, channel.raw_condition
+
+
+def _size_of(group: Group, shape: Sequence[int] | None, counts: Mapping[str, int]) -> tuple[int, ...]:
+    """The shape of a new map, by default one dimension of as many points as are counted."""
+    try:
+        size = tuple(map(index, shape)) if shape is not None else tuple(counts.values())[:1]
+    except TypeError:
+        size = ()
+    if array_fields.read_shape(list(size)) is None or len(size) > 2:
+        raise UsageError("a map needs a shape of one or two whole numbers, positions, or xy.", where=group.name)
+    for what, count in counts.items():
+        if count != math.prod(size):
+            raise UsageError(f"{count:,} {what} are not one for each of {sizes(size)} points.", where=group.name)
+    return size
 
 
 def _not_there(group: Group, uuids: Iterable[str | None]) -> int:
