@@ -427,8 +427,8 @@ def add_map(
         raise UsageError(f"{kind!r} is no kind of map.", hint=f"Available: {', '.join(map_fields.MAP_KINDS)}.")
     uuids = None if positions is None else [each.uuid if isinstance(each, Position) else each for each in positions]
     coordinates = None if xy is None else _coordinates(xy, group.name)
-    counts = {"positions": uuids and len(uuids), "coordinates": coordinates and coordinates[0]}
-    size = _size_of(group, shape, {what: count for what, count in counts.items() if count is not None})
+    counts = {} if uuids is None else {"positions": len(uuids)}
+    size = _size_of(group, shape, counts if coordinates is None else counts | {"coordinates": coordinates[0]})
     if lost := [each for each in uuids or () if each is not None and group.owner(layout.DATA, each) is None]:
         raise UsageError(f"the group has no position {lost[0]!r}.", where=group.name)
     made = group.map_index.of_uuid(group.map_index.new_id(uuid))
