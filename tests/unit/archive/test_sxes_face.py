@@ -16,6 +16,8 @@ from sxeslake.archive.sxes.outline import Analysis
 from sxeslake.archive.sxes.position import Position
 
 SHOWN = [
+    archive.ArrayAxis, archive.ArrayFields, archive.ChannelFields, archive.FilePart, archive.MapFields,
+    archive.MapFrame, archive.OriginalFile,
     archive.Channel, archive.DescribedArray, archive.FreeDocument, archive.Map, archive.VendorSource,
     archive.Map.add_channel, Analysis.add_map, Analysis.maps, Position.add_array, Position.arrays, Group.add_document,
     Group.add_source,

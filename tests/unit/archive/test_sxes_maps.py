@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.sxes_sources import CountingSource, sxes_source
 
-from sxeslake.archive import Analysis, Group, Map, MapFrame, create_group, open_group
+from sxeslake.archive import Analysis, ArrayAxis, Group, Map, MapFrame, create_group, open_group
 from sxeslake.errors import (
     AlreadyExistsError,
     DamagedArchiveError,
@@ -81,6 +81,15 @@ def test_what_is_stored_column_by_column_comes_out_as_rows_and_columns() -> None
     assert made.group.check() == ()
     with pytest.raises(UsageError, match="2 × 3 values do not fit a map of 3 × 2"):
         made.add_channel("bytes", bytes(6), dtype="|u1", shape=(2, 3))
+
+
+def test_spectra_at_each_point_may_have_an_axis() -> None:
+    axis = ArrayAxis("energy", "eV", start=0.0, step=10.0)
+    made = an_analysis().add_map("beam", (1, 2))
+    cube = made.add_channel("eds", np.zeros((1, 2, 3), np.uint16), more={"axis": axis.json()})
+    assert cube.axis == axis
+    assert cube.axis.values(cube.shape[-1]).tolist() == [0, 10, 20]
+    assert made.add_channel("sum", [[0, 0]]).axis is None
 
 
 def test_a_channel_of_the_same_name_is_its_next_version() -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sxeslake.archive.sxes import faces, layout
 from sxeslake.archive.sxes.extensions import array_fields, map_fields
+from sxeslake.archive.sxes.extensions.array_fields import ArrayAxis
 from sxeslake.archive.sxes.extensions.map_fields import ChannelFields
 from sxeslake.archive.sxes.shared import Condition, RawCondition
 from sxeslake.errors import DamagedArchiveError, MemberNotFoundError, UsageError
@@ -79,6 +80,11 @@ class Channel:
     def raw_condition(self) -> RawCondition | None:
         """Its own raw condition; None where it names none."""
         return self.map.group.files.named(RawCondition, self.fields.raw_condition_id, self.map.folder, layout.MAP)
+
+    @property
+    def axis(self) -> ArrayAxis | None:
+        """The axis of the last dimension of spectra at each point; None where none is stated."""
+        return array_fields.read_axis(self.json.get("axis")) or array_fields.read_axis(self.json.get("derivedAxis"))
 
     def raw(self) -> bytes:
         """The exact bytes of its values. Raises MemberNotFoundError."""
