@@ -143,7 +143,7 @@ def attached_line(each: HashedDocument) -> str:
 
     def say() -> Iterator[str]:
         fields = each.document.fields
-        yield str(fields.get("root") or fields.get("schema") or each.id[:12])
+        yield str(fields.get("root") or fields.get("schema") or each.id[:12])[:_COMMENT]
 
     return line(type(each).__name__, each.group.name, say)
 

@@ -120,6 +120,11 @@ class EditedSource:
         """Whether anything differs from the base."""
         return bool(self._written or self._removed)
 
+    @property
+    def clock(self) -> int:
+        """A number that changes whenever any member does."""
+        return self._clock
+
     def stamp(self, path: str) -> int:
         """A number that changes whenever the member does: what was read under another stamp is stale."""
         return self._stamps.get(path, self._epoch)

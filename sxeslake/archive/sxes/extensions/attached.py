@@ -215,13 +215,17 @@ class AttachedFiles:
     def __init__(self, group: Group) -> None:
         self._group = group
         self._known: dict[str, HashedDocument] = {}
+        self._listed: dict[layout.HashedKind, tuple[int, list[str]]] = {}
         self.gone: set[tuple[str, str]] = set()
 
     def all(self, kind: type[HashedT]) -> dict[str, HashedT]:
         """All of a kind, by id."""
-        members = self._group.edited.children(f"{kind.kind}/")
-        digests = (layout.shared_digest(each.path) for each in members if each.path.endswith(".json"))
-        return {digest: self._of(kind, digest) for digest in digests if layout.is_hash(digest)}
+        clock = self._group.edited.clock
+        if self._listed.get(kind.kind, (-1, []))[0] != clock:
+            members = self._group.edited.children(f"{kind.kind}/")
+            digests = (layout.shared_digest(each.path) for each in members if each.path.endswith(".json"))
+            self._listed[kind.kind] = clock, [digest for digest in digests if layout.is_hash(digest)]
+        return {digest: self._of(kind, digest) for digest in self._listed[kind.kind][1]}
 
     def put(self, kind: type[HashedT], raw: bytes) -> HashedT:
         """Add exact bytes under their hash, unless they are there."""

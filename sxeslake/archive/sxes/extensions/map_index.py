@@ -22,9 +22,16 @@ class MapIndex:
     def __init__(self, group: Group) -> None:
         self._group = group
         self._known: dict[str, Map] = {}
+        self._listed: tuple[int, tuple[Map, ...]] = (-1, ())
 
     def all(self) -> tuple[Map, ...]:
         """Every map that has a folder, sorted by id."""
+        clock = self._group.edited.clock
+        if self._listed[0] != clock:
+            self._listed = clock, self._list()
+        return self._listed[1]
+
+    def _list(self) -> tuple[Map, ...]:
         members = self._group.edited.children(f"{layout.MAPS}/")
         uuids = list(dict.fromkeys(each.path.split("/", 2)[1] for each in members if each.path.count("/") >= 2))
         new = [uuid for uuid in uuids if uuid not in self._known]
