@@ -106,6 +106,21 @@ def test_groups_merge_into_one() -> None:
     assert [len(list(source.rebuild())) for source in merged.sources.values()] == [2, 2, 2]
 
 
+def test_a_map_names_the_copy_in_its_own_analysis_of_a_position_in_two() -> None:
+    theirs = extended()
+    other = theirs.projects[0].add_analysis("other")
+    other.enlist("positionUuids", theirs.positions.uuids[0])
+    theirs.forget_outline()
+    other.add_map("free", positions=[theirs.positions[0]])
+    ours = create_group()
+    copied = ours.copy(theirs.projects[0])
+    for analysis in copied.analyses:
+        assert analysis.maps[0].position_uuids == tuple(analysis.positions.uuids)
+    assert len(ours.positions) == 7
+    assert [len(list(source.rebuild())) for source in ours.sources.values()] == [2]
+    assert ours.check() == ()
+
+
 def test_what_belongs_to_the_group_comes_with_a_project_only() -> None:
     theirs = extended()
     text = theirs.add_source("report", [("report.txt", [b"all residue"])])

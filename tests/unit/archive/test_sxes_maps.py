@@ -68,6 +68,26 @@ def test_a_map_is_read_as_it_was_added(tmp_path: Path) -> None:
         assert group.check() == ()
 
 
+@pytest.mark.parametrize("suffix", ["plzip", "pl7z", ""])
+def test_a_map_is_changed_after_a_save_and_saved_again(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / (f"map.{suffix}" if suffix else "map")
+    with create_group() as group:
+        made = group.add_project("p").add_analysis("a").add_map("line", [2], channels={"Fe": [1, 2]})
+        group.save(path)
+        made.name = "after"
+        made.add_channel("Fe", [3, 4])
+        assert group.maps == (made,)
+        group.save()
+        made.remove_channel("Fe", version=1)
+        group.save()
+    with open_group(path) as group:
+        (found,) = group.maps
+        assert (found.name, [each.fields.version for each in found.channels]) == ("after", [2])
+        assert found.channel("Fe").array().tolist() == [3, 4]
+        assert sorted(found.members) == ["fe-v2.data", "map.json"]
+        assert group.check() == ()
+
+
 def test_what_is_stored_column_by_column_comes_out_as_rows_and_columns() -> None:
     values = np.arange(12).reshape(2, 3, 2)
     made = an_analysis().add_map("stage", (2, 3), order="column", frame=FRAME, channels={"spectra": values})

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, NamedTuple
 
 from sxeslake.archive.sxes import adding, layout
 from sxeslake.archive.sxes.documents.text import dump
@@ -21,22 +22,36 @@ _SHARED = tuple(
 )
 
 
+class _CopiedMap(NamedTuple):
+    """A map, its copy, the analysis that has it, and the ids of what was copied with that."""
+
+    each: Map
+    made: Map
+    into: Analysis
+    here: Mapping[tuple[str, str], str]
+
+
 class CopiedIds:
     """The ids that copied things have in the new group, and the copying of what refers to them.
 
-    Say each thing by `put` and each map by `add_map`; `finish` then writes all that names them. With a project comes
-    what belongs to the group as a whole, too.
+    Say each thing by `put`, an analysis before what is in it, and each map by `add_map`; `finish` then writes all that
+    names them. With a project comes what belongs to the group as a whole, too. A position in two analyses is copied
+    twice: a map names the one in its own analysis.
     """
 
     def __init__(self, theirs: Group, ours: Group) -> None:
         self._theirs, self._ours = theirs, ours
         self._ids: dict[tuple[str, str], str] = {}
-        self._maps: list[tuple[Map, Map, Analysis]] = []
+        self._here = self._ids  # those of one analysis
+        self._maps: list[_CopiedMap] = []
         self._has_project = False
 
     def put(self, what: str, uuid: str, new: str) -> None:
         """Say that a thing was copied, and under which id."""
-        self._ids[what, uuid] = new
+        if what == "analysis":
+            self._here = {}
+        self._here[what, uuid] = new
+        self._ids.setdefault((what, uuid), new)
         self._has_project = self._has_project or what == "project"
 
     def add_map(self, each: Map, into: Analysis) -> Map:
@@ -54,7 +69,7 @@ class CopiedIds:
         self.put("map", each.uuid, made.uuid)
         into.enlist(layout.MAP_KEY, made.uuid)
         ours.state_extension("maps")
-        self._maps.append((each, made, into))
+        self._maps.append(_CopiedMap(each, made, into, self._here))
         return made
 
     def finish(self) -> None:
@@ -62,8 +77,8 @@ class CopiedIds:
         is_other = self._theirs is not self._ours
         if is_other:
             self._copy_sources()
-        for each, made, into in self._maps:
-            self._name_what_is_there(each, made, into)
+        for copied in self._maps:
+            self._name_what_is_there(*copied)
         if is_other:
             self._copy_documents()
 
@@ -71,11 +86,11 @@ class CopiedIds:
         new = self._ids.get((what, uuid))
         return uuid if new is None and self._theirs is self._ours else new
 
-    def _name_what_is_there(self, each: Map, made: Map, into: Analysis) -> None:
+    def _name_what_is_there(self, each: Map, made: Map, into: Analysis, here: Mapping[tuple[str, str], str]) -> None:
         """Write the `map.json` of a copied map, and the state of a position that is not there."""
 
         def place(what: str, uuid: str) -> str | None:
-            return into.uuid if what == "analysis" else self._place(what, uuid)
+            return into.uuid if what == "analysis" else here.get((what, uuid)) or self._place(what, uuid)
 
         document, state = each.document, each.state_document
         if document.encoding is None:  # it keeps its bytes, old ids and all
@@ -89,7 +104,7 @@ class CopiedIds:
 
     def _copy_sources(self) -> None:
         """Sources that can be rebuilt there: made of copied positions, images, maps alone; of none, with a project."""
-        named = {channel.fields.source for each, _, _ in self._maps for channel in each.channels}
+        named = {channel.fields.source for copied in self._maps for channel in copied.each.channels}
         for digest, source in self._theirs.sources.items():
             new = carried.recipe_as(source.document.fields, self._place)
             if new is None:
