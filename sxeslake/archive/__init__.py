@@ -12,6 +12,13 @@ if TYPE_CHECKING:
     from sxeslake.archive.base import ArchiveWriter, Container
     from sxeslake.archive.container import create_writer, open_container, sniff
     from sxeslake.archive.sxes.documents.text import GroupWarning
+    from sxeslake.archive.sxes.extensions.array_fields import ArrayAxis, ArrayFields
+    from sxeslake.archive.sxes.extensions.attached import FreeDocument, VendorSource
+    from sxeslake.archive.sxes.extensions.channels import Channel
+    from sxeslake.archive.sxes.extensions.map_fields import ChannelFields, MapFields, MapFrame
+    from sxeslake.archive.sxes.extensions.maps import Map
+    from sxeslake.archive.sxes.extensions.originals import FilePart, OriginalFile, OriginalsRecipe
+    from sxeslake.archive.sxes.extensions.position_arrays import DescribedArray
     from sxeslake.archive.sxes.group import Group, create_group, open_group
     from sxeslake.archive.sxes.items import Resolved
     from sxeslake.archive.sxes.outline import Analysis, Project
@@ -23,18 +30,31 @@ if TYPE_CHECKING:
 __all__ = [
     "Analysis",
     "ArchiveWriter",
+    "ArrayAxis",
+    "ArrayFields",
     "Background",
+    "Channel",
+    "ChannelFields",
     "Condition",
     "Container",
     "ContainerSource",
+    "DescribedArray",
+    "FilePart",
+    "FreeDocument",
     "Group",
     "GroupWarning",
     "Image",
+    "Map",
+    "MapFields",
+    "MapFrame",
     "MemberSource",
+    "OriginalFile",
+    "OriginalsRecipe",
     "Position",
     "Project",
     "RawCondition",
     "Resolved",
+    "VendorSource",
     "create_group",
     "create_writer",
     "open_container",
@@ -47,18 +67,31 @@ __all__ = [
 _HOME = {
     "Analysis": "sxes.outline",
     "ArchiveWriter": "base",
+    "ArrayAxis": "sxes.extensions.array_fields",
+    "ArrayFields": "sxes.extensions.array_fields",
     "Background": "sxes.shared",
+    "Channel": "sxes.extensions.channels",
+    "ChannelFields": "sxes.extensions.map_fields",
     "Condition": "sxes.shared",
     "Container": "base",
     "ContainerSource": "sxes.source",
+    "DescribedArray": "sxes.extensions.position_arrays",
+    "FilePart": "sxes.extensions.originals",
+    "FreeDocument": "sxes.extensions.attached",
     "Group": "sxes.group",
     "GroupWarning": "sxes.documents.text",
     "Image": "sxes.position",
+    "Map": "sxes.extensions.maps",
+    "MapFields": "sxes.extensions.map_fields",
+    "MapFrame": "sxes.extensions.map_fields",
     "MemberSource": "sxes.source",
+    "OriginalFile": "sxes.extensions.originals",
+    "OriginalsRecipe": "sxes.extensions.originals",
     "Position": "sxes.position",
     "Project": "sxes.outline",
     "RawCondition": "sxes.shared",
     "Resolved": "sxes.items",
+    "VendorSource": "sxes.extensions.attached",
     "create_group": "sxes.group",
     "create_writer": "container",
     "open_container": "container",

@@ -19,6 +19,10 @@ from sxeslake.text.table import size
 if TYPE_CHECKING:
     from typing import TypeVar
 
+    from sxeslake.archive.sxes.extensions.attached import HashedDocument
+    from sxeslake.archive.sxes.extensions.channels import Channel
+    from sxeslake.archive.sxes.extensions.maps import Map
+    from sxeslake.archive.sxes.extensions.position_arrays import DescribedArray
     from sxeslake.archive.sxes.group import Group
     from sxeslake.archive.sxes.items import Item
     from sxeslake.archive.sxes.outline import Analysis, Items, MetadataEntry, Project
@@ -30,8 +34,7 @@ if TYPE_CHECKING:
 _SHOWN: Final = 20  # positions or analyses in a notebook
 _COMMENT: Final = 40  # characters of a comment in a line
 _HEADS: Final = ("position", "kV", "nA", "grating", "measured", "comment", "stage x (mm)", "y (mm)", "z (mm)")
-_XES_BYTES: Final = 4 * 17 * 2049  # as in `arrays`, which loads numpy
-_QLW_BYTES: Final = 8
+_KINDS: Final = {"u": "uint", "i": "int", "f": "float"}  # of dtypes, as numpy names them
 
 
 def line(kind: str, name: str, say: Callable[[], Iterator[str]]) -> str:
@@ -100,13 +103,58 @@ def group_line(group: Group) -> str:
     return line(f"Group {group.name}", "", lambda: _holds(group))
 
 
+def map_line(each: Map) -> str:
+    """`<Map "Ti" of map.plzip: stage, 2 × 3, Ti Ka, Fe Ka>`."""
+
+    def say() -> Iterator[str]:
+        fields = each.fields
+        yield fields.kind or ""
+        yield _sizes(each.shape) + (" points" if len(each.shape) == 1 else "")
+        yield from (channel.name or "" for channel in fields.current[:_SHOWN])
+
+    return _named_line("Map", lambda: each.name, each.group.name, say)
+
+
+def channel_line(channel: Channel) -> str:
+    """`<Channel "Ti Ka" of map.plzip: float64 2 × 3, counts>`."""
+
+    def say() -> Iterator[str]:
+        fields = channel.fields
+        yield f"{_dtype(fields.dtype or '')} {_sizes(channel.shape)}".strip()
+        yield fields.quantity or ""
+        yield f"version {fields.version}" if fields.version > 1 else ""
+
+    return _named_line("Channel", lambda: channel.name, channel.map.group.name, say)
+
+
+def array_line(array: DescribedArray) -> str:
+    """`<DescribedArray wds-ch3: float64 1200, position in mm>`."""
+
+    def say() -> Iterator[str]:
+        axis = array.axis
+        yield f"{_dtype(array.dtype)} {_sizes(array.shape)}"
+        yield f"{axis.quantity} in {axis.unit}" if axis is not None and axis.unit else ""
+
+    return line(f"DescribedArray {array.name}", "", say)
+
+
+def attached_line(each: HashedDocument) -> str:
+    """`<VendorSource of map.plzip: Ti_0001_QLW>`."""
+
+    def say() -> Iterator[str]:
+        fields = each.document.fields
+        yield str(fields.get("root") or fields.get("schema") or each.id[:12])[:_COMMENT]
+
+    return line(type(each).__name__, each.group.name, say)
+
+
 def position_html(position: Position) -> str:
     """What a person asks first of a position, a line each."""
     return _page(
         f"Position{_number(position)} of {position.group.name}",
         lambda: {
             **_item_facts(position),
-            "data": "; ".join(_shape(name, position.members[name + layout.TYPE_SUFFIX]) for name in position.types),
+            "data": "; ".join(f"{name} {_dtype(array.dtype)} {array.shape}" for name, array in position.arrays.items()),
             "uuid": position.uuid,
         },
     )
@@ -153,6 +201,7 @@ def analysis_html(analysis: Analysis) -> str:
         lambda: {
             "comment": analysis.comment, "operator": analysis.operator, "instrument": analysis.instrument,
             "acquired": analysis.acquired_local, "images": len(analysis.images) or None,
+            "maps": len(analysis.listed(layout.MAP_KEY)) or None,
             "projects": [project.name for project in analysis.projects],
         },
     )  # fmt: skip
@@ -251,10 +300,19 @@ def _number(item: Item) -> str:
     return "" if number is None else f" {number}"
 
 
-def _shape(data_type: str, there: int) -> str:
-    """`xes uint32 (17, 2049)`: what `array` gives of so many bytes."""
-    if data_type == "xes" and there == _XES_BYTES:
-        return "xes uint32 (17, 2049)"
-    if data_type == "qlw" and there % _QLW_BYTES == 0:
-        return f"qlw float64 ({there // _QLW_BYTES},)"
-    return f"{data_type} uint8 ({there},)"
+def _named_line(kind: str, name: Callable[[], str], group: str, say: Callable[[], Iterator[str]]) -> str:
+    try:
+        called = quoted(name())
+    except (SxeslakeError, OSError, ValueError):  # as in `line`
+        called = ""
+    return line(f"{kind}{f' {called}' if called else ''}", group, say)
+
+
+def _dtype(dtype: str) -> str:
+    """`<u4` → `uint32`, as numpy names it; what is no such type as it stands."""
+    kind, size = dtype[1:2], dtype[2:]
+    return f"{_KINDS[kind]}{int(size) * 8}" if kind in _KINDS and size.isascii() and size.isdecimal() else dtype
+
+
+def _sizes(shape: Sequence[int]) -> str:
+    return " × ".join(map(str, shape))

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Literal, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, cast
 
 from sxeslake.archive.container import DEFAULT_LEVEL, open_container
 from sxeslake.archive.sxes import adding, faces, layout, opening, saving, transfer
 from sxeslake.archive.sxes.documents.fields import version_of
 from sxeslake.archive.sxes.documents.text import Document, GroupWarning, check_encoding, dump, parse
-from sxeslake.archive.sxes.extensions.stated import newer_than_known
+from sxeslake.archive.sxes.extensions import attached, orphans, stated
+from sxeslake.archive.sxes.extensions.attached import AttachedFiles, FreeDocument, HashedDocument, VendorSource
+from sxeslake.archive.sxes.extensions.map_index import MapIndex
+from sxeslake.archive.sxes.extensions.maps import Map, check_map
+from sxeslake.archive.sxes.extensions.originals import FilePart, OriginalFile
+from sxeslake.archive.sxes.extensions.stated import Extension, newer_than_known
 from sxeslake.archive.sxes.items import Item
 from sxeslake.archive.sxes.outline import Analysis, Items, MetadataEntry, Project
 from sxeslake.archive.sxes.position import Image, Position
@@ -32,7 +38,9 @@ if TYPE_CHECKING:
     from sxeslake.archive.sxes.axes import Calibrations
 
 EntryT = TypeVar("EntryT", bound=MetadataEntry)
-CopyT = TypeVar("CopyT", bound=Project | Analysis | Item)
+CopyT = TypeVar("CopyT", bound=Project | Analysis | Map | Item)
+
+_ABOUT = ((Position, "position"), (Image, "image"), (Map, "map"), (Analysis, "analysis"), (Project, "project"))
 
 
 def open_group(
@@ -154,7 +162,7 @@ class Group:
         self._count = source.count_positions() if isinstance(source, ListsPositions) else None
         if self._count is None:
             _ = self._fields
-        self.files = SharedFiles(self)
+        self._read_anew()
         self._by_uuid: dict[str, Analysis] | None = None
         self._owned: dict[str, dict[str, list[Analysis]]] = {}
         self._uuids: dict[str, tuple[str, ...]] = {}
@@ -248,6 +256,28 @@ class Group:
         return self.files.all(Background)
 
     @property
+    def extensions(self) -> Mapping[str, int]:
+        """Name and version of each extension of the format that `metadata.json` states, `{"maps": 1}`."""
+        return stated.read_extensions(self._fields)
+
+    @property
+    def maps(self) -> tuple[Map, ...]:
+        """All maps, sorted by id, also those that belong to no analysis. Their JSON is read when it is asked for."""
+        return self.map_index.all()
+
+    @property
+    def documents(self) -> Mapping[str, FreeDocument]:
+        """All documents by id, older versions too."""
+        self._settle()
+        return self.attached.all(FreeDocument)
+
+    @property
+    def sources(self) -> Mapping[str, VendorSource]:
+        """All sources by id: what gives a vendor's files back."""
+        self._settle()
+        return self.attached.all(VendorSource)
+
+    @property
     def source(self) -> MemberSource:
         """The group's members as they would be saved."""
         self._settle()
@@ -269,6 +299,10 @@ class Group:
         if self._by_uuid is None:
             self._by_uuid = {analysis.uuid: analysis for analysis in reversed(self.analyses)}
         return self._by_uuid.get(uuid)
+
+    def map(self, uuid: str) -> Map | None:
+        """The map of that uuid, if there."""
+        return self.map_index.find(uuid)
 
     def projects_of(self, analysis: Analysis) -> tuple[Project, ...]:
         """The projects that list an analysis.
@@ -322,6 +356,10 @@ class Group:
             _ = shared.document
         for background in self.backgrounds.values():
             _ = background.raw
+        for each in self.maps:
+            check_map(each)
+        for hashed in (*self.documents.values(), *self.sources.values()):
+            attached.check_attached(hashed)
         return self.warnings
 
     # Changing it
@@ -358,32 +396,133 @@ class Group:
         """
         return self.files.add(Condition, condition)
 
-    def copy(self, what: CopyT, into: Project | Analysis | None = None) -> CopyT:
-        """Copy a project, an analysis (into a project), a position or an image (into an analysis), from any group.
-
-        Conditions, raw conditions and backgrounds come along, shared by hash. Ids stay where they are free. Large
-        members are read when this group is saved: keep the other group open until then.
+    def add_document(
+        self,
+        data: Any,
+        *,
+        schema: str,
+        about: Iterable[Project | Analysis | Map | Item] = (),
+        supersedes: FreeDocument | str | None = None,
+        by: str = "",
+        created_at: datetime | str | None = None,
+    ) -> FreeDocument:
+        """Add a document of any content, or a newer version of one.
 
         Parameters
         ----------
-        what : Project, Analysis, Position or Image
-            Of this group, or of another.
-        into : Project or Analysis, optional
-            Where an analysis, or a position or image, goes.
+        data
+            Anything that JSON can hold.
+        schema : str
+            What it is, ``"sxeslake/quant/1"``: the name of an agreement among programs.
+        about : iterable
+            Projects, analyses, maps, positions and images of the group; nothing where it is about the group.
+        supersedes : FreeDocument or str, optional
+            The document, or its id, that this is a newer version of. It stays.
+        by : str
+            Who or what made it.
+        created_at : datetime or str, optional
+            When it was made; by default now, in UTC.
 
         Returns
         -------
-        Project, Analysis, Position or Image
+        FreeDocument
+
+        Raises
+        ------
+        MemberNotFoundError
+            If there is no document that it could supersede.
+        UsageError
+            If the data are no JSON.
+
+        Examples
+        --------
+        >>> group = sxeslake.create_group()
+        >>> made = group.add_document({"Fe": 30.4, "S": 34.9}, schema="sxeslake/quant/1", by="A. Miner")
+        >>> group.documents[made.id].data["S"]
+        34.9
+        """
+        things = ((next(what for kind, what in _ABOUT if isinstance(each, kind)), each.uuid) for each in about)
+        return attached.add_document(
+            self, data, schema=schema, about=things, supersedes=supersedes, by=by, created_at=created_at
+        )
+
+    def add_source(
+        self,
+        root: str,
+        files: Iterable[tuple[str | OriginalFile, Sequence[bytes | FilePart]]],
+        *,
+        tool: str | None = None,
+    ) -> VendorSource:
+        """Say of what members a vendor's files are made, so that they can be rebuilt byte for byte.
+
+        Parameters
+        ----------
+        root : str
+            The folder's own name, ``"Ti_0001_QLW"``.
+        files : iterable of (str or OriginalFile, list of bytes or FilePart)
+            Path of each file below the root, and its pieces in order: a run of a member's bytes, or bytes that no
+            member has, which are kept as residue. An `OriginalFile` also has the time of change; its size and
+            SHA-256, where it has one, are compared with what the pieces give.
+        tool : str, optional
+            What wrote it.
+
+        Returns
+        -------
+        VendorSource
+
+        Raises
+        ------
+        MemberNotFoundError, DamagedArchiveError
+            If a member is not there, or too short.
+        UnsafeNameError
+            If a path leaves the folder, or two files have one.
+        UsageError
+            If the pieces do not give the file back.
+
+        Examples
+        --------
+        >>> from sxeslake.archive import FilePart
+        >>> group = sxeslake.create_group()
+        >>> analysis = group.add_project("p").add_analysis("Ti")
+        >>> position = analysis.add_position(condition={}, state={}, arrays={"qlw": [1.0, 2.0]})
+        >>> pieces = [b"header", FilePart(position.folder + "qlw.data", 16), b"end"]
+        >>> source = group.add_source("Ti_0001_QLW", [("Pos_0001/1.qlw", pieces)])
+        >>> [(path, data[:6], len(data)) for path, data in source.rebuild()]
+        [('Pos_0001/1.qlw', b'header', 25)]
+        """
+        return attached.add_source(self, root, files, tool=tool)
+
+    def copy(self, what: CopyT, into: Project | Analysis | None = None) -> CopyT:
+        """Copy a project, an analysis (into a project), a position, an image or a map (into an analysis), of any group.
+
+        Conditions, raw conditions and backgrounds come along, shared by hash; with an analysis its maps; from another
+        group also documents about what is copied, and sources that can be rebuilt from it; with a project also those
+        of the group as a whole. Ids stay where they are free. Large members are read when this group is saved: keep the
+        other group open until then.
+
+        Parameters
+        ----------
+        what : Project, Analysis, Map, Position or Image
+            Of this group, or of another.
+        into : Project or Analysis, optional
+            Where an analysis, or a position, image or map, goes.
+
+        Returns
+        -------
+        Project, Analysis, Map, Position or Image
             The copy.
         """
         return cast(CopyT, transfer.copy(self, what, into))
 
-    def remove(self, what: Project | Analysis | Item) -> None:
-        """Remove a project, an analysis, a position or an image, with all that nothing else lists or needs.
+    def remove(self, what: Project | Analysis | Map | Item | HashedDocument) -> None:
+        """Remove a project, an analysis, a map, a position, an image, a document or a source.
+
+        What nothing else lists or needs goes too: of an analysis its maps; documents that are about nothing else;
+        sources that cannot be rebuilt any more.
 
         Parameters
         ----------
-        what : Project, Analysis, Position or Image
+        what : Project, Analysis, Map, Position, Image, FreeDocument or VendorSource
             What is removed.
         """
         transfer.remove(self, what)
@@ -445,7 +584,7 @@ class Group:
         old, self.path, self.name = self.edited, target, target.name
         self.edited = old.successor(self._open_base(target))
         old.close()
-        self.files = SharedFiles(self)
+        self._read_anew()
         self.forget_outline()
         return target
 
@@ -510,6 +649,11 @@ class Group:
     def touch(self) -> None:
         """Say that `metadata.json` has changed."""
         self._touched = True
+
+    def state_extension(self, extension: Extension) -> None:
+        """Say in `metadata.json` that an extension of the format is used."""
+        if stated.state(self._fields, extension):
+            self.touch()
 
     def append_project(self, fields: dict[str, object]) -> Project:
         """Put a new entry among the projects.
@@ -642,10 +786,16 @@ class Group:
 
     def _settle(self) -> None:
         """Bring the members up to date: prune what nothing needs, write `metadata.json` if it changed."""
+        orphans.prune(self)
         self.files.prune()
         if self._touched:
             self.edited.write(layout.METADATA, dump(self._fields, self._metadata.encoding))
             self._touched = False
+
+    def _read_anew(self) -> None:
+        self.files = SharedFiles(self)
+        self.map_index = MapIndex(self)
+        self.attached = AttachedFiles(self)
 
     def _open_base(self, path: Path) -> MemberSource:
         container = open_container(path, encoding=self.encoding, limits=self._limits)

@@ -35,7 +35,7 @@ class Resolved(NamedTuple):
 
 
 class PositionBatch:
-    """Positions read side by side: what is asked of one is fetched for all in one request, and handed out once."""
+    """Positions (or maps) read side by side: what is asked of one is fetched for all at once, and handed out once."""
 
     def __init__(self, group: Group, folders: Sequence[str]) -> None:
         self._group = group

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
-from sxeslake.archive.sxes import adding, faces
+from sxeslake.archive.sxes import adding, faces, layout
 from sxeslake.archive.sxes.documents.fields import analysis_uuids_key, read_analysis, strings
+from sxeslake.archive.sxes.extensions import maps
+from sxeslake.archive.sxes.extensions.maps import Map
 from sxeslake.archive.sxes.items import Item, PositionBatch
 from sxeslake.archive.sxes.position import Image, Position
 from sxeslake.errors import DamagedArchiveError, NoSuchIndexError, UnknownUuidError
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from sxeslake.archive.spectra.measured import Measured
     from sxeslake.archive.spectra.roi import Roi
     from sxeslake.archive.spectra.spectra import Spectra
+    from sxeslake.archive.sxes.extensions.map_fields import MapFrame, MapKind, PointOrder
     from sxeslake.archive.sxes.group import Group
     from sxeslake.archive.sxes.source import MemberSource
 
@@ -291,8 +294,9 @@ class Analysis(MetadataEntry):
 
     def _holds(self) -> Iterator[str]:
         yield counted(len(self.positions), "position")
-        images, acquired = len(self.images), self.acquired_local
+        images, listed, acquired = len(self.images), len(self.listed(layout.MAP_KEY)), self.acquired_local
         yield counted(images, "image") if images else ""
+        yield counted(listed, "map") if listed else ""
         yield "" if acquired is None else clock(acquired)
         yield self.instrument
 
@@ -322,6 +326,21 @@ class Analysis(MetadataEntry):
     def images(self) -> Items[Image]:
         """Its images, in the order listed."""
         return Items(self.group, Image, self.listed("imageUuids"))
+
+    @property
+    def maps(self) -> tuple[Map, ...]:
+        """Its maps: those that it lists in that order, then those that only name it.
+
+        Examples
+        --------
+        >>> from sxeslake.archive import create_group
+        >>> analysis = create_group().add_project("p").add_analysis("Ti map")
+        >>> analysis.add_map("stage", (1, 2), name="Ti Ka", channels={"counts": [[3, 4]]})
+        <Map "Ti Ka" of new group: stage, 1 × 2, counts>
+        >>> len(analysis.maps)
+        1
+        """
+        return self.group.map_index.of(self)
 
     @property
     def projects(self) -> tuple[Project, ...]:
@@ -489,6 +508,72 @@ class Analysis(MetadataEntry):
         for data_type, data in (raw or {}).items():
             position.set_raw(data_type, data)
         return position
+
+    def add_map(
+        self,
+        kind: MapKind,
+        shape: Sequence[int] | None = None,
+        *,
+        name: str = "",
+        comment: str = "",
+        order: PointOrder = "row",
+        frame: MapFrame | None = None,
+        positions: Sequence[Position | str | None] | None = None,
+        xy: ArrayLike | None = None,
+        state: Mapping[str, object] | Position | None = None,
+        channels: Mapping[str, ArrayLike] | None = None,
+        more: Mapping[str, Any] | None = None,
+        uuid: str | None = None,
+    ) -> Map:
+        """Add a map: a raster, a line or any points; of positions, channels or both.
+
+        Parameters
+        ----------
+        kind : {"stage", "beam", "line", "free"}
+            How its points came about: moving the stage, deflecting the beam, along a line, anywhere.
+        shape : sequence of int, optional
+            Rows and columns of a raster, else the number of points; by default as many as `positions` or `xy`.
+        name, comment : str
+            What people call it, and say of it.
+        order : {"row", "column"}
+            Whether points are counted row by row, or column by column. Arrays are stored in that order.
+        frame : MapFrame, optional
+            Where a raster lies.
+        positions : sequence of Position, str or None, optional
+            The position of each point, in the order of points; None where a point has none.
+        xy : array_like, optional
+            Coordinates of each point in mm: (points, 2), or (points, 3) with z.
+        state : mapping or Position, optional
+            Its `state.json`, or the position whose state is that of the map.
+        channels : mapping, optional
+            Name of each channel and its values; see also `Map.add_channel`.
+        more : mapping, optional
+            Fields of `map.json` that are not named here.
+        uuid : str, optional
+            Its id; a random one by default.
+
+        Returns
+        -------
+        Map
+
+        Raises
+        ------
+        UsageError
+            If positions, coordinates or channels do not fit the shape, or the group has no such position.
+
+        Examples
+        --------
+        >>> from sxeslake.archive import MapFrame, create_group
+        >>> analysis = create_group().add_project("p").add_analysis("Ti map")
+        >>> frame = MapFrame("stage", "mm", origin=(1.0, 2.0), step=((0.5, 0.0), (0.0, 0.25)))
+        >>> made = analysis.add_map("stage", (2, 2), frame=frame, channels={"Ti Ka": [[1, 2], [3, 4]]})
+        >>> made.xy.tolist()
+        [[1.0, 2.0], [1.5, 2.0], [1.0, 2.25], [1.5, 2.25]]
+        """
+        return maps.add_map(
+            self, kind, shape, name=name, comment=comment, order=order, frame=frame, positions=positions, xy=xy,
+            state=state, channels=channels or {}, more=more, uuid=uuid,
+        )  # fmt: skip
 
     def add_image(
         self,

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sxeslake.archive.sxes import adding, faces, layout
 from sxeslake.archive.sxes.documents.fields import ConditionFields
+from sxeslake.archive.sxes.documents.text import Document
+from sxeslake.archive.sxes.extensions import position_arrays
+from sxeslake.archive.sxes.extensions.position_arrays import DescribedArray, PositionArrays
 from sxeslake.archive.sxes.items import Item
 from sxeslake.archive.sxes.shared import Background
 from sxeslake.errors import DamagedArchiveError, InputError, MemberNotFoundError, UsageError
@@ -15,6 +19,9 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike, NDArray
 
     from sxeslake.archive.sxes.axes import Axis, AxisKind, Setting
+    from sxeslake.archive.sxes.extensions.array_fields import ArrayAxis
+
+_USUAL = ("xes", "qlw", "sum")  # what the instrument's own software stores; no description needs to be read
 
 
 class Position(Item):
@@ -53,6 +60,88 @@ class Position(Item):
         names = self.members
         return tuple(name[: -len(layout.TYPE_SUFFIX)] for name in names if name.endswith(layout.TYPE_SUFFIX))
 
+    @property
+    def arrays(self) -> Mapping[str, DescribedArray]:
+        """Its arrays by data type, each with what `arrays.json` says of it: type, shape, axis, version, condition.
+
+        Examples
+        --------
+        >>> from sxeslake.archive import ArrayAxis, create_group
+        >>> analysis = create_group().add_project("p").add_analysis("scan")
+        >>> position = analysis.add_position(condition={}, state={})
+        >>> axis = ArrayAxis("position", "mm", start=70.0, step=0.5)
+        >>> position.add_array("wds-ch3", [3.0, 5.0, 4.0], axis=axis).axis.values(3).tolist()
+        [70.0, 70.5, 71.0]
+        """
+        return PositionArrays(self)
+
+    @property
+    def arrays_document(self) -> Document:
+        """`arrays.json` as it is; an empty one where there is none."""
+        path = self.folder + layout.ARRAYS
+        return self._document(layout.ARRAYS) if self.group.edited.has(path) else Document(path, b"", {}, "utf-8")
+
+    def add_array(
+        self,
+        name: str,
+        values: ArrayLike,
+        *,
+        axis: ArrayAxis | None = None,
+        derived_axis: ArrayAxis | None = None,
+        supersedes: str | None = None,
+        made_by: str | None = None,
+        condition: Mapping[str, object] | bytes | str | None = None,
+        raw_condition: Mapping[str, object] | bytes | str | None = None,
+        columns: Sequence[str] = (),
+        more: Mapping[str, Any] | None = None,
+    ) -> DescribedArray:
+        """Add an array of any type and shape, described in `arrays.json`.
+
+        Parameters
+        ----------
+        name : str
+            The data type, ``"wds-ch3"``: without points and slashes.
+        values : array_like
+            Whole or real numbers of any shape; stored little-endian, row by row.
+        axis, derived_axis : ArrayAxis, optional
+            Of the last dimension: as the instrument states it; as somebody derived it.
+        supersedes : str, optional
+            The data type that this is a newer version of, ``"qlw"``. It stays.
+        made_by : str, optional
+            Who or what made it.
+        condition, raw_condition : dict, bytes or str, optional
+            Of this array alone: JSON, exact bytes, or the id of one that the group has.
+        columns : sequence of str
+            Names along the last dimension.
+        more : mapping, optional
+            Fields of the entry that are not named here.
+
+        Returns
+        -------
+        DescribedArray
+
+        Raises
+        ------
+        AlreadyExistsError
+            If the position has data of that name.
+        MemberNotFoundError
+            If it has no data that these could supersede.
+        UsageError
+            If the name cannot be that of a data type, or the values are no such numbers.
+
+        Examples
+        --------
+        >>> from sxeslake.archive import create_group
+        >>> analysis = create_group().add_project("p").add_analysis("scan")
+        >>> position = analysis.add_position(condition={}, state={}, arrays={"qlw": [1.0, 2.0]})
+        >>> position.add_array("qlw-v2", [1.1, 1.9], supersedes="qlw", made_by="smoothing 1.0").fields.version
+        2
+        """
+        return position_arrays.add_array(
+            self, name, values, axis=axis, derived_axis=derived_axis, supersedes=supersedes, made_by=made_by,
+            condition=condition, raw_condition=raw_condition, columns=columns, more=more,
+        )  # fmt: skip
+
     def raw(self, data_type: str) -> bytes:
         """A data type's exact bytes.
 
@@ -82,12 +171,14 @@ class Position(Item):
     def array(self, data_type: str, dtype: DTypeLike | None = None) -> NDArray[Any]:
         """A data type as numpy, read-only: `xes` uint32 (17, 2049), `qlw` float64 (4095,), `sum` uint8 (2048,).
 
+        Any other type is as `arrays.json` describes it, else uint8, or the `dtype` you say.
+
         Parameters
         ----------
         data_type : str
             Such as ``qlw``.
         dtype : dtype, optional
-            Of a type that is not known; by default uint8.
+            Of a type that is not known; by default as `arrays.json` describes it, else uint8.
 
         Returns
         -------
@@ -105,6 +196,8 @@ class Position(Item):
 
         from sxeslake.archive.sxes import arrays  # noqa: PLC0415 - as above
 
+        if dtype is None and data_type not in _USUAL and data_type in (described := self.arrays):
+            return described[data_type].array()
         raw = self.raw(data_type)
         where = f"{self.group.name}: {layout.type_path(self.uuid, data_type)}"
         if dtype is None and data_type == "xes":
@@ -322,6 +415,7 @@ class Position(Item):
         if not np.array_equal(converted, array, equal_nan=converted.dtype.kind == "f"):
             raise UsageError(f"values of {data_type} do not fit {dtype.name}", where=self.folder)
         self.set_raw(data_type, converted.tobytes())
+        position_arrays.described_again(self, data_type, converted.dtype.str, array.shape or (1,))
 
     def set_raw(self, data_type: str, data: bytes) -> None:
         """Store bytes as a data type of any name.
@@ -352,7 +446,11 @@ class Position(Item):
         """
         self.raw(data_type)
         self.group.require_writable()
-        self.group.edited.remove(layout.type_path(self.uuid, data_type))
+        if data_type in self.arrays_document.fields:
+            position_arrays.describe(self, data_type, None)
+        path = layout.type_path(self.uuid, data_type)
+        self.group.edited.remove(path)
+        self.group.attached.suspect([("member", path)])
 
     def set_background(self, background: NDArray[np.integer] | bytes | str) -> None:
         """Point to a background: a frame (17, 2049), a file's exact bytes, or the id of one that the group has.

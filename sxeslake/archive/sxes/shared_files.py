@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 from sxeslake.archive.sxes import layout
 from sxeslake.archive.sxes.documents.text import dump
+from sxeslake.archive.sxes.extensions.position_arrays import named_by_arrays
 from sxeslake.archive.sxes.shared import Shared
 from sxeslake.archive.sxes.source import EditedSource
 
@@ -38,12 +39,12 @@ class SharedFiles:
                 return cast(SharedT, known)
         return None
 
-    def named(self, kind: type[SharedT], digest: str | None, folder: str) -> SharedT | None:
-        """The shared file that an item names; one that is not there is warned of."""
+    def named(self, kind: type[SharedT], digest: str | None, folder: str, name: str = layout.INFO) -> SharedT | None:
+        """The shared file that JSON in a folder names; one that is not there is warned of."""
         found = None if digest is None else self.find(kind, digest)
         if digest is not None and found is None:
             path = layout.shared_path(kind.kind, digest)
-            self._group.warn(folder + layout.INFO, f"names {path}, which is not there")
+            self._group.warn(folder + name, f"names {path}, which is not there")
         return found
 
     def all(self, kind: type[SharedT]) -> dict[str, SharedT]:
@@ -75,9 +76,9 @@ class SharedFiles:
         self._suspects.update(digest for digest in digests if digest)
 
     def prune(self) -> None:
-        """Remove the suspects that no item names any more.
+        """Remove the suspects that nothing names any more.
 
-        Where an `info.json` cannot be read, nobody knows what it names: then all stay.
+        Where an `info.json`, `map.json` or `arrays.json` cannot be read, nobody knows what it names: then all stay.
         """
         left, self._suspects = self._suspects, set()
         for items in self._items() if left else ():
@@ -88,6 +89,11 @@ class SharedFiles:
                 left -= {info.condition_id, info.raw_condition_id, info.background_id}
                 if not left:
                     return
+        for named_by in (self._group.map_index.condition_ids, lambda: named_by_arrays(self._group)) if left else ():
+            named = named_by()
+            if named is None:
+                return
+            left -= named
         for path in [path for digest in left for kind in _KINDS for path in layout.shared_candidates(kind, digest)]:
             if self._group.edited.has(path):
                 self._group.edited.remove(path)

@@ -208,6 +208,7 @@ class EditedSource:
         self._written: dict[str, _Borrowed | Spooled] = {}
         self._members: dict[str, Member] = {}
         self._folders: dict[str, set[str]] = {}
+        self._tops: dict[str, set[str]] = {}
         self._removed: set[str] = set()
         self._stamps: dict[str, int] = {}
 
@@ -224,6 +225,11 @@ class EditedSource:
     def changed(self) -> bool:
         """Whether anything differs from the base."""
         return bool(self._written or self._removed)
+
+    @property
+    def clock(self) -> int:
+        """A number that changes whenever any member does."""
+        return self._clock
 
     def stamp(self, path: str) -> int:
         """A number that changes whenever the member does: what was read under another stamp is stale."""
@@ -297,7 +303,8 @@ class EditedSource:
         """Take one entry away."""
         self._written.pop(path, None)
         self._members.pop(path, None)
-        self._folders.get(_folder(path), set()).discard(path)
+        for known, key in self._sets(path):
+            known.get(key, set()).discard(path)
         if self._base is not None:
             self._removed.add(path)
         self._touch(path)
@@ -316,7 +323,8 @@ class EditedSource:
         path = member.path
         self._written[path] = content
         self._members[path] = member
-        self._folders.setdefault(_folder(path), set()).add(path)
+        for known, key in self._sets(path):
+            known.setdefault(key, set()).add(path)
         self._removed.discard(path)
         self._touch(path)
 
@@ -331,7 +339,14 @@ class EditedSource:
 
     def _candidates(self, prefix: str) -> Sequence[str]:
         """Changed paths that may start with a prefix: one folder's where the prefix names one."""
-        return list(self._folders.get(_folder(prefix), ()) if prefix.count("/") >= 2 else self._members)
+        depth = prefix.count("/")
+        if depth >= 2:
+            return list(self._folders.get(_folder(prefix), ()))
+        return list(self._tops.get(_top(prefix), ()) if depth else self._members)
+
+    def _sets(self, path: str) -> tuple[tuple[dict[str, set[str]], str], ...]:
+        """Where a changed path is remembered, and under which key."""
+        return (self._folders, _folder(path)), (self._tops, _top(path))
 
 
 def _paths(members: Sequence[Member]) -> list[str]:
@@ -344,6 +359,11 @@ def _paths(members: Sequence[Member]) -> list[str]:
 def _folder(path: str) -> str:
     """The item a path belongs to: `data/<uuid>/xes.data` → `data/<uuid>`."""
     return "/".join(path.split("/", 2)[:2])
+
+
+def _top(path: str) -> str:
+    """`data/<uuid>/xes.data` → `data`."""
+    return path.partition("/")[0]
 
 
 def _after(prefix: str) -> str:

@@ -43,6 +43,12 @@ class ArrayAxis:
         How they were derived, ``"fit XES300N/JS300N"``; None where the instrument stated them.
     listed : tuple of float
         All values of an axis that is not even.
+
+    Examples
+    --------
+    >>> from sxeslake.archive import ArrayAxis
+    >>> ArrayAxis("position", "mm", start=70.0, step=0.5).values(3).tolist()
+    [70.0, 70.5, 71.0]
     """
 
     quantity: str
@@ -102,6 +108,15 @@ class ArrayFields:
         Shared files of this data type alone, in place of those of `info.json`.
     columns : tuple of str
         Names along the last dimension.
+
+    Examples
+    --------
+    >>> from sxeslake.archive import create_group
+    >>> analysis = create_group().add_project("p").add_analysis("quant")
+    >>> position = analysis.add_position(condition={}, state={})
+    >>> fields = position.add_array("quant", [0.3, 0.7], columns=["Fe", "S"]).fields
+    >>> fields.dtype, fields.shape, fields.columns, fields.version
+    ('<f8', (2,), ('Fe', 'S'), 1)
     """
 
     dtype: str | None

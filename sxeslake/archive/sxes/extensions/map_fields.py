@@ -38,6 +38,12 @@ class MapFrame:
         x, y and, where it is known, z of the first point.
     step : tuple of tuple of float
         From one column to the next, and from one row to the next.
+
+    Examples
+    --------
+    >>> from sxeslake.archive import MapFrame
+    >>> MapFrame("stage", "mm", origin=(12.5, 7.0), step=((0.5, 0.0), (0.0, 0.25))).json()["step"]
+    [[0.5, 0.0], [0.0, 0.25]]
     """
 
     quantity: str
@@ -79,6 +85,14 @@ class ChannelFields:
         The `member` of the channel that it is a newer version of.
     source : str or None
         The id of the source that rebuilds the vendor's file.
+
+    Examples
+    --------
+    >>> from sxeslake.archive import create_group
+    >>> line = create_group().add_project("p").add_analysis("a").add_map("line", [2])
+    >>> fields = line.add_channel("Fe La", [5, 7], element="Fe", dwell_ms=200).fields
+    >>> fields.member, fields.element, fields.dwell_ms
+    ('fe-la.data', 'Fe', 200.0)
     """
 
     name: str | None
@@ -124,6 +138,13 @@ class MapFields:
         The position whose `state.json` is that of the map.
     channels : tuple of ChannelFields
         In file order, older versions too.
+
+    Examples
+    --------
+    >>> from sxeslake.archive import create_group
+    >>> fields = create_group().add_project("p").add_analysis("a").add_map("stage", (3, 4), name="Ti").fields
+    >>> fields.name, fields.kind, fields.shape, fields.points
+    ('Ti', 'stage', (3, 4), 12)
     """
 
     uuid: str | None

@@ -21,7 +21,14 @@ from sxeslake.errors import DamagedArchiveError
 
 
 class FilePart(NamedTuple):
-    """A run of a member's bytes: `FilePart("data/5a…/xes.data", 139332)`."""
+    """A run of a member's bytes: `FilePart("data/5a…/xes.data", 139332)`.
+
+    Examples
+    --------
+    >>> from sxeslake.archive import FilePart
+    >>> FilePart("data/5a/xes.data", 139332)
+    FilePart(member='data/5a/xes.data', length=139332, offset=0)
+    """
 
     member: str
     length: int
@@ -44,6 +51,13 @@ class OriginalFile:
         What it is made of, in order.
     modified_s : float or None
         When it was changed last, in seconds since 1970, UTC.
+
+    Examples
+    --------
+    >>> from sxeslake.archive import create_group
+    >>> source = create_group().add_source("Ti_0001_QLW", [("MAP.cnd", [b"$KV 15"])])
+    >>> [(file.path, file.size, len(file.parts)) for file in source.files]
+    [('MAP.cnd', 6, 1)]
     """
 
     path: str
