@@ -113,6 +113,10 @@ class MeasuredAnalysis(HtmlRecord):
         The project's name.
     comment : str or None
         What people say of it.
+    maps : list of ShownMap
+        Its map objects, with their channels.
+    arrays : list of ShownArray
+        The described arrays of its positions, by data type.
 
     Examples
     --------

@@ -107,6 +107,10 @@ class Difference(HtmlRecord):
         Which of content, times, attributes, names, order, comment and container differ.
     layout : list of LayoutChange
         What differs of members that both have.
+    maps : list of MapChange
+        Maps that differ.
+    maps_same : int
+        How many are the same.
     comment_a : str
         The zip's comment of `a`.
     comment_b : str

@@ -301,7 +301,18 @@ class Group:
         return self._by_uuid.get(uuid)
 
     def map(self, uuid: str) -> Map | None:
-        """The map of that uuid, if there."""
+        """A map by its UUID.
+
+        Parameters
+        ----------
+        uuid : str
+            Its UUID.
+
+        Returns
+        -------
+        Map or None
+            None where the group has no such map.
+        """
         return self.map_index.find(uuid)
 
     def projects_of(self, analysis: Analysis) -> tuple[Project, ...]:
@@ -651,7 +662,13 @@ class Group:
         self._touched = True
 
     def state_extension(self, extension: Extension) -> None:
-        """Say in `metadata.json` that an extension of the format is used."""
+        """State in `metadata.json` that an extension of the format is used.
+
+        Parameters
+        ----------
+        extension : {"maps", "arrays", "documents", "sources"}
+            Its name.
+        """
         if stated.state(self._fields, extension):
             self.touch()
 

@@ -60,7 +60,17 @@ class ArrayAxis:
     listed: tuple[float, ...] = ()
 
     def values(self, count: int) -> NDArray[np.float64]:
-        """The axis in `unit`, float64 (count,).
+        """The axis in `unit`.
+
+        Parameters
+        ----------
+        count : int
+            How many channels it has.
+
+        Returns
+        -------
+        numpy.ndarray of float64, shape (count,)
+            The value of each channel.
 
         Raises
         ------
@@ -78,7 +88,13 @@ class ArrayAxis:
         return self.start + self.step * np.arange(count, dtype=np.float64)
 
     def json(self) -> dict[str, Any]:
-        """As `arrays.json` has it; what is not known is left out."""
+        """The entry of `arrays.json`; what is not known is left out.
+
+        Returns
+        -------
+        dict
+            Its JSON.
+        """
         fields = {
             "quantity": self.quantity, "unit": self.unit, "start": self.start, "step": self.step,
             "values": list(self.listed) or None, "source": self.source, "method": self.method,

@@ -169,7 +169,20 @@ class VendorSource(HashedDocument):
                 yield file.path, self._proved(file, contents)
 
     def check_members(self) -> dict[str, int]:
-        """The size of each member that it is made of, unread. Raises as `rebuild` does."""
+        """Look whether every member is there and long enough, without reading any.
+
+        Returns
+        -------
+        dict of str to int
+            The size of each member that the files are made of, in bytes.
+
+        Raises
+        ------
+        MemberNotFoundError
+            If a member is missing.
+        DamagedArchiveError
+            If a member is shorter than a file needs, or the recipe cannot be read.
+        """
         where = f"{self.group.name}: {self.path}"
         sizes: dict[str, int] = {}
         for file in self.files:

@@ -87,7 +87,18 @@ class Channel:
         return array_fields.read_axis(self.json.get("axis")) or array_fields.read_axis(self.json.get("derivedAxis"))
 
     def raw(self) -> bytes:
-        """The exact bytes of its values. Raises MemberNotFoundError."""
+        """The bytes of its values.
+
+        Returns
+        -------
+        bytes
+            Exactly as stored.
+
+        Raises
+        ------
+        MemberNotFoundError
+            If its file is missing.
+        """
         return self.map.group.edited.read(self.path)
 
     def array(self) -> NDArray[Any]:
@@ -111,7 +122,15 @@ class Channel:
         return found.swapaxes(0, 1) if self.map.is_turned else found
 
     def check_size(self) -> None:
-        """Compare the member's size with type and shape, without reading it. Raises as `array` does."""
+        """Compare the member's size with type and shape, without reading it.
+
+        Raises
+        ------
+        MemberNotFoundError
+            If its file is missing.
+        DamagedArchiveError
+            If the size does not fit type and shape, or the shape does not fit the map.
+        """
         path = self.path
         there = self.map.members.get(self.fields.member or "")
         if there is None:

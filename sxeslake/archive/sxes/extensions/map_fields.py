@@ -52,7 +52,13 @@ class MapFrame:
     step: tuple[tuple[float, ...], tuple[float, ...]]
 
     def json(self) -> dict[str, Any]:
-        """As `map.json` has it."""
+        """The `frame` of `map.json`.
+
+        Returns
+        -------
+        dict
+            Its JSON.
+        """
         return {
             "quantity": self.quantity, "unit": self.unit, "origin": list(self.origin),
             "step": [list(vector) for vector in self.step],

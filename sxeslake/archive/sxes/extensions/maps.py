@@ -198,7 +198,23 @@ class Map:
         return {entry.path[len(self.folder) :]: entry.size for entry in entries if entry.kind == "file"}
 
     def read(self, name: str) -> bytes:
-        """A file of the folder, exact bytes. Raises MemberNotFoundError."""
+        """A file of the map's folder.
+
+        Parameters
+        ----------
+        name : str
+            Its name, ``"ti-ka.data"``.
+
+        Returns
+        -------
+        bytes
+            Exactly as stored.
+
+        Raises
+        ------
+        MemberNotFoundError
+            If there is no such file.
+        """
         return self.group.edited.read(self.folder + name)
 
     def channel(self, name: str, *, version: int | None = None) -> Channel:
@@ -308,7 +324,20 @@ class Map:
         return self.channels[-1]
 
     def remove_channel(self, name: str, *, version: int | None = None) -> None:
-        """Remove a channel and its file: that version, by default the newest. Raises MemberNotFoundError."""
+        """Remove a channel and its file.
+
+        Parameters
+        ----------
+        name : str
+            ``"Ti Ka"``, or the name of its file.
+        version : int, optional
+            That version; by default the newest.
+
+        Raises
+        ------
+        MemberNotFoundError
+            If there is no such channel.
+        """
         self.group.require_writable()
         gone = self.channel(name, version=version)
         kept = [each.json for each in self.channels if each.json is not gone.json]
@@ -320,13 +349,25 @@ class Map:
             self.group.attached.suspect([("member", gone.path)])
 
     def edit(self, **changes: object) -> None:
-        """Set top-level fields of `map.json`; all others stay."""
+        """Set top-level fields of `map.json`; all others stay.
+
+        Parameters
+        ----------
+        **changes : object
+            New values by field name; they must be JSON.
+        """
         self.group.require_writable()
         self._require_document()
         self.replace({**copy.deepcopy(self.document.fields), **changes})
 
     def replace(self, value: Mapping[str, Any]) -> None:
-        """Write another `map.json`."""
+        """Replace `map.json`.
+
+        Parameters
+        ----------
+        value : mapping
+            The whole new document.
+        """
         self.group.require_writable()
         before = self.fields.condition_ids
         self.group.state_extension("maps")
@@ -355,9 +396,17 @@ class Map:
         return self._cached[1], self._cached[2]
 
     def check_xy(self) -> tuple[int, int] | None:
-        """Points and numbers a point of the stored coordinates, unread; None where none are stored.
+        """Compare the size of the stored coordinates with the map, without reading them.
 
-        Raises DamagedArchiveError where the file cannot be what the map says of it.
+        Returns
+        -------
+        tuple of int or None
+            Points, and numbers a point (2 or 3); None where no coordinates are stored.
+
+        Raises
+        ------
+        DamagedArchiveError
+            If the file is missing, or has another size than the map needs.
         """
         name, points = self.fields.xy, self.fields.points
         if name is None:

@@ -23,6 +23,15 @@ from sxeslake.errors import DamagedArchiveError
 class FilePart(NamedTuple):
     """A run of a member's bytes: `FilePart("data/5a…/xes.data", 139332)`.
 
+    Attributes
+    ----------
+    member : str
+        Path of the member.
+    length : int
+        How many bytes are taken.
+    offset : int
+        From which byte on.
+
     Examples
     --------
     >>> from sxeslake.archive import FilePart

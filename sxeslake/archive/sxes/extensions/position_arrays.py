@@ -109,7 +109,13 @@ class DescribedArray:
         return array_fields.array_of(self.position.raw(self.name), self.dtype, self.shape, where)
 
     def check_size(self) -> None:
-        """Compare the member's size with type and shape, without reading it. Raises DamagedArchiveError."""
+        """Compare the member's size with type and shape, without reading it.
+
+        Raises
+        ------
+        DamagedArchiveError
+            If they do not fit.
+        """
         problem = array_fields.size_problem(self.dtype, self.shape, self.size)
         if problem is not None:
             raise DamagedArchiveError(
