@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from sxeslake.filter_words import FilterWords
     from sxeslake.model import Progress
 
-Format = Literal["csv", "xlsx", "msa", "zarr", "hspy", "ro-crate"]
-FORMATS: Final = ("csv", "xlsx", "msa", "zarr", "hspy", "ro-crate")
+Format = Literal["csv", "xlsx", "msa", "hmsa", "zarr", "hspy", "ro-crate"]
+FORMATS: Final = ("csv", "xlsx", "msa", "hmsa", "zarr", "hspy", "ro-crate")
 _UNSAFE: Final = re.compile(r"[^\w.@+-]+|^\.+")
 _OWN_MARKS: Final = {"zarr": ".zgroup", "ro-crate": "ro-crate-metadata.json"}
 
@@ -55,8 +55,9 @@ class ExportVerbs(ScienceVerbs):
         ref : str, sequence of str or None
             Versions, such as ``"ti-map@2"``; None for all.
         out : path
-            A file; a folder for ``"zarr"``, several ``"msa"``, and ``"ro-crate"`` unless it ends in .eln or .zip.
-        to : {"csv", "xlsx", "msa", "zarr", "hspy", "ro-crate"}
+            A file; one of both for ``"hmsa"``, ``map.hmsa`` or ``map.xml``; a folder for ``"zarr"``, several
+            ``"msa"``, and ``"ro-crate"`` unless it ends in .eln or .zip.
+        to : {"csv", "xlsx", "msa", "hmsa", "zarr", "hspy", "ro-crate"}
             The format. ``"ro-crate"`` holds whole archives, or CSV and MSA files of a selection.
         analysis, positions, where, **filters
             As for `spectra`.
@@ -114,6 +115,8 @@ class ExportVerbs(ScienceVerbs):
         title = ", ".join(each for each in refs if each) or self._vault.store.url
         job = _Export(self, target, to, title, data_type, rows, raw=raw, force=force, progress=progress)
         is_folder = to == "zarr" or (to == "ro-crate" and target.suffix.lower() not in (".eln", ".zip"))
+        if to == "hmsa":
+            return job.hmsa()
         if to != "msa":
             (check_folder if is_folder else check_file)(target, force=force)
         if to == "ro-crate":
@@ -236,6 +239,21 @@ class _Export:
             _write_msa(folder, spectra)
         return self._report(written)
 
+    def hmsa(self) -> ExportReport:
+        from sxeslake.disk.output import check_file, written_file  # noqa: PLC0415
+        from sxeslake.exports.hmsa import pair_of, write_hmsa  # noqa: PLC0415
+        from sxeslake.exports.report import ExportNotes, shared_source  # noqa: PLC0415
+
+        pair = pair_of(self.out)
+        for path in pair:
+            check_file(path, force=self.force)
+        spectra = self.spectra()
+        source, warnings = shared_source(spectra)
+        # the text comes last: where only the values were replaced, its UID is another than theirs
+        with written_file(pair[0], force=self.force) as text, written_file(pair[1], force=self.force) as binary:
+            warnings += write_hmsa(text, binary, spectra, self.title)
+        return self._report(ExportNotes(len(spectra), [*spectra.warnings, *warnings], source), pair)
+
     def zarr(self) -> ExportReport:
         from sxeslake.archive.spectra.dataset import dataset_of_spectra  # noqa: PLC0415
         from sxeslake.disk.output import written_folder  # noqa: PLC0415
@@ -328,12 +346,11 @@ class _Export:
         if not (mark in {each.name for each in inside} if mark else all(each.suffix == ".msa" for each in inside)):
             raise InputError(f"this folder is no earlier export to {self.to}; it stays.", where=out)
 
-    def _report(self, written: ExportNotes) -> ExportReport:
+    def _report(self, written: ExportNotes, paths: Sequence[Path] = ()) -> ExportReport:
         from sxeslake.exports.report import ExportReport, files_of  # noqa: PLC0415
 
-        return ExportReport(
-            str(self.out), self.to, written.positions, files_of(self.out), written.warnings, written.axis_source
-        )
+        files = [file for path in paths or (self.out,) for file in files_of(path)]
+        return ExportReport(str(self.out), self.to, written.positions, files, written.warnings, written.axis_source)
 
 
 def _after(first: Sequence[Any], rows: Iterator[Sequence[Any]]) -> Iterator[Sequence[Any]]:

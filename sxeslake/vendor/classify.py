@@ -44,7 +44,6 @@ _MAGICS: Final = (
     _Magic(b"\xe1\x7a\x14\x3f", 0, "EDAX spectrum", (".spc",)),  # its version, 0.58, as a float
 )
 _TEXT_MARKS: Final = (
-    (b"<MSAHyperDimensionalDataFile", "HMSA metadata (ISO 5820)"),
     (b"<TRTSpectrum", "Bruker spectrum"),
     (b"PictureSnap mode", "Probe for EPMA registration of a picture (.ACQ)"),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..records import Reader
 from .emsa import Emsa
+from .hmsa import Hmsa
 from .jeol_image import JeolImage
 from .jeol_map import JeolMap
 from .jeol_qlw import JeolQlw
@@ -21,6 +22,7 @@ READERS: tuple[Reader, ...] = (
     ThermoNss(),
     ProbeForEpma(),
     Ripple(),
+    Hmsa(),
     Emsa(),
     JeolImage(),
 )
