@@ -17,6 +17,9 @@ import numpy as np
 
 from .texts import number_of
 
+SCHEMA = "sxeslake/quant/1"
+"""Of a document with a table of points."""
+
 _HEADER_LINES = 50
 _NAMED = re.compile(r"\s*(.*?)\s*\(\s*(.+?)\s*\)\s*")
 _PLACES = ("x", "y", "z")

@@ -10,6 +10,7 @@ from .jeol_map import JeolMap
 from .jeol_qlw import JeolQlw
 from .jeol_qnt import JeolQnt
 from .jeol_unix import JeolUnix
+from .peaksight import PeakSight
 from .probe_for_epma import ProbeForEpma
 from .ripple import Ripple
 from .thermo_nss import ThermoNss
@@ -21,6 +22,7 @@ READERS: tuple[Reader, ...] = (
     JeolQnt(),
     ThermoNss(),
     ProbeForEpma(),
+    PeakSight(),
     Ripple(),
     Hmsa(),
     Emsa(),

@@ -19,7 +19,16 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from ..jeol import analysis_of, element_condition, xm_state
-from ..quant import Point, QuantTable, is_summary, is_unix_stage, is_unix_summary, parse_summary, parse_unix_summary
+from ..quant import (
+    SCHEMA,
+    Point,
+    QuantTable,
+    is_summary,
+    is_unix_stage,
+    is_unix_summary,
+    parse_summary,
+    parse_unix_summary,
+)
 from ..reading import fields_of, head_of, text_bytes
 from ..records import (
     AnalysisRecord,
@@ -33,8 +42,6 @@ from ..records import (
 from ..texts import Fields, Warn, decode, number_of
 from ..tree import Tree, folder_of
 from ..values import counted, state_of, wds_conditions
-
-SCHEMA = "sxeslake/quant/1"
 
 _UNITS = {
     "peak": "mm",
