@@ -151,7 +151,7 @@ class PeakSightFile:
     odd: str = ""
 
 
-class Cursor:
+class PeakSightCursor:
     """A place in a file; ValueError for anything beyond its end."""
 
     def __init__(self, tree: Tree, path: str) -> None:
@@ -206,7 +206,7 @@ class Cursor:
 
 def read_peaksight(tree: Tree, path: str) -> PeakSightFile:
     """The data sets of a file, up to the first thing that is not known; ValueError where it is none of these files."""
-    cursor = Cursor(tree, path)
+    cursor = PeakSightCursor(tree, path)
     kind, magic = cursor.take(1)[0], cursor.take(3)
     if magic != MAGIC or kind not in KINDS:
         raise ValueError("it is no file of PeakSight")
@@ -232,7 +232,7 @@ def read_peaksight(tree: Tree, path: str) -> PeakSightFile:
     return found
 
 
-def _pass_history(cursor: Cursor, version: int) -> None:
+def _pass_history(cursor: PeakSightCursor, version: int) -> None:
     cursor.span(24)
     if version >= 3:
         cursor.span(4)
@@ -242,7 +242,7 @@ def _pass_history(cursor: Cursor, version: int) -> None:
     cursor.span(8 * (version >= 4) + 8 * (version >= 5))
 
 
-def _dataset(cursor: Cursor, file: PeakSightFile, depth: int = 0) -> PeakSightDataset:
+def _dataset(cursor: PeakSightCursor, file: PeakSightFile, depth: int = 0) -> PeakSightDataset:
     version = cursor.u32()
     if version > LAST_DATASET_VERSION:
         raise ValueError(f"version {version} of a data set is not known; the last known is {LAST_DATASET_VERSION}")
@@ -280,7 +280,7 @@ def _dataset(cursor: Cursor, file: PeakSightFile, depth: int = 0) -> PeakSightDa
     return found
 
 
-def _signal(cursor: Cursor, file: PeakSightFile, dataset: PeakSightDataset) -> PeakSightSignal:
+def _signal(cursor: PeakSightCursor, file: PeakSightFile, dataset: PeakSightDataset) -> PeakSightSignal:
     version, source = cursor.u32(), cursor.u32()
     if source > 64:
         raise ValueError(f"a signal of source {source} is not known")
@@ -314,7 +314,7 @@ def _channel(signal: PeakSightSignal, data: bytes) -> None:
     signal.kilovolts, signal.current = kilovolts, current
 
 
-def _picture(cursor: Cursor, signal: PeakSightSignal) -> None:
+def _picture(cursor: PeakSightCursor, signal: PeakSightSignal) -> None:
     version, kind, *_, across, down = _PLACE.unpack(cursor.take(_PLACE.size))
     signal.step = across, down
     width, height = cursor.u32(), cursor.u32()
@@ -342,7 +342,7 @@ def _picture(cursor: Cursor, signal: PeakSightSignal) -> None:
     cursor.span(4 + 8 + (12 if version >= 6 else 0))
 
 
-def _scan(cursor: Cursor, signal: PeakSightSignal) -> None:
+def _scan(cursor: PeakSightCursor, signal: PeakSightSignal) -> None:
     cursor.span(4)
     start, steps = cursor.u32(), cursor.u32()
     step, seconds = cursor.f32(), cursor.f32()
@@ -361,7 +361,7 @@ def _scan(cursor: Cursor, signal: PeakSightSignal) -> None:
     _pass_endings(cursor)
 
 
-def _points(cursor: Cursor, signal: PeakSightSignal, count: int, file_version: int) -> None:
+def _points(cursor: PeakSightCursor, signal: PeakSightSignal, count: int, file_version: int) -> None:
     cursor.span(12)
     if count:
         version = cursor.u32()
@@ -381,14 +381,14 @@ def _points(cursor: Cursor, signal: PeakSightSignal, count: int, file_version: i
     cursor.span(8 if file_version > 3 else 0)
 
 
-def _pass_endings(cursor: Cursor) -> None:
+def _pass_endings(cursor: PeakSightCursor) -> None:
     """Labels, each with forty bytes of how it is drawn."""
     for _ in range(cursor.count(44)):
         cursor.text()
         cursor.span(40)
 
 
-def _footer(cursor: Cursor, file: PeakSightFile, dataset: PeakSightDataset) -> None:
+def _footer(cursor: PeakSightCursor, file: PeakSightFile, dataset: PeakSightDataset) -> None:
     """When and where the points were measured; then what they were evaluated by."""
     kind = cursor.u32()
     if kind == 2 and file.kind == WDS:
@@ -416,7 +416,7 @@ def _footer(cursor: Cursor, file: PeakSightFile, dataset: PeakSightDataset) -> N
         raise ValueError(f"a data set that ends in {kind} is not known")
 
 
-def _pass_options(cursor: Cursor) -> None:
+def _pass_options(cursor: PeakSightCursor) -> None:
     """How the elements that were not measured were found."""
     cursor.span(4)
     mode = cursor.u32()
@@ -432,7 +432,7 @@ def _pass_options(cursor: Cursor) -> None:
     cursor.text()
 
 
-def _point_time(cursor: Cursor) -> PointTime:
+def _point_time(cursor: PeakSightCursor) -> PointTime:
     version = cursor.u32()
     ticks, *place = _SPACE_TIME.unpack(cursor.take(_SPACE_TIME.size))
     time = _EPOCH + timedelta(microseconds=ticks // 10) if ticks < 1 << 60 else _EPOCH
