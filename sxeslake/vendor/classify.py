@@ -40,13 +40,10 @@ _MAGICS: Final = (
     _Magic(b"JED-2200:LibJxImage", 4, "JEOL Analysis Station image or map", (".img", ".map")),
     _Magic(b"PTTDFILE", 4, "JEOL Analysis Station spectrum image", (".pts",)),
     _Magic(b"Analysis Station", 34, "JEOL Analysis Station project", (".asw",)),
-    _Magic(b"\x02\0\0\0\x02\0\0\0\0\0\0\0", 0, "JEOL Analysis Station spectrum", (".eds",)),
+    _Magic(b"\x02\0\0\0\x02\0\0\0\0\0", 0, "JEOL Analysis Station spectrum", (".eds",)),
     _Magic(b"\xe1\x7a\x14\x3f", 0, "EDAX spectrum", (".spc",)),  # its version, 0.58, as a float
 )
-_TEXT_MARKS: Final = (
-    (b"<TRTSpectrum", "Bruker spectrum"),
-    (b"PictureSnap mode", "Probe for EPMA registration of a picture (.ACQ)"),
-)
+_TEXT_MARKS: Final = ((b"PictureSnap mode", "Probe for EPMA registration of a picture (.ACQ)"),)
 """What stands near the beginning of texts that are not read further."""
 
 

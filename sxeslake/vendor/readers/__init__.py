@@ -13,6 +13,7 @@ from .jeol_unix import JeolUnix
 from .peaksight import PeakSight
 from .probe_for_epma import ProbeForEpma
 from .ripple import Ripple
+from .rosettasciio import RosettaSciIO
 from .thermo_nss import ThermoNss
 
 READERS: tuple[Reader, ...] = (
@@ -27,4 +28,5 @@ READERS: tuple[Reader, ...] = (
     Hmsa(),
     Emsa(),
     JeolImage(),
+    RosettaSciIO(),
 )
