@@ -11,6 +11,7 @@ from .jeol_qlw import JeolQlw
 from .jeol_qnt import JeolQnt
 from .jeol_unix import JeolUnix
 from .peaksight import PeakSight
+from .probe_database import ProbeDatabase
 from .probe_for_epma import ProbeForEpma
 from .ripple import Ripple
 from .rosettasciio import RosettaSciIO
@@ -23,6 +24,7 @@ READERS: tuple[Reader, ...] = (
     JeolQnt(),
     ThermoNss(),
     ProbeForEpma(),
+    ProbeDatabase(),
     PeakSight(),
     Ripple(),
     Hmsa(),
