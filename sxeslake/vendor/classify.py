@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 from .pictures import PICTURES, picture_kind
 from .readers import READERS
+from .readers.rosettasciio import FORMATS
 from .records import Finding, Reader
 from .texts import looks_like_text
 from .tree import HeadsOnce, Tree
@@ -29,7 +30,7 @@ class _Magic(NamedTuple):
 
 
 _MAGICS: Final = (
-    _Magic(b"PK\x03\x04", 0, "zip", (".zip", ".plzip", ".xlsx", ".docx", ".pptx", ".elid")),
+    _Magic(b"PK\x03\x04", 0, "zip", (".zip", ".plzip", ".xlsx", ".docx", ".pptx")),
     _Magic(b"7z\xbc\xaf\x27\x1c", 0, "7z", (".7z", ".pl7z")),
     _Magic(b"GIF8", 0, "GIF", (".gif",)),
     _Magic(b"\x89HDF\r\n\x1a\n", 0, "HDF5", (".h5", ".hdf5", ".h5oina", ".nxs", ".emd")),
@@ -37,13 +38,14 @@ _MAGICS: Final = (
     _Magic(b"Standard Jet DB", 4, "Access database", (".mdb",)),
     _Magic(b"Standard ACE DB", 4, "Access database", (".accdb",)),
     _Magic(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", 0, "OLE document", (".doc", ".xls", ".ppt", ".msi", ".opj")),
-    _Magic(b"\x1f\x8b", 0, "gzip", (".gz", ".tgz")),
+    _Magic(b"\x1f\x8b", 0, "gzip", (".gz", ".tgz", ".elid")),
     _Magic(b"\x1f\x9d", 0, "compress", (".z",)),
-    _Magic(b"JED-2200:LibJxImage", 4, "JEOL Analysis Station image or map", (".img", ".map")),
-    _Magic(b"PTTDFILE", 4, "JEOL Analysis Station spectrum image", (".pts",)),
-    _Magic(b"Analysis Station", 34, "JEOL Analysis Station project", (".asw",)),
-    _Magic(b"\x02\0\0\0\x02\0\0\0\0\0", 0, "JEOL Analysis Station spectrum", (".eds",)),
-    _Magic(b"\xe1\x7a\x14\x3f", 0, "EDAX spectrum", (".spc",)),  # its version, 0.58, as a float
+    *(
+        _Magic(start, each.offset, each.what, each.suffixes)
+        for each in FORMATS
+        if each.known_by_bytes
+        for start in each.magics
+    ),
 )
 _KNOWN: Final = (
     *(_Recognised(each.name, each.suffixes) for each in PICTURES),

@@ -458,4 +458,5 @@ def point_values(tree: Tree, signal: PeakSightSignal) -> np.ndarray:
     found = np.frombuffer(tree.read(signal.points.path, signal.points.offset, signal.points.length), layout)
     if len(np.unique(found["version"])) > 1 or (found["subcounts"] > 30).any():
         raise ValueError("its points are of a layout that is not known")
-    return found["values"].astype("f8")
+    with np.errstate(invalid="ignore"):  # a NaN of some bit patterns
+        return found["values"].astype("f8")

@@ -73,13 +73,17 @@ _FAULTS = (
 
 
 class BridgedFormat(NamedTuple):
-    """A format: its suffixes, its first bytes, and the package's module that reads it."""
+    """A format: its suffixes, its first bytes, and the package's module that reads it.
+
+    `known_by_bytes`: the first bytes are of no other format, whatever the suffix.
+    """
 
     what: str
     module: str
     suffixes: tuple[str, ...]
     magics: tuple[bytes, ...]
     offset: int = 0
+    known_by_bytes: bool = True
 
 
 _PROJECT = BridgedFormat("JEOL Analysis Station project", "jeol", (".asw",), (b"Analysis Station",), 34)
@@ -93,14 +97,22 @@ FORMATS: Final = (
     _PROJECT,
     *_JEOL,
     BridgedFormat("Bruker spectrum image", "bruker", (".bcf",), (b"AAMVHFSS",)),
-    BridgedFormat("Bruker spectrum", "bruker", (".spx",), (b"<TRTSpectrum", b"<?xml")),
+    BridgedFormat("Bruker spectrum", "bruker", (".spx",), (b"<TRTSpectrum", b"<?xml"), known_by_bytes=False),
     BridgedFormat("EDAX spectrum", "edax", (".spc",), tuple(struct.pack("<f", each) for each in (0.58, 0.61, 0.7))),
     BridgedFormat("EDAX spectrum image", "edax", (".spd",), (b"MAPSPECTRA_DATA",)),
-    BridgedFormat("Velox or NCEM data (EMD)", "emd", (".emd",), _HDF5),
-    BridgedFormat("NeXus data", "nexus", (".nxs",), _HDF5),
+    BridgedFormat("Velox or NCEM data (EMD)", "emd", (".emd",), _HDF5, known_by_bytes=False),
+    BridgedFormat("NeXus data", "nexus", (".nxs",), _HDF5, known_by_bytes=False),
     BridgedFormat("TIA series", "tia", (".ser",), (b"II\x97\x01",)),
-    BridgedFormat("Gatan DigitalMicrograph", "digitalmicrograph", (".dm3", ".dm4"), (b"\0\0\0\x03", b"\0\0\0\x04")),
-    BridgedFormat("Phenom ProSuite element identification", "phenom", (".elid",), (b"\x1f\x8b", b"BZ")),
+    BridgedFormat(
+        "Gatan DigitalMicrograph",
+        "digitalmicrograph",
+        (".dm3", ".dm4"),
+        (b"\0\0\0\x03", b"\0\0\0\x04"),
+        known_by_bytes=False,
+    ),
+    BridgedFormat(
+        "Phenom ProSuite element identification", "phenom", (".elid",), (b"\x1f\x8b", b"BZ"), known_by_bytes=False
+    ),
     BridgedFormat("Digital Surf surface", "digitalsurf", (".sur", ".pro"), (b"DIGITAL SURF", b"DSCOMPRESSED")),
     BridgedFormat("Renishaw spectrum", "renishaw", (".wdf",), (b"WDF1",)),
 )

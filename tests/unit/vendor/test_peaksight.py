@@ -142,6 +142,17 @@ def test_points_of_mixed_layouts_are_left_out() -> None:
     assert np.isnan(values_of(MemoryTree({}), seen.positions[0].arrays[0])).all()
 
 
+def test_a_value_that_is_no_number_is_not_given() -> None:
+    body = bytearray(made.points(VALUES[:1], 5))
+    body[12 + 8 : 12 + 12] = b"\x01\0\x80\x7f"  # a NaN that signals
+    tree = MemoryTree(
+        {"a.qtiDat": made.file(QUANTI, [made.dataset(QUANTI, [made.signal(1, made.xray(), bytes(body))])])}
+    )
+    seen = seen_by(READER, tree)
+    assert np.isnan(values_of(tree, seen.positions[0].arrays[0])[0, 1])
+    assert seen.analyses[0].documents[0].data["points"][0]["values"][0][1] is None
+
+
 def test_more_frames_than_there_can_be_are_refused() -> None:
     frames = [np.zeros((1, 1), "u1")] * 20_000
     seen = seen_by(READER, MemoryTree({"a.impDat": made.file(IMAGE, [made.dataset(
