@@ -68,12 +68,14 @@ class JeolQnt:
     title = "JEOL point analyses (.qnt folders, _QNT, summary.csv, summary.txt)"
     verified = (
         "By description, and on a synthetic folder in the form of a JXA-8105 that another program's authors made; no "
-        "real file was at hand."
+        "real file was at hand. X and Y of UNIX-time instruments are given as their files name them; instruments with a "
+        "PC exchange the two."
     )
 
     def classify(self, tree: Tree) -> Iterable[Finding]:
         """Folders with tables of numbers, or with an export of results."""
         folders: dict[str, list[str]] = defaultdict(list)
+        texts = [path for path in tree.sizes if path.casefold().endswith(".cnd")]
         for path in tree.sizes:
             if _table(path) or _export(tree, path):
                 folders[folder_of(path)].append(path)
@@ -82,7 +84,7 @@ class JeolQnt:
             summaries = [path for path in files if _export(tree, path) == "summary"]
             if tables or summaries:
                 what = f"JEOL point analyses: {counted(len(tables), 'table')}, {counted(len(summaries), 'export')}"
-                conditions = [path for path in tree.sizes if _is_condition(path, folder)] if tables else []
+                conditions = [path for path in texts if _is_condition(path, folder)] if tables else []
                 yield Finding(self.name, folder, what, 0.9, tuple(sorted([*files, *conditions])))
 
     def read(self, tree: Tree, finding: Finding, warn: Warn) -> Iterator[AnalysisRecord]:
@@ -283,5 +285,8 @@ def _export(tree: Tree, path: str) -> str:
 
 def _is_condition(path: str, folder: str) -> bool:
     """A condition that belongs to the tables of a folder."""
-    inside = path.removeprefix(f"{folder}/" if folder else "").casefold()
-    return path.startswith(folder) and bool(_OF_POSITION.fullmatch(inside) or re.fullmatch(r"\.cnd/[^/]+\.cnd", inside))
+    below = f"{folder}/" if folder else ""
+    if not path.startswith(below):
+        return False
+    inside = path.removeprefix(below).casefold()
+    return bool(_OF_POSITION.fullmatch(inside) or re.fullmatch(r"\.cnd/[^/]+\.cnd", inside))

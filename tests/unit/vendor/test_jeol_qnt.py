@@ -120,6 +120,13 @@ def test_exports_with_decimal_commas_and_japanese_comments_are_read(separator: s
     assert seen.analyses[0].documents[0].data["points"][0]["values"] == [[46.7]]
 
 
+def test_conditions_of_a_folder_whose_name_begins_the_same_are_not_taken() -> None:
+    keys = keyed_lines({"XM_ANALYSIS_INSTRUMENT": "JXA-8230"})
+    files = {f"day/{name}": text.encode() for name, text in TABLES.items()}
+    (finding,) = READER.classify(MemoryTree({**files, "day2/Pos_0001/data001.cnd": keys}))
+    assert "day2/Pos_0001/data001.cnd" not in finding.files
+
+
 UNIX = (
     "Group : day 1\n\n No.   SiO2    MgO  Total  Comment\n"
     "   1\t 40.5\t 50.25\t 90.75\tolivine core\n   2\t 41,0\t ---\t 41.0\t\n\nMinimum\t 40.5\t50.25\t 41.0\n"
