@@ -68,8 +68,8 @@ class JeolQnt:
     title = "JEOL point analyses (.qnt folders, _QNT, summary.csv, summary.txt)"
     verified = (
         "By description, and on a synthetic folder in the form of a JXA-8105 that another program's authors made; no "
-        "real file was at hand. X and Y of UNIX-time instruments are given as their files name them; instruments with a "
-        "PC exchange the two."
+        "real file was at hand. X and Y of UNIX-time instruments are given as their files name them; instruments with "
+        "a PC exchange the two."
     )
 
     def classify(self, tree: Tree) -> Iterable[Finding]:
