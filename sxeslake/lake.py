@@ -1990,8 +1990,9 @@ class Lake:
         ref : str, sequence of str or None
             Versions, such as ``"ti-map@2"``; None for all.
         out : path
-            A file; a folder for ``"zarr"``, several ``"msa"``, and ``"ro-crate"`` unless it ends in .eln or .zip.
-        to : {"csv", "xlsx", "msa", "zarr", "hspy", "ro-crate"}
+            A file; one of both for ``"hmsa"``, ``map.hmsa`` or ``map.xml``; a folder for ``"zarr"``, several
+            ``"msa"``, and ``"ro-crate"`` unless it ends in .eln or .zip.
+        to : {"csv", "xlsx", "msa", "hmsa", "zarr", "hspy", "ro-crate"}
             The format. ``"ro-crate"`` holds whole archives, or CSV and MSA files of a selection.
         analysis, positions, where, **filters
             As for `spectra`.

@@ -47,7 +47,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     },
     "Take archives out": {
         "pull": "Pull archives, or parts of them, to this machine.",
-        "export": "Write spectra as CSV, Excel, MSA, Zarr, hspy, RO-Crate.",
+        "export": "Write spectra as CSV, Excel, MSA, HMSA, Zarr, hspy, RO-Crate.",
         "sync": "Update an unpacked folder; transfer only what differs.",
     },
     "Keep or forget": {

@@ -32,7 +32,7 @@ class ExportReport:
     path : str
         The file or folder.
     format : str
-        ``"csv"``, ``"xlsx"``, ``"msa"``, ``"zarr"``, ``"hspy"`` or ``"ro-crate"``.
+        ``"csv"``, ``"xlsx"``, ``"msa"``, ``"hmsa"``, ``"zarr"``, ``"hspy"`` or ``"ro-crate"``.
     positions : int
         How many positions are in it.
     files : list of ExportedFile

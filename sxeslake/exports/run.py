@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from sxeslake.model import Progress
     from sxeslake.science import LakeMeasurements
 
-Format = Literal["csv", "xlsx", "msa", "zarr", "hspy", "ro-crate"]
-FORMATS: Final = ("csv", "xlsx", "msa", "zarr", "hspy", "ro-crate")
+Format = Literal["csv", "xlsx", "msa", "hmsa", "zarr", "hspy", "ro-crate"]
+FORMATS: Final = ("csv", "xlsx", "msa", "hmsa", "zarr", "hspy", "ro-crate")
 _UNSAFE: Final = re.compile(r"[^\w.@+-]+|^\.+")
 _OWN_MARKS: Final = {"zarr": ".zgroup", "ro-crate": "ro-crate-metadata.json"}
 
@@ -76,11 +76,12 @@ class Export:
         self, roi: tuple[float, float, str] | None, license_url: str | None, authors: Sequence[str], *, ends: bool
     ) -> ExportReport:
         """Write it; `ends` says that the place was written as a folder's."""
-
         check_words(self.to, roi, license_url, authors)
         if is_stream(self.out):
             raise UsageError("an export goes into a file or folder.", where=self.out, hint="Name one: -o map.csv")
         is_folder = self.to == "zarr" or (self.to == "ro-crate" and self.out.suffix.lower() not in (".eln", ".zip"))
+        if self.to == "hmsa":
+            return self._hmsa()
         if self.to != "msa":
             (check_folder if is_folder else check_file)(self.out, force=self.force)
         if self.to == "ro-crate":
@@ -101,7 +102,6 @@ class Export:
         return self.selected.rows(self.measurements)
 
     def _spectra(self) -> Spectra:
-
         source, known = self.measurements.member_source, self.measurements.calibrations()
         watch = partial(watched, progress=self.progress)
         return read_spectra(self.rows(), source, self.data_type, known, watch=watch)
@@ -111,7 +111,6 @@ class Export:
         return f"lake {self.measurements.vault.store.url}, commit {self.measurements.vault.state.head().number}"
 
     def _notes(self, axis_source: str | None, warnings: Sequence[str]) -> list[str]:
-
         return [
             f"{self.title}: {self.data_type}, counts; written by {TOOL}",
             self._origin(),
@@ -120,7 +119,6 @@ class Export:
         ]
 
     def _table(self) -> ExportReport:
-
         self._check_excel()
         spectra, written = self._spectra(), ExportNotes()
         names, rows = table.spectra_rows(spectra, written)
@@ -173,6 +171,19 @@ class Export:
         with written_folder(self.out, force=self.force, guard=self._guard) as folder:
             _write_msa(folder, spectra)
         return self._report(written)
+
+    def _hmsa(self) -> ExportReport:
+        from sxeslake.exports.hmsa import pair_of, write_hmsa  # noqa: PLC0415
+
+        pair = pair_of(self.out)
+        for path in pair:
+            check_file(path, force=self.force)
+        spectra = self._spectra()
+        source, warnings = shared_source(spectra)
+        # the text comes last: where only the values were replaced, its UID is another than theirs
+        with written_file(pair[0], force=self.force) as text, written_file(pair[1], force=self.force) as binary:
+            warnings += write_hmsa(text, binary, spectra, self.title)
+        return self._report(ExportNotes(len(spectra), [*spectra.warnings, *warnings], source), pair)
 
     def _zarr(self) -> ExportReport:
         from sxeslake.archive.spectra.dataset import dataset_of_spectra  # noqa: PLC0415
@@ -258,11 +269,9 @@ class Export:
         if not (mark in {each.name for each in inside} if mark else all(each.suffix == ".msa" for each in inside)):
             raise InputError(f"this folder is no earlier export to {self.to}; it stays.", where=out)
 
-    def _report(self, written: ExportNotes) -> ExportReport:
-
-        return ExportReport(
-            str(self.out), self.to, written.positions, files_of(self.out), written.warnings, written.axis_source
-        )
+    def _report(self, written: ExportNotes, paths: Sequence[Path] = ()) -> ExportReport:
+        files = [file for path in paths or (self.out,) for file in files_of(path)]
+        return ExportReport(str(self.out), self.to, written.positions, files, written.warnings, written.axis_source)
 
 
 def _after(first: Sequence[Any], rows: Iterator[Sequence[Any]]) -> Iterator[Sequence[Any]]:

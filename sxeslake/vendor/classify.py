@@ -7,12 +7,19 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Final, NamedTuple
 
+from .pictures import PICTURES, picture_kind
 from .readers import READERS
+from .readers.rosettasciio import FORMATS
 from .records import Finding, Reader
 from .texts import looks_like_text
-from .tree import Tree
+from .tree import HeadsOnce, Tree
 
 _HEAD: Final = 512
+
+
+class _Recognised(NamedTuple):
+    what: str
+    suffixes: tuple[str, ...]
 
 
 class _Magic(NamedTuple):
@@ -23,31 +30,28 @@ class _Magic(NamedTuple):
 
 
 _MAGICS: Final = (
-    _Magic(b"PK\x03\x04", 0, "zip", (".zip", ".plzip", ".xlsx", ".docx", ".pptx", ".elid")),
+    _Magic(b"PK\x03\x04", 0, "zip", (".zip", ".plzip", ".xlsx", ".docx", ".pptx")),
     _Magic(b"7z\xbc\xaf\x27\x1c", 0, "7z", (".7z", ".pl7z")),
-    _Magic(b"II*\0", 0, "TIFF", (".tif", ".tiff")),
-    _Magic(b"MM\0*", 0, "TIFF", (".tif", ".tiff")),
-    _Magic(b"\xff\xd8\xff", 0, "JPEG", (".jpg", ".jpeg")),
-    _Magic(b"\x89PNG\r\n\x1a\n", 0, "PNG", (".png",)),
     _Magic(b"GIF8", 0, "GIF", (".gif",)),
     _Magic(b"\x89HDF\r\n\x1a\n", 0, "HDF5", (".h5", ".hdf5", ".h5oina", ".nxs", ".emd")),
     _Magic(b"%PDF-", 0, "PDF", (".pdf",)),
     _Magic(b"Standard Jet DB", 4, "Access database", (".mdb",)),
     _Magic(b"Standard ACE DB", 4, "Access database", (".accdb",)),
     _Magic(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", 0, "OLE document", (".doc", ".xls", ".ppt", ".msi", ".opj")),
-    _Magic(b"\x1f\x8b", 0, "gzip", (".gz", ".tgz")),
+    _Magic(b"\x1f\x8b", 0, "gzip", (".gz", ".tgz", ".elid")),
     _Magic(b"\x1f\x9d", 0, "compress", (".z",)),
-    _Magic(b"JED-2200:LibJxImage", 4, "JEOL Analysis Station image or map", (".img", ".map")),
-    _Magic(b"PTTDFILE", 4, "JEOL Analysis Station spectrum image", (".pts",)),
-    _Magic(b"Analysis Station", 34, "JEOL Analysis Station project", (".asw",)),
-    _Magic(b"\x02\0\0\0\x02\0\0\0\0\0\0\0", 0, "JEOL Analysis Station spectrum", (".eds",)),
-    _Magic(b"\xe1\x7a\x14\x3f", 0, "EDAX spectrum", (".spc",)),  # its version, 0.58, as a float
+    *(
+        _Magic(start, each.offset, each.what, each.suffixes)
+        for each in FORMATS
+        if each.known_by_bytes
+        for start in each.magics
+    ),
 )
-_TEXT_MARKS: Final = (
-    (b"<MSAHyperDimensionalDataFile", "HMSA metadata (ISO 5820)"),
-    (b"<TRTSpectrum", "Bruker spectrum"),
-    (b"PictureSnap mode", "Probe for EPMA registration of a picture (.ACQ)"),
+_KNOWN: Final = (
+    *(_Recognised(each.name, each.suffixes) for each in PICTURES),
+    *(_Recognised(each.what, each.suffixes) for each in _MAGICS),
 )
+_TEXT_MARKS: Final = ((b"PictureSnap mode", "Probe for EPMA registration of a picture (.ACQ)"),)
 """What stands near the beginning of texts that are not read further."""
 
 
@@ -83,6 +87,7 @@ def classify(tree: Tree, readers: Sequence[Reader] = READERS) -> Classified:
     Classified
         Findings in order of path, without files that a surer one takes; what is left over, in order of path.
     """
+    tree = HeadsOnce(tree)
     findings = [finding for reader in readers for finding in reader.classify(tree)]
     kept = _surest(findings)
     taken = {path for finding in kept for path in finding.files}
@@ -108,34 +113,32 @@ def _misnamed(tree: Tree, files: Iterable[str]) -> Iterator[str]:
     found: dict[str, set[str]] = {}
     for path in files:
         suffix = PurePosixPath(path).suffix.lower()
-        magic = _magic_of(tree.read(path, 0, _HEAD), tree.sizes[path])
-        if magic is not None and suffix and suffix not in magic.suffixes:
-            found.setdefault(magic.what, set()).add(suffix)
+        content = _content_of(tree.read(path, 0, _HEAD), tree.sizes[path])
+        if content is not None and suffix and suffix not in content.suffixes:
+            found.setdefault(content.what, set()).add(suffix)
     yield from (f"{what} named {', '.join(sorted(suffixes))}" for what, suffixes in found.items())
 
 
 def _leftover(tree: Tree, path: str) -> Leftover:
     head = tree.read(path, 0, _HEAD)
     suffix = PurePosixPath(path).suffix.lower()
-    magic = _magic_of(head, tree.sizes[path])
-    if magic is None:
-        expected = next((each.what for each in (*_MAGICS, _BMP) if suffix in each.suffixes), None)
+    content = _content_of(head, tree.sizes[path])
+    if content is None:
+        expected = next((each.what for each in _KNOWN if suffix in each.suffixes), None)
         what = "empty" if not head else _text(head) if looks_like_text(head) else "unknown"
         return Leftover(path, what, (f"named {suffix}, but is no {expected}",) if expected else ())
-    is_odd = bool(suffix) and suffix not in magic.suffixes
-    notes = (f"is {magic.what}, named {suffix}",) if is_odd else ()
-    return Leftover(path, magic.what, notes)
+    is_odd = bool(suffix) and suffix not in content.suffixes
+    notes = (f"is {content.what}, named {suffix}",) if is_odd else ()
+    return Leftover(path, content.what, notes)
 
 
 def _text(head: bytes) -> str:
     return next((what for mark, what in _TEXT_MARKS if mark in head), "text")
 
 
-_BMP: Final = _Magic(b"BM", 0, "BMP", (".bmp", ".dib"))
-
-
-def _magic_of(head: bytes, size: int) -> _Magic | None:
-    """The magic of a file; two letters alone do not make a bitmap, which states its own size, too."""
-    if head.startswith(_BMP.start) and int.from_bytes(head[2:6], "little") == size:
-        return _BMP
-    return next((each for each in _MAGICS if head[each.offset :].startswith(each.start)), None)
+def _content_of(head: bytes, size: int) -> _Recognised | None:
+    """What the first bytes of a file say that it is."""
+    if picture := picture_kind(head, size):
+        return _Recognised(picture.name, picture.suffixes)
+    magic = next((each for each in _MAGICS if head[each.offset :].startswith(each.start)), None)
+    return _Recognised(magic.what, magic.suffixes) if magic else None

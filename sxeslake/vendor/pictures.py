@@ -8,11 +8,31 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final, NamedTuple
 
 from .tree import Tree
 
 MAGIC_BYTES = 32
 """What `media_type` wants of a file."""
+
+
+class PictureKind(NamedTuple):
+    """A kind of picture: its name, its type, its first bytes and its usual suffixes."""
+
+    name: str
+    media_type: str
+    starts: tuple[bytes, ...]
+    suffixes: tuple[str, ...]
+
+
+_BMP: Final = PictureKind("BMP", "image/bmp", (b"BM",), (".bmp", ".dib"))
+PICTURES: Final = (
+    PictureKind("TIFF", "image/tiff", (b"II*\0", b"MM\0*"), (".tif", ".tiff")),
+    PictureKind("JPEG", "image/jpeg", (b"\xff\xd8\xff",), (".jpg", ".jpeg")),
+    PictureKind("PNG", "image/png", (b"\x89PNG\r\n\x1a\n",), (".png",)),
+    _BMP,
+)
+"""The pictures that instruments write."""
 
 _BMP_HEADERS = frozenset({12, 40, 52, 56, 64, 108, 124})
 _JPEG_SEGMENTS = 1000
@@ -40,17 +60,21 @@ class Tiff:
     tags: Mapping[int, Tag]
 
 
+def picture_kind(head: bytes, size: int | None = None) -> PictureKind | None:
+    """The kind of a picture by its first `MAGIC_BYTES` bytes, or None where they are of no picture.
+
+    Two letters alone make no bitmap: it has a header of a known length, or states the file's `size`.
+    """
+    kind = next((each for each in PICTURES if head.startswith(each.starts)), None)
+    if kind is not _BMP or int.from_bytes(head[14:18], "little") in _BMP_HEADERS:
+        return kind
+    return kind if size is not None and int.from_bytes(head[2:6], "little") == size else None
+
+
 def media_type(head: bytes) -> str | None:
     """The type of a picture by its first `MAGIC_BYTES` bytes, or None where they are of no picture."""
-    if head[:4] in (b"II*\0", b"MM\0*"):
-        return "image/tiff"
-    if head.startswith(b"\xff\xd8\xff"):
-        return "image/jpeg"
-    if head.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "image/png"
-    if head.startswith(b"BM") and int.from_bytes(head[14:18], "little") in _BMP_HEADERS:
-        return "image/bmp"
-    return None
+    kind = picture_kind(head)
+    return kind.media_type if kind else None
 
 
 def picture_size(tree: Tree, path: str) -> tuple[int, int] | None:

@@ -14,6 +14,9 @@ HEAD_BYTES = 4096
 """What sniffing reads of a file: the longest magic looked for is in the first kilobyte."""
 
 
+_MOST_HEADS = 64 << 20
+
+
 class Tree(Protocol):
     """Files below one root, named by relative paths with `/`."""
 
@@ -70,6 +73,36 @@ class FolderTree:
         """A path that a sidecar names may lead out of the folder: only listed files are read."""
         if path not in self.sizes:
             raise FileNotFoundError(f"no file {path!r} in {self.name}")
+
+
+class HeadsOnce:
+    """A tree of which the beginning of each file is read once, however many ask for it.
+
+    Beginnings are kept up to a bound; a tree of very many files is read again beyond it.
+    """
+
+    def __init__(self, tree: Tree) -> None:
+        self.name = tree.name
+        self.sizes = tree.sizes
+        self._tree = tree
+        self._heads: dict[str, bytes] = {}
+        self._room = _MOST_HEADS
+
+    def read(self, path: str, offset: int = 0, length: int | None = None) -> bytes:
+        """Bytes of a file: fewer than `length` where it ends before."""
+        if length is None or offset + length > HEAD_BYTES:
+            return self._tree.read(path, offset, length)
+        head = self._heads.get(path)
+        if head is None:
+            head = self._tree.read(path, 0, HEAD_BYTES)
+            if len(head) <= self._room:
+                self._heads[path] = head
+                self._room -= len(head)
+        return head[offset : offset + length]
+
+    def modified(self, path: str) -> float | None:
+        """The file's time of modification in seconds since 1970, or None where it is not known."""
+        return self._tree.modified(path)
 
 
 def folder_of(path: str) -> str:

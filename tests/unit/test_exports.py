@@ -19,6 +19,7 @@ import pytest
 import rsciio.msa
 import xarray as xr
 from rocrate.rocrate import ROCrate
+from support.vendor_files import seen_by, values_of
 
 from sxeslake.archive import synthetic_facility
 from sxeslake.cli.run import run
@@ -26,6 +27,8 @@ from sxeslake.errors import AlreadyExistsError, InputError, MissingExtraError, N
 from sxeslake.exports.table import write_csv
 from sxeslake.lake import Lake, init
 from sxeslake.reading.source import VersionSource
+from sxeslake.vendor.readers.hmsa import Hmsa
+from sxeslake.vendor.tree import FolderTree
 
 REF = "2020/steel carbide@1"
 MAP = "2019/chalcopyrite map@1"
@@ -99,6 +102,56 @@ def test_rosettasciio_reads_the_same_values_from_msa(lake: Lake, tmp_path: Path,
         made = axis["offset"] + axis["scale"] * np.arange(axis["size"])
         assert axis["units"] == "Angstrom"
         assert np.allclose(made, expected.axis("wavelength").values, rtol=1e-9)
+
+
+@pytest.mark.parametrize("data_type", ["qlw", "spectrum"])
+@pytest.mark.parametrize("positions", ["3", "1,3,5", None])
+def test_our_own_reader_reads_the_same_values_from_hmsa(
+    lake: Lake, tmp_path: Path, data_type: str, positions: str | None
+) -> None:
+    out = tmp_path / "out.hmsa"
+    report = lake.export(MAP, out, to="hmsa", positions=positions, analysis=1, data_type=data_type)
+    expected = lake.spectra(data_type, MAP, positions=positions, analysis=1)
+    tree = FolderTree(tmp_path)
+    seen = seen_by(Hmsa(), tree)
+    assert sorted(each.path for each in report.files) == [str(out), str(out.with_suffix(".xml"))]
+    assert seen.warnings == []
+    assert seen.analyses[0].instrument == f"JEOL Ltd. {expected.rows[0].instrument}"
+    if positions is None:
+        (found,) = seen.analyses[0].maps
+        array, state = found.channels[0].array, found.state
+        assert (found.shape, found.kind) == ((3, 4), "stage")
+        by_place = {(round(row.stage_y_mm or 0, 6), round(row.stage_x_mm or 0, 6)): number
+                    for number, row in enumerate(expected.rows)}  # fmt: skip
+        assert np.array_equal(
+            values_of(tree, array).reshape(12, -1), expected.values[[by_place[at] for at in sorted(by_place)]]
+        )
+        assert found.frame is not None
+        assert tuple(found.frame["origin"][:2]) == pytest.approx(min(by_place)[::-1])
+    else:
+        array, state = seen.positions[0].arrays[0], seen.positions[0].state
+        assert np.array_equal([values_of(tree, each.arrays[0]) for each in seen.positions], expected.values)
+        assert [each.state["stage"]["x"] for each in seen.positions] == [row.stage_x_mm for row in expected.rows]
+    assert float(state["probe"]["acceleratingVoltage"]) == expected.rows[0].accelerating_voltage_kv
+    assert array.axis is not None
+    if data_type == "qlw":
+        made = (array.axis.start or 0) + (array.axis.step or 0) * np.arange(array.shape[-1])
+        assert np.allclose(made, expected.axis("wavelength").values, rtol=1e-9)
+    again = tmp_path / "again" / "out.xml"
+    again.parent.mkdir()
+    lake.export(MAP, again, to="hmsa", positions=positions, analysis=1, data_type=data_type)
+    assert again.read_bytes() == out.with_suffix(".xml").read_bytes()
+
+
+def test_an_hmsa_export_is_a_pair_that_replaces_nothing_unasked(lake: Lake, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="pair of files"):
+        lake.export(MAP, tmp_path / "map", to="hmsa", analysis=1)
+    (tmp_path / "map.xml").write_text("mine")
+    with pytest.raises(AlreadyExistsError):
+        lake.export(MAP, tmp_path / "map.hmsa", to="hmsa", analysis=1)
+    assert [each.name for each in tmp_path.iterdir()] == ["map.xml"]
+    everything = lake.export(None, tmp_path / "map.hmsa", to="hmsa", force=True, grating="JS300N")
+    assert any("differs between the positions" in warning for warning in everything.warnings)
 
 
 def test_several_msa_are_a_folder(lake: Lake, tmp_path: Path) -> None:
@@ -248,7 +301,7 @@ def test_the_command_without_a_format_is_pull(
     assert run(["export", "--to", "csv", "-o", out]) == 2
 
 
-@pytest.mark.parametrize("to", ["csv", "xlsx", "msa", "zarr", "hspy", "ro-crate"])
+@pytest.mark.parametrize("to", ["csv", "xlsx", "msa", "hmsa", "zarr", "hspy", "ro-crate"])
 def test_every_format_is_written_by_the_program_itself(lake: Lake, tmp_path: Path, to: str) -> None:
     words = ["export", MAP, "--analysis", "1", "--position", "1..2", "--to", to, "-o", str(tmp_path / f"out.{to}")]
     call = [sys.executable, "-m", "sxeslake", *words, "--lake", lake.url.removeprefix("file://"), "--json"]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sxeslake.exports.report import ExportReport
     from sxeslake.exports.run import Format
 
-_FORMATS = ("csv", "xlsx", "msa", "zarr", "hspy", "ro-crate")
+_FORMATS = ("csv", "xlsx", "msa", "hmsa", "zarr", "hspy", "ro-crate")
 _ROI = re.compile(r"\s*([\d.]+)\s*\.\.\s*([\d.]+)\s*(\D*?)\s*")
 _SHARED = {option.name for option in global_options()}
 _TAKEN = {"refs", "out", "every", "force"}
@@ -53,7 +53,7 @@ def command(
     raw: bool,
     **values: Any,
 ) -> int:
-    """Write spectra as CSV, Excel, EMSA/MAS, Zarr, HyperSpy file or RO-Crate (.eln).
+    """Write spectra as CSV, Excel, EMSA/MAS, HMSA, Zarr, HyperSpy file or RO-Crate (.eln).
 
     Positions are chosen as for pull: by sample, --position, --analysis, --where or a filter. --types names the data,
     qlw or spectrum. An RO-Crate holds whole archives, or CSV and MSA files of a selection. Nothing half-written is

@@ -3,22 +3,32 @@
 A table a quantity (`wt.qnt`, `net.qnt` …), a line a point: the point's number, the number n of elements, n values,
 their total. `elint.qnt` and `elem.qnt` name the elements and their components (oxides), `stg.qnt` the place and the
 comment of a point, `mes.qnt` its current. `summary.csv` is the export of the results: a line a point, columns such as
-`SiO2(Mass%)`.
+`SiO2(Mass%)`; `summary.txt` with `stage.txt` that of UNIX-time instruments.
 """
 
 from __future__ import annotations
 
 import csv
 import re
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import PurePosixPath
 
 import numpy as np
 
 from ..jeol import analysis_of, element_condition, xm_state
+from ..quant import (
+    SCHEMA,
+    Point,
+    QuantTable,
+    is_summary,
+    is_unix_stage,
+    is_unix_summary,
+    parse_summary,
+    parse_unix_summary,
+)
 from ..reading import fields_of, head_of, text_bytes
 from ..records import (
     AnalysisRecord,
@@ -32,8 +42,6 @@ from ..records import (
 from ..texts import Fields, Warn, decode, number_of
 from ..tree import Tree, folder_of
 from ..values import counted, state_of, wds_conditions
-
-SCHEMA = "sxeslake/quant/1"
 
 _UNITS = {
     "peak": "mm",
@@ -49,65 +57,43 @@ _UNITS = {
 """The tables of numbers, in the order of an analysis."""
 _WORDS = ("elem", "elint", "stg", "mes")
 _MOST_ELEMENTS = 200
-_HEADER_LINES = 50
-_NAMED = re.compile(r"\s*(.*?)\s*\(\s*(.+?)\s*\)\s*")
 _DESCRIBED = re.compile(r"\s*(\S+)\s+(\S.*?)\s*")
-_PLACES = ("x", "y", "z")
 _OF_POSITION = re.compile(r"(?:.*/)?pos_\d+/[^/]+\.cnd", re.ASCII)
-
-
-@dataclass(frozen=True, slots=True)
-class Point:
-    """One point: the values of its elements (a row each) in the columns of its table; NaN where one is missing."""
-
-    name: str
-    elements: tuple[str, ...]
-    values: np.ndarray
-    totals: Mapping[str, float]
-    components: tuple[str, ...] = ()
-    comment: str = ""
-    stage: tuple[float | None, ...] = ()
-    current: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class QuantTable:
-    """Points and the columns (name and unit) of their values."""
-
-    source: str
-    columns: tuple[tuple[str, str], ...]
-    points: tuple[Point, ...]
 
 
 class JeolQnt:
     """Folders of point analyses, an analysis each, with a position a point and a table of all."""
 
     name = "jeol-qnt"
-    title = "JEOL point analyses (.qnt folders, _QNT, summary.csv)"
+    title = "JEOL point analyses (.qnt folders, _QNT, summary.csv, summary.txt)"
     verified = (
         "By description, and on a synthetic folder in the form of a JXA-8105 that another program's authors made; no "
-        "real file was at hand."
+        "real file was at hand. X and Y of UNIX-time instruments are given as their files name them; instruments with "
+        "a PC exchange the two."
     )
 
     def classify(self, tree: Tree) -> Iterable[Finding]:
         """Folders with tables of numbers, or with an export of results."""
         folders: dict[str, list[str]] = defaultdict(list)
+        texts = [path for path in tree.sizes if path.casefold().endswith(".cnd")]
         for path in tree.sizes:
-            if _table(path) or _is_summary(tree, path):
+            if _table(path) or _export(tree, path):
                 folders[folder_of(path)].append(path)
         for folder, files in sorted(folders.items()):
             tables = [path for path in files if _table(path) in _UNITS]
-            summaries = [path for path in files if not _table(path)]
+            summaries = [path for path in files if _export(tree, path) == "summary"]
             if tables or summaries:
                 what = f"JEOL point analyses: {counted(len(tables), 'table')}, {counted(len(summaries), 'export')}"
-                conditions = [path for path in tree.sizes if _is_condition(path, folder)] if tables else []
+                conditions = [path for path in texts if _is_condition(path, folder)] if tables else []
                 yield Finding(self.name, folder, what, 0.9, tuple(sorted([*files, *conditions])))
 
     def read(self, tree: Tree, finding: Finding, warn: Warn) -> Iterator[AnalysisRecord]:
         """One analysis: points of the tables, or of the export where there are no tables."""
         files = [path for path in finding.files if not path.casefold().endswith(".cnd")]
         found = [_tables(tree, finding.path, [path for path in files if _table(path)], warn)]
-        found += [_summary(tree, path, warn) for path in files if not _table(path)]
+        exports = {path: kind for path in files if (kind := _export(tree, path))}
+        stages = [path for path, kind in exports.items() if kind == "stage"]
+        found += [_summary(tree, path, stages, warn) for path, kind in exports.items() if kind == "summary"]
         tables = [table for table in found if table.points]
         if not tables:
             return
@@ -126,41 +112,6 @@ class JeolQnt:
                 for table in tables
             ),
         )
-
-
-def parse_summary(text: str, source: str = "summary.csv") -> QuantTable:
-    """The points of an export; statistics below them are left out. ValueError where it has no columns of results."""
-    rows = _rows(text)
-    at = next((number for number, row in enumerate(rows[:_HEADER_LINES]) if _is_header(row)), None)
-    if at is None:
-        raise ValueError("it has no line with Point and columns such as SiO2(Mass%)")
-    head = [name.strip() for name in rows[at]]
-    plain = {(match[1] if (match := _NAMED.fullmatch(name)) else name).casefold(): n for n, name in enumerate(head)}
-    results: dict[tuple[str, str], int] = {}
-    for number, name in enumerate(head):
-        match = _NAMED.fullmatch(name)
-        if match and match[1].casefold() not in _PLACES:
-            results.setdefault((match[1], match[2]), number)
-    components = tuple(dict.fromkeys(component for component, _ in results if component.casefold() != "total"))
-    units = tuple(dict.fromkeys(unit for _, unit in results))
-    points = []
-    for row in rows[at + 1 :]:
-        cells = dict(enumerate(row))
-        name = cells.get(plain.get("point", plain.get("no.", -1)), "").strip()
-        if not name.isdigit():
-            continue
-        values = np.full((len(components), len(units)), np.nan)
-        totals = {}
-        for (component, unit), number in results.items():
-            if (value := number_of(cells.get(number, ""))) is not None:
-                if component in components:
-                    values[components.index(component), units.index(unit)] = value
-                else:
-                    totals[unit] = value
-        stage = [number_of(cells.get(plain.get(axis, -1), "")) for axis in _PLACES]
-        comment = cells.get(plain.get("comment", -1), "").strip()
-        points.append(Point(name, components, values, totals, components, comment, tuple(stage)))
-    return QuantTable(source, tuple((unit, unit) for unit in units), _numbered_apart(points))
 
 
 def parse_table(text: str) -> dict[str, tuple[list[str], list[str]]]:
@@ -223,10 +174,17 @@ def _places(text: str) -> dict[str, tuple[str, tuple[float | None, ...]]]:
     return found
 
 
-def _summary(tree: Tree, path: str, warn: Warn) -> QuantTable:
+def _summary(tree: Tree, path: str, stages: list[str], warn: Warn) -> QuantTable:
     """The export of a path, without points where it cannot be read."""
     try:
-        return parse_summary(decode(text_bytes(tree, path)).text, path)
+        text = decode(text_bytes(tree, path)).text
+        if not is_unix_summary(text):
+            return parse_summary(text, path)
+        usual = PurePosixPath(path).name.casefold().replace("summary", "stage")
+        stage = min(stages, key=lambda each: PurePosixPath(each).name.casefold() != usual, default="")
+        if not stage:
+            warn(Warned(path, "there is no stage.txt beside it; the places of its points are left out"))
+        return parse_unix_summary(text, path, decode(text_bytes(tree, stage)).text if stage else "")
     except (ValueError, OSError, csv.Error) as error:
         warn(Warned(path, f"{error}; the file is kept as an original"))
         return QuantTable(path, (), ())
@@ -310,28 +268,6 @@ def _times(tree: Tree, files: Iterable[str]) -> list[Json]:
     return found if len(found) <= _MOST_ELEMENTS else []
 
 
-def _rows(text: str) -> list[list[str]]:
-    """The cells of an export, by the separator that its header has most of."""
-    separator = max(",;\t", key=text[:20_000].count)
-    return list(csv.reader(text.replace("\0", "").splitlines(), delimiter=separator))
-
-
-def _is_header(row: list[str]) -> bool:
-    names = [name.strip().casefold() for name in row]
-    return ("point" in names or "no." in names) and any("mass%" in name for name in names)
-
-
-def _numbered_apart(points: list[Point]) -> tuple[Point, ...]:
-    """Points whose names differ: several runs may be in one export."""
-    taken: Counter[str] = Counter()
-    found = []
-    for point in points:
-        taken[point.name] += 1
-        again = taken[point.name]
-        found.append(point if again == 1 else replace(point, name=f"{point.name} ({again})"))
-    return tuple(found)
-
-
 def _table(path: str) -> str:
     """The table that a file is, or ''."""
     name = PurePosixPath(path).name.casefold()
@@ -339,22 +275,18 @@ def _table(path: str) -> str:
     return stem if stem != name and (stem in _UNITS or stem in _WORDS) else ""
 
 
-def _is_summary(tree: Tree, path: str) -> bool:
-    """An export of results, by its header."""
+def _export(tree: Tree, path: str) -> str:
+    """`summary` or `stage` of an export of results, by its header; '' of anything else."""
     if not path.casefold().endswith((".csv", ".txt")):
-        return False
-    head = head_of(tree, path)
-    return b"ass%" in head and any(_is_header(row) for row in _header_rows(decode(head).text))
-
-
-def _header_rows(text: str) -> list[list[str]]:
-    try:
-        return _rows(text)[:_HEADER_LINES]
-    except csv.Error:
-        return []
+        return ""
+    head = decode(head_of(tree, path)).text
+    return "summary" if is_summary(head) else "stage" if is_unix_stage(head) else ""
 
 
 def _is_condition(path: str, folder: str) -> bool:
     """A condition that belongs to the tables of a folder."""
-    inside = path.removeprefix(f"{folder}/" if folder else "").casefold()
-    return path.startswith(folder) and bool(_OF_POSITION.fullmatch(inside) or re.fullmatch(r"\.cnd/[^/]+\.cnd", inside))
+    below = f"{folder}/" if folder else ""
+    if not path.startswith(below):
+        return False
+    inside = path.removeprefix(below).casefold()
+    return bool(_OF_POSITION.fullmatch(inside) or re.fullmatch(r"\.cnd/[^/]+\.cnd", inside))

@@ -1,4 +1,4 @@
-"""Maps of Probe for EPMA: `.GRD` (Surfer 7), `.PrbImg` (Probe Image), `.BIM`; its `.MDB` is named and kept.
+"""Maps of Probe for EPMA: `.GRD` (Surfer 7), `.PrbImg` (Probe Image), `.BIM`; its `.MDB` has a reader of its own.
 
 All of them stand row by row from the bottom of the picture, and are given so. `.ACQ` beside a `.GRD` says in which
 unit its axes are.
@@ -33,10 +33,7 @@ class ProbeForEpma:
 
     name = "probe-for-epma"
     title = "Probe for EPMA maps (.GRD, .PrbImg, .BIM)"
-    verified = (
-        ".GRD and .ACQ: on one published modelled map of 384 × 512. .PrbImg and .BIM: by description only. .MDB is "
-        "recognised and not read: that needs a library for Jet databases."
-    )
+    verified = ".GRD and .ACQ: on one published modelled map of 384 × 512. .PrbImg and .BIM: by description only."
 
     def classify(self, tree: Tree) -> Iterable[Finding]:
         """Files of these formats, each by its first bytes."""
@@ -51,9 +48,6 @@ class ProbeForEpma:
         """The map of a file."""
         path = finding.files[0]
         kind = _kind(head_of(tree, path, 256), path, tree.sizes[path])
-        if kind == "database":
-            warn(Warned(path, "reading a Jet database (.MDB) needs a library that is not there; it is kept as it is"))
-            return
         readers: dict[str, Callable[[Tree, str, Warn], MapRecord]] = {"grid": _grid, "probe": _probe, "bim": _bim}
         try:
             found = readers[kind](tree, path, warn)
@@ -69,7 +63,6 @@ _KINDS = {
     "grid": "Surfer grid (.GRD)",
     "probe": "Probe Image (.PrbImg)",
     "bim": "Probe for EPMA images (.BIM)",
-    "database": "Probe for EPMA database (.MDB), not readable without a library",
 }
 
 
@@ -79,8 +72,6 @@ def _kind(head: bytes, path: str, size: int) -> str:
         return "grid"
     if b"[probeimage]" in head.lower():
         return "probe"
-    if head[4:19] == b"Standard Jet DB" and suffix == ".mdb":
-        return "database"
     if suffix == ".bim" and len(head) >= 8:
         width, height = struct.unpack_from("<2I", head)
         return "bim" if _fits(width, height, size - 8) else ""
@@ -151,24 +142,32 @@ def _rows(raw: Fields, width: int, height: int) -> np.ndarray:
     return np.frombuffer(data, "<f4").reshape(height, width)
 
 
-def _bim(tree: Tree, path: str, warn: Warn) -> MapRecord:
-    """Images one after another; those of another size than the first are left out."""
+def bim_images(tree: Tree, path: str, warn: Warn) -> list[tuple[Span, int, int]]:
+    """The images of a `.BIM`, one after another: values, width, height."""
     size, at = tree.sizes[path], 0
-    channels: list[ChannelRecord] = []
-    first = (0, 0)
-    while at + 8 <= size and len(channels) < _MOST_IMAGES:
+    images: list[tuple[Span, int, int]] = []
+    while at + 8 <= size and len(images) < _MOST_IMAGES:
         width, height = struct.unpack("<2I", tree.read(path, at, 8))
         if not _fits(width, height, size - at - 8):
             warn(Warned(path, f"no image begins at byte {at:,}; what follows is left out"))
             break
-        first = first if channels else (height, width)
-        span = Span(path, at + 8, 4 * width * height)
+        images.append((Span(path, at + 8, 4 * width * height), width, height))
+        at += 8 + 4 * width * height
+    return images
+
+
+def _bim(tree: Tree, path: str, warn: Warn) -> MapRecord:
+    """The images of one size; those of another than the first are left out."""
+    images = bim_images(tree, path, warn)
+    first = images[0][2], images[0][1]
+    channels: list[ChannelRecord] = []
+    for span, width, height in images:
         if (height, width) == first:
             array = ArrayRecord("counts", "<i4", first, span=span)
             channels.append(ChannelRecord(f"image {len(channels) + 1}", array, {"quantity": "counts"}))
         else:
-            warn(Warned(path, f"the image at byte {at:,} is of another size, {width} × {height}; it is left out"))
-        at += 8 + span.length
+            said = f"the image at byte {span.offset - 8:,} is of another size, {width} × {height}; it is left out"
+            warn(Warned(path, said))
     return MapRecord(PurePosixPath(path).stem, "stage", first, tuple(channels))
 
 

@@ -27,6 +27,7 @@ from ..records import (
     AnalysisRecord,
     ArrayRecord,
     ChannelRecord,
+    DocumentRecord,
     Finding,
     ImageRecord,
     Json,
@@ -35,7 +36,8 @@ from ..records import (
     Span,
     Warned,
 )
-from ..texts import Warn, decode, number_of
+from ..texts import Warn, decode
+from ..thermo import PHASES_SCHEMA, parse_phases, parse_spots
 from ..tree import Tree, folder_of
 from ..values import counted, state_of
 from .emsa import spectrum_position
@@ -47,7 +49,6 @@ _FOLDER = re.compile(r".*\.(?:ps|map)\.eds", re.IGNORECASE)
 _FILE_NAME = re.compile(r"[^#,][^,]*\.[A-Za-z_]{2,5}", re.ASCII)
 _REFERENCES = (".psref", ".siref", ".sitif")
 _MOST_KILOVOLTS = 60.0
-_MOST_SPOTS = 10_000
 _ELEMENT = re.compile(r".*\bSpec\d+ ([A-Z][a-z]?)|.*[ _]([A-Z][a-z]?)[ _][KLM](?:[ _].*)?")
 _PIXEL, _LOW, _HIGH = 3248, 3272, 3280
 _STAGE, _KILOVOLTS, _MAGNIFICATION, _CURRENT_NA, _DISTANCE_MM = (3304, 3312, 3320), 3352, 3360, 3368, 3408
@@ -97,18 +98,25 @@ class ThermoNss:
         pictures = [
             picture for path, kind in kinds.items() if "picture" in kind and (picture := _picture(tree, path, warn))
         ]
+        lists = {path: text for path, kind in kinds.items() if kind == "list" and (text := _text(tree, path, warn))}
         places: dict[str, Json] = {}
-        for path, kind in kinds.items():
-            if kind == "list":
-                places |= _spots(tree, path, warn)
-                _name_missing(tree, path, warn)
+        phases: list[Json] = []
+        for path, text in lists.items():
+            _name_missing(tree, path, text, warn)
+            if path.casefold().endswith(".p_s"):
+                places |= parse_spots(text)
+            elif found := parse_phases(text):
+                phases.append({"source": path, **found})
         spectra = [path for path, kind in kinds.items() if kind == "spectrum"]
         name = PurePosixPath(finding.path).name or tree.name
+        maps = tuple(_maps(name, pictures))
+        about = tuple(found.name for found in maps)
         yield AnalysisRecord(
             name=name,
             positions=partial(_positions, tree, spectra, places, warn),
-            maps=tuple(_maps(name, pictures)),
+            maps=maps,
             images=tuple(_image(tree, picture) for picture in pictures),
+            documents=tuple(DocumentRecord(PHASES_SCHEMA, found, about) for found in phases),
         )
 
 
@@ -134,25 +142,6 @@ def read_picture(tree: Tree, path: str) -> tuple[NssPicture | None, str]:
     if structure is None:
         return replace(plain, counts=span), odd or "its private structure is of another release; it is left out"
     return replace(plain, counts=span, structure=structure), odd
-
-
-def parse_spots(text: str) -> dict[str, Json]:
-    """The spots of a `.p_s` by the name of their spectrum: kind, label, and place between 0 and 1 of the picture."""
-    lines = [line.strip() for line in text.splitlines()]
-    found: dict[str, Json] = {}
-    at = 3
-    while at + 2 < len(lines) and len(found) < _MOST_SPOTS:
-        if not lines[at].startswith("#"):
-            at += 1
-            continue
-        words = lines[at].split()
-        place = [number_of(word) for word in lines[at + 2].split(",")]
-        spot: Json = {"label": words[0], "kind": words[1] if len(words) > 1 else "", "reference": lines[1]}
-        if len(place) >= 4 and None not in place[:4] and place[2] and place[3]:
-            spot["place"] = [(place[0] or 0.0) / place[2], (place[1] or 0.0) / place[3]]
-        found[lines[at + 1]] = spot
-        at += 3
-    return found
 
 
 def _positions(tree: Tree, paths: list[str], places: Mapping[str, Json], warn: Warn) -> Iterator[PositionRecord]:
@@ -262,25 +251,20 @@ def _picture(tree: Tree, path: str, warn: Warn) -> NssPicture | None:
     return picture
 
 
-def _spots(tree: Tree, path: str, warn: Warn) -> dict[str, Json]:
-    if not path.casefold().endswith(".p_s"):
-        return {}
+def _text(tree: Tree, path: str, warn: Warn) -> str:
+    """The text of a list; '' where it cannot be read."""
     try:
-        return parse_spots(decode(text_bytes(tree, path)).text)
+        return decode(text_bytes(tree, path)).text
     except (OSError, ValueError) as error:
-        warn(Warned(path, f"{error}; its spots are left out"))
-        return {}
+        warn(Warned(path, f"{error}; what it lists is left out"))
+        return ""
 
 
-def _name_missing(tree: Tree, path: str, warn: Warn) -> None:
+def _name_missing(tree: Tree, path: str, text: str, warn: Warn) -> None:
     """Files that a list names and its folder has not; a name that leads elsewhere is none of ours."""
-    try:
-        lines = decode(text_bytes(tree, path)).text.splitlines()
-    except (OSError, ValueError):
-        return
     folder = folder_of(path)
     missing = []
-    for name in dict.fromkeys(line.strip() for line in lines):
+    for name in dict.fromkeys(line.strip() for line in text.splitlines()):
         if not _FILE_NAME.fullmatch(name):
             continue
         if "/" in name or "\\" in name or ".." in name:

@@ -37,7 +37,10 @@ def test_a_folder_is_told_by_content(session: Path, capsys: Capture) -> None:
     found = {Path(row["path"]).relative_to(session).as_posix(): row for row in rows}
     assert found["spots"]["reader"] == "emsa"
     assert found["spots"]["files"] == ["spots/a.psmsa"]
-    assert (found["x.pts"]["kind"], found["x.pts"]["reader"]) == ("JEOL Analysis Station spectrum image", None)
+    spectrum_image = found["x.pts"]
+    assert (spectrum_image["kind"], spectrum_image["reader"]) == (
+        "JEOL Analysis Station spectrum image", "rosettasciio"
+    )  # fmt: skip
     assert found["."]["files"] == ["wrong.jpg"]
     assert found["."]["notes"] == ["PNG named .jpg"]
     assert "named .docx" in found["notes.docx"]["notes"][0]
@@ -50,7 +53,7 @@ def test_a_person_sees_a_line_each_and_a_sum(session: Path, capsys: Capture) -> 
     assert run(["identify", str(session), str(session / "x.pts")]) == 0
     said = capsys.readouterr()
     assert "EMSA/MAS" in said.out
-    assert "2 of 5 files recognised" in said.err
+    assert "4 of 5 files recognised" in said.err
 
 
 def test_a_missing_path_is_named(tmp_path: Path, capsys: Capture) -> None:

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.vendor_files import MemoryTree
 
 from sxeslake.vendor.classify import Leftover, classify
 from sxeslake.vendor.records import AnalysisRecord, Finding, Warned
-from sxeslake.vendor.tree import FolderTree, Tree
+from sxeslake.vendor.tree import FolderTree, HeadsOnce, Tree
 
 
 class Claims:
@@ -63,6 +64,27 @@ def test_leftovers_are_named_by_their_content(tmp_path: Path) -> None:
         "h": ("empty",),
         "i.xlsx": ("zip",),
     }
+
+
+def test_the_beginning_of_each_file_is_read_once(tmp_path: Path) -> None:
+    class Counting(FolderTree):
+        def read(self, path: str, offset: int = 0, length: int | None = None) -> bytes:
+            read.append(path)
+            return super().read(path, offset, length)
+
+    read: list[str] = []
+    names = ["a.txt", "b.cnd", "c.map", "d.xml", "e.spx", "f.bin", "g.tif", "h"]
+    for name in names:
+        (tmp_path / name).write_bytes(b"some bytes of " + name.encode())
+    assert len(classify(Counting(tmp_path)).leftovers) == len(names)
+    assert sorted(read) == names
+
+
+@given(st.lists(st.tuples(st.integers(0, 9000), st.none() | st.integers(0, 9000))))
+def test_a_tree_that_remembers_beginnings_reads_as_the_tree_does(asked: list[tuple[int, int | None]]) -> None:
+    tree = MemoryTree({"a": bytes(range(256)) * 20})
+    remembered = HeadsOnce(tree)
+    assert all(remembered.read("a", *each) == tree.read("a", *each) for each in asked)
 
 
 @given(st.dictionaries(st.sampled_from(["a.mrc", "b.xes", "c.qlw", "d.cnd"]), st.binary(max_size=1000), max_size=4))

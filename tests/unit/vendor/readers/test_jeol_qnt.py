@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.vendor_files import MemoryTree, keyed_lines, real_vendor_files, seen_by, values_of
 
-from sxeslake.vendor.readers.jeol_qnt import JeolQnt, parse_summary
+from sxeslake.vendor.quant import parse_summary
+from sxeslake.vendor.readers.jeol_qnt import JeolQnt
 
 READER = JeolQnt()
 TABLES = {
@@ -117,6 +118,51 @@ def test_exports_with_decimal_commas_and_japanese_comments_are_read(separator: s
     (point,) = seen.positions
     assert (point.comment, point.state["stage"]["x"]) == ("試料", 1.5)
     assert seen.analyses[0].documents[0].data["points"][0]["values"] == [[46.7]]
+
+
+def test_conditions_of_a_folder_whose_name_begins_the_same_are_not_taken() -> None:
+    keys = keyed_lines({"XM_ANALYSIS_INSTRUMENT": "JXA-8230"})
+    files = {f"day/{name}": text.encode() for name, text in TABLES.items()}
+    (finding,) = READER.classify(MemoryTree({**files, "day2/Pos_0001/data001.cnd": keys}))
+    assert "day2/Pos_0001/data001.cnd" not in finding.files
+
+
+UNIX = (
+    "Group : day 1\n\n No.   SiO2    MgO  Total  Comment\n"
+    "   1\t 40.5\t 50.25\t 90.75\tolivine core\n   2\t 41,0\t ---\t 41.0\t\n\nMinimum\t 40.5\t50.25\t 41.0\n"
+)
+STAGE = " No.   X   Y   Z   Comment\n   1\t 22.5\t 82.0\t 10.9\tolivine core\n   2\t23.0\t81.5\t\trim\n"
+
+
+@pytest.mark.parametrize("change", ["\t", "   "])
+def test_an_export_of_a_unix_time_instrument_has_its_places_in_a_file_of_its_own(change: str) -> None:
+    files = {
+        "summary.txt": UNIX.replace("\t", change).encode(),
+        "stage.txt": STAGE.encode(),
+        "a.txt": b"No. X Y Comment\n",
+    }
+    seen = seen_by(READER, MemoryTree({f"d/{name}": data for name, data in files.items()}))
+    first, second = seen.positions
+    assert (first.name, first.comment, first.state["stage"]) == ("1", "olivine core", {"x": 22.5, "y": 82.0, "z": 10.9})
+    assert second.state["stage"] == {"x": 23.0, "y": 81.5}
+    assert first.arrays[0].extra == {"rows": ["SiO2", "MgO"], "columns": [{"name": "Mass%", "unit": "Mass%"}]}
+    points = seen.analyses[0].documents[0].data["points"]
+    assert [point["values"] for point in points] == [[[40.5], [50.25]], [[41.0], [None]]]
+    assert points[0]["totals"] == {"Mass%": 90.75}
+    assert seen.warnings == []
+
+
+def test_a_unix_export_without_its_places_is_named_and_read() -> None:
+    seen = seen_by(READER, MemoryTree({"summary.txt": UNIX.encode("cp932"), "notes.txt": b"No. of samples\tX\n"}))
+    assert [position.state for position in seen.positions] == [{}, {}]
+    assert "no stage.txt beside it" in seen.said
+    assert seen.findings[0].files == ("summary.txt",)
+
+
+@given(st.text(max_size=80), st.integers(0, 150))
+def test_any_text_in_a_unix_export_is_read_or_left(text: str, cut: int) -> None:
+    files = {"summary.txt": UNIX[:cut] + text + UNIX[cut:], "stage.txt": STAGE[:cut] + text, "t.txt": UNIX[:cut] + text}
+    seen_by(READER, MemoryTree({name: each.encode("utf-8", "replace") for name, each in files.items()}))
 
 
 def test_points_of_several_runs_in_one_export_are_told_apart() -> None:

@@ -1,4 +1,4 @@
-"""Maps of Probe for EPMA: grids, Probe Images, image files; a database is named."""
+"""Maps of Probe for EPMA: grids, Probe Images, image files."""
 
 from __future__ import annotations
 
@@ -97,12 +97,6 @@ def test_images_of_one_file_are_channels() -> None:
     assert [channel.name for channel in channels] == ["image 1", "image 2"]
     assert np.array_equal(values_of(tree, channels[1].array), counts() - 5)
     assert "of another size, 4 × 2" in seen.said
-
-
-def test_a_database_is_named() -> None:
-    seen = seen_by(READER, MemoryTree({"m.MDB": b"\0\1\0\0Standard Jet DB\0" + bytes(100)}))
-    assert seen.analyses == []
-    assert "needs a library" in seen.said
 
 
 @pytest.mark.parametrize(

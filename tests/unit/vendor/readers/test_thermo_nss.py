@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from support.vendor_emsa import emsa_file
 from support.vendor_files import MemoryTree, real_vendor_files, seen_by, values_of
 
-from sxeslake.vendor.readers.thermo_nss import STRUCTURE_BYTES, ThermoNss, parse_spots
+from sxeslake.vendor.readers.thermo_nss import STRUCTURE_BYTES, ThermoNss
+from sxeslake.vendor.thermo import parse_phases, parse_spots
 
 READER = ThermoNss()
 SPOTS = "..2\nm.psref\n1\n#1 SPOT 1\nm_pt1.psmsa\n385.0,263.0,770.0,526.0\n"
@@ -120,6 +121,61 @@ def test_a_spot_without_a_place_is_a_spot(place: str) -> None:
     assert spots["m_pt1.psmsa"]["kind"] == "RECT"
 
 
+LIST = """5
+m.si
+m.siref
+m Grey.sitif
+0
+
+
+2
+m CP1.pcsa
+m CP1.pcma
+2,C 1 Segment 1,23,513,8.595785,255,C 1 Segment 2,513,921,30,5,65280
+m CP2.pcse
+m CP2.pcm
+1,C 2 Segment 1,35,---,19.19,99999999
+2
+m Apatite.fzsa
+m Apatite.fzma
+0,5,Apatite,14.914958,Custom,2,C 2,C 3
+m Phase7.fzse
+m Phase7.fzme
+1,0,Phase7"""
+
+
+def test_components_and_phases_have_names_shares_and_colours() -> None:
+    seen = seen_by(READER, MemoryTree({"m.MAP.EDS/m.csi": LIST.encode(), "m.MAP.EDS/m Apatite.fzma": tiff(counts())}))
+    (document,) = seen.analyses[0].documents
+    assert document.schema == "sxeslake/phases/1"
+    assert document.about == (seen.analyses[0].maps[0].name,)
+    assert document.data["source"] == "m.MAP.EDS/m.csi"
+    first, second = document.data["components"]
+    assert (first["spectrum"], first["map"]) == ("m CP1.pcsa", "m CP1.pcma")
+    assert first["segments"][0] == {
+        "name": "C 1 Segment 1",
+        "scores": [23, 513],
+        "areaPercent": 8.595785,
+        "colour": "#ff0000",
+    }
+    assert second["segments"] == [{"name": "C 2 Segment 1", "areaPercent": 19.19}]
+    assert document.data["phases"] == [
+        {
+            "spectrum": "m Apatite.fzsa",
+            "map": "m Apatite.fzma",
+            "name": "Apatite",
+            "areaPercent": 14.914958,
+            "of": ["C 2", "C 3"],
+        },
+        {"spectrum": "m Phase7.fzse", "map": "m Phase7.fzme", "name": "Phase7"},
+    ]
+
+
+@given(st.text(max_size=60), st.integers(0, 300))
+def test_any_list_gives_components_and_phases_or_none(text: str, cut: int) -> None:
+    parse_phases(LIST[:cut] + text + LIST[cut:])
+
+
 @given(st.integers(0, 9000), st.binary(max_size=80), st.text(max_size=60))
 def test_any_bytes_are_read_or_named(cut: int, data: bytes, text: str) -> None:
     picture = tiff(counts())
@@ -152,6 +208,9 @@ def test_real_folders_agree_with_their_spectra() -> None:
             assert float(picture["probe"][key]) == float(spectrum["probe"][key])
         for key, value in spectrum["probe"].get("current", {}).items():
             assert float(picture["probe"]["current"][key]) == pytest.approx(float(value), rel=1e-6)
+    listed = [document.data for document in by_name["MonzogabbroExample.MAP.EDS"].documents]
+    assert [(len(data.get("components", ())), len(data["phases"])) for data in listed] == [(10, 15), (0, 15)]
+    assert sum(phase["areaPercent"] for phase in listed[0]["phases"][:8]) == pytest.approx(100, abs=0.01)
     (aluminium, iron) = by_name["SampleName.MAP.EDS"].maps[0].channels
     assert (aluminium.info["element"], iron.info["element"]) == ("Al", "Fe")
     assert values_of(tree, aluminium.array).max() == 3
