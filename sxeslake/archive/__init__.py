@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from sxeslake.archive.base import ArchiveWriter, Container
     from sxeslake.archive.container import create_writer, open_container, sniff
+    from sxeslake.archive.migration.files import migrate
     from sxeslake.archive.sxes.documents.text import GroupWarning
     from sxeslake.archive.sxes.group import Group, create_group, open_group
     from sxeslake.archive.sxes.items import Resolved
@@ -37,6 +38,7 @@ __all__ = [
     "Resolved",
     "create_group",
     "create_writer",
+    "migrate",
     "open_container",
     "open_group",
     "sniff",
@@ -61,6 +63,7 @@ _HOME = {
     "Resolved": "sxes.items",
     "create_group": "sxes.group",
     "create_writer": "container",
+    "migrate": "migration.files",
     "open_container": "container",
     "open_group": "sxes.group",
     "sniff": "container",
