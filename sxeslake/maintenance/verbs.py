@@ -11,8 +11,9 @@ from sxeslake.text.wording import said
 from sxeslake.version import TOOL
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+    from sxeslake.archive.migration.report import MigrationReport
     from sxeslake.maintenance.report import Check, CopyReport, Stats, VerifyReport
     from sxeslake.model import Progress
     from sxeslake.vault.vault import Vault
@@ -123,3 +124,77 @@ class UpkeepVerbs:
             versions = names.find_all(source.state, refs) if refs else source.state.versions()
             work = CopyRun(source, into, TOOL, progress)
             return work.foresee(versions, whole=not refs) if dry_run else work.run(versions, whole=not refs)
+
+    def migrate(
+        self,
+        patterns: str | Sequence[str],
+        *,
+        to: str | None = None,
+        dry_run: bool = False,
+        message: str | None = None,
+        progress: Progress | None = None,
+        told: Callable[[MigrationReport], None] | None = None,
+    ) -> Rows[MigrationReport]:
+        """Bring older groups to a newer form of the format, each as the next version of its sample.
+
+        Misspelt keys are corrected; maps, axes and the extensions that are used are added where they are sure. No
+        array is read or written. A version that has the form already gets no new one; archives that are no sxes groups
+        are passed over where a pattern names them. Each version is a commit of its own: an interruption keeps those
+        before it. Of several, one that fails does not stop the others. Files: `sxeslake.archive.migrate`.
+
+        Parameters
+        ----------
+        patterns
+            Names and globs, ``"map"``, ``"2018/*"``.
+        to
+            ``"0.1.0"``, ``"0.1.0+maps"`` or ``"0.1.0+maps+arrays"``; the newest by default.
+        dry_run
+            Tell what would be changed, and write nothing.
+        message
+            A word on it, for the log.
+        progress
+            What is told of the work.
+        told
+            Called with each report as soon as it is there.
+
+        Returns
+        -------
+        Rows of MigrationReport
+            One a version.
+
+        Raises
+        ------
+        UsageError
+            For an unknown form.
+        ReadOnlyError
+            For a group of a newer format, where it is the only one.
+        InputError
+            If the only one is no group, or a change would lose something.
+
+        Examples
+        --------
+        >>> (report,) = lake.migrate("map")
+        >>> report.status, report.to_version
+        ('migrated', 2)
+        """
+        from sxeslake.maintenance.migrate import migrate_versions
+        from sxeslake.vault import refs
+
+        names = [patterns] if isinstance(patterns, str) else list(patterns)
+        self._vault.sync()
+        state = self._vault.state
+        given = {refs.find(state, name).name for name in names if not refs.is_pattern(state, name)}
+        versions = [
+            version
+            for version in refs.find_all(state, names)
+            if version.archive.kind == "sxes" or version.name in given
+        ]
+        reports = migrate_versions(
+            self._vault, versions, to=to, dry_run=dry_run, tool=TOOL, message=message, progress=progress
+        )
+        found: Rows[MigrationReport] = Rows()
+        for report in reports:
+            found.append(report)
+            if told is not None:
+                told(report)
+        return found

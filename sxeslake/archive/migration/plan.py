@@ -64,9 +64,13 @@ _STEPS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class MigrationPlan:
-    """What has to be done to a group: new bytes by new path, new path by old path, and what each step says."""
+    """What has to be done to a group: new bytes by new path, new path by old path, and what each step says.
+
+    `metadata` is the `metadata.json` that it will have.
+    """
 
     form: str
+    metadata: bytes
     written: Mapping[str, bytes]
     renamed: Mapping[str, str]
     steps: list[MigrationStep]
@@ -131,7 +135,8 @@ def plan_migration(group: GroupContents, to: str | None = None, *, where: object
             examples = [change.said for change in changes[:_EXAMPLES]]
             steps.append(MigrationStep(step.name, step.form, step.does, len(changes), examples))
     written = {path: data for path, data in group.raw.items() if before.raw.get(moved.get(path, path)) != data}
-    return MigrationPlan(form, written, {old: new for new, old in moved.items()}, steps)
+    metadata = group.raw[layout.METADATA]
+    return MigrationPlan(form, metadata, written, {old: new for new, old in moved.items()}, steps)
 
 
 def _check(group: GroupContents, where: object) -> None:

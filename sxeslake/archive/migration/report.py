@@ -67,6 +67,8 @@ class MigrationReport(HtmlRecord):
         What is changed, in order.
     error : str or None
         Why it failed.
+    exit_code : int
+        Of the error, as the command line has it; 0 where there is none.
 
     Examples
     --------
@@ -87,3 +89,4 @@ class MigrationReport(HtmlRecord):
     bytes_written: int = 0
     steps: list[MigrationStep] = field(default_factory=list)
     error: str | None = None
+    exit_code: int = 0
