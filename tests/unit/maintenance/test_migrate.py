@@ -12,6 +12,7 @@ from support.old_groups import dump, new_group, old_group
 from support.small_lakes import new_lake, objects, own_store, zip_of
 
 from sxeslake.archive import migrate, open_container
+from sxeslake.archive.migration.report import MigrationReport
 from sxeslake.errors import DamagedLakeError, InputError, ReadOnlyError, SampleNotFoundError, UsageError
 from sxeslake.format import keys
 from sxeslake.format.lakefile import LakeParameters
@@ -123,7 +124,7 @@ def test_one_that_fails_does_not_stop_the_others(lake: Lake, tmp_path: Path) -> 
     newer = {**new_group(2, 1), "metadata.json": b'{"version":"0.9.0","projects":[],"analyses":[]}'}
     lake.ingest(zip_of(tmp_path / "in" / "newer.plzip", newer))
     lake.ingest(zip_of(tmp_path / "in" / "zip.zip", {"a.txt": b"no group"}))
-    told = []
+    told: list[MigrationReport] = []
     reports = lake.migrate("*", told=told.append)
     assert [(report.sample, report.status, report.exit_code) for report in reports] == [
         ("newer", "failed", 4), ("old", "migrated", 0)
