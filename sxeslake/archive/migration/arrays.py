@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sxeslake.archive.migration.contents import DocumentChange, GroupContents, loses
 from sxeslake.archive.sxes import layout
@@ -23,21 +23,36 @@ _MOST_SIDE: Final = 1 << 20
 
 def describe_arrays(group: GroupContents) -> Iterator[DocumentChange]:
     """`data/<uuid>/arrays.json`: equal bytes for positions that were measured alike."""
-    conditions: dict[str, ConditionFields | None] = {}
+    conditions: dict[str | None, ConditionFields | None] = {None: None}
+    known: dict[object, _Described] = {}
     for uuid, types in sorted(_types(group).items()):
         path = f"{layout.DATA}/{uuid}/{layout.ARRAYS}"
         document = group.document(path)
         if (path in group.sizes) != (document is not None) or (document is not None and loses(document) is not None):
             continue
         digest = read_info(group.fields(f"{layout.DATA}/{uuid}/{layout.INFO}")).condition_id
-        if digest is not None and digest not in conditions:
-            conditions[digest] = _condition(group, digest)
-        said = {} if document is None else document.fields
-        known = _described(types, conditions.get(digest or ""))
-        new = {name: entry for name, entry in known.items() if name not in said}
-        if new:
-            data = dump({**said, **new}, "utf-8" if document is None else document.encoding)
-            yield DocumentChange(path, f"{path}: {', '.join(new)}", data)
+        if digest not in conditions:
+            conditions[digest] = _condition(group, str(digest))
+        key = digest, types.get("qlw"), types.get("xes")
+        if key not in known:
+            known[key] = _Described.of(_sure(types, conditions[digest]))
+        entries, data = known[key]
+        if document is not None:
+            entries = {name: entry for name, entry in entries.items() if name not in document.fields}
+            data = dump({**document.fields, **entries}, document.encoding)
+        if entries:
+            yield DocumentChange(path, f"{path}: {', '.join(entries)}", data)
+
+
+class _Described(NamedTuple):
+    """What is sure of the types of a position, and the `arrays.json` that says so: made once for all of one setting."""
+
+    entries: dict[str, Any]
+    data: bytes
+
+    @classmethod
+    def of(cls, entries: dict[str, Any]) -> _Described:
+        return cls(entries, dump(entries))
 
 
 def _types(group: GroupContents) -> dict[str, dict[str, int]]:
@@ -58,7 +73,7 @@ def _condition(group: GroupContents, digest: str) -> ConditionFields | None:
     return None
 
 
-def _described(types: dict[str, int], condition: ConditionFields | None) -> dict[str, Any]:
+def _sure(types: dict[str, int], condition: ConditionFields | None) -> dict[str, Any]:
     """What is sure of each type, by name in order."""
     found: dict[str, Any] = {}
     if "qlw" in types and size_problem(_QLW, (QLW_CHANNELS,), types["qlw"]) is None:

@@ -103,6 +103,13 @@ class GroupContents:
         start, end = f"{root}/", f"/{name}"
         return sorted(path for path in self.raw if path.startswith(start) and path.endswith(end))
 
+    def map_paths(self) -> list[str]:
+        """Every `maps/<uuid>/map.json`, in path order, read or not."""
+        start, end = f"{layout.MAPS}/", f"/{layout.MAP}"
+        return sorted(
+            path for path in self.sizes if path.startswith(start) and path.endswith(end) and path.count("/") == 2
+        )
+
     def after(self, changes: Iterable[DocumentChange]) -> GroupContents:
         """The group with some changes made."""
         sizes, raw = dict(self.sizes), dict(self.raw)

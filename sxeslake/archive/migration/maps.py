@@ -33,9 +33,9 @@ _MOST_POSITIONS: Final = 1_000_000
 
 def add_maps(group: GroupContents) -> Iterator[DocumentChange]:
     """`maps/<uuid>/map.json` for each analysis that is a raster or a line and has no map yet."""
-    if any(document is None or not document.fields for document in map(group.document, _map_paths(group))):
+    if any(document is None or not document.fields for document in map(group.document, group.map_paths())):
         return  # a map that cannot be read may be that of any analysis
-    mapped = {read_map(group.fields(path)).analysis_uuid for path in _map_paths(group)}
+    mapped = {read_map(group.fields(path)).analysis_uuid for path in group.map_paths()}
     analyses = group.metadata.get("analyses")
     times = Counter(read_analysis(entry).uuid for entry in objects(analyses))
     added: dict[str, str] = {}
@@ -57,11 +57,6 @@ def add_maps(group: GroupContents) -> Iterator[DocumentChange]:
         listed = [_with_map(entry, added) for entry in analyses]
         data = dump({**group.metadata, "analyses": listed}, document.encoding)
         yield DocumentChange(layout.METADATA, f"{layout.METADATA}: {layout.MAP_KEY}", data)
-
-
-def _map_paths(group: GroupContents) -> list[str]:
-    start, end = f"{layout.MAPS}/", f"/{layout.MAP}"
-    return sorted(path for path in group.sizes if path.startswith(start) and path.endswith(end))
 
 
 def _listed_maps(entry: Mapping[str, Any]) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from sxeslake.archive.migration.arrays import describe_arrays
 from sxeslake.archive.migration.contents import DocumentChange, GroupContents, loses
@@ -44,13 +44,19 @@ def state_extensions(group: GroupContents) -> Iterator[DocumentChange]:
 
 
 def _used(group: GroupContents) -> Iterator[Extension]:
-    found = {
-        "maps": (f"{layout.MAPS}/", f"/{layout.MAP}"), "arrays": (f"{layout.DATA}/", f"/{layout.ARRAYS}"),
-        "documents": (f"{layout.DOCUMENTS}/", ".json"), "sources": (f"{layout.SOURCES}/", ".json"),
-    }  # fmt: skip
-    for extension, (start, end) in found.items():
-        if any(path.startswith(start) and path.endswith(end) for path in group.sizes):
-            yield extension  # type: ignore[misc]
+    if group.map_paths():
+        yield "maps"
+    if group.item_paths(layout.DATA, layout.ARRAYS):
+        yield "arrays"
+    kinds: tuple[Literal["documents", "sources"], ...] = ("documents", "sources")
+    for kind in kinds:
+        if any(_is_hashed(path, kind) for path in group.sizes):
+            yield kind
+
+
+def _is_hashed(path: str, kind: layout.HashedKind) -> bool:
+    digest = layout.shared_digest(path)
+    return layout.is_hash(digest) and path == layout.hashed_path(kind, digest)
 
 
 _STEPS: Final = (
