@@ -13,7 +13,7 @@ from sxeslake.archive.migration.contents import GroupContents
 from sxeslake.archive.migration.files import migrated_members
 from sxeslake.archive.migration.plan import MigrationPlan, check_form, plan_migration
 from sxeslake.archive.migration.report import MigrationReport
-from sxeslake.archive.names import check_names
+from sxeslake.archive.names import NameBatch, check_safe
 from sxeslake.archive.sxes.documents.listing import LEAST_POSITIONS, listing_in
 from sxeslake.errors import DamagedLakeError, DeadObjectsError, SampleNotFoundError, SxeslakeError
 from sxeslake.format import identity, keys
@@ -117,9 +117,8 @@ class _Migration:
     def _write(self, rows: Sequence[ManifestRow], plan: MigrationPlan) -> None:
         chunk_bytes = self._vault.file.chunk_bytes
         made = list(_migrated(rows, plan, chunk_bytes))
-        check_names(
-            lambda: ((row.member.path, row.member.kind == "directory") for row in made), where=self._version.name
-        )
+        names = NameBatch([row.member.path for row in made], [row.member.kind == "directory" for row in made])
+        check_safe([names], where=self._version.name)
         ordered = by_path(made)
         content_id = identity.content_id((row.member, row.digest) for row in ordered)
         layout_id = identity.layout_id(row.member for row in made)

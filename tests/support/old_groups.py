@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import stat
+import warnings
+import zipfile
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 from support.small_lakes import counts
@@ -86,3 +90,22 @@ def with_condition(contents: Contents, **ccd: Any) -> Contents:
     found = {each: raw.replace(old.encode(), digest.encode()) if each.endswith("info.json") else raw
              for each, raw in contents.items() if each != path}  # fmt: skip
     return {**found, f"conditions/{digest}.json": data}
+
+
+def odd_zip(path: Path) -> Path:
+    """An old group in a zip with a folder, a symbolic link, a name that is no UTF-8, and names that stand twice."""
+    contents = old_group()
+    first = next(name for name in contents if name.endswith("/info.json"))
+    twice = [("notes/readme.txt", b"another"), (first, b'{"uuid":"another"}')]
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive, warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of names that stand twice
+        archive.writestr(zipfile.ZipInfo("data/"), b"")
+        for name, data in [*contents.items(), *twice]:
+            archive.writestr(zipfile.ZipInfo(name, (2020, 2, 29, 12, 0, 0)), data)
+        link = zipfile.ZipInfo("link")
+        link.create_system, link.external_attr = 3, (stat.S_IFLNK | 0o777) << 16
+        archive.writestr(link, b"notes/readme.txt")
+        archive.writestr(zipfile.ZipInfo("notes/xxxx.txt"), b"legacy")
+        archive.comment = b"mine"
+    path.write_bytes(path.read_bytes().replace(b"notes/xxxx.txt", "notes/試料.txt".encode("cp932")))
+    return path

@@ -14,7 +14,7 @@ from sxeslake.archive.folder import FolderWriter
 from sxeslake.archive.migration.contents import GroupContents
 from sxeslake.archive.migration.plan import MigrationPlan, check_form, plan_migration
 from sxeslake.archive.migration.report import MigrationReport
-from sxeslake.archive.names import check_members
+from sxeslake.archive.names import NameBatch, check_names, check_safe
 from sxeslake.archive.sxes import layout
 from sxeslake.archive.sxes.documents.text import check_encoding
 from sxeslake.archive.sxes.saving import container_of
@@ -129,8 +129,9 @@ def _write(
     container: Container, plan: MigrationPlan, target: Path, kind: ContainerKind, *, level: int, force: bool
 ) -> None:
     members = list(migrated_members(container.members, plan))
-    check_members([member for _, member in members], where=target)
-    if kind == "folder":
+    check_safe([NameBatch([m.path for _, m in members], [m.kind == "directory" for _, m in members])], where=target)
+    if kind == "folder":  # which holds no two files of one name
+        check_names(lambda: ((member.path, member.kind == "directory") for _, member in members), where=target)
         with written_folder(target) as made:
             _fill(FolderWriter(made, called=target), container, members, plan.written)
         return

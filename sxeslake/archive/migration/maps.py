@@ -42,7 +42,9 @@ def add_maps(group: GroupContents) -> Iterator[DocumentChange]:
     for entry in objects(analyses):
         analysis = read_analysis(entry)
         uuid = analysis.uuid
-        if uuid is None or times[uuid] > 1 or uuid in mapped or any(map(group.sizes.get, _listed_maps(entry))):
+        if uuid is None or times[uuid] > 1 or uuid in mapped or not isinstance(entry.get(layout.MAP_KEY, []), list):
+            continue
+        if any(f"{layout.map_folder(each)}{layout.MAP}" in group.sizes for each in map_ids(entry, ())):
             continue
         value = _map_of(group, analysis, uuid)
         if value is not None and f"{layout.map_folder(value['uuid'])}{layout.MAP}" not in group.sizes:
@@ -59,15 +61,11 @@ def add_maps(group: GroupContents) -> Iterator[DocumentChange]:
         yield DocumentChange(layout.METADATA, f"{layout.METADATA}: {layout.MAP_KEY}", data)
 
 
-def _listed_maps(entry: Mapping[str, Any]) -> list[str]:
-    return [f"{layout.map_folder(uuid)}{layout.MAP}" for uuid in map_ids(entry, ())]
-
-
 def _with_map(entry: Any, added: Mapping[str, str]) -> Any:
     uuid = read_analysis(entry).uuid
     if uuid is None or uuid not in added:
         return entry
-    return with_maps(entry, [*map_ids(entry, ()), added[uuid]])
+    return with_maps(entry, [*entry.get(layout.MAP_KEY, ()), added[uuid]])
 
 
 def _map_of(group: GroupContents, analysis: AnalysisFields, uuid: str) -> dict[str, Any] | None:

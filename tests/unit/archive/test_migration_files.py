@@ -7,13 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from support.old_groups import Contents, new_group, old_group
+from support.old_groups import Contents, new_group, odd_zip, old_group
 from support.small_lakes import zip_of
 
 from sxeslake.archive import migrate, open_container, open_group
 from sxeslake.archive.container import create_writer
 from sxeslake.archive.folder import FolderWriter
-from sxeslake.errors import AlreadyExistsError, InputError, NotAnArchiveError, UsageError
+from sxeslake.errors import AlreadyExistsError, InputError, NotAnArchiveError, UnsafeNameError, UsageError
 from sxeslake.model import Member
 
 Listed = list[tuple[Member, bytes]]
@@ -91,6 +91,22 @@ def test_members_of_several_pieces_and_empty_ones_come_through(tmp_path: Path) -
     migrate(source, tmp_path / "new.plzip")
     found = {member.path: data for member, data in listed(tmp_path / "new.plzip")}
     assert all(found[name] == contents[name] for name in ("a.bin", "b.bin", "z.bin", "zz"))
+
+
+def test_links_folders_legacy_names_and_names_that_stand_twice_stay(tmp_path: Path) -> None:
+    source = odd_zip(tmp_path / "odd.plzip")
+    report = migrate(source, tmp_path / "new.plzip")
+    before, after = listed(source), listed(tmp_path / "new.plzip")
+    assert len(after) > len(before)
+    twice = {member.path for member, _ in before if [other.path for other, _ in before].count(member.path) > 1}
+    assert len(twice) == 2
+    for kept in ("link", "data", *twice):
+        assert [each for each in before if each[0].path == kept] == [each for each in after if each[0].path == kept]
+    assert [each[0].raw_name for each in after if each[0].raw_name] == ["notes/試料.txt".encode("cp932")]
+    assert report.steps[0].changes == 6  # of seven: one info.json stands twice
+    with pytest.raises(UnsafeNameError, match="collide"):
+        migrate(source, tmp_path / "folder")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["new.plzip", "odd.plzip"]
 
 
 def test_a_file_is_never_replaced_without_being_told(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from support.faults import FaultyStore
-from support.old_groups import dump, new_group, old_group
+from support.old_groups import dump, new_group, odd_zip, old_group
 from support.small_lakes import new_lake, objects, own_store, zip_of
 
 from sxeslake.archive import migrate, open_container
@@ -76,10 +76,14 @@ def test_no_array_is_read_or_stored(store: FaultyStore, tmp_path: Path) -> None:
         assert lake.show("old").bytes_stored < 2000
 
 
-def test_a_pull_of_the_migrated_version_is_the_migrated_pull(lake: Lake, tmp_path: Path) -> None:
-    lake.pull("old@1", tmp_path / "pulled.plzip", exact=False)
-    lake.migrate("old")
-    lake.pull("old@2", tmp_path / "migrated then pulled.plzip")
+@pytest.mark.parametrize("odd", [False, True])
+def test_a_pull_of_the_migrated_version_is_the_migrated_pull(lake: Lake, tmp_path: Path, odd: bool) -> None:
+    if odd:
+        lake.ingest(odd_zip(tmp_path / "odd.plzip"), sample="odd")
+    ref = "odd" if odd else "old"
+    lake.pull(ref, tmp_path / "pulled.plzip", exact=False)
+    lake.migrate(ref)
+    lake.pull(f"{ref}@2", tmp_path / "migrated then pulled.plzip")
     migrate(tmp_path / "pulled.plzip", tmp_path / "pulled then migrated.plzip")
     found = []
     for name in ("migrated then pulled.plzip", "pulled then migrated.plzip"):
