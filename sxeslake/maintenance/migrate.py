@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import replace
 from typing import Any, Final
 
@@ -24,6 +24,7 @@ from sxeslake.model import Digest, Progress
 from sxeslake.reading.rows import MemberRows, joined
 from sxeslake.vault.log.commit import blank_entry
 from sxeslake.vault.log.state import Head, Version
+from sxeslake.vault.packs.check import PackPresence, usable_places
 from sxeslake.vault.packs.frames import FrameMaker
 from sxeslake.vault.packs.holding import NewBlob
 from sxeslake.vault.packs.packing import Packer, WrittenPack
@@ -124,12 +125,12 @@ class _Migration:
         layout_id = identity.layout_id(row.member for row in made)
         if self._is_there(content_id, layout_id):
             return
-        places = self._places({blob.digest for row in made for blob in row.blobs})
         chunks = ((path, chunk) for path, data in plan.written.items() for chunk in _chunks(data, chunk_bytes))
         fresh = {blake3(chunk).digest(): (path, chunk) for path, chunk in chunks}
+        places = self._places({blob.digest for row in made for blob in row.blobs}, fresh.keys())
         new = {digest: item for digest, item in fresh.items() if digest not in places}
+        _check_whole(made, places.keys() | new.keys(), self._version)
         stored, written = self._store(new, places)
-        _check_whole(made, places, self._version)
         manifest, where = self._manifest(ordered, places, plan)
         before = self._version.archive
         archive = ArchiveAdded(
@@ -155,14 +156,16 @@ class _Migration:
     def _raw_bytes(rows: Sequence[ManifestRow]) -> int:
         return sum(row.member.size for row in rows)
 
-    def _places(self, digests: set[Digest]) -> dict[Digest, Hint]:
-        """Where blobs stand now, of those that the lake has."""
-        asked, found = sorted(digests), dict[Digest, Hint]()
+    def _places(self, digests: set[Digest], at_hand: Set[Digest]) -> dict[Digest, Hint]:
+        """Where blobs stand now, of those that the lake has; one that is at hand is not sought in a damaged pack."""
+        asked, found = sorted(digests), dict[Digest, Blob]()
         for start in range(0, len(asked), _AT_ONCE):
-            for digest, blob in self._vault.find(asked[start : start + _AT_ONCE]).items():
-                if blob.hint is not None:
-                    found[digest] = blob.hint
-        return found
+            found |= self._vault.find(asked[start : start + _AT_ONCE])
+        check = PackPresence(self._vault.store, self._vault.state)
+        there = {digest: blob for digest, blob in found.items() if digest in at_hand}
+        usable = usable_places(self._vault, check, there, frozenset()) if there else {}
+        kept = {digest: blob for digest, blob in found.items() if digest not in at_hand} | usable
+        return {digest: blob.hint for digest, blob in kept.items() if blob.hint is not None}
 
     def _store(
         self, new: dict[Digest, tuple[str, bytes]], places: dict[Digest, Hint]
@@ -244,7 +247,7 @@ def _chunks(data: bytes, chunk_bytes: int) -> list[bytes]:
     return [data[start : start + chunk_bytes] for start in range(0, len(data), chunk_bytes)]
 
 
-def _check_whole(rows: Sequence[ManifestRow], places: dict[Digest, Hint], version: Version) -> None:
+def _check_whole(rows: Sequence[ManifestRow], places: Set[Digest], version: Version) -> None:
     lost = [row.member.path for row in rows if any(blob.digest not in places for blob in row.blobs)]
     if lost:
         more = f" and {len(lost) - 1:,} more" if len(lost) > 1 else ""

@@ -179,6 +179,17 @@ def test_content_that_is_lost_is_said(lake: Lake, store: FaultyStore) -> None:
     assert [row.version for row in lake.ls()] == [1]
 
 
+def test_json_that_stands_in_a_lost_pack_is_stored_again(lake: Lake, store: FaultyStore, tmp_path: Path) -> None:
+    before = packs(lake, "json")
+    lake.migrate("old")
+    (added,) = packs(lake, "json") - before
+    lake.forget("old@2")
+    store.delete([added])
+    (report,) = lake.migrate("old@1")
+    assert (report.status, report.to_version) == ("migrated", 3)
+    lake.pull("old@3", tmp_path / "new.plzip")
+
+
 def test_the_original_file_and_its_path_stay_those_of_the_version_it_came_as(lake: Lake, tmp_path: Path) -> None:
     lake.migrate("old")
     assert lake.ingest(tmp_path / "in" / "old.plzip").archives[0].status == "unchanged"
