@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from sxeslake.version import __version__
 
 if TYPE_CHECKING:
+    from sxeslake.archive.migration.report import MigrationReport, MigrationStep
     from sxeslake.archive.spectra.comparison import Comparison
     from sxeslake.archive.spectra.measured import Measured
     from sxeslake.archive.spectra.roi import Roi, RoiMap
@@ -93,6 +94,7 @@ if TYPE_CHECKING:
 
 # Loaded when they are touched: the command line must not wait for what it does not use.
 _IN = {
+    "archive.migration.report": "MigrationReport MigrationStep",
     "archive.sxes.group": "Group create_group open_group",
     "archive.sxes.outline": "Analysis Items Project",
     "archive.sxes.position": "Image Position",
@@ -191,6 +193,8 @@ __all__ = [
     "MeasuredAnalysis",
     "MemberNotFoundError",
     "MemberRow",
+    "MigrationReport",
+    "MigrationStep",
     "MissingExtraError",
     "NoSuchIndexError",
     "NotAnArchiveError",

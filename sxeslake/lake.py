@@ -32,6 +32,7 @@ from sxeslake.views import MemberRow, Samples, VersionInfo
 if TYPE_CHECKING:
     import xarray as xr
 
+    from sxeslake.archive.migration.report import MigrationReport
     from sxeslake.archive.spectra.comparison import Comparison, Normalisation
     from sxeslake.archive.spectra.measured import Measured
     from sxeslake.archive.spectra.roi import Roi
@@ -2777,6 +2778,65 @@ class Lake:
         from sxeslake.maintenance.copy.run import copy
 
         return copy(self._vault, target._vault, refs, dry_run=dry_run, tool=TOOL, progress=progress)
+
+    def migrate(
+        self,
+        patterns: str | Sequence[str],
+        *,
+        to: str | None = None,
+        dry_run: bool = False,
+        message: str | None = None,
+        progress: Progress | None = None,
+        told: Callable[[MigrationReport], None] | None = None,
+    ) -> Rows[MigrationReport]:
+        """Bring older groups to a newer form of the format, each as the next version of its sample.
+
+        Misspelt keys are corrected; maps, axes and the extensions that are used are added where they are sure. No
+        array is read or written. A version that has the form already gets no new one; archives that are no sxes groups
+        are passed over where a pattern names them. Each version is a commit of its own: an interruption keeps those
+        before it. Of several, one that fails does not stop the others. Files: `sxeslake.archive.migrate`.
+
+        Parameters
+        ----------
+        patterns : str or sequence of str
+            Names and globs, ``"map"``, ``"2018/*"``.
+        to : str, optional
+            ``"0.1.0"``, ``"0.1.0+maps"`` or ``"0.1.0+maps+arrays"``; the newest by default.
+        dry_run : bool
+            Tell what would be changed, and write nothing.
+        message : str, optional
+            A word on it, for the log.
+        progress : Progress, optional
+            What is told of the work.
+        told : callable, optional
+            Called with each report as soon as it is there.
+
+        Returns
+        -------
+        Rows of MigrationReport
+            One a version.
+
+        Raises
+        ------
+        UsageError
+            For an unknown form.
+        ReadOnlyError
+            For a group of a newer format, where it is the only one.
+        InputError
+            If the only one is no group, or a change would lose something.
+
+        Examples
+        --------
+        >>> (report,) = lake.migrate("map")
+        >>> report.status, report.to_version
+        ('migrated', 2)
+        """
+        from sxeslake.maintenance.migrate import migrate
+
+        names = [patterns] if isinstance(patterns, str) else list(patterns)
+        return migrate(
+            self._vault, names, to=to, dry_run=dry_run, tool=TOOL, message=message, progress=progress, told=told
+        )
 
     @cached_property
     def _files(self) -> OpenVersions[VersionFiles]:

@@ -119,6 +119,11 @@ class SourceInfo(HtmlRecord):
     size: int
     modified: datetime | None
     sha256: str | None
+    migrated_from: str | None = None  # the version that it was made from, where no file is its source
+
+    def __str__(self) -> str:
+        """`/data/map.plzip on epma-1`; `migration of map@1`."""
+        return f"{self.path} on {self.host}" if self.migrated_from is None else f"migration of {self.migrated_from}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,7 +259,7 @@ class VersionInfo:
         facts = {
             "archive": f"{self.kind}, {self.container}, {size(self.bytes_source)}",
             "contents": f"{counted(self.members, 'member')}, {size(self.bytes_raw)} unpacked",
-            "from": f"{self.source.path} on {self.source.host}",
+            "from": str(self.source),
             "stored": f"{clock(self.ingested_at)} by {self.who}",
             "exact": "yes" if self.exact else f"no: {self.exact_reason}",
             "versions": ", ".join(map(str, self.versions)) if len(self.versions) > 1 else None,
@@ -380,7 +385,11 @@ def source_info(source: Mapping[str, Any]) -> SourceInfo:
     """The source as the log has it, its time for people."""
     path, host, name, container = (str(source.get(key, "")) for key in ("path", "host", "name", "container"))
     modified = moment_of_ns(source.get("modified_ns"))
-    return SourceInfo(path, host, name, container, int(source.get("size", 0)), modified, source.get("sha256"))
+    before = source.get("migrated_from")
+    return SourceInfo(
+        path, host, name, container, int(source.get("size", 0)), modified, source.get("sha256"),
+        before if isinstance(before, str) else None,
+    )  # fmt: skip
 
 
 def member_row(row: ManifestRow) -> MemberRow:

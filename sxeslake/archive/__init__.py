@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from sxeslake.archive.base import ArchiveWriter, Container
     from sxeslake.archive.container import create_writer, open_container, sniff
+    from sxeslake.archive.migration.files import migrate
     from sxeslake.archive.sxes.documents.text import GroupWarning
     from sxeslake.archive.sxes.extensions.array_fields import ArrayAxis, ArrayFields
     from sxeslake.archive.sxes.extensions.attached import FreeDocument, VendorSource
@@ -57,6 +58,7 @@ __all__ = [
     "VendorSource",
     "create_group",
     "create_writer",
+    "migrate",
     "open_container",
     "open_group",
     "sniff",
@@ -94,6 +96,7 @@ _HOME = {
     "VendorSource": "sxes.extensions.attached",
     "create_group": "sxes.group",
     "create_writer": "container",
+    "migrate": "migration.files",
     "open_container": "container",
     "open_group": "sxes.group",
     "sniff": "container",

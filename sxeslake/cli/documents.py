@@ -79,6 +79,11 @@ GC = (
 )  # fmt: skip
 DRILL = ("ok", "percent", "seed", "versions", "files")
 TIDY = ("dry_run", "commit", "joined", "kept")
+MIGRATE = (
+    "sample", "version", "path", "status", "form", "to_version", "commit", "out", "members", "bytes_written", "steps",
+    "error",
+)  # fmt: skip
+MIGRATED = ("step", "form", "does", "changes", "examples")
 RENAME = ("sample", "to", "versions", "commit")
 CALIBRATION = (
     "id", "grating", "spectrometer", "instrument", "data_type", "unit", "first", "last", "valid_from", "valid_until",

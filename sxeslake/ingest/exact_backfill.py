@@ -94,7 +94,8 @@ class _Later:
 
     def run(self, source: Path | None, progress: Progress | None) -> ExactRow:
         archive = self._version.archive
-        never = archive.source.get("container") == "folder" or archive.recipe.get("reason") == WAS_ENCRYPTED
+        has_no_file = archive.source.get("container") == "folder" or "migrated_from" in archive.source
+        never = has_no_file or archive.recipe.get("reason") == WAS_ENCRYPTED
         if is_exact(archive) or never:
             self._packer.close()
             self._frames.close()

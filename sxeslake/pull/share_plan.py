@@ -61,7 +61,8 @@ def plan(state: LogState, *, all_versions: bool = False) -> SharePlan:
         version = live[known.sample, known.version]
         originals.append(Original(version, known.path, known.host, known.modified_ns, steps))
     restored = {(original.version.sample, original.version.version) for original in originals}
-    left_out = [version.name for name, version in live.items() if name not in restored]
+    made_here = {name for name, version in live.items() if "migrated_from" in version.archive.source}  # were no file
+    left_out = [version.name for name, version in live.items() if name not in restored | made_here]
     return SharePlan(sorted(originals, key=lambda original: original.steps), left_out)
 
 

@@ -29,7 +29,7 @@ _UNCORRECTED: Final = 1e-5
 """Relative difference up to which a stored qlw counts as derived from its xes."""
 
 DERIVED_AXIS_SETTING: Final = ("XES300N", "JS300N")
-_DERIVED_AXIS_ANGSTROM: Final = (14.976, 0.032455)
+DERIVED_AXIS_ANGSTROM: Final = (14.976, 0.032455)
 """λ(j) fitted to orders 1–4 of O K and N K; residual ≤ 0.21 Å, 2.6 eV at N K."""
 DERIVED_AXIS_RESIDUAL_ANGSTROM: Final = 0.21
 
@@ -144,7 +144,7 @@ def derived_axis_angstrom(spectrometer: str | None, grating: str | None) -> NDAr
             f"no wavelength axis is known for spectrometer {spectrometer}, grating {grating}",
             hint="The archive holds none; one is derived for XES300N with JS300N only.",
         )
-    start, step = _DERIVED_AXIS_ANGSTROM
+    start, step = DERIVED_AXIS_ANGSTROM
     return start + step * np.arange(QLW_CHANNELS, dtype=np.float64)
 
 

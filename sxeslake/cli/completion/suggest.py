@@ -155,6 +155,11 @@ def lake_or_file(ctx: click.Context, param: click.Parameter, incomplete: str) ->
     return [*lake_name(ctx, param, incomplete), CompletionItem(incomplete, type="file")]
 
 
+def sample_or_file(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
+    """Samples, or any file."""
+    return [*sample(ctx, param, incomplete), CompletionItem(incomplete, type="file")]
+
+
 def folder(_: click.Context, __: click.Parameter, incomplete: str) -> Items:
     """A folder, where a URL will do as well."""
     return [CompletionItem(incomplete, type="dir")]
