@@ -21,6 +21,7 @@ class MemoryTree:
         self.name = name
         self._files = dict(sorted(files.items()))
         self.sizes: Mapping[str, int] = {path: len(data) for path, data in self._files.items()}
+        self.left_out: Mapping[str, str] = {}
 
     def read(self, path: str, offset: int = 0, length: int | None = None) -> bytes:
         """Bytes of a file; only those that are listed."""
