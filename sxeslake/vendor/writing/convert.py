@@ -11,6 +11,7 @@ from typing import BinaryIO, Final, Literal
 
 from sxeslake.archive.base import Container
 from sxeslake.archive.container import DEFAULT_LEVEL, create_writer, open_container
+from sxeslake.archive.names import printable
 from sxeslake.archive.sxes import layout
 from sxeslake.archive.sxes.extensions.originals import read_recipe
 from sxeslake.concurrency import in_order
@@ -38,8 +39,8 @@ class RecognisedRow:
         What it is, in words.
     reader : str or None
         The name of its reader (`sxeslake formats`); None of a file that is kept and not read.
-    files : int
-        How many files belong to it.
+    files : list of str
+        The files that belong to it, below what was named.
     encodings : list of str
         In which encodings its texts were read.
     notes : list of str
@@ -49,17 +50,9 @@ class RecognisedRow:
     path: str
     kind: str
     reader: str | None
-    files: int
+    files: list[str]
     encodings: list[str]
     notes: list[str]
-
-
-@dataclass(frozen=True, slots=True)
-class ConversionWarning:
-    """Something odd about one file: where, and what was done about it."""
-
-    path: str
-    detail: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +69,7 @@ class ConversionReport:
         Its container.
     members, analyses, positions, maps, images, documents : int
         What it holds.
-    files, bytes_source : int
+    vendor_files, bytes_source : int
         The vendor's files, and their bytes.
     bytes_raw, bytes_written : int
         Bytes of its members, and of the archive; 0 of a dry run.
@@ -88,8 +81,8 @@ class ConversionReport:
         Vendor files of which every byte was found again in the finished archive.
     recognised : list of RecognisedRow
         Acquisitions first, then files that no reader takes.
-    warnings : list of ConversionWarning
-        Each odd thing.
+    warnings : list of str
+        Each odd thing: the file, and what was done about it.
     """
 
     path: str | None
@@ -101,7 +94,7 @@ class ConversionReport:
     maps: int
     images: int
     documents: int
-    files: int
+    vendor_files: int
     bytes_source: int
     bytes_raw: int
     bytes_written: int
@@ -109,7 +102,7 @@ class ConversionReport:
     originals: Originals
     files_proved: int
     recognised: list[RecognisedRow]
-    warnings: list[ConversionWarning]
+    warnings: list[str]
 
 
 def convert(
@@ -253,25 +246,26 @@ def report_of(
     several = len(plan.trees) > 1
     rows = [
         RecognisedRow(
-            _shown(root, finding.path, several), finding.what, finding.reader, len(finding.files), list(encodings),
-            list(finding.notes),
+            _shown(root, finding.path, several), finding.what, finding.reader,
+            [_shown(root, path, several) for path in finding.files], list(encodings), list(finding.notes),
         )
         for root, finding, encodings in plan.recognised
     ]  # fmt: skip
     rows += [
-        RecognisedRow(_shown(root, left.path, several), left.what, None, 1, [], list(left.notes))
+        RecognisedRow(path, left.what, None, [path], [], list(left.notes))
         for root, left in plan.unrecognised
+        for path in [_shown(root, left.path, several)]
     ]
     return ConversionReport(
         path, dry_run, container, len(plan.members), plan.analyses, plan.positions, plan.maps, plan.images,
         plan.documents, sum(len(tree.sizes) for tree in plan.trees), plan.bytes_source,
         sum(member.size for member in plan.members), size, sha256, plan.originals, 0 if dry_run else plan.files, rows,
-        [ConversionWarning(warned.path, warned.text) for warned in plan.warnings],
+        [f"{warned.path}: {warned.text}" for warned in plan.warnings],
     )  # fmt: skip
 
 
 def _shown(root: str, path: str, several: bool) -> str:
-    return "/".join(part for part in (root if several else "", path) if part) or "."
+    return printable("/".join(part for part in (root if several else "", path) if part)) or "."
 
 
 def _check_place(out: Path, *, force: bool) -> None:
