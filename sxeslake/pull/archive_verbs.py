@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from sxeslake.model import Limits
 from sxeslake.vault import refs
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from sxeslake.pull.share import Restored, ShareReport
     from sxeslake.pull.whole import PullReport
     from sxeslake.vault.vault import Vault
+    from sxeslake.vendor.writing.restoring import OriginalsReport
 
 # The engines are imported by the verbs that need them: `ls` on a thin laptop must not wait for codecs.
 
@@ -144,6 +146,25 @@ class PullVerbs:
         kind = container or pull.container_of(version, None)
         how = pull.Pull(level, False, jobs, progress, skip_damaged, exact=exact, password=password)
         return how.to_stream(self._vault, version, stream, kind)
+
+    def originals(
+        self, ref: str, out: str | Path, *, limits: Limits | None = None, progress: Progress | None = None
+    ) -> OriginalsReport:
+        """Give back the vendor's files of a version that was converted, each with the SHA-256 that it had.
+
+        `out` is a new folder, or an empty one: the vendor's own where there was one, else it holds a folder each.
+        Raises NotFoundError where the version has no originals, AlreadyExistsError where something is in the folder.
+
+        Examples
+        --------
+        >>> lake.originals("session 12", "session 12 again").vendor_files  # doctest: +SKIP
+        45
+        """
+        from sxeslake.disk.output import named
+        from sxeslake.pull.originals import restore_version
+
+        version = refs.find(self._vault.state, ref)
+        return restore_version(self._vault, version, named(out), limits or Limits(), progress)
 
     def file_name(self, ref: str, container: ContainerKind | None = None) -> str:
         """The name that a pulled archive gets by default: the source's own, with the container's suffix.
