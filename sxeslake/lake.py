@@ -343,10 +343,14 @@ class Lake(FileVerbs, PullVerbs, PartVerbs, CatalogVerbs, ExportVerbs, UpkeepVer
         links: Literal["follow", "keep", "skip"] = "keep",
         quick: bool = False,
         passwords: Sequence[str] = (),
+        as_: Literal["auto", "vendor", "tree"] = "auto",
         progress: Progress | None = None,
         watcher: Watcher | None = None,
     ) -> IngestReport:
         """Store archives: files, folders that are searched, unpacked groups; any folder as one archive with `tree`.
+
+        A folder without archives that an instrument wrote is converted as it comes in, see `sxeslake.convert`; `as_`
+        converts whatever is named (vendor), or converts nothing and takes folders as they are (tree).
 
         `exact`: seek how the original file is rebuilt where that is quick (auto), at any cost, or never. `links`: read
         symbolic links in folders (follow), only those that stay in the searched folders (keep), or none (skip).
@@ -371,7 +375,13 @@ class Lake(FileVerbs, PullVerbs, PartVerbs, CatalogVerbs, ExportVerbs, UpkeepVer
             sample, jobs, dry_run, encoding, limits, message, exact, links, opaque, check_data, quick, _words(passwords)
         )  # fmt: skip
         return engine.ingest(
-            self._vault, _paths(paths), tree=tree, options=options, tool=TOOL, progress=progress, watcher=watcher
+            self._vault,
+            _paths(paths),
+            form="tree" if tree else as_,
+            options=options,
+            tool=TOOL,
+            progress=progress,
+            watcher=watcher,
         )
 
     def survey(

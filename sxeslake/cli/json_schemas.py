@@ -108,6 +108,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "container_b": ("s", "Container of archive b."),
     "content_id": ("s", "Digest of names and contents, equal for equal content."),
     "conversion": ("s?", "How the source's unit becomes the column's."),
+    "converted": ("s?", "Of files of an instrument: what they are; null of an archive."),
     "copies": ("i", "Files that are copies."),
     "crc32": ("s?", "CRC-32 of a file, hexadecimal."),
     "created": ("b", "Whether the lake was made."),
@@ -371,7 +372,7 @@ _JUDGED = _list(_object("sample", "version", "ingested_at", "name", "bytes_sourc
 _JOINED = _list(_object("sample", "into", "versions", "kept_because"))
 
 _INGESTED = _object(
-    *keys.INGESTED, "warnings", "renamed_from", "path_added", "duplicate_of", "healed", "left_out",
+    *keys.INGESTED, "warnings", "renamed_from", "path_added", "duplicate_of", "healed", "left_out", "converted",
 )  # fmt: skip
 _ESTIMATE = _object("archives", "archives_read", "copies", "bytes_source", "bytes_stored", "error_bytes")
 _SURVEYED = _object(*keys.SURVEYED)

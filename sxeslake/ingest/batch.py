@@ -17,6 +17,7 @@ from sxeslake.archive.base import WAS_ENCRYPTED, Container
 from sxeslake.archive.columns import Numbers
 from sxeslake.archive.container import open_container
 from sxeslake.archive.folder import FolderReader
+from sxeslake.archive.names import check_limits
 from sxeslake.archive.opaque import OpaqueFile
 from sxeslake.errors import (
     DamagedArchiveError,
@@ -174,6 +175,9 @@ class IngestBatch:
 
     def _take(self, candidate: Candidate, report: ArchiveReport, side: ThreadPoolExecutor) -> None:
         path = candidate.path
+        if candidate.vendor:
+            self._take_vendor(candidate, report, side)
+            return
         if path.is_dir():
             self._take_folder(candidate, report, side)
             return
@@ -191,6 +195,19 @@ class IngestBatch:
             is_locked = isinstance(error, EncryptedArchiveError) and error.hint
             reason = f"{error.what}. {error.hint}" if is_locked else error.what
             self._take_in(candidate, report, side, OpaqueFile(path, reason))
+
+    def _take_vendor(self, candidate: Candidate, report: ArchiveReport, side: ThreadPoolExecutor) -> None:
+        """Take in the archive that a vendor folder is converted to: its members come straight from the files."""
+        from sxeslake.vendor.writing.container import PlannedContainer  # noqa: PLC0415 - few ingests need the readers
+        from sxeslake.vendor.writing.convert import planned  # noqa: PLC0415 - as above
+
+        plan = planned([candidate.path])
+        check_limits(
+            self._options.limits, members=len(plan.members), raw_bytes=plan.bytes_source, archive_bytes=1 << 62,
+            where=candidate.path,
+        )  # fmt: skip
+        report.converted = plan.in_words
+        self._take_in(candidate, report, side, PlannedContainer(plan), plan.bytes_source)
 
     def _take_folder(self, candidate: Candidate, report: ArchiveReport, side: ThreadPoolExecutor) -> None:
         """Take a folder in, without files that change meanwhile: it is read again, without those."""
@@ -210,17 +227,22 @@ class IngestBatch:
                 return
 
     def _take_in(
-        self, candidate: Candidate, report: ArchiveReport, side: ThreadPoolExecutor, container: Container
+        self,
+        candidate: Candidate,
+        report: ArchiveReport,
+        side: ThreadPoolExecutor,
+        container: Container,
+        vendor_bytes: int | None = None,
     ) -> None:
         path, began = candidate.path, monotonic()
         before = sources.stamp(path)
-        sha256 = sources.later(side, path)
+        sha256 = None if candidate.vendor else sources.later(side, path)  # a converted archive is no file yet
         is_opaque = isinstance(container, OpaqueFile)
         with container:
             absorbed = self._absorber.absorb(
                 container, lambda total: self._talk.start(path.name, total), self._talk.advance
             )
-            digest = sha256.result()
+            digest = None if sha256 is None else sha256.result()
             if is_opaque and digest is not None:
                 recipe = stored_whole(absorbed.raw_bytes, digest)
             elif WAS_ENCRYPTED in container.notes:
@@ -228,7 +250,8 @@ class IngestBatch:
             else:
                 recipe = self._recipes.seek(container, path, digest, monotonic() - began)
             encoding = self._options.encoding if absorbed.is_legacy else None
-            source = sources.describe(path, before, container.kind, absorbed.raw_bytes, digest, encoding)
+            size = absorbed.raw_bytes if vendor_bytes is None else vendor_bytes
+            source = sources.describe(path, before, container.kind, size, digest, encoding)
         order = absorbed.members.order()
         report.kind = OPAQUE if is_opaque else "sxes" if absorbed.metadata.is_group else "generic"
         report.left_out = container.left_out

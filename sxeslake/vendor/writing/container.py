@@ -59,7 +59,7 @@ class _Wanted(NamedTuple):
 class PlannedContainer:
     """The members of a plan. Also a context manager."""
 
-    kind: ContainerKind = "zip"
+    kind: ContainerKind = "folder"
     comment = b""
 
     def __init__(self, plan: ConversionPlan) -> None:

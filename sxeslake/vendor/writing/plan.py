@@ -89,6 +89,19 @@ class ConversionPlan:
         """Bytes of all vendor files."""
         return sum(sum(tree.sizes.values()) for tree in self.trees)
 
+    @property
+    def in_words(self) -> str:
+        """`1 analysis, 14 positions; 45 of 47 files recognised`."""
+        counts = (
+            (self.analyses, "analysis", "analyses"), (self.positions, "position", "positions"),
+            (self.maps, "map", "maps"), (self.images, "picture", "pictures"),
+            (self.documents, "document", "documents"),
+        )  # fmt: skip
+        held = [f"{number:,} {one if number == 1 else many}" for number, one, many in counts if number]
+        files = sum(len(tree.sizes) for tree in self.trees)
+        read = sum(len(each.finding.files) for each in self.recognised)
+        return f"{', '.join(held) or 'originals only'}; {read:,} of {files:,} file{'s' * (files != 1)} recognised"
+
 
 def plan_conversion(
     trees: Sequence[Tree],
