@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Mapping
+from io import RawIOBase
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
@@ -15,6 +16,9 @@ from sxeslake.archive.file_facts import NOT_PERMITTED, may_read, why_unread
 
 HEAD_BYTES = 4096
 """What sniffing reads of a file: the longest magic looked for is in the first kilobyte."""
+
+_KEPT_BYTES = 32 << 20
+"""Of the heads of files together: every reader sniffs every file, which would else be opened a dozen times."""
 
 
 class Tree(Protocol):
@@ -50,6 +54,9 @@ class FolderTree:
     def __init__(self, root: Path) -> None:
         self._root = root if root.is_dir() else root.parent
         self.name = root.name
+        self._prefix = f"{self._root}{os.sep}"
+        self._heads: dict[str, bytes] = {}
+        self._kept = _KEPT_BYTES
         self.left_out: Mapping[str, str] = {}
         found: dict[str, int] = {}
         if root.is_dir():
@@ -79,20 +86,35 @@ class FolderTree:
 
     def read(self, path: str, offset: int = 0, length: int | None = None) -> bytes:
         """Bytes of a file: fewer than `length` where it ends before."""
-        self._known(path)
-        with (self._root / path).open("rb") as file:
+        size = self._known(path)
+        end = size if length is None else offset + length
+        if end > HEAD_BYTES:
+            return self._from_disk(path, offset, length)
+        head = self._heads.get(path)
+        if head is None:
+            head = self._from_disk(path, 0, HEAD_BYTES)
+            if len(head) != min(size, HEAD_BYTES):  # it changes: whoever reads it is to see so
+                return head[offset:end] if length is not None else head[offset:]
+            self._kept -= len(head)
+            if self._kept >= 0:
+                self._heads[path] = head
+        return head[offset:end]
+
+    def _from_disk(self, path: str, offset: int, length: int | None) -> bytes:
+        with open(f"{self._prefix}{path}", "rb", buffering=0) as file:  # noqa: PTH123 - a Path costs more
             file.seek(offset)
-            return file.read() if length is None else file.read(length)
+            return file.read() if length is None else _read_all(file, length)
 
     def modified(self, path: str) -> float | None:
         """The file's time of modification in seconds since 1970."""
         self._known(path)
         return (self._root / path).stat().st_mtime
 
-    def _known(self, path: str) -> None:
-        """A path that a sidecar names may lead out of the folder: only listed files are read."""
+    def _known(self, path: str) -> int:
+        """The size of a listed file: a path that a sidecar names may lead out of the folder."""
         if path not in self.sizes:
             raise FileNotFoundError(f"no file {path!r} in {self.name}")
+        return self.sizes[path]
 
 
 def _reason_against(path: Path) -> str | None:
@@ -106,6 +128,14 @@ def _reason_against(path: Path) -> str | None:
     if not stat.S_ISREG(mode):
         return "a pipe, a socket or a device, not a file"
     return None if may_read(path) else NOT_PERMITTED
+
+
+def _read_all(file: RawIOBase, length: int) -> bytes:
+    """As many bytes, or all there are: an unbuffered file may give fewer at once."""
+    data = file.read(length) or b""
+    while len(data) < length and (more := file.read(length - len(data))):
+        data += more
+    return data
 
 
 def folder_of(path: str) -> str:

@@ -34,6 +34,7 @@ from ..records import (
 from ..texts import MOST_TEXT_BYTES, decode, looks_like_text
 from ..tree import Tree, folder_of
 from . import documents
+from .lattices import map_of, spot_of
 from .members import Content, DecodedArray, FileRange, MemberPlan, PlannedMember, content_of, digest_of
 from .tiling import Placed, digests_of, tiles
 
@@ -132,7 +133,7 @@ def plan_conversion(
 
 
 @dataclass(slots=True)
-class _Entry:
+class _AnalysisInWork:
     """An analysis in work."""
 
     record: AnalysisRecord
@@ -143,7 +144,7 @@ class _Entry:
     images: list[str] = field(default_factory=list)
 
 
-class _Stored(NamedTuple):
+class _PlannedArray(NamedTuple):
     """An array as it goes in."""
 
     array: ArrayRecord
@@ -213,12 +214,16 @@ class _Planner:
             warn(Warned(path, f"{finding.what} cannot be read on ({error}); its files are kept as originals"))
 
     def _analysis(self, root: int, finding: Finding, record: AnalysisRecord) -> None:
-        entry = _Entry(record)
+        entry = _AnalysisInWork(record)
+        spots = []
         for position in self._readable(root, finding, record.positions()):
             self._position(root, entry, position)
+            spots.append(spot_of(position.name, position.state))
         key = self._analysis_uuid(entry)
         for found in record.maps:
             self._map(root, entry, key, found)
+        if not record.maps and (raster := map_of(record.name, spots)):
+            self._map(root, entry, key, raster)
         for image in record.images:
             self._image(root, entry, image)
         if not (entry.positions or entry.maps or entry.images):
@@ -235,7 +240,7 @@ class _Planner:
         except _UNREADABLE as error:
             self._warn(root, finding.path or ".", f"{finding.what}: no further position can be read ({error})")
 
-    def _position(self, root: int, entry: _Entry, record: PositionRecord) -> None:
+    def _position(self, root: int, entry: _AnalysisInWork, record: PositionRecord) -> None:
         arrays = self._stored(root, record.arrays)
         background = None
         if record.background is not None and (dark := self._stored(root, (record.background,))):
@@ -254,7 +259,7 @@ class _Planner:
             self._warn(root, record.name, "is the same measurement as one before it; it stands in the archive once")
         entry.positions[uuid] = None
         folder, beside = layout.item_folder(layout.DATA, uuid), self._beside(root, arrays)
-        taken: dict[str, _Stored] = {}
+        taken: dict[str, _PlannedArray] = {}
         for each in arrays:
             taken[documents.data_type(each.array.name, taken)] = each
         for name, each in taken.items():  # also of a position that is there: a second file has the same bytes
@@ -270,8 +275,8 @@ class _Planner:
             self._members.add(f"{folder}{layout.ARRAYS}", documents.json_bytes(said), beside)
             self._used.add("arrays")
 
-    def _map(self, root: int, entry: _Entry, analysis: str, record: MapRecord) -> None:
-        channels: list[tuple[ChannelRecord, _Stored]] = []
+    def _map(self, root: int, entry: _AnalysisInWork, analysis: str, record: MapRecord) -> None:
+        channels: list[tuple[ChannelRecord, _PlannedArray]] = []
         for channel in record.channels:
             channels += [(channel, stored) for stored in self._stored(root, (channel.array,))]
         uuids = None if record.positions is None else [entry.by_name.get(name or "") for name in record.positions]
@@ -280,7 +285,8 @@ class _Planner:
             return
         state_bytes = documents.json_bytes(record.state)
         first: object = channels[0][1].sha256 if channels else uuids and uuids[0]
-        seed = (record.name, record.kind, record.shape, first, state_bytes)
+        shape = record.shape if channels else ()  # a raster of positions grows as they are measured
+        seed = (record.name, record.kind, shape, first, state_bytes)
         entries, members = [], {"xy.data": None}
         for channel, stored in channels:
             name = documents.member_name(channel.name, members)
@@ -304,14 +310,14 @@ class _Planner:
         if record.state:
             self._members.add(f"{folder}{layout.STATE}", state_bytes, beside)
 
-    def _channel(self, channel: ChannelRecord, stored: _Stored, member: str) -> dict[str, Any]:
+    def _channel(self, channel: ChannelRecord, stored: _PlannedArray, member: str) -> dict[str, Any]:
         condition = self._shared(layout.CONDITIONS, channel.condition) if channel.condition else None
         raw = None
         if channel.raw_condition:
             raw = self._shared(layout.RAW_CONDITIONS, documents.raw_condition_json(channel.raw_condition))
         return documents.channel_entry(channel, member, stored.dtype, stored.shape, condition, raw)
 
-    def _image(self, root: int, entry: _Entry, record: ImageRecord) -> None:
+    def _image(self, root: int, entry: _AnalysisInWork, record: ImageRecord) -> None:
         content = FileRange(root, record.span.path, record.span.offset, record.span.length)
         try:
             _, sha256 = digest_of(content, self._trees)
@@ -335,7 +341,7 @@ class _Planner:
             self._members.add(f"{folder}{layout.INFO}", documents.json_bytes(info), beside)
             self._members.add(f"{folder}{layout.STATE}", state_bytes, beside)
 
-    def _document(self, entry: _Entry, record: DocumentRecord) -> None:
+    def _document(self, entry: _AnalysisInWork, record: DocumentRecord) -> None:
         about = [{"position": entry.by_name[name]} for name in record.about if name in entry.by_name]
         document = {"schema": record.schema, "version": 1, "about": about, "data": record.data}
         data = documents.json_bytes(document)
@@ -346,7 +352,7 @@ class _Planner:
         self._members.add(path, data, sha256=sha256)
         self._used.add("documents")
 
-    def _analysis_uuid(self, entry: _Entry) -> str:
+    def _analysis_uuid(self, entry: _AnalysisInWork) -> str:
         """By what an acquisition is called, and what it begins with: it stays as the folder grows."""
         record = entry.record
         first: object = next(iter(entry.positions), None)
@@ -365,7 +371,7 @@ class _Planner:
             uuid = documents.uuid_of("analysis", *parts, number)
         return uuid
 
-    def _list(self, root: int, finding: Finding, entry: _Entry, uuid: str) -> None:
+    def _list(self, root: int, finding: Finding, entry: _AnalysisInWork, uuid: str) -> None:
         """Name an analysis in `metadata.json`."""
         record = entry.record
         listed: dict[str, Any] = {
@@ -387,7 +393,7 @@ class _Planner:
 
     # --- members -------------------------------------------------------------------------------------------------
 
-    def _stored(self, root: int, arrays: Sequence[ArrayRecord]) -> list[_Stored]:
+    def _stored(self, root: int, arrays: Sequence[ArrayRecord]) -> list[_PlannedArray]:
         """The arrays that can be read, each with its type, shape and hash."""
         found = []
         for array in arrays:
@@ -403,10 +409,10 @@ class _Planner:
                 path = array.span.path if array.span is not None else array.name
                 self._warn(root, path, f"the array {array.name} cannot be read ({error}); the file is kept")
                 continue
-            found.append(_Stored(array, content, dtype, shape, sha256))
+            found.append(_PlannedArray(array, content, dtype, shape, sha256))
         return found
 
-    def _add(self, path: str, stored: _Stored, beside: tuple[int, str]) -> str:
+    def _add(self, path: str, stored: _PlannedArray, beside: tuple[int, str]) -> str:
         if isinstance(stored.content, FileRange):
             self._place(stored.content, path)
         return self._members.add(path, stored.content, beside, stored.sha256)
@@ -416,7 +422,7 @@ class _Planner:
         part = Placed(content.offset, content.length, member)
         self._placed.setdefault((content.root, content.path), []).append(part)
 
-    def _beside(self, root: int, arrays: Sequence[_Stored]) -> tuple[int, str]:
+    def _beside(self, root: int, arrays: Sequence[_PlannedArray]) -> tuple[int, str]:
         """The vendor file that the documents of an item stand with."""
         paths = (each.content.path for each in arrays if isinstance(each.content, FileRange))
         return root, next(paths, "")
