@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from io import RawIOBase
 from pathlib import Path, PurePosixPath
 from typing import Protocol
@@ -39,6 +39,11 @@ class Tree(Protocol):
         """Files and links that are not among those of `sizes`, and why."""
         ...
 
+    @property
+    def empty_folders(self) -> Sequence[str]:
+        """Folders in which there is nothing."""
+        ...
+
     def read(self, path: str, offset: int = 0, length: int | None = None) -> bytes:
         """Bytes of a file: fewer than `length` where it ends before."""
         ...
@@ -58,6 +63,7 @@ class FolderTree:
         self._heads: dict[str, bytes] = {}
         self._kept = _KEPT_BYTES
         self.left_out: Mapping[str, str] = {}
+        self.empty_folders: Sequence[str] = ()
         found: dict[str, int] = {}
         if root.is_dir():
             found = self._walked(root)
@@ -69,12 +75,15 @@ class FolderTree:
         """Files below a folder with their sizes; `left_out` says of the rest why it is not read."""
         found: dict[str, int] = {}
         odd: dict[str, str] = {}
+        empty: list[str] = []
 
         def unlisted(error: OSError) -> None:
             odd[Path(error.filename).relative_to(root).as_posix()] = why_unread(error)
 
         for folder, folders, names in os.walk(root, onerror=unlisted):
             folders.sort()
+            if not folders and not names and Path(folder) != root:
+                empty.append(Path(folder).relative_to(root).as_posix())
             for name in sorted([*names, *(each for each in folders if Path(folder, each).is_symlink())]):
                 path = Path(folder, name)
                 if reason := _reason_against(path):
@@ -82,6 +91,7 @@ class FolderTree:
                 else:
                     found[path.relative_to(root).as_posix()] = path.stat().st_size
         self.left_out = dict(sorted(odd.items()))
+        self.empty_folders = sorted(empty)
         return found
 
     def read(self, path: str, offset: int = 0, length: int | None = None) -> bytes:

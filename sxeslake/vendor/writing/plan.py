@@ -471,7 +471,9 @@ class _Planner:
             )  # fmt: skip
             files.append(OriginalFile(name, digests.sha256, size, taken, self._modified[root, path]))
         if files:
-            recipe = documents.json_bytes(recipe_json(OriginalsRecipe(self._roots[root], tuple(files), _TOOL)))
+            folders = tuple(path for path in map(_text_path, tree.empty_folders) if unsafe_reason(path) is None)
+            sources = OriginalsRecipe(self._roots[root], tuple(files), _TOOL, folders)
+            recipe = documents.json_bytes(recipe_json(sources))
             _, sha256 = digest_of(recipe, self._trees)
             self._members.add(layout.hashed_path(layout.SOURCES, sha256), recipe, sha256=sha256)
             self._used.add("sources")
@@ -490,7 +492,7 @@ class _Planner:
 
     def _recipe_name(self, root: int, path: str, called: set[str]) -> str | None:
         """A file's name as text; None where no archive can hold it."""
-        name = "/".join(map(escape_bytes, path.split("/")))
+        name = _text_path(path)
         if name != path:
             self._warn(root, path, f"its name is not UTF-8; it is kept as {name}")
         reason = unsafe_reason(name)
@@ -519,6 +521,11 @@ class _Planner:
         """With the root before the path, where there are several."""
         path = printable(warned.path)
         return replace(warned, path=f"{self._roots[root]}/{path}" if len(self._trees) > 1 else path)
+
+
+def _text_path(path: str) -> str:
+    """A path as text: bytes that are not UTF-8 as `%8E`."""
+    return "/".join(map(escape_bytes, path.split("/")))
 
 
 def _encoding_of(tree: Tree, path: str, size: int) -> str | None:

@@ -181,6 +181,8 @@ class Originals:
                 member = Member(path, "file", 0)
                 writer.add(member, ())
                 yield file, made / writer.place_of(member)
+            for path in recipe.folders:
+                writer.add(Member(path if folder == "." else f"{folder}/{path}", "directory"), ())
 
     def _fill(self, files: Iterable[tuple[OriginalFile, Path]], blocks: Iterable[MemberBlock]) -> None:
         targets: dict[str, list[_Target]] = {}
