@@ -57,9 +57,9 @@ class FolderTree:
     """The files of a folder on disk, or one file; links are not followed out of it."""
 
     def __init__(self, root: Path) -> None:
-        self._root = root if root.is_dir() else root.parent
+        self.root = root if root.is_dir() else root.parent
         self.name = root.name
-        self._prefix = f"{self._root}{os.sep}"
+        self._prefix = f"{self.root}{os.sep}"
         self._heads: dict[str, bytes] = {}
         self._kept = _KEPT_BYTES
         self.left_out: Mapping[str, str] = {}
@@ -118,7 +118,7 @@ class FolderTree:
     def modified(self, path: str) -> float | None:
         """The file's time of modification in seconds since 1970."""
         self._known(path)
-        return (self._root / path).stat().st_mtime
+        return (self.root / path).stat().st_mtime
 
     def _known(self, path: str) -> int:
         """The size of a listed file: a path that a sidecar names may lead out of the folder."""
