@@ -30,7 +30,7 @@ def of_vendors(found: Found, paths: Iterable[Path], form: Form) -> Found:
         return found
     if form == "vendor":
         named = [Candidate(path, Path(path.resolve().name), vendor=True) for path in paths]
-        return replace(found, archives=named, unrecognised=[])
+        return Found(named)
     archives = [replace(each, vendor=_is_vendor_file(each.path)) for each in found.archives]
     busy = {parent for each in archives for parent in (each.path, *each.path.parents)}
     held = {parent for path in found.unrecognised for parent in path.parents}
@@ -42,7 +42,8 @@ def of_vendors(found: Found, paths: Iterable[Path], form: Form) -> Found:
     ]  # fmt: skip
     inside = [each.path for each in candidates]
     left = [path for path in found.unrecognised if not any(path.is_relative_to(folder) for folder in inside)]
-    return replace(found, archives=[*archives, *candidates], unrecognised=left)
+    passed_over = [each for each in found.passed_over if not any(map(each.path.is_relative_to, inside))]
+    return replace(found, archives=[*archives, *candidates], unrecognised=left, passed_over=passed_over)
 
 
 def _below(root: Path, folder: Path, busy: set[Path], held: set[Path]) -> list[Candidate]:

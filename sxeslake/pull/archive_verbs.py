@@ -157,8 +157,10 @@ class PullVerbs:
 
         Examples
         --------
-        >>> lake.originals("session 12", "session 12 again").vendor_files  # doctest: +SKIP
-        45
+        >>> lake.ingest("session 12").archives[0].status
+        'added'
+        >>> lake.originals("session 12", "session 12 again").vendor_files
+        19
         """
         from sxeslake.disk.output import named
         from sxeslake.pull.originals import restore_version

@@ -21,6 +21,7 @@ from .members import DecodedArray, FileRange, PlannedMember, range_of
 from .plan import ConversionPlan
 
 _JOB_MEMBERS = 1024
+_NAMED = 20  # notes stand in the log of a lake: the rest is counted
 
 
 class _Listing(Sequence[Member]):
@@ -65,8 +66,10 @@ class PlannedContainer:
     def __init__(self, plan: ConversionPlan) -> None:
         self.plan = plan
         self.members: Sequence[Member] = _Listing(plan.members)
-        self.left_out: tuple[str, ...] = ()
-        self.notes = tuple(f"{warned.path}: {warned.text}" for warned in plan.warnings)
+        self.left_out = tuple(f"{warned.path}: {warned.text}" for warned in plan.left_out)
+        self.notes = tuple(f"{warned.path}: {warned.text}" for warned in plan.warnings[:_NAMED])
+        if (more := len(plan.warnings) - _NAMED) > 0:
+            self.notes += (f"and {more:,} more odd things; `sxeslake convert --dry-run` names them",)
 
     def jobs(self, chunk_bytes: int = CHUNK_BYTES) -> Iterator[Job]:
         """All contents in archive order; a job opens each of its vendor files once."""

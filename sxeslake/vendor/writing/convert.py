@@ -45,6 +45,12 @@ class RecognisedRow:
         In which encodings its texts were read.
     notes : list of str
         What is odd: a suffix that says something else.
+
+    Examples
+    --------
+    >>> row = sxeslake.convert("session 12", dry_run=True).recognised[0]
+    >>> row.path, row.reader, len(row.files)
+    ('Ti_0002_MAP', 'jeol-map', 4)
     """
 
     path: str
@@ -83,6 +89,12 @@ class ConversionReport:
         Acquisitions first, then files that no reader takes.
     warnings : list of str
         Each odd thing: the file, and what was done about it.
+
+    Examples
+    --------
+    >>> report = sxeslake.convert("session 12", dry_run=True)
+    >>> report.dry_run, report.vendor_files, report.path
+    (True, 19, None)
     """
 
     path: str | None
@@ -159,10 +171,10 @@ def convert(
 
     Examples
     --------
-    >>> from sxeslake.vendor.writing.convert import convert
-    >>> report = convert("session 12", "session 12.plzip")  # doctest: +SKIP
-    >>> report.positions, report.files_proved  # doctest: +SKIP
-    (14, 45)
+    >>> import sxeslake
+    >>> report = sxeslake.convert("session 12", "session 12.plzip")
+    >>> report.positions, report.maps, report.files_proved
+    (4, 1, 19)
     """
     paths = [Path(raw)] if isinstance(raw, str | Path) else [Path(each) for each in raw]
     container = None if out is None else container_of(Path(out))
@@ -260,7 +272,10 @@ def report_of(
         path, dry_run, container, len(plan.members), plan.analyses, plan.positions, plan.maps, plan.images,
         plan.documents, sum(len(tree.sizes) for tree in plan.trees), plan.bytes_source,
         sum(member.size for member in plan.members), size, sha256, plan.originals, 0 if dry_run else plan.files, rows,
-        [f"{warned.path}: {warned.text}" for warned in plan.warnings],
+        [
+            *(f"{warned.path}: left out: {warned.text}" for warned in plan.left_out),
+            *(f"{warned.path}: {warned.text}" for warned in plan.warnings),
+        ],
     )  # fmt: skip
 
 

@@ -74,6 +74,8 @@ class ConversionPlan:
     recognised: tuple[Recognised, ...]
     unrecognised: tuple[Unrecognised, ...]
     warnings: tuple[Warned, ...]
+    left_out: tuple[Warned, ...]
+    """Files and links of which nothing is in the archive, and why."""
     analyses: int
     positions: int
     maps: int
@@ -162,6 +164,7 @@ class _Planner:
         self._roots = _distinct([documents.shown_name(tree.name) or "root" for tree in trees])
         self._members = MemberPlan(self._trees)
         self._warnings: list[Warned] = []
+        self._left_out: list[Warned] = []
         self._placed: dict[tuple[int, str], list[Placed]] = {}
         self._projects: dict[str, dict[str, Any]] = {}
         self._analyses: list[dict[str, Any]] = []
@@ -179,9 +182,8 @@ class _Planner:
         if self._progress is not None:
             self._progress.start("read", sum(sum(tree.sizes.values()) for tree in self._trees))
         for root, tree in enumerate(self._trees):
-            self._warnings += [
-                self._named(root, Warned(path, f"left out: {why}")) for path, why in tree.left_out.items()
-            ]
+            for path, why in tree.left_out.items():
+                self._leave_out(root, path, why)
             classified = classify(tree, self._readers)
             for finding in classified.findings:
                 self._finding(root, finding, by_name[finding.reader])
@@ -195,7 +197,8 @@ class _Planner:
         if self._progress is not None:
             self._progress.finish()
         return ConversionPlan(
-            self._trees, self._members.in_order(), tuple(recognised), tuple(unrecognised), tuple(self._warnings),
+            self._trees, self._members.in_order(), tuple(recognised), tuple(unrecognised),
+            tuple(self._warnings), tuple(self._left_out),
             len(self._analyses), originals=self._originals, files=self._files,
             modified=self._modified, **self._counts,
         )  # fmt: skip
@@ -461,7 +464,7 @@ class _Planner:
                 if encoding := _encoding_of(tree, path, size):
                     encodings[path] = encoding
             except OSError as error:
-                self._warn(root, path, f"left out: it cannot be read ({error.strerror or error})")
+                self._leave_out(root, path, f"cannot be read: {error.strerror or error}")
                 continue
             if name is None or self._originals == "none":
                 continue
@@ -499,7 +502,7 @@ class _Planner:
         if reason is None and collision_key(name) in called:
             reason = "is that of another file but for the form of its letters"
         if reason is not None:
-            self._warn(root, path, f"left out: its name {reason}")
+            self._leave_out(root, path, f"its name {reason}")
             return None
         called.add(collision_key(name))
         return name
@@ -516,6 +519,9 @@ class _Planner:
 
     def _warn(self, root: int, path: str, text: str) -> None:
         self._warnings.append(self._named(root, Warned(path, text)))
+
+    def _leave_out(self, root: int, path: str, why: str) -> None:
+        self._left_out.append(self._named(root, Warned(path, why)))
 
     def _named(self, root: int, warned: Warned) -> Warned:
         """With the root before the path, where there are several."""

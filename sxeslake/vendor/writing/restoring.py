@@ -61,6 +61,12 @@ class OriginalsReport:
         The sample, of a version in a lake.
     version : int or None
         Its version.
+
+    Examples
+    --------
+    >>> _ = lake.ingest("session 12")
+    >>> lake.originals("session 12", "again").vendor_files
+    19
     """
 
     path: str
@@ -115,7 +121,7 @@ def restore(
     --------
     >>> from sxeslake.vendor.writing.restoring import restore
     >>> restore("session 12.plzip", "session 12").vendor_files  # doctest: +SKIP
-    45
+    19
     """
     limits = limits or Limits()
     with open_container(Path(archive), limits=limits, password=password) as container:
