@@ -23,6 +23,7 @@ from sxeslake.ingest.vendors import Form, of_vendors
 from sxeslake.lake import Lake
 from sxeslake.model import Limits
 from sxeslake.vendor.tree import FolderTree
+from sxeslake.vendor.writing.convert import convert
 
 
 @pytest.fixture
@@ -185,3 +186,28 @@ def test_metadata_is_that_of_the_files(lake: Lake, tmp_path: Path) -> None:
     lake.ingest(session(tmp_path))
     metadata = json.loads(lake.read("session 12", "metadata.json"))
     assert {analysis["name"] for analysis in metadata["analyses"]} >= {"steel_0001_QLW", "Ti_0002_MAP", "spots"}
+
+
+def test_an_audit_knows_which_files_come_back(lake: Lake, tmp_path: Path) -> None:
+    raw = session(tmp_path)
+    assert {row.status for row in lake.audit(raw)} == {"absent"}
+    lake.ingest(raw)
+    (raw / "notes.txt").write_text("other")
+    (raw / "unknown.bin").rename(raw / "renamed.bin")
+    rows = {Path(row.path).relative_to(raw).as_posix(): row for row in lake.audit(raw, check_data=True)}
+    assert len(rows) == len(hashes(raw))
+    assert {name for name, row in rows.items() if row.status != "stored"} == {"notes.txt"}
+    stored = rows["renamed.bin"]
+    assert (stored.archive, stored.exact, stored.checked) == ("session 12@1", True, "data")
+    assert "originals" in str(stored.reason)
+
+
+def test_an_audit_calls_nothing_stored_that_is_not_kept(lake: Lake, tmp_path: Path) -> None:
+    """Of a version that was forgotten, and of one without originals."""
+    raw = session(tmp_path)
+    convert(raw, tmp_path / "made.plzip", originals="none")
+    lake.ingest(tmp_path / "made.plzip")
+    assert {row.status for row in lake.audit(raw)} == {"absent"}
+    lake.ingest(raw)
+    lake.forget("session 12")
+    assert "stored" not in {row.status for row in lake.audit(raw)}
