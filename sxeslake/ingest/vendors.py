@@ -10,6 +10,7 @@ from typing import Final, Literal
 
 from sxeslake.archive.container import sniff
 from sxeslake.errors import InputError, NotAnArchiveError
+from sxeslake.format import keys
 from sxeslake.ingest.discovery import SUFFIXES, Candidate, Found, is_group_folder
 
 Form = Literal["auto", "vendor", "tree"]
@@ -32,7 +33,9 @@ def of_vendors(found: Found, paths: Iterable[Path], form: Form) -> Found:
         named = [Candidate(path, Path(path.resolve().name), vendor=True) for path in paths]
         return Found(named)
     archives = [replace(each, vendor=_is_vendor_file(each.path)) for each in found.archives]
-    busy = {parent for each in archives for parent in (each.path, *each.path.parents)}
+    lakes = [path.parent for path in found.unrecognised if path.name == keys.LAKE]  # `ingest .` beside one's own lake
+    taken = [*lakes, *(each.path for each in archives)]
+    busy = {parent for path in taken for parent in (path, *path.parents)}
     held = {parent for path in found.unrecognised for parent in path.parents}
     candidates = [
         candidate
@@ -48,14 +51,14 @@ def of_vendors(found: Found, paths: Iterable[Path], form: Form) -> Found:
 
 def _below(root: Path, folder: Path, busy: set[Path], held: set[Path]) -> list[Candidate]:
     """The vendor folders in a folder, which may be one itself; `held` are folders with files that are no archives."""
-    if folder not in held:
+    if folder not in held or (folder / keys.LAKE).is_file():
         return []
     if folder not in busy:
         name = Path(root.resolve().name) if folder == root else folder.relative_to(root)
         return [Candidate(folder, name, vendor=True)] if _is_recognised(folder) else []
     with os.scandir(folder) as entries:
         below = sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
-    folders = (folder / name for name in below if not is_group_folder(folder / name))
+    folders = [folder / name for name in below if not is_group_folder(folder / name)]
     return [candidate for each in folders for candidate in _below(root, each, busy, held)]
 
 

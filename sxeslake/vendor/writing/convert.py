@@ -181,7 +181,7 @@ def convert(
     if out is None and not dry_run:
         raise UsageError("there is no name for the archive.", hint="Name one: -o NAME.plzip")
     if out is not None and not dry_run:
-        _check_place(Path(out), force=force)
+        _check_place(Path(out), paths, force=force)
     plan = planned(paths, originals=originals, progress=progress)
     if out is None or container is None or dry_run:
         return report_of(plan, None if out is None else str(out), container, dry_run=True)
@@ -283,9 +283,14 @@ def _shown(root: str, path: str, several: bool) -> str:
     return printable("/".join(part for part in (root if several else "", path) if part)) or "."
 
 
-def _check_place(out: Path, *, force: bool) -> None:
+def _check_place(out: Path, raw: Sequence[Path], *, force: bool) -> None:
     if is_stream(out):
         raise UsageError("an archive is proved where it stands, so it must be a file.", where=out)
+    whole = out.resolve()
+    if inside := next((path for path in raw if path.is_dir() and whole.is_relative_to(path.resolve())), None):
+        raise UsageError(
+            "the archive would lie in the folder that is converted.", where=out, hint=f"Not below {inside}."
+        )
     check_file(out, force=force)
 
 

@@ -142,7 +142,8 @@ class _AnalysisInWork:
     positions: dict[str, None] = field(default_factory=dict)
     """UUIDs, in order, each once."""
     by_name: dict[str, str] = field(default_factory=dict)
-    maps: list[str] = field(default_factory=list)
+    maps: dict[str, None] = field(default_factory=dict)
+    map_names: dict[str, str] = field(default_factory=dict)
     images: list[str] = field(default_factory=list)
 
 
@@ -299,7 +300,8 @@ class _Planner:
         folder, beside = layout.map_folder(uuid), self._beside(root, [stored for _, stored in channels])
         for said, (_, stored) in zip(entries, channels, strict=True):
             self._add(f"{folder}{said['member']}", stored, beside)
-        entry.maps.append(uuid)
+        entry.maps[uuid] = None
+        entry.map_names.setdefault(record.name, uuid)
         if not is_new:
             return
         self._counts["maps"] += 1
@@ -345,7 +347,12 @@ class _Planner:
             self._members.add(f"{folder}{layout.STATE}", state_bytes, beside)
 
     def _document(self, entry: _AnalysisInWork, record: DocumentRecord) -> None:
-        about = [{"position": entry.by_name[name]} for name in record.about if name in entry.by_name]
+        about = [
+            {what: names[name]}
+            for name in record.about
+            for what, names in (("position", entry.by_name), ("map", entry.map_names))
+            if name in names
+        ]
         document = {"schema": record.schema, "version": 1, "about": about, "data": record.data}
         data = documents.json_bytes(document)
         _, sha256 = digest_of(data, self._trees)
@@ -383,7 +390,7 @@ class _Planner:
             "positionUuids": list(entry.positions), "imageUuids": entry.images,
         }  # fmt: skip
         if entry.maps:
-            listed[layout.MAP_KEY] = entry.maps
+            listed[layout.MAP_KEY] = list(entry.maps)
         self._analyses.append(listed)
         above = documents.shown_name(folder_of(finding.path)) if finding.path else ""
         name = record.project or above or self._roots[root]

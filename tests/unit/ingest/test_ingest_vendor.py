@@ -16,6 +16,7 @@ from support.vendor_files import real_vendor_files
 from support.vendor_qlw import raw_directory
 from support.vendor_session import hashes, session
 
+import sxeslake
 from sxeslake.archive.synthetic import synthetic_map
 from sxeslake.errors import NotFoundError
 from sxeslake.ingest.discovery import find
@@ -211,3 +212,13 @@ def test_an_audit_calls_nothing_stored_that_is_not_kept(lake: Lake, tmp_path: Pa
     lake.ingest(raw)
     lake.forget("session 12")
     assert "stored" not in {row.status for row in lake.audit(raw)}
+
+
+def test_a_lake_beside_vendor_files_is_none_of_them(tmp_path: Path) -> None:
+    raw = session(tmp_path)
+    with sxeslake.init(str(tmp_path / "lake")) as lake:
+        for _ in range(2):
+            report = lake.ingest(tmp_path)
+            assert [archive.path for archive in report.archives] == [str(raw)]
+            assert report.archives[0].sample == "session 12"
+        assert report.archives[0].status == "unchanged"

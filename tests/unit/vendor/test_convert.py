@@ -269,6 +269,8 @@ def test_what_is_asked_wrongly(tmp_path: Path) -> None:
         convert(tmp_path / "nowhere", out)
     with pytest.raises(NotFoundError, match="no file of an instrument"):
         convert(raw / "later", out)
+    with pytest.raises(UsageError, match="would lie in the folder"):
+        convert(raw, raw / "later" / "made.plzip")
     convert(raw, out)
     with pytest.raises(AlreadyExistsError):
         convert(raw, out)
