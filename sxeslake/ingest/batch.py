@@ -67,6 +67,24 @@ _RECIPE_SECONDS = 30.0  # a batch: only an archive that comes back exactly may b
 _BATCH_BYTES = 8 * GIB  # raw and new: what an interruption can cost
 
 
+@dataclass(frozen=True, slots=True)
+class _Planning:
+    """The progress of a plan: it moves no bar, for the members come after it, but hears who asks to end."""
+
+    talk: Talk
+
+    def start(self, task: str, total_bytes: int | None) -> None:
+        """A plan begins."""
+
+    def advance(self, _: int) -> None:
+        """A file was read."""
+        if self.talk.is_asked_to_end():
+            raise AskedToEndError
+
+    def finish(self) -> None:
+        """It is made."""
+
+
 @dataclass(slots=True)
 class _Taken:
     """An archive between its file and the log."""
@@ -201,7 +219,7 @@ class IngestBatch:
         from sxeslake.vendor.writing.container import PlannedContainer  # noqa: PLC0415 - few ingests need the readers
         from sxeslake.vendor.writing.convert import planned  # noqa: PLC0415 - as above
 
-        plan = planned([candidate.path])
+        plan = planned([candidate.path], progress=_Planning(self._talk))
         check_limits(
             self._options.limits, members=len(plan.members), raw_bytes=plan.bytes_source, archive_bytes=1 << 62,
             where=candidate.path,

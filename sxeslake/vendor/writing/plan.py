@@ -222,6 +222,8 @@ class _Planner:
         spots = []
         for position in self._readable(root, finding, record.positions()):
             self._position(root, entry, position)
+            if self._progress is not None:
+                self._progress.advance(0)  # who asked to end is heard here, too
             spots.append(spot_of(position.name, position.state))
         key = self._analysis_uuid(entry)
         for found in record.maps:

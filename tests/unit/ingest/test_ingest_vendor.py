@@ -222,3 +222,26 @@ def test_a_lake_beside_vendor_files_is_none_of_them(tmp_path: Path) -> None:
             assert [archive.path for archive in report.archives] == [str(raw)]
             assert report.archives[0].sample == "session 12"
         assert report.archives[0].status == "unchanged"
+
+
+def test_a_merge_knows_a_measurement_that_was_converted_before(lake: Lake, tmp_path: Path) -> None:
+    members = {member.path: data for member, data in synthetic_map(3, 2, 2)}
+    uuids = sorted({path.split("/")[1] for path in members if path.startswith("data/")})
+    raw_directory(tmp_path / "steel_0001_QLW", members, uuids)
+    lake.ingest([zip_of(tmp_path / "made.plzip", members), tmp_path / "steel_0001_QLW"])
+    report = lake.pull_part(["made", "steel_0001_QLW"], tmp_path / "both.plzip", merge=True)
+    assert report.positions == len(uuids)
+
+
+def test_who_asks_to_end_is_heard_while_a_folder_is_planned(lake: Lake, tmp_path: Path) -> None:
+    class Impatient:
+        def done(self, *_: object) -> None: ...
+
+        def kept(self, *_: object) -> None: ...
+
+        def asked_to_end(self) -> bool:
+            return True
+
+    with pytest.raises(KeyboardInterrupt):
+        lake.ingest(session(tmp_path), watcher=Impatient())
+    assert lake.ls() == []
