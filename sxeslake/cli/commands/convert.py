@@ -83,17 +83,12 @@ def _cells(row: RecognisedRow) -> tuple[object, ...]:
 
 def _summary(report: ConversionReport) -> list[str]:
     """`converted  session 12.plzip  14 positions, 2 maps; 45 files, 6.2 MB in 3.1 MB (50 %)`, and what of originals."""
-    parts = (
-        (report.analyses, "analysis", "analyses"), (report.positions, "position", None), (report.maps, "map", None),
-        (report.images, "picture", None), (report.documents, "document", None),
-    )  # fmt: skip
-    held = ", ".join(count(number, one, many) for number, one, many in parts if number) or "originals only"
     read = sum(len(row.files) for row in report.recognised if row.reader is not None)
     files = f"{read:,} of {count(report.vendor_files, 'file')} recognised, {size(report.bytes_source)}"
     if report.dry_run:
-        return [f"would hold {held}; {files}"]
+        return [f"would hold {report.contents}; {files}"]
     took = f"in {size(report.bytes_written)} ({percent(report.bytes_written, report.bytes_source)})"
-    lines = [f"converted  {shown(Path(report.path or '').name)}  {held}; {files} {took}"]
+    lines = [f"converted  {shown(Path(report.path or '').name)}  {report.contents}; {files} {took}"]
     if report.originals != "none":
         lines.append(f"proved     {report.files_proved:,} of {count(report.vendor_files, 'file')} can be given back")
     return lines

@@ -22,7 +22,7 @@ from sxeslake.model import Piece, Progress
 
 from ..tree import FolderTree
 from .container import PlannedContainer
-from .plan import ConversionPlan, Originals, plan_conversion
+from .plan import ConversionPlan, Originals, contents_in_words, plan_conversion
 
 _CONTAINERS: Final[dict[str, Literal["zip", "7z"]]] = {".plzip": "zip", ".zip": "zip", ".pl7z": "7z", ".7z": "7z"}
 
@@ -115,6 +115,11 @@ class ConversionReport:
     files_proved: int
     recognised: list[RecognisedRow]
     warnings: list[str]
+
+    @property
+    def contents(self) -> str:
+        """What it holds in words: `1 analysis, 14 positions`."""
+        return contents_in_words(self.analyses, self.positions, self.maps, self.images, self.documents)
 
 
 def convert(

@@ -12,6 +12,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 from sxeslake.archive.names import collision_key, escape_bytes, printable, unsafe_reason
 from sxeslake.archive.sxes import layout
+from sxeslake.archive.sxes.extensions.array_fields import size_problem
 from sxeslake.archive.sxes.extensions.originals import FilePart, OriginalFile, OriginalsRecipe, recipe_json
 from sxeslake.archive.sxes.extensions.stated import Extension, state
 from sxeslake.errors import UsageError
@@ -95,15 +96,20 @@ class ConversionPlan:
     @property
     def in_words(self) -> str:
         """`1 analysis, 14 positions; 45 of 47 files recognised`."""
-        counts = (
-            (self.analyses, "analysis", "analyses"), (self.positions, "position", "positions"),
-            (self.maps, "map", "maps"), (self.images, "picture", "pictures"),
-            (self.documents, "document", "documents"),
-        )  # fmt: skip
-        held = [f"{number:,} {one if number == 1 else many}" for number, one, many in counts if number]
+        held = contents_in_words(self.analyses, self.positions, self.maps, self.images, self.documents)
         files = sum(len(tree.sizes) for tree in self.trees)
         read = sum(len(each.finding.files) for each in self.recognised)
-        return f"{', '.join(held) or 'originals only'}; {read:,} of {files:,} file{'s' * (files != 1)} recognised"
+        return f"{held}; {read:,} of {files:,} file{'s' * (files != 1)} recognised"
+
+
+def contents_in_words(analyses: int, positions: int, maps: int, images: int, tables: int) -> str:
+    """`1 analysis, 14 positions, 2 pictures`."""
+    counts = (
+        (analyses, "analysis", "analyses"), (positions, "position", "positions"), (maps, "map", "maps"),
+        (images, "picture", "pictures"), (tables, "document", "documents"),
+    )  # fmt: skip
+    held = [f"{number:,} {one if number == 1 else many}" for number, one, many in counts if number]
+    return ", ".join(held) or "originals only"
 
 
 def plan_conversion(
@@ -412,11 +418,12 @@ class _Planner:
             try:
                 content = content_of(array, root)
                 dtype, shape = array.dtype, array.shape
+                stored: Content = content
                 if isinstance(content, DecodedArray):
-                    dtype, shape, data = content.stored()
-                    _, sha256 = digest_of(data, self._trees)
-                else:
-                    _, sha256 = digest_of(content, self._trees)
+                    dtype, shape, stored = content.stored()
+                size, sha256 = digest_of(stored, self._trees)
+                if problem := size_problem(dtype, shape, size):
+                    raise ValueError(problem)
             except _UNREADABLE as error:
                 path = array.span.path if array.span is not None else array.name
                 self._warn(root, path, f"the array {array.name} cannot be read ({error}); the file is kept")
