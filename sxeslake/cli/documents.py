@@ -48,7 +48,7 @@ FORMATS = ("name", "title", "verified")
 CONVERT = (
     "path", "dry_run", "container", "members", "analyses", "positions", "maps", "images", "documents",
     "vendor_files", "bytes_source", "bytes_raw", "bytes_written", "sha256", "originals", "files_proved",
-    "recognised", "warnings",
+    "recognised", "warnings", "left_out",
 )  # fmt: skip
 RECOGNISED = ("path", "kind", "reader", "files", "encodings", "notes")
 ORIGINALS = ("sample", "version", "path", "folders", "vendor_files", "bytes_written")

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from sxeslake.vendor.writing.convert import ConversionReport, RecognisedRow
 
 
+NOT_ALL = 4
+"""The exit code where a file or a link was left out."""
+
+
 @click.command(
     "convert",
     cls=LakeCommand,
@@ -45,12 +49,13 @@ def command(
     level: int | None,
     force: bool,
     jobs: int | None,
-) -> None:
+) -> int:
     """Convert files of instruments: spectra, maps, pictures and point analyses of whole folders into one archive.
 
     Files are recognised by their content (`sxeslake formats` lists what is read). What no reader takes goes in as an
     original, so that no byte is lost: `sxeslake originals` gives every file back. The finished archive is read again
     and proved before it gets its name. The same files give the same archive. Needs no lake and no vendor's software.
+    The exit code is 4 where a file cannot be read, or a link was not followed.
     """
     if out is None and not dry_run:
         raise click.UsageError("name the archive: -o FILE.plzip, or look first: --dry-run.")
@@ -62,12 +67,19 @@ def command(
         raw, out, originals=originals, dry_run=dry_run, force=force, threads=jobs,
         level=DEFAULT_LEVEL if level is None else level, progress=app.progress(),
     )  # fmt: skip
+    for left in report.left_out:
+        app.complain(f"left out   {shown(left)}")
     for warning in report.warnings:
         app.complain(f"warning    {shown(warning)}")
     if app.as_json:
         app.emit(document(report, CONVERT))
-        return
-    if dry_run:
+    else:
+        _print(app, report)
+    return NOT_ALL if report.left_out else 0
+
+
+def _print(app: App, report: ConversionReport) -> None:
+    if report.dry_run:
         heads = ("path", "what", "files", "reader", "encoding", "note")
         for line in table(heads, [_cells(row) for row in report.recognised]):
             app.print(line)

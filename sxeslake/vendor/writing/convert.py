@@ -89,6 +89,8 @@ class ConversionReport:
         Acquisitions first, then files that no reader takes.
     warnings : list of str
         Each odd thing: the file, and what was done about it.
+    left_out : list of str
+        Files and links of which nothing is in the archive: no permission, no regular file.
 
     Examples
     --------
@@ -115,6 +117,7 @@ class ConversionReport:
     files_proved: int
     recognised: list[RecognisedRow]
     warnings: list[str]
+    left_out: list[str]
 
     @property
     def contents(self) -> str:
@@ -269,18 +272,16 @@ def report_of(
         for root, finding, encodings in plan.recognised
     ]  # fmt: skip
     rows += [
-        RecognisedRow(path, left.what, None, [path], [], list(left.notes))
-        for root, left in plan.unrecognised
+        RecognisedRow(path, left.what, None, [path], list(encodings), list(left.notes))
+        for root, left, encodings in plan.unrecognised
         for path in [_shown(root, left.path, several)]
     ]
     return ConversionReport(
         path, dry_run, container, len(plan.members), plan.analyses, plan.positions, plan.maps, plan.images,
         plan.documents, sum(len(tree.sizes) for tree in plan.trees), plan.bytes_source,
         sum(member.size for member in plan.members), size, sha256, plan.originals, 0 if dry_run else plan.files, rows,
-        [
-            *(f"{warned.path}: left out: {warned.text}" for warned in plan.left_out),
-            *(f"{warned.path}: {warned.text}" for warned in plan.warnings),
-        ],
+        [f"{warned.path}: {warned.text}" for warned in plan.warnings],
+        [f"{warned.path}: {warned.text}" for warned in plan.left_out],
     )  # fmt: skip
 
 

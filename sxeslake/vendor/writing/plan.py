@@ -60,10 +60,11 @@ class Recognised(NamedTuple):
 
 
 class Unrecognised(NamedTuple):
-    """A file that no reader takes, and in which root it is."""
+    """A file that no reader takes, in which root it is, and the encoding of a text."""
 
     root: str
     leftover: Leftover
+    encodings: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,10 +197,13 @@ class _Planner:
                 self._finding(root, finding, by_name[finding.reader])
             encodings = self._source(root, tree)
             recognised += [
-                Recognised(self._roots[root], finding, _encodings_of(finding, encodings))
+                Recognised(self._roots[root], finding, _encodings_of(finding.files, encodings))
                 for finding in classified.findings
             ]
-            unrecognised += [Unrecognised(self._roots[root], leftover) for leftover in classified.leftovers]
+            unrecognised += [
+                Unrecognised(self._roots[root], leftover, _encodings_of((leftover.path,), encodings))
+                for leftover in classified.leftovers
+            ]
         self._metadata()
         if self._progress is not None:
             self._progress.finish()
@@ -557,8 +561,8 @@ def _encoding_of(tree: Tree, path: str, size: int) -> str | None:
     return decode(tree.read(path)).encoding
 
 
-def _encodings_of(finding: Finding, encodings: Mapping[str, str]) -> tuple[str, ...]:
-    return tuple(sorted({encodings[path] for path in finding.files if path in encodings}))
+def _encodings_of(paths: Sequence[str], encodings: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(sorted({encodings[path] for path in paths if path in encodings}))
 
 
 def _distinct(names: Sequence[str]) -> list[str]:

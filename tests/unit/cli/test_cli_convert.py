@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -75,3 +76,10 @@ def test_an_archive_needs_a_name(raw: Path, capsys: Capture) -> None:
     assert "-o FILE.plzip" in capsys.readouterr().err
     assert run(["convert", str(raw / "later"), "-o", "made.plzip"]) == 3
     assert "sxeslake identify" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows makes links for administrators only")
+def test_what_is_left_out_is_an_exit_code(raw: Path, capsys: Capture) -> None:
+    (raw / "link").symlink_to(raw / "notes.txt")
+    assert run(["convert", str(raw), "-o", "made.plzip"]) == 4
+    assert "left out   link: a link; links are not followed" in capsys.readouterr().err
