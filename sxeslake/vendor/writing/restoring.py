@@ -197,13 +197,22 @@ class Originals:
             for part in file.parts:
                 targets.setdefault(part.member, []).append(_Target(place, at, part.offset, part.length))
                 at += part.length
+        missing = set(targets)
         for member, offset, data in blocks:
+            missing.discard(member)
             for target in targets.get(member, ()):
                 first, last = max(target.offset, offset), min(target.offset + target.length, offset + len(data))
                 if first < last:
                     with target.place.open("r+b") as file_:
                         file_.seek(target.at + first - target.offset)
                         file_.write(data[first - offset : last - offset])
+        if missing := {member for member in missing if any(target.length for target in targets[member])}:
+            more = f" and {len(missing) - 1:,} more" if len(missing) > 1 else ""
+            raise DamagedArchiveError(
+                f"the originals are made of {min(missing)}{more}, which it does not hold.",
+                where=self._where,
+                hint="It is a part of an archive, or damaged; the whole archive gives them back.",
+            )
 
     def _finish(self, file: OriginalFile, place: Path) -> None:
         """Hold a file against its hash, and give it its time."""
@@ -216,7 +225,7 @@ class Originals:
                 f"{file.path} cannot be rebuilt: its SHA-256 would be {hasher.hexdigest()[:12]}…, not "
                 f"{file.sha256[:12]}….",
                 where=self._where,
-                hint="A member that it is made of is missing or was changed; nothing was put in place.",
+                hint="A member that it is made of was changed; nothing was put in place.",
             )
         if file.modified_s is not None:
             set_time(place, Member(file.path, "file", modified_ns=round(file.modified_s * _NS)))

@@ -85,6 +85,17 @@ def test_a_recipe_cannot_make_more_than_is_allowed(tmp_path: Path) -> None:
         restore(tmp_path / "bomb.plzip", tmp_path / "back", limits=Limits(raw_bytes=1_000_000))
 
 
+def test_what_is_missing_is_named(tmp_path: Path) -> None:
+    convert(session(tmp_path), tmp_path / "made.plzip")
+    with open_container(tmp_path / "made.plzip") as archive:
+        members = {member.path: archive.read(index) for index, member in enumerate(archive.members)}
+    gone = next(path for path in members if path.endswith("xes.data"))
+    del members[gone]
+    zip_of(tmp_path / "part.plzip", members)
+    with pytest.raises(DamagedArchiveError, match=f"made of {gone}, which it does not hold"):
+        restore(tmp_path / "part.plzip", tmp_path / "back")
+
+
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
     convert(session(tmp_path), tmp_path / "made.plzip")
     (tmp_path / "back").mkdir()
