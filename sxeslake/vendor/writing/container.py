@@ -17,7 +17,7 @@ from sxeslake.concurrency import CHUNK_BYTES
 from sxeslake.errors import InputError
 from sxeslake.model import ContainerKind, Job, Member, Piece
 
-from .members import DecodedArray, FileRange, PlannedMember, range_of
+from .members import DecodedArray, FileRange, PackedBytes, PlannedMember, range_of
 from .plan import ConversionPlan
 
 _JOB_MEMBERS = 1024
@@ -152,6 +152,8 @@ class PlannedContainer:
     def _made(self, planned: PlannedMember) -> bytes:
         if isinstance(planned.content, bytes):
             return planned.content
+        if isinstance(planned.content, PackedBytes):
+            return planned.content.unpacked()
         assert isinstance(planned.content, DecodedArray)
         try:
             return planned.content.stored()[2]

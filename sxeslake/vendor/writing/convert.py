@@ -193,6 +193,8 @@ def convert(
     plan = planned(paths, originals=originals, progress=progress)
     if out is None or container is None or dry_run:
         return report_of(plan, None if out is None else str(out), container, dry_run=True)
+    with told(Path(out)):
+        Path(out).parent.mkdir(parents=True, exist_ok=True)
     with told(Path(out)), written_file(Path(out), force=force) as file:
         _write(plan, file, container, level, threads, progress)
         prove(plan, Path(file.name), threads=threads, progress=progress)

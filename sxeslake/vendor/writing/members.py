@@ -7,6 +7,7 @@ vendor file, or an array that a reader decodes again when it is wanted.
 from __future__ import annotations
 
 import hashlib
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -21,6 +22,8 @@ from ..tree import Tree
 
 BLOCK_BYTES = 4 * MIB
 """No range of a file is held in memory beyond this."""
+
+_WORTH_PACKING = 512
 
 
 class FileRange(NamedTuple):
@@ -43,7 +46,24 @@ class DecodedArray:
         return stored_bytes(self.load())
 
 
-Content = bytes | FileRange | DecodedArray
+@dataclass(frozen=True, slots=True)
+class PackedBytes:
+    """Bytes that no file holds, compressed: documents and small decoded arrays of thousands of positions."""
+
+    data: bytes
+    size: int
+
+    @classmethod
+    def of(cls, data: bytes) -> PackedBytes:
+        """Pack some bytes."""
+        return cls(zlib.compress(data, 1), len(data))
+
+    def unpacked(self) -> bytes:
+        """The bytes."""
+        return zlib.decompress(self.data)
+
+
+Content = bytes | PackedBytes | FileRange | DecodedArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +91,8 @@ class MemberPlan:
         if path in self._members:
             return self._members[path][1].sha256
         size, digest = (size_of(content), sha256) if sha256 else digest_of(content, self._trees)
+        if isinstance(content, bytes) and size > _WORTH_PACKING:
+            content = PackedBytes.of(content)
         place = (content.root, content.path) if isinstance(content, FileRange) else beside
         self._members[path] = place, PlannedMember(path, size, digest, content)
         return digest
@@ -84,7 +106,7 @@ class MemberPlan:
         return tuple(member for _, member in rows)
 
 
-def content_of(array: ArrayRecord, root: int) -> Content:
+def content_of(array: ArrayRecord, root: int) -> FileRange | DecodedArray:
     """Where the bytes of an array are."""
     if array.span is not None:
         return FileRange(root, array.span.path, array.span.offset, array.span.length)
@@ -97,6 +119,8 @@ def size_of(content: Content) -> int:
     """Bytes of a content."""
     if isinstance(content, FileRange):
         return content.length
+    if isinstance(content, PackedBytes):
+        return content.size
     return len(content if isinstance(content, bytes) else content.stored()[2])
 
 
@@ -113,6 +137,8 @@ def blocks_of(content: Content, trees: Sequence[Tree]) -> Iterator[bytes]:
     """A content in blocks; OSError where a file ends before its range does."""
     if isinstance(content, bytes):
         yield content
+    elif isinstance(content, PackedBytes):
+        yield content.unpacked()
     elif isinstance(content, DecodedArray):
         yield content.stored()[2]
     else:

@@ -16,7 +16,7 @@ from sxeslake.archive.sxes.extensions.array_fields import size_problem
 from sxeslake.archive.sxes.extensions.originals import FilePart, OriginalFile, OriginalsRecipe, recipe_json
 from sxeslake.archive.sxes.extensions.stated import Extension, state
 from sxeslake.errors import UsageError
-from sxeslake.model import Progress
+from sxeslake.model import MIB, Progress
 
 from ..classify import Leftover, classify
 from ..readers import READERS
@@ -36,7 +36,7 @@ from ..texts import MOST_TEXT_BYTES, decode, looks_like_text
 from ..tree import Tree, folder_of
 from . import documents
 from .lattices import map_of, spot_of
-from .members import Content, DecodedArray, FileRange, MemberPlan, PlannedMember, content_of, digest_of
+from .members import Content, DecodedArray, FileRange, MemberPlan, PackedBytes, PlannedMember, content_of, digest_of
 from .tiling import Placed, digests_of, tiles
 
 Originals = Literal["recipe", "members", "none"]
@@ -48,6 +48,7 @@ ORIGINALS: Final = "originals"
 _UNREADABLE = (OSError, ValueError, ArithmeticError, LookupError, struct.error, UsageError)
 """What odd bytes make of a reader."""
 _SNIFFED_BYTES: Final = 4096
+_KEPT_BYTES: Final = MIB
 _TOOL: Final = "sxeslake convert"
 
 
@@ -420,12 +421,15 @@ class _Planner:
         found = []
         for array in arrays:
             try:
-                content = content_of(array, root)
+                content: Content = content_of(array, root)
                 dtype, shape = array.dtype, array.shape
-                stored: Content = content
                 if isinstance(content, DecodedArray):
                     dtype, shape, stored = content.stored()
-                size, sha256 = digest_of(stored, self._trees)
+                    size, sha256 = digest_of(stored, self._trees)
+                    if size <= _KEPT_BYTES:  # neither decoded again, nor held by its reader
+                        content = PackedBytes.of(stored)
+                else:
+                    size, sha256 = digest_of(content, self._trees)
                 if problem := size_problem(dtype, shape, size):
                     raise ValueError(problem)
             except _UNREADABLE as error:

@@ -245,3 +245,12 @@ def test_who_asks_to_end_is_heard_while_a_folder_is_planned(lake: Lake, tmp_path
     with pytest.raises(KeyboardInterrupt):
         lake.ingest(session(tmp_path), watcher=Impatient())
     assert lake.ls() == []
+
+
+def test_a_converted_archive_and_its_folder_are_one_content(lake: Lake, tmp_path: Path) -> None:
+    """Spectra, maps of several elements and pictures: whichever comes first, the other adds nothing."""
+    raw = session(tmp_path)
+    convert(raw, tmp_path / "made.pl7z")
+    lake.ingest(tmp_path / "made.pl7z")
+    [archive] = lake.ingest(raw).archives
+    assert (archive.blobs_new, archive.duplicate_of) == (0, "made@1")

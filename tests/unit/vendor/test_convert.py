@@ -14,6 +14,7 @@ from uuid import UUID
 
 import numpy as np
 import pytest
+from support.vendor_emsa import emsa_file
 from support.vendor_files import real_vendor_files
 from support.vendor_qlw import xes
 from support.vendor_session import hashes, session
@@ -40,7 +41,7 @@ def metadata_of(path: Path) -> dict[str, list[dict[str, object]]]:
 
 @pytest.mark.parametrize("suffix", [".plzip", ".pl7z"])
 def test_a_session_becomes_an_archive_and_comes_back(tmp_path: Path, suffix: str) -> None:
-    raw, out = session(tmp_path), tmp_path / f"made{suffix}"
+    raw, out = session(tmp_path), tmp_path / "new folder" / f"made{suffix}"
     report = convert(raw, out)
     assert (report.positions, report.maps, report.images, report.documents) == (4, 1, 1, 1)
     assert report.vendor_files == report.files_proved == len(hashes(raw))
@@ -235,6 +236,22 @@ def test_a_large_file_is_never_held(tmp_path: Path) -> None:
     convert(raw, tmp_path / "made.plzip", level=0)
     restore(tmp_path / "made.plzip", tmp_path / "back")
     assert hashes(tmp_path / "back") == hashes(raw)
+
+
+def test_decoded_spectra_are_not_held_as_they_are(tmp_path: Path) -> None:
+    """Numbers of texts are packed until they are written: of 300 spectra of 4,096 channels some tenth is in memory."""
+    for number in range(300):
+        counts = np.random.default_rng(number).poisson(3, 4096)
+        (tmp_path / f"{number}.msa").write_bytes(
+            emsa_file({"#NPOINTS     ": "4096", "#DATATYPE    ": "Y"}, lines=[f"{count}," for count in counts])
+        )
+    tracemalloc.start()
+    try:
+        plan = planned([tmp_path])
+        assert plan.positions == 300
+        assert tracemalloc.get_traced_memory()[0] < 5 << 20
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("name", ["unknown.bin", "steel_0001_QLW/Pos_0001/data001.qlw", "large.bin"])
