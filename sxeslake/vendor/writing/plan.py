@@ -8,7 +8,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple, TypeVar
 
 from sxeslake.archive.names import collision_key, escape_bytes, printable, unsafe_reason
 from sxeslake.archive.sxes import layout
@@ -50,6 +50,9 @@ _UNREADABLE = (OSError, ValueError, ArithmeticError, LookupError, struct.error, 
 _SNIFFED_BYTES: Final = 4096
 _KEPT_BYTES: Final = MIB
 _TOOL: Final = "sxeslake convert"
+
+
+_Record = TypeVar("_Record")
 
 
 class Recognised(NamedTuple):
@@ -221,12 +224,8 @@ class _Planner:
         def warn(warned: Warned) -> None:
             self._warnings.append(self._named(root, warned))
 
-        try:
-            for record in reader.read(self._trees[root], finding, warn):
-                self._analysis(root, finding, record)
-        except _UNREADABLE as error:
-            path = finding.files[0] if finding.files else finding.path
-            warn(Warned(path, f"{finding.what} cannot be read on ({error}); its files are kept as originals"))
+        for record in self._readable(root, finding, reader.read(self._trees[root], finding, warn)):
+            self._analysis(root, finding, record)
 
     def _analysis(self, root: int, finding: Finding, record: AnalysisRecord) -> None:
         entry = _AnalysisInWork(record)
@@ -250,12 +249,12 @@ class _Planner:
             self._document(entry, document)
         self._list(root, finding, entry, key)
 
-    def _readable(self, root: int, finding: Finding, positions: Iterator[PositionRecord]) -> Iterator[PositionRecord]:
-        """Positions as far as they can be read: those before an odd one are not lost."""
+    def _readable(self, root: int, finding: Finding, records: Iterator[_Record]) -> Iterator[_Record]:
+        """What a reader yields, as far as it can read: what came before something odd is not lost."""
         try:
-            yield from positions
+            yield from records
         except _UNREADABLE as error:
-            self._warn(root, finding.path or ".", f"{finding.what}: no further position can be read ({error})")
+            self._warn(root, finding.path or ".", f"{finding.what} cannot be read on ({error}); its files are kept")
 
     def _position(self, root: int, entry: _AnalysisInWork, record: PositionRecord) -> None:
         arrays = self._stored(root, record.arrays)

@@ -9,23 +9,25 @@ import shutil
 import subprocess
 import tracemalloc
 from collections import Counter, deque
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from uuid import UUID
 
 import numpy as np
 import pytest
 from support.vendor_emsa import emsa_file
-from support.vendor_files import real_vendor_files
+from support.vendor_files import MemoryTree, real_vendor_files
 from support.vendor_qlw import xes
 from support.vendor_session import hashes, session
 
 from sxeslake.archive.container import open_container
 from sxeslake.archive.sxes.group import open_group
 from sxeslake.errors import AlreadyExistsError, DamagedArchiveError, InputError, NotFoundError, UsageError
-from sxeslake.vendor.tree import FolderTree
+from sxeslake.vendor.records import AnalysisRecord, ArrayRecord, Finding, PositionRecord, Span, Warned
+from sxeslake.vendor.tree import FolderTree, Tree
 from sxeslake.vendor.writing.container import PlannedContainer
 from sxeslake.vendor.writing.convert import convert, planned, prove
-from sxeslake.vendor.writing.plan import Originals
+from sxeslake.vendor.writing.plan import Originals, plan_conversion
 from sxeslake.vendor.writing.restoring import restore
 
 
@@ -324,3 +326,42 @@ def test_each_file_is_opened_a_few_times(tmp_path: Path, monkeypatch: pytest.Mon
         deque((job() for job in container.jobs()), maxlen=0)
     assert set(opened) == set(hashes(raw))
     assert max(opened.values()) <= 6
+
+
+class Fragile:
+    """A reader that fails behind its first position, and takes every file."""
+
+    name = title = verified = "fragile"
+
+    def classify(self, tree: Tree) -> Iterator[Finding]:
+        yield Finding(self.name, "", "a fragile thing", 1.0, tuple(tree.sizes))
+
+    def read(self, tree: Tree, finding: Finding, warn: Callable[[Warned], None]) -> Iterator[AnalysisRecord]:
+        def positions() -> Iterator[PositionRecord]:
+            wrong = ArrayRecord("wrong", "<f8", (7,), Span("a", 0, 8))
+            gone = ArrayRecord("gone", "<u1", (50,), Span("a", 0, 50))
+            yield PositionRecord("first", (ArrayRecord("a.b", "<u2", (2,), Span("a", 1, 4)), wrong, gone))
+            raise ValueError("a damaged index")
+
+        yield AnalysisRecord("analysis", positions=positions)
+        raise OSError("a damaged end")
+
+
+def test_a_reader_that_fails_keeps_what_it_has_read() -> None:
+    tree = MemoryTree({"a": bytes(range(9))})
+    plan = plan_conversion([tree], readers=(Fragile(),))
+    with PlannedContainer(plan) as container:
+        members = {member.path: container.read(index) for index, member in enumerate(container.members)}
+    assert plan.positions == 1
+    [stored] = [data for path, data in members.items() if path.endswith(".data")]
+    assert stored == bytes(range(1, 5))
+    [arrays] = [json.loads(data) for path, data in members.items() if path.endswith("arrays.json")]
+    assert arrays == {"a-b": {"dtype": "<u2", "shape": [2]}}
+    said = " ".join(warned.text for warned in plan.warnings)
+    assert "wrong cannot be read (<f8 7 needs 56 bytes, and 8 are there)" in said
+    assert "gone cannot be read" in said
+    assert "a damaged index" in said
+    assert "a damaged end" in said
+    [recipe] = [json.loads(data) for path, data in members.items() if path.startswith("sources/")]
+    parts = [part["member"] for part in recipe["files"][0]["parts"]]
+    assert b"".join(members[part] for part in parts) == bytes(range(9))
