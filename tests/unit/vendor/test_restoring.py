@@ -49,6 +49,11 @@ def no_json(members: dict[str, bytes]) -> None:
     members[source_of(members)] = b"{"
 
 
+def folder_outside(members: dict[str, bytes]) -> None:
+    recipe = json.loads(members[source_of(members)])
+    members[source_of(members)] = json.dumps({**recipe, "folders": ["a", "../../b"]}).encode()
+
+
 def second_root(members: dict[str, bytes]) -> None:
     recipe = json.loads(members[source_of(members)])
     members["sources/x.json"] = json.dumps({**recipe, "root": "../elsewhere"}).encode()
@@ -61,7 +66,7 @@ def second_root(members: dict[str, bytes]) -> None:
         (recipe_as(path="a\\..\\..\\x"), UnsafeNameError), (recipe_as(sha256="0" * 64), DamagedArchiveError),
         (recipe_as(size=1 << 40), DamagedArchiveError), (recipe_as(parts=[]), DamagedArchiveError),
         (without_residue, DamagedArchiveError), (other_array, DamagedArchiveError), (no_json, DamagedArchiveError),
-        (second_root, UnsafeNameError),
+        (second_root, UnsafeNameError), (folder_outside, UnsafeNameError),
     ],
 )  # fmt: skip
 def test_what_is_hostile_or_damaged_is_refused(tmp_path: Path, change: Change, error: type[SxeslakeError]) -> None:
