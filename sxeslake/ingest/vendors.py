@@ -25,7 +25,7 @@ def of_vendors(found: Found, paths: Iterable[Path], form: Form) -> Found:
     """What a search found, with vendor folders as candidates of their own, each to be converted whole.
 
     A folder without archives in which an acquisition is recognised is one candidate. Of a folder with both, the
-    folders below it that have no archives are. Raises OSError where a folder cannot be read.
+    folders below it that have no archives are.
     """
     if form == "tree":
         return found
@@ -80,5 +80,8 @@ def _is_recognised(path: Path) -> bool:
     from sxeslake.vendor.readers import READERS  # noqa: PLC0415 - readers cost start-up time: only where they are needed
     from sxeslake.vendor.tree import FolderTree  # noqa: PLC0415 - as above
 
-    tree = FolderTree(path)
-    return any(finding.confidence >= _SURE for reader in READERS for finding in reader.classify(tree))
+    try:
+        tree = FolderTree(path)
+        return any(finding.confidence >= _SURE for reader in READERS for finding in reader.classify(tree))
+    except OSError:  # a disk that gives no bytes: the batch says so
+        return True
