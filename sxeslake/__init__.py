@@ -8,6 +8,7 @@ with sxeslake.open("s3://epma/lake") as lake:
     lake.pull("ti-grains", "ti-grains.pl7z")
 
 Examples of methods and results are written for `lake`, a lake that is open and holds a sample `map` from `map.plzip`.
+Beside that file lies `session 12`, a folder of an instrument's files.
 """
 
 from __future__ import annotations
@@ -90,6 +91,8 @@ if TYPE_CHECKING:
     from sxeslake.pull.whole import PullReport
     from sxeslake.reading.files import VersionFiles
     from sxeslake.text.html import Rows
+    from sxeslake.vendor.writing.convert import ConversionReport, RecognisedRow, convert
+    from sxeslake.vendor.writing.restoring import OriginalsReport
     from sxeslake.views import MemberRow, SampleRow, Samples, VersionInfo
 
 # Loaded when they are touched: the command line must not wait for what it does not use.
@@ -144,6 +147,8 @@ _IN = {
     "maintenance.retention.rename": "RenameReport",
     "maintenance.report": "Check CopyReport RepairReport Stats VerifyReport",
     "maintenance.retention.tidy": "TidyReport",
+    "vendor.writing.convert": "ConversionReport RecognisedRow convert",
+    "vendor.writing.restoring": "OriginalsReport",
     "views": "MemberRow SampleRow Samples VersionInfo",
 }
 _HOME = {name: (module, name) for module, names in _IN.items() for name in names.split()}
@@ -166,6 +171,7 @@ __all__ = [
     "Condition",
     "Conditions",
     "ConflictError",
+    "ConversionReport",
     "CopyReport",
     "DamagedArchiveError",
     "DamagedLakeError",
@@ -199,6 +205,7 @@ __all__ = [
     "NoSuchIndexError",
     "NotAnArchiveError",
     "NotFoundError",
+    "OriginalsReport",
     "PartSpec",
     "Plots",
     "Position",
@@ -209,6 +216,7 @@ __all__ = [
     "RawCondition",
     "ReadOnlyError",
     "Rebuilt",
+    "RecognisedRow",
     "RenameReport",
     "RepairReport",
     "ReportRow",
@@ -242,6 +250,7 @@ __all__ = [
     "VersionInfo",
     "Watcher",
     "__version__",
+    "convert",
     "create_group",
     "init",
     "open",

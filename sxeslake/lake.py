@@ -78,6 +78,7 @@ if TYPE_CHECKING:
     from sxeslake.reading.source import VersionSource
     from sxeslake.science import LakeMeasurements
     from sxeslake.vault.log.state import Version
+    from sxeslake.vendor.writing.restoring import OriginalsReport
 
 _NO_LIMITS = Limits()
 _NOTHING: Mapping[str, object] = MappingProxyType({})
@@ -406,6 +407,7 @@ class Lake:
         links: Literal["follow", "keep", "skip"] = "keep",
         quick: bool = False,
         passwords: Sequence[str] = (),
+        as_: Literal["auto", "vendor", "tree"] = "auto",
         progress: Progress | None = None,
         watcher: Watcher | None = None,
     ) -> IngestReport:
@@ -421,6 +423,9 @@ class Lake:
             Threads; by default as many as there are cores.
         tree : bool
             Store a folder as one archive, whatever it holds.
+        as_ : {"auto", "vendor", "tree"}
+            A folder without archives that an instrument wrote is converted as it comes in, see `sxeslake.convert`
+            (auto); convert whatever is named (vendor); convert nothing and take folders as they are (tree).
         dry_run : bool
             Read and encode everything, store nothing.
         encoding : str, optional
@@ -476,7 +481,13 @@ class Lake:
             sample, jobs, dry_run, encoding, limits, message, exact, links, opaque, check_data, quick, _words(passwords)
         )  # fmt: skip
         return engine.ingest(
-            self._vault, _paths(paths), tree=tree, options=options, tool=TOOL, progress=progress, watcher=watcher
+            self._vault,
+            _paths(paths),
+            form="tree" if tree else as_,
+            options=options,
+            tool=TOOL,
+            progress=progress,
+            watcher=watcher,
         )
 
     def survey(
@@ -1660,6 +1671,49 @@ class Lake:
         version = self._version(ref)
         how = Pull(level, False, jobs, progress, skip_damaged, exact=exact, password=password)
         return how.to_stream(self._vault, version, stream, container or container_of(version, None))
+
+    def originals(
+        self, ref: str, out: str | Path, *, limits: Limits | None = None, progress: Progress | None = None
+    ) -> OriginalsReport:
+        """Give back the vendor's files of a version that was converted, each with the SHA-256 that it had.
+
+        Parameters
+        ----------
+        ref : str
+            The version, such as ``"session 12"``.
+        out : path
+            A new folder, or an empty one: the vendor's own where there was one, else it holds a folder each.
+        limits : Limits, optional
+            What the files may hold before they are refused as a decompression bomb.
+        progress : Progress, optional
+            What is told of the bytes that are read.
+
+        Returns
+        -------
+        OriginalsReport
+            Which files came back.
+
+        Raises
+        ------
+        NotFoundError
+            If the version has no originals.
+        AlreadyExistsError
+            If something is in the folder.
+        DamagedLakeError
+            If a file would not have the SHA-256 that it had.
+
+        Examples
+        --------
+        >>> lake.ingest("session 12").archives[0].status
+        'added'
+        >>> lake.originals("session 12", "session 12 again").vendor_files
+        19
+        """
+        from sxeslake.disk.output import named
+        from sxeslake.pull.originals import restore_version
+
+        version = refs.find(self._vault.state, ref)
+        return restore_version(self._vault, version, named(out), limits or Limits(), progress)
 
     def file_name(self, ref: str, container: ContainerKind | None = None) -> str:
         """The name that a pulled archive gets by default.

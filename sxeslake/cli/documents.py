@@ -45,6 +45,13 @@ DIFF = (
     "identical", "differs", "layout", "comment_a", "comment_b", "container_a", "container_b", "maps", "maps_same",
 )  # fmt: skip
 FORMATS = ("name", "title", "verified")
+CONVERT = (
+    "path", "dry_run", "container", "members", "analyses", "positions", "maps", "images", "documents",
+    "vendor_files", "bytes_source", "bytes_raw", "bytes_written", "sha256", "originals", "files_proved",
+    "recognised", "warnings", "left_out",
+)  # fmt: skip
+RECOGNISED = ("path", "kind", "reader", "files", "encodings", "notes")
+ORIGINALS = ("sample", "version", "path", "folders", "vendor_files", "bytes_written")
 IDENTIFY = ("path", "kind", "reader", "confidence", "files", "notes")
 LINES = (
     "element", "line", "energy_ev", "wavelength_angstrom", "intensity", "order", "observed_ev", "observed_angstrom",

@@ -20,6 +20,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     "Put archives in": {
         "report": "Tell how much of a folder is duplicate before storing it.",
         "ingest": "Store archives: files, and folders searched for them.",
+        "convert": "Turn files of instruments into one archive.",
         "exact": "Find recipes that rebuild original files bit for bit.",
         "audit": "Check which files the lake already holds.",
         "identify": "Tell what files and folders of an instrument are.",
@@ -48,6 +49,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     "Take archives out": {
         "pull": "Pull archives, or parts of them, to this machine.",
         "export": "Write spectra as CSV, Excel, MSA, HMSA, Zarr, hspy, RO-Crate.",
+        "originals": "Give back the vendor's files of a converted archive.",
         "sync": "Update an unpacked folder; transfer only what differs.",
     },
     "Keep or forget": {

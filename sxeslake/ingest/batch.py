@@ -17,6 +17,7 @@ from sxeslake.archive.base import WAS_ENCRYPTED, Container
 from sxeslake.archive.columns import Numbers
 from sxeslake.archive.container import open_container
 from sxeslake.archive.folder import FolderReader
+from sxeslake.archive.names import check_limits
 from sxeslake.archive.opaque import OpaqueFile
 from sxeslake.errors import (
     DamagedArchiveError,
@@ -64,6 +65,24 @@ _BATCH_ARCHIVES = 256  # an entry stays well below its limit of 1 MiB
 _BATCH_MEMBERS = 1_000_000  # bounds the memory of member tables
 _RECIPE_SECONDS = 30.0  # a batch: only an archive that comes back exactly may be deleted where it came from
 _BATCH_BYTES = 8 * GIB  # raw and new: what an interruption can cost
+
+
+@dataclass(frozen=True, slots=True)
+class _Planning:
+    """The progress of a plan: it moves no bar, for the members come after it, but hears who asks to end."""
+
+    talk: Talk
+
+    def start(self, task: str, total_bytes: int | None) -> None:
+        """A plan begins."""
+
+    def advance(self, _: int) -> None:
+        """A file was read."""
+        if self.talk.is_asked_to_end():
+            raise AskedToEndError
+
+    def finish(self) -> None:
+        """It is made."""
 
 
 @dataclass(slots=True)
@@ -174,6 +193,9 @@ class IngestBatch:
 
     def _take(self, candidate: Candidate, report: ArchiveReport, side: ThreadPoolExecutor) -> None:
         path = candidate.path
+        if candidate.vendor:
+            self._take_vendor(candidate, report, side)
+            return
         if path.is_dir():
             self._take_folder(candidate, report, side)
             return
@@ -191,6 +213,19 @@ class IngestBatch:
             is_locked = isinstance(error, EncryptedArchiveError) and error.hint
             reason = f"{error.what}. {error.hint}" if is_locked else error.what
             self._take_in(candidate, report, side, OpaqueFile(path, reason))
+
+    def _take_vendor(self, candidate: Candidate, report: ArchiveReport, side: ThreadPoolExecutor) -> None:
+        """Take in the archive that a vendor folder is converted to: its members come straight from the files."""
+        from sxeslake.vendor.writing.container import PlannedContainer  # noqa: PLC0415 - few ingests need the readers
+        from sxeslake.vendor.writing.convert import planned  # noqa: PLC0415 - as above
+
+        plan = planned([candidate.path], progress=_Planning(self._talk))
+        check_limits(
+            self._options.limits, members=len(plan.members), raw_bytes=plan.bytes_source, archive_bytes=1 << 62,
+            where=candidate.path,
+        )  # fmt: skip
+        report.converted = plan.in_words
+        self._take_in(candidate, report, side, PlannedContainer(plan), plan.bytes_source)
 
     def _take_folder(self, candidate: Candidate, report: ArchiveReport, side: ThreadPoolExecutor) -> None:
         """Take a folder in, without files that change meanwhile: it is read again, without those."""
@@ -210,17 +245,22 @@ class IngestBatch:
                 return
 
     def _take_in(
-        self, candidate: Candidate, report: ArchiveReport, side: ThreadPoolExecutor, container: Container
+        self,
+        candidate: Candidate,
+        report: ArchiveReport,
+        side: ThreadPoolExecutor,
+        container: Container,
+        vendor_bytes: int | None = None,
     ) -> None:
         path, began = candidate.path, monotonic()
         before = sources.stamp(path)
-        sha256 = sources.later(side, path)
+        sha256 = None if candidate.vendor else sources.later(side, path)  # a converted archive is no file yet
         is_opaque = isinstance(container, OpaqueFile)
         with container:
             absorbed = self._absorber.absorb(
                 container, lambda total: self._talk.start(path.name, total), self._talk.advance
             )
-            digest = sha256.result()
+            digest = None if sha256 is None else sha256.result()
             if is_opaque and digest is not None:
                 recipe = stored_whole(absorbed.raw_bytes, digest)
             elif WAS_ENCRYPTED in container.notes:
@@ -228,7 +268,8 @@ class IngestBatch:
             else:
                 recipe = self._recipes.seek(container, path, digest, monotonic() - began)
             encoding = self._options.encoding if absorbed.is_legacy else None
-            source = sources.describe(path, before, container.kind, absorbed.raw_bytes, digest, encoding)
+            size = absorbed.raw_bytes if vendor_bytes is None else vendor_bytes
+            source = sources.describe(path, before, container.kind, size, digest, encoding)
         order = absorbed.members.order()
         report.kind = OPAQUE if is_opaque else "sxes" if absorbed.metadata.is_group else "generic"
         report.left_out = container.left_out

@@ -29,10 +29,14 @@ _SPECIAL = {
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """Something to ingest: a file, or a folder that is one archive; and where its default name comes from."""
+    """Something to ingest: a file, or a folder that is one archive; and where its default name comes from.
+
+    What an instrument wrote (`vendor`) is converted as it comes in.
+    """
 
     path: Path
     relative: Path
+    vendor: bool = False
 
     @property
     def name(self) -> str:

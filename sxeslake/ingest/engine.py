@@ -18,6 +18,7 @@ from sxeslake.ingest.known import KnownFiles
 from sxeslake.ingest.options import Options
 from sxeslake.ingest.report import LAKE_ERRORS, ArchiveReport, IngestReport, of_unexpected
 from sxeslake.ingest.talk import Talk, Watcher
+from sxeslake.ingest.vendors import Form, of_vendors
 from sxeslake.model import Progress
 from sxeslake.storage import is_remote
 from sxeslake.vault.log.state import Head, LogRecord
@@ -174,20 +175,21 @@ def ingest(
     vault: Vault,
     paths: Sequence[Path],
     *,
-    tree: bool,
+    form: Form,
     options: Options,
     tool: str,
     progress: Progress | None = None,
     watcher: Watcher | None = None,
 ) -> IngestReport:
-    """Search `paths` for archives and take them in."""
-    found = finding.find(paths, tree=tree, links=options.links)
+    """Search `paths` for archives and vendor folders, and take them in."""
+    found = of_vendors(finding.find(paths, tree=form == "tree", links=options.links), paths, form)
     if not found.archives and not found.missed:
         names = ", ".join(str(path) for path in paths)
         raise NotFoundError(
             "no archive is in there.",
             where=names,
-            hint="Looked for .plzip, .pl7z, .zip, .7z and unpacked groups; `--tree` takes any folder.",
+            hint="Looked for .plzip, .pl7z, .zip, .7z, unpacked groups and files of instruments (`sxeslake formats`); "
+            "`--as tree` (`--tree`) takes any folder.",
         )
     sampled = None
     if options.quick:

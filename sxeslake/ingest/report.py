@@ -44,6 +44,7 @@ class ArchiveReport(HtmlRecord):
     duplicate_of: str | None = None  # another version with the same names and contents
     healed: int = 0  # blobs that were stored again, for the packs that held them are missing or damaged
     left_out: tuple[str, ...] = ()  # of a folder: what could not be read, and why
+    converted: str | None = None  # of files of an instrument: what they are
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import groupby
+from operator import itemgetter
 
 from sxeslake.archive.sxes import layout
 from sxeslake.errors import MemberNotFoundError
@@ -71,11 +73,22 @@ class VersionSource:
 
     def read_many(self, paths: Sequence[str]) -> Iterator[tuple[str, bytes]]:
         """Several files, fetched together; paths that do not exist are passed over."""
+        for path, blocks in groupby(self.blocks(paths), key=itemgetter(0)):
+            yield path, b"".join(data for *_, data in blocks)
+
+    def blocks(self, paths: Sequence[str]) -> Iterator[tuple[str, int, bytes]]:
+        """The same, block by block: path, offset, bytes. An empty file is one empty block."""
         found = self._rows.rows_at(paths)
         rows = [found[path] for path in dict.fromkeys(paths) if path in found and found[path].member.kind == "file"]
         stream = read_ahead(self._vault.blobs, (blob for row in rows for blob in row.blobs))
         for row in rows:
-            yield row.member.path, b"".join(next(stream) for _ in row.blobs)
+            offset = 0
+            for _ in row.blobs:
+                data = next(stream)
+                yield row.member.path, offset, data
+                offset += len(data)
+            if not row.blobs:
+                yield row.member.path, 0, b""
 
     def arranged(self, paths: Sequence[str]) -> Sequence[str]:
         """Paths by pack and place in it: neighbours come in one request."""

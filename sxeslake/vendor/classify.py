@@ -12,12 +12,12 @@ from .readers import READERS
 from .readers.rosettasciio import FORMATS
 from .records import Finding, Reader
 from .texts import looks_like_text
-from .tree import HeadsOnce, Tree
+from .tree import Tree
 
 _HEAD: Final = 512
 
 
-class _Recognised(NamedTuple):
+class _KnownContent(NamedTuple):
     what: str
     suffixes: tuple[str, ...]
 
@@ -48,8 +48,8 @@ _MAGICS: Final = (
     ),
 )
 _KNOWN: Final = (
-    *(_Recognised(each.name, each.suffixes) for each in PICTURES),
-    *(_Recognised(each.what, each.suffixes) for each in _MAGICS),
+    *(_KnownContent(each.name, each.suffixes) for each in PICTURES),
+    *(_KnownContent(each.what, each.suffixes) for each in _MAGICS),
 )
 _TEXT_MARKS: Final = ((b"PictureSnap mode", "Probe for EPMA registration of a picture (.ACQ)"),)
 """What stands near the beginning of texts that are not read further."""
@@ -87,7 +87,6 @@ def classify(tree: Tree, readers: Sequence[Reader] = READERS) -> Classified:
     Classified
         Findings in order of path, without files that a surer one takes; what is left over, in order of path.
     """
-    tree = HeadsOnce(tree)
     findings = [finding for reader in readers for finding in reader.classify(tree)]
     kept = _surest(findings)
     taken = {path for finding in kept for path in finding.files}
@@ -136,9 +135,9 @@ def _text(head: bytes) -> str:
     return next((what for mark, what in _TEXT_MARKS if mark in head), "text")
 
 
-def _content_of(head: bytes, size: int) -> _Recognised | None:
+def _content_of(head: bytes, size: int) -> _KnownContent | None:
     """What the first bytes of a file say that it is."""
     if picture := picture_kind(head, size):
-        return _Recognised(picture.name, picture.suffixes)
+        return _KnownContent(picture.name, picture.suffixes)
     magic = next((each for each in _MAGICS if head[each.offset :].startswith(each.start)), None)
-    return _Recognised(magic.what, magic.suffixes) if magic else None
+    return _KnownContent(magic.what, magic.suffixes) if magic else None

@@ -10,6 +10,7 @@ from typing import Any
 import jsonschema
 import pytest
 from support.answers import Answer
+from support.vendor_session import session
 
 from sxeslake.archive.synthetic import synthetic_facility
 from sxeslake.cli.json_schemas import ERROR, INSTANT, SCHEMAS, json_schema
@@ -28,7 +29,9 @@ SESSION: list[tuple[str, ...]] = [
     ("query", "positions-by-condition", "-o", "rows.csv"), ("find", "steel"), ("conditions",), ("schema",),
     ("lines", "N", "K"), ("compare", "2020/steel carbide:1", "2019/chalcopyrite map:1"),
     ("annotate", "2021/standards", "role=standard"), ("show", "2021/standards"),
-    ("lines", "N"), ("formats",), ("identify", "in"), ("plot", "spectrum", "2020/steel carbide", "--position", "1"),
+    ("lines", "N"), ("formats",), ("identify", "in"), ("convert", "raw", "--dry-run"),
+    ("convert", "raw", "-o", "raw.plzip"), ("originals", "raw.plzip", "-o", "back"), ("ingest", "raw"),
+    ("originals", "raw", "-o", "back again"), ("plot", "spectrum", "2020/steel carbide", "--position", "1"),
     ("plot", "stage", "2020/steel carbide", "-o", "stage.png"),
     ("pull", "2021/standards", "-o", "out.zip", "--dry-run"), ("pull", "2021/standards", "-o", "out.zip"),
     ("pull", "2021/standards", "2020/*", "-o", "several"),
@@ -68,6 +71,7 @@ def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.C
     monkeypatch.setenv("SXESLAKE_LAKE", str(tmp_path / "lake"))
     monkeypatch.chdir(tmp_path)
     synthetic_facility(tmp_path / "in", nx=2, ny=2)
+    session(tmp_path).rename(tmp_path / "raw")
 
     def call(*arguments: str) -> Answer:
         code = run([*arguments, "--json"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,6 +21,8 @@ class MemoryTree:
         self.name = name
         self._files = dict(sorted(files.items()))
         self.sizes: Mapping[str, int] = {path: len(data) for path, data in self._files.items()}
+        self.left_out: Mapping[str, str] = {}
+        self.empty_folders: Sequence[str] = ()
 
     def read(self, path: str, offset: int = 0, length: int | None = None) -> bytes:
         """Bytes of a file; only those that are listed."""

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.vendor_session import session
 
 import sxeslake
 from sxeslake.archive.synthetic import synthetic_facility
@@ -42,10 +43,11 @@ def facility(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def lake(facility: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lake]:
-    """A lake `lake` with one map, beside the file it came from."""
+    """A lake `lake` with one map, beside the file it came from, and a folder of an instrument, `session 12`."""
     monkeypatch.chdir(tmp_path)
     shutil.copytree(facility, "facility")
     Path("facility/2019/chalcopyrite map.plzip").rename("map.plzip")
+    session(tmp_path)
     with sxeslake.init("lake") as lake:
         lake.ingest("map.plzip")
         yield lake

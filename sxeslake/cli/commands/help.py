@@ -15,6 +15,9 @@ TASKS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
         (
             ("See what would be stored, and what is duplicate", "sxeslake report FOLDER"),
             ("Store all archives below a folder", "sxeslake ingest FOLDER"),
+            ("Store an instrument's files as they are copied", "sxeslake ingest FOLDER"),
+            ("Make one archive of them, without a lake", "sxeslake convert FOLDER -o FILE.plzip"),
+            ("Get an instrument's files back", "sxeslake originals NAME -o FOLDER"),
             ("Store under a name of your own", "sxeslake ingest FILE --sample NAME"),
             ("Check whether an original may be deleted", "sxeslake audit FOLDER"),
         ),

@@ -48,6 +48,14 @@ _REMEMBERED_MEMBERS = 5000
     help="Store under this name, as a new version if there is one already.",
 )
 @tree_option
+@click.option(
+    "--as",
+    "as_",
+    type=click.Choice(["auto", "vendor", "tree"]),
+    default="auto",
+    show_default=True,
+    help="What folders are: archives and files of instruments, told by content; vendor: convert all; tree: as --tree.",
+)
 @click.option(*DRY_RUN, is_flag=True, help="Read and encode everything, report what it would take, store nothing.")
 @click.option("--quick", is_flag=True, help="With --dry-run: read a sample only, and estimate; says with what error.")
 @click.option(
@@ -107,6 +115,7 @@ def command(
     paths: tuple[str, ...],
     sample: str | None,
     tree: bool,
+    as_: Literal["auto", "vendor", "tree"],
     dry_run: bool,
     quick: bool,
     exact: Literal["auto", "always", "never"],
@@ -122,11 +131,15 @@ def command(
     max_ratio: int,
     document_limit: str | None,
 ) -> int:
-    """Store archives: files, folders that are searched for them, unpacked group folders.
+    """Store archives: files, folders that are searched for them, unpacked group folders; files of instruments.
 
     Content that the lake has already is not stored again. A sample's name is the file's name without suffix, below
     a searched folder its relative path. One archive that cannot be stored does not stop the others, nor does a
     folder, file or link that cannot be read; each is reported, and the exit code is then 4.
+
+    A folder without archives that an instrument wrote is converted as it comes in, as `sxeslake convert` does: a
+    sample of the folder's name, of which `sxeslake originals` gives every file back. Run again when the folder has
+    grown, only what is new is stored.
 
     With --password-file, encrypted 7z archives are taken apart: whoever reads the lake reads their contents, and a
     pull gives every member in a new container, not the encrypted file. Without it they are kept whole, encrypted.
@@ -163,6 +176,7 @@ def command(
             links=links,
             passwords=passwords,
             quick=quick,
+            as_=as_,
             progress=watcher.bar,
             watcher=watcher,
         )
@@ -312,7 +326,7 @@ def _line(app: App, archive: ArchiveReport, dry_run: bool) -> str:
         if not archive.bytes_stored
         else f"{size(archive.bytes_stored)} stored ({percent(archive.bytes_stored, archive.bytes_source)})"
     )
-    notes = ""
+    notes = "" if archive.converted is None else f"; converted: {archive.converted}"
     if archive.renamed_from:
         notes += f"; {shown(archive.renamed_from)} is another archive's name"
     if archive.duplicate_of:

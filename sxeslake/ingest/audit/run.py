@@ -26,6 +26,7 @@ from sxeslake.format.layout import columns_of, compare
 from sxeslake.ingest import discovery as finding
 from sxeslake.ingest import source as sources
 from sxeslake.ingest.absorb import Absorbed, Absorber
+from sxeslake.ingest.audit.originals import KeptOriginals
 from sxeslake.ingest.blobtable import BlobTable
 from sxeslake.ingest.report import LAKE_ERRORS, described
 from sxeslake.model import ContainerKind, Progress
@@ -149,6 +150,7 @@ class _Auditor:
         self._vault, self._progress, self._passwords = vault, progress, passwords
         self._presence = Presence(vault, data=check_data)
         self._host = sources.this_host()
+        self._originals = KeptOriginals(vault, self._host)
 
     def row(self, path: Path, *, is_archive: bool) -> AuditRow:
         """The row of one file or folder; one that cannot be read is no reason to end."""
@@ -182,6 +184,8 @@ class _Auditor:
             same = self._preferred(path, "v.bytes = ? AND v.sha256 = ?", blank.size, blank.sha256)
             if same:
                 return self._best([self._of_same_bytes(blank, version) for version in same])
+            if (version := self._converted(path, blank)) is not None:
+                return self._of_originals(blank, version)
         return self._content(path, blank) if is_archive else self._other_state(path, blank)
 
     def _content(self, path: Path, blank: AuditRow) -> AuditRow:
@@ -246,6 +250,20 @@ class _Auditor:
         hint = "" if is_final else said(f"; `sxeslake exact {version.name} --always` changes that")
         reason = f"{version.name} came from this file, but a pull packs it differently: {why}{hint}"
         return replace(row, status="same-content", differs=["container"], reason=reason)
+
+    def _converted(self, path: Path, blank: AuditRow) -> Version | None:
+        """The version that this file of an instrument was converted to."""
+        try:
+            return self._originals.version_with(path, blank.sha256 or "")
+        except (DamagedLakeError, ObjectNotFoundError):  # its recipe is lost: nothing proves that it comes back
+            return None
+
+    def _of_originals(self, blank: AuditRow, version: Version) -> AuditRow:
+        row = self._proved(blank, version)
+        if row.status == "damaged":
+            return row
+        reason = said(f"`sxeslake originals {version.name}` gives it back")
+        return replace(row, status="stored", exact=True, reason=reason)
 
     def _of_same_content(self, blank: AuditRow, read: _Read, version: Version) -> AuditRow:
         row = self._proved(blank, version)

@@ -26,6 +26,8 @@ from sxeslake.format.rows import by_path
 from sxeslake.model import Digest, Job, Member, Piece
 from sxeslake.vault.recipes import RECIPE_PATH
 from sxeslake.vault.vault import Vault
+from sxeslake.vendor.writing.container import PlannedContainer
+from sxeslake.vendor.writing.convert import planned
 
 _AT_ONCE = 256  # blobs asked of another lake at once
 
@@ -123,33 +125,39 @@ class _HashedMember(NamedTuple):
 
 
 class ArchiveOffer:
-    """An archive file, or a folder that is one; an encrypted 7z is tried with the passwords."""
+    """An archive file, or a folder that is one or was converted to one; a locked 7z is tried with the passwords."""
 
     def __init__(self, path: Path, chunk_bytes: int, threads: int, passwords: Sequence[str] = ()) -> None:
         self.name, self._passwords = str(path), passwords
         self._path, self._chunk_bytes, self._threads = path, chunk_bytes, threads
 
     def search(self, search: Search) -> None:
-        """Reads it whole, once; again, where its recipe is wanted."""
-        wanted, spool, tables = search.blobs, search.spool, search.tables
+        """Reads it whole, once; again, where its recipe is wanted, and of a folder what it would be converted to."""
         with open_container(self._path, password=self._passwords) as container:
-            members = container.members
-            layout = identity.layout_id(members)
-            asked = any(layout == key[1] and rows is None for key, rows in tables.items())
-            reader = _RowAssembler(members) if asked else None
-            for pieces in in_order((_hashing(job) for job in container.jobs(self._chunk_bytes)), threads=self._threads):
-                for piece, digest, crc32 in pieces:
-                    if digest in wanted and digest not in spool:
-                        spool.put(digest, members[piece.member].path, piece.data)
-                    if reader is not None:
-                        reader.add(piece, digest, crc32)
-            if reader is not None:
-                rows = by_path(list(reader.rows()))
-                key = identity.content_id((row.member, row.digest) for row in rows), layout
-                if key in tables:
-                    tables[key] = rows
+            self._search(container, search)
             if search.recipes and not search.done and self._path.is_file():
                 self._find_recipe(container, search)
+        if not search.done and self._path.is_dir():
+            with suppress(NotFoundError), PlannedContainer(planned([self._path])) as converted:
+                self._search(converted, search)
+
+    def _search(self, container: Container, search: Search) -> None:
+        wanted, spool, tables = search.blobs, search.spool, search.tables
+        members = container.members
+        layout = identity.layout_id(members)
+        asked = any(layout == key[1] and rows is None for key, rows in tables.items())
+        reader = _RowAssembler(members) if asked else None
+        for pieces in in_order((_hashing(job) for job in container.jobs(self._chunk_bytes)), threads=self._threads):
+            for piece, digest, crc32 in pieces:
+                if digest in wanted and digest not in spool:
+                    spool.put(digest, members[piece.member].path, piece.data)
+                if reader is not None:
+                    reader.add(piece, digest, crc32)
+        if reader is not None:
+            rows = by_path(list(reader.rows()))
+            key = identity.content_id((row.member, row.digest) for row in rows), layout
+            if key in tables:
+                tables[key] = rows
 
     def _find_recipe(self, container: Container, search: Search) -> None:
         """How the original file is rebuilt, if that comes out as it did."""

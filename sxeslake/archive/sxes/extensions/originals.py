@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from sxeslake.archive.names import check_names
 from sxeslake.archive.sxes import layout
-from sxeslake.archive.sxes.documents.fields import mapping, objects
+from sxeslake.archive.sxes.documents.fields import mapping, objects, strings
 from sxeslake.archive.sxes.documents.units import number, text
 from sxeslake.errors import DamagedArchiveError
 
@@ -88,11 +88,14 @@ class OriginalsRecipe:
         In the order in which they were read.
     tool : str or None
         What wrote the recipe.
+    folders : tuple of str
+        Folders in which there is nothing.
     """
 
     root: str
     files: tuple[OriginalFile, ...]
     tool: str | None = None
+    folders: tuple[str, ...] = ()
 
     @property
     def members(self) -> set[str]:
@@ -120,7 +123,8 @@ def recipe_json(recipe: OriginalsRecipe) -> dict[str, Any]:
         ]
         fields: dict[str, Any] = {"path": file.path, "sha256": file.sha256, "size": file.size, "parts": parts}
         files.append(fields if file.modified_s is None else {**fields, "mtime": file.modified_s})
-    return {"root": recipe.root, **({"tool": recipe.tool} if recipe.tool else {}), "files": files}
+    folders = {"folders": list(recipe.folders)} if recipe.folders else {}
+    return {"root": recipe.root, **({"tool": recipe.tool} if recipe.tool else {}), "files": files, **folders}
 
 
 def read_recipe(value: object, where: object = None) -> OriginalsRecipe:
@@ -138,8 +142,9 @@ def read_recipe(value: object, where: object = None) -> OriginalsRecipe:
     if not isinstance(files, list) or not all(isinstance(each, dict) for each in files):
         raise DamagedArchiveError("this source has no list of files", where=where)
     found = tuple(_read_file(each, where) for each in objects(files))
-    check_names(lambda: ((file.path, False) for file in found), where=where)
-    return OriginalsRecipe(text(fields.get("root")) or "", found, text(fields.get("tool")))
+    folders = tuple(strings(fields.get("folders")))
+    check_names(lambda: [*((file.path, False) for file in found), *((path, True) for path in folders)], where=where)
+    return OriginalsRecipe(text(fields.get("root")) or "", found, text(fields.get("tool")), folders)
 
 
 def _read_file(fields: Mapping[str, object], where: object) -> OriginalFile:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from support.small_lakes import flip, group, new_lake, new_vault, objects, only, own_store, zip_of
+from support.vendor_session import hashes, session
 
 from sxeslake.archive.container import create_writer
 from sxeslake.disk.trouble import NoScratchError
@@ -61,6 +62,19 @@ def test_what_one_offer_lacks_the_next_may_have(store: Store, tmp_path: Path) ->
         assert second.ok
         assert lake.verify(data=True).problems == []
         assert lake.repair().problems == 0
+
+
+def test_the_files_of_an_instrument_mend_what_they_were_converted_to(store: Store, tmp_path: Path) -> None:
+    raw = session(tmp_path)
+    with new_lake(store) as lake:
+        lake.ingest(raw)
+    for key in keys_below(store, keys.PACK_PREFIX) + keys_below(store, keys.MANIFEST_PREFIX):
+        flip(store, key, 70)
+    with reopened(store) as lake:
+        assert not lake.repair().ok
+        assert lake.repair(raw).ok
+        lake.originals("session 12", tmp_path / "back")
+    assert hashes(tmp_path / "back") == hashes(raw)
 
 
 def test_an_encrypted_archive_mends_what_came_from_it(store: Store, tmp_path: Path) -> None:

@@ -9,52 +9,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.vendor_qlw import COLUMNS, ROWS, acquisition, xes
 
 from sxeslake.vendor.readers.jeol_qlw import JeolQlw
 from sxeslake.vendor.records import AnalysisRecord, PositionRecord, Warned
 from sxeslake.vendor.tree import FolderTree
-
-ROWS, COLUMNS = 3, 9
-CND = (
-    "$SEM_DATA_VERSION 0\r\n$XM_CP_COMMENT {comment}\r\n$XM_DATA_SAVE_DATE 2018/04/12 14:13:09\r\n"
-    "$XM_AP_ACM_STAGE_POS%0_0 2.5 -1 10.764\r\n$XM_AP_ACM_STAGE_TILT%0_0 1 0\r\n$XM_EC_ACCEL_VOLT 5.0\r\n"
-    "$XM_DATA_PROBE_CURRENT 1.009e-007\r\n$XM_WDS_SCAN_START_POS%0 10\r\n$XM_WDS_STEP_SIZE%0 0.5\r\n"
-    "$XM_WDS_DWELL_TIME%0 300000\r\n$XM_AP_MAGNIFICATION%0 20000\r\n"
-)
-MAP = "$XM_CP_PROJECT_NAME steel\r\n$XM_ANALYSIS_INSTRUMENT JXA\r\n$XM_AP_SA_PROBE_DIAMETER%0 1\r\n"
-MRC = (
-    "[map_raw_condition]\r\nversion=1\r\nspec_type=XES300N\r\ncrystal_name=JS300N\r\nfitting_order=2\r\n"
-    "fitting_coef_0=-9.5\r\nfitting_coef_1=7.8\r\nbeam_num_x=320\r\n[element_map_condition]\r\nmodel_name=JXA\r\n"
-    "temperature_start=-70\r\n[ccd_parameter]\r\nccd_name=C1\r\nbinning_mode=1\r\naccum_num=10\r\ngain=0\r\n"
-    "ccd_size_x=2048\r\nccd_size_y=2048\r\nbinning_param_x=1\r\nbinning_param_y=128\r\n"
-)
-
-
-def xes(rows: int = ROWS, columns: int = COLUMNS) -> bytes:
-    head = bytearray(892)
-    struct.pack_into("<I", head, 876, rows)
-    struct.pack_into("<I", head, 884, columns)
-    frame = bytes(range(1, 1 + 4 * ROWS * COLUMNS))
-    dark = struct.pack("<3I", 0, columns, 0) + frame[::-1] + b"\0\0\0\0\1\0\0\0\0\0\1\0"
-    return bytes(head) + frame + struct.pack("<IHI", 0, 1, rows) + dark + b"\0\0"
-
-
-def qlw() -> bytes:
-    return struct.pack("<8I", 1, 0, 0, 8, 0, 0, 0, 0) + struct.pack("<4096d", *range(4096))
-
-
-def acquisition(root: Path, positions: int = 2) -> Path:
-    folder = root / "steel_0001_QLW"
-    folder.mkdir(parents=True)
-    (folder / "MAP.cnd").write_text(MAP, newline="")
-    (folder / "MapRawCond.mrc").write_text(MRC, newline="")
-    for number in range(1, positions + 1):
-        spot = folder / f"Pos_{number:04d}"
-        spot.mkdir()
-        (spot / "data001.cnd").write_bytes(CND.format(comment=f"試料 {number}").encode("cp932"))
-        (spot / "data001.qlw").write_bytes(qlw())
-        (spot / "1.xes").write_bytes(xes())
-    return folder
 
 
 def read(root: Path) -> tuple[list[tuple[AnalysisRecord, list[PositionRecord]]], list[Warned]]:
