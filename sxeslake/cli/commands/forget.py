@@ -27,7 +27,7 @@ DOUBTFUL = 7
 @click.option(
     "--keep-within",
     metavar="SPAN",
-    help="Keep versions stored within 2y, 6m, 30d … of the sample's newest. Of several rules, each keeps.",
+    help="Keep versions stored within 2y, 6mo, 30d … of the sample's newest. Of several rules, each keeps.",
 )
 @click.option(*DRY_RUN, is_flag=True, help="List what would go; change nothing.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask where a pattern takes every version.")

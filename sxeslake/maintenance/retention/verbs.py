@@ -36,7 +36,7 @@ class RetentionVerbs:
     ) -> ForgetReport:
         """Forget versions: `name@2`, all of a `name`, of all names that fit a glob; with rules, those no rule keeps.
 
-        `keep_within` is a span such as `2y`, `6m` or `30d`, counted back from the newest version of each sample.
+        `keep_within` is a span such as `2y`, `6mo` or `30d`, counted back from the newest version of each sample.
         Forgotten versions come back with `restore` until `gc` has collected them: seven days later at the earliest,
         unless it is told otherwise. Raises ConflictError where a held or
         tagged version is named outright; rules keep such versions. It never asks: `lake.forget("*")` forgets
