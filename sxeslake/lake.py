@@ -366,7 +366,7 @@ class Lake(FileVerbs, PullVerbs, PartVerbs, CatalogVerbs, ExportVerbs, UpkeepVer
         from sxeslake.ingest.options import Options
 
         if quick and not dry_run:
-            raise UsageError("only a dry run can be quick.", hint="Ask for dry_run=True, too.")
+            raise UsageError("only a dry run can be quick.", hint="Give dry_run=True, too.")
         options = Options(
             sample, jobs, dry_run, encoding, limits, message, exact, links, opaque, check_data, quick, _words(passwords)
         )  # fmt: skip

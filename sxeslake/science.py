@@ -337,7 +337,7 @@ class ScienceVerbs:
         for row in self.measured(ref):
             if row.number == number if number is not None else row.position_uuid.startswith(word.lower()):
                 return row
-        raise NotFoundError(f"{ref} has no position {word}.", hint=f"`sxeslake show {ref}` tells how many there are.")
+        raise NotFoundError(f"{ref} has no position {word}.", hint=f"`sxeslake show {ref}` shows how many there are.")
 
     def measured(
         self,

@@ -165,7 +165,7 @@ class _Walk:
     def _behind(self, path: Path, linked: list[Path]) -> int | None:
         """The mode of what a link in a searched folder leads to; None where it is not to be read here."""
         if self._links == "skip":
-            self._pass(path, "link", "a link; links are skipped, as asked")
+            self._pass(path, "link", "a link, skipped by --links")
             return None
         try:
             mode = path.stat().st_mode

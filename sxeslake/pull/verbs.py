@@ -133,7 +133,7 @@ class PartVerbs:
         kind = PartTarget(None if out is None else str(out), container).kind(version)
         check_encryptable(kind, password)
         if exact is False:
-            reason: str | None = "it was not asked for"
+            reason: str | None = "it was not requested"
         else:
             reason = ENCRYPTED if password is not None else reason_against(version, kind, level)
         if reason is not None and exact:

@@ -175,7 +175,7 @@ class Pull:
         if is_itself and not self.skip_damaged:
             return exactly.reason_against(version, container, None)  # no other form of it makes sense
         if self.skip_damaged or self.exact is False:
-            return "it was not asked for"
+            return "it was not requested"
         return exactly.reason_against(version, container, self.level)
 
     def _exactly(self, vault: Vault, version: Version) -> Callable[[BinaryIO], None]:

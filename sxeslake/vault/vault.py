@@ -126,7 +126,7 @@ class Vault:
         path = self._open_folder()
         self.state = self._state_at(path)
         if self.state.was_damaged:
-            self.notes.append("the local copy of the log was damaged; it was made again from the bucket")
+            self.notes.append("the local copy of the log was damaged; it was rebuilt from the bucket")
         try:
             with self._sync_lock:
                 log.sync(self.store, self.state, memory=self._memory, displaced=self._keep_displaced)
@@ -193,7 +193,7 @@ class Vault:
         if self.state.head().number < true.head().number:
             self.sync()
         if self.state.head() == true.head() and self.state.content_digest() != true.content_digest():
-            self.notes.append("the local copy of the log did not follow from the bucket's; it was made again")
+            self.notes.append("the local copy of the log did not follow from the bucket's; it was rebuilt")
             self.state.forget_everything()
             self.sync()
 
@@ -269,9 +269,7 @@ class Vault:
         count = len(list(self._displaced.glob("*.json")))
         if not count:
             return []
-        return [
-            f"{count} log entries that this machine has read before are no more in the log; others took their place."
-        ]
+        return [f"{count} log entries that this machine has read before are missing from the log; others replace them."]
 
     @property
     def cache_trouble(self) -> str | None:

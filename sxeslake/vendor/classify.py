@@ -121,7 +121,7 @@ def _leftover(tree: Tree, path: str) -> Leftover:
     if magic is None:
         expected = next((each.what for each in (*_MAGICS, _BMP) if suffix in each.suffixes), None)
         what = "empty" if not head else _text(head) if looks_like_text(head) else "unknown"
-        return Leftover(path, what, (f"named {suffix}, but is no {expected}",) if expected else ())
+        return Leftover(path, what, (f"named {suffix}, but is not {expected}",) if expected else ())
     is_odd = bool(suffix) and suffix not in magic.suffixes
     notes = (f"is {magic.what}, named {suffix}",) if is_odd else ()
     return Leftover(path, magic.what, notes)

@@ -25,7 +25,7 @@ PACKAGE = Path(sxeslake.__file__).parent
         ("`--force` writes over it.", "`force=True` writes over it."),
         ("Choose `--container zip` or `7z`.", 'Choose `container="zip"` or `7z`.'),
         ("--member GLOB takes members.", "members=[GLOB] takes members."),
-        ("say --query or --sql, not both.", "say query or sql, not both."),
+        ("--query and --sql cannot be combined.", "say query or sql, not both."),
         ("(--kind any removes it)", '(kind="any" removes it)'),
         ('--where "a = 5 -- no --x" fits', 'where "a = 5 -- no --x" fits'),
         ("no file '--force' in it", "no file '--force' in it"),

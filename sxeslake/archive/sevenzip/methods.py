@@ -83,7 +83,7 @@ class Stage:
         except self.errors as error:
             raise DamagedArchiveError(f"the {self.name} data is damaged ({error or type(error).__name__})") from error
         except MemoryError as error:
-            raise LimitExceededError(f"{self.name} asks for more memory than there is") from error
+            raise LimitExceededError(f"{self.name} needs more memory than is available") from error
 
     def _decode(self, size: int) -> bytes:
         return self.source.read(size)
@@ -126,7 +126,7 @@ class Lzma(Push):
         except (lzma.LZMAError, ValueError) as error:
             raise DamagedArchiveError(f"the properties of {self.name} are damaged ({error})") from error
         except MemoryError as error:
-            raise LimitExceededError(f"{self.name} asks for more memory than there is") from error
+            raise LimitExceededError(f"{self.name} needs more memory than is available") from error
 
 
 def _dictionary(stated: int, size: int, name: str) -> int:
@@ -188,7 +188,7 @@ class Ppmd(Stage):
         if not 2 <= order <= 64 or memory < 2 * KIB:
             raise DamagedArchiveError("the properties of PPMd are damaged")
         if memory > MAX_DICTIONARY_BYTES:
-            raise LimitExceededError(f"PPMd asks for {memory:,} bytes; the limit is {MAX_DICTIONARY_BYTES:,}")
+            raise LimitExceededError(f"PPMd needs {memory:,} bytes; the limit is {MAX_DICTIONARY_BYTES:,}")
         self._decoder = pyppmd.Ppmd7Decoder(order, memory)
         self._padding = PPMD_PADDING_BYTES
 

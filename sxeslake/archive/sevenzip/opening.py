@@ -69,7 +69,7 @@ def open_header(file: RangedFile, limits: Limits, keyring: Keyring | None = None
     if start.size == 0:
         return body, Streams(), FileColumns()
     if body + start.offset + start.size > file.size:
-        raise DamagedArchiveError("the 7z archive is cut off: its header stands beyond its end", where=file.path)
+        raise DamagedArchiveError("the 7z archive is cut off: its header would begin after its end", where=file.path)
     if start.size > MAX_HEADER_BYTES:
         raise LimitExceededError(f"a 7z header of {start.size:,} bytes", where=file.path)
     data = file.read(body + start.offset, start.size)
@@ -85,7 +85,7 @@ def open_header(file: RangedFile, limits: Limits, keyring: Keyring | None = None
         if kind != ENCODED_HEADER:
             raise cursor.damaged(f"it begins with property {kind:#x}")
         data = _decode_header(file, body, parse_streams(cursor), keyring)
-    raise DamagedArchiveError("7z headers are packed within one another without end", where=file.path)
+    raise DamagedArchiveError("7z headers are nested too deeply", where=file.path)
 
 
 def end_of(file: RangedFile, body: int) -> int:
@@ -107,12 +107,12 @@ def find_start(file: RangedFile) -> tuple[int, StartHeader]:
                 return base, parse_start_header(file.read(base, SIGNATURE_HEADER_BYTES), file.path)
             except InputError:  # the program's own copy of the signature
                 base = stub.find(SIGNATURE, base + 1)
-    raise NotAnArchiveError("this is no 7z archive", where=file.path)
+    raise NotAnArchiveError("this is not a 7z archive", where=file.path)
 
 
 def _check_extent(file: RangedFile, body: int, streams: Streams) -> None:
     if body + streams.pack_position + int(streams.pack_starts[-1]) > file.size:
-        raise DamagedArchiveError("the 7z archive is cut off: packed data stands beyond its end", where=file.path)
+        raise DamagedArchiveError("the 7z archive is cut off: packed data would begin after its end", where=file.path)
 
 
 def folder_source(file: RangedFile, body: int, streams: Streams, folder: int) -> tuple[ByteSource, list[int]]:

@@ -34,7 +34,7 @@ def open_stream(method: int, source: Source, size: int) -> Iterator[bytes]:
     except _DAMAGE as error:
         raise DamagedArchiveError(f"damaged {method_name(method)} data ({error})") from error
     except MemoryError as error:
-        raise LimitExceededError(f"{method_name(method)} asks for more memory than there is") from error
+        raise LimitExceededError(f"{method_name(method)} needs more memory than is available") from error
 
 
 def method_name(method: int) -> str:
@@ -125,7 +125,7 @@ def _lzma(source: Source, size: int) -> Iterator[bytes]:
     # a distance never reaches further back than the member is long
     dictionary = max(4096, min(dictionary, size))
     if dictionary > MAX_DICTIONARY:
-        raise LimitExceededError(f"LZMA asks for a dictionary of {dictionary:,} bytes")
+        raise LimitExceededError(f"LZMA needs a dictionary of {dictionary:,} bytes")
     options = {
         "id": lzma.FILTER_LZMA1,
         "dict_size": dictionary,

@@ -70,7 +70,7 @@ class ZipReader:
             return (*self._outside, *self._directory.notes)
         first = self._directory.path_of(misnamed[0])
         more = f" and {len(misnamed) - 1:,} more" if len(misnamed) > 1 else ""
-        note = f"{first}{more}: another name stands before the data than in the directory, which counts"
+        note = f"{first}{more}: the name before the data differs from the directory's, which is used"
         return (*self._outside, *self._directory.notes, note)
 
     @property
@@ -275,4 +275,4 @@ def _check_encoding(encoding: str | None) -> None:
     try:
         b"name".decode(encoding or "utf-8")
     except (LookupError, UnicodeError) as error:
-        raise UsageError(f"{encoding!r} is no encoding of names", hint="Try cp437, cp932 or utf-8.") from error
+        raise UsageError(f"{encoding!r} is not an encoding of names", hint="Try cp437, cp932 or utf-8.") from error

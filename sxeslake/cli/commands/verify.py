@@ -46,7 +46,7 @@ class Duration(click.ParamType[float]):
     "--sample-percent",
     type=click.FloatRange(0, 100, min_open=True),
     metavar="N",
-    help="Read a sample of the stored frames, so many percent of each pack.",
+    help="Read a random sample of the stored frames: N percent of each pack.",
 )
 @click.option("--seed", type=click.IntRange(min=0), metavar="N", help="Which sample.  [default: another each time]")
 @click.option("--max-duration", type=Duration(), metavar="TIME", help="Stop reading packs after 10m, 2h, …")

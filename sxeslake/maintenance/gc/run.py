@@ -187,7 +187,7 @@ class Collector:
                 f"{plan.lost} blobs of {'live or restorable' if kept else 'live'} versions are in no pack; "
                 "nothing is collected from a damaged lake.",
                 hint="Run `sxeslake verify`, then `sxeslake repair`."
-                + (" `gc --grace 0` lets go of forgotten versions." if kept else ""),
+                + (" `gc --grace 0` deletes forgotten versions." if kept else ""),
             )
         if plan.spoilt:
             raise DamagedLakeError(

@@ -71,7 +71,7 @@ class IndexRun:
         data = np.memmap(path, np.uint8, mode="r")
         count = int(data[8:16].view(np.uint64)[0]) if len(data) >= 16 else -1
         if bytes(data[:8]) != _MAGIC or len(data) != 16 + 52 * count:
-            raise ValueError(f"{path} is no segment")
+            raise ValueError(f"{path} is not a segment")
         self.path, self.rows = path, count
         self.keys: U64 = data[16 : 16 + 8 * count].view(np.uint64)
         self.rest: U8 = data[16 + 8 * count : 16 + 32 * count].reshape(count, 24)

@@ -124,7 +124,7 @@ def record_of(number: int, stored: Stored, where: str) -> LogRecord:
     """An entry from bytes that were kept somewhere, proved as one from the log is."""
     entry = logentry.load(stored.data, stored.body, where=where)
     if entry.number != number:
-        raise DamagedLakeError(f"the log entry says that it is number {entry.number}.", where=where)
+        raise DamagedLakeError(f"the log entry states the number {entry.number}.", where=where)
     own = logentry.digest_of(stored.data, where=where)
     return LogRecord(entry, entry.stands_for or own, stored.data, stored.body)
 
