@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from io import BufferedReader
 from pathlib import Path
@@ -11,6 +12,8 @@ from sxeslake.archive.base import PROGRAM_MAGICS, SEVENZIP_MAGIC, ZIP_MAGICS, Ar
 from sxeslake.archive.ranged_file import open_regular
 from sxeslake.errors import InputError, NotAnArchiveError, UsageError
 from sxeslake.model import ContainerKind, Limits
+
+_LOG = logging.getLogger(__name__)
 
 DEFAULT_LEVEL = 1  # fast deflate: half the size at the speed of a disk
 
@@ -85,6 +88,7 @@ def open_container(
     """
     limits = limits or Limits()
     kind = sniff(path)
+    _LOG.debug("%s is a %s", path, kind)
     # each reader brings its own decoders: only the one that is needed is loaded
     if kind == "folder":
         from sxeslake.archive.folder import FolderReader  # noqa: PLC0415

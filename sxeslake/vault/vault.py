@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -46,6 +47,8 @@ if TYPE_CHECKING:
     from sxeslake.vault.blobs.reader import BlobReader
     from sxeslake.vault.blobs.readers import Readers
     from sxeslake.vault.manifests import Manifests
+
+_LOG = logging.getLogger(__name__)
 
 _FOOTER_READERS = 16
 _FOOTERS_AT_ONCE = 64  # at most 2 MiB each: bounds the memory of building the index
@@ -135,6 +138,7 @@ class Vault:
         except BaseException:
             self._release()
             raise
+        _LOG.debug("%s: log at entry %d, state in %s", self.store.url, self.state.head().number, path or "memory")
         self._say_trouble()
 
     def _fold_over_gaps(self) -> None:

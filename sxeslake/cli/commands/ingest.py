@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
@@ -147,7 +146,7 @@ def command(
     )
     passwords = read_passwords(app, password_file)
     keep_little()
-    with app.open_lake(create_default=True) as lake, _tracebacks(app), watching(app, dry_run=dry_run) as watcher:
+    with app.open_lake(create_default=True) as lake, watching(app, dry_run=dry_run) as watcher:
         report = lake.ingest(
             paths,
             sample=sample,
@@ -242,30 +241,6 @@ def watching(app: App, *, dry_run: bool, results: bool = True) -> Iterator[Inges
         watcher = IngestWatcher(app, asked_to_end, dry_run=dry_run, results=results and not app.as_json)
         app.kept = watcher.in_words
         yield watcher
-
-
-@contextmanager
-def _tracebacks(app: App) -> Iterator[None]:
-    """Under -v, print where an unexpected error of an archive arose."""
-    if not app.verbose:
-        yield
-        return
-    from sxeslake.cli.run import scrub  # noqa: PLC0415  (it imports all commands' root)
-
-    class Complaints(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            if record.levelno < logging.WARNING:  # warnings are printed for all commands
-                app.complain(scrub(self.format(record), app))
-
-    logger, handler = logging.getLogger("sxeslake"), Complaints()
-    level = logger.level
-    logger.setLevel(logging.DEBUG)
-    logger.addHandler(handler)
-    try:
-        yield
-    finally:
-        logger.removeHandler(handler)
-        logger.setLevel(level)
 
 
 def _tell(app: App, archive: ArchiveReport, dry_run: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
 import numpy as np
@@ -19,6 +20,8 @@ from sxeslake.maintenance.verify.packs import Extent, PackVerifier
 from sxeslake.model import Progress
 from sxeslake.vault.log.state import Version
 from sxeslake.vault.vault import Vault
+
+_LOG = logging.getLogger(__name__)
 
 
 class Verifier:
@@ -46,6 +49,7 @@ class Verifier:
             if self._progress is not None:
                 self._progress.finish()
         self._name_affected()
+        _LOG.info("%d packs checked, %d problems", len(packs), len(self.report.problems))
         self.report.ok = self.report.complete and not self.report.problems
         return self.report
 

@@ -102,7 +102,7 @@ def test_an_encrypted_pull_is_not_the_very_file(folder: Path, capsys: pytest.Cap
 
 @pytest.mark.parametrize(
     ("data", "reason"),
-    [(None, "No such file"), (b"", "is empty"), (b"\n\r\n", "is empty"), (b"\xff\xfe\x00", "no text in UTF-8"),
+    [(None, "No such file"), (b"", "is empty"), (b"\n\r\n", "is empty"), (b"\xff\xfe\x00", "not UTF-8 text"),
      (b"Gips\n" * 300_000, "is too long")],
 )  # fmt: skip
 def test_a_file_that_holds_no_passwords(
