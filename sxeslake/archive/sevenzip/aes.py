@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any, Final, NamedTuple, TypeVar
 
 from sxeslake.archive.sevenzip.format import FolderCoder, FolderCoders
-from sxeslake.archive.sevenzip.methods import Buffered, ByteSource
+from sxeslake.archive.stages import Buffered, ByteSource
 from sxeslake.errors import (
     DamagedArchiveError,
     EncryptedArchiveError,

@@ -25,17 +25,12 @@ from sxeslake.archive.sevenzip.methods import (
     ZSTD,
     Branch,
     Brotli,
-    ByteSource,
-    Bzip2,
-    CopyDecoder,
-    Deflate,
-    Deflate64,
+    Bzip2Streams,
     DeltaDecoder,
-    Lzma,
-    Ppmd,
-    Stage,
-    ZstdDecoder,
+    lzma_decoder,
+    ppmd_decoder,
 )
+from sxeslake.archive.stages import ByteSource, CopyDecoder, Deflate64Decoder, DeflateDecoder, Stage, ZstdDecoder
 from sxeslake.errors import DamagedArchiveError, EncryptedArchiveError, UnsupportedMethodError
 from sxeslake.text.wording import either
 
@@ -52,9 +47,9 @@ NAMES_OF_OTHERS: Final = {
 ENCRYPTION_PREFIX: Final = b"\x06"  # 06F10701 is AES-256; the others under it were never in use
 PLAIN_STAGES: Final[dict[bytes, Callable[[ByteSource, int], Stage]]] = {
     COPY: CopyDecoder,
-    BZIP2: Bzip2,
-    DEFLATE: Deflate,
-    DEFLATE64: Deflate64,
+    BZIP2: Bzip2Streams,
+    DEFLATE: DeflateDecoder,
+    DEFLATE64: Deflate64Decoder,
     ZSTD: ZstdDecoder,
     BROTLI: Brotli,
 }
@@ -96,7 +91,7 @@ def open_folder(recipe: FolderCoders, sizes: Sequence[int], packed: ByteSource, 
         index = order.pop(0)
         coder, size = recipe.coders[index], sizes[index]
         if coder.method in {LZMA, LZMA2}:
-            stage = Lzma(source, size, coder, _same_pass(recipe, sizes, order, coder, size))
+            stage = lzma_decoder(source, size, coder, _same_pass(recipe, sizes, order, coder, size))
         elif coder.method in BRANCH_FILTERS:
             stage = Branch(source, size, BRANCH_FILTERS[coder.method][1])
         elif coder.method == DELTA:
@@ -104,7 +99,7 @@ def open_folder(recipe: FolderCoders, sizes: Sequence[int], packed: ByteSource, 
         elif coder.method == AES256 and password is not None:
             stage = Aes(source, size, coder, password)
         elif coder.method == PPMD:
-            stage = Ppmd(source, size, coder)
+            stage = ppmd_decoder(source, size, coder)
         else:
             stage = PLAIN_STAGES[coder.method](source, size)
         source = stage

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from sxeslake.archive.base import PROGRAM_MAGICS
-from sxeslake.archive.ranged_file import RangedFile
+from sxeslake.archive.ranged_file import PackedStream, RangedFile
 from sxeslake.archive.sevenzip.aes import Keyring, check_keys, is_encrypted
 from sxeslake.archive.sevenzip.coders import check_supported, open_folder
 from sxeslake.archive.sevenzip.format import (
@@ -21,8 +21,8 @@ from sxeslake.archive.sevenzip.format import (
     Streams,
     parse_start_header,
 )
-from sxeslake.archive.sevenzip.methods import ByteSource
 from sxeslake.archive.sevenzip.parser import parse_header, parse_streams
+from sxeslake.archive.stages import ByteSource
 from sxeslake.errors import DamagedArchiveError, InputError, LimitExceededError, NotAnArchiveError
 from sxeslake.model import GIB, MIB, Limits
 
@@ -31,22 +31,6 @@ MAX_HEADER_BYTES: Final = GIB  # some 8 million members
 HEADER_RATIO: Final = 200  # of a header to its packed form; names and times hardly reach 30
 HEADER_RATIO_FLOOR_BYTES: Final = 64 * MIB
 MAX_HEADER_DEPTH: Final = 4  # encoded headers within encoded headers
-
-
-class PackedStream:
-    """One packed stream as a source: so many bytes from an offset."""
-
-    def __init__(self, file: RangedFile, offset: int, size: int) -> None:
-        self._file = file
-        self._offset = offset
-        self._left = size
-
-    def read(self, size: int, /) -> bytes:
-        """At most `size` bytes; none at the end of the stream."""
-        data = self._file.read(self._offset, min(size, self._left))
-        self._offset += len(data)
-        self._left -= len(data)
-        return data
 
 
 def read_exactly(source: ByteSource, size: int) -> bytes:

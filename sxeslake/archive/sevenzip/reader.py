@@ -19,9 +19,9 @@ from sxeslake.archive.sevenzip.aes import Keyring, check_keys, is_encrypted
 from sxeslake.archive.sevenzip.coders import check_supported, is_silent, open_folder
 from sxeslake.archive.sevenzip.format import SIGNATURE_HEADER_BYTES, FolderCoders
 from sxeslake.archive.sevenzip.members import SevenZipMembers
-from sxeslake.archive.sevenzip.methods import ByteSource, Stage
 from sxeslake.archive.sevenzip.opening import end_of, folder_source, open_header, read_exactly
 from sxeslake.archive.sevenzip.program import unpack
+from sxeslake.archive.stages import ByteSource, Stage
 from sxeslake.errors import DamagedArchiveError, InputError, UnsafeNameError, UnsupportedMethodError
 from sxeslake.model import MIB, ContainerKind, Job, Limits, Piece
 

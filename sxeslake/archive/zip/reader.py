@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
+from io import BytesIO
 from operator import eq, itemgetter
 from pathlib import Path
 from types import TracebackType
@@ -13,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sxeslake.archive.deflate import crc32, inflate
-from sxeslake.archive.ranged_file import RangedFile, notes_on_outside
+from sxeslake.archive.ranged_file import PackedStream, RangedFile, notes_on_outside
 from sxeslake.archive.zip import format as zip_format
 from sxeslake.archive.zip.decoders import check_method, open_stream
 from sxeslake.archive.zip.directory import Directory, DirectoryRow
@@ -26,10 +27,9 @@ from sxeslake.errors import (
     UnsupportedMethodError,
     UsageError,
 )
-from sxeslake.model import MIB, ContainerKind, Job, Limits, Member, Piece
+from sxeslake.model import ContainerKind, Job, Limits, Member, Piece
 
 JOB_MEMBERS = 4096  # a job of nothing but tiny members stays short
-READ_BYTES = MIB  # packed bytes at a time where a member is streamed
 MAX_GAP = 128 * 1024  # an extra field and a descriptor fit between members; more is not worth reading over
 _CRC_MISMATCH = "CRC-32 mismatch: the content is damaged"
 _LOCAL = np.dtype([
@@ -187,7 +187,7 @@ class ZipReader:
                 return inflate(packed, size)
             if method == STORE and len(packed) == size:
                 return bytes(packed)
-            return b"".join(open_stream(method, _once(packed), size))
+            return b"".join(open_stream(method, BytesIO(packed), size))
         except InputError as error:
             raise self._with_place(member, error) from error
 
@@ -211,7 +211,7 @@ class ZipReader:
         begin = row.offset + self._check_local(row, head, 0)
         checksum = 0
         try:
-            for block in open_stream(row.method, _ranges(self._file, begin, row.packed), row.size):
+            for block in open_stream(row.method, PackedStream(self._file, begin, row.packed), row.size):
                 checksum = crc32(block, checksum)
                 yield block
         except InputError as error:
@@ -252,23 +252,6 @@ def _least_end(listing: Directory, run: Places) -> Places:
     """Where members end, if their local headers have no extra fields."""
     ends: Places = listing.offset[run] + LOCAL.size + listing.name_size[run] + listing.packed[run]
     return ends
-
-
-def _once(data: memoryview) -> Callable[[], memoryview]:
-    waiting = [data]
-    return lambda: waiting.pop() if waiting else memoryview(b"")
-
-
-def _ranges(file: RangedFile, begin: int, count: int) -> Callable[[], bytes]:
-    """A source that reads `count` bytes from `begin`, a MiB at a time."""
-    starts = iter(range(begin, begin + count, READ_BYTES))
-    end = begin + count
-
-    def more() -> bytes:
-        at = next(starts, end)
-        return file.read(at, min(READ_BYTES, end - at)) if at < end else b""
-
-    return more
 
 
 def _check_encoding(encoding: str | None) -> None:

@@ -335,11 +335,11 @@ def test_refused_when_opened(opened: Opened, tmp_path: Path, data: bytes, error:
     [
         (_zip({"x": TEXT}, 0).replace(b"stage", b"Stage", 1), "x: CRC-32 mismatch"),
         (_zip({"x": NOISE}).replace(NOISE[100:200], NOISE[200:300]), "x: CRC-32 mismatch"),
-        (_assembled(_raw_entry(data=b"\xff" * 9, raw=b"12", method=8)), "x: damaged Deflate data"),
-        (_assembled(_raw_entry(data=b"\xff" * 9, raw=b"12", method=14)), "x: damaged LZMA data"),
-        (_assembled(_raw_entry(data=b"\xff" * 9, raw=b"12", method=98)), "x: damaged PPMd data"),
-        (_assembled(_raw_entry(data=b"\xff" * 9, raw=b"12", method=93)), "x: damaged zstd data"),
-        (_assembled(_raw_entry(data=b"\xff" * 9, raw=b"12", method=9)), "x: damaged Deflate64 data"),
+        (_assembled(_raw_entry(data=b"\xff" * 9, raw=b"12", method=8)), "x: the Deflate data is damaged"),
+        (_assembled(_raw_entry(data=b"\xff" * 9, raw=b"12", method=14)), "x: the properties of LZMA are damaged"),
+        (_assembled(_raw_entry(data=b"\xff" * 9, raw=b"12", method=98)), "x: the properties of PPMd are damaged"),
+        (_assembled(_raw_entry(data=b"\xff" * 9, raw=b"12", method=93)), "x: the zstd data is damaged"),
+        (_assembled(_raw_entry(data=b"\xff" * 9, raw=b"12", method=9)), "x: the Deflate64 data is damaged"),
     ],
 )
 def test_refused_when_read(opened: Opened, data: bytes, words: str) -> None:
