@@ -64,7 +64,7 @@ def open_container(
     limits
         What an archive may hold before it counts as a bomb.
     password
-        Of an encrypted 7z, or several to be tried; an archive that is not encrypted needs none.
+        Of an encrypted 7z or zip, or several to be tried; an archive that is not encrypted needs none.
 
     Returns
     -------
@@ -87,6 +87,7 @@ def open_container(
     ['metadata.json']
     """
     limits = limits or Limits()
+    passwords = (password,) if isinstance(password, str) else password
     kind = sniff(path)
     _LOG.debug("%s is a %s", path, kind)
     # each reader brings its own decoders: only the one that is needed is loaded
@@ -97,10 +98,10 @@ def open_container(
     if kind == "zip":
         from sxeslake.archive.zip.reader import ZipReader  # noqa: PLC0415
 
-        return ZipReader(path, encoding=encoding, limits=limits)
+        return ZipReader(path, encoding=encoding, limits=limits, passwords=passwords)
     from sxeslake.archive.sevenzip.reader import SevenZipReader  # noqa: PLC0415
 
-    return SevenZipReader(path, limits=limits, passwords=(password,) if isinstance(password, str) else password)
+    return SevenZipReader(path, limits=limits, passwords=passwords)
 
 
 def create_writer(
@@ -114,15 +115,14 @@ def create_writer(
 ) -> ArchiveWriter:
     """A writer of either container over a seekable file: level 0 copies, 1–3 are fast, 9 is smallest.
 
-    With a `password` a 7z is encrypted, names too; UsageError for a zip.
+    With a `password` a 7z is encrypted, names too, and of a zip the contents, by AES-256 as WinZip has it.
     """
     if not 0 <= level <= 9:
         raise UsageError(f"level {level} is not one of 0 to 9")
     if container == "zip":
-        check_encryptable(container, password)
         from sxeslake.archive.zip.writer import ZipWriter  # noqa: PLC0415
 
-        return ZipWriter(out, level=level, threads=threads, comment=comment)
+        return ZipWriter(out, level=level, threads=threads, comment=comment, password=password)
     from sxeslake.archive.sevenzip.writer import SevenZipWriter  # noqa: PLC0415
 
     return SevenZipWriter(out, level=level, threads=threads, password=password)
@@ -130,5 +130,6 @@ def create_writer(
 
 def check_encryptable(container: ContainerKind, password: str | None) -> None:
     """Refuse to write a container in the clear for which there is a password."""
-    if password is not None and container != "7z":
-        raise UsageError(f"a {container} cannot be encrypted, only a 7z.", hint="Use -o NAME.7z or --container 7z.")
+    if password is not None and container == "folder":
+        hint = "Use -o NAME.7z, or -o NAME.zip, whose names stay readable."
+        raise UsageError("a folder cannot be encrypted.", hint=hint)

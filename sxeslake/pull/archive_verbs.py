@@ -48,8 +48,9 @@ class PullVerbs:
         earlier pull. `skip_damaged` leaves out what the lake has lost, and lists it in `report.damaged`.
         It is the original file where container and level allow (`report.exact`); `exact` True raises
         NotFoundError with the reason where it is not, False makes a new container, which is quicker. A `password`
-        encrypts a 7z, names too; the version's annotations stay in the clear. Raises UsageError where another
-        container should be encrypted, AlreadyExistsError unless `force`, DamagedLakeError rather than a wrong byte.
+        encrypts a 7z, names too, or the contents of a zip; the version's annotations are not encrypted. Raises
+        UsageError where a folder should be encrypted, AlreadyExistsError unless `force`, DamagedLakeError rather than a
+        wrong byte.
 
         Examples
         --------
@@ -130,7 +131,7 @@ class PullVerbs:
         password: str | None = None,
         progress: Progress | None = None,
     ) -> PullReport:
-        """Write a version to a stream, such as standard output; a `password` encrypts a 7z.
+        """Write a version to a stream, such as standard output; a `password` encrypts it.
 
         Examples
         --------

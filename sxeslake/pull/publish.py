@@ -53,7 +53,7 @@ class Publisher:
     whole: WholeFile | None = None  # instead of a writer
     guard: Callable[[Path], None] | None = None
     raw_names: bool = False  # in folders, names that are not UTF-8 get their own bytes
-    password: str | None = field(default=None, repr=False)  # encrypts a 7z
+    password: str | None = field(default=None, repr=False)  # encrypts a 7z or zip
 
     def check(self, out: Path, container: ContainerKind) -> None:
         """Refuse what is there already, or cannot be encrypted, before anything is read."""

@@ -68,7 +68,7 @@ class PartVerbs:
         archives, too. `where`, `query`, `sql` and the shared filters (`kv=5`) choose positions by the catalogue; an
         empty list chooses nothing. `planned` is told what will move before it moves; `dry_run` ends there. What is
         said of all this comes beside it, in `OUT.annotations.json`, which is never encrypted. A `password` encrypts a
-        7z, names too.
+        7z, names too, or the contents of a zip.
 
         Raises NotFoundError naming the condition that leaves nothing, LimitExceededError before anything moves.
 

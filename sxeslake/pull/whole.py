@@ -123,7 +123,7 @@ class Pull:
     damaged: list[str] = field(default_factory=list)  # what was skipped
     renamed: list[tuple[str, str]] = field(default_factory=list)  # members that a folder holds under another name
     exact: bool | None = None
-    password: str | None = field(default=None, repr=False)  # encrypts a 7z
+    password: str | None = field(default=None, repr=False)  # encrypts a 7z or zip
 
     def check(self, out: Path, container: ContainerKind) -> None:
         """Refuse a place that cannot be, or that is taken."""

@@ -9,6 +9,7 @@ import lzma
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from sxeslake.archive.keyring import password_hint
 from sxeslake.archive.sevenzip.aes import AES256, Aes
 from sxeslake.archive.sevenzip.format import FolderCoder, FolderCoders
 from sxeslake.archive.sevenzip.methods import (
@@ -32,7 +33,6 @@ from sxeslake.archive.sevenzip.methods import (
 )
 from sxeslake.archive.stages import ByteSource, CopyDecoder, Deflate64Decoder, DeflateDecoder, Stage, ZstdDecoder
 from sxeslake.errors import DamagedArchiveError, EncryptedArchiveError, UnsupportedMethodError
-from sxeslake.text.wording import either
 
 NAMES_OF_OTHERS: Final = {
     b"\x03\x03\x01\x1b": "BCJ2",
@@ -60,10 +60,7 @@ def check_supported(recipe: FolderCoders, password: str | None = None) -> None:
     for coder in recipe.coders:
         is_known = coder.method == AES256 and password is not None
         if coder.method.startswith(ENCRYPTION_PREFIX) and not is_known:
-            hint = either(
-                "Name a file that holds its password: --password-file FILE.", 'Give its password: passwords=["…"].'
-            )
-            raise EncryptedArchiveError("the archive is encrypted", hint=hint)
+            raise EncryptedArchiveError("the archive is encrypted", hint=password_hint())
     for coder in recipe.coders:
         known = coder.method in PLAIN_STAGES or coder.method in BRANCH_FILTERS
         if not known and coder.method not in {AES256, DELTA, LZMA, LZMA2, PPMD}:

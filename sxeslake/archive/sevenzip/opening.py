@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Final
 
 from sxeslake.archive.base import PROGRAM_MAGICS
+from sxeslake.archive.keyring import Keyring
 from sxeslake.archive.ranged_file import PackedStream, RangedFile
-from sxeslake.archive.sevenzip.aes import Keyring, check_keys, is_encrypted
+from sxeslake.archive.sevenzip.aes import check_keys, is_encrypted
 from sxeslake.archive.sevenzip.coders import check_supported, open_folder
 from sxeslake.archive.sevenzip.format import (
     ENCODED_HEADER,

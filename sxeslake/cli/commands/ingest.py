@@ -69,7 +69,7 @@ _REMEMBERED_MEMBERS = 5000
     "ones and files that are not archives; never: refuse them.",
 )
 @password_file_option(
-    "Passwords to try on encrypted 7z archives, one a line. Their contents are then stored UNENCRYPTED."
+    "Passwords to try on encrypted 7z and zip archives, one a line. Their contents are then stored UNENCRYPTED."
 )
 @click.option("-m", "--message", metavar="TEXT", help="A word on this ingest, kept with every version.")
 @jobs_option
@@ -127,7 +127,7 @@ def command(
     a searched folder its relative path. One archive that cannot be stored does not stop the others, nor does a
     folder, file or link that cannot be read; each is reported, and the exit code is then 4.
 
-    With --password-file, encrypted 7z archives are taken apart: every reader of the lake can read their contents, and a
+    With --password-file, encrypted archives are taken apart: every reader of the lake can read their contents, and a
     pull gives every member in a new container, not the encrypted file. Without it they are kept whole, encrypted.
 
     Finished archives are committed while it runs, at least every half minute. Ctrl-C commits what is finished where

@@ -68,7 +68,7 @@ DAMAGED = 5
 @click.option(
     "--skip-damaged", is_flag=True, help="Leave out what the lake has lost, list it, and end with exit code 5."
 )
-@password_file_option("Encrypt the 7z, names too, with the password on the first line of FILE.")
+@password_file_option("Encrypt the 7z (names too) or zip (not the names) with the first line of FILE.")
 @jobs_option
 @pass_app
 def command(
@@ -97,8 +97,9 @@ def command(
     --all --as-source restores a share: the newest state of every path that was ingested, with its time, without the
     folders that all paths have in common. What is left out is listed.
 
-    --password-file encrypts a 7z and the names in it with AES-256, which 7-Zip opens: for data that leaves the house.
-    The annotations next to it (OUT.annotations.json) are not encrypted.
+    --password-file encrypts with AES-256, as 7-Zip opens it, for data that leaves the house: a 7z with the names in
+    it; of a zip the contents only, its names stay readable. The annotations next to it (OUT.annotations.json) are not
+    encrypted.
 
     A part (--position, --analysis, --types, --member, --where, --query, --sql or a filter) is an archive that is
     valid by itself. Parts of several archives, or of all when none is named, make one group: equal measurements
@@ -178,7 +179,7 @@ def _check_named(refs: tuple[str, ...], *, every: bool, all_versions: bool) -> N
 
 def _check_encrypted(password: str | None, *, as_source: bool) -> None:
     if password is not None and as_source:
-        raise click.UsageError("--as-source gives archives as they came; --password-file makes encrypted 7z archives.")
+        raise click.UsageError("--as-source gives archives as they came; --password-file makes encrypted ones.")
 
 
 def _found(lake: Lake, refs: tuple[str, ...], *, every: bool, all_versions: bool) -> list[str]:

@@ -36,7 +36,7 @@ _HEADS = ("archives", "size", "copies", "size of copies", "would store", "saved"
 )
 @tree_option
 @links_option
-@password_file_option("Passwords to try on encrypted 7z archives, one a line.")
+@password_file_option("Passwords to try on encrypted 7z and zip archives, one a line.")
 @jobs_option
 @click.option(*OUT, metavar="FILE", type=PATH, help="Write the table as CSV to a file.")
 @click.option("--force", is_flag=True, help="Write over a FILE that is there.")

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 
 from sxeslake.archive.base import WAS_ENCRYPTED
 from sxeslake.archive.container import create_writer, open_container
+from sxeslake.archive.keyring import Keyring
 from sxeslake.archive.sevenzip import aes as sevenzip_aes
-from sxeslake.archive.sevenzip.aes import AES256, Encryptor, Keyring, check_keys
+from sxeslake.archive.sevenzip.aes import AES256, Encryptor, check_keys
 from sxeslake.archive.sevenzip.format import FolderCoder, FolderCoders
 from sxeslake.archive.sevenzip.reader import SevenZipReader
 from sxeslake.archive.sevenzip.writer import SevenZipWriter
