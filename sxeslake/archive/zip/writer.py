@@ -53,6 +53,8 @@ class ZipWriter:
     ) -> None:
         if len(comment) > MAX_16:
             raise UsageError(f"a zip comment of {len(comment):,} bytes; it may have {MAX_16:,}")
+        if password == "":
+            raise UsageError("a password is not empty")
         self._out = out
         self._origin = out.tell()
         self._level = steady_level(level)
