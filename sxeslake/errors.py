@@ -273,7 +273,7 @@ class UnsafeNameError(InputError):
     >>> sxeslake.open_group("unsafe.zip")
     Traceback (most recent call last):
         ...
-    sxeslake.errors.UnsafeNameError: unsafe.zip: the name '../outside' climbs out of its folder with ..
+    sxeslake.errors.UnsafeNameError: unsafe.zip: the name '../outside' leaves its folder with ..
     """
 
 

@@ -57,7 +57,7 @@ _HELP: Final = """
         kv : number, str or tuple, in kV
             Accelerating voltage: `5` (± 0.05), `"4.9..5.1"`, `"5±0.1"`, `(4.9, None)`.
         current_na, target_current_na : number, str or tuple, in nA
-            Probe current as measured, and as it was asked for: `100` (± 5 %), `"90..110"`, `"0.1 µA"`.
+            Probe current as measured, and as it was set: `100` (± 5 %), `"90..110"`, `"0.1 µA"`.
         grating, spectrometer, instrument : str or list of str
             `"JS300N"`, `"JS*"`, `["JS300N", "JS50*"]`: any of them; case does not matter.
         operator, project : str or list of str
@@ -73,7 +73,7 @@ _HELP: Final = """
         type : str or list of str
             Data types that must be there: `"xes"`, `"qlw"`, `"sum"`.
         min_positions : int
-            Analyses of at least so many positions.
+            The least number of positions of an analysis.
         since, until : str, date or datetime
             Acquired on or after, on or before: `"2018-04"`, `"yesterday"`, `datetime.date(2018, 4, 12)`.
         annotation : str or list of str
@@ -83,9 +83,9 @@ _HELP: Final = """
         match : "all" or "any"
             Whether all positions of an analysis must fit, or one.
         kv_tolerance : number, in kV
-            What a single accelerating voltage stands for: ± so much.
+            Tolerance of a single accelerating voltage.
         current_tolerance : number, in percent
-            What a single current stands for: ± so much.
+            Tolerance of a single current.
         **filters
             These, as keywords.
 

@@ -445,7 +445,7 @@ class Lake:
         quick : bool
             With `dry_run`: read a sample only, see `estimate` of the report.
         passwords : sequence of str
-            Each encrypted 7z is tried with them; the lake then holds its contents unencrypted.
+            Each encrypted 7z or zip is tried with them; the lake then holds its contents unencrypted.
         progress : Progress, optional
             What is told of the bytes that are read.
         watcher : Watcher, optional
@@ -476,7 +476,7 @@ class Lake:
         from sxeslake.ingest.options import Options
 
         if quick and not dry_run:
-            raise UsageError("only a dry run can be quick.", hint="Ask for dry_run=True, too.")
+            raise UsageError("only a dry run can be quick.", hint="Give dry_run=True, too.")
         options = Options(
             sample, jobs, dry_run, encoding, limits, message, exact, links, opaque, check_data, quick, _words(passwords)
         )  # fmt: skip
@@ -1588,7 +1588,7 @@ class Lake:
         jobs : int, optional
             Threads; by default as many as there are cores.
         password : str, optional
-            Encrypt a 7z, names too; annotations stay in the clear.
+            Encrypt a 7z, names too, or the contents of a zip; annotations are not encrypted.
         progress : Progress, optional
             What is told of the bytes that are fetched.
 
@@ -1604,7 +1604,7 @@ class Lake:
         NotFoundError
             If `exact` is True and the original file cannot be rebuilt, with the reason.
         UsageError
-            If another container than a 7z should be encrypted, or the name's suffix cannot be written.
+            If a folder should be encrypted, or the name's suffix cannot be written.
         AlreadyExistsError
             If something is there already, without `force`.
         DamagedLakeError
@@ -2447,7 +2447,7 @@ class Lake:
         keep_last : int, optional
             Keep so many versions of each sample, the newest.
         keep_within : str, optional
-            Keep those within a span such as ``"2y"``, ``"6m"`` (months) or ``"30d"``, counted back from the newest
+            Keep those within a span such as ``"2y"``, ``"6mo"`` or ``"30d"``, counted back from the newest
             version of each sample.
         dry_run : bool
             Only tell what would be done.
@@ -2708,7 +2708,7 @@ class Lake:
         dry_run : bool
             Only tell what would be done.
         passwords : sequence of str
-            Each encrypted 7z is tried with them.
+            Each encrypted 7z or zip is tried with them.
         progress : Progress, optional
             What is told of the bytes that are read.
 

@@ -401,7 +401,7 @@ def compose_spectrum(
         raise UsageError(
             f"{data_type} is stored as it is; the dark frame is subtracted from the camera image.",
             where="--background",
-            hint="Ask for --type spectrum, too.",
+            hint="Give --type spectrum, too.",
         )
     if lines and axis == "channel":
         raise UsageError("X-ray lines need an axis of energy or wavelength.", where="--lines")

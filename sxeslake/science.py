@@ -127,7 +127,7 @@ class LakeMeasurements:
         for row in self.rows(ref):
             if row.number == number if number is not None else row.position_uuid.startswith(word.lower()):
                 return row
-        raise NotFoundError(f"{ref} has no position {word}.", hint=f"`sxeslake show {ref}` tells how many there are.")
+        raise NotFoundError(f"{ref} has no position {word}.", hint=f"`sxeslake show {ref}` shows how many there are.")
 
 
 def hyperspy_signals(group: Group, analysis: str | int | None, data_type: str, *, lazy: bool) -> Any:

@@ -209,7 +209,7 @@ def parse_size(text: str, where: str) -> int:
     """`20GiB`, `5 MB`, `1000` → bytes."""
     match = _SIZE.fullmatch(text.strip())
     if match is None or (match[3] and not match[2]):
-        raise UsageError(f"{text!r} is no size.", where=where, hint="Write bytes, 500MB or 2GiB.")
+        raise UsageError(f"{text!r} is not a size.", where=where, hint="Write bytes, 500MB or 2GiB.")
     return int(float(match[1]) * (1024 if match[3] else 1000) ** " kmgt".index(match[2].lower() or " "))
 
 
@@ -233,12 +233,14 @@ def open_storage(
 
 
 def parse_retry_for(text: str | None, where: str = RETRY_FOR_VARIABLE) -> float | None:
-    """`90`, `90s`, `5min` → seconds; None for nothing. UsageError for what is no time."""
+    """`90`, `90s`, `5min` → seconds; None for nothing. UsageError for anything else."""
     if not text or not text.strip():
         return None
     match = _SECONDS.fullmatch(text.strip())
     if match is None:
-        raise UsageError(f"{text!r} is no time.", where=where, hint="Write seconds, such as 90, or 5min; 0 tries once.")
+        raise UsageError(
+            f"invalid time: {text!r}", where=where, hint="Write seconds, such as 90, or 5min; 0 tries once."
+        )
     return float(match[1]) * (60 if match[2] in ("m", "min") else 1)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from io import BufferedReader
 from pathlib import Path
@@ -11,6 +12,8 @@ from sxeslake.archive.base import PROGRAM_MAGICS, SEVENZIP_MAGIC, ZIP_MAGICS, Ar
 from sxeslake.archive.ranged_file import open_regular
 from sxeslake.errors import InputError, NotAnArchiveError, UsageError
 from sxeslake.model import ContainerKind, Limits
+
+_LOG = logging.getLogger(__name__)
 
 DEFAULT_LEVEL = 1  # fast deflate: half the size at the speed of a disk
 
@@ -79,7 +82,7 @@ def open_container(
     limits
         What an archive may hold before it counts as a bomb.
     password
-        Of an encrypted 7z, or several to be tried; an archive that is not encrypted needs none.
+        Of an encrypted 7z or zip, or several to be tried; an archive that is not encrypted needs none.
 
     Returns
     -------
@@ -102,7 +105,9 @@ def open_container(
     ['metadata.json']
     """
     limits = limits or Limits()
+    passwords = (password,) if isinstance(password, str) else password
     kind = sniff(path)
+    _LOG.debug("%s is a %s", path, kind)
     # each reader brings its own decoders: only the one that is needed is loaded
     if kind == "folder":
         from sxeslake.archive.folder import FolderReader  # noqa: PLC0415
@@ -111,10 +116,10 @@ def open_container(
     if kind == "zip":
         from sxeslake.archive.zip.reader import ZipReader  # noqa: PLC0415
 
-        return ZipReader(path, encoding=encoding, limits=limits)
+        return ZipReader(path, encoding=encoding, limits=limits, passwords=passwords)
     from sxeslake.archive.sevenzip.reader import SevenZipReader  # noqa: PLC0415
 
-    return SevenZipReader(path, limits=limits, passwords=(password,) if isinstance(password, str) else password)
+    return SevenZipReader(path, limits=limits, passwords=passwords)
 
 
 def create_writer(
@@ -141,7 +146,7 @@ def create_writer(
     comment : bytes
         The comment of a zip.
     password : str, optional
-        Encrypts a 7z, names too.
+        Encrypts a 7z, names too, and of a zip the contents, by AES-256 as WinZip does.
 
     Returns
     -------
@@ -151,15 +156,14 @@ def create_writer(
     Raises
     ------
     UsageError
-        If a zip should be encrypted.
+        If the container cannot be encrypted.
     """
     if not 0 <= level <= 9:
         raise UsageError(f"level {level} is not one of 0 to 9")
     if container == "zip":
-        check_encryptable(container, password)
         from sxeslake.archive.zip.writer import ZipWriter  # noqa: PLC0415
 
-        return ZipWriter(out, level=level, threads=threads, comment=comment)
+        return ZipWriter(out, level=level, threads=threads, comment=comment, password=password)
     from sxeslake.archive.sevenzip.writer import SevenZipWriter  # noqa: PLC0415
 
     return SevenZipWriter(out, level=level, threads=threads, password=password)
@@ -167,5 +171,6 @@ def create_writer(
 
 def check_encryptable(container: ContainerKind, password: str | None) -> None:
     """Refuse to write a container in the clear for which there is a password."""
-    if password is not None and container != "7z":
-        raise UsageError(f"a {container} cannot be encrypted, only a 7z.", hint="Use -o NAME.7z or --container 7z.")
+    if password is not None and container == "folder":
+        hint = "Use -o NAME.7z, or -o NAME.zip, whose names stay readable."
+        raise UsageError("a folder cannot be encrypted.", hint=hint)

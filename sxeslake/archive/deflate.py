@@ -120,7 +120,7 @@ def inflate(data: bytes | memoryview, size: int) -> bytes:
         if not worker.eof and len(raw) <= size:
             raw += worker.decompress(b"", size + 1 - len(raw))
     except INFLATE_ERRORS as error:
-        raise DamagedArchiveError(f"damaged Deflate data ({error})") from error
+        raise DamagedArchiveError(f"the Deflate data is damaged ({error})") from error
     if len(raw) > size:
         raise DamagedArchiveError(f"holds more than the {size:,} bytes that are declared")
     if len(raw) < size or not worker.eof:

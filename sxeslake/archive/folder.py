@@ -233,7 +233,7 @@ class _FolderListing(Sequence[Member]):
             facts = entry.stat(follow_symlinks=False)
             link = entry.is_symlink() or is_junction(facts)
             if link and self._links == "skip":
-                self.notes.append(f"{path}: a symbolic link; links are skipped, as asked")
+                self.notes.append(f"{path}: a symbolic link, skipped by --links")
                 return None
             if link and self._links == "follow":
                 facts, link = os.stat(entry.path), False  # noqa: PTH116 - `entry.stat` remembers the link
@@ -264,7 +264,7 @@ class _FolderListing(Sequence[Member]):
             return None
         if is_folder:
             is_loop = (facts.st_dev, facts.st_ino) in above
-            return "a link to a folder that it lies in" if is_loop and self._links == "follow" else None
+            return "a link to a folder that contains it" if is_loop and self._links == "follow" else None
         if not stat.S_ISREG(facts.st_mode):
             return "a pipe, a socket or a device, not a file"
         return None if may_read(entry.path) else NOT_PERMITTED
@@ -273,7 +273,7 @@ class _FolderListing(Sequence[Member]):
         """A time as 64 bits hold it; `_NO_TIME`, and a note, for one before 1678 or beyond 2262."""
         if abs(modified_ns) < 1 << 63:
             return modified_ns
-        self.notes.append(f"{path}: its modification time lies beyond the years 1678 to 2262 and is not kept")
+        self.notes.append(f"{path}: its modification time is outside the years 1678 to 2262 and is not kept")
         return _NO_TIME
 
     def named(self) -> names.NameBatch:
@@ -439,7 +439,7 @@ class FolderWriter:
                 place.mkdir()
             except FileExistsError:
                 if not stat.S_ISDIR(place.lstat().st_mode):
-                    raise UnsafeNameError("is there already, and is no folder", where=place) from None
+                    raise UnsafeNameError("exists already and is not a folder", where=place) from None
             self._folders.add(step)
 
     def _link(

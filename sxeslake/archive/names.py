@@ -70,14 +70,14 @@ def unsafe_reason(path: str, *, is_directory: bool = False) -> str | None:
         if len(path.encode()) > MAX_PATH_BYTES:
             return f"is longer than {MAX_PATH_BYTES:,} bytes"
     except UnicodeEncodeError:
-        return "is no valid text"
+        return "is not valid text"
     parts = _SEPARATORS.split(path)
     reasons = (
         (not path, "is empty"),
         ("\0" in path, "holds a NUL character"),
         (path[:1] in ("/", "\\"), "is absolute"),
         (_DRIVE.match(path) is not None, "begins with a drive letter"),
-        (".." in parts, "climbs out of its folder with .."),
+        (".." in parts, "leaves its folder with .."),
         (path != "." and ("." in parts or "" in parts), "holds an empty step or a lone dot"),
         (path == "." and not is_directory, "is a lone dot"),
     )

@@ -83,3 +83,19 @@ class RangedFile:
     def close(self) -> None:
         """Close the file; later reads are errors."""
         self._file.close()
+
+
+class PackedStream:
+    """One packed stream as a source: so many bytes from an offset."""
+
+    def __init__(self, file: RangedFile, offset: int, size: int) -> None:
+        self._file = file
+        self._offset = offset
+        self._left = size
+
+    def read(self, size: int, /) -> bytes:
+        """At most `size` bytes; none at the end of the stream."""
+        data = self._file.read(self._offset, min(size, self._left))
+        self._offset += len(data)
+        self._left -= len(data)
+        return data

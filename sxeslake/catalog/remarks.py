@@ -55,7 +55,7 @@ def parse_words(words: Sequence[str]) -> dict[str, str | None]:
     for word in words:
         key, equals, value = word.partition("=")
         if not equals:
-            raise UsageError(f'"{word}" is no annotation.', hint="Write KEY=VALUE, such as role=standard.")
+            raise UsageError(f'"{word}" is not an annotation.', hint="Write KEY=VALUE, such as role=standard.")
         if key.strip() in found:
             raise UsageError(f'"{key.strip()}" is given twice.')
         found[key.strip()] = value
@@ -65,17 +65,17 @@ def parse_words(words: Sequence[str]) -> dict[str, str | None]:
 def checked(values: Mapping[str, object]) -> dict[str, str | None]:
     """Keys and values as the log keeps them; UsageError for those that it does not."""
     if not values:
-        raise UsageError("nothing is said.", hint="Write KEY=VALUE, such as role=standard.")
+        raise UsageError("the annotation is empty.", hint="Write KEY=VALUE, such as role=standard.")
     return {_key(key): _value(key, value) for key, value in values.items()}
 
 
 def _key(key: str) -> str:
     if not _KEY.fullmatch(key):
         raise UsageError(
-            f'"{key}" is no key.', hint="Keys are lower-case letters, digits and underscores, such as exposure_s."
+            f'"{key}" is not a key.', hint="Keys are lower-case letters, digits and underscores, such as exposure_s."
         )
     if key in (*PLACES, "version"):
-        raise UsageError(f'no key is called "{key}".', hint="It says what the annotation is about.")
+        raise UsageError(f'no key is called "{key}".', hint="It names what the annotation is about.")
     return key
 
 
@@ -88,7 +88,7 @@ def _value(key: str, value: object) -> str | None:
     if any(unicodedata.category(sign) in ("Cc", "Cs") and sign not in "\n\t" for sign in text):
         raise UsageError("the value has control characters or half characters.", where=key)
     if key.endswith("_s") and not _NUMBER.fullmatch(text):
-        raise UsageError(f'"{text}" is no number of seconds.', where=key, hint="Write it without a unit: 30 or 0.5.")
+        raise UsageError(f'"{text}" is not a number of seconds.', where=key, hint="Write it without a unit: 30 or 0.5.")
     return text
 
 
@@ -104,7 +104,7 @@ def parse_csv(text: str, where: object) -> list[Remark]:
         _check_columns(names, where)
         remarks = [remark for row in reader for remark in _remark(row, f"{where}, line {reader.line_num}")]
     except csv.Error as error:
-        raise InputError(f"this is no CSV: {error}.", where=f"{where}, line {reader.line_num}") from error
+        raise InputError(f"this is not CSV: {error}.", where=f"{where}, line {reader.line_num}") from error
     if not remarks:
         raise InputError("there is no annotation in it.", where=where)
     return remarks

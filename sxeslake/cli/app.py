@@ -32,7 +32,7 @@ class App:
     limit_up: str | None = None  # `5MB/s`
     limit_down: str | None = None
     retry_for_s: float | None = None
-    verbose: bool = False
+    verbose: int = 0  # how many -v were given
     quiet: bool = False
     kept: Callable[[], str] | None = None  # what an interruption leaves, in words
     bar: Bar | None = field(default=None, compare=False)  # the last that was made

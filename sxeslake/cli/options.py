@@ -8,6 +8,7 @@ import click
 
 from sxeslake.cli.app import App
 from sxeslake.cli.completion import suggest
+from sxeslake.cli.logs import show
 from sxeslake.errors import UsageError
 from sxeslake.storage.throttle import parse_rate
 
@@ -70,8 +71,14 @@ def global_options() -> list[click.Parameter]:
             "[default: $SXESLAKE_RETRY_FOR, else 60s]",
         ),
         _flag("--json", "as_json", "One JSON document on stdout; words and progress on stderr."),
-        _flag("-v/--verbose", "verbose", "Say more: blobs, packs, and where an error came from."),
-        _flag("-q/--quiet", "quiet", "Say nothing but results and errors."),
+        click.Option(
+            ["-v", "--verbose"],
+            count=True,
+            expose_value=False,
+            callback=_keep_verbose,
+            help="Show details, decisions, and where an error came from; -vv shows every request, too.",
+        ),
+        _flag("-q/--quiet", "quiet", "Print only results and errors."),
     ]
 
 
@@ -144,6 +151,13 @@ def _limit(way: str) -> click.Option:
         callback=keep,
         help=f"Bytes a second {way}, such as 5MB/s.  [default: $SXESLAKE_LIMIT_{way.upper()}]",
     )
+
+
+def _keep_verbose(ctx: click.Context, _: click.Parameter, value: int) -> None:
+    if value:
+        app = ctx.ensure_object(App)
+        app.verbose += value
+        show(app.verbose)
 
 
 def _keep_lake(ctx: click.Context, _: click.Parameter, value: str | None) -> None:

@@ -45,7 +45,7 @@ def part_options() -> list[click.Parameter]:
         _one("--sql", "sql", "SELECT", "As --query, of free SQL with the columns sample, version, position_uuid."),
         _several("--queries", "queries", "DIR", "A folder of your own queries for --query.", suggest.folder),
         click.Option(["--merge", f"{_PREFIX}merge"], is_flag=True, help="One group of whole archives."),
-        click.Option([*DRY_RUN, f"{_PREFIX}dry_run"], is_flag=True, help="Say what would move, and move nothing."),
+        click.Option([*DRY_RUN, f"{_PREFIX}dry_run"], is_flag=True, help="Show what would be written; change nothing."),
         click.Option(
             ["--max-positions", f"{_PREFIX}max_positions"], type=click.IntRange(min=1), metavar="N",
             help="Refuse more.  [default: 1,000,000]",
@@ -109,7 +109,7 @@ def part_words(values: Mapping[str, Any]) -> PartWords:
     part = PartWords(words, filter_words(values), merge, dry_run)
     if words and not part.chooses:
         alone = " and ".join(_LIMITS[name] for name in words)
-        raise click.UsageError(f"{alone}: of a part or a merge, and none was asked for.")
+        raise click.UsageError(f"{alone}: only for a part or a merge.")
     return part
 
 
@@ -155,7 +155,7 @@ def dry_run_whole(
 
 def _check_stdout(app: App) -> None:
     if app.as_json:
-        raise click.UsageError("stdout takes the archive, and no --json beside it.")
+        raise click.UsageError("stdout takes the archive, and cannot be combined with --json.")
     if sys.stdout.isatty():
         raise click.UsageError("an archive is binary; send it somewhere: > FILE")
 

@@ -34,12 +34,12 @@ def read_passwords(app: App, path: str | None) -> tuple[str, ...]:
     except OSError as error:
         raise _unfit(path, f"cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError:
-        raise _unfit(path, "is no text in UTF-8.") from None
+        raise _unfit(path, "is not UTF-8 text.") from None
     passwords = tuple(line for each in text.split("\n") if (line := each.removesuffix("\r")))
     if not passwords or len(data) > _MOST_BYTES:
         raise _unfit(path, f"is {'too long' if passwords else 'empty'}; it takes one password a line.")
     if os.name == "posix" and stat.S_ISREG(mode) and mode & (stat.S_IRGRP | stat.S_IROTH):
-        app.complain(f"warning    {shown(path)} can be read by others; `chmod 600` makes it yours alone")
+        app.complain(f"warning    {shown(path)} can be read by others; `chmod 600` restricts it to you")
     return passwords
 
 

@@ -56,7 +56,7 @@ def output_options() -> list[click.Parameter]:
             default=None,
             help="JSON of one object: the rows, their columns and units, the notes, and whether rows were cut.",
         ),
-        click.Option(["--limit"], type=click.IntRange(min=0), metavar="N", help="So many rows at most."),
+        click.Option(["--limit"], type=click.IntRange(min=0), metavar="N", help="Maximum number of rows."),
     ]
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import logging
 import os
 import re
 import signal
@@ -23,6 +22,7 @@ import click
 
 from sxeslake.cli.app import App
 from sxeslake.cli.ending import interrupt
+from sxeslake.cli.logs import logging_to_stderr, scrub
 from sxeslake.cli.root import root
 from sxeslake.cli.without_pandas import keep_pandas_out
 from sxeslake.errors import StorageError, SxeslakeError
@@ -40,10 +40,7 @@ PIPE_CLOSED = 141
 """What a shell reports of a program that wrote into a closed pipe, as in `sxeslake ls | head`."""
 
 _OTHER_ENDS_S = 2.0
-
-_USERINFO = re.compile(r"(?<=://)[^/@\s]+(?::[^@\s]*)?@")
-_SECRET_VARIABLES = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
-_SHORTEST_SECRET = 4  # shorter values hide nothing and would black out ordinary words
+_VERBOSE = re.compile("-v+|--verbose")
 
 
 def main() -> NoReturn:
@@ -53,13 +50,12 @@ def main() -> NoReturn:
         if hasattr(stream, "reconfigure"):
             # A name that the terminal's encoding lacks must not end a listing.
             stream.reconfigure(errors="backslashreplace")
-    if not {"-v", "--verbose"} & set(sys.argv):
+    if not any(map(_VERBOSE.fullmatch, sys.argv)):
         warnings.simplefilter("ignore")  # a library's deprecation is no word to users
     plain = warnings.formatwarning
     warnings.formatwarning = lambda *words, **more: visible_lines(plain(*words, **more))
     keep_pandas_out()
     _end_tidily()
-    _log_to_stderr()
     code = run(sys.argv[1:])
     try:
         sys.stderr.flush()
@@ -95,23 +91,6 @@ def _open_closed_streams() -> None:
             setattr(sys, name, os.fdopen(number, "r" if name == "stdin" else "w", encoding="utf-8", closefd=False))
 
 
-def _log_to_stderr() -> None:
-    """Warnings of the package, such as a storage that is waited for, as lines on stderr."""
-    handler = logging.StreamHandler()
-    handler.setLevel(logging.WARNING)  # what is below is printed by the command that asks for it, without secrets
-    handler.setFormatter(_OneLine("sxeslake: %(message)s"))
-    log = logging.getLogger("sxeslake")
-    log.addHandler(handler)
-    log.propagate = False
-
-
-class _OneLine(logging.Formatter):
-    """A record without control characters and secrets."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        return visible_lines(_USERINFO.sub("***@", super().format(record)))
-
-
 def _end_tidily() -> None:
     """Whatever asks the program to end, a scheduler or a closed terminal, ends it as Ctrl-C does."""
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
@@ -123,13 +102,13 @@ def _end_tidily() -> None:
 
 def run(args: Sequence[str]) -> int:
     """Run one command line; the exit code."""
-    with as_typed():
-        return _run(args)
-
-
-def _run(args: Sequence[str]) -> int:
     app = App()
     app.as_json = "--json" in args  # known before parsing, so that also a usage error is a document
+    with as_typed(), logging_to_stderr(app):
+        return _run(app, args)
+
+
+def _run(app: App, args: Sequence[str]) -> int:
     try:
         if COMPLETION_VARIABLE in os.environ:  # a shell asks for completions
             from sxeslake.cli.completion.answer import respond  # noqa: PLC0415  (only for this)
@@ -224,22 +203,3 @@ def _fail(app: App, kind: str, message: str, code: int, *, has_lines: bool = Fal
 def _write(stream: TextIO, text: str) -> None:
     with contextlib.suppress(OSError):  # nobody reads the errors either, or their disk is full
         print(text, file=stream, flush=True)
-
-
-def scrub(text: str, app: App) -> str:
-    """The text without the secrets of this call: option values, URL passwords, AWS variables."""
-    options = [app.storage_options, *app.other_options]
-    secrets = [value for each in options for key, value in each.items() if _hides(key)]
-    secrets += [os.environ.get(name, "") for name in _SECRET_VARIABLES]
-    if app.word and (found := _USERINFO.search(app.word)):
-        secrets += found[0].rstrip("@").split(":")
-    for secret in sorted(set(secrets), key=len, reverse=True):
-        if len(secret) >= _SHORTEST_SECRET:
-            text = text.replace(secret, "***")
-    return _USERINFO.sub("***@", text)
-
-
-def _hides(option: str) -> bool:
-    from sxeslake.settings import is_secret  # noqa: PLC0415  (only an error needs it; start-up time of --help)
-
-    return is_secret(option)

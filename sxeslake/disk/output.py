@@ -56,7 +56,7 @@ def named(out: str | Path) -> Path:
     """The path that a word names; UsageError for one that names none."""
     text = str(out)
     if not text or "\0" in text:
-        raise UsageError("this is no name for a file or folder.", where=repr(text), hint="Name one: -o map.plzip")
+        raise UsageError("this is not a name for a file or folder.", where=repr(text), hint="Name one: -o map.plzip")
     return Path(out)
 
 
@@ -172,7 +172,7 @@ def written_folder(out: Path, *, force: bool = False, guard: Callable[[Path], No
                 try:
                     put_folder(made, place.path, aside=partial / "old" if force else None)
                 except FileExistsError as error:
-                    raise AlreadyExistsError("somebody made this meanwhile.", where=out) from error
+                    raise AlreadyExistsError("another process created this meanwhile.", where=out) from error
                 sync_folder(place.path.parent)
         finally:
             _discard(partial, place.path)
@@ -242,10 +242,10 @@ def _publish(made: Path, place: OutputPlace, *, force: bool) -> None:
         except OSError:  # no hard links here
             rename_noreplace(made, place.path)
     except FileExistsError as error:
-        raise AlreadyExistsError("somebody made this meanwhile.", where=place.said) from error
+        raise AlreadyExistsError("another process created this meanwhile.", where=place.said) from error
     except OSError:
         if os.path.lexists(place.path):
-            raise AlreadyExistsError("somebody made this meanwhile.", where=place.said) from None
+            raise AlreadyExistsError("another process created this meanwhile.", where=place.said) from None
         made.replace(place.path)
 
 

@@ -38,7 +38,7 @@ def explained(error: OSError, out: Path) -> SxeslakeError:
     for codes, kind, what, place, hint in (
         ((errno.ENAMETOOLONG,), UsageError, "this name is longer than the disk allows.", out, "Choose a shorter one."),
         ((errno.ENOENT,), UsageError, "there is no such folder to write to.", out.parent, None),
-        ((errno.ENOTDIR, errno.EEXIST), UsageError, "a file stands where a folder is needed.", where, None),
+        ((errno.ENOTDIR, errno.EEXIST), UsageError, "a file is where a folder is needed.", where, None),
         ((errno.EISDIR,), UsageError, "this is a folder; name a file.", out, None),
         ((errno.ELOOP,), UsageError, "its links lead in a circle.", out, None),
         (FULL, StorageError, "the disk or quota is full.", where, _AGAIN),

@@ -68,7 +68,7 @@ def people(authors: Sequence[str]) -> list[dict[str, Any]]:
         name, _, orcid = (part.strip() for part in author.partition(";"))
         digits = orcid.removeprefix("https://orcid.org/")
         if not name or (orcid and len(digits.replace("-", "")) != 16):
-            raise UsageError(f"{author!r} is no author.", where="--author", hint="Write NAME or NAME;ORCID.")
+            raise UsageError(f"{author!r} is not an author.", where="--author", hint="Write NAME or NAME;ORCID.")
         place = f"https://orcid.org/{digits}" if orcid else f"#person-{quote(name)}"
         found.append({"@id": place, "@type": "Person", "name": name})
     return found

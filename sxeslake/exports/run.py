@@ -217,7 +217,7 @@ class Export:
         def fill(folder: Path) -> ExportNotes:
             rows, written = self._fill_archives(folder, whole) if whole else self._fill_selection(folder)
             if license_url is None:
-                written.warnings.append("no licence is named, which RO-Crate asks for: --license URL")
+                written.warnings.append("no licence is named, which RO-Crate requires: --license URL")
             commit, url = self.measurements.vault.state.head().number, self.measurements.vault.store.url
             said = crate.Provenance(self.title, url, commit, license_url, authors, written.warnings)
             crate.write_metadata(folder, rows, said)
@@ -267,7 +267,7 @@ class Export:
         inside = list(out.iterdir())
         mark = _OWN_MARKS.get(self.to)
         if not (mark in {each.name for each in inside} if mark else all(each.suffix == ".msa" for each in inside)):
-            raise InputError(f"this folder is no earlier export to {self.to}; it stays.", where=out)
+            raise InputError(f"this folder is not an earlier export to {self.to}; it stays.", where=out)
 
     def _report(self, written: ExportNotes, paths: Sequence[Path] = ()) -> ExportReport:
         files = [file for path in paths or (self.out,) for file in files_of(path)]

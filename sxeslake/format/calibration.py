@@ -43,7 +43,7 @@ def load(raw: Any, calibration_id: str = "") -> Calibration:
     from sxeslake.archive.sxes.axes import Calibration  # noqa: PLC0415
 
     if not isinstance(raw, dict):
-        raise ValueError("a calibration is no object")
+        raise ValueError("a calibration is not an object")
     values: dict[str, Any] = {key: _text(raw, key) for key in _TEXTS}
     values |= {key: _text(raw, key) for key in _OPTIONAL if raw.get(key) is not None}
     values |= {key: _day(raw, key) for key in _DAYS if raw.get(key) is not None}
@@ -60,7 +60,7 @@ def load(raw: Any, calibration_id: str = "") -> Calibration:
 def check_item(raw: Any) -> dict[str, Any]:
     """An item of `calibrations` in a log entry; without a calibration it takes the one of that id back."""
     if not isinstance(raw, dict):
-        raise ValueError("an item of calibrations is no object")
+        raise ValueError("an item of calibrations is not an object")
     if not is_id(raw.get("id")):
         raise ValueError("a calibration has no id")
     if raw.get("calibration") is not None:
@@ -83,7 +83,7 @@ def id_of(values: Mapping[str, Any], digits: int = _HASH_DIGITS) -> str:
 def _text(raw: Mapping[str, Any], key: str) -> str:
     value = raw[key]
     if not isinstance(value, str):
-        raise ValueError(f"a calibration's {key} is no text")
+        raise ValueError(f"a calibration's {key} is not text")
     value.encode()  # half a character that an escape stands for
     return value
 
@@ -91,24 +91,24 @@ def _text(raw: Mapping[str, Any], key: str) -> str:
 def _day(raw: Mapping[str, Any], key: str) -> date:
     text = _text(raw, key)
     if not _DAY.fullmatch(text):
-        raise ValueError(f"a calibration's {key} is no day")
+        raise ValueError(f"a calibration's {key} is not a day")
     return date.fromisoformat(text)
 
 
 def _list(raw: Mapping[str, Any], key: str) -> list[Any]:
     value = raw.get(key) or []
     if not isinstance(value, list):
-        raise ValueError(f"a calibration's {key} is no list")
+        raise ValueError(f"a calibration's {key} is not a list")
     return value
 
 
 def _pair(value: Any) -> tuple[float, float]:
     if not isinstance(value, list) or len(value) != 2:
-        raise ValueError("a row of a calibration's table is no channel and value")
+        raise ValueError("a row of a calibration's table is not a channel and a value")
     return _number(value[0]), _number(value[1])
 
 
 def _number(value: Any) -> float:
     if not isinstance(value, int | float) or isinstance(value, bool):
-        raise ValueError("a calibration has something that is no number")
+        raise ValueError("a calibration has a value that is not a number")
     return float(value)

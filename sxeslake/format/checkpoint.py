@@ -109,7 +109,7 @@ def _segment(item: dict[str, object]) -> LogSegment:
     values: dict[str, Any] = {spec.name: item[spec.name] for spec in fields(LogSegment)}
     check_digest(values["blake3"])
     if not all(type(values[spec.name]) is int and values[spec.name] >= 0 for spec in fields(LogSegment)[:-1]):
-        raise ValueError("a segment's numbers are none")
+        raise ValueError("a segment's numbers are invalid")
     segment = LogSegment(**values)
     if segment.last < segment.first:
         raise ValueError("a segment ends before it begins")

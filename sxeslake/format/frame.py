@@ -49,7 +49,7 @@ def seal(pipeline: str, sizes: Sequence[int], payload: bytes) -> bytes:
     if len(name) > 255:
         raise DamagedLakeError(f"the pipeline {pipeline!r} is longer than 255 characters.")
     if not 0 < len(sizes) <= MAX_BLOBS or sum(sizes) > MAX_RAW_BYTES:
-        raise DamagedLakeError(f"{len(sizes)} blobs of {sum(sizes)} bytes are no frame: no reader would take it.")
+        raise DamagedLakeError(f"{len(sizes)} blobs of {sum(sizes)} bytes are not a frame that readers accept.")
     equal = len(set(sizes)) <= 1
     table = b"" if equal else zstandard.compress(np.asarray(sizes, dtype="<u4").tobytes(), 9)
     head = bytes([len(name)]) + name + bytes([0 if equal else 1]) + table
@@ -78,7 +78,7 @@ def unseal(data: bytes | memoryview, *, where: str) -> Frame:
     """Take a frame apart after its checksum has been proved."""
     view = memoryview(data)
     if length_at(view) != len(view):
-        raise DamagedLakeError("no frame stands here, or it is cut short.", where=where)
+        raise DamagedLakeError("there is no frame here, or it is truncated.", where=where)
     _, head_bytes, _, raw, blobs, checksum = HEADER.unpack_from(view)
     head, payload = view[HEADER.size : HEADER.size + head_bytes], view[HEADER.size + head_bytes :]
     if _checksum(view[4:20], head, payload) != checksum:

@@ -29,14 +29,14 @@ def new_id() -> str:
 def check_id(value: object) -> str:
     """`value`, if it is an id; ids come from objects that anybody with write access could have made."""
     if not isinstance(value, str) or not _ID.fullmatch(value):
-        raise DamagedLakeError(f"{value!r} is no object id (32 hexadecimal digits).")
+        raise DamagedLakeError(f"{value!r} is not an object id (32 hexadecimal digits).")
     return value
 
 
 def check_digest(value: object) -> str:
     """`value`, if it is a BLAKE3-256 digest in hexadecimal."""
     if not isinstance(value, str) or not _DIGEST.fullmatch(value):
-        raise DamagedLakeError(f"{value!r} is no BLAKE3 digest (64 hexadecimal digits).")
+        raise DamagedLakeError(f"{value!r} is not a BLAKE3 digest (64 hexadecimal digits).")
     return value
 
 

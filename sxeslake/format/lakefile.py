@@ -103,5 +103,5 @@ class LakeParameters:
             raise ReadOnlyError(
                 f"this lake has format {self.format}, this version writes format {FORMAT}.",
                 where=where,
-                hint="Install a newer sxeslake to write; reading goes on as far as it can.",
+                hint="Install a newer sxeslake to write; reading still works where possible.",
             )

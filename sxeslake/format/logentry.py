@@ -289,7 +289,7 @@ def _json(data: bytes) -> dict[str, Any]:
     except ValueError:  # a number of thousands of digits
         raw = _SLOW_DECODER.decode(text)
     if not isinstance(raw, dict):
-        raise ValueError("it is no JSON object")
+        raise ValueError("it is not a JSON object")
     return raw
 
 
@@ -373,7 +373,7 @@ class _Reading:
             settled=self._each("settled", _count),
         )
         if type(raw.get("format")) is not int or raw["format"] != FORMAT:
-            self._void.append(Void("format", f"{_shown(raw.get('format'))} is no number of a format"))
+            self._void.append(Void("format", f"{_shown(raw.get('format'))} is not a format version"))
         if not self._void:
             return made
         return replace(made, void=tuple(self._void))
@@ -398,7 +398,7 @@ class _Reading:
     ) -> tuple[T, ...]:
         items = self._raw.get(key)
         if items is not None and not isinstance(items, kind):
-            self._void.append(Void(key, "it is no " + ("object" if kind is dict else "list")))
+            self._void.append(Void(key, "it is not " + ("an object" if kind is dict else "a list")))
             return ()
         found: list[T] = []
         for place, item in enumerate(items.items() if isinstance(items, dict) else items or ()):
@@ -438,21 +438,21 @@ def _check_nesting(value: Any, levels: int) -> None:
 
 def _text(value: Any) -> str:
     if not isinstance(value, str):
-        raise ValueError(f"{_shown(value)} is no text")
+        raise ValueError(f"{_shown(value)} is not text")
     value.encode()  # half a character that an escape stands for
     return value
 
 
 def _time(value: Any) -> str:
     if not is_time(_text(value)):
-        raise ValueError(f"{_shown(value)} is no time")
+        raise ValueError(f"{_shown(value)} is not a time")
     return str(value)
 
 
 def _list(item: Mapping[str, Any], key: str) -> list[Any]:
     value = item.get(key, [])
     if not isinstance(value, list):
-        raise ValueError(f"{key} is no list")
+        raise ValueError(f"{key} is not a list")
     return value
 
 
@@ -473,9 +473,9 @@ def _archive(item: Mapping[str, Any], pack_ids: list[Any]) -> ArchiveAdded:
     _check_place(known)
     bytes.fromhex(known.get("comment", ""))
     if not is_sample_name(known["sample"]):
-        raise ValueError(f"{_shown(known['sample'])} is no name of a sample")
+        raise ValueError(f"{_shown(known['sample'])} is not a sample name")
     if not 1 <= known["version"] <= MAX_VERSION:
-        raise ValueError(f"{known['version']} is no number of a version")
+        raise ValueError(f"{known['version']} is not a version number")
     return ArchiveAdded(**known)
 
 
@@ -487,21 +487,21 @@ def _check_place(known: Mapping[str, Any]) -> None:
 
 def _named(item: Any) -> tuple[str, int]:
     if not isinstance(item, list) or len(item) != 2:
-        raise ValueError(f"{_shown(item)} is no name and number")
+        raise ValueError(f"{_shown(item)} is not a name and number")
     return _text(item[0]), _count(item[1])
 
 
 def _replaced(item: tuple[Any, Any]) -> tuple[str, tuple[str, ...]]:
     old, new = item
     if not isinstance(new, list):
-        raise ValueError(f"{_shown(new)} is no list of packs")
+        raise ValueError(f"{_shown(new)} is not a list of packs")
     return check_id(old), tuple(check_id(pack) for pack in new)
 
 
 def _count(value: Any) -> int:
     """`value`, if it is a number from 0 on that a database holds."""
     if type(value) is not int or not 0 <= value < _TOO_MUCH:
-        raise ValueError(f"{_shown(value)} is no number")
+        raise ValueError(f"{_shown(value)} is not a number")
     return value
 
 
@@ -540,13 +540,13 @@ def _recipe(raw: Any) -> dict[str, Any]:
         check_digest(digest)
         check_id(pack)
         if len([_count(value) for value in (size, *place)]) != 4:
-            raise ValueError("a recipe's blob stands in no place")
+            raise ValueError("a recipe's blob has no location")
     inline = known.get("inline", "")
     if not isinstance(inline, str) or len(inline) > MAX_INLINE_CHARS:
-        raise ValueError("a recipe in the log is no text, or too long")
+        raise ValueError("a recipe in the log is not text, or too long")
     b64decode(inline, validate=True)
     if not isinstance(known.get("reason"), str | None):
-        raise ValueError("a recipe's reason is no text")
+        raise ValueError("a recipe's reason is not text")
     return known
 
 

@@ -92,7 +92,7 @@ class Runs:
         found = cls(lists, int(said["group"]), starts, base64.b64decode(said["names"], validate=True))
         rising = all(low < high for low, high in zip(starts, (*starts[1:], found.positions), strict=True))
         if not starts or starts[0] != 0 or not rising or min(lists) < 0 or not 0 < found.positions <= _MOST_POSITIONS:
-            raise ValueError("the runs of listed positions do not hold together")
+            raise ValueError("the runs of listed positions are inconsistent")
         return found
 
 

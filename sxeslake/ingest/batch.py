@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -58,6 +59,8 @@ from sxeslake.vault.packs.packing import Packer
 from sxeslake.vault.packs.uploads import Uploads
 from sxeslake.vault.recipes import recipe_blobs
 from sxeslake.vault.vault import Vault
+
+_LOG = logging.getLogger(__name__)
 
 _FOLDER_ATTEMPTS = 4  # of a folder in which files change
 _NAMED = 20  # of what was left out, in the log; the rest is counted
@@ -305,6 +308,8 @@ class IngestBatch:
             ]
             self._forecast.remember([written[pack].footer for pack in sorted(needed & written.keys())], versions)
             return None
+        reused = sum(taken.report.blobs - taken.report.blobs_new for taken in self._taken)
+        _LOG.debug("batch: %d archives, %d to add; %d blobs reused", len(placed), len(added), reused)
         self._drop([pack for pack in written if pack not in needed])
         if not added and not paths:
             return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import stat
 from collections.abc import Iterable, Sequence
@@ -16,6 +17,8 @@ from sxeslake.errors import NotFoundError
 from sxeslake.format.logentry import MAX_NAME_CHARS, UNFIT_NEW, check_name
 from sxeslake.ingest.metadata import METADATA
 from sxeslake.text.wording import said
+
+_LOG = logging.getLogger(__name__)
 
 SUFFIXES = (".plzip", ".pl7z", ".zip", ".7z")
 """`@` parts a name from its version; control characters and marks of direction mislead; lone surrogates are no text."""
@@ -78,7 +81,9 @@ def find(paths: Iterable[Path], *, tree: bool = False, links: Links = "keep") ->
     search = _Walk(named, links)
     for path in named:
         search.look_at(path, tree=tree)
-    return search.found
+    found = search.found
+    _LOG.info("%d archives found; %d paths skipped", len(found.archives), len(found.passed_over))
+    return found
 
 
 def find_any(paths: Iterable[Path]) -> list[Candidate]:
@@ -169,7 +174,7 @@ class _Walk:
     def _behind(self, path: Path, linked: list[Path]) -> int | None:
         """The mode of what a link in a searched folder leads to; None where it is not to be read here."""
         if self._links == "skip":
-            self._pass(path, "link", "a link; links are skipped, as asked")
+            self._pass(path, "link", "a link, skipped by --links")
             return None
         try:
             mode = path.stat().st_mode

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from sxeslake.format.logentry import Entry
     from sxeslake.ingest.survey.forecast import Forecast
     from sxeslake.vault.packs.uploads import Uploads
+
+_LOG = logging.getLogger(__name__)
 
 _FIRST_S = 2.0  # to the first commit; each interval is twice the one before, up to the longest
 _FIRST_REMOTE_S = 8.0  # where a commit costs requests
@@ -80,6 +83,8 @@ class Ingest:
         return report
 
     def _keep(self, report: IngestReport, done: Sequence[ArchiveReport], record: LogRecord | None) -> None:
+        for archive in done:
+            _LOG.info("%s: %s, %s@%s", archive.path, archive.status, archive.sample, archive.version)
         report.archives += done
         report.commit = record.entry.number if record else report.commit
         self._talk.go_on(len(done))
@@ -134,6 +139,7 @@ class Ingest:
             except DeadObjectsError:
                 if attempt == _ATTEMPTS - 1:
                     raise
+                _LOG.info("what this batch refers to was collected meanwhile; it is read again")
                 self._vault.sync()
                 self._vault.sync_index()
                 uploads.take_up()  # what is left of this attempt, too

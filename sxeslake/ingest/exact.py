@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from io import BytesIO
@@ -26,6 +27,8 @@ from sxeslake.model import Digest
 from sxeslake.vault.packs.frames import FrameMaker
 from sxeslake.vault.packs.holding import NewBlob
 from sxeslake.vault.recipes import INLINE_BYTES, RECIPE_PATH, as_inline, as_record
+
+_LOG = logging.getLogger(__name__)
 
 _GRACE_SECONDS: Final = 2.0  # what a run may spend on recipes in any case
 _SHARE: Final = 0.5  # and beside that, of the time that the archives themselves took
@@ -111,6 +114,7 @@ class RecipeSeeker:
         try:
             with scratch_told(), TemporaryFile(prefix="sxeslake-") as file:
                 proved = prove(container, path, sha256, cast("BinaryIO", file), terms)
+                _LOG.debug("recipe of %s: %s, %d bytes of residue", path, proved.encoders, proved.residue_bytes)
                 self._likely = proved.recipe.encoders
                 self._seconds_per_byte = (monotonic() - began) / max(1, proved.recipe.size)
                 file.seek(0)
@@ -121,6 +125,7 @@ class RecipeSeeker:
                 first = len(self._table)
                 return RecipeResult(self._store(file), range(first, len(self._table)), _details(proved))
         except (InputError, NoScratchError) as error:  # what cannot be made again is no reason to refuse the archive
+            _LOG.debug("no recipe of %s: %s", path, error.what)
             return no_recipe(_why(error))
         finally:
             self._left_seconds = max(0.0, self._left_seconds + earned - (monotonic() - began))

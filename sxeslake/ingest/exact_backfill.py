@@ -27,6 +27,8 @@ from sxeslake.vault.packs.packing import Packer, WrittenPack
 from sxeslake.vault.recipes import is_exact, why_not
 from sxeslake.vault.vault import Vault
 
+_LOG = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class ExactRow(HtmlRecord):
@@ -137,7 +139,7 @@ class _Later:
         except InputError as error:
             return no_recipe(error.what)
         except Exception as error:  # one file's trouble, whatever it is, is not that of the others
-            logging.getLogger(__name__).debug("no recipe of %s", path, exc_info=error)
+            _LOG.info("no recipe of %s", path, exc_info=error)
             return no_recipe(f"the search ended in an error ({type(error).__name__})")
 
     def _commit(self, kept: RecipeResult, written: Sequence[WrittenPack]) -> None:

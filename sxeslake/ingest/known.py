@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from sxeslake.ingest import naming
@@ -13,6 +14,8 @@ from sxeslake.model import OPAQUE, Progress
 from sxeslake.vault import recipes
 from sxeslake.vault.packs.check import PackPresence
 from sxeslake.vault.vault import Vault
+
+_LOG = logging.getLogger(__name__)
 
 
 class KnownFiles:
@@ -67,6 +70,7 @@ class KnownFiles:
         report.bytes_source, report.bytes_raw = before.size, known.bytes_raw
         report.blobs, report.warnings = known.blobs, known.warnings
         report.exact, report.exact_reason = recipes.is_exact(known), recipes.why_not(known)
+        _LOG.debug("%s is %s@%d, by its SHA-256", path, place.sample, place.version)
         self.met[report.path] = Met(place, source, report)
         return report
 

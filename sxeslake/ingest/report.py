@@ -11,6 +11,8 @@ from sxeslake.errors import ConflictError, DamagedLakeError, ObjectNotFoundError
 from sxeslake.text.html import HtmlRecord
 from sxeslake.text.wording import either
 
+_LOG = logging.getLogger(__name__)
+
 LAKE_ERRORS = (StorageError, DamagedLakeError, ConflictError, ObjectNotFoundError, ReadOnlyError)
 """Errors of the lake, not of an archive: the next archive would meet them, too, and so they end a run."""
 
@@ -109,7 +111,7 @@ class IngestReport(HtmlRecord):
 
 def of_unexpected(path: str, error: Exception) -> ArchiveReport:
     """The row of an archive that failed with an unexpected error; its traceback goes to the log."""
-    logging.getLogger(__name__).debug("%s could not be stored", path, exc_info=error)
+    _LOG.info("%s could not be stored", path, exc_info=error)
     where = either("`-v` shows where it arose.", f"the logger {__name__!r} has its traceback.")
     text = f"{path}: cannot be stored because of an error in sxeslake ({described(error)}); {where}"
     return ArchiveReport(path, error=text)

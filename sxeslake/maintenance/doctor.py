@@ -85,7 +85,7 @@ def _lost(state: LogState, packs: set[str], manifests: set[str]) -> Check:
     ]
     names = ", ".join(touched[:_NAMED]) + (", …" if len(touched) > _NAMED else "")
     what = f"missing or of a wrong size: packs {len(packs):,}, manifests {len(manifests):,}"
-    hint = "`sxeslake verify` tells more; `sxeslake repair --from COPY` repairs it."
+    hint = "`sxeslake verify` gives details; `sxeslake repair --from COPY` repairs it."
     return Check("packs", False, f"{what}; versions touched: {len(touched):,} ({names or 'none'})", hint, damage=True)
 
 

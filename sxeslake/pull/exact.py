@@ -29,8 +29,8 @@ def reason_against(version: Version, container: ContainerKind, level: int | None
     if (reason := why_not(version.archive)) is not None:
         return reason
     if container != source:
-        return f"the source is a {source}, and a {container} was asked for"
-    return None if level is None else "a level was asked for, and the source has its own"
+        return f"the source is a {source}, and a {container} was requested"
+    return None if level is None else "a level was given, and the source has its own"
 
 
 def not_exact(version: Version, reason: str) -> NotFoundError:
@@ -89,10 +89,10 @@ def _in_order(vault: Vault, version: Version, table: pa.Table, members: Column) 
                 yield row
                 following = next(wanted, None)
         if following is not None:
-            raise DamagedArchiveError("the recipe asks for members that the archive does not have")
+            raise DamagedArchiveError("the recipe needs members that the archive does not have")
         return
     by_ordinal = {row.ordinal: row for row in rows}
     for ordinal in members.tolist():
         if ordinal not in by_ordinal:
-            raise DamagedArchiveError("the recipe asks for members that the archive does not have")
+            raise DamagedArchiveError("the recipe needs members that the archive does not have")
         yield by_ordinal[ordinal]

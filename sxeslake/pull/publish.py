@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import shutil
 from collections.abc import Callable
@@ -18,6 +19,8 @@ from sxeslake.disk.output import check_file, check_folder, is_stream, names_fold
 from sxeslake.disk.trouble import scratch_told, told
 from sxeslake.errors import InputError
 from sxeslake.model import MIB, ContainerKind
+
+_LOG = logging.getLogger(__name__)
 
 Fill = Callable[[ArchiveWriter], None]
 """Hands every member to the writer, and closes it."""
@@ -50,7 +53,7 @@ class Publisher:
     whole: WholeFile | None = None  # instead of a writer
     guard: Callable[[Path], None] | None = None
     raw_names: bool = False  # in folders, names that are not UTF-8 get their own bytes
-    password: str | None = field(default=None, repr=False)  # encrypts a 7z
+    password: str | None = field(default=None, repr=False)  # encrypts a 7z or zip
 
     def check(self, out: Path, container: ContainerKind) -> None:
         """Refuse what is there already, or cannot be encrypted, before anything is read."""
@@ -78,6 +81,7 @@ class Publisher:
         with written_file(out, force=self.force) as file:
             self._write(file, container, fill)
             sha256, size = _digest(file)
+        _LOG.debug("%s: %d bytes, SHA-256 %s", out, size, sha256)
         return WrittenArchive(size, sha256)
 
     def to_stream(self, stream: BinaryIO, container: ContainerKind, fill: Fill) -> WrittenArchive:

@@ -40,7 +40,7 @@ def why_not_exact(version: Version, target: PartTarget, *, exact: bool | None) -
     kind = target.kind(version)
     check_encryptable(kind, target.password)
     if exact is False:
-        reason: str | None = "it was not asked for"
+        reason: str | None = "it was not requested"
     else:
         reason = ENCRYPTED if target.password is not None else reason_against(version, kind, target.level)
     if reason is not None and exact:

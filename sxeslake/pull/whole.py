@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
@@ -30,6 +31,8 @@ from sxeslake.text.html import HtmlRecord
 from sxeslake.vault.blobs.contents import Content, contents
 from sxeslake.vault.log.state import Version
 from sxeslake.vault.vault import Vault
+
+_LOG = logging.getLogger(__name__)
 
 _CONTAINERS: dict[str, ContainerKind] = {".plzip": "zip", ".zip": "zip", ".pl7z": "7z", ".7z": "7z"}
 _FOREIGN = frozenset(
@@ -151,7 +154,7 @@ class Pull:
     damaged: list[str] = field(default_factory=list)  # what was skipped
     renamed: list[tuple[str, str]] = field(default_factory=list)  # members that a folder holds under another name
     exact: bool | None = None
-    password: str | None = field(default=None, repr=False)  # encrypts a 7z
+    password: str | None = field(default=None, repr=False)  # encrypts a 7z or zip
 
     def check(self, out: Path, container: ContainerKind) -> None:
         """Refuse a place that cannot be, or that is taken."""
@@ -184,6 +187,7 @@ class Pull:
             password=self.password,
         )  # fmt: skip
         reason = self._reason_against_exact(version, container)
+        _LOG.info("%s → %s (%s); %s", version.name, path, container, reason or "the original file")
         if reason is None:
             try:
                 written = write(replace(plain, whole=self._exactly(vault, version)))
@@ -191,6 +195,7 @@ class Pull:
             except (UnsupportedMethodError, DamagedLakeError, NoScratchError) as error:
                 # Encoders here give other bytes, or the recipe is damaged: the members may be whole all the same.
                 reason = error.what if error.hint is None else f"{error.what} ({error.hint.rstrip('.')})"
+                _LOG.info("the original file of %s cannot be rebuilt: %s", version.name, reason)
                 if self.exact and isinstance(error, DamagedLakeError | NoScratchError):
                     raise
                 if self.exact:
@@ -206,7 +211,7 @@ class Pull:
         if is_itself and not self.skip_damaged:
             return exactly.reason_against(version, container, None)  # no other form of it makes sense
         if self.skip_damaged or self.exact is False:
-            return "it was not asked for"
+            return "it was not requested"
         return exactly.reason_against(version, container, self.level)
 
     def _exactly(self, vault: Vault, version: Version) -> Callable[[BinaryIO], None]:

@@ -194,7 +194,7 @@ def frame_length(data: bytes, at: int) -> int | None:
 def open_frame(data: bytes) -> tuple[list[int], bytes]:
     """The sizes of a frame's blobs, and all of them decoded."""
     if frame_length(data, 0) != len(data):
-        raise DamagedBytes("no frame stands here")
+        raise DamagedBytes("there is no frame here")
     _, head_bytes, _, raw_bytes, count, checksum = FRAME.unpack_from(data)
     if blake3(data[4:20] + data[FRAME.size :]).digest(length=8) != checksum:
         raise DamagedBytes("the frame's checksum is wrong")
@@ -266,7 +266,7 @@ def parsed(data: bytes) -> dict[str, Any]:
         parse_constant=lambda _: False,
     )
     if not isinstance(found, dict):
-        raise DamagedBytes("it is no JSON object")
+        raise DamagedBytes("it is not a JSON object")
     return found
 
 
@@ -284,20 +284,20 @@ def check(is_right: bool, what: str) -> None:
 
 def count(value: Any) -> int:
     """`value`, if it is an integer from 0 to 2^63 − 1."""
-    check(type(value) is int and 0 <= value < 2**63, f"{value!r:.60} is no number")
+    check(type(value) is int and 0 <= value < 2**63, f"{value!r:.60} is not a number")
     return int(value)
 
 
 def text(value: Any) -> str:
     """`value`, if it is text."""
-    check(isinstance(value, str), f"{value!r:.60} is no text")
+    check(isinstance(value, str), f"{value!r:.60} is not text")
     str(value).encode()
     return str(value)
 
 
 def identity(value: Any) -> str:
     """`value`, if it is an id."""
-    check(isinstance(value, str) and ID.fullmatch(value) is not None, f"{value!r:.60} is no id")
+    check(isinstance(value, str) and ID.fullmatch(value) is not None, f"{value!r:.60} is not an id")
     return str(value)
 
 
@@ -325,23 +325,23 @@ def check_place(item: dict[str, Any], pack_ids: Any) -> None:
     identity(item["manifest"])
     check(item["first_group"] + item["groups"] <= 2**31, "more row groups than a manifest has")
     needs = item.get("needs", [])
-    check(isinstance(needs, list), "needs is no list")
+    check(isinstance(needs, list), "needs is not a list")
     for place in needs:
-        check(type(place) is int and place >= 0, f"{place!r:.60} is no place in pack_ids")
+        check(type(place) is int and place >= 0, f"{place!r:.60} is not an index of pack_ids")
         identity(pack_ids[place])
 
 
 def check_recipe(recipe: dict[str, Any]) -> None:
-    """Damage where this is no recipe."""
-    check(isinstance(recipe, dict) and isinstance(recipe.get("blobs", []), list), "the recipe is none")
+    """Damage where this is not a recipe."""
+    check(isinstance(recipe, dict) and isinstance(recipe.get("blobs", []), list), "the recipe is invalid")
     for digest, size, pack, *place in recipe.get("blobs", []):
         check(isinstance(digest, str) and HEX.fullmatch(digest) is not None, "a recipe's blob has no hash")
         identity(pack)
         check(len([count(value) for value in (size, *place)]) == 4, "a recipe's blob has no place")
     inline = recipe.get("inline", "")
-    check(isinstance(inline, str) and len(inline) <= 64 << 10, "the recipe is no text, or too long")
+    check(isinstance(inline, str) and len(inline) <= 64 << 10, "the recipe is not text, or too long")
     base64.b64decode(inline, validate=True)
-    check(isinstance(recipe.get("reason"), str | None), "the recipe's reason is no text")
+    check(isinstance(recipe.get("reason"), str | None), "the recipe's reason is not text")
 
 
 def check_archive(item: dict[str, Any], pack_ids: Any) -> None:
@@ -349,22 +349,22 @@ def check_archive(item: dict[str, Any], pack_ids: Any) -> None:
     check_place(item, pack_ids)
     check_object(item, "content_id layout_id kind", "members bytes_source bytes_raw blobs blobs_new bytes_stored")
     name, source = item["sample"], item["source"]
-    check(0 < len(name) <= 512 and not UNFIT.search(name), f"{name!r:.60} is no name")
-    check(not {"", ".", ".."} & set(name.split("/")), f"{name!r:.60} is no name")
-    check(1 <= item["version"] < 2**53, f"{item['version']} is no number of a version")
-    check(isinstance(source, dict), "the source is none")
+    check(0 < len(name) <= 512 and not UNFIT.search(name), f"{name!r:.60} is not a name")
+    check(not {"", ".", ".."} & set(name.split("/")), f"{name!r:.60} is not a name")
+    check(1 <= item["version"] < 2**53, f"{item['version']} is not a version number")
+    check(isinstance(source, dict), "the source is invalid")
     for key in ("path", "host", "name", "container", "sha256"):
-        check(isinstance(source.get(key), str | None), f"the source's {key} is no text")
+        check(isinstance(source.get(key), str | None), f"the source's {key} is not text")
     count(source.get("size", 0))
     modified = source.get("modified_ns", 0)
-    check(type(modified) is int and -(2**63) <= modified < 2**63, "the source's modified_ns is none")
+    check(type(modified) is int and -(2**63) <= modified < 2**63, "the source's modified_ns is invalid")
     for key in ("analyses", "warnings"):
-        check(isinstance(item.get(key, []), list), f"{key} is no list")
+        check(isinstance(item.get(key, []), list), f"{key} is not a list")
         for word in item.get(key, []):
             text(word)
     bytes.fromhex(text(item.get("comment", "")))
     for value in item.get("origin", {}).values():
-        check(isinstance(value, str | None), "the origin is none")
+        check(isinstance(value, str | None), "the origin is invalid")
     check_recipe(item.get("recipe", {}))
 
 
@@ -420,7 +420,7 @@ class FolderLake:
         """An entry whose hash is right, if it belongs here; `before` is the hash that it should follow, if known."""
         where = f"log/{path.name}"
         if is_later(entry):
-            self.note(where, f"has format {entry['format']}; what it says is not known here")
+            self.note(where, f"has format {entry['format']}; its content is not known here")
             return {}
         if type(entry.get("number")) is not int or entry["number"] != int(path.stem):
             self.note(where, "has another number")
@@ -490,7 +490,7 @@ class FolderLake:
         """The items of a list that break no rule; each is judged when those before it have been taken in."""
         items = entry.get(key)
         if items is not None and not isinstance(items, list):
-            self.note(where, f"{key} is void: it is no list")
+            self.note(where, f"{key} is void: it is not a list")
             return
         for place, item in enumerate(items or ()):
             try:
@@ -525,7 +525,7 @@ class FolderLake:
         check(manifest in self.manifests and manifest not in self.dead, f"manifest {manifest} is not alive")
 
     def _check_change(self, sources: tuple[str, ...], item: Any) -> None:
-        check(isinstance(item, list) and len(item) == 2, "it is no name and number")
+        check(isinstance(item, list) and len(item) == 2, "it is not a name and number")
         found = self.versions[f"{text(item[0])}@{count(item[1])}"]
         check(found.state in sources, f"{found.name} is {found.state}")
 
@@ -552,7 +552,7 @@ class FolderLake:
         record = version.record
         name = str(record["manifest"])
         if not ID.fullmatch(name):
-            raise DamagedBytes(f"{name!r} is no manifest id")
+            raise DamagedBytes(f"{name!r} is not a manifest id")
         key = f"manifests/{name[:2]}/{name}.parquet"
         try:
             data = (self.root / key).read_bytes()
@@ -614,7 +614,7 @@ class FolderLake:
 
     def _path(self, pack: str) -> Path:
         if not ID.fullmatch(pack):
-            raise DamagedBytes(f"{pack!r} is no pack id")
+            raise DamagedBytes(f"{pack!r} is not a pack id")
         return self.root / "packs" / pack[:2] / f"{pack}.pack"
 
     def _all_blobs(self) -> Iterator[BlobPlace]:
@@ -793,7 +793,7 @@ def main() -> int:
     doing.add_argument("out", type=Path, metavar="OUT")
     doing.add_argument("names", nargs="*", metavar="NAME")
     doing.add_argument("--zip", action="store_true", help="write zip archives instead of folders")
-    doing.add_argument("--all", action="store_true", help="forgotten versions too, as far as they are there")
+    doing.add_argument("--all", action="store_true", help="forgotten versions too, where they still exist")
     asked = parser.parse_args()
     lake = FolderLake(asked.lake)
     lake.open()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -25,6 +26,8 @@ from .address import Address, check_key, check_prefix, join
 from .inflight import pause
 from .interface import Counters, Data, ObjectInfo, joined
 from .retry import Trouble, retried
+
+_LOG = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -97,6 +100,7 @@ class GenericStore:
     def get_ranges(self, ranges: Sequence[tuple[str, int, int]]) -> list[bytes]:
         """Many ranges, concurrently, in the order asked."""
         fetches = self.fetches(ranges)
+        _LOG.debug("read %d ranges in %d requests", len(ranges), len(fetches))
         bodies = list(self._pool.map(lambda fetch: self.get_range(fetch.key, fetch.start, fetch.end), fetches))
         return coalesce.cut(fetches, bodies, len(ranges))
 
@@ -117,6 +121,7 @@ class GenericStore:
         self._refuse_unless_writable()
         body = bytes(joined(data))
         self.counters.add("PUT", bytes_out=len(body))
+        _LOG.debug("create %s, %d bytes", key, len(body))
         # No retry here: after a lost reply the second attempt would say "exists", and nobody could tell whose it is.
         try:
             self._fs.pipe_file(self._path(key), body, mode="create")
@@ -128,6 +133,7 @@ class GenericStore:
         self._refuse_unless_writable()
         body = bytes(joined(data))
         self.counters.add("PUT", bytes_out=len(body))
+        _LOG.debug("write %s, %d bytes", key, len(body))
         self._try("write", key, lambda path: self._fs.pipe_file(path, body))
 
     def size(self, key: str) -> int | None:
@@ -159,6 +165,7 @@ class GenericStore:
 
     def delete(self, keys: Sequence[str]) -> None:
         """Delete objects; absent keys are fine."""
+        _LOG.debug("delete %d objects", len(keys))
         if keys:
             self._refuse_unless_writable()
         for key in keys:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import logging
 import os
 import secrets
 import stat
@@ -30,6 +31,8 @@ from . import coalesce
 from .address import TEMPORARY, check_key, check_prefix
 from .exclusive import NO_LINKS, publish
 from .interface import Counters, Data, ObjectInfo, byte_count, parts
+
+_LOG = logging.getLogger(__name__)
 
 MAX_GAP = 4096
 """Reading a page more costs less than another system call."""
@@ -56,6 +59,7 @@ class LocalStore:
         path = self._path(key)
         with _translated(path, "read"), path.open("rb", buffering=0) as file:
             data = file.read()
+        _LOG.debug("read %s, %d bytes", key, len(data))
         self.counters.add("GET", bytes_in=len(data))
         return data
 
@@ -83,6 +87,7 @@ class LocalStore:
                     what = f"truncated: bytes {fetch.start} to {fetch.end} are not all there"
                     raise DamagedLakeError(what, where=path)
                 bodies.append(body)
+        _LOG.debug("read %d ranges in %d reads", len(ranges), len(fetches))
         return coalesce.cut(fetches, bodies, len(ranges))
 
     @staticmethod
@@ -97,6 +102,7 @@ class LocalStore:
             whole = os.fstat(file.fileno()).st_size
             file.seek(max(0, whole - size))
             data = _read_exactly(file.read, min(size, whole))
+        _LOG.debug("read the last %d of %d bytes of %s", len(data), whole, key)
         self.counters.add("GET", bytes_in=len(data))
         return data, whole
 
@@ -135,6 +141,7 @@ class LocalStore:
 
     def delete(self, keys: Sequence[str]) -> None:
         """Delete objects; absent keys are fine."""
+        _LOG.debug("delete %d objects", len(keys))
         for key in keys:
             path = self._path(key)
             self.counters.add("DELETE")
@@ -214,6 +221,7 @@ class LocalStore:
                     temporary.unlink()
                 raise
         self.counters.add("PUT", bytes_out=size)
+        _LOG.debug("wrote %s, %d bytes", key, size)
 
     def _make_durable(self, folder: Path) -> None:
         """Make the folder and see its name, and its parents' names, through to the disk: once a process."""

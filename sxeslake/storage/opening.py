@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -13,6 +14,8 @@ from .local import LocalStore
 from .memory import MemoryStore
 from .retry import policy_of
 
+_LOG = logging.getLogger(__name__)
+
 NO_OPTIONS: Mapping[str, str] = MappingProxyType({})
 
 
@@ -23,6 +26,7 @@ def open_store(url: str, *, options: Mapping[str, str] = NO_OPTIONS, retry_for_s
     that is away or busy is tried again for `retry_for_s` seconds, by default for up to a minute.
     """
     address = parse(url)
+    _LOG.debug("store at %s", address.public)
     if address.scheme == "file":
         _refuse_options(address, options)
         return LocalStore(Path(address.path))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Literal, TypeVar
+
+_LOG = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -124,6 +127,9 @@ class _Attempts:
         elapsed_s = self._clock() - self._started
         trouble = self._classify(error)
         delay = self._policy.wait(trouble, self._failed, elapsed_s, self._chance(), answered=self._answered())
+        if trouble != "final":  # that is an answer, such as "no such object"
+            then = "no more attempts" if delay is None else f"next attempt in {delay:.1f} s"
+            _LOG.debug("attempt %d failed (%s, %s); %s", self._failed, trouble, type(error).__name__, then)
         if delay is not None:
             self._waiting(error, elapsed_s)
         return delay

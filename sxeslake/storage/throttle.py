@@ -21,7 +21,7 @@ def parse_rate(text: str) -> float:
     match = _RATE.fullmatch(text.strip())
     rate = float(match[1]) * (1024 if match[3] else 1000) ** _STEPS[match[2].lower()] if match else 0.0
     if not rate:
-        raise UsageError(f"{text!r} is no bandwidth.", hint="Write bytes a second, such as 5MB/s or 500KiB/s.")
+        raise UsageError(f"{text!r} is not a bandwidth.", hint="Write bytes a second, such as 5MB/s or 500KiB/s.")
     return rate
 
 

@@ -37,7 +37,7 @@ def parse(text: str) -> Ref:
     if not at:
         return Ref(text, None)
     if not sample or not version:
-        raise UsageError(f"{text!r} is no name.", hint="Write `NAME`, `NAME@2` or `NAME@tag`.")
+        raise UsageError(f"{text!r} is not a name.", hint="Write `NAME`, `NAME@2` or `NAME@tag`.")
     return Ref(sample, version)
 
 

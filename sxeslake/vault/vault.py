@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -46,6 +47,8 @@ if TYPE_CHECKING:
     from sxeslake.vault.blobs.reader import BlobReader
     from sxeslake.vault.blobs.readers import Readers
     from sxeslake.vault.manifests import Manifests
+
+_LOG = logging.getLogger(__name__)
 
 _FOOTER_READERS = 16
 _FOOTERS_AT_ONCE = 64  # at most 2 MiB each: bounds the memory of building the index
@@ -126,7 +129,7 @@ class Vault:
         path = self._open_folder()
         self.state = self._state_at(path)
         if self.state.was_damaged:
-            self.notes.append("the local copy of the log was damaged; it was made again from the bucket")
+            self.notes.append("the local copy of the log was damaged; it was rebuilt from the bucket")
         try:
             with self._sync_lock:
                 log.sync(self.store, self.state, memory=self._memory, displaced=self._keep_displaced)
@@ -135,6 +138,7 @@ class Vault:
         except BaseException:
             self._release()
             raise
+        _LOG.debug("%s: log at entry %d, state in %s", self.store.url, self.state.head().number, path or "memory")
         self._say_trouble()
 
     def _fold_over_gaps(self) -> None:
@@ -193,7 +197,7 @@ class Vault:
         if self.state.head().number < true.head().number:
             self.sync()
         if self.state.head() == true.head() and self.state.content_digest() != true.content_digest():
-            self.notes.append("the local copy of the log did not follow from the bucket's; it was made again")
+            self.notes.append("the local copy of the log did not follow from the bucket's; it was rebuilt")
             self.state.forget_everything()
             self.sync()
 
@@ -269,9 +273,7 @@ class Vault:
         count = len(list(self._displaced.glob("*.json")))
         if not count:
             return []
-        return [
-            f"{count} log entries that this machine has read before are no more in the log; others took their place."
-        ]
+        return [f"{count} log entries that this machine has read before are missing from the log; others replace them."]
 
     @property
     def cache_trouble(self) -> str | None:

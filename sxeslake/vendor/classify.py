@@ -125,7 +125,7 @@ def _leftover(tree: Tree, path: str) -> Leftover:
     if content is None:
         expected = next((each.what for each in _KNOWN if suffix in each.suffixes), None)
         what = "empty" if not head else _text(head) if looks_like_text(head) else "unknown"
-        return Leftover(path, what, (f"named {suffix}, but is no {expected}",) if expected else ())
+        return Leftover(path, what, (f"named {suffix}, but is not {expected}",) if expected else ())
     is_odd = bool(suffix) and suffix not in content.suffixes
     notes = (f"is {content.what}, named {suffix}",) if is_odd else ()
     return Leftover(path, content.what, notes)

@@ -201,7 +201,7 @@ def _with_values(spectrum: Spectrum, lines: list[str]) -> Spectrum:
     if said is not None and len(values) != said:
         odd.append(f"#NPOINTS says {said:.0f} points, there are {len(values)}; all are taken")
     if missing := int(np.isnan(values).sum()):
-        odd.append(f"{missing} of its values are no numbers")
+        odd.append(f"{missing} of its values are not numbers")
     return Spectrum(spectrum.keys, spectrum.units, values, energies, tuple(odd))
 
 

@@ -23,7 +23,7 @@ def parse_xml(data: bytes) -> ElementTree.Element:
     try:
         return ElementTree.fromstring(text)
     except ElementTree.ParseError as error:
-        raise ValueError(f"it is no XML: {error}") from error
+        raise ValueError(f"it is not XML: {error}") from error
 
 
 def text_at(element: ElementTree.Element | None, path: str = ".") -> str:

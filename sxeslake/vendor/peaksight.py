@@ -200,7 +200,7 @@ class PeakSightCursor:
         """A string with its length before it."""
         length = self.u32()
         if length > _MOST_TEXT:
-            raise ValueError(f"a text of {length:,} bytes is none")
+            raise ValueError(f"a text of {length:,} bytes is too long")
         return self.take(length).decode("cp1252", "replace").strip("\0 ")
 
 
@@ -209,7 +209,7 @@ def read_peaksight(tree: Tree, path: str) -> PeakSightFile:
     cursor = PeakSightCursor(tree, path)
     kind, magic = cursor.take(1)[0], cursor.take(3)
     if magic != MAGIC or kind not in KINDS:
-        raise ValueError("it is no file of PeakSight")
+        raise ValueError("it is not a file of PeakSight")
     found = PeakSightFile(kind, cursor.u32())
     if found.version not in VERSIONS:
         raise ValueError(f"version {found.version} of its layout is not known; known are 3, 4 and 5")
@@ -329,7 +329,7 @@ def _picture(cursor: PeakSightCursor, signal: PeakSightSignal) -> None:
     cursor.span(0 if is_line else 12)
     size = (1 if pixel == 0 else 4) * width * height
     if length < 0 or (size and length % size) or (length and not size) or length > _MOST_FRAMES * size:
-        raise ValueError(f"{length:,} bytes are no pictures of {width:,} × {height:,}")
+        raise ValueError(f"{length:,} bytes are not pictures of {width:,} × {height:,}")
     signal.frames = [cursor.span(size) for _ in range(length // size if size else 0)]
     cursor.span(56)
     cursor.text()
@@ -349,7 +349,7 @@ def _scan(cursor: PeakSightCursor, signal: PeakSightSignal) -> None:
     cursor.span(4)
     length = cursor.u32()
     if length != 4 * steps:
-        raise ValueError(f"{length:,} bytes are no scan of {steps:,} steps")
+        raise ValueError(f"{length:,} bytes are not a scan of {steps:,} steps")
     signal.scan, signal.shape, signal.frames = (start, step, seconds), (1, steps), [cursor.span(length)]
     cursor.span(4)
     signal.name = cursor.text()

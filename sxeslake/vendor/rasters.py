@@ -35,7 +35,7 @@ def disagreement(values: np.ndarray, check: Mapping[str, float], tolerance: Mapp
     if not values.size:
         return ""
     if not np.isfinite(values).all():
-        return "some of the counts are no numbers"
+        return "some of the counts are not numbers"
     with np.errstate(over="ignore"):
         found = {"min": float(values.min()), "max": float(values.max()), "mean": float(values.mean(dtype="f8"))}
     odd = [key for key, said in check.items() if not abs(found[key] - said) <= tolerance[key]]
@@ -73,7 +73,7 @@ def text_raster(tree: Tree, path: str, columns: int, rows: int, *, by_columns: b
     lines = [_BETWEEN.split(stripped) for line in text.splitlines() if (stripped := line.strip(_ENDS))]
     lengths = {len(words) for words in lines}
     if (len(lines), lengths) not in ((rows, {columns}), (columns, {rows})):
-        raise ValueError(f"{len(lines):,} lines of numbers are no raster of {columns} × {rows}")
+        raise ValueError(f"{len(lines):,} lines of numbers are not a raster of {columns} × {rows}")
     values = np.array(lines, "<f8")
     rows_first = len(lines) == rows
     return values if rows_first != by_columns else np.ascontiguousarray(values.T)

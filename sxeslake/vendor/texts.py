@@ -167,7 +167,7 @@ class Fields(Mapping[str, str]):
         if warn is not None:
             value = self.values_by_key[key].strip()
             shown = value if len(value) <= 40 else value[:39] + "…"
-            warn(Warned(self.path, f"{key} is {shown!r}, which is no number that can be used; it is left out"))
+            warn(Warned(self.path, f"{key} is {shown!r}, which is not a usable number; it is left out"))
 
 
 def keyed(data: bytes, path: str = "") -> Fields:

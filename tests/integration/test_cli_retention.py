@@ -123,6 +123,9 @@ def test_nothing_to_forget(call: Call) -> None:
     assert call("forget", "a", "--keep-within", "1y")[1].splitlines()[-1] == "Nothing to forget."
     assert call("forget", "nobody")[0] == 3
     assert call("forget", "a", "--keep-within", "soon")[0] == 2
+    code, _, err = call("forget", "a", "--keep-within", "6m")
+    assert (code, "m is minutes, months are mo. Write 6mo" in err) == (2, True)
+    assert call("forget", "a", "--keep-within", "6mo", "--dry-run")[0] == 0
     assert call("forget", "a@1", "--keep-last", 1)[0] == 2
 
 

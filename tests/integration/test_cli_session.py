@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import csv
 import io
-import logging
 import os
 import shutil
 import subprocess
@@ -19,7 +18,7 @@ from support.answers import Answer
 
 from sxeslake.archive.container import open_container
 from sxeslake.archive.synthetic import synthetic_facility
-from sxeslake.cli.run import _log_to_stderr, run
+from sxeslake.cli.run import run
 from sxeslake.ingest.absorb import Absorber
 
 Call = Callable[..., Answer]
@@ -158,13 +157,7 @@ def test_a_traceback_comes_once_and_without_secrets(
 
     monkeypatch.setattr(Absorber, "absorb", broken)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "S3CRETS3CRET")
-    log = logging.getLogger("sxeslake")
-    before, propagates = list(log.handlers), log.propagate
-    _log_to_stderr()
-    try:
-        answer = call("ingest", map_archive, "-v")
-    finally:
-        log.handlers, log.propagate = before, propagates
+    answer = call("ingest", map_archive, "-v")
     assert answer.err.count("Traceback") == 1
     assert "ZeroDivisionError: the key is ***\n" in answer.err
 

@@ -189,7 +189,7 @@ def test_the_life_of_a_recipe(folder: Path, tmp_path: Path) -> None:
         assert caught.value.exit_code == 3
         assert not (tmp_path / "map.7z").exists()
         assert lake.pull("map", tmp_path / "level.zip", level=3).exact_reason == (
-            "a level was asked for, and the source has its own"
+            "a level was given, and the source has its own"
         )
 
 

@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from sxeslake.archive.base import WAS_ENCRYPTED
 from sxeslake.archive.container import create_writer, open_container
 from sxeslake.archive.folder import FolderReader, FolderWriter
+from sxeslake.errors import DamagedArchiveError, EncryptedArchiveError
 from sxeslake.model import Member
 
 NOISE = random.Random(3).randbytes(200_000)
@@ -154,12 +156,71 @@ def test_a_split_archive_is_refused(tmp_path: Path) -> None:
         open_container(tmp_path / "split.zip")
 
 
-@pytest.mark.parametrize("method", ["ZipCrypto", "AES256"])
-def test_an_encrypted_archive_is_refused(tmp_path: Path, method: str) -> None:
+def test_zipcrypto_is_refused_by_name(tmp_path: Path) -> None:
     source = _folder(tmp_path / "from")
-    _run([_tool("7z"), "a", "-bd", "-tzip", "-psecret", f"-mem={method}", "../locked.zip", "."], source)
-    with pytest.raises(Exception, match="is encrypted"):
-        open_container(tmp_path / "locked.zip")
+    _run([_tool("7z"), "a", "-bd", "-tzip", "-psecret", "-mem=ZipCrypto", "../locked.zip", "."], source)
+    with pytest.raises(EncryptedArchiveError, match="is encrypted with ZipCrypto, which is not supported"):
+        open_container(tmp_path / "locked.zip", password="secret")
+
+
+@pytest.mark.parametrize("method", ["AES128", "AES192", "AES256"])
+@pytest.mark.parametrize("packing", ["Copy", "Deflate", "LZMA"])
+def test_aes_of_7zip_is_read_with_its_password(tmp_path: Path, method: str, packing: str) -> None:
+    source = _folder(tmp_path / "from")
+    (source / "noise").write_bytes(random.Random(4).randbytes(300_000))
+    archive = tmp_path / "locked.zip"
+    tool = [_tool("7z"), "a", "-bd", "-tzip", "-psecret", f"-mem={method}", f"-mm={packing}"]
+    _run([*tool, "../locked.zip", "."], source)
+    with open_container(archive, password=["wrong", "secret"]) as reader:
+        assert WAS_ENCRYPTED in reader.notes
+        for index, member in enumerate(reader.members):
+            assert member.kind == "directory" or reader.read(index) == (source / member.path).read_bytes()
+        found: dict[int, bytes] = {}
+        for job in reader.jobs(100_000):
+            for member_index, _, data in job():
+                found[member_index] = found.get(member_index, b"") + data
+        contents = map(reader.read, range(len(reader.members)))
+        assert found == {index: data for index, data in enumerate(contents) if data}
+    with pytest.raises(EncryptedArchiveError, match="is encrypted"):
+        open_container(archive)
+    with pytest.raises(EncryptedArchiveError, match="wrong password, or damaged"):
+        open_container(archive, password="wrong")
+
+
+def test_others_open_what_is_encrypted_here(tmp_path: Path) -> None:
+    contents = {"a/small.txt": b"tiny" * 99, "empty": b"", "noise": random.Random(4).randbytes(5_000_000),
+                "flat": b"flat" * 2_000_000, "ü.txt": b"name"}  # fmt: skip
+    archive = tmp_path / "ours.zip"
+    with archive.open("w+b") as out:
+        writer = create_writer(out, "zip", password="secret")
+        for path, data in contents.items():
+            writer.add(Member(path, "file", len(data)), [data])
+        writer.close()
+    _run([_tool("7z"), "t", "-psecret", str(archive)], tmp_path)
+    for tool in (["7z", "x", "-psecret", f"-o{tmp_path / 'by7z'}"], ["bsdtar", "-x", "--passphrase", "secret", "-f"]):
+        target = tmp_path / ("by7z" if tool[0] == "7z" else "bytar")
+        target.mkdir()
+        _run([_tool(tool[0]), *tool[1:], str(archive)], target)
+        assert {path: (target / path).read_bytes() for path in contents} == contents
+    assert archive.read_bytes().find(contents["noise"][:64]) < 0
+    with open_container(archive, password="secret") as reader:
+        assert {member.path: reader.read(index) for index, member in enumerate(reader.members)} == contents
+
+
+def test_a_changed_byte_is_damage_and_no_wrong_password(tmp_path: Path) -> None:
+    archive = tmp_path / "ours.zip"
+    with archive.open("w+b") as out:
+        writer = create_writer(out, "zip", level=0, password="secret")
+        writer.add(Member("a", "file", 10), [b"0123456789"])
+        writer.add(Member("b", "file", 1000), [bytes(1000)])
+        writer.close()
+    data = bytearray(archive.read_bytes())
+    data[600] ^= 1  # in the second
+    archive.write_bytes(data)
+    with open_container(archive, password="secret") as reader:
+        assert reader.read(0) == b"0123456789"
+        with pytest.raises(DamagedArchiveError, match="b: the encrypted data is damaged"):
+            reader.read(1)
 
 
 def test_a_folder_goes_through_a_zip_and_back(ours: Path) -> None:

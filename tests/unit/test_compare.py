@@ -54,7 +54,7 @@ def test_spectra_are_normalised(lake: Lake) -> None:
     assert normalised(spectra, "current")[0].tolist() == pytest.approx([1 / current, 2 / current, 4 / current, 0])
     assert normalised(spectra, "none").tolist() == [[1, 2, 4, 0]]
     assert normalised(small([[0, 0, 0]], lake), "max").tolist() == [[0, 0, 0]]
-    with pytest.raises(UsageError, match="no way to normalise"):
+    with pytest.raises(UsageError, match="not a way to normalise"):
         normalised(spectra, "area")
 
 

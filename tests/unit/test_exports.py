@@ -163,7 +163,7 @@ def test_several_msa_are_a_folder(lake: Lake, tmp_path: Path) -> None:
     lake.export(MAP, tmp_path / "many", to="msa", positions="1..2", analysis=1, force=True)
     assert len(list((tmp_path / "many").iterdir())) == 2
     (tmp_path / "many" / "mine.txt").touch()
-    with pytest.raises(InputError, match="no earlier export"):
+    with pytest.raises(InputError, match="not an earlier export"):
         lake.export(MAP, tmp_path / "many", to="msa", positions="1..2", force=True)
 
 

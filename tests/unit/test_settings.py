@@ -177,7 +177,7 @@ def test_room_for_what_was_fetched(monkeypatch: pytest.MonkeyPatch, said: str, e
 @pytest.mark.parametrize("said", ["much", "-1", "1 PB", "2GiB/s"])
 def test_what_is_no_size(monkeypatch: pytest.MonkeyPatch, said: str) -> None:
     monkeypatch.setenv("SXESLAKE_CACHE_BYTES", said)
-    with pytest.raises(UsageError, match="is no size"):
+    with pytest.raises(UsageError, match="is not a size"):
         settings.cache_bytes()
 
 
@@ -190,5 +190,5 @@ def test_sizes_as_they_are_written(text: str, size: int) -> None:
 
 @pytest.mark.parametrize("text", ["-5", "iB", "5iB", "5 miles", "", "5MB/s"])
 def test_what_is_no_size_is_refused(text: str) -> None:
-    with pytest.raises(UsageError, match=r"max_bytes: .* is no size"):
+    with pytest.raises(UsageError, match=r"max_bytes: .* is not a size"):
         settings.parse_size(text, "--max-bytes")

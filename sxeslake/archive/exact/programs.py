@@ -139,7 +139,7 @@ def pack_files(spec: Spec, folder: Path, count: int) -> tuple[Path, list[PackedP
         places = dict(_places_in_7z(made) if spec.family == "7zip-lzma" else _places_in_zip(made))
         return made, [places[number] for number in range(count)]
     except Exception as error:  # whatever it wrote may be anything
-        raise _leave_out(name, f"{command} did not write what was asked of it") from error
+        raise _leave_out(name, f"{command} did not write the expected output") from error
 
 
 def _leave_out(name: str, why: str) -> UnsupportedMethodError:

@@ -104,4 +104,4 @@ def _other_bytes(recipe: Recipe, where: str | None = None) -> OtherBytesError:
 def check_members(recipe: Recipe, count: int, *, where: str) -> None:
     """A recipe must ask for members that there are."""
     if len(recipe.members) and int(recipe.members.max()) >= count:
-        raise DamagedArchiveError("the recipe asks for members that the archive does not have", where=where)
+        raise DamagedArchiveError("the recipe needs members that the archive does not have", where=where)

@@ -121,7 +121,7 @@ def read_recipe(source: ContentReader, *, where: str) -> Recipe:
     """Read a recipe up to its skeleton; every count is checked before it allocates."""
     try:
         if _exactly(source, len(MAGIC)) != MAGIC:
-            raise DamagedArchiveError("this is no recipe", where=where)
+            raise DamagedArchiveError("this is not a recipe", where=where)
         (length,) = _LENGTH.unpack(_exactly(source, _LENGTH.size))
         if length > MAX_HEAD_BYTES:
             raise DamagedArchiveError(f"a recipe's head of {length:,} bytes", where=where)

@@ -86,7 +86,7 @@ def migrate(
     path, target = Path(path), None if out is None else Path(out)
     kind = None if target is None else container_of(target, None)
     if target is None and not dry_run:
-        raise UsageError("say where the migrated archive goes.", where=path, hint="-o new.plzip")
+        raise UsageError("name the file of the migrated archive.", where=path, hint="-o new.plzip")
     if target is not None and not dry_run:
         (check_folder if kind == "folder" else check_file)(target, force=force and kind != "folder")
     with open_container(path, encoding=check_encoding(encoding), limits=limits) as container:

@@ -7,23 +7,17 @@ archives of a password have the same. It is loaded when the first key is wanted.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from functools import lru_cache
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple
 
 from sxeslake.archive.sevenzip.format import FolderCoder, FolderCoders
-from sxeslake.archive.sevenzip.methods import Buffered, ByteSource
+from sxeslake.archive.stages import Buffered, ByteSource
 from sxeslake.errors import (
     DamagedArchiveError,
-    EncryptedArchiveError,
-    InputError,
     LimitExceededError,
     UnsupportedMethodError,
 )
-from sxeslake.text.wording import either
-
-_T = TypeVar("_T")
 
 AES256: Final = b"\x06\xf1\x07\x01"
 BLOCK_BYTES: Final = 16
@@ -33,32 +27,6 @@ _MOST_POWER: Final = 24
 _PLAIN_POWER: Final = 0x3F  # the password itself is the key
 _MOST_ROUNDS: Final = 1 << 26  # for all keys of an archive: some ten seconds
 _KEYS: Final = 1024
-
-
-@dataclass(slots=True)
-class Keyring:
-    """The passwords that an archive may have; once one was found to fit, `is_proved`, it is the only one."""
-
-    passwords: Sequence[str] = field(default=(), repr=False)
-    is_proved: bool = False
-
-    @property
-    def password(self) -> str | None:
-        """The one to decrypt with."""
-        return self.passwords[0] if self.passwords else None
-
-    def unlock(self, attempt: Callable[[str], _T]) -> _T:
-        """What an attempt gives with the first password that fits; EncryptedArchiveError where none does."""
-        for password in self.passwords:
-            try:
-                found = attempt(password)
-            except InputError:  # what a wrong key gives is noise, and noise fails in any way
-                continue
-            self.passwords, self.is_proved = (password,), True
-            return found
-        count = len(self.passwords)
-        said = "wrong password, or damaged" if count == 1 else f"none of {count:,} passwords fits, or it is damaged"
-        raise EncryptedArchiveError(said, hint=either("Check the file of --password-file.", "Check the passwords."))
 
 
 class _Words(NamedTuple):

@@ -9,6 +9,7 @@ import lzma
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from sxeslake.archive.keyring import password_hint
 from sxeslake.archive.sevenzip.aes import AES256, Aes
 from sxeslake.archive.sevenzip.format import FolderCoder, FolderCoders
 from sxeslake.archive.sevenzip.methods import (
@@ -25,19 +26,13 @@ from sxeslake.archive.sevenzip.methods import (
     ZSTD,
     Branch,
     Brotli,
-    ByteSource,
-    Bzip2,
-    CopyDecoder,
-    Deflate,
-    Deflate64,
+    Bzip2Streams,
     DeltaDecoder,
-    Lzma,
-    Ppmd,
-    Stage,
-    ZstdDecoder,
+    lzma_decoder,
+    ppmd_decoder,
 )
+from sxeslake.archive.stages import ByteSource, CopyDecoder, Deflate64Decoder, DeflateDecoder, Stage, ZstdDecoder
 from sxeslake.errors import DamagedArchiveError, EncryptedArchiveError, UnsupportedMethodError
-from sxeslake.text.wording import either
 
 NAMES_OF_OTHERS: Final = {
     b"\x03\x03\x01\x1b": "BCJ2",
@@ -52,9 +47,9 @@ NAMES_OF_OTHERS: Final = {
 ENCRYPTION_PREFIX: Final = b"\x06"  # 06F10701 is AES-256; the others under it were never in use
 PLAIN_STAGES: Final[dict[bytes, Callable[[ByteSource, int], Stage]]] = {
     COPY: CopyDecoder,
-    BZIP2: Bzip2,
-    DEFLATE: Deflate,
-    DEFLATE64: Deflate64,
+    BZIP2: Bzip2Streams,
+    DEFLATE: DeflateDecoder,
+    DEFLATE64: Deflate64Decoder,
     ZSTD: ZstdDecoder,
     BROTLI: Brotli,
 }
@@ -65,10 +60,7 @@ def check_supported(recipe: FolderCoders, password: str | None = None) -> None:
     for coder in recipe.coders:
         is_known = coder.method == AES256 and password is not None
         if coder.method.startswith(ENCRYPTION_PREFIX) and not is_known:
-            hint = either(
-                "Name a file that holds its password: --password-file FILE.", 'Give its password: passwords=["…"].'
-            )
-            raise EncryptedArchiveError("the archive is encrypted", hint=hint)
+            raise EncryptedArchiveError("the archive is encrypted", hint=password_hint())
     for coder in recipe.coders:
         known = coder.method in PLAIN_STAGES or coder.method in BRANCH_FILTERS
         if not known and coder.method not in {AES256, DELTA, LZMA, LZMA2, PPMD}:
@@ -96,7 +88,7 @@ def open_folder(recipe: FolderCoders, sizes: Sequence[int], packed: ByteSource, 
         index = order.pop(0)
         coder, size = recipe.coders[index], sizes[index]
         if coder.method in {LZMA, LZMA2}:
-            stage = Lzma(source, size, coder, _same_pass(recipe, sizes, order, coder, size))
+            stage = lzma_decoder(source, size, coder, _same_pass(recipe, sizes, order, coder, size))
         elif coder.method in BRANCH_FILTERS:
             stage = Branch(source, size, BRANCH_FILTERS[coder.method][1])
         elif coder.method == DELTA:
@@ -104,7 +96,7 @@ def open_folder(recipe: FolderCoders, sizes: Sequence[int], packed: ByteSource, 
         elif coder.method == AES256 and password is not None:
             stage = Aes(source, size, coder, password)
         elif coder.method == PPMD:
-            stage = Ppmd(source, size, coder)
+            stage = ppmd_decoder(source, size, coder)
         else:
             stage = PLAIN_STAGES[coder.method](source, size)
         source = stage

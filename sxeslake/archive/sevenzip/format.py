@@ -150,7 +150,7 @@ class Cursor:
 
     def damaged(self, what: str) -> DamagedArchiveError:
         """The error to raise."""
-        return DamagedArchiveError(f"the 7z header does not hold together: {what}", where=self.where)
+        return DamagedArchiveError(f"the 7z header is inconsistent: {what}", where=self.where)
 
     @property
     def remaining(self) -> int:
@@ -181,13 +181,13 @@ class Cursor:
         """A number of things of which each takes at least so many bytes of the rest."""
         count = self.number()
         if count * bytes_each > self.remaining:
-            raise self.damaged(f"{count:,} {what} cannot stand in {self.remaining:,} bytes")
+            raise self.damaged(f"{count:,} {what} do not fit in {self.remaining:,} bytes")
         return count
 
     def numbers(self, count: int) -> Integers:
         """`count` numbers, each below 2⁶²."""
         if count > self.remaining:
-            raise self.damaged(f"{count:,} numbers cannot stand in {self.remaining:,} bytes")
+            raise self.damaged(f"{count:,} numbers do not fit in {self.remaining:,} bytes")
         plain = np.frombuffer(self.data[self.position : self.position + count], np.uint8)
         if not (plain & 0x80).any():
             self.position += count

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Final
 
 from sxeslake.archive.base import PROGRAM_MAGICS
-from sxeslake.archive.ranged_file import RangedFile
-from sxeslake.archive.sevenzip.aes import Keyring, check_keys, is_encrypted
+from sxeslake.archive.keyring import Keyring
+from sxeslake.archive.ranged_file import PackedStream, RangedFile
+from sxeslake.archive.sevenzip.aes import check_keys, is_encrypted
 from sxeslake.archive.sevenzip.coders import check_supported, open_folder
 from sxeslake.archive.sevenzip.format import (
     ENCODED_HEADER,
@@ -21,8 +22,8 @@ from sxeslake.archive.sevenzip.format import (
     Streams,
     parse_start_header,
 )
-from sxeslake.archive.sevenzip.methods import ByteSource
 from sxeslake.archive.sevenzip.parser import parse_header, parse_streams
+from sxeslake.archive.stages import ByteSource
 from sxeslake.errors import DamagedArchiveError, InputError, LimitExceededError, NotAnArchiveError
 from sxeslake.model import GIB, MIB, Limits
 
@@ -31,22 +32,6 @@ MAX_HEADER_BYTES: Final = GIB  # some 8 million members
 HEADER_RATIO: Final = 200  # of a header to its packed form; names and times hardly reach 30
 HEADER_RATIO_FLOOR_BYTES: Final = 64 * MIB
 MAX_HEADER_DEPTH: Final = 4  # encoded headers within encoded headers
-
-
-class PackedStream:
-    """One packed stream as a source: so many bytes from an offset."""
-
-    def __init__(self, file: RangedFile, offset: int, size: int) -> None:
-        self._file = file
-        self._offset = offset
-        self._left = size
-
-    def read(self, size: int, /) -> bytes:
-        """At most `size` bytes; none at the end of the stream."""
-        data = self._file.read(self._offset, min(size, self._left))
-        self._offset += len(data)
-        self._left -= len(data)
-        return data
 
 
 def read_exactly(source: ByteSource, size: int) -> bytes:
@@ -69,7 +54,7 @@ def open_header(file: RangedFile, limits: Limits, keyring: Keyring | None = None
     if start.size == 0:
         return body, Streams(), FileColumns()
     if body + start.offset + start.size > file.size:
-        raise DamagedArchiveError("the 7z archive is cut off: its header stands beyond its end", where=file.path)
+        raise DamagedArchiveError("the 7z archive is cut off: its header would begin after its end", where=file.path)
     if start.size > MAX_HEADER_BYTES:
         raise LimitExceededError(f"a 7z header of {start.size:,} bytes", where=file.path)
     data = file.read(body + start.offset, start.size)
@@ -85,7 +70,7 @@ def open_header(file: RangedFile, limits: Limits, keyring: Keyring | None = None
         if kind != ENCODED_HEADER:
             raise cursor.damaged(f"it begins with property {kind:#x}")
         data = _decode_header(file, body, parse_streams(cursor), keyring)
-    raise DamagedArchiveError("7z headers are packed within one another without end", where=file.path)
+    raise DamagedArchiveError("7z headers are nested too deeply", where=file.path)
 
 
 def end_of(file: RangedFile, body: int) -> int:
@@ -107,12 +92,12 @@ def find_start(file: RangedFile) -> tuple[int, StartHeader]:
                 return base, parse_start_header(file.read(base, SIGNATURE_HEADER_BYTES), file.path)
             except InputError:  # the program's own copy of the signature
                 base = stub.find(SIGNATURE, base + 1)
-    raise NotAnArchiveError("this is no 7z archive", where=file.path)
+    raise NotAnArchiveError("this is not a 7z archive", where=file.path)
 
 
 def _check_extent(file: RangedFile, body: int, streams: Streams) -> None:
     if body + streams.pack_position + int(streams.pack_starts[-1]) > file.size:
-        raise DamagedArchiveError("the 7z archive is cut off: packed data stands beyond its end", where=file.path)
+        raise DamagedArchiveError("the 7z archive is cut off: packed data would begin after its end", where=file.path)
 
 
 def folder_source(file: RangedFile, body: int, streams: Streams, folder: int) -> tuple[ByteSource, list[int]]:

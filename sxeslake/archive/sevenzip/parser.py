@@ -145,7 +145,7 @@ def _parse_folders(cursor: Cursor, streams: Streams) -> None:
     if kind != END:
         raise cursor.damaged(f"unknown folder property {kind:#x}")
     if int(streams.folder_pack_starts[-1]) > len(streams.pack_sizes):
-        raise cursor.damaged("folders ask for more packed streams than there are")
+        raise cursor.damaged("folders need more packed streams than there are")
     if float(streams.folder_sizes.sum(dtype=np.float64)) > MAX_TOTAL_BYTES:
         raise cursor.damaged("implausibly large unpacked sizes")
 
@@ -187,7 +187,7 @@ def _parse_substreams(cursor: Cursor, streams: Streams, counts: Integers, kind: 
     """Sizes and CRCs of the streams; returns the property that follows them."""
     total = int(counts.sum(dtype=np.float64))
     if total - len(counts) > cursor.remaining:
-        raise cursor.damaged(f"{total:,} contents cannot stand in {cursor.remaining:,} bytes")
+        raise cursor.damaged(f"{total:,} contents do not fit in {cursor.remaining:,} bytes")
     starts = starts_of(counts)
     last = np.zeros(total, np.bool_)
     last[starts[1:][counts > 0] - 1] = True
@@ -222,7 +222,7 @@ def _parse_files(cursor: Cursor, max_members: int) -> FileColumns:
         what = f"the archive states {count:,} members; the limit is {max_members:,}"
         raise LimitExceededError(what, where=cursor.where, hint="Raise the limit if you trust the archive.")
     if count > _NAMELESS and 2 * count > cursor.remaining:  # a few members may stand without names
-        raise cursor.damaged(f"{count:,} members cannot stand in {cursor.remaining:,} bytes")
+        raise cursor.damaged(f"{count:,} members do not fit in {cursor.remaining:,} bytes")
     files = FileColumns(count, empty=np.zeros(count, np.bool_), directory=np.zeros(count, np.bool_))
     empty_files = np.zeros(0, np.bool_)
     while (kind := cursor.number()) != END:

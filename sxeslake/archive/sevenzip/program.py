@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from contextlib import suppress
 from pathlib import Path
@@ -12,6 +13,8 @@ from sxeslake.archive import outside
 from sxeslake.disk.trouble import scratch_told
 from sxeslake.errors import DamagedArchiveError, InputError, UnsupportedMethodError
 from sxeslake.model import MIB
+
+_LOG = logging.getLogger(__name__)
 
 _LEAST_SECONDS: Final = 60
 _BYTES_PER_SECOND: Final = 2 * MIB  # a slow machine's; a program that takes longer hangs
@@ -29,6 +32,7 @@ def unpack(program: str, archive: Path, size: int, password: str | None = None) 
     try:
         asks = [] if password is not None else ["-p"]  # it reads the password that it is not given
         command = [program, "x", "-so", "-y", "-bd", *asks, "--", str(archive.resolve())]
+        _LOG.info("%s is decoded by %s", archive, program)
         with outside.start(command, told=None if password is None else f"{password}\n".encode()) as process:
             _limit(process.pid)
             timer = threading.Timer(_LEAST_SECONDS + size / _BYTES_PER_SECOND, outside.end, [process])

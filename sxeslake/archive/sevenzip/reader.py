@@ -13,15 +13,16 @@ import numpy as np
 
 from sxeslake.archive.base import WAS_ENCRYPTED
 from sxeslake.archive.deflate import crc32
+from sxeslake.archive.keyring import Keyring
 from sxeslake.archive.names import check_limits, check_safe
 from sxeslake.archive.ranged_file import RangedFile, notes_on_outside
-from sxeslake.archive.sevenzip.aes import Keyring, check_keys, is_encrypted
+from sxeslake.archive.sevenzip.aes import check_keys, is_encrypted
 from sxeslake.archive.sevenzip.coders import check_supported, is_silent, open_folder
 from sxeslake.archive.sevenzip.format import SIGNATURE_HEADER_BYTES, FolderCoders
 from sxeslake.archive.sevenzip.members import SevenZipMembers
-from sxeslake.archive.sevenzip.methods import ByteSource, Stage
 from sxeslake.archive.sevenzip.opening import end_of, folder_source, open_header, read_exactly
 from sxeslake.archive.sevenzip.program import unpack
+from sxeslake.archive.stages import ByteSource, Stage
 from sxeslake.errors import DamagedArchiveError, InputError, UnsafeNameError, UnsupportedMethodError
 from sxeslake.model import MIB, ContainerKind, Job, Limits, Piece
 

@@ -133,7 +133,7 @@ class _MemberTable:
         try:
             self.names += member.path.encode("utf-16-le")
         except UnicodeEncodeError as error:
-            raise UnsafeNameError(f"the name {member.path!r} is no valid text") from error
+            raise UnsafeNameError(f"the name {member.path!r} is not valid text") from error
         self.name_ends.append(len(self.names))
         self.names += b"\x00\x00"
         is_directory = member.kind == "directory"

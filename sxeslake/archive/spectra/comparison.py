@@ -127,7 +127,7 @@ def normalised(spectra: Spectra, how: str) -> NDArray[np.float64]:
         np.divide(values, highest, out=values, where=highest != 0)
         return values
     if how != "current":
-        raise UsageError(f"{how!r} is no way to normalise.", hint=f"Available: {', '.join(NORMALISATIONS)}.")
+        raise UsageError(f"{how!r} is not a way to normalise.", hint=f"Available: {', '.join(NORMALISATIONS)}.")
     currents = np.array([row.probe_current_na or np.nan for row in spectra.rows], np.float64)
     if np.isnan(currents).any():
         unknown = next(row.name for row in spectra.rows if not row.probe_current_na)
@@ -139,7 +139,7 @@ def normalised(spectra: Spectra, how: str) -> NDArray[np.float64]:
 def compare(spectra: Spectra, materials: Sequence[str | None], normalise: Normalisation = "max") -> Comparison:
     """Rank all spectra but the first by their correlation with it; `materials` has one entry a spectrum."""
     if normalise not in NORMALISATIONS:
-        raise UsageError(f"{normalise!r} is no way to normalise.", hint=f"Available: {', '.join(NORMALISATIONS)}.")
+        raise UsageError(f"{normalise!r} is not a way to normalise.", hint=f"Available: {', '.join(NORMALISATIONS)}.")
     values = spectra.values.astype(np.float64)
     centred = values - values.mean(axis=1, keepdims=True)
     lengths = np.linalg.norm(centred, axis=1)

@@ -313,7 +313,7 @@ def check_choices(**chosen: str | None) -> None:
     }  # fmt: skip
     for name, value in chosen.items():
         if value is not None and value not in allowed[name]:
-            raise UsageError(f"{value!r} is no choice for {name}.", hint=f"Available: {', '.join(allowed[name])}.")
+            raise UsageError(f"{value!r} is not a choice for {name}.", hint=f"Available: {', '.join(allowed[name])}.")
 
 
 def _cut(curve: Curve, low: float, high: float) -> Curve:
@@ -371,7 +371,7 @@ def picked(positions: Sequence[Position], words: Sequence[str], where: str) -> l
             if low.isdecimal() and (high.isdecimal() or not dots):
                 first, last = int(low), int(high or low)
                 if not 1 <= first <= last:
-                    raise UsageError(f"{part!r} is no range of positions.", hint="They count from 1: 7, or 3..9.")
+                    raise UsageError(f"{part!r} is not a range of positions.", hint="They count from 1: 7, or 3..9.")
                 if last > count:
                     raise NotFoundError(
                         f"there is no position {last}.", where=where, hint=f"There are {count:,}; they count from 1."

@@ -136,7 +136,7 @@ def round_length(most: float) -> float:
 
 def _check_size(width: float, height: float, dpi: float) -> None:
     if not all(1 <= side <= _LARGEST_CM for side in (width, height)):
-        raise UsageError(f"{width:g} × {height:g} cm is no size of a picture.", hint=f"1 to {_LARGEST_CM:g} cm a side.")
+        raise UsageError(f"{width:g} × {height:g} cm is not a picture size.", hint=f"1 to {_LARGEST_CM:g} cm a side.")
     if not dpi > 0 or max(width, height) / _CM_PER_INCH * dpi > _MOST_PIXELS:
         raise UsageError(f"{dpi:g} pixels an inch make no picture.", hint=f"Up to {_MOST_PIXELS:,} pixels a side.")
 

@@ -189,7 +189,7 @@ def lattice_of(rows: Sequence[Measured]) -> tuple[Lattice, NDArray[np.intp], NDA
     """The lattice that positions lie on, and the row and column of each. InputError where they lie on none."""
     places = [(row.stage_x_mm, row.stage_y_mm) for row in rows]
     if any(x is None or y is None or not np.isfinite([x, y]).all() for x, y in places):
-        raise InputError("some positions have no stage coordinates, so they are no map.")
+        raise InputError("some positions have no stage coordinates, so they are not a map.")
     places_um = np.array([[um_from_mm(x), um_from_mm(y)] for x, y in places], np.float64)
     layout = layout_of(places_um) if len(rows) else None
     if layout is None or layout.lattice is None or layout.kind != "map":

@@ -108,7 +108,7 @@ class Directory(Sequence[Member]):
 
     def _is_legacy(self, index: int) -> bool:
         raw = self._raw_name(index)
-        if raw.isascii() or zip_format.unicode_path(self._extra(index), raw) is not None:
+        if raw.isascii() or zip_format.unicode_path(self.extra(index), raw) is not None:
             return False
         return not decodes(raw)
 
@@ -180,7 +180,7 @@ class Directory(Sequence[Member]):
         """Take from zip64 fields what does not fit 32 bits, and add what was prepended to the file."""
         wide = (self.size == MAX_32) | (self.packed == MAX_32) | (self.offset == MAX_32) | (self._disk == MAX_16)
         for index in np.flatnonzero(wide).tolist():
-            body = next((body for tag, body in zip_format.extra_fields(self._extra(index)) if tag == 1), b"")
+            body = next((body for tag, body in zip_format.extra_fields(self.extra(index)) if tag == 1), b"")
             at = 0
             for values in (self.size, self.packed, self.offset):
                 if values[index] == MAX_32 and at + 8 <= len(body):
@@ -258,7 +258,7 @@ class Directory(Sequence[Member]):
         """The member's path, for messages too."""
         return self._name(index)[0]
 
-    def _extra(self, index: int) -> bytes:
+    def extra(self, index: int) -> bytes:
         buffer, base = self._records(index, index + 1)
         start = self._at[index] - base + CENTRAL.size + int(self.name_size[index])
         return buffer[start : start + int(self._extra_size[index])]
@@ -296,7 +296,7 @@ class Directory(Sequence[Member]):
         end = self._at[stop] - base if stop < len(self) else len(buffer)
         if _UNICODE_PATH_TAG not in buffer[self._at[start] - base : end]:
             return False
-        return any(_UNICODE_PATH_TAG in self._extra(index) for index in range(start, stop))
+        return any(_UNICODE_PATH_TAG in self.extra(index) for index in range(start, stop))
 
     def batches(self) -> Iterator[ColumnBatch]:
         """All members as columns."""
@@ -325,7 +325,7 @@ class Directory(Sequence[Member]):
         usual &= (filetime >= FILETIMES.start) & (filetime < FILETIMES.stop)
         found: npt.NDArray[np.int64] = (np.where(usual, filetime, FILETIME_OF_1970) - FILETIME_OF_1970) * 100
         for place in np.flatnonzero(~usual).tolist():
-            modified = zip_format.modified_ns(self._extra(start + place))
+            modified = zip_format.modified_ns(self.extra(start + place))
             found[place] = ABSENT if modified is None else modified
         return found
 
@@ -380,7 +380,7 @@ class Directory(Sequence[Member]):
             path=path,
             kind="directory" if is_folder else "file",
             size=int(self.size[index]),
-            modified_ns=zip_format.modified_ns(self._extra(index)),
+            modified_ns=zip_format.modified_ns(self.extra(index)),
             attributes=self._attributes(index),
             crc32=None if is_folder else int(self.crc32[index]),
             dos_time=int(self._dos_time[index]),

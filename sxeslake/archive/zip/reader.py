@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
+from io import BytesIO
 from operator import eq, itemgetter
 from pathlib import Path
 from types import TracebackType
@@ -12,9 +13,13 @@ from typing import Final, Self
 import numpy as np
 import numpy.typing as npt
 
+from sxeslake.archive.base import WAS_ENCRYPTED
 from sxeslake.archive.deflate import crc32, inflate
-from sxeslake.archive.ranged_file import RangedFile, notes_on_outside
+from sxeslake.archive.keyring import Keyring, password_hint
+from sxeslake.archive.ranged_file import PackedStream, RangedFile, notes_on_outside
+from sxeslake.archive.stages import ByteSource
 from sxeslake.archive.zip import format as zip_format
+from sxeslake.archive.zip.aes import AesSettings, DecryptedSource, settings_of
 from sxeslake.archive.zip.decoders import check_method, open_stream
 from sxeslake.archive.zip.directory import Directory, DirectoryRow
 from sxeslake.archive.zip.format import DEFLATE, LOCAL, STORE
@@ -29,7 +34,6 @@ from sxeslake.errors import (
 from sxeslake.model import MIB, ContainerKind, Job, Limits, Member, Piece
 
 JOB_MEMBERS = 4096  # a job of nothing but tiny members stays short
-READ_BYTES = MIB  # packed bytes at a time where a member is streamed
 MAX_GAP = 128 * 1024  # an extra field and a descriptor fit between members; more is not worth reading over
 _CRC_MISMATCH = "CRC-32 mismatch: the content is damaged"
 _LOCAL = np.dtype([
@@ -39,27 +43,42 @@ _LOCAL = np.dtype([
 
 Places = npt.NDArray[np.int64]
 
-_LOCKED: Final = "Unpack it with its password first: only an encrypted 7z is opened here."
+_PROVED_BYTES: Final = 16 * MIB  # packed; of a larger member the two bytes that check a password must do
 
 
 class ZipReader:
-    """A zip, opened: members from its central directory, contents through jobs or one by one."""
+    """A zip, opened: members from its central directory, contents through jobs or one by one.
+
+    Members that are encrypted with AES are decrypted with the first of the `passwords` that fits.
+    """
 
     kind: ContainerKind = "zip"
     left_out: tuple[str, ...] = ()
 
-    def __init__(self, path: Path, *, encoding: str | None = None, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        encoding: str | None = None,
+        limits: Limits | None = None,
+        passwords: Sequence[str] = (),
+    ) -> None:
         _check_encoding(encoding)
         self.path = path
+        self._keyring = Keyring(passwords)
+        self._locked: dict[int, AesSettings] = {}  # the members that are encrypted
         self._file = RangedFile(path)
         try:
             self._directory = Directory(self._file, encoding=encoding, limits=limits or Limits())
             self._refuse_what_cannot_be_read()
+            self._unlock()
         except BaseException:
             self._file.close()
             raise
         self.comment = self._directory.place.comment
         self._outside = notes_on_outside(self._directory.first_byte, self._directory.place.behind)
+        if self._locked:
+            self._outside += (WAS_ENCRYPTED,)
         self.misnamed: set[int] = set()  # members before whose data another name stands than in the directory
 
     @property
@@ -70,7 +89,7 @@ class ZipReader:
             return (*self._outside, *self._directory.notes)
         first = self._directory.path_of(misnamed[0])
         more = f" and {len(misnamed) - 1:,} more" if len(misnamed) > 1 else ""
-        note = f"{first}{more}: another name stands before the data than in the directory, which counts"
+        note = f"{first}{more}: the name before the data differs from the directory's, which is used"
         return (*self._outside, *self._directory.notes, note)
 
     @property
@@ -115,9 +134,24 @@ class ZipReader:
 
     def _refuse_what_cannot_be_read(self) -> None:
         listing = self._directory
-        locked = listing.flags & (zip_format.ENCRYPTED | zip_format.STRONG_ENCRYPTION | zip_format.MASKED_HEADER)
-        for index in np.flatnonzero(locked | (listing.method == zip_format.AES)).tolist():
-            raise EncryptedArchiveError(f"{listing.path_of(index)}: is encrypted", where=self.path, hint=_LOCKED)
+        is_aes = (listing.method == zip_format.AES) & ~listing.is_folder
+        strong = listing.flags & (zip_format.STRONG_ENCRYPTION | zip_format.MASKED_HEADER)
+        for index in np.flatnonzero((strong != 0) | ((listing.flags & zip_format.ENCRYPTED != 0) & ~is_aes)).tolist():
+            way = "PKWARE's strong encryption" if strong[index] else "ZipCrypto"
+            raise EncryptedArchiveError(
+                f"{listing.path_of(index)}: is encrypted with {way}, which is not supported",
+                where=self.path,
+                hint="Unpack it with its password, and pack it with AES or without encryption.",
+            )
+        for index in np.flatnonzero(is_aes).tolist():
+            if self._keyring.password is None:
+                what = f"{listing.path_of(index)}: is encrypted"
+                raise EncryptedArchiveError(what, where=self.path, hint=password_hint())
+            try:
+                self._locked[index] = settings_of(listing.extra(index))
+            except DamagedArchiveError as error:
+                raise self._damaged(index, error.what) from error
+            listing.method[index] = self._locked[index].method
         for index in np.flatnonzero(listing.flags & zip_format.PATCH).tolist():
             raise UnsupportedMethodError(f"{listing.path_of(index)}: holds patch data", where=self.path)
         for method in np.unique(listing.method[~listing.is_folder]).tolist():
@@ -127,12 +161,40 @@ class ZipReader:
             except UnsupportedMethodError as error:
                 raise UnsupportedMethodError(f"{listing.path_of(index)}: {error.what}", where=self.path) from error
 
+    def _unlock(self) -> None:
+        """Find the password that fits, by the smallest encrypted member."""
+        if not self._locked:
+            return
+        smallest = min(self._locked, key=lambda index: int(self._directory.packed[index]))
+        row = self._directory.rows(smallest, smallest + 1)[0]
+
+        def attempt(password: str) -> None:
+            source = self._decrypted(row, password)
+            if row.packed <= _PROVED_BYTES:
+                source.prove()
+
+        try:
+            self._keyring.unlock(attempt)
+        except EncryptedArchiveError as error:
+            raise EncryptedArchiveError(error.what, where=self.path, hint=error.hint) from error
+
+    def _decrypted(self, row: DirectoryRow, password: str) -> DecryptedSource:
+        packed = PackedStream(self._file, self._begin_of(row), row.packed)
+        return DecryptedSource(packed, row.packed, self._locked[row.member], password)
+
+    def _begin_of(self, row: DirectoryRow) -> int:
+        head = self._file.read(row.offset, min(LOCAL.size + 2 * zip_format.MAX_16, row.limit - row.offset))
+        return row.offset + self._check_local(row, head, 0)
+
     # many small members
 
     def _decode_run(self, places: Places) -> list[Piece]:
         """Some small members, in order, read in as few stretches as they stand in."""
         listing = self._directory
         places = places[~listing.is_folder[places]]
+        locked = [place for place in places.tolist() if place in self._locked] if self._locked else []
+        if locked:
+            places = np.setdiff1d(places, locked)
         standing = places[np.argsort(listing.offset[places], kind="stable")]
         ends = _least_end(listing, standing)
         gaps = listing.offset[standing[1:]] - ends[:-1]
@@ -140,6 +202,7 @@ class ZipReader:
         for run in np.split(standing, np.flatnonzero((gaps < 0) | (gaps > MAX_GAP)) + 1):
             if len(run):
                 self._decode_stretch(run, pieces)
+        pieces += [Piece(index, 0, data) for index in locked if (data := self.read(index))]
         pieces.sort(key=itemgetter(0))
         return pieces
 
@@ -187,7 +250,7 @@ class ZipReader:
                 return inflate(packed, size)
             if method == STORE and len(packed) == size:
                 return bytes(packed)
-            return b"".join(open_stream(method, _once(packed), size))
+            return b"".join(open_stream(method, BytesIO(packed), size))
         except InputError as error:
             raise self._with_place(member, error) from error
 
@@ -207,16 +270,20 @@ class ZipReader:
             yield partial(list, (Piece(index, offset, bytes(waiting)),))
 
     def _blocks(self, row: DirectoryRow) -> Iterator[bytes]:
-        head = self._file.read(row.offset, min(LOCAL.size + 2 * zip_format.MAX_16, row.limit - row.offset))
-        begin = row.offset + self._check_local(row, head, 0)
-        checksum = 0
+        checksum, settings = 0, self._locked.get(row.member)
         try:
-            for block in open_stream(row.method, _ranges(self._file, begin, row.packed), row.size):
+            source: ByteSource = PackedStream(self._file, self._begin_of(row), row.packed)
+            decrypted = None
+            if settings is not None:
+                source = decrypted = self._decrypted(row, self._keyring.password or "")
+            for block in open_stream(row.method, source, row.size):
                 checksum = crc32(block, checksum)
                 yield block
+            if decrypted is not None:
+                decrypted.prove()
         except InputError as error:
             raise self._with_place(row.member, error) from error
-        if checksum != row.crc32:
+        if checksum != row.crc32 and (settings is None or settings.has_crc):
             raise self._damaged(row.member, _CRC_MISMATCH)
 
     # checks
@@ -228,12 +295,9 @@ class ZipReader:
         _, _, flags, method, _, _, _, _, name_size, extra_size = LOCAL.unpack_from(stretch, at)
         if not stretch.startswith(self._directory.name_bytes(row), at + LOCAL.size) or name_size != row.name_size:
             self.misnamed.add(row.member)  # the directory counts
-        if method != row.method:
+        is_locked = row.member in self._locked
+        if method != (zip_format.AES if is_locked else row.method) or bool(flags & zip_format.ENCRYPTED) != is_locked:
             raise self._damaged(row.member, "the directory and the member itself tell different methods")
-        if flags & zip_format.ENCRYPTED:
-            raise EncryptedArchiveError(
-                f"{self._directory.path_of(row.member)}: is encrypted", where=self.path, hint=_LOCKED
-            )
         length = LOCAL.size + int(name_size) + int(extra_size)
         if row.offset + length + row.packed > row.limit:
             raise self._damaged(row.member, "its data reach into another member")
@@ -254,25 +318,8 @@ def _least_end(listing: Directory, run: Places) -> Places:
     return ends
 
 
-def _once(data: memoryview) -> Callable[[], memoryview]:
-    waiting = [data]
-    return lambda: waiting.pop() if waiting else memoryview(b"")
-
-
-def _ranges(file: RangedFile, begin: int, count: int) -> Callable[[], bytes]:
-    """A source that reads `count` bytes from `begin`, a MiB at a time."""
-    starts = iter(range(begin, begin + count, READ_BYTES))
-    end = begin + count
-
-    def more() -> bytes:
-        at = next(starts, end)
-        return file.read(at, min(READ_BYTES, end - at)) if at < end else b""
-
-    return more
-
-
 def _check_encoding(encoding: str | None) -> None:
     try:
         b"name".decode(encoding or "utf-8")
     except (LookupError, UnicodeError) as error:
-        raise UsageError(f"{encoding!r} is no encoding of names", hint="Try cp437, cp932 or utf-8.") from error
+        raise UsageError(f"{encoding!r} is not an encoding of names", hint="Try cp437, cp932 or utf-8.") from error

@@ -17,7 +17,7 @@ from sxeslake.archive.zip.format import CENTRAL, DEFLATE, END, END64, LOCAL, LOC
 from sxeslake.errors import UnsafeNameError
 from sxeslake.model import KIB, Member
 
-VERSION_STORE, VERSION_DEFLATE, VERSION_ZIP64 = 10, 20, 45
+VERSION_STORE, VERSION_DEFLATE, VERSION_ZIP64, VERSION_AES = 10, 20, 45, 51
 SYSTEM_DOS, SYSTEM_UNIX = 0, 3
 
 
@@ -113,6 +113,8 @@ def _field(tag: int, body: bytes) -> bytes:
 
 
 def _version(entry: HeaderEntry, method: int) -> int:
+    if method == zip_format.AES:
+        return VERSION_AES
     return VERSION_DEFLATE if method == DEFLATE or entry.is_folder else VERSION_STORE
 
 
@@ -124,7 +126,7 @@ def local_header(
     version = _version(entry, method)
     if wide:
         extra = _field(zip_format.EXTRA_ZIP64, struct.pack("<QQ", size, packed)) + extra
-        version, packed, size = VERSION_ZIP64, MAX_32, MAX_32
+        version, packed, size = max(version, VERSION_ZIP64), MAX_32, MAX_32
     head = LOCAL.pack(
         zip_format.LOCAL_MAGIC,
         version,
@@ -144,7 +146,7 @@ def central_record(entry: HeaderEntry, method: int, checksum: int, packed: int, 
     """A member's record in the directory; what does not fit 32 bits goes to a zip64 field."""
     wide = b"".join(value.to_bytes(8, "little") for value in (size, packed, at) if is_beyond(value))
     extra = _field(zip_format.EXTRA_ZIP64, wide) + entry.extra if wide else entry.extra
-    version = VERSION_ZIP64 if wide else _version(entry, method)
+    version = max(VERSION_ZIP64 if wide else 0, _version(entry, method))
     head = CENTRAL.pack(
         zip_format.CENTRAL_MAGIC,
         entry.system << 8 | max(version, VERSION_DEFLATE),

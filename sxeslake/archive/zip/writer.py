@@ -8,7 +8,8 @@ from types import TracebackType
 from typing import BinaryIO, NamedTuple, Self
 
 from sxeslake.archive.deflate import crc32, deflate, deflate_block, steady_level
-from sxeslake.archive.zip.format import DEFLATE, MAX_16, STORE
+from sxeslake.archive.zip.aes import MemberEncryptor, field_of
+from sxeslake.archive.zip.format import AES, DEFLATE, ENCRYPTED, MAX_16, STORE
 from sxeslake.archive.zip.records import HeaderEntry, central_record, end_records, entry_of, is_wide, local_header
 from sxeslake.concurrency import OrderedPool
 from sxeslake.errors import InputError, UsageError
@@ -36,15 +37,28 @@ Event = Callable[[], None]
 
 
 class ZipWriter:
-    """Appends members to a zip; the same members, level and library versions give the same bytes."""
+    """Appends members to a zip; the same members, level and library versions give the same bytes.
 
-    def __init__(self, out: BinaryIO, *, level: int = 1, threads: int | None = None, comment: bytes = b"") -> None:
+    With a `password` contents are encrypted with AES-256, each from a salt of its own; names are not.
+    """
+
+    def __init__(
+        self,
+        out: BinaryIO,
+        *,
+        level: int = 1,
+        threads: int | None = None,
+        comment: bytes = b"",
+        password: str | None = None,
+    ) -> None:
         if len(comment) > MAX_16:
             raise UsageError(f"a zip comment of {len(comment):,} bytes; it may have {MAX_16:,}")
+        if password == "":
+            raise UsageError("a password is not empty")
         self._out = out
         self._origin = out.tell()
         self._level = steady_level(level)
-        self._comment = comment
+        self._comment, self._password = comment, password
         self._position = 0
         self._central = bytearray()
         self._count = 0
@@ -99,7 +113,10 @@ class ZipWriter:
             self._batch, self._batch_bytes = [], 0
 
     def _pack_batch(self, batch: list[tuple[HeaderEntry, bytes]]) -> Event:
-        return partial(self._write_batch, [_pack(entry, content, self._level) for entry, content in batch])
+        packed = [_pack(entry, content, self._level) for entry, content in batch]
+        if self._password is not None:
+            packed = [_encrypted(each, self._password) for each in packed]
+        return partial(self._write_batch, packed)
 
     def _write_batch(self, batch: list[_Packed]) -> None:
         waiting: list[bytes] = []
@@ -120,6 +137,8 @@ class ZipWriter:
         # one block tells whether the rest will shrink: the data come only once
         stored = self._level == 0 or len(deflate(first, self._level)) >= len(first)
         large = _LargeMember(entry, STORE if stored else DEFLATE, member.size)
+        if self._password is not None:
+            large.encrypt(self._password)
         self._pool.submit(_event, partial(self._begin_large, large))
         done, checksum = 0, 0
         following: bytes | None = first
@@ -141,12 +160,20 @@ class ZipWriter:
     def _begin_large(self, large: _LargeMember) -> None:
         large.at = self._position
         self._write(local_header(large.entry, large.method, 0, 0, large.size, wide=large.wide))
+        if large.encryptor is not None:
+            self._write_packed(large, large.encryptor.head())
 
     def _write_block(self, large: _LargeMember, data: bytes) -> None:
+        self._write_packed(large, data if large.encryptor is None else large.encryptor.take(data))
+
+    def _write_packed(self, large: _LargeMember, data: bytes) -> None:
         large.packed += len(data)
         self._write(data)
 
     def _end_large(self, large: _LargeMember, checksum: int) -> None:
+        if large.encryptor is not None:
+            self._write_packed(large, large.encryptor.tail())
+            checksum = 0  # the HMAC stands for it
         header = local_header(large.entry, large.method, checksum, large.packed, large.size, wide=large.wide)
         self._out.seek(self._origin + large.at)
         self._out.write(header)
@@ -181,6 +208,12 @@ class _LargeMember:
         self.wide = is_wide(size)
         self.at = 0
         self.packed = 0
+        self.encryptor: MemberEncryptor | None = None
+
+    def encrypt(self, password: str) -> None:
+        """Encrypt what is written from now on."""
+        self.entry, self.method = _locked(self.entry, self.method), AES
+        self.encryptor = MemberEncryptor(password)
 
 
 def _event(event: Event) -> Event:
@@ -193,6 +226,19 @@ def _pack(entry: HeaderEntry, content: bytes, level: int) -> _Packed:
         if len(data) < len(content):
             return _Packed(entry, DEFLATE, crc32(content), len(content), data)
     return _Packed(entry, STORE, crc32(content), len(content), content)
+
+
+def _encrypted(packed: _Packed, password: str) -> _Packed:
+    """The same member, encrypted; there is nothing to hide in an empty one."""
+    if not packed.size:
+        return packed
+    encryptor = MemberEncryptor(password)
+    data = encryptor.head() + encryptor.take(packed.data) + encryptor.tail()
+    return _Packed(_locked(packed.entry, packed.method), AES, 0, packed.size, data)
+
+
+def _locked(entry: HeaderEntry, method: int) -> HeaderEntry:
+    return entry._replace(flags=entry.flags | ENCRYPTED, extra=entry.extra + field_of(method))
 
 
 def _equal_blocks(data: Iterable[bytes], size: int) -> Iterator[bytes]:

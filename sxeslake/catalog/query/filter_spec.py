@@ -43,7 +43,7 @@ FILTERS: Final = (
     Filter("current_na", "range", "probe_current_na", "probe current", f"Probe current in nA: {_RANGE}.",
            unit="nA", tolerance=Tolerance(5, percent=True)),
     Filter("target_current_na", "range", "probe_current_target_na", "target current",
-           f"Probe current that was asked for, in nA: {_RANGE}.", unit="nA", tolerance=Tolerance(5, percent=True)),
+           f"Set probe current, in nA: {_RANGE}.", unit="nA", tolerance=Tolerance(5, percent=True)),
     Filter("grating", "text", "grating", "grating", "Diffraction grating, JS300N or JS*.", plural="gratings",
            several=True),
     Filter("spectrometer", "text", "spectrometer", "spectrometer", "Spectrometer, XES300N.", plural="spectrometers",
@@ -57,7 +57,7 @@ FILTERS: Final = (
     Filter("kind", "kind", "kind", "kind", f"Kind of analysis: {', '.join(KINDS)} or any.", several=True),
     Filter("accumulation", "range", "accumulation", "accumulation", "Summed frames: a number or a..b."),
     Filter("type", "types", "types", "data type", "Data type that must be there: xes, qlw, sum …", several=True),
-    Filter("min_positions", "integer", "positions", "positions at least", "Analyses of at least so many positions."),
+    Filter("min_positions", "integer", "positions", "positions at least", "Analyses of at least N positions."),
     Filter("since", "since", "acquired_local", "since", "Acquired on or after 2018-04, yesterday, 'last week' ..."),
     Filter("until", "until", "acquired_local", "until", "Acquired on or before 2018-04, yesterday ..."),
     Filter("annotation", "said", "", "annotation", "Annotations: role=standard, material=Ti*, or a key alone.",
@@ -68,8 +68,8 @@ BY_NAME: Final = {each.name: each for each in FILTERS}
 CURRENTS: Final = ("current_na", "target_current_na")
 SETTINGS: Final = {
     "match": "all: every position of an analysis fits; any: one does.",
-    "kv_tolerance": "What a single accelerating voltage stands for: ± so many kV.",
-    "current_tolerance": "What a single current stands for: ± so many percent.",
+    "kv_tolerance": "Tolerance of a single accelerating voltage, in kV.",
+    "current_tolerance": "Tolerance of a single current, in percent.",
     "copies": "Count every copy of a measurement, not each measurement once.",
 }
 """Words beside the filters that say how they are taken."""

@@ -109,7 +109,7 @@ def _own_queries() -> list[Query]:
 def _text(path: Path) -> str:
     try:
         if not path.is_file():
-            raise NotFoundError("this query is no file.", where=path)
+            raise NotFoundError("this query is not a file.", where=path)
         with path.open("rb") as file:
             data = file.read(QUERY_BYTES + 1)
         if len(data) > QUERY_BYTES:

@@ -180,7 +180,7 @@ class Result:
         if self._table is not None:
             return iter(self._table.to_batches())
         if self._source is None:
-            raise UsageError("this result was streamed already.", hint="Ask for .arrow() first to keep its rows.")
+            raise UsageError("this result was streamed already.", hint="Call .arrow() first to keep its rows.")
         source, self._source = self._source, None
         return source
 

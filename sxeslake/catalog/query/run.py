@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -16,6 +17,8 @@ from sxeslake.text.suggest import did_you_mean
 if TYPE_CHECKING:
     from sxeslake.catalog.query.sandbox import FindScope, SandboxLimits, Scope
 
+_LOG = logging.getLogger(__name__)
+
 Read = Callable[[str, Mapping[str, object]], Any]
 """(SQL, values to bind) → an Arrow record batch reader."""
 
@@ -24,6 +27,7 @@ _T = TypeVar("_T")
 
 def ask(read: Read, bound: Bound, *, limit: int | None = None) -> Result:
     """The answer to a query of the library; its SQL is trusted, its values are bound."""
+    _LOG.debug("query %s: %s", bound.name, " ".join(bound.sql.split()))
     bound = counted_once(read, bound)
     reader = _told(bound, lambda: read(bound.sql, bound.parameters))
     batches = _batches(_told, bound, reader)

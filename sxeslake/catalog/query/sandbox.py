@@ -171,7 +171,7 @@ class _Child:
         self._pause()
         if names is None:
             self.finish()
-            raise SxeslakeError("the query's child process says nothing of the tables that it needs.")
+            raise SxeslakeError("the query's child process did not name the tables that it needs.")
         found = scope if isinstance(scope, Scope) else scope(names)
         self._timer = self._timed()
         self._send({"setup": list(found.setup), "allowed_paths": [str(path) for path in found.allowed_paths]})

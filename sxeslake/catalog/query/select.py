@@ -68,7 +68,7 @@ class _ArchiveScope(NamedTuple):
 def choose_positions(catalog: Catalog, question: Question, versions: Sequence[tuple[str, int]]) -> list[Row]:
     """The positions of some archive versions that fit; NotFoundError names the condition that leaves none."""
     if question.query and question.sql:
-        raise UsageError("say --query or --sql, not both.")
+        raise UsageError("--query and --sql cannot be combined.")
     scope = _ArchiveScope(frozenset(versions))
     found: list[Row] | None = None
     if question.query or question.sql:
@@ -162,9 +162,7 @@ def _of_result(catalog: Catalog, question: Question, scope: _ArchiveScope) -> li
     sql = f"{_SELECT} SEMI JOIN (SELECT {lists}) AS q ON {joins} WHERE {scope.sql}"
     found = _rows(catalog.database().table(sql, {**values, **scope.parameters}), scope)
     if not found:
-        raise NotFoundError(
-            f"{name} names no position of the archives that are asked for.", hint=_elsewhere(asked, scope)
-        )
+        raise NotFoundError(f"{name} names no position of the requested archives.", hint=_elsewhere(asked, scope))
     return found
 
 
@@ -176,7 +174,7 @@ def _elsewhere(asked: Any, scope: _ArchiveScope) -> str | None:
     other = min(
         (f"{sample}@{version}" for sample, version in named if (sample, version) not in scope.versions), default=None
     )
-    return other and f"It names {other}; without names the newest versions are asked for. Name it: `pull {other} …`."
+    return other and f"It names {other}; without names, the newest versions are searched. Name it: `pull {other} …`."
 
 
 def _whole(result: Result) -> Any:

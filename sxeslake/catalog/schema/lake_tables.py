@@ -22,14 +22,14 @@ DOCUMENTS: Final = Table(
         text("blake3", "BLAKE3 of the file.", "members", None),
         Column("readable", "BOOLEAN", "Whether it is readable JSON.", source="documents"),
         text("problem", "Why it is not.", "documents", None),
-        text("json", "The text as stored; null where it is no Unicode text.", "members", None),
+        text("json", "The text as stored; null where it is not Unicode text.", "members", None),
     ),
     cluster=("archive_id", "path"),
 )  # fmt: skip
 
 ANNOTATIONS: Final = Table(
     "annotations",
-    "Who said what of a sample, version, analysis or position, and when. Later values of a key replace earlier ones.",
+    "Annotations of samples, versions, analyses and positions: author, key, value and time. Later values of a key replace earlier ones.",
     (
         Column("log_number", "BIGINT", "Commit that added it.", source="log entry"),
         Column("ordinal", "INTEGER", "Place in that commit.", source="log entry"),
@@ -40,7 +40,7 @@ ANNOTATIONS: Final = Table(
         text("target_uuid", "UUID of the analysis or position.", "log entry", None),
         text("key", "Key: material, mount, coating, role, proposal, exposure_s …", "log entry", None),
         text("value", "Value; null where the key was removed.", "log entry", None),
-        text("annotated_by", "Who said it.", "log entry"),
+        text("annotated_by", "Author.", "log entry"),
         Column("annotated_at", "TIMESTAMP WITH TIME ZONE", "When.", unit="UTC", source="log entry"),
         Column("is_current", "BOOLEAN", "Whether nothing later replaced it.", source="annotations", derived=True),
     ),

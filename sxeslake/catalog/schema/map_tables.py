@@ -40,7 +40,7 @@ MAPS: Final = Table(
         number("step_y_um", "Distance of neighbouring rows.", "µm", "map.json frame.step[1]", "length, mm → µm; where the frame is in mm"),
         count("channels", "Channels that no newer version replaces.", "map.json channels"),
         Column("elements", "VARCHAR[]", "Elements of these channels.", source="map.json channels[].element", conversion="union, sorted"),
-        Column("acquired_local", "TIMESTAMP", "When its state was saved.", unit="local", source="state.json saveDate of the position that stateUuid names, or beside map.json", conversion=LOCAL),
+        Column("acquired_local", "TIMESTAMP", "When its state was saved.", unit="local", source="state.json saveDate of the position that stateUuid names, or next to map.json", conversion=LOCAL),
         number("accelerating_voltage_kv", "Accelerating voltage.", "kV", "that state.json probe.acceleratingVoltage"),
         number("probe_current_na", "Probe current.", "nA", "that state.json probe.current", "as in positions"),
         number("stage_x_mm", "Stage x.", "mm", "that state.json stage.x"),

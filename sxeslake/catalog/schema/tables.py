@@ -32,7 +32,7 @@ _BEAM: Final = (
         "state.json probe.current",
         None,
     ),
-    number("probe_current_target_na", "Probe current that was asked for.", "nA", "state.json probe.current.target", "A → nA (× 1e9)"),
+    number("probe_current_target_na", "Set probe current.", "nA", "state.json probe.current.target", "A → nA (× 1e9)"),
     number("magnification", "Magnification.", "×", "state.json probe.beam.magnification"),
     number("probe_diameter_um", "Probe diameter.", "µm", "state.json probe.diameter"),
 )  # fmt: skip
@@ -107,7 +107,7 @@ _ANALYSIS_BEAM: Final = (
     number("probe_current_min_na", "Minimum.", "nA", "positions", "minimum"),
     number("probe_current_max_na", "Maximum.", "nA", "positions", "maximum"),
     count("probe_current_missing", "Positions without a readable probe current.", "positions"),
-    number("probe_current_target_na", "Median of the current that was asked for.", "nA", "positions", "median"),
+    number("probe_current_target_na", "Median of the set probe current.", "nA", "positions", "median"),
     number("probe_current_target_min_na", "Minimum.", "nA", "positions", "minimum"),
     number("probe_current_target_max_na", "Maximum.", "nA", "positions", "maximum"),
     count("probe_current_target_missing", "Positions without a readable target current.", "positions"),

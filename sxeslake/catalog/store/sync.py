@@ -9,6 +9,7 @@ manifests and packs: `rebuild` does.
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Final
 
 from sxeslake.catalog.model import CatalogHead, CatalogSource, MakeProgress, no_progress
@@ -19,6 +20,8 @@ from sxeslake.model import DOCUMENT_BYTES
 
 if TYPE_CHECKING:
     from sxeslake.storage.interface import Store
+
+_LOG = logging.getLogger(__name__)
 
 # What makes parts is imported where something is new: a query over an up-to-date catalogue must not wait for it.
 
@@ -50,6 +53,7 @@ def sync(
     if start.head != head:
         from sxeslake.catalog.build.update import compacted, grown  # noqa: PLC0415 - see above
 
+        _LOG.info("the catalogue is at commit %d, the log at %d; it is updated", start.head.number, head.number)
         small = start.of(["archives", "annotations", "packs"])  # what is there, and what may be hidden
         cache.need(small, store.get)
         for snapshot in grown(source, cache, start, progress, document_bytes):
@@ -90,6 +94,7 @@ def _start(source: CatalogSource, store: Store, head: CatalogHead, local: Snapsh
     if head.number == known or (local is not None and head.number - known < CHECKPOINT_AHEAD):
         return local or Snapshot()
     published = newest(store, source.entry_hash, at_most=head.number)
+    _LOG.debug("published catalogue: %s", "none" if published is None else f"of commit {published.head.number}")
     if published is None or (local is not None and published.head.number - known < CHECKPOINT_AHEAD):
         return local or Snapshot()
     return published

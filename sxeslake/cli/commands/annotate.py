@@ -79,7 +79,7 @@ def _render(app: App, done: Annotated) -> None:
     for said in done.annotations:
         app.print(_line(said))
     if done.commit is None:
-        app.print("All of it was said already.")
+        app.print("All of these annotations exist already.")
     elif len(done.annotations) > 1:
         app.print(count(len(done.annotations), "annotation"))
 

@@ -44,7 +44,7 @@ NOT_ALL = 4
 )
 @tree_option
 @links_option
-@password_file_option("Passwords to try on encrypted 7z archives, one a line.")
+@password_file_option("Passwords to try on encrypted 7z and zip archives, one a line.")
 @click.option(*OUT, metavar="FILE", type=PATH, help="Write the CSV to a file.")
 @click.option("--force", is_flag=True, help="Write over a report that is there.")
 @raw_option

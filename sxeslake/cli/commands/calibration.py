@@ -58,7 +58,7 @@ def command() -> None:
     "--table", "table_file", metavar="FILE", type=PATH, help="A csv of channel,value; a heading may be there."
 )
 @click.option("--unit", type=click.Choice(list(_UNITS)), default="angstrom", show_default=True, help="Of the axis.")
-@click.option("--source", metavar="TEXT", required=True, help="Who or what says so: a measurement, a paper.")
+@click.option("--source", metavar="TEXT", required=True, help="The source: a measurement, a paper.")
 @click.option("--uncertainty", metavar="NUMBER", type=float, help="Of the axis, in its unit.")
 @click.option("-m", "--message", metavar="TEXT", help="Why, for the log.")
 @click.option(*DRY_RUN, is_flag=True, help="Only tell what would be added.")
@@ -240,7 +240,7 @@ def _numbers(text: str) -> tuple[float, ...]:
     try:
         return tuple(float(part) for part in text.split(","))
     except ValueError:
-        raise click.UsageError(f"--coefficients: {text!r} is no list of numbers; write 14.976,0.032455.") from None
+        raise click.UsageError(f"--coefficients: {text!r} is not a list of numbers; write 14.976,0.032455.") from None
 
 
 def _table(path: str) -> tuple[tuple[float, float], ...]:

@@ -21,7 +21,7 @@ from sxeslake.cli.words import kept_of_output
 def command(app: App, ref: str, member: str) -> None:
     """Write one file of an archive to stdout, byte for byte.
 
-    With --json the content stands in the document: as text where it is UTF-8, else as base64.
+    With --json the content is in the document: as text where it is UTF-8, else as base64.
     """
     app.kept = lambda: kept_of_output(to_stdout=True)
     with app.open_lake() as lake:

@@ -28,13 +28,13 @@ def command(app: App, shell: str | None) -> None:
     """Print the completion script of a shell: bash (4.4 or newer), zsh, fish or powershell.
 
     Without SHELL, that of $SHELL. Completed are file names, samples, versions, tags, files of archives, lakes, tables,
-    questions and values, as far as this machine has seen them: nothing is fetched for it. The script for PowerShell
+    questions and values, those that this machine has seen: nothing is fetched for it. The script for PowerShell
     has not been run in PowerShell.
     """
     name = shell or PurePath(os.environ.get("SHELL", "")).name
     name = _SAME.get(name, name)
     if name not in _INSTALL:
-        raise click.UsageError(f"say which shell: {', '.join(_INSTALL)}.")
+        raise click.UsageError(f"name the shell: {', '.join(_INSTALL)}.")
     if app.as_json:
         app.emit({"shell": name, "install": _INSTALL[name], "script": SCRIPTS[name]})
         return

@@ -68,7 +68,7 @@ def command(
             app.print(f"{status:10} {name}{now}")
     tally = {status: sum(row.status == status for row in report.archives) for status in ("copied", "present", "failed")}
     copied, failed = ("would be copied", "would fail") if dry_run else ("copied", "failed")
-    moved = f"; {size(report.bytes_raw)} of content, unpacked, would move" if dry_run else ""
+    moved = f"; {size(report.bytes_raw)} of content, unpacked, would be copied" if dry_run else ""
     app.print(
         f"{count(len(report.archives), 'archive')}: {tally['copied']} {copied}, {tally['present']} there already, "
         f"{tally['failed']} {failed}{moved}"

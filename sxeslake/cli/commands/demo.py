@@ -33,7 +33,7 @@ _INDENT = 3
 _NEXT = """Try next:
   sxeslake ingest PATH              # your own archives, into the embedded lake
   sxeslake ls                       # what is in it
-  sxeslake query                    # what can be asked of all of it
+  sxeslake query                    # tables of all of it
   sxeslake pull NAME -o out.pl7z    # one back, as 7z or zip
   sxeslake demo --archive PATH      # this, with an archive of yours
   sxeslake demo --keep DIR          # this, and keep what it makes"""

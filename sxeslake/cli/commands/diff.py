@@ -33,7 +33,7 @@ _SIGNS = {"added": "+", "removed": "-", "changed": "~", "renamed": "="}
 def command(app: App, a: str, b: str, limit: int) -> None:
     """Compare two archives: members, positions, conditions; times, attributes, order, comment.
 
-    Positions are told by what was measured, when and where: the same measurement under another UUID is no change.
+    Positions are told by what was measured, when and where: the same measurement under another UUID is not a change.
     Conditions, states and metadata are compared field by field. "equal" means the same names and contents,
     "identical" means that nothing else differs either, not even how the file is packed.
     """
@@ -89,7 +89,7 @@ def _layout(found: Difference, limit: int) -> Iterator[str]:
             yield f"{word:10} {count(len(changes), 'member')} differ{'s' if len(changes) == 1 else ''}"
             yield from _some([_layout_change(change) for change in changes], limit)
     if "order" in found.differs:
-        yield "order      the members stand in another order"
+        yield "order      the order of members differs"
     if "comment" in found.differs:
         yield f"comment    {_value(found.comment_a)} → {_value(found.comment_b)}"
     if found.container_a != found.container_b:

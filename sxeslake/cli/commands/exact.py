@@ -34,7 +34,7 @@ def command(
     recipe that takes more than 5 % of the file (and more than 4 kB) is kept only with --always.
     """
     if not refs and not every:
-        raise click.UsageError("name a sample, or say --all.")
+        raise click.UsageError("name a sample, or give --all.")
     with app.open_lake() as lake:
         rows = lake.exact(refs, everything=every, source=source, any_cost=always, jobs=jobs, progress=app.progress())
     if app.as_json:

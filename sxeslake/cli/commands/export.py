@@ -108,7 +108,7 @@ def _words(ctx: click.Context, values: dict[str, Any]) -> dict[str, Any]:
         named = ", ".join(f"--{name.replace('_', '-')}" for name in refused)
         raise click.UsageError(f"{named}: for archives, without --to.")
     if not (values["refs"] or values["every"] or words):
-        raise click.UsageError("name a sample or a filter, or say --all.")
+        raise click.UsageError("name a sample or a filter, or give --all.")
     for several, one, option in (("analyses", "analysis", "--analysis"), ("types", "data_type", "--types")):
         found = words.pop(several, [])
         if len(found) > 1 or any("," in each for each in found if one == "data_type"):
@@ -127,7 +127,7 @@ def _roi(text: str) -> tuple[float, float, str]:
             return float(match[1]), float(match[2]), match[3] or "eV"
     except ValueError:
         pass
-    raise click.UsageError(f"--roi: {text!r} is no region; write 390..400eV, 31..32Å or 10..20channel.")
+    raise click.UsageError(f"--roi: {text!r} is not a region; write 390..400eV, 31..32Å or 10..20channel.")
 
 
 def _tell(app: App, report: ExportReport) -> None:

@@ -27,9 +27,9 @@ DOUBTFUL = 7
 @click.option(
     "--keep-within",
     metavar="SPAN",
-    help="Keep versions stored within 2y, 6m, 30d … of the sample's newest. Of several rules, each keeps.",
+    help="Keep versions stored within 2y, 6mo, 30d … of the sample's newest. Of several rules, each keeps.",
 )
-@click.option(*DRY_RUN, is_flag=True, help="List what would go; change nothing.")
+@click.option(*DRY_RUN, is_flag=True, help="Show what would be forgotten; change nothing.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask where a pattern takes every version.")
 @click.option("-m", "--message", help="Why, for the log.")
 @pass_app
@@ -47,8 +47,8 @@ def command(
     What goes is listed first. `restore` brings it back until `gc` frees the room: a week later at the earliest, or at
     once with `gc --grace 0`. Held and tagged versions refuse to be forgotten; rules keep them.
 
-    A pattern that takes every version of the lake, such as "*", is asked about first on a terminal, and elsewhere needs
-    --yes. What is named in full is never asked about.
+    A pattern that takes every version of the lake, such as "*", needs a confirmation on a terminal, and --yes
+    elsewhere. What is named in full needs none.
     """
     with app.open_lake() as lake:
         report = lake.forget(refs, keep_last=keep_last, keep_within=keep_within, dry_run=True)

@@ -21,7 +21,7 @@ DAMAGED = 5
     "and unfinished uploads only when they are older. 0 deletes all at once, also uploads of a running ingest.  "
     "[default: 7d for forgotten versions, 0 for unneeded objects, 1h for uploads]",
 )
-@click.option(*DRY_RUN, is_flag=True, help="Say what would go; change nothing.")
+@click.option(*DRY_RUN, is_flag=True, help="Show what would be deleted; change nothing.")
 @click.option("-m", "--message", help="Why, for the log.")
 @pass_app
 def command(app: App, grace: str | None, dry_run: bool, message: str | None) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
@@ -75,10 +74,10 @@ _REMEMBERED_MEMBERS = 5000
     default="auto",
     show_default=True,
     help="Keep files whole that cannot be taken apart (encrypted, unknown methods, unsafe names); always: also damaged "
-    "ones and files that are no archives; never: refuse them.",
+    "ones and files that are not archives; never: refuse them.",
 )
 @password_file_option(
-    "Passwords to try on encrypted 7z archives, one a line. Their contents are then stored UNENCRYPTED."
+    "Passwords to try on encrypted 7z and zip archives, one a line. Their contents are then stored UNENCRYPTED."
 )
 @click.option("-m", "--message", metavar="TEXT", help="A word on this ingest, kept with every version.")
 @jobs_option
@@ -141,7 +140,7 @@ def command(
     sample of the folder's name, of which `sxeslake originals` gives every file back. Run again when the folder has
     grown, only what is new is stored.
 
-    With --password-file, encrypted 7z archives are taken apart: whoever reads the lake reads their contents, and a
+    With --password-file, encrypted archives are taken apart: every reader of the lake can read their contents, and a
     pull gives every member in a new container, not the encrypted file. Without it they are kept whole, encrypted.
 
     Finished archives are committed while it runs, at least every half minute. Ctrl-C commits what is finished where
@@ -160,7 +159,7 @@ def command(
     )
     passwords = read_passwords(app, password_file)
     keep_little()
-    with app.open_lake(create_default=True) as lake, _tracebacks(app), watching(app, dry_run=dry_run) as watcher:
+    with app.open_lake(create_default=True) as lake, watching(app, dry_run=dry_run) as watcher:
         report = lake.ingest(
             paths,
             sample=sample,
@@ -256,30 +255,6 @@ def watching(app: App, *, dry_run: bool, results: bool = True) -> Iterator[Inges
         watcher = IngestWatcher(app, asked_to_end, dry_run=dry_run, results=results and not app.as_json)
         app.kept = watcher.in_words
         yield watcher
-
-
-@contextmanager
-def _tracebacks(app: App) -> Iterator[None]:
-    """Under -v, print where an unexpected error of an archive arose."""
-    if not app.verbose:
-        yield
-        return
-    from sxeslake.cli.run import scrub  # noqa: PLC0415  (it imports all commands' root)
-
-    class Complaints(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            if record.levelno < logging.WARNING:  # warnings are printed for all commands
-                app.complain(scrub(self.format(record), app))
-
-    logger, handler = logging.getLogger("sxeslake"), Complaints()
-    level = logger.level
-    logger.setLevel(logging.DEBUG)
-    logger.addHandler(handler)
-    try:
-        yield
-    finally:
-        logger.removeHandler(handler)
-        logger.setLevel(level)
 
 
 def _tell(app: App, archive: ArchiveReport, dry_run: bool) -> None:

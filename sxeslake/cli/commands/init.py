@@ -22,7 +22,7 @@ from sxeslake.errors import UsageError
 def command(app: App, url: str | None) -> None:
     """Make a lake in an empty folder or bucket.
 
-    The storage is probed first: it must be able to create an object only where there is none, also when two
+    The storage is probed first: it must be able to create an object only where none exists, also when two
     writers race. The embedded lake needs no `init`. Without URL it is the lake in use, whose folder must have a parent.
     """
     from sxeslake.lake import init  # noqa: PLC0415  (start-up time of --help)

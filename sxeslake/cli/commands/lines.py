@@ -30,7 +30,7 @@ _NEAR_ORDERS = "1..4"
 )
 @click.argument("elements", nargs=-1, metavar="[ELEMENT [SHELL]]...")
 @click.option("--order", "orders", metavar="N|A..B", help="Orders of diffraction. [default: 1; with --near 1..4]")
-@click.option("--near", metavar="ENERGY", help="Lines that may stand at this energy of a spectrum, such as 396eV.")
+@click.option("--near", metavar="ENERGY", help="Lines near this energy of a spectrum, such as 396eV.")
 @click.option("--tolerance", metavar="ENERGY", help="With --near: how far from it. [default: the width of the mark]")
 @click.option(
     "--grating", metavar="NAME", help="Only the range of this grating's axis; its uncertainty widens the marks."
@@ -46,7 +46,7 @@ def command(
 ) -> None:
     """List X-ray lines below 2.5 keV: of elements, of one of their shells, or near an energy.
 
-    A line of order 2 stands at half its energy: N Kα, 392.4 eV, near 196 eV. `N K` are the K lines of N; `N,K` are
+    A line of order 2 is at half its energy: N Kα, 392.4 eV, near 196 eV. `N K` are the K lines of N; `N,K` are
     nitrogen and potassium. Published energies differ by 1 to 5 eV, so that each mark is a band. Needs no lake,
     but for gratings whose calibration only the lake has.
     """
@@ -54,7 +54,7 @@ def command(
     from sxeslake.catalog.query.quantity import parse_number  # noqa: PLC0415  (as above)
 
     if tolerance is not None and near is None:
-        raise click.UsageError("--tolerance goes with --near.")
+        raise click.UsageError("--tolerance requires --near.")
     wanted = _wanted(elements)
     if not wanted and near is None and grating is None:
         raise click.UsageError("name an element, such as N, or an energy with --near.")
@@ -78,7 +78,7 @@ def command(
         app.emit([_document(mark, uncertainty) for mark in found])
         return
     for line in table(
-        ("line", "order", "stands at eV", "Å", "band eV", "line eV", "intensity"), _cells(found, uncertainty)
+        ("line", "order", "eV of this order", "Å", "band eV", "line eV", "intensity"), _cells(found, uncertainty)
     ):
         app.print(line)
     if not found:

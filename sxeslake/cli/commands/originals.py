@@ -21,7 +21,7 @@ from sxeslake.cli.words import count, shown, size
 )
 @click.argument("ref", metavar="SAMPLE[@V]|FILE", shell_complete=suggest.sample)
 @click.option(*OUT, metavar="DIR", type=PATH, required=True, help="The folder to make; an empty one may be there.")
-@password_file_option("Passwords to try on an encrypted 7z, one a line.")
+@password_file_option("Passwords to try on an encrypted 7z or zip, one a line.")
 @pass_app
 def command(app: App, ref: str, out: str, password_file: str | None) -> None:
     """Give back the files of the instrument, bit for bit, from a sample or from an archive file.

@@ -57,7 +57,7 @@ def _picture_options(function: Command) -> Command:
         click.option("--analysis", metavar="NAME|UUID|N", help="Only this analysis.",
                      shell_complete=suggest.values("analyses")),
         click.option(*OUT, metavar="FILE", type=PATH, help="Write .png, .svg or .pdf; - is stdout, with --format."),
-        click.option("--format", "kind", type=click.Choice(_FORMATS), help="Where the suffix does not say it."),
+        click.option("--format", "kind", type=click.Choice(_FORMATS), help="Format, where the suffix does not tell."),
         click.option("--size", metavar="WxH", help="Width and height in cm, such as 16x9."),
         click.option("--dpi", type=click.FloatRange(1, 2400), help="Pixels an inch of a PNG.  [default: 200]"),
         click.option("--title", help="In place of sample, version and analysis."),
@@ -103,7 +103,7 @@ def spectrum(
 ) -> None:  # fmt: skip
     """Draw the spectra of some positions.
 
-    Lines are bands as wide as table and axis are uncertain. An axis that nobody measured is named as derived.
+    Lines are bands as wide as table and axis are uncertain. An axis that was not measured is named as derived.
     """
     from sxeslake.cli.commands.lines import orders_of  # noqa: PLC0415  (start-up time of --help)
     from sxeslake.plotting import compose_spectrum  # noqa: PLC0415  (as above)
@@ -127,7 +127,7 @@ def spectrum(
 )
 @_picture_options
 @click.option("--roi", required=True, metavar="A..B", help="What is summed: 390..400eV, 30..32Å, 100..200channel.")
-@click.option("--background-window", metavar="A..B", help="A window beside it, whose mean is subtracted.")
+@click.option("--background-window", metavar="A..B", help="Background window, whose mean is subtracted.")
 @_type_option
 @click.option("--log", "is_log", is_flag=True, help="A logarithmic scale of colours.")
 @click.option("--sqrt", "is_sqrt", is_flag=True, help="A scale by the square root.")
@@ -237,7 +237,7 @@ def picture_format(out: str | None, kind: str | None, *, show: bool) -> str | No
     """The format of the file; None where the terminal shows the picture."""
     if out is None:
         if not show and kind is not None:
-            raise click.UsageError("--format goes with -o.")
+            raise click.UsageError("--format requires -o.")
         return (kind or "png") if show else None
     if out == STDOUT:
         if kind is None:
@@ -249,7 +249,7 @@ def picture_format(out: str | None, kind: str | None, *, show: bool) -> str | No
     if kind is not None:
         return kind
     if suffix not in _FORMATS:
-        raise UsageError("this is no kind of picture.", where=out, hint="Name it .png, .svg or .pdf, or say --format.")
+        raise UsageError("unknown picture format.", where=out, hint="Name it .png, .svg or .pdf, or give --format.")
     return suffix
 
 
@@ -299,7 +299,7 @@ def _region(text: str, option: str) -> tuple[float, float, str]:
             return float(match[1]), float(match[2]), (match[3] or "eV").strip()
     except ValueError:
         pass
-    raise UsageError(f"{text!r} is no range.", where=option, hint="Write 390..400eV, 30..32Å or 100..200channel.")
+    raise UsageError(f"{text!r} is not a range.", where=option, hint="Write 390..400eV, 30..32Å or 100..200channel.")
 
 
 def axis_range(text: str, option: str, axis: str) -> tuple[float, float]:
@@ -310,7 +310,7 @@ def axis_range(text: str, option: str, axis: str) -> tuple[float, float]:
     low, high, unit = _region(text, option)
     written = _RANGE.fullmatch(text)
     if written is not None and written[3] and unit_of(unit) != axis:
-        raise UsageError(f"{text!r} is no range of the axis {axis}.", where=option, hint=f"--axis {unit_of(unit)}")
+        raise UsageError(f"{text!r} is not a range of the axis {axis}.", where=option, hint=f"--axis {unit_of(unit)}")
     RoiWindow(low, high, axis)  # refuses what is no range
     return low, high
 
@@ -324,7 +324,7 @@ def _size(text: str | None) -> tuple[float, float] | None:
             return float(match[1]), float(match[2])
     except ValueError:
         pass
-    raise UsageError(f"{text!r} is no size.", where="--size", hint="Write width and height in cm: 16x9.")
+    raise UsageError(f"{text!r} is not a size.", where="--size", hint="Write width and height in cm: 16x9.")
 
 
 def _print(app: App, picture: Picture, title: str | None) -> None:

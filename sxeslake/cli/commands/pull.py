@@ -56,7 +56,7 @@ DAMAGED = 5
 @click.option(
     "--container",
     type=click.Choice(["zip", "7z", "folder"]),
-    help="Where the suffix does not say it.  [default: as it came]",
+    help="Format, where the suffix does not tell.  [default: as it came]",
 )
 @click.option("--level", type=click.IntRange(0, 9), help="0 copies, 1 is fast, 9 is small.  [default: 1]")
 @click.option(
@@ -66,9 +66,9 @@ DAMAGED = 5
 )
 @click.option("--force", is_flag=True, help="Replace a file, or the folder of an earlier pull.")
 @click.option(
-    "--skip-damaged", is_flag=True, help="Leave out what the lake has lost, say so, and end with exit code 5."
+    "--skip-damaged", is_flag=True, help="Leave out what the lake has lost, list it, and end with exit code 5."
 )
-@password_file_option("Encrypt the 7z, names too, with the password on the first line of FILE.")
+@password_file_option("Encrypt the 7z (names too) or zip (not the names) with the first line of FILE.")
 @jobs_option
 @pass_app
 def command(
@@ -97,8 +97,9 @@ def command(
     --all --as-source restores a share: the newest state of every path that was ingested, with its time, without the
     folders that all paths have in common. What is left out is listed.
 
-    --password-file encrypts a 7z and the names in it with AES-256, which 7-Zip opens: for data that leaves the house.
-    The annotations beside it (OUT.annotations.json) stay in the clear.
+    --password-file encrypts with AES-256, as 7-Zip opens it, for data that leaves the house: a 7z with the names in
+    it; of a zip the contents only, its names stay readable. The annotations next to it (OUT.annotations.json) are not
+    encrypted.
 
     A part (--position, --analysis, --types, --member, --where, --query, --sql or a filter) is an archive that is
     valid by itself; maps come with their analysis. Parts of several archives, or of all when none is named, make
@@ -171,14 +172,14 @@ def command(
 
 def _check_named(refs: tuple[str, ...], *, every: bool, all_versions: bool) -> None:
     if all_versions and not every:
-        raise click.UsageError("--all-versions goes with --all.")
+        raise click.UsageError("--all-versions requires --all.")
     if not refs and not every:
-        raise click.UsageError("name a sample, or say --all.")
+        raise click.UsageError("name a sample, or give --all.")
 
 
 def _check_encrypted(password: str | None, *, as_source: bool) -> None:
     if password is not None and as_source:
-        raise click.UsageError("--as-source gives archives as they came; --password-file makes encrypted 7z archives.")
+        raise click.UsageError("--as-source gives archives as they came; --password-file makes encrypted ones.")
 
 
 def _found(lake: Lake, refs: tuple[str, ...], *, every: bool, all_versions: bool) -> list[str]:
@@ -224,16 +225,16 @@ def restore_share(app: App, out: Path, *, all_versions: bool, **how: Any) -> int
 def _check_part(*, exact: bool, whole_only: bool) -> None:
     if exact:
         raise NotFoundError(
-            "the original file cannot be rebuilt: a part or a merge was asked for, which is another file.",
+            "the original file cannot be rebuilt: a part or a merge is another file.",
             hint="Without --exact, it is an archive of its own.",
         )
     if whole_only:
-        raise click.UsageError("--as-source, --skip-damaged and names beside --all take whole archives.")
+        raise click.UsageError("--as-source, --skip-damaged and --all with names pull whole archives, not parts.")
 
 
 def _check_stdout(app: App, *, many: bool) -> None:
     if many or app.as_json:
-        raise click.UsageError("stdout takes one archive, and no --json beside it.")
+        raise click.UsageError("stdout takes one archive, and cannot be combined with --json.")
     if sys.stdout.isatty():
         raise click.UsageError("an archive is binary; send it somewhere: > FILE")
 

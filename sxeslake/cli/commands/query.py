@@ -67,6 +67,8 @@ class QueryCommand(LakeCommand):
             if not word.startswith("-") or word == "-":
                 names.append(word)
                 continue
+            if word[1] != "-" and len(word) > len("-v"):
+                continue  # `-vv`, `-oFILE`
             flag, equals, value = word.partition("=")
             option = known.get(flag)
             if equals or (isinstance(option, click.Option) and (option.is_flag or option.count)):

@@ -16,7 +16,7 @@ from sxeslake.cli.words import shown
 @click.option("-m", "--message", help="Why, for the log.")
 @pass_app
 def command(app: App, refs: tuple[str, ...], message: str | None) -> None:
-    """Take back a hold: the versions can be forgotten again."""
+    """Remove a hold: the versions can be forgotten again."""
     with app.open_lake() as lake:
         report = lake.release(refs, message=message)
     if app.as_json:

@@ -28,7 +28,7 @@ DAMAGED = 5
     shell_complete=suggest.lake_or_file,
     help="An archive, a folder of archives, or another lake with content that this one lost. Repeat for more.",
 )
-@password_file_option("Passwords to try on encrypted 7z archives of --from, one a line.")
+@password_file_option("Passwords to try on encrypted archives of --from, one a line.")
 @click.option(*DRY_RUN, is_flag=True, help="Show what would be repaired and what is lost; change nothing.")
 @pass_app
 def command(

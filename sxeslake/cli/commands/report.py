@@ -32,11 +32,11 @@ _HEADS = ("archives", "size", "copies", "size of copies", "would store", "saved"
     type=click.Choice(["folder", "year", "kind"]),
     default="folder",
     show_default=True,
-    help="What a row stands for: a folder, the year in which files were written, or a kind of archive.",
+    help="What a row is: a folder, the year in which files were written, or a kind of archive.",
 )
 @tree_option
 @links_option
-@password_file_option("Passwords to try on encrypted 7z archives, one a line.")
+@password_file_option("Passwords to try on encrypted 7z and zip archives, one a line.")
 @jobs_option
 @click.option(*OUT, metavar="FILE", type=PATH, help="Write the table as CSV to a file.")
 @click.option("--force", is_flag=True, help="Write over a FILE that is there.")
@@ -56,7 +56,7 @@ def command(
 ) -> int:
     """Tell how much of some archives is duplicate, where, and what an ingest would store and save.
 
-    Reads and encodes everything, compares it with the lake (an empty one where there is none yet), and stores
+    Reads and encodes everything, compares it with the lake (an empty one where none exists yet), and stores
     nothing. "copies" are archives whose whole content is in the lake or in an archive before them. "saved" is what
     the originals take beyond what would be stored. The exit code is 4 where something cannot be read.
     """

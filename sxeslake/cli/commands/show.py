@@ -39,7 +39,7 @@ def command(app: App, ref: str) -> None:
         app.emit(document(info) | {"measurement": [document(analysis) for analysis in measurement]})
         return
     app.print(shown(f"{info.sample}@{info.version}"))
-    for label, value in [*_measured(measurement), *_stored(info, verbose=app.verbose)]:
+    for label, value in [*_measured(measurement), *_stored(info, verbose=bool(app.verbose))]:
         app.print(f"{label:<{_LABEL}}  {shown(value)}")
     if len(measurement) > 1:
         app.print()

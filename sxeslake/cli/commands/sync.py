@@ -26,7 +26,7 @@ def command(app: App, ref: str, folder: str, delete: bool, dry_run: bool) -> Non
     """Bring an unpacked folder up to date, moving only what differs.
 
     Files are compared by content, written one by one, each in one step: an interrupted sync is taken up again by the
-    same command. What is in the folder and not in the archive stays, unless --delete is said; --delete refuses a
+    same command. What is in the folder and not in the archive stays, unless --delete is given; --delete refuses a
     folder that is not mostly the archive's own, of any version.
     """
     if dry_run:

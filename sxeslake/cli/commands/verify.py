@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 import click
@@ -11,6 +10,7 @@ from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.documents import CHECKED, PROBLEM, VERIFY, document
 from sxeslake.cli.options import LakeCommand, jobs_option
 from sxeslake.cli.words import count, shown, size
+from sxeslake.errors import UsageError
 
 if TYPE_CHECKING:
     from sxeslake.maintenance.report import VerifyReport
@@ -19,8 +19,6 @@ DAMAGED = 5
 NOT_ALL = 4
 """The exit code where nothing wrong was found, and not everything that was asked for was read."""
 
-_DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?", re.ASCII)
-
 
 class Duration(click.ParamType[float]):
     """`10m`, `1h30m`, `45s` or `45` → seconds."""
@@ -28,11 +26,13 @@ class Duration(click.ParamType[float]):
     name = "duration"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        match = _DURATION.fullmatch(str(value))
-        if not str(value) or match is None:
+        from sxeslake.maintenance.retention.durations import parse_wait  # noqa: PLC0415  (`--help` does without it)
+
+        text = str(value)
+        try:
+            return parse_wait(f"{text}s" if text[-1:].isdigit() else text).total_seconds()
+        except UsageError:
             self.fail("write days, hours, minutes, seconds, such as 10m, 1h30m or 45s", param, ctx)
-        days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
-        return ((days * 24 + hours) * 60 + minutes) * 60.0 + seconds
 
 
 @click.command(
@@ -46,11 +46,11 @@ class Duration(click.ParamType[float]):
     "--sample-percent",
     type=click.FloatRange(0, 100, min_open=True),
     metavar="N",
-    help="Read a sample of the stored frames, so many percent of each pack.",
+    help="Read a random sample of the stored frames: N percent of each pack.",
 )
 @click.option("--seed", type=click.IntRange(min=0), metavar="N", help="Which sample.  [default: another each time]")
-@click.option("--max-duration", type=Duration(), metavar="TIME", help="Begin no more packs after 10m, 2h, …")
-@click.option("--resume", is_flag=True, help="Pass over packs that an interrupted --data run has found right.")
+@click.option("--max-duration", type=Duration(), metavar="TIME", help="Stop reading packs after 10m, 2h, …")
+@click.option("--resume", is_flag=True, help="Skip packs that an interrupted --data run has verified.")
 @jobs_option
 @pass_app
 def command(

@@ -166,7 +166,7 @@ def _read(report: Path) -> list[dict[str, str]]:
         with TextIOWrapper(BufferedReader(open_regular(report)), "utf-8-sig", newline="") as file:
             reader = csv.DictReader(file, restval="", strict=True)
             if not _NEEDED.issubset(reader.fieldnames or ()):
-                raise InputError("this is no report of `sxeslake audit`: columns are missing.", where=report)
+                raise InputError("this is not a report of `sxeslake audit`: columns are missing.", where=report)
             return [{name: row.get(name) or "" for name in COLUMNS} for row in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         said = error.strerror if isinstance(error, OSError) else str(error)

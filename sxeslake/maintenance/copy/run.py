@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -32,6 +33,8 @@ from sxeslake.vault.presence import Presence
 from sxeslake.vault.recipes import RECIPE_PATH, as_record, recipe_blobs
 from sxeslake.vault.vault import Vault
 
+_LOG = logging.getLogger(__name__)
+
 _BATCH_ARCHIVES = 256  # an entry stays well below its limit of 1 MiB
 _BATCH_MEMBERS = 500_000  # bounds the memory of what is looked up
 _BATCH_BYTES = 4 * GIB  # raw: what an interruption can cost
@@ -61,6 +64,7 @@ class CopyRun:
         `whole` brings what belongs to the lake and to no archive: its calibrations.
         """
         left = self._left(versions)
+        _LOG.info("%d of %d versions to copy", len(left), len(versions))
         try:
             if self._progress is not None:
                 self._progress.start("copy", sum(version.archive.bytes_raw for version in left))
@@ -168,6 +172,7 @@ class _CopyBatch:
     def run(self, versions: Sequence[Version]) -> tuple[list[Copied], LogRecord | None]:
         """Copy blobs, then member tables, then commit."""
         missing = self._missing(versions)
+        _LOG.debug("batch of %d versions: %d blobs are missing in the target", len(versions), len(missing))
         written = self._copy_blobs(missing)
         self._target.index.add([item.footer for item in written])
         made = {item.record.id for item in written}

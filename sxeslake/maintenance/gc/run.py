@@ -6,6 +6,7 @@ and a collector that died leaves nothing but work for the next one.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -32,6 +33,8 @@ from sxeslake.vault.log.commit import blank_entry
 from sxeslake.vault.log.state import Head, Version
 from sxeslake.vault.packs.packing import Packer, WrittenPack
 from sxeslake.vault.vault import Vault
+
+_LOG = logging.getLogger(__name__)
 
 KEEP_FORGOTTEN = timedelta(days=7)  # what was forgotten by mistake comes back with `restore` for so long
 ORPHAN_AGE_S = 3600  # an upload that no commit names may belong to an ingest that is still running
@@ -161,6 +164,8 @@ class Collector:
             try:
                 self._list()
                 made = self._plan()
+                going = len(made.collected), len(made.packs), len(made.manifests)
+                _LOG.info("at commit %d: %d versions to collect, %d packs and %d manifests to condemn", head, *going)
                 if not self._options.dry_run:
                     self._rewrite(made)
                     self._commit(made)
@@ -171,6 +176,7 @@ class Collector:
                 if not (isinstance(error, DeadObjectsError) or self._is_overtaken(head)):
                     raise
                 lost_races += 1
+                _LOG.info("another collector came first (%s); planning again", error.what)
                 if lost_races == _ATTEMPTS:
                     raise
                 continue
@@ -214,7 +220,7 @@ class Collector:
                 f"{plan.lost} blobs of {'live or restorable' if kept else 'live'} versions are in no pack; "
                 "nothing is collected from a damaged lake.",
                 hint="Run `sxeslake verify`, then `sxeslake repair`."
-                + (" `gc --grace 0` lets go of forgotten versions." if kept else ""),
+                + (" `gc --grace 0` deletes forgotten versions." if kept else ""),
             )
         if plan.spoilt:
             raise DamagedLakeError(

@@ -109,7 +109,7 @@ class LogMender:
         except (DamagedLakeError, ObjectNotFoundError, ReadOnlyError):  # the one before was not put back
             return False
         self._put(entry, *_dumped(entry))
-        self.mended.append(Mended("log", keys.log_key(entry.number), "an entry that says the same stands for it"))
+        self.mended.append(Mended("log", keys.log_key(entry.number), "an equivalent entry replaces it"))
         return True
 
     def _stand_in(self, number: int) -> None:
@@ -132,7 +132,7 @@ class LogMender:
         self._put(entry, *_dumped(entry))
         self._named |= {pack.id for pack in entry.packs} | {manifest.id for manifest in entry.manifests}
         found = f"{len(entry.packs)} packs, {len(again)} archives found again"
-        self.mended.append(Mended("log", key, f"an entry stands for it: {found}"))
+        self.mended.append(Mended("log", key, f"a replacement entry exists: {found}"))
 
     def _put(self, entry: Entry, data: bytes, body: bytes | None) -> None:
         """Create an entry that is missing; write over one that is there only if it cannot be folded where it stands."""

@@ -59,7 +59,7 @@ class CommitAgain:
         for number, items in self._void.items():
             made.add(self._void_part(number, items))
             key = keys.log_key(number)
-            self.mended.append(Mended("log", key, f"{len(items)} void items, passed over by readers"))
+            self.mended.append(Mended("log", key, f"{len(items)} invalid items, skipped by readers"))
             self.lost += [  # not even its name can be told
                 Lost(key, None, f"{item.what}: {item.why}; ingest that archive again")
                 for item in items

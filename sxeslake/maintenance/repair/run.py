@@ -6,6 +6,7 @@ and new ones take their place. What cannot be repaired is listed, and the rest s
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -41,6 +42,8 @@ from sxeslake.vault.log.state import Head, LogRecord, Version
 from sxeslake.vault.packs.packing import WrittenPack
 from sxeslake.vault.recipes import recipe_digests
 from sxeslake.vault.vault import Vault
+
+_LOG = logging.getLogger(__name__)
 
 U8 = npt.NDArray[np.uint8]
 
@@ -87,6 +90,8 @@ class Repair:
         verifier = Verifier(self._vault, Extent(data=True), self._progress)
         self.report.problems += len(verifier.run().problems)
         findings = verifier.findings
+        damaged = len(findings.packs), len(findings.manifests), len(findings.lost)
+        _LOG.info("damaged: %d packs, %d manifests; %d versions lack blobs", *damaged)
         if findings.checkpoints:
             self.report.mended += mend_log.checkpoints(self._vault, dry_run=self._dry_run)
         if findings.packs or findings.manifests or findings.lost:

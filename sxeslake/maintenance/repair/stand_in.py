@@ -34,7 +34,7 @@ def stand_in(vault: Vault, number: int, tool: str, named: AbstractSet[str]) -> E
     packs = tuple(item for item in _packs(vault) if item.id not in named)
     manifests = tuple(item for item in _manifests(vault) if item.id not in named)
     entry = replace(
-        blank_entry(tool, f"stands for entry {number}, which is lost"),
+        blank_entry(tool, f"replaces entry {number}, which is lost"),
         number=number, previous=previous, packs=packs, manifests=manifests,
         stands_for=log.expected(vault.store, number),
     )  # fmt: skip
@@ -51,7 +51,7 @@ def in_place_of(vault: Vault, lost: LogRecord, tool: str) -> Entry:
     """
     number = lost.entry.number
     previous = None if number == 1 else log.read_entry(vault.store, number - 1).digest
-    blank = blank_entry(tool, f"stands for entry {number} of {lost.entry.who}: what is before it has changed")
+    blank = blank_entry(tool, f"replaces entry {number} of {lost.entry.who}: what is before it has changed")
     return replace(
         lost.entry, previous=previous, stands_for=lost.digest, transaction=blank.transaction, time=blank.time,
         who=blank.who, host=blank.host, tool=tool, message=blank.message, void=(), format=blank.format,

@@ -1,4 +1,7 @@
-"""Spans of time as people write them: `2y`, `6m`, `1y6m`, `30d` of versions; `90s`, `10m`, `12h`, `7d` of waiting."""
+"""Spans of time as people write them: `2y`, `6mo`, `1y6mo`, `30d` of versions; `90s`, `10m`, `12h`, `7d` of waiting.
+
+`m` is minutes wherever it is read; months are `mo`.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,8 @@ from datetime import UTC, datetime, timedelta
 
 from sxeslake.errors import UsageError
 
-_SPAN = re.compile(r"(?:(\d{1,4})y)?(?:(\d{1,4})m)?(?:(\d{1,4})w)?(?:(\d{1,5})d)?(?:(\d{1,6})h)?", re.ASCII)
+_SPAN = re.compile(r"(?:(\d{1,4})y)?(?:(\d{1,4})mo)?(?:(\d{1,4})w)?(?:(\d{1,5})d)?(?:(\d{1,6})h)?", re.ASCII)
+_MINUTES = re.compile(r"\d+m(?!o)", re.ASCII)
 _WAIT = re.compile(r"(?:(\d{1,5})w)?(?:(\d{1,5})d)?(?:(\d{1,6})h)?(?:(\d{1,6})m(?:in)?)?(?:(\d{1,8})s)?", re.ASCII)
 
 
@@ -34,11 +38,14 @@ class TimeSpan:
 
 
 def parse(text: str) -> TimeSpan:
-    """`1y6m` → a year and six months; y, m (months), w, d, h, in this order. `0` is no time at all."""
+    """`1y6mo` → a year and six months; y, mo (months), w, d, h, in this order. `0` is no time at all."""
     match = _SPAN.fullmatch("0h" if text == "0" else text)
     if not text or match is None:
+        if minutes := _MINUTES.search(text):
+            what = f"invalid time span: {text!r}: m is minutes, months are mo"
+            raise UsageError(what, hint=f"Write {minutes[0]}o for months; minutes are too short to count here.")
         raise UsageError(
-            f"{text!r} is no span of time.", hint="Write years, months, weeks, days, hours: 2y, 6m, 30d, 1h."
+            f"invalid time span: {text!r}", hint="Write years, months, weeks, days, hours: 2y, 6mo, 30d, 1h."
         )
     years, months, weeks, days, hours = (int(part or 0) for part in match.groups())
     return TimeSpan(12 * years + months, 24 * (7 * weeks + days) + hours)
@@ -49,7 +56,7 @@ def parse_wait(text: str) -> timedelta:
     match = _WAIT.fullmatch("0s" if text == "0" else text)
     if not text or match is None:
         raise UsageError(
-            f"{text!r} is no waiting time.",
+            f"invalid time: {text!r}",
             hint="Write weeks, days, hours, minutes, seconds: 1w, 7d, 12h, 10m (or 10min), 30s; 0 for none.",
         )
     weeks, days, hours, minutes, seconds = (int(part or 0) for part in match.groups())

@@ -237,7 +237,7 @@ def _restorable(state: LogState, text: str) -> list[Version]:
         )
     if _matching(state, text, "live"):
         raise ConflictError(f"{text} is not forgotten.", hint=f"`sxeslake pull {text}` fetches its files.")
-    raise SampleNotFoundError(f"nothing that was forgotten is called {text!r}.", hint="`sxeslake log` tells what was.")
+    raise SampleNotFoundError(f"no forgotten version is called {text!r}.", hint="`sxeslake log` shows the history.")
 
 
 def _collected(state: LogState, versions: Sequence[Version]) -> str:

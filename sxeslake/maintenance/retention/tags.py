@@ -48,9 +48,9 @@ class MarkReport(HtmlRecord):
 def check_tag(tag: str) -> str:
     """`paper-2026`, if it can be told from a version number and stands well behind an `@`."""
     if not tag or len(tag) > _MAX_TAG_CHARS or _UNFIT.search(tag) or not tag.isprintable():
-        raise UsageError(f"{tag!r} is no tag.", hint="A tag is a word without spaces, `@`, `*`, `?`, `[` and `]`.")
+        raise UsageError(f"invalid tag: {tag!r}", hint="A tag is a word without spaces, `@`, `*`, `?`, `[` and `]`.")
     if tag.isdigit():
-        raise UsageError(f"the tag {tag!r} would be taken for a version number.", hint=f"Call it v{tag}, say.")
+        raise UsageError(f"the tag {tag!r} would be taken for a version number.", hint=f"Use v{tag}, for example.")
     return tag
 
 
@@ -73,7 +73,7 @@ def tag(
         if named is not None:
             raise ConflictError(
                 f"the tag {name!r} names {sample}@{named} already.",
-                hint=f"`sxeslake tag {sample}@{named} {name} --remove` takes it away.",
+                hint=f"`sxeslake tag {sample}@{named} {name} --remove` removes it.",
             )
         return [_item(sample, version.version, name, "tag", "add")]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
@@ -22,6 +23,7 @@ from sxeslake.vault.log.state import Version
 from sxeslake.vault.vault import Vault
 
 _REPUBLISH = "`sxeslake repair` publishes it again"
+_LOG = logging.getLogger(__name__)
 
 
 class Verifier:
@@ -49,6 +51,7 @@ class Verifier:
             if self._progress is not None:
                 self._progress.finish()
         self._name_affected()
+        _LOG.info("%d packs checked, %d problems", len(packs), len(self.report.problems))
         self.report.ok = self.report.complete and not self.report.problems
         return self.report
 

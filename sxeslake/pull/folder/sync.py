@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,6 +25,8 @@ from sxeslake.text.html import HtmlRecord
 from sxeslake.vault.blobs.contents import contents
 from sxeslake.vault.log.state import Version
 from sxeslake.vault.vault import Vault
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +114,7 @@ class Sync:
             rows = vault.manifests.open(version.archive.manifest).rows(table)
             plan = plan_folder(folder, rows, writer.place_of, stamps, vault.threads)
             self._check(plan, folder)
+            _LOG.info("%s: %d to add, %d to change, %d unchanged", folder, plan.added, plan.changed, plan.unchanged)
             if self.delete and plan.extra:
                 check_removable(vault, version, folder, plan.extra)
             ordinals = table["ordinal"].to_numpy()

@@ -38,7 +38,7 @@ class PartTarget:
     force: bool = False
     threads: int | None = None
     stream: BinaryIO | None = None
-    password: str | None = field(default=None, repr=False)  # encrypts a 7z
+    password: str | None = field(default=None, repr=False)  # encrypts a 7z or zip
 
     @property
     def is_folder(self) -> bool:
@@ -90,11 +90,11 @@ class PartPull:
         from sxeslake.pull.merge.run import merge  # noqa: PLC0415 - start-up time: most parts are of one version
 
         if self.wanted.members and not self.wanted.of_a_group and self.chosen is None:
-            raise UsageError("--member alone takes members of one archive.", hint="Name one sample.")
+            raise UsageError("--member without another choice takes members of one archive.", hint="Name one sample.")
         by_version = self._by_version(versions)
         kept = [version for version in versions if version.name in by_version]
         if not kept:
-            raise NotFoundError(f"{self.by} leaves no position of the archives that are asked for.")
+            raise NotFoundError(f"{self.by} leaves no position of the requested archives.")
         with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="share") as readers:
             found = list(readers.map(lambda version: self._share(version, by_version[version.name]), kept))
         shares = [share for share in found if isinstance(share, Share)]
@@ -177,7 +177,7 @@ def _target(output: PartTarget, version: Version | None, container: ContainerKin
     if output.out is not None and not (output.is_folder and container != "folder"):
         return named(output.out)
     if version is None:
-        raise UsageError("say where the merged group goes.", hint="-o nitrides.pl7z")
+        raise UsageError("name the output of the merged group.", hint="-o nitrides.pl7z")
     name = Path(pull.default_name(version, container, kind))
     return Path(output.out or ".") / f"{name.stem}-part{name.suffix}"
 

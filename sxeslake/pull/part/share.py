@@ -84,7 +84,7 @@ def _share(rows: MemberRows, wanted: PartSpec, chosen: Collection[str] | None, b
         return Share(rows, in_archive_order(joined(members)))
     if rows.version.archive.kind != "sxes":
         raise NotFoundError(
-            "this is no sxes group: it has no positions.", where=rows.version.name, hint="--member GLOB takes members."
+            "not an sxes group: it has no positions.", where=rows.version.name, hint="--member GLOB takes members."
         )
     share = _group_share(rows, wanted, chosen, by)
     if members:

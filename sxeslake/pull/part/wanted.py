@@ -171,5 +171,5 @@ def numbers_of(word: str) -> tuple[int, int] | None:
         return None
     first, last = int(match[1]), int(match[2] or match[1])
     if first < 1 or last < first:
-        raise UsageError(f"{word!r} is no range of positions.", hint="They count from 1: 7, or 3..9.")
+        raise UsageError(f"{word!r} is not a range of positions.", hint="They count from 1: 7, or 3..9.")
     return first, last

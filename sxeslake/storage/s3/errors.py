@@ -119,7 +119,7 @@ def _translate_reply(error: boto.ClientError, where: str, action: str, secrets: 
         (is_missing(error), ObjectNotFoundError, "there is no such object", None),
         (code == "NoSuchBucket", LakeNotFoundError, "there is no such bucket", "Check its name and the endpoint."),
         (code in _CREDENTIALS, AccessDeniedError, _CREDENTIALS.get(code, ""), _SET_CREDENTIALS),
-        (is_bad_range(error), DamagedLakeError, "truncated: the object ends before the bytes asked for", None),
+        (is_bad_range(error), DamagedLakeError, "truncated: the object ends before the requested bytes", None),
         (status in (401, 403), AccessDeniedError, f"no permission; it needs {action} ({said})", None),
         (code in _REGION, StorageError, f"the bucket is in another region ({said})", "Set AWS_REGION to the bucket's."),
         (status == 501, StorageError, f"the server cannot do {action} with this condition", "See infra/ for servers."),

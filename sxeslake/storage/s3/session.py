@@ -7,6 +7,7 @@ loop, which all its file systems share, would wait for itself where one of them 
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import threading
 import weakref
@@ -24,6 +25,8 @@ from sxeslake.errors import AccessDeniedError, UsageError
 
 from ..inflight import CancelledRequestError, in_flight
 from .options import S3Settings
+
+_LOG = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -154,6 +157,7 @@ class Session:
                     use_listings_cache=False,
                     skip_instance_cache=True,
                 )
+                _LOG.debug("new S3 client for %s", self._where)
                 thread = threading.Thread(target=_serve, args=(loop,), name="sxeslake-s3", daemon=True)
                 thread.start()
                 self._at_work = _Ready(fs, loop, thread, asyncio.Semaphore(CONCURRENCY), asyncio.Lock())

@@ -76,16 +76,19 @@ class S3Store:
 
     def get(self, key: str) -> bytes:
         """The whole object."""
+        _LOG.debug("GET %s", key)
         return self._session.run(self._get, key, None)[0]
 
     def get_range(self, key: str, start: int, end: int) -> bytes:
         """Exactly `end - start` bytes."""
+        _LOG.debug("GET %s, bytes %d to %d", key, start, end)
         return b"" if end <= start else self._session.run(self._get_exactly, key, start, end)
 
     def get_ranges(self, ranges: Sequence[tuple[str, int, int]]) -> list[bytes]:
         """Many ranges, concurrently, in the order asked."""
         fetches = self.fetches(ranges)
         calls = [(fetch.key, fetch.start, fetch.end) for fetch in fetches]
+        _LOG.debug("GET %d ranges in %d requests", len(ranges), len(calls))
         bodies = self._session.run(self._session.each, self._get_exactly, calls)
         return coalesce.cut(fetches, bodies, len(ranges))
 
@@ -101,6 +104,7 @@ class S3Store:
             if whole is None:
                 raise ObjectNotFoundError("there is no such object", where=f"{self.url}/{key}")
             return b"", whole
+        _LOG.debug("GET %s, last %d bytes", key, size)
         try:
             return self._session.run(self._get, key, f"-{size}")
         except DamagedLakeError:
@@ -161,7 +165,7 @@ class S3Store:
         ask = {"Bucket": self._bucket}
         try:
             said = self._session.run(self._ask, "GET", "", "s3:GetBucketVersioning", "get_bucket_versioning", ask)
-        except StorageError:
+        except (StorageError, ObjectNotFoundError):
             return False
         return bool(said.get("Status") == "Enabled")
 
@@ -213,6 +217,8 @@ class S3Store:
     async def _ask(self, verb: str, key: str, action: str, method: str, ask: Mapping[str, object]) -> dict[str, Any]:
         """What the client's method says; counted as `verb`."""
 
+        _LOG.debug("%s %s", verb, key or self.url)
+
         async def asked(client: Any) -> dict[str, Any]:
             self.counters.add(verb)
             said: dict[str, Any] = await getattr(client, method)(**ask)
@@ -249,6 +255,7 @@ class S3Store:
 
     def _put(self, key: str, data: Data, **extra: object) -> None:
         body = bytes(joined(data))
+        _LOG.debug("PUT %s, %d bytes%s", key, len(body), " unless it exists" if "IfNoneMatch" in extra else "")
         # Servers check it on arrival; buckets with object lock demand it.
         md5 = base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
         ask = self._target(key) | {"Body": body, "ContentMD5": md5} | extra

@@ -11,6 +11,7 @@ indexed again.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
@@ -29,6 +30,8 @@ from sxeslake.model import Digest
 from sxeslake.vault.local import private
 from sxeslake.vault.local.database import LocalDatabase, no_room
 from sxeslake.vault.local.proofs import Proofs
+
+_LOG = logging.getLogger(__name__)
 
 LAYOUT = 2  # of the database and the segments; the cache folder's name has it
 _TABLES = """
@@ -71,7 +74,7 @@ class IndexRun:
         data = np.memmap(path, np.uint8, mode="r")
         count = int(data[8:16].view(np.uint64)[0]) if len(data) >= 16 else -1
         if bytes(data[:8]) != _MAGIC or len(data) != 16 + 52 * count:
-            raise ValueError(f"{path} is no segment")
+            raise ValueError(f"{path} is not a segment")
         self.path, self.rows = path, count
         self.keys: U64 = data[16 : 16 + 8 * count].view(np.uint64)
         self.rest: U8 = data[16 + 8 * count : 16 + 32 * count].reshape(count, 24)
@@ -239,6 +242,7 @@ class BlobIndex:
             first = (db.execute("SELECT max(ordinal) FROM indexed").fetchone()[0] or 0) + 1
             rows = [rows_of(footer, first + number) for number, footer in enumerate(footers)]
             count, digest = write_segment(self._new_place(file), rows)
+            _LOG.debug("%d blobs of %d packs indexed", count, len(footers))
             db.execute("INSERT INTO segments VALUES (?, ?, ?)", (file, count, digest))
             packs = [(first + number, footer.pack_id, file) for number, footer in enumerate(footers)]
             db.executemany("INSERT OR REPLACE INTO indexed VALUES (?, ?, ?)", packs)
@@ -259,6 +263,7 @@ class BlobIndex:
             if present != len(old):  # another process merged them just now
                 return
             count, digest = write_segment(self._new_place(file), small)
+            _LOG.debug("%d segments of the blob index merged into one of %d rows", len(old), count)
             db.execute(f"DELETE FROM segments WHERE file IN ({marks})", old)
             db.execute("INSERT INTO segments VALUES (?, ?, ?)", (file, count, digest))
             db.execute(f"UPDATE indexed SET file = ? WHERE file IN ({marks})", (file, *old))

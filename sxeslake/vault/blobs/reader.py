@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -18,6 +19,8 @@ from sxeslake.format.manifest import Blob, Hint
 from sxeslake.model import MIB, Digest
 from sxeslake.storage import CancelledRequestError, Store
 from sxeslake.vault.blobs.cache import FrameCache, FrameKey
+
+_LOG = logging.getLogger(__name__)
 
 Locate = Callable[[Sequence[Blob]], dict[Digest, Blob]]
 Places = Callable[[Sequence[Blob]], Iterator[dict[Digest, list[Blob]]]]
@@ -93,6 +96,7 @@ class BlobReader:
 
     def _from_copies(self, lost: dict[Digest, Blob], tried: set[Blob]) -> dict[Digest, bytes]:
         """Blobs from any place but those that failed; at last from their hints, which may have failed on the way."""
+        _LOG.info("%d blobs cannot be read where they were; looking for other copies", len(lost))
         found: dict[Digest, bytes] = {}
         left = dict(lost)
 
@@ -205,6 +209,8 @@ class BlobReader:
         """Bring frames from the disk or the lake, decoded, to the others."""
         held = self._disk.get(wanted) if self._disk is not None and by_cache else {}
         fetch = [key for key in wanted if key not in held]
+        if wanted:
+            _LOG.debug("%d frames: %d from the disk cache, %d to fetch", len(wanted), len(held), len(fetch))
         came = dict(zip(fetch, self._bodies(fetch), strict=True))
         bodies = [held[key] if key in held else came[key] for key in wanted]
         for key, raw in zip(wanted, self._pool.map(_decoded, wanted, bodies), strict=True):

@@ -8,6 +8,7 @@ full or cannot be written, a temporary database takes the file's place, and `tro
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
 import sys
@@ -23,6 +24,8 @@ from blake3 import blake3
 from sxeslake.errors import StorageError
 from sxeslake.vault.local import private
 from sxeslake.vault.local.proofs import SMALL_BYTES, Proofs
+
+_LOG = logging.getLogger(__name__)
 
 if sys.platform != "win32":
     import fcntl
@@ -165,6 +168,7 @@ class LocalDatabase:
                     self._db = self._temporary()
             old.close()
             self._let_go()
+            _LOG.info("%s is left for a temporary database: %s", self._path, reason)
             self._path, self.trouble = None, reason
         if not keep and self.refill is not None:
             self.refill()
@@ -180,6 +184,7 @@ class LocalDatabase:
             return self._proved(self._path) or self._replaced(self._path)
         except (sqlite3.Error, OSError) as error:
             self._let_go()
+            _LOG.info("%s cannot be used (%s); a temporary database replaces it", self._path, error)
             self._path, self.trouble = None, str(error)
             return self._temporary()
 
@@ -206,6 +211,7 @@ class LocalDatabase:
 
     def _replaced(self, path: Path) -> sqlite3.Connection:
         """An empty database in place of a damaged one; a temporary one while other processes use the file."""
+        _LOG.info("%s is damaged and is rebuilt", path)
         self.was_damaged = True
         if not self._hold(path, alone=True):
             raise OSError(f"{path} is damaged, and in use.")

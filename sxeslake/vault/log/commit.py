@@ -8,6 +8,7 @@ all that was ever condemned, and our own new objects are asked for: a collector 
 from __future__ import annotations
 
 import getpass
+import logging
 import os
 import platform
 import random
@@ -34,6 +35,8 @@ from sxeslake.model import MIB
 from sxeslake.storage import Store, settle
 from sxeslake.vault.log import reader as log
 from sxeslake.vault.log.state import Head, LogRecord, LogState
+
+_LOG = logging.getLogger(__name__)
 
 _ATTEMPTS = 200  # each lost race means that somebody else has won one
 _BACK_OFF_S = 0.01
@@ -86,6 +89,7 @@ def commit(
             is_new = _is_new(state, head, entry)
             place.result()
         if not is_new:
+            _LOG.debug("another process of this machine has read commits meanwhile; deciding again")
             continue
         _check_present(store, state, entry, asked | looked_at())
         asked |= entry.referenced()[0]
@@ -99,10 +103,13 @@ def commit(
             if there.entry.transaction == entry.transaction:  # our own PUT, whose reply was lost
                 record = there
             else:
+                _LOG.info("log entry %d was taken by another client; deciding again", entry.number)
                 log.sync(store, state)
                 time.sleep(random.uniform(0, _BACK_OFF_S * min(attempt, 20)))
                 continue
         state.apply([record])
+        added = len(record.entry.archives), len(record.entry.packs)
+        _LOG.info("commit %d: %d archives and %d packs added", record.entry.number, *added)
         return record
     raise ConflictError(f"{_ATTEMPTS} other commits came first.", hint="Run the command again.")
 

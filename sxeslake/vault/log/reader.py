@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +21,8 @@ from sxeslake.model import KIB
 from sxeslake.storage import Store
 from sxeslake.vault.log import segments
 from sxeslake.vault.log.state import Head, LogRecord, LogState
+
+_LOG = logging.getLogger(__name__)
 
 _AT_ONCE = 256  # entries fetched before they are folded: bounds the memory of a cold open
 _READERS = 16
@@ -130,6 +133,8 @@ def sync(
     if newest - head.number >= _WORTH_A_CHECKPOINT:
         _fold_checkpoint(store, state, newest)
     numbers = range(state.head().number + 1, newest + 1)
+    if numbers:
+        _LOG.debug("reading log entries %d to %d", numbers[0], numbers[-1])
     if len(numbers) == 1:
         _fold(store, state, [_read(store, numbers[0], memory)], gap)
     elif numbers:
@@ -151,6 +156,7 @@ def _part(store: Store, state: LogState, displaced: Displaced | None) -> None:
     if store.size(keys.log_key(high)) is None:
         last = next((number - 1 for number in range(high + 1, head + 1) if store.size(keys.log_key(number))), head)
         raise DamagedLakeError(f"{missing(high, last)}, which this machine has read before.", hint=_HINT)
+    _LOG.info("the bucket has another log after entry %d; it is read again", low)
     if displaced is not None:
         displaced(list(state.log(low)))
     state.forget_everything()
@@ -174,11 +180,13 @@ def _fold_checkpoint(store: Store, state: LogState, newest: int) -> None:
     if index is None or index.number <= state.head().number or not _agrees(store, index.number, index.entry_hash):
         return
     records = segments.entries(store, index, after=state.head().number)
+    _LOG.debug("reading the log up to entry %d from a checkpoint", index.number)
     try:
         while part := list(islice(records, _AT_ONCE)):
             state.apply(part)
-    except (DamagedLakeError, ObjectNotFoundError, ReadOnlyError):
-        return  # derived, and not to be believed: the entries themselves say what is so
+    except (DamagedLakeError, ObjectNotFoundError, ReadOnlyError) as error:
+        # It is derived; the entries themselves count.
+        _LOG.info("checkpoint %d is unusable (%s); reading entries", index.number, error.what)
 
 
 def _read(store: Store, number: int, memory: LogState | None) -> LogRecord | DamagedEntry:

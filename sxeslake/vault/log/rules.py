@@ -116,7 +116,7 @@ class _EntryRules:
         if self.status(item.sample, item.version) is not None:
             return f"it adds {item.sample}@{item.version}, which is there already"
         if self.standing("manifests", item.manifest) != "alive":
-            return f"{item.sample}@{item.version} stands in a manifest that is not alive, {item.manifest}"
+            return f"{item.sample}@{item.version} is in a manifest that is not alive, {item.manifest}"
         self._status[item.sample, item.version] = "live"
         return None
 

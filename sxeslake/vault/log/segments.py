@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -16,6 +17,8 @@ from sxeslake.format.checkpoint import Index, LogSegment, Stored
 from sxeslake.format.lakefile import LakeParameters
 from sxeslake.storage import Store
 from sxeslake.vault.log.state import LogRecord, LogState
+
+_LOG = logging.getLogger(__name__)
 
 _INDEX = re.compile(rf"{keys.CHECKPOINT_PREFIX}(\d{{20}})/log\.json")
 
@@ -50,6 +53,7 @@ def publish(store: Store, state: LogState, *, again: bool = False) -> PublishedL
         made.append(segment)
     index = Index(head.number, head.digest, _lake_text(store), (*held, *made)).dump()
     _put(put, checkpoint.index_key(head.number), index)
+    _LOG.info("checkpoint %d of the log: %d segments new, %d kept", head.number, len(made), len(held))
     return PublishedLog(head.number, len(made), sum(segment.bytes for segment in made) + len(index))
 
 
@@ -124,7 +128,7 @@ def record_of(number: int, stored: Stored, where: str) -> LogRecord:
     """An entry from bytes that were kept somewhere, proved as one from the log is."""
     entry = logentry.load(stored.data, stored.body, where=where)
     if entry.number != number:
-        raise DamagedLakeError(f"the log entry says that it is number {entry.number}.", where=where)
+        raise DamagedLakeError(f"the log entry states the number {entry.number}.", where=where)
     own = logentry.digest_of(stored.data, where=where)
     return LogRecord(entry, entry.stands_for or own, stored.data, stored.body)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from array import array
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -15,6 +16,8 @@ from sxeslake.format.logentry import PackAdded
 from sxeslake.format.manifest import Hint
 from sxeslake.model import MIB, Digest
 from sxeslake.storage import Store
+
+_LOG = logging.getLogger(__name__)
 
 TARGET_BYTES = 32 * MIB  # few enough requests for a facility, small enough to retry and to hold in memory
 _UPLOADS = 2  # packs on their way at once
@@ -104,6 +107,7 @@ class Packer:
         tail = pack.footer(full.pack_id, full.digests, full.frame_lengths, full.frame_blobs, full.sizes)
         size, raw = full.size + len(tail), int(np.sum(full.sizes, dtype=np.uint64))
         record = PackAdded(full.pack_id, kind, size, len(tail), len(full.sizes), raw)
+        _LOG.debug("pack %s (%s): %d blobs, %d bytes", record.id, kind, record.blobs, size)
         if self._uploading is not None:
             self._uploading(record)
         if self._store is not None:

@@ -9,6 +9,7 @@ when it is committed.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import socket
 import sys
@@ -34,6 +35,8 @@ from sxeslake.model import Digest
 from sxeslake.storage import settle
 from sxeslake.vault.local import private
 from sxeslake.vault.vault import Vault
+
+_LOG = logging.getLogger(__name__)
 
 if sys.platform == "win32":
     import msvcrt
@@ -95,6 +98,7 @@ class Uploads:
                 self._vault.index.add(found)
                 self._again.update(footer.pack_id for footer in found)
                 gone |= {record.id for record in part} - {footer.pack_id for footer in found}
+                _LOG.info("%d of %d packs of an interrupted run are reused", len(found), len(part))
         self.leave(gone)
 
     def find(self, digests: Sequence[Digest]) -> dict[Digest, Blob]:

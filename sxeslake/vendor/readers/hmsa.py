@@ -100,7 +100,7 @@ class Hmsa:
         """The data of a pair: analyses as positions, rasters as maps."""
         path, *binary = finding.files
         if not binary:
-            warn(Warned(path, "there is no .hmsa beside it; it is kept as an original"))
+            warn(Warned(path, "the .hmsa of the same name is missing; it is kept as an original"))
             return
         try:
             root = parse_xml(text_bytes(tree, path))
@@ -141,7 +141,7 @@ def _check_pair(tree: Tree, root: Element, binary: str) -> None:
         raise ValueError(f"its root is {root.tag[:60]!r}")
     said, found = root.get("UID", "").strip().casefold(), tree.read(binary, 0, _UID_BYTES).hex()
     if not said or said != found:
-        raise ValueError(f"its UID is {said[:40] or 'absent'}, that of the .hmsa beside it {found or 'absent'}")
+        raise ValueError(f"its UID is {said[:40] or 'absent'}, that of its .hmsa {found or 'absent'}")
 
 
 def _check_sum(tree: Tree, root: Element, binary: str, path: str, warn: Warn) -> None:
@@ -153,7 +153,7 @@ def _check_sum(tree: Tree, root: Element, binary: str, path: str, warn: Warn) ->
     for at in range(0, tree.sizes[binary], _CHUNK):
         digest.update(tree.read(binary, at, _CHUNK))
     if digest.hexdigest() != text_at(stated_sum).casefold():
-        warn(Warned(path, "the SHA-1 that it states is not that of the .hmsa beside it; the values are given as found"))
+        warn(Warned(path, "the SHA-1 that it states is not that of its .hmsa; the values are given as found"))
 
 
 def _datum(tree: Tree, root: Element, element: Element, binary: str, path: str, warn: Warn) -> Datum | None:

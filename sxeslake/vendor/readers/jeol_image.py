@@ -78,7 +78,7 @@ class JeolImage:
             if path not in pictures and (keys := _condition(tree, path)):
                 conditions[_stem(path)] = keys
                 if _stem(path) not in stems:
-                    warn(Warned(path, "there is no picture beside this condition; it is kept as an original"))
+                    warn(Warned(path, "there is no picture next to this condition; it is kept as an original"))
         images = tuple(_image(tree, path, conditions.get(_stem(path)), warn) for path in pictures)
         if images:
             dates = [image.state["saveDate"] for image in images if "saveDate" in image.state]
@@ -122,7 +122,7 @@ def registration_of(keys: Fields, size: tuple[int, int] | None) -> tuple[Json | 
     scale = size[0] / raster[0]
     rows = round(raster[1] * scale)
     if not rows <= size[1] <= rows * (1 + _HIGHEST_BAR):
-        odd = f"the picture of {size[0]} × {size[1]} is no copy of the raster of {raster[0]} × {raster[1]}"
+        odd = f"the picture of {size[0]} × {size[1]} is not a copy of the raster of {raster[0]} × {raster[1]}"
         return None, f"{odd}; the pixel size is left out"
     um = pixel.um / scale
     found: Json = {
@@ -151,7 +151,7 @@ def _image(tree: Tree, path: str, keys: Fields | None, warn: Warn) -> ImageRecor
         warn(Warned(path, f"the header of this {media} gives no size; the picture is kept as it is"))
     info: Json = {} if size is None else {"width": size[0], "height": size[1]}
     if keys is None:
-        warn(Warned(path, "there is no condition beside this picture; its pixel size and place are not known"))
+        warn(Warned(path, "there is no condition next to this picture; its pixel size and place are not known"))
         return ImageRecord(PurePosixPath(path).stem, Span(path, 0, tree.sizes[path]), media, info)
     registration, odd = registration_of(keys, size)
     if odd:

@@ -122,7 +122,7 @@ def _channel(tree: Tree, path: str, keys: Fields, warn: Warn) -> ChannelRecord |
     files = _beside(tree, path)
     if not files:
         name = f"{PurePosixPath(path).stem}.map"
-        warn(Warned(path, f"there is no {name} beside this condition; its channel is left out"))
+        warn(Warned(path, f"there is no {name} next to this condition; its channel is left out"))
     array, values = None, np.zeros(0)
     for suffix, read in ((".map", _counts), (".csv", _exported)):
         if array is None and suffix in files:

@@ -50,7 +50,7 @@ class JeolQlw:
 
     name = "jeol-qlw"
     title = "JEOL SXES (_QLW directories: .qlw, .xes, .cnd, .mrc)"
-    verified = "on directories made from converted archives; on none of an instrument"
+    verified = "on directories made from converted archives; not on data of an instrument"
 
     def classify(self, tree: Tree) -> Iterable[Finding]:
         """An acquisition each: by its `.mrc`, else by the spectra or camera images in a folder."""

@@ -183,7 +183,7 @@ def _summary(tree: Tree, path: str, stages: list[str], warn: Warn) -> QuantTable
         usual = PurePosixPath(path).name.casefold().replace("summary", "stage")
         stage = min(stages, key=lambda each: PurePosixPath(each).name.casefold() != usual, default="")
         if not stage:
-            warn(Warned(path, "there is no stage.txt beside it; the places of its points are left out"))
+            warn(Warned(path, "its stage.txt is missing; the places of its points are left out"))
         return parse_unix_summary(text, path, decode(text_bytes(tree, stage)).text if stage else "")
     except (ValueError, OSError, csv.Error) as error:
         warn(Warned(path, f"{error}; the file is kept as an original"))

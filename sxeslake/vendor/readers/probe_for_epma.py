@@ -95,7 +95,7 @@ def _grid(tree: Tree, path: str, warn: Warn) -> MapRecord:
     if unit:
         frame = {"quantity": "stage", "unit": unit, "origin": [x, y], "step": [[across, 0.0], [0.0, up]]}
     else:
-        warn(Warned(path, "there is no .ACQ beside it that gives the unit of its axes; its place is left out"))
+        warn(Warned(path, "there is no .ACQ next to it that gives the unit of its axes; its place is left out"))
     info: Json = {"quantity": "counts", "check": check, "blank": blank}
     name = PurePosixPath(path).stem
     channel = ChannelRecord(name, ArrayRecord("counts", "<f8", (rows, columns), span=span), info)
@@ -136,7 +136,7 @@ def _rows(raw: Fields, width: int, height: int) -> np.ndarray:
     try:
         data = b"".join(base64.b64decode(raw.text(f"Row{row}"), validate=True) for row in range(height))
     except binascii.Error as error:
-        raise ValueError(f"a row is no base64: {error}") from error
+        raise ValueError(f"a row is not base64: {error}") from error
     if len(data) != 4 * width * height:
         raise ValueError(f"its rows hold {len(data):,} bytes, not {width} × {height} floats")
     return np.frombuffer(data, "<f4").reshape(height, width)

@@ -39,7 +39,7 @@ class Ripple:
         """The spectrum image of a pair."""
         path, *raw = finding.files
         if not raw:
-            warn(Warned(path, "there is no .raw beside it; it is kept as an original"))
+            warn(Warned(path, "there is no .raw next to it; it is kept as an original"))
             return
         try:
             keys = parse_keys(decode(text_bytes(tree, path)).text)

@@ -228,7 +228,7 @@ def container_of(out: Path) -> Literal["zip", "7z"]:
     """The container that the name of an archive says; UsageError where it says none."""
     container = _CONTAINERS.get(out.suffix.lower())
     if container is None:
-        raise UsageError("this name does not say which archive to write.", where=out, hint="Use .plzip or .pl7z.")
+        raise UsageError("the suffix of this name is not that of an archive.", where=out, hint="Use .plzip or .pl7z.")
     return container
 
 

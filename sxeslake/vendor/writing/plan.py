@@ -272,7 +272,7 @@ class _Planner:
         )  # fmt: skip
         entry.by_name.setdefault(record.name, uuid)
         if uuid in entry.positions:
-            self._warn(root, record.name, "is the same measurement as one before it; it stands in the archive once")
+            self._warn(root, record.name, "is the same measurement as an earlier one; the archive holds it once")
         entry.positions[uuid] = None
         folder, beside = layout.item_folder(layout.DATA, uuid), self._beside(root, arrays)
         taken: dict[str, _PlannedArray] = {}

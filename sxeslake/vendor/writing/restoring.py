@@ -95,7 +95,7 @@ def restore(
         A new folder, or one that is empty. An archive of one vendor folder becomes this folder; of several, each
         becomes a folder in it.
     password
-        Of an encrypted 7z, or several to be tried.
+        Of an encrypted 7z or zip, or several to be tried.
     limits
         What the files may take.
     progress
@@ -239,7 +239,7 @@ def _folders(recipes: Sequence[OriginalsRecipe]) -> list[str]:
     for recipe in recipes:
         root = recipe.root or "root"
         if unsafe_reason(root) or "/" in root or "\\" in root:
-            raise UnsafeNameError(f"{root!r} is no name of a folder.")
+            raise UnsafeNameError(f"{root!r} cannot be the name of a folder.")
         number, name = 1, root
         while name.casefold() in {each.casefold() for each in found}:
             number += 1

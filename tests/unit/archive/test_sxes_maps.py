@@ -140,7 +140,7 @@ def test_points_may_be_positions_coordinates_or_both() -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ({"kind": "round"}, "no kind of map"),
+        ({"kind": "round"}, "not a kind of map"),
         ({"kind": "stage"}, "needs a shape"),
         ({"kind": "stage", "shape": (-1, 2)}, "needs a shape"),
         ({"kind": "stage", "shape": (1.5, 2)}, "needs a shape"),
@@ -240,7 +240,7 @@ FAULTY = {
     "too few positions": ({"shape": [2], "points": {"positionUuids": [None]}}, "names 1 positions for 2 points"),
     "no member": ({"shape": [1], "channels": [{"name": "a", "member": "b.data"}]}, "no member maps/m/b.data"),
     "no name of a member": ({"shape": [1], "channels": [{"name": "a"}]}, "it names no file"),
-    "a member elsewhere": ({"shape": [1], "channels": [{"name": "a", "member": "../x"}]}, "climbs out"),
+    "a member elsewhere": ({"shape": [1], "channels": [{"name": "a", "member": "../x"}]}, "leaves its folder"),
     "too short": (
         {"shape": [9], "channels": [{"name": "a", "member": "a.data", "dtype": "<f8", "shape": [9]}]},
         "needs 72 bytes, and 8 are there",
@@ -258,8 +258,8 @@ FAULTY = {
         "1 values do not fit a map of 2",
     ),
     "no coordinates": ({"shape": [1], "points": {"xy": "xy.data"}}, "coordinates 'xy.data': no such file"),
-    "coordinates elsewhere": ({"shape": [1], "points": {"xy": "../xy"}}, "climbs out"),
-    "wrong coordinates": ({"shape": [1], "points": {"xy": "a.data"}}, "8 bytes are no coordinates of 1 points"),
+    "coordinates elsewhere": ({"shape": [1], "points": {"xy": "../xy"}}, "leaves its folder"),
+    "wrong coordinates": ({"shape": [1], "points": {"xy": "a.data"}}, "8 bytes are not the coordinates of 1 points"),
     "no condition": (
         {"shape": [1], "channels": [{"name": "a", "member": "a.data", "dtype": "<f8", "shape": [1],
                                      "conditionUuid": "0" * 64}]},

@@ -24,7 +24,7 @@ def test_words() -> None:
     ("words", "said"),
     [
         (["standard"], "KEY=VALUE"),
-        ([], "nothing is said"),
+        ([], "annotation is empty"),
         (["Role=standard"], "lower-case"),
         (["sample=x"], "what the annotation is about"),
         (["role=a", "role=b"], "twice"),
@@ -72,7 +72,7 @@ def test_a_table_of_keys_and_values() -> None:
         ("sample,role\nx,a,b\n", "t.csv, line 2: .*as many cells"),
         ("sample,role\n,standard\n", "t.csv, line 2: .*no sample"),
         ("sample,exposure_s\nx,1\ny,long\n", "t.csv, line 3: exposure_s"),
-        ('sample,role\nx,"a\n', "no CSV"),
+        ('sample,role\nx,"a\n', "not CSV"),
     ],
 )
 def test_tables_that_are_refused(text: str, said: str) -> None:

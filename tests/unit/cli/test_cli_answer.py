@@ -100,7 +100,7 @@ def test_lakes_tables_and_questions(lake: Path) -> None:
     assert offered("use", "") == offered("--lake", "") == offered("ls", "--lake", "fac") == ["facility"]
     assert offered("--lake=f") == ["--lake=facility"]
     assert "positions" in offered("schema", "p")
-    assert offered("query", "maps-") == ["maps-by-beam-condition"]
+    assert offered("query", "maps-") == ["maps-by-beam-condition", "maps-by-element"]
     assert "--radius" in offered("query", "positions-near", "--r")
     assert offered("query", "maps-by-beam-condition", "--columns", "sample,comm") == [
         "sample,comment", "sample,comment_source"

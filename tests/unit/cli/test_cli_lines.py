@@ -53,7 +53,7 @@ def test_near_an_energy_with_a_grating(capsys: Capture) -> None:
         (["Zz"], "Zr or Zn"),
         (["N", "--order", "a"], "not an order"),
         (["N", "--order", "9..99"], "1 to 20"),
-        (["N", "--tolerance", "2eV"], "goes with --near"),
+        (["N", "--tolerance", "2eV"], "requires --near"),
         (["N", "--near", "5 kV"], "eV"),
         (["N", "--grating", "JS50XL"], "no axis is known"),
     ],

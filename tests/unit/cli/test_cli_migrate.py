@@ -24,6 +24,7 @@ def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.C
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     monkeypatch.setenv("SXESLAKE_LAKE", str(tmp_path / "lake"))
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "160")
     zip_of(Path("old.plzip"), old_group())
 
     def call(*arguments: str) -> Answer:

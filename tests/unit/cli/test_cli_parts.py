@@ -53,7 +53,7 @@ def test_an_unset_variable_is_not_everything(call: Call, option: str) -> None:
 def test_limits_are_of_parts(call: Call) -> None:
     assert call("pull", "one", "--position", "1..2", "--max-bytes", "1kB", "-o", "x.plzip").code == 4
     assert call("pull", "one", "--position", "1..2", "--max-bytes", "100 MB", "-o", "x.plzip").code == 0
-    assert "is no size" in call("pull", "one", "--position", "1", "--max-bytes", "-5").err
+    assert "is not a size" in call("pull", "one", "--position", "1", "--max-bytes", "-5").err
     whole = call("pull", "one", "--max-bytes", "1GB", "-o", "y.plzip")
     assert (whole.code, "--max-bytes" in whole.err) == (2, True)
 
@@ -62,7 +62,7 @@ def test_a_dry_run_of_whole_archives_says_whether_they_are_exact(call: Call) -> 
     one = call("pull", "one", "--dry-run", "--json").document
     assert (one["dry_run"], one["exact"], one["samples"], one["path"]) == (True, True, ["one@1"], None)
     other = call("pull", "one", "--dry-run", "-o", "x.pl7z")
-    assert "not exact  the source is a zip, and a 7z was asked for" in other.err
+    assert "not exact  the source is a zip, and a 7z was requested" in other.err
     assert call("pull", "one", "--dry-run", "-o", "x.pl7z", "--exact").code == 3
     every = call("pull", "--all", "--dry-run", "--json").document
     assert [each["sample"] for each in every] == ["one", "plain"]
@@ -73,7 +73,7 @@ def test_a_dry_run_of_whole_archives_says_whether_they_are_exact(call: Call) -> 
 def test_a_part_is_never_the_very_file(call: Call, part: list[str]) -> None:
     answer = call("pull", "one", *part, "--exact", "-o", "x.plzip", "--json")
     assert (answer.code, answer.document["error"]["kind"]) == (3, "NotFoundError")
-    assert "a part or a merge was asked for" in answer.err
+    assert "a part or a merge is another file" in answer.err
     assert not Path("x.plzip").exists()
 
 

@@ -80,8 +80,8 @@ def test_a_pull_to_stdout_is_encrypted_too(folder: Path, capfdbinary: pytest.Cap
 
 @pytest.mark.parametrize(
     "words",
-    [["-o", "x.zip"], ["-o", "x/"], [], ["--member", "*", "-o", "x.zip"], ["--dry-run", "-o", "x.zip"],
-     ["--container", "zip", "-o", "-"], ["--all", "--as-source", "-o", "x/"]],
+    [["-o", "x/"], ["--member", "*", "-o", "x/"], ["--dry-run", "-o", "x/"], ["--container", "folder", "-o", "x"],
+     ["--all", "--as-source", "-o", "x/"]],
 )  # fmt: skip
 def test_what_cannot_be_encrypted_is_refused_before_anything_is_written(
     folder: Path, words: list[str], capsys: pytest.CaptureFixture[str]
@@ -89,8 +89,20 @@ def test_what_cannot_be_encrypted_is_refused_before_anything_is_written(
     before = sorted(folder.iterdir())
     names = [] if "--all" in words else ["a"]
     assert run(["pull", *names, "--password-file", "words", *words]) == 2
-    assert "7z" in capsys.readouterr().err
+    assert "encrypted" in capsys.readouterr().err
     assert sorted(folder.iterdir()) == before
+
+
+def test_a_zip_is_encrypted_and_taken_in_again(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["pull", "a", "--password-file", "words", "-o", "x.zip"]) == 0
+    assert run(["ingest", "x.zip", "--sample", "again", "--password-file", "words", "-v"]) == 0
+    said = capsys.readouterr()
+    assert "stored unencrypted" in said.out
+    assert "first" not in said.out + said.err
+    assert run(["ingest", "x.zip", "--sample", "locked", "--opaque", "never"]) == 4
+    assert "x.zip: a.bin: is encrypted. Name a file that holds its password" in capsys.readouterr().err
+    with open_container(folder / "x.zip", password="first") as archive:
+        assert [archive.read(index) for index in range(2)] == [counts(1), b"brucite"]
 
 
 def test_an_encrypted_pull_is_not_the_very_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -102,7 +114,7 @@ def test_an_encrypted_pull_is_not_the_very_file(folder: Path, capsys: pytest.Cap
 
 @pytest.mark.parametrize(
     ("data", "reason"),
-    [(None, "No such file"), (b"", "is empty"), (b"\n\r\n", "is empty"), (b"\xff\xfe\x00", "no text in UTF-8"),
+    [(None, "No such file"), (b"", "is empty"), (b"\n\r\n", "is empty"), (b"\xff\xfe\x00", "not UTF-8 text"),
      (b"Gips\n" * 300_000, "is too long")],
 )  # fmt: skip
 def test_a_file_that_holds_no_passwords(

@@ -109,6 +109,7 @@ def test_copy(lake: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
         ["verify", "--resume"],
         ["verify", "--max-duration", "10m"],
         ["verify", "--data", "--max-duration", "soon"],
+        ["verify", "--data", "--max-duration", "6mo"],
         ["verify", "--sample-percent", "0"],
         ["ls", "--limit-up", "fast"],
         ["ls", "--limit-down", "0"],

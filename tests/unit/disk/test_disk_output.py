@@ -177,7 +177,7 @@ class TestWhatIsNoFile:
 
 @pytest.mark.parametrize("word", ["", "a\0b"])
 def test_a_word_that_names_nothing(word: str) -> None:
-    with pytest.raises(UsageError, match="no name"):
+    with pytest.raises(UsageError, match="not a name"):
         named(word)
 
 

@@ -40,7 +40,7 @@ def test_names_are_parsed(text: str, ref: Ref) -> None:
 
 @pytest.mark.parametrize("text", ["@", "a@", "@2"])
 def test_half_names_are_refused(text: str) -> None:
-    with pytest.raises(UsageError, match="no name"):
+    with pytest.raises(UsageError, match="not a name"):
         refs.parse(text)
 
 

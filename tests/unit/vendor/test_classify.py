@@ -56,9 +56,9 @@ def test_leftovers_are_named_by_their_content(tmp_path: Path) -> None:
     assert {each.path: (each.what, *each.notes) for each in classify(tree, []).leftovers} == {
         "a.tif": ("TIFF",),
         "b.psref": ("TIFF", "is TIFF, named .psref"),
-        "c.tif": ("unknown", "named .tif, but is no TIFF"),
+        "c.tif": ("unknown", "named .tif, but is not TIFF"),
         "d.bmp": ("BMP",),
-        "e.bmp": ("text", "named .bmp, but is no BMP"),
+        "e.bmp": ("text", "named .bmp, but is not BMP"),
         "f.mdb": ("Access database",),
         "g.bin": ("unknown",),
         "h": ("empty",),

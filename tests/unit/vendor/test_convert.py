@@ -282,7 +282,7 @@ def test_what_is_asked_wrongly(tmp_path: Path) -> None:
     raw, out = session(tmp_path), tmp_path / "made.plzip"
     with pytest.raises(UsageError, match="no name"):
         convert(raw)
-    with pytest.raises(UsageError, match="does not say"):
+    with pytest.raises(UsageError, match="not that of an archive"):
         convert(raw, tmp_path / "made.tar")
     with pytest.raises(NotFoundError, match="no such file"):
         convert(tmp_path / "nowhere", out)

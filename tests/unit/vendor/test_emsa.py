@@ -96,7 +96,7 @@ def test_energies_that_are_not_linear_are_the_axis() -> None:
         (Y, None, "says Y, its lines hold an energy and a value"),
         ({}, [str(count) for count in COUNTS], "says XY, its lines hold values only"),
         ({"#NPOINTS     ": "9"}, None, "says 9 points, there are 8"),
-        (Y, [*map(str, COUNTS[:-1]), "?"], "1 of its values are no numbers"),
+        (Y, [*map(str, COUNTS[:-1]), "?"], "1 of its values are not numbers"),
     ],
 )
 def test_files_that_say_one_thing_and_hold_another_are_read_by_what_they_hold(

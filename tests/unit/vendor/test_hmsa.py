@@ -118,11 +118,11 @@ BOMB = (
 @pytest.mark.parametrize(
     ("files", "words"),
     [
-        ({"m.xml": text_of("")}, "no .hmsa beside it"),
-        ({"m.xml": text_of("", uid="00" * 8), "m.hmsa": UID}, "its UID is 0000000000000000, that of the .hmsa"),
+        ({"m.xml": text_of("")}, "is missing; it is kept"),
+        ({"m.xml": text_of("", uid="00" * 8), "m.hmsa": UID}, "its UID is 0000000000000000, that of its .hmsa"),
         ({"m.xml": text_of("", uid=""), "m.hmsa": UID}, "its UID is absent"),
         ({"m.xml": text_of(""), "m.hmsa": UID[:4]}, "its UID is"),
-        ({"m.xml": text_of("")[:-9], "m.hmsa": UID}, "is no XML"),
+        ({"m.xml": text_of("")[:-9], "m.hmsa": UID}, "is not XML"),
         ({"m.xml": BOMB, "m.hmsa": UID}, "declares a document type"),
         ({"m.xml": BOMB.decode().encode("utf-16"), "m.hmsa": UID}, ""),
         ({"m.xml": text_of("<a/>" * 1_000_100), "m.hmsa": UID}, "elements are not read"),

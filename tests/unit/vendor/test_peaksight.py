@@ -157,7 +157,7 @@ def test_more_frames_than_there_can_be_are_refused() -> None:
     frames = [np.zeros((1, 1), "u1")] * 20_000
     seen = seen_by(READER, MemoryTree({"a.impDat": made.file(IMAGE, [made.dataset(
         IMAGE, [made.signal(3, made.video(), made.picture(frames))])])}))  # fmt: skip
-    assert "are no pictures of 1 × 1" in seen.said
+    assert "are not pictures of 1 × 1" in seen.said
 
 
 @given(st.sampled_from([wds(), image(), quanti()]), st.integers(0, 6000), st.binary(max_size=8))

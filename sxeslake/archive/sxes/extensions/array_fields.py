@@ -203,7 +203,7 @@ def read_axis(value: object) -> ArrayAxis | None:
 
 
 def read_shape(value: object) -> tuple[int, ...] | None:
-    """`[17, 2049]` → (17, 2049); None where it is no list of lengths."""
+    """`[17, 2049]` → (17, 2049); None where it is not a list of lengths."""
     if not isinstance(value, list) or not 0 < len(value) <= MOST_DIMENSIONS:
         return None
     if not all(isinstance(each, int) and not isinstance(each, bool) and 0 <= each < 1 << 63 for each in value):

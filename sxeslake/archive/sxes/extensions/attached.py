@@ -309,7 +309,7 @@ def add_document(
     try:
         raw = dump(value)
     except (TypeError, ValueError) as error:
-        raise UsageError(f"a document holds JSON, and this is none: {error}.", where=group.name) from error
+        raise UsageError(f"the data of a document must be JSON: {error}.", where=group.name) from error
     return group.attached.put(FreeDocument, raw)
 
 

@@ -417,7 +417,7 @@ class Map:
         width = next((width for width in (2, 3) if points is not None and there == points * width * 8), None)
         if points is None or width is None:
             said = "an unknown number of" if points is None else f"{points:,}"
-            raise DamagedArchiveError(f"{there:,} bytes are no coordinates of {said} points", where=self.where)
+            raise DamagedArchiveError(f"{there:,} bytes are not the coordinates of {said} points", where=self.where)
         return points, width
 
     def _frame_xy(self, frame: MapFrame) -> NDArray[np.float64]:
@@ -473,7 +473,7 @@ def add_map(
     group = analysis.group
     group.require_writable()
     if kind not in map_fields.MAP_KINDS:
-        raise UsageError(f"{kind!r} is no kind of map.", hint=f"Available: {', '.join(map_fields.MAP_KINDS)}.")
+        raise UsageError(f"{kind!r} is not a kind of map.", hint=f"Available: {', '.join(map_fields.MAP_KINDS)}.")
     uuids = None if positions is None else [each.uuid if isinstance(each, Position) else each for each in positions]
     coordinates = None if xy is None else _coordinates(xy, group.name)
     counts = {} if uuids is None else {"positions": len(uuids)}

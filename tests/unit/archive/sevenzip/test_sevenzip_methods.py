@@ -17,8 +17,9 @@ import pytest
 
 from sxeslake.archive.sevenzip.coders import check_supported, open_folder
 from sxeslake.archive.sevenzip.format import FolderCoder, FolderCoders
-from sxeslake.archive.sevenzip.methods import COPY, DEFLATE64, DELTA, LZMA, LZMA2, MAX_DICTIONARY_BYTES, PPMD
+from sxeslake.archive.sevenzip.methods import COPY, DEFLATE64, DELTA, LZMA, LZMA2, PPMD
 from sxeslake.archive.sevenzip.reader import SevenZipReader
+from sxeslake.archive.stages import MAX_DICTIONARY_BYTES
 from sxeslake.errors import (
     DamagedArchiveError,
     EncryptedArchiveError,

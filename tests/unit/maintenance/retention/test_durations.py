@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import re
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -14,9 +15,9 @@ from sxeslake.maintenance.retention import durations
     ("text", "before"),
     [
         ("2y", "2024-03-31T12:00:00+00:00"),
-        ("1m", "2026-02-28T12:00:00+00:00"),
-        ("1y6m", "2024-09-30T12:00:00+00:00"),
-        ("3m", "2025-12-31T12:00:00+00:00"),
+        ("1mo", "2026-02-28T12:00:00+00:00"),
+        ("1y6mo", "2024-09-30T12:00:00+00:00"),
+        ("3mo", "2025-12-31T12:00:00+00:00"),
         ("2w", "2026-03-17T12:00:00+00:00"),
         ("30d", "2026-03-01T12:00:00+00:00"),
         ("36h", "2026-03-30T00:00:00+00:00"),
@@ -33,6 +34,19 @@ def test_a_span_before_the_last_of_march(text: str, before: str) -> None:
 def test_what_is_no_span(text: str) -> None:
     with pytest.raises(UsageError):
         durations.parse(text)
+
+
+@pytest.mark.parametrize("text", ["6m", "1y6m", "10m30d"])
+def test_minutes_where_months_may_be_meant(text: str) -> None:
+    with pytest.raises(UsageError, match=r"m is minutes, months are mo") as refused:
+        durations.parse(text)
+    assert re.search(r"Write \d+mo for months", str(refused.value))
+
+
+def test_minutes_of_waiting_are_never_months() -> None:
+    assert durations.parse_wait("10m") == timedelta(minutes=10)
+    with pytest.raises(UsageError):
+        durations.parse_wait("10mo")
 
 
 def test_a_span_that_leaves_the_calendar() -> None:

@@ -183,7 +183,7 @@ def test_restore(lake: Lake) -> None:
     assert live(lake) == before
     with pytest.raises(ConflictError, match="not forgotten"):
         lake.restore("a")
-    with pytest.raises(SampleNotFoundError, match="nothing that was forgotten"):
+    with pytest.raises(SampleNotFoundError, match="no forgotten version"):
         lake.restore("nobody")
 
 
@@ -223,7 +223,7 @@ def test_restore_names_what_is_collected_beside_what_comes_back(lake: Lake) -> N
 
 
 def test_a_tag_that_is_not_there_names_nothing_to_restore(lake: Lake) -> None:
-    with pytest.raises(SampleNotFoundError, match="nothing that was forgotten"):
+    with pytest.raises(SampleNotFoundError, match="no forgotten version"):
         lake.restore("a@paper")
 
 

@@ -116,8 +116,8 @@ def test_a_micron_bar_that_disagrees_with_the_magnification_is_taken_and_told() 
         ({"CM_MAG": "0", "SM_MICRON_BAR": "0"}, (1280, 960), "no magnification and no micron bar"),
         ({"CM_FULL_SIZE": "---"}, (1280, 960), "size of the picture or of its raster"),
         ({}, None, "size of the picture or of its raster"),
-        ({}, (1280, 900), "no copy of the raster"),
-        ({}, (1280, 2000), "no copy of the raster"),
+        ({}, (1280, 900), "not a copy of the raster"),
+        ({}, (1280, 2000), "not a copy of the raster"),
     ],
 )
 def test_a_pixel_size_that_is_not_known_is_left_out_and_told(

@@ -129,7 +129,7 @@ def test_a_condition_without_counts_is_named_and_an_export_serves_for_them() -> 
     (channel,) = seen.analyses[0].maps[0].channels
     assert channel.name == "Fe Ka"
     assert np.array_equal(values_of(tree, channel.array), values.T)
-    assert seen.said == f"{FOLDER}/data001.cnd: there is no data001.map beside this condition; its channel is left out"
+    assert seen.said == f"{FOLDER}/data001.cnd: there is no data001.map next to this condition; its channel is left out"
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_a_condition_without_counts_is_named_and_an_export_serves_for_them() -> 
         (map_file(counts()) + bytes(5000), "are not 40 × 30 doubles"),
         (b"\x01" + bytes(11) + b"\x04" + map_file(counts())[13:], "its header says 4 bytes a value"),
         (map_file(counts() + 1), "the max of the counts is"),
-        (map_file(counts() * np.nan), "some of the counts are no numbers"),
+        (map_file(counts() * np.nan), "some of the counts are not numbers"),
         (map_file(counts(), by_rows=True), "smoother with their axes exchanged"),
     ],
 )

@@ -155,7 +155,7 @@ def test_an_export_of_a_unix_time_instrument_has_its_places_in_a_file_of_its_own
 def test_a_unix_export_without_its_places_is_named_and_read() -> None:
     seen = seen_by(READER, MemoryTree({"summary.txt": UNIX.encode("cp932"), "notes.txt": b"No. of samples\tX\n"}))
     assert [position.state for position in seen.positions] == [{}, {}]
-    assert "no stage.txt beside it" in seen.said
+    assert "its stage.txt is missing" in seen.said
     assert seen.findings[0].files == ("summary.txt",)
 
 

@@ -78,7 +78,7 @@ def test_a_cube_that_is_not_that_of_its_text_is_named(changes: Mapping[str, str]
 
 
 def test_a_text_without_values_is_named() -> None:
-    assert "no .raw beside it" in seen_by(READER, MemoryTree({"m.rpl": text()})).said
+    assert "no .raw next to it" in seen_by(READER, MemoryTree({"m.rpl": text()})).said
 
 
 @given(st.dictionaries(st.sampled_from([*KEYS]), st.text(max_size=10)), st.binary(max_size=200))
