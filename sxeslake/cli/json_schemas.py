@@ -496,6 +496,7 @@ SCHEMAS: dict[str, dict[str, Any]] = {
         ),
         {"type": "object", "description": "With --json-schema: a JSON Schema.", "required": ["$schema"]} | _OPEN,
     ),
+    "serve": _object(*keys.SERVE, lakes=_list({"type": "string"})),
     "show": _SHOWN,
     "stats": _object(*keys.STATS, "commit", "bytes_derived"),
     "sync": _object(*keys.SYNC, "bytes_fetch", "renamed", "unlinked"),

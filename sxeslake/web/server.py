@@ -1,0 +1,80 @@
+"""Running the application by uvicorn: an address to print, a browser to open, an end that is asked for once."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import webbrowser
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Final
+
+from sxeslake.errors import StorageError, UsageError
+from sxeslake.extras import load
+from sxeslake.web.options import ServeOptions
+
+if TYPE_CHECKING:
+    from sxeslake.lake import Lake
+
+_BACKLOG: Final = 256
+_END_S: Final = 3  # for answers that are under way when the end is asked for
+
+
+def listening(host: str, port: int) -> socket.socket:
+    """A socket that listens; port 0 takes any. UsageError for an address that this machine does not have."""
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    except socket.gaierror as error:
+        raise UsageError(f"this host has no address: {error.strerror}.", where=f"--host {host}") from None
+    except OSError as error:
+        raise StorageError(
+            f"cannot listen there: {error.strerror}.", where=f"{host}:{port}", hint="Another --port, or 0 for any."
+        ) from None
+
+
+def address_of(listener: socket.socket, prefix: str) -> str:
+    """`http://127.0.0.1:8321/lake/`."""
+    host, port = listener.getsockname()[:2]
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}{prefix}/"
+
+
+def serve(
+    lakes: Mapping[str, Lake],
+    options: ServeOptions,
+    listener: socket.socket,
+    *,
+    ready: Callable[[str], None],
+    open_browser: bool = False,
+    log: bool = False,
+) -> None:
+    """Serve until somebody asks for the end by Ctrl-C or a signal; then finish what is under way.
+
+    Raises MissingExtraError where the extra `web` is not installed.
+    """
+    uvicorn = load("uvicorn", "web", "the web page")
+    for module in ("starlette", "jinja2"):
+        load(module, "web", "the web page")
+    from sxeslake.web.app import create_app  # noqa: PLC0415 - needs the extra
+
+    if log:
+        _log_requests()
+    config = uvicorn.Config(
+        create_app(lakes, options), log_config=None, access_log=False, log_level="warning", server_header=False,
+        date_header=True, lifespan="off", timeout_graceful_shutdown=_END_S, proxy_headers=False, ws="none",
+    )  # fmt: skip
+    address = address_of(listener, options.prefix)
+    ready(address)
+    if open_browser:
+        webbrowser.open(address)
+    with listener:
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+def _log_requests() -> None:
+    """A line a request, on stderr."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%Y-%m-%dT%H:%M:%S"))
+    logger = logging.getLogger("sxeslake.web")
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
