@@ -435,6 +435,7 @@ SCHEMAS: dict[str, dict[str, Any]] = {
     ),
     "demo": _object(
         "archives", "bytes_source", "bytes_stored", "pulled", "compared", "equal", "maps_at_5_kv", "kept", "seconds",
+        optional=("url",),
         archives=_list(_INGESTED),
         pulled=_PULLED,
         maps_at_5_kv=_list(

@@ -108,7 +108,7 @@ class _Answering:
         values = {"title": "Lakes", "lakes": lakes, "base": "", "served": None, "user": request.state.user}
         return _html(rendered("lakes.html", values))
 
-    async def enter(self, request: Request) -> Response:
+    async def enter(self, _: Request) -> Response:
         """A lake's first page."""
         return Response(status_code=307, headers={"Location": "find"})
 
@@ -130,7 +130,7 @@ class _Answering:
                 LOG.error("%s", failure.title, exc_info=error)
             return self._failure(request, failure, served)
 
-    async def no_route(self, request: Request, error: Exception) -> Response:
+    async def no_route(self, request: Request, _: Exception) -> Response:
         """What no route has."""
         return self._failure(request, not_there())
 

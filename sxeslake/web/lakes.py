@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sxeslake.errors import NotFoundError
 from sxeslake.lake import Lake
 from sxeslake.web.shelf import SpectraShelf
 
@@ -86,8 +85,6 @@ class Site(Mapping[str, ServedLake]):
         return found
 
     def __getitem__(self, slug: str) -> ServedLake:
-        if slug not in self._lakes:
-            raise NotFoundError("there is no such page.", hint="The first page lists the lakes of this server.")
         return self._lakes[slug]
 
     def __iter__(self) -> Iterator[str]:

@@ -10,7 +10,7 @@ Word = tuple[str, str]
 
 
 def link(page: str, words: Mapping[str, object] | Iterable[Word] = (), /, **more: object) -> str:
-    """`archive?of=2019%2Fmap%401`: a page beside this one; None leaves a word out, a list repeats it."""
+    """`archive?of=2019%2Fmap%401`: a page beside this one; None and "" leave a word out, a list repeats it."""
     pairs = list(_pairs(words.items() if isinstance(words, Mapping) else words)) + list(_pairs(more.items()))
     text = "&".join(f"{_quoted(name)}={_quoted(value)}" for name, value in pairs)
     return f"{page}?{text}" if text else page
@@ -19,7 +19,7 @@ def link(page: str, words: Mapping[str, object] | Iterable[Word] = (), /, **more
 def _pairs(words: Iterable[tuple[str, object]]) -> Iterable[Word]:
     for name, value in words:
         for each in value if isinstance(value, list | tuple) else [value]:
-            if each is not None:
+            if each is not None and each != "":
                 yield name, f"{each:g}" if isinstance(each, float) else str(each)
 
 

@@ -177,12 +177,10 @@ def _drawn(axis: Axis, values: NDArray[np.float64], rows: Sequence[Measured], wa
 
 def window_of(visit: Visit, low: str, high: str) -> RoiWindow | None:
     """The region that the address names, in the unit of `unit`; None where it names none."""
-    ends = visit.number(low), visit.number(high)
-    if ends == (None, None):
-        return None
-    if ends[0] is None or ends[1] is None:
+    ends = sorted(value for value in (visit.number(low), visit.number(high)) if value is not None)
+    if len(ends) == 1:
         raise UsageError(f"a region has two ends, {low} and {high}.")
-    return RoiWindow.of(min(ends), max(ends), visit.one("unit", "eV"))  # type: ignore[type-var]
+    return RoiWindow.of(*ends, visit.one("unit", "eV")) if ends else None
 
 
 def roi_of(visit: Visit) -> Roi:

@@ -6,6 +6,7 @@ import logging
 import socket
 import webbrowser
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from sxeslake.errors import StorageError, UsageError
@@ -66,7 +67,7 @@ def serve(
     ready(address)
     if open_browser:
         webbrowser.open(address)
-    with listener:
+    with listener, suppress(KeyboardInterrupt):  # uvicorn ends in good order, then raises the signal once more
         uvicorn.Server(config).run(sockets=[listener])
 
 

@@ -83,8 +83,8 @@ def _envelope(x: NDArray[np.float64], y: NDArray[np.float64]) -> list[tuple[floa
         part = y[start : start + step]
         if not np.isfinite(part).any():
             continue
-        for at in sorted({int(np.nanargmin(part)), int(np.nanargmax(part))}):
-            points.append((float(x[start + at]), float(part[at])))
+        ends = sorted({int(np.nanargmin(part)), int(np.nanargmax(part))})
+        points += [(float(x[start + at]), float(part[at])) for at in ends]
     return points
 
 
@@ -92,7 +92,7 @@ def scale_svg(ends: tuple[float, float], scale: str, colours: str, label: str) -
     """A colour bar with its ends, its middle and its unit."""
     ramp = palette(colours)[1:]
     stops = "".join(
-        f'<stop offset="{number / 16:.4f}" stop-color="#{"".join(f"{part:02x}" for part in ramp[round(number * 254 / 16)])}"/>'
+        f'<stop offset="{number / 16:.4f}" stop-color="#{ramp[round(number * 254 / 16)].tobytes().hex()}"/>'
         for number in range(17)
     )
     low, high = ends

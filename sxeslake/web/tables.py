@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Final
@@ -21,6 +22,10 @@ _MORE_HEADS: Final = {
     "ingested_at": "stored", "bytes_source": "archive", "members": "files", "time": "time", "who": "by",
     "similarity": "similarity", "days": "days apart", "name": "spectrum",
 }  # fmt: skip
+
+
+_OPTION: Final = re.compile(r"(?<![\w-])--([a-z][a-z-]*)")
+"""An option of the command line in a note: here it is a word of the address."""
 
 
 def text_of(value: object, name: str = "") -> str:
@@ -56,7 +61,7 @@ def table_of(
 
 
 def _notes(result: Result) -> list[str]:
-    notes = list(result.notes)
+    notes = [_OPTION.sub(r"the word \1", note) for note in result.notes]
     if not result.arrow().num_rows and result.why_empty:
         notes.insert(0, f"No rows: {result.why_empty}")
     if result.truncated:

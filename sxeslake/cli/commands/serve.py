@@ -14,6 +14,7 @@ from sxeslake.cli.options import LakeCommand
 
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Callable
 
     from sxeslake.lake import Lake
     from sxeslake.web.options import ServeOptions
@@ -82,21 +83,28 @@ def command(
 
 
 def serve_lakes(
-    app: App, lakes: dict[str, Lake], options: ServeOptions, host: str, port: int, *, open_browser: bool
+    app: App,
+    lakes: dict[str, Lake],
+    options: ServeOptions,
+    host: str,
+    port: int,
+    *,
+    open_browser: bool,
+    ready: Callable[[str], None] | None = None,
 ) -> None:
     """Serve lakes that are open, and say where."""
     from sxeslake.web.server import listening, serve  # noqa: PLC0415
 
     listener: socket.socket = listening(host, port)
 
-    def ready(address: str) -> None:
+    def told(address: str) -> None:
         if app.as_json:
             app.emit(document({"url": address, "lakes": list(lakes)}, SERVE))
         else:
             app.print(f"Open {address} in a browser. Ctrl-C ends.")
 
     with listener:
-        serve(lakes, options, listener, ready=ready, open_browser=open_browser, log=app.verbose)
+        serve(lakes, options, listener, ready=ready or told, open_browser=open_browser, log=app.verbose)
 
 
 def _used(app: App) -> tuple[str, ...]:

@@ -90,9 +90,9 @@ def _found(visit: Visit, ref: str, analysis: str) -> tuple[int, MeasuredAnalysis
 
 def _shell(visit: Visit, ref: str, number: int, look: dict[str, str | None]) -> str:
     if not (look["low"] and look["high"]):
-        return shell_line(visit, "plot", ref, stage=True, analysis=number)
+        return shell_line(visit, "plot", "stage", ref, analysis=number)
     region = f"{look['low']}..{look['high']}{look['unit'] or 'eV'}"
-    return shell_line(visit, "plot", ref, roi=region, analysis=number, log=look["scale"] == "log")
+    return shell_line(visit, "plot", "map", ref, roi=region, analysis=number, log=look["scale"] == "log")
 
 
 def _facts(about: MeasuredAnalysis) -> list[tuple[str, str]]:
@@ -102,12 +102,8 @@ def _facts(about: MeasuredAnalysis) -> list[tuple[str, str]]:
         for label, value in (
             ("kind", about.kind or ""),
             ("positions", f"{about.positions:,}"),
-            ("accelerating voltage", _spread(
-                about.accelerating_voltage_kv, about.accelerating_voltage_min_kv, about.accelerating_voltage_max_kv, "kV"
-            )),
-            ("probe current", _spread(
-                about.probe_current_na, about.probe_current_min_na, about.probe_current_max_na, "nA"
-            )),
+            ("accelerating voltage", _spread(about, "accelerating_voltage", "kV")),
+            ("probe current", _spread(about, "probe_current", "nA")),
             ("grating", about.grating or ""),
             ("spectrometer", about.spectrometer or ""),
             ("instrument", about.instrument or ""),
@@ -122,8 +118,9 @@ def _facts(about: MeasuredAnalysis) -> list[tuple[str, str]]:
     ]  # fmt: skip
 
 
-def _spread(value: float | None, low: float | None, high: float | None, unit: str) -> str:
+def _spread(about: MeasuredAnalysis, name: str, unit: str) -> str:
     """`100 nA (99.93 to 100.1)`: the median, and the range where there is one."""
+    value, low, high = (getattr(about, f"{name}{part}_{unit.lower()}") for part in ("", "_min", "_max"))
     if value is None:
         return ""
     ends = "" if low is None or high is None or f"{low:.4g}" == f"{high:.4g}" else f" ({low:.4g} to {high:.4g})"
@@ -154,7 +151,4 @@ def _image_links(visit: Visit, ref: str, about: MeasuredAnalysis) -> list[dict[s
     analysis = group.analysis(about.analysis_uuid or "")
     if analysis is None:
         return []
-    found = []
-    for uuid in list(analysis.images.uuids)[:_SHOWN]:
-        found.append({"uuid": uuid, "href": link("picture", of=ref, image=uuid)})
-    return found
+    return [{"uuid": uuid, "href": link("picture", of=ref, image=uuid)} for uuid in analysis.images.uuids[:_SHOWN]]

@@ -54,7 +54,7 @@ def page(visit: Visit) -> WebPage:
             "info": info,
             "facts": facts,
             "analysis_table": _analyses_table(ref, analyses),
-            "member_table": _members_table(visit, ref, info, members),
+            "member_table": _members_table(ref, info, members),
             "history_table": table_of(
                 visit, result_of(records_of(log), ("number", "time", "who", "what", "message"), "History"), "history",
             ),
@@ -135,7 +135,7 @@ def _analyses_table(ref: str, analyses: list[MeasuredAnalysis]) -> WebTable:
     return WebTable("Analyses", heads, numeric, rows, len(rows))
 
 
-def _members_table(visit: Visit, ref: str, info: VersionInfo, members: list[Any]) -> WebTable:
+def _members_table(ref: str, info: VersionInfo, members: list[Any]) -> WebTable:
     rows = [
         [
             Cell(row.path, link("member", of=ref, path=row.path) if row.kind == "file" else ""),

@@ -69,6 +69,8 @@ def page(visit: Visit) -> WebPage:
             "chosen": _chosen(visit.words),
             "kept": [(name, value) for name, value in visit.words if name not in _ENTRIES and value],
             "entries": {name: visit.one(name) for name in _ENTRIES},
+            "copies_href": link("find", changed(visit.words, copies=None if filters.get("copies") else "1")),
+            "has_copies": bool(filters.get("copies")),
             "documents": link("question", q="find-text", text=visit.one("text")) if visit.one("text") else "",
         },
         permalink=link("find", changed(visit.words)),

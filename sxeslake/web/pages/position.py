@@ -19,12 +19,14 @@ from sxeslake.web.tables import text_of
 if TYPE_CHECKING:
     from sxeslake.archive.spectra.measured import Measured
     from sxeslake.archive.sxes.position import Position
+    from sxeslake.catalog.schema.registry import Column
     from sxeslake.web.visit import Visit
 
 _STANDARDS_SHOWN: Final = 12
 _JSON_SHOWN: Final = 200_000  # characters of one document
 _NOT_CONDITIONS: Final = frozenset({
     "sample", "version", "analysis_uuid", "analysis_name", "position_uuid", "number", "position_number", "unread",
+    "saved_local",
 })  # fmt: skip
 
 
@@ -50,7 +52,7 @@ def page(visit: Visit) -> WebPage:
             "documents": documents,
             "troubles": troubles,
         },
-        shell=shell_line(visit, "plot", row.archive, position=row.number or row.position_uuid),
+        shell=shell_line(visit, "plot", "spectrum", row.archive, position=row.number or row.position_uuid),
         python=python_line(visit, f"lake[{row.archive!r}].positions[{row.position_uuid!r}].qlw"),
         view={
             "name": name,
@@ -88,17 +90,27 @@ def _conditions(visit: Visit, row: Measured, position: Position, troubles: list[
         column = columns.get(name)
         found.append({
             "name": name, "label": _label(name), "value": value, "text": text_of(value, name),
-            "unit": column.unit if column and column.unit not in ("local", "count") else None,
+            "is_number": isinstance(value, int | float), "unit": _unit(name, column),
             "source": column.source if column else None,
         })  # fmt: skip
     order = list(columns)
     return sorted(found, key=lambda each: order.index(each["name"]) if each["name"] in columns else len(order))
 
 
+_UNITS: Final = {"_kv": "kV", "_na": "nA", "_mm": "mm", "_um": "µm", "_deg": "°", "_c": "°C", "_ms": "ms"}
+
+
+def _unit(name: str, column: Column | None) -> str | None:
+    """The unit that the catalogue gives; of a field that it does not have, what its name says."""
+    if column is not None:
+        return column.unit if column.unit not in ("local", "count") else None
+    return next((unit for suffix, unit in _UNITS.items() if name.endswith(suffix)), None)
+
+
 def _label(name: str) -> str:
     words = name.removesuffix("_local")
-    for unit in ("_kv", "_na", "_mm", "_um", "_deg", "_c", "_ms"):
-        words = words.removesuffix(unit)
+    for suffix in _UNITS:
+        words = words.removesuffix(suffix)
     return words.replace("_", " ").replace("ccd", "camera")
 
 
