@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from sxeslake.archive.spectra.choice import is_called
-from sxeslake.errors import NotFoundError
+from sxeslake.errors import NotFoundError, SxeslakeError
 from sxeslake.web.answers import Cell, WebPage, WebTable
 from sxeslake.web.commands import python_call, shell_line
+from sxeslake.web.failures import failure_of
 from sxeslake.web.links import link
 from sxeslake.web.png import PALETTES, SCALES
 from sxeslake.web.scans import DATA_TYPES, analysis_rows, plain_row, selected
@@ -35,6 +36,8 @@ def page(visit: Visit) -> WebPage:
     choice = {name: visit.one(name) or None for name in _CHOICE}
     base = {"of": ref, "analysis": analysis}
     title = about.analysis_name or f"analysis {number}"
+    troubles: list[str] = []
+    images = _image_links(visit, ref, about, troubles)
     region = [look["low"], look["high"]]
     return WebPage(
         "analysis.html",
@@ -46,6 +49,8 @@ def page(visit: Visit) -> WebPage:
             "positions": len(rows),
             "selected": len(chosen),
             "rows": [plain_row(row) for row in chosen[:_SHOWN]],
+            "images": images,
+            "troubles": troubles,
         },
         shell=_shell(visit, ref, number, look),
         python=python_call(
@@ -70,9 +75,9 @@ def page(visit: Visit) -> WebPage:
                 for form in ("plzip", "pl7z", "csv", "msa")
             },
             "lines": visit.one("lines"), "orders": visit.one("orders", "1,2"),
-            "image_names": _image_links(visit, ref, about),
         },
         permalink=link("analysis", base, **look, **choice),
+        is_whole=not troubles,
     )  # fmt: skip
 
 
@@ -145,10 +150,12 @@ def _table(visit: Visit, base: dict[str, Any], ref: str, rows: list[Measured]) -
     return WebTable("Positions of the selection", heads, numeric, cells, len(rows), take=take)
 
 
-def _image_links(visit: Visit, ref: str, about: MeasuredAnalysis) -> list[dict[str, Any]]:
+def _image_links(visit: Visit, ref: str, about: MeasuredAnalysis, troubles: list[str]) -> list[dict[str, Any]]:
     """The pictures of the sample that the analysis lists."""
-    group = visit.lake.open_group(ref)
-    analysis = group.analysis(about.analysis_uuid or "")
-    if analysis is None:
+    try:
+        analysis = visit.lake.open_group(ref).analysis(about.analysis_uuid or "")
+    except SxeslakeError as error:
+        troubles.append(f"The images cannot be listed: {failure_of(error, [visit.lake.url]).what}")
         return []
-    return [{"uuid": uuid, "href": link("picture", of=ref, image=uuid)} for uuid in analysis.images.uuids[:_SHOWN]]
+    uuids = [] if analysis is None else analysis.images.uuids[:_SHOWN]
+    return [{"uuid": uuid, "href": link("picture", of=ref, image=uuid)} for uuid in uuids]
