@@ -47,7 +47,7 @@ class TableAnswer:
 
 
 @dataclass(frozen=True, slots=True)
-class RangedFile:
+class RangedDownload:
     """A file whose bytes can be read in any part, so that an interrupted download goes on."""
 
     size: int
@@ -59,7 +59,7 @@ class RangedFile:
     close: Callable[[], None] | None = None
 
 
-Answer = WebPage | RawAnswer | TableAnswer | RangedFile
+Answer = WebPage | RawAnswer | TableAnswer | RangedDownload
 Handler = Callable[[Visit], Answer]
 
 

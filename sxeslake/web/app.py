@@ -27,7 +27,7 @@ from starlette.staticfiles import StaticFiles
 from sxeslake.lake import Lake
 from sxeslake.model import MIB
 from sxeslake.version import __version__
-from sxeslake.web.answers import Answer, Endpoint, RangedFile, RawAnswer, TableAnswer, WebPage
+from sxeslake.web.answers import Answer, Endpoint, RangedDownload, RawAnswer, TableAnswer, WebPage
 from sxeslake.web.failures import FailureText, failure_of, not_there
 from sxeslake.web.guard import LOG, Guard
 from sxeslake.web.lakes import ServedLake, Site
@@ -151,7 +151,7 @@ class _Answering:
         return await self._workers.do(request, work, heavy=endpoint.heavy)
 
     def _response(self, request: Request, visit: Visit, answer: Answer, etag: str, *, as_document: bool) -> Response:
-        if isinstance(answer, RangedFile):
+        if isinstance(answer, RangedDownload):
             return ranged(request, answer, self._workers)
         if isinstance(answer, TableAnswer):
             return _table(answer, self._workers)

@@ -19,7 +19,7 @@ _ANALYSES: Final = 8  # whose positions are at hand
 _NOT_IN_SLUG: Final = re.compile(r"[^a-z0-9._-]+")
 
 
-class Remembered:
+class ResultCache:
     """The last few results by key; a new commit has other keys, so nothing is ever out of date."""
 
     def __init__(self, most: int) -> None:
@@ -50,8 +50,8 @@ class ServedLake:
     lake: Lake
     word: str  # how the command line names it
     shelf: SpectraShelf
-    remembered: Remembered  # results of questions
-    measured: Remembered  # positions of analyses, and their integrated regions
+    remembered: ResultCache  # results of questions
+    measured: ResultCache  # positions of analyses, and their integrated regions
     _lock: threading.Lock
     _head: int = 0
     _looked_at: float = -1e9
@@ -75,7 +75,7 @@ class Site(Mapping[str, ServedLake]):
         for title, lake in named:
             slug = self._free(_NOT_IN_SLUG.sub("-", title.casefold()).strip("-.") or "lake")
             word = title if isinstance(lakes, Mapping) else ""
-            kept = Remembered(_KEPT), Remembered(_ANALYSES)
+            kept = ResultCache(_KEPT), ResultCache(_ANALYSES)
             self._lakes[slug] = ServedLake(slug, title, lake, word, shelf, *kept, threading.Lock())
 
     def _free(self, slug: str) -> str:

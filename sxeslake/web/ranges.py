@@ -12,7 +12,7 @@ from starlette.background import BackgroundTask
 from starlette.responses import Response, StreamingResponse
 
 from sxeslake.model import MIB
-from sxeslake.web.answers import RangedFile
+from sxeslake.web.answers import RangedDownload
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -50,7 +50,7 @@ def file_name_header(disposition: str, name: str) -> str:
     return f"{disposition}; filename=\"{safe}\"; filename*=UTF-8''{quote(name[-200:], safe='', errors='replace')}"
 
 
-def ranged(request: Request, file: RangedFile, workers: Workers) -> Response:
+def ranged(request: Request, file: RangedDownload, workers: Workers) -> Response:
     """The answer to a GET or HEAD of a file: all of it, or the part that is asked for."""
     etag = f'"{file.etag}"'
     headers = {
@@ -82,6 +82,6 @@ def ranged(request: Request, file: RangedFile, workers: Workers) -> Response:
     return StreamingResponse(blocks, status, headers, media_type=file.media_type, background=cleaning)
 
 
-async def _blocks(file: RangedFile, start: int, end: int, workers: Workers) -> AsyncIterator[bytes]:
+async def _blocks(file: RangedDownload, start: int, end: int, workers: Workers) -> AsyncIterator[bytes]:
     for at in range(start, end, _BLOCK):
         yield await workers.step(partial(file.read, at, min(end, at + _BLOCK)))

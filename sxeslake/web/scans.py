@@ -180,7 +180,7 @@ def window_of(visit: Visit, low: str, high: str) -> RoiWindow | None:
     ends = sorted(value for value in (visit.number(low), visit.number(high)) if value is not None)
     if len(ends) == 1:
         raise UsageError(f"a region has two ends, {low} and {high}.")
-    return RoiWindow.of(*ends, visit.one("unit", "eV")) if ends else None
+    return RoiWindow.of(ends[0], ends[1], visit.one("unit", "eV")) if ends else None
 
 
 def roi_of(visit: Visit) -> Roi:

@@ -10,8 +10,9 @@ from sxeslake import lines
 from sxeslake.archive.sxes.documents.units import HC_EV_ANGSTROM
 from sxeslake.errors import UsageError
 from sxeslake.web.answers import RawAnswer, WebPage
-from sxeslake.web.png import PALETTES, SCALES, indices, limits, png
-from sxeslake.web.raster import located, raster_of
+from sxeslake.web.drawing.png import PALETTES, SCALES, indices, limits, png
+from sxeslake.web.drawing.raster import located, raster_of
+from sxeslake.web.drawing.svg import scale_svg, spectra_svg
 from sxeslake.web.scans import (
     DrawnSpectra,
     analysis_rows,
@@ -21,7 +22,6 @@ from sxeslake.web.scans import (
     spectra_of,
     sum_of,
 )
-from sxeslake.web.svg import scale_svg, spectra_svg
 
 if TYPE_CHECKING:
     from sxeslake.web.visit import Visit

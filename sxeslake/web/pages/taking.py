@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from sxeslake.errors import MemberNotFoundError
-from sxeslake.web.answers import RangedFile, RawAnswer
+from sxeslake.web.answers import RangedDownload, RawAnswer
 from sxeslake.web.scans import analysis_rows, data_type_of, selected
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ _PICTURES: Final = {
 _UNSAFE: Final = re.compile(r"[^\w.@+-]+")
 
 
-def member(visit: Visit) -> RangedFile:
+def member(visit: Visit) -> RangedDownload:
     """A file of an archive, to be saved: never shown, as it may be anything."""
     ref, path = visit.pinned(visit.of), visit.needed("path")
     files = visit.lake.files(ref)
@@ -32,7 +32,7 @@ def member(visit: Visit) -> RangedFile:
     if row is None or row.member.kind == "directory":
         raise MemberNotFoundError("this archive has no such file.", hint="The page of the archive lists its files.")
     found = row
-    return RangedFile(
+    return RangedDownload(
         found.member.size, lambda start, end: files.read_ranges([(found, start, end)])[0],
         path.rpartition("/")[2] or "member", found.digest.hex(),
     )  # fmt: skip
@@ -46,17 +46,17 @@ def picture(visit: Visit) -> RawAnswer:
     return RawAnswer(image.picture, media_type, is_fixed=True)
 
 
-def version(visit: Visit) -> RangedFile:
+def version(visit: Visit) -> RangedDownload:
     """A whole version as a zip that is made as it is read, so that a download can go on where it stopped."""
     ref = visit.pinned(visit.of)
     files = visit.lake.files(ref)
     archive = files.archive
     suffix = ".plzip" if files.version.archive.kind == "sxes" else ".zip"
     etag = f"zip-{files.version.archive.layout_id[:32]}-{archive.size}"
-    return RangedFile(archive.size, archive.read, f"{_plain(ref)}{suffix}", etag)
+    return RangedDownload(archive.size, archive.read, f"{_plain(ref)}{suffix}", etag)
 
 
-def selection(visit: Visit) -> RangedFile:
+def selection(visit: Visit) -> RangedDownload:
     """The selected positions of an analysis, made on this machine's disk first, and removed when they are sent."""
     ref, form = visit.pinned(visit.of), visit.choice("format", FORMATS)
     chosen = selected(visit, analysis_rows(visit, ref, visit.one("analysis")))
@@ -78,7 +78,7 @@ def selection(visit: Visit) -> RangedFile:
             return file.read(end - start)
 
     etag = f"take-{made.stat().st_mtime_ns:x}-{size}"
-    return RangedFile(size, read, made.name, etag, close=clear)
+    return RangedDownload(size, read, made.name, etag, close=clear)
 
 
 def _made(visit: Visit, ref: str, form: str, chosen: list[Measured], folder: Path) -> Path:

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from sxeslake.archive.spectra.measured import Measured
 from sxeslake.errors import InputError
 from sxeslake.lake import Lake
+from sxeslake.web.drawing.png import SCALES, indices, limits, palette, png
+from sxeslake.web.drawing.raster import raster_of
+from sxeslake.web.drawing.svg import scale_svg, ticks
 from sxeslake.web.facets import FACETS, facet_of
 from sxeslake.web.links import changed, link, toggled
-from sxeslake.web.png import SCALES, indices, limits, palette, png
-from sxeslake.web.raster import raster_of
-from sxeslake.web.svg import scale_svg, ticks
 
 WORDS = st.lists(st.tuples(st.text(min_size=1), st.text(min_size=1)), max_size=5)
 SAFE = st.characters(blacklist_categories=["Cs"])

@@ -6,6 +6,7 @@ import html
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -23,7 +24,7 @@ QUOTES = "\" onmouseover='x' `y` </title> & {{ 7*7 }} {% raw %} %2e"
 BIDI = "gnp\u202etxt\u2066 \u200b\u0007end"
 LONG = "lång " * 820  # 4 KB
 HOSTILE = (SCRIPT, QUOTES, BIDI, LONG)
-PAGES = (
+PAGES: tuple[tuple[str, dict[str, Any]], ...] = (
     ("find", {}), ("find", {"text": "{}"}), ("find", {"operator": "{}"}), ("archive", {"of": "{sample}"}),
     ("analysis", {"of": "{sample}"}), ("position", {"of": "{sample}@1:1"}), ("compare", {"p": "{sample}@1:1"}),
     ("question", {"q": "analyses-by-condition"}), ("question", {"q": "find-text", "text": "{}"}),

@@ -7,6 +7,7 @@ import io
 import json
 import re
 import shlex
+from typing import Any
 
 import click
 import numpy as np
@@ -20,7 +21,7 @@ from sxeslake.lake import Lake
 from sxeslake.web.pages import ENDPOINTS
 
 MAP = "2019/chalcopyrite map@2"
-PAGES = (
+PAGES: tuple[tuple[str, dict[str, Any]], ...] = (
     ("find", {"kv": "5"}),
     ("find", {"grating": "JS300N", "text": "map", "page": "1"}),
     ("archive", {"of": MAP}),

@@ -13,7 +13,8 @@ VENDOR = WEB / "static" / "vendor"
 
 
 def test_vendored_files_are_those_of_the_list() -> None:
-    listed = dict(reversed(line.split("  ")) for line in (VENDOR / "SHA256SUMS").read_text().splitlines())
+    lines = [line.split("  ") for line in (VENDOR / "SHA256SUMS").read_text().splitlines()]
+    listed = {name: digest for digest, name in lines}
     there = {path.name for path in VENDOR.iterdir()} - {"SHA256SUMS", "README.md"}
     assert set(listed) == there
     for name, digest in listed.items():

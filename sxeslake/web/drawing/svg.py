@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sxeslake.text.safe import visible
-from sxeslake.web.png import palette
+from sxeslake.web.drawing.png import palette
 
 if TYPE_CHECKING:
     from sxeslake.web.scans import DrawnSpectra
