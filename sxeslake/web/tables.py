@@ -60,8 +60,13 @@ def table_of(
     )
 
 
+def as_word(text: str) -> str:
+    """A text that names an option of the command line, as it is said here."""
+    return _OPTION.sub(r"the word \1", text)
+
+
 def _notes(result: Result) -> list[str]:
-    notes = [_OPTION.sub(r"the word \1", note) for note in result.notes]
+    notes = [as_word(note) for note in result.notes]
     if not result.arrow().num_rows and result.why_empty:
         notes.insert(0, f"No rows: {result.why_empty}")
     if result.truncated:

@@ -35,6 +35,14 @@ def ticks(low: float, high: float, most: int = 7) -> list[float]:
     return [number * step for number in range(first, math.floor(high / step) + 1)]
 
 
+def short(value: float) -> str:
+    """21490000 → `21.49M`, 5800 → `5.8K`: counts in little room."""
+    for factor, letter in ((1e9, "G"), (1e6, "M"), (1e3, "K")):
+        if abs(value) >= factor:
+            return f"{value / factor:.4g}{letter}"
+    return f"{value:.4g}"
+
+
 def spectra_svg(drawn: DrawnSpectra) -> str:
     """Curves with axes, units and legend."""
     x0, x1 = float(drawn.x[0]), float(drawn.x[-1])
@@ -59,7 +67,7 @@ def spectra_svg(drawn: DrawnSpectra) -> str:
     for value in ticks(y0, y1, 5):
         at = down(value)
         parts.append(f'<path d="M{_LEFT - 5} {at:.1f}h5" stroke="{_INK}"/>')
-        parts.append(f'<text x="{_LEFT - 8}" y="{at + 4:.1f}" text-anchor="end">{value:g}</text>')
+        parts.append(f'<text x="{_LEFT - 8}" y="{at + 4:.1f}" text-anchor="end">{short(value)}</text>')
     middle = _LEFT + wide / 2
     parts.append(f'<text x="{middle}" y="{_HEIGHT - 8}" text-anchor="middle">{escape(drawn.axis.label)}</text>')
     for number, curve in enumerate(drawn.y):
@@ -101,7 +109,7 @@ def scale_svg(ends: tuple[float, float], scale: str, colours: str, label: str) -
     else:
         middle = low + (high - low) * (0.25 if scale == "sqrt" else 0.5)
     texts = "".join(
-        f'<text x="{at}" y="34" text-anchor="{anchor}">{value:.4g}</text>'
+        f'<text x="{at}" y="34" text-anchor="{anchor}">{short(value)}</text>'
         for at, anchor, value in ((2, "start", low), (160, "middle", middle), (318, "end", high))
     )
     return (

@@ -97,12 +97,19 @@ def _rows(found: Comparison | None) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
+def _days(days: float | None) -> str:
+    """`+446.2`, `0`; nothing where a time is unknown."""
+    if days is None:
+        return ""
+    return "0" if abs(days) < 0.05 else f"{days:+.1f}"
+
+
 def _table(words: dict[str, Any], names: list[str], rows: list[dict[str, Any]]) -> WebTable:
     cells = [
         [
             Cell(row["name"], link("position", of=row["name"])), Cell(row["material"] or ""),
             Cell("" if row["similarity"] is None else f"{row['similarity']:.4f}"),
-            Cell("" if row["days"] is None else f"{row['days']:+.1f}"),
+            Cell(_days(row["days"])),
             Cell(text_of(row["accelerating_voltage_kv"])), Cell(text_of(row["probe_current_na"])),
             Cell(row["grating"] or ""), Cell(text_of(row["acquired_local"])), Cell(row["comment"] or ""),
         ]

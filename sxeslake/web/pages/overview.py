@@ -50,7 +50,7 @@ def _facts(stats: Stats) -> list[tuple[str, str]]:
     share = f"{100 * stats.bytes_stored / stats.bytes_source:.0f} % of what came" if stats.bytes_source else ""
     saved = stats.bytes_source - stats.bytes_stored
     return [
-        ("archives", f"{stats.archives:,} of {stats.samples:,} samples, {stats.members:,} files and folders"),
+        ("versions", f"{stats.archives:,} of {stats.samples:,} samples, {stats.members:,} files and folders"),
         ("as they came", size(stats.bytes_source)),
         ("unpacked", f"{size(stats.bytes_raw)}, {size(stats.bytes_unique_raw)} without repetitions"),
         ("in the lake", f"{size(stats.bytes_stored)}{f', {share}' if share else ''}"),

@@ -11,7 +11,7 @@ from sxeslake.web.answers import WebPage
 from sxeslake.web.commands import python_call, shell_line
 from sxeslake.web.links import link
 from sxeslake.web.pages.finding import filters_of
-from sxeslake.web.tables import ROWS_SHOWN, table_of
+from sxeslake.web.tables import ROWS_SHOWN, as_word, table_of
 
 if TYPE_CHECKING:
     from sxeslake.catalog.query.header import Query
@@ -66,12 +66,12 @@ def question_page(visit: Visit) -> WebPage:
             message = f"{error.what} {error.hint or ''}".strip()
     return WebPage(
         "question.html", query.title,
-        {"question": query.name, "help": query.help, "rows": rows, "total": table.total if table else 0,
+        {"question": query.name, "help": as_word(query.help), "rows": rows, "total": table.total if table else 0,
          "message": message},
         shell=shell_line(visit, "query", query.name, filters=filters, **{k: v for k, v in own.items() if v}),
         python=python_call(visit, f"lake.query({query.name!r}", {**filters, **own}),
         view={
-            "query": query, "table": table, "own": own,
+            "query": query, "help": as_word(query.help), "table": table, "own": own,
             "filter_fields": _fields(visit, query) if query.over else [],
             "has_filters": bool(filters),
         },

@@ -73,7 +73,7 @@ async function showSum() {
 }
 
 function plotSum(one = null) {
-  const curves = [{ y: sum.y }, ...(one ? [{ y: one.y, scale: "one", colour: "#d55e00" }] : [])];
+  const curves = [{ y: sum.y }, ...(one ? [{ y: one.y, scale: "one" }] : [])];
   draw(place, {
     x: sum.x, curves, names: [`sum of ${sum.count}`, ...(one ? [one.name] : [])], xLabel: sum.label, yLabel: "counts",
     marks: () => state.marks, chosen: region,

@@ -1,6 +1,8 @@
 // Spectra on a canvas, by uPlot: axes with units, curves that an eye tells apart, marks of X-ray lines.
 
-const CURVES = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c564b", "#7f7f7f"];
+const ON_LIGHT = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b07a00", "#2f8fc4", "#8c564b", "#6f6f6f"];
+const ON_DARK = ["#62bdf0", "#ff9447", "#3fd0a4", "#e8a0cb", "#f2c64d", "#9bb8ff", "#d39b88", "#bdbdbd"];
+const CURVES = matchMedia("(prefers-color-scheme: dark)").matches ? ON_DARK : ON_LIGHT;
 const short = new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 4 });
 const DASHES = [[], [6, 4], [2, 3]];
 
