@@ -17,10 +17,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final, cast
 
 from starlette.applications import Starlette
-from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
@@ -33,7 +32,7 @@ from sxeslake.web.guard import LOG, Guard
 from sxeslake.web.lakes import ServedLake, Site
 from sxeslake.web.options import ServeOptions
 from sxeslake.web.pages import ENDPOINTS
-from sxeslake.web.ranges import file_name_header, ranged
+from sxeslake.web.ranges import ClosingResponse, file_name_header, ranged
 from sxeslake.web.render import as_json, rendered
 from sxeslake.web.visit import Visit
 from sxeslake.web.work import GoneError, Job, Workers
@@ -211,7 +210,7 @@ def _table(answer: TableAnswer, workers: Workers) -> Response:
             yield block
 
     media_type = _TABLE_TYPES[answer.format]
-    return StreamingResponse(blocks(), headers=headers, media_type=media_type, background=BackgroundTask(file.close))
+    return ClosingResponse(blocks(), file.close, headers=headers, media_type=media_type)
 
 
 def _html(body: bytes, headers: Mapping[str, str] | None = None, status: int = 200) -> Response:

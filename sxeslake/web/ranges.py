@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
-from starlette.background import BackgroundTask
 from starlette.responses import Response, StreamingResponse
 
 from sxeslake.model import MIB
@@ -16,11 +15,28 @@ from sxeslake.web.answers import RangedDownload
 
 if TYPE_CHECKING:
     from starlette.requests import Request
+    from starlette.types import Receive, Scope, Send
 
     from sxeslake.web.work import Workers
 
 _BLOCK: Final = 1 * MIB
 _RANGE: Final = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
+
+
+class ClosingResponse(StreamingResponse):
+    """A file in parts, which is closed when it is sent, and also when its client leaves amid it."""
+
+    def __init__(self, blocks: AsyncIterator[bytes], close: Callable[[], object] | None, **words: Any) -> None:
+        super().__init__(blocks, **words)
+        self._close = close
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            if self._close is not None:
+                self._close()
 
 
 def part_of(header: str | None, size: int) -> tuple[int, int] | None:
@@ -59,27 +75,29 @@ def ranged(request: Request, file: RangedDownload, workers: Workers) -> Response
         "Cache-Control": "private, max-age=31536000, immutable",
         "Content-Disposition": file_name_header(file.disposition, file.name),
     }
-    cleaning = BackgroundTask(file.close) if file.close else None
     wanted = [each.strip() for each in request.headers.get("if-none-match", "").split(",")]
+    header = request.headers.get("range") if request.headers.get("if-range", etag) == etag else None
+    start, end, status = 0, file.size, 200
     if etag in wanted:
-        return Response(status_code=304, headers=headers, background=cleaning)
-    header = request.headers.get("range")
-    if request.headers.get("if-range", etag) != etag:
-        header = None
-    try:
-        part = part_of(header, file.size)
-    except ValueError:
-        headers |= {"Content-Range": f"bytes */{file.size}"}
-        return Response(status_code=416, headers=headers, background=cleaning)
-    start, end = part or (0, file.size)
-    headers["Content-Length"] = str(end - start)
-    if part is not None:
-        headers["Content-Range"] = f"bytes {start}-{end - 1}/{file.size}"
-    status = 200 if part is None else 206
-    if request.method == "HEAD":
-        return Response(status_code=status, headers=headers, media_type=file.media_type, background=cleaning)
-    blocks = _blocks(file, start, end, workers)
-    return StreamingResponse(blocks, status, headers, media_type=file.media_type, background=cleaning)
+        status = 304
+    else:
+        try:
+            part = part_of(header, file.size)
+        except ValueError:
+            status = 416
+            headers |= {"Content-Range": f"bytes */{file.size}"}
+        else:
+            start, end = part or (0, file.size)
+            headers["Content-Length"] = str(end - start)
+            if part is not None:
+                status = 206
+                headers["Content-Range"] = f"bytes {start}-{end - 1}/{file.size}"
+    if status in (200, 206) and request.method == "GET":
+        blocks = _blocks(file, start, end, workers)
+        return ClosingResponse(blocks, file.close, status_code=status, headers=headers, media_type=file.media_type)
+    if file.close is not None:
+        file.close()
+    return Response(status_code=status, headers=headers, media_type=file.media_type)
 
 
 async def _blocks(file: RangedDownload, start: int, end: int, workers: Workers) -> AsyncIterator[bytes]:

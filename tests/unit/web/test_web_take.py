@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import io
 import zipfile
+from collections.abc import MutableMapping
 from pathlib import Path
+from typing import Any
 
+import anyio
 import pytest
+from starlette.requests import ClientDisconnect
 from starlette.testclient import TestClient
 
 from sxeslake.archive import open_group
 from sxeslake.lake import Lake
+from sxeslake.web.app import create_app
 from sxeslake.web.ranges import part_of
 
 MAP = "2019/chalcopyrite map@2"
@@ -93,4 +98,34 @@ def test_nothing_that_was_made_for_a_download_is_left(
         assert client.get("take", params={"of": MAP, "positions": "2", "format": form}).status_code == 200
         assert client.head("take", params={"of": MAP, "positions": "2", "format": form}).status_code == 200
     assert client.get("take", params={"of": MAP, "area": "0,0 1,0 1,1"}).status_code == 404
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_is_left_of_a_download_whose_client_leaves(
+    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    app = create_app({"epma": lake})
+    scope = {
+        "type": "http", "asgi": {"version": "3.0", "spec_version": "2.4"}, "http_version": "1.1", "method": "GET",
+        "path": "/epma/take", "raw_path": b"/epma/take", "scheme": "http", "client": ("127.0.0.1", 1),
+        "query_string": b"of=2019/chalcopyrite+map@2&format=plzip", "headers": [(b"host", b"localhost")],
+    }  # fmt: skip
+    seen: list[int] = []
+
+    async def leaving(message: MutableMapping[str, Any]) -> None:
+        if message["type"] == "http.response.body":
+            seen.append(len(list(tmp_path.iterdir())))
+            raise OSError("the client has gone")
+
+    async def receive() -> MutableMapping[str, Any]:
+        await anyio.sleep(60)
+        return {"type": "http.disconnect"}
+
+    async def run() -> None:
+        with pytest.raises(ClientDisconnect):
+            await app(scope, receive, leaving)
+
+    anyio.run(run)
+    assert seen == [1]
     assert list(tmp_path.iterdir()) == []
