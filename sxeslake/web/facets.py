@@ -6,7 +6,6 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final
 
 from sxeslake.web.links import Word, changed, link, toggled
@@ -61,28 +60,56 @@ FACETS: Final = (
 )
 
 
-def facet_of(kind: FacetKind, values: Iterable[Any], words: Sequence[Word]) -> Facet:
-    """A facet over a column of the rows that all other choices leave."""
+Counts = Sequence[tuple[Any, int]]
+"""Values of a column, each with the number of rows that have it."""
+
+
+def counted(column: Any, kind: FacetKind) -> Counts:
+    """The values of an Arrow column as a facet shows them: voltages to three figures, currents in classes, years."""
+    import pyarrow.compute as pc  # noqa: PLC0415 - heavy, and loaded by then
+
+    known = column.drop_null()
+    if kind.name == "since":
+        years = pc.value_counts(pc.year(known)).to_pylist()
+        if len(years) != 1:
+            return sorted((f"{each['values']:04}", each["counts"]) for each in years)
+        known = pc.add(pc.multiply(pc.year(known), 100), pc.month(known))
+        months = pc.value_counts(known).to_pylist()
+        return sorted((f"{each['values'] // 100:04}-{each['values'] % 100:02}", each["counts"]) for each in months)
+    found: Counter[Any] = Counter()
+    for each in pc.value_counts(known).to_pylist():
+        value = each["values"]
+        if kind.name == "kv":
+            value = float(f"{value:.3g}")
+        elif kind.name == "current_na":
+            value = _class_of(value) if value > 0 else None
+        if value is not None:
+            found[value] += each["counts"]
+    if kind.entry:
+        return sorted(found.items())
+    return sorted(found.items(), key=lambda pair: (-pair[1], str(pair[0]).casefold()))
+
+
+def facet_of(kind: FacetKind, counts: Counts, words: Sequence[Word]) -> Facet:
+    """A facet over what `counted` found in the rows that all other choices leave."""
     given = [value for name, value in words if name == kind.name and value]
-    there = [value for value in values if value is not None]
     if kind.name == "kv":
-        counts = Counter(f"{value:.3g}" for value in there)
-        bars = [(f"{float(label):g}", label, count) for label, count in sorted(counts.items(), key=_as_number)]
+        bars = [(f"{value:g}", f"{value:g}", count) for value, count in counts]
         return Facet(kind.name, kind.title, _single(kind, bars, given, words), 0, given, kind.entry)
     if kind.name == "current_na":
-        return Facet(kind.name, kind.title, _single(kind, _currents(there), given, words), 0, given, kind.entry)
+        bars = [(f"{low:g}–{high:g}", f"{low:g}..{high:g}", count) for (low, high), count in counts]
+        return Facet(kind.name, kind.title, _single(kind, bars, given, words), 0, given, kind.entry)
     if kind.name == "since":
-        return _times(kind, there, words)
-    counts = Counter(there)
-    ranked = sorted(counts.items(), key=lambda pair: (-pair[1], str(pair[0]).casefold()))
-    shown = [pair for number, pair in enumerate(ranked) if number < _FEW or pair[0] in given]
-    shown += [(value, 0) for value in given if value not in counts]
+        return _times(kind, counts, words)
+    shown = [pair for number, pair in enumerate(counts) if number < _FEW or pair[0] in given]
+    known = {value for value, _ in counts}
+    shown += [(value, 0) for value in given if value not in known]
     most = max((count for _, count in shown), default=1) or 1
     listed = [
         FacetValue(str(value), count, _share(count, most), value in given, _found(toggled(words, kind.name, value)))
         for value, count in shown
     ]
-    return Facet(kind.name, kind.title, listed, max(0, len(ranked) - len(shown)), given)
+    return Facet(kind.name, kind.title, listed, max(0, len(counts) - len(shown)), given)
 
 
 def annotation_facet(rows: Iterable[Mapping[str, Any]], words: Sequence[Word]) -> Facet:
@@ -113,15 +140,6 @@ def _single(
     ]  # fmt: skip
 
 
-def _currents(values: Sequence[float]) -> list[tuple[str, str, int]]:
-    """Classes around 1, 2, 5 and 10 times a power of ten: `70–150`."""
-    counts: Counter[tuple[float, float]] = Counter()
-    for value in values:
-        if value > 0:
-            counts[_class_of(value)] += 1
-    return [(f"{low:g}–{high:g}", f"{low:g}..{high:g}", count) for (low, high), count in sorted(counts.items())]
-
-
 def _class_of(value: float) -> tuple[float, float]:
     """The class around a current; its middle is a round value, so that 99.97 and 100.02 nA fall together."""
     power = 10.0 ** math.floor(math.log10(value) + 1e-9)
@@ -129,15 +147,12 @@ def _class_of(value: float) -> tuple[float, float]:
     return float(f"{low * power:.6g}"), float(f"{high * power:.6g}")
 
 
-def _times(kind: FacetKind, values: Sequence[datetime], words: Sequence[Word]) -> Facet:
+def _times(kind: FacetKind, counts: Counts, words: Sequence[Word]) -> Facet:
     """By year, or by month where all lies within one; a bar sets both ends."""
-    years = {value.year for value in values}
-    form = "%Y-%m" if len(years) == 1 else "%Y"
-    counts = Counter(value.strftime(form).zfill(4) for value in values)
-    most = max(counts.values(), default=1)
+    most = max((count for _, count in counts), default=1)
     given = [value for name, value in words if name in ("since", "until") and value]
     bars = []
-    for label, count in sorted(counts.items()):
+    for label, count in counts:
         is_chosen = given == [label, label]
         ends = {"since": None, "until": None} if is_chosen else {"since": label, "until": label}
         bars.append(FacetValue(label, count, _share(count, most), is_chosen, _found(changed(words, **ends))))
@@ -150,7 +165,3 @@ def _share(count: int, most: int) -> int:
 
 def _found(words: Sequence[Word]) -> str:
     return link("find", words)
-
-
-def _as_number(pair: tuple[str, int]) -> float:
-    return float(pair[0])

@@ -36,12 +36,17 @@ def text_of(value: object, name: str = "") -> str:
 
 
 def table_of(
-    visit: Visit, result: Result, table: str, *, caption: str = "", page: int = 1, rows: int = ROWS_SHOWN
-) -> WebTable:
-    """One page of a result; samples, analyses and positions are links to their pages."""
+    visit: Visit, result: Result, table: str, *, caption: str = "", page: int = 1, rows: int = ROWS_SHOWN,
+    total: int | None = None,
+) -> WebTable:  # fmt: skip
+    """One page of a result; samples, analyses and positions are links to their pages.
+
+    Where a `total` is given, the result has the rows of this page alone.
+    """
     whole = result.arrow()
     start = (page - 1) * rows
-    part = whole.slice(start, rows).to_pylist()
+    part = (whole if total is not None else whole.slice(start, rows)).to_pylist()
+    total = whole.num_rows if total is None else total
     names = [name for name in preferred(result) if name != "version" or "sample" not in result.columns]
     names = [name for name in names if any(row[name] not in (None, "") for row in part)] or names[:1]
     cells = [[_cell(name, row) for name in names] for row in part]
@@ -52,11 +57,11 @@ def table_of(
         heads=[_MORE_HEADS.get(name, head(name)) for name in names],
         numeric=numeric,
         rows=cells,
-        total=whole.num_rows,
+        total=total,
         notes=_notes(result),
         take=link("rows", [*changed(words, table=table)]),
         previous=link("", [*changed(words), ("page", str(page - 1))]) if page > 1 else "",
-        following=link("", [*changed(words), ("page", str(page + 1))]) if start + rows < whole.num_rows else "",
+        following=link("", [*changed(words), ("page", str(page + 1))]) if start + rows < total else "",
     )
 
 

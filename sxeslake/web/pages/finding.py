@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sxeslake.catalog.query.filter_spec import BY_NAME, SETTINGS
+from sxeslake.catalog.query.result import Result
 from sxeslake.web.answers import WebPage
 from sxeslake.web.commands import python_call, shell_line
-from sxeslake.web.facets import FACETS, Facet, FacetKind, annotation_facet, facet_of
+from sxeslake.web.facets import FACETS, Counts, Facet, FacetKind, annotation_facet, counted, facet_of
 from sxeslake.web.links import Word, changed, link
 from sxeslake.web.tables import ROWS_SHOWN, table_of
 
 if TYPE_CHECKING:
-    from sxeslake.catalog.query.result import Result
     from sxeslake.web.visit import Visit
 
 QUESTION = "analyses-by-condition"
@@ -32,21 +33,56 @@ def filters_of(visit: Visit) -> dict[str, object]:
     return found
 
 
-def answer(visit: Visit, filters: Mapping[str, object]) -> Result:
-    """The analyses that fit; kept for this commit and day, as a page and its facets ask for the same."""
-    key = (visit.served.slug, visit.commit, dt.date.today(), repr(sorted(filters.items())))
-    found: Result = visit.served.remembered.get(key, lambda: visit.lake.query(QUESTION, filters))
+@dataclass(frozen=True, slots=True)
+class FoundSummary:
+    """How many analyses fit, and what the facets count over them; the rows themselves are not kept."""
+
+    total: int
+    counts: Mapping[str, Counts]
+
+
+def summary(visit: Visit, filters: Mapping[str, object]) -> FoundSummary:
+    """What there is to count for some filters; kept for this commit and day."""
+    found: FoundSummary = visit.served.remembered.get(
+        _key(visit, "summary", filters), lambda: _summed(visit.lake.query(QUESTION, filters))
+    )
     return found
+
+
+def _summed(result: Result) -> FoundSummary:
+    rows = result.arrow()
+    return FoundSummary(rows.num_rows, {kind.name: counted(rows[kind.column], kind) for kind in FACETS})
+
+
+def rows_of_page(visit: Visit, filters: Mapping[str, object], number: int) -> Result:
+    """The analyses on one page of the answer; their summary is kept, too, where it is not yet."""
+
+    def asked() -> Result:
+        whole = visit.lake.query(QUESTION, filters)
+        visit.served.remembered.get(_key(visit, "summary", filters), lambda: _summed(whole))
+        why = whole.why_empty
+        return Result.of_table(
+            whole.arrow().slice((number - 1) * ROWS_SHOWN, ROWS_SHOWN), title=whole.title, notes=whole.notes,
+            show=whole.show, find_why_empty=lambda: why,
+        )  # fmt: skip
+
+    found: Result = visit.served.remembered.get((*_key(visit, "page", filters), number), asked)
+    return found
+
+
+def _key(visit: Visit, what: str, filters: Mapping[str, object]) -> tuple[object, ...]:
+    """A filter may say `yesterday`: what is kept is kept for a day."""
+    return what, visit.commit, dt.date.today(), repr(sorted(filters.items()))
 
 
 def page(visit: Visit) -> WebPage:
     """The analyses that fit, and what else they could be narrowed by."""
     filters = filters_of(visit)
-    found = answer(visit, filters)
     number = visit.whole("page", 1)
-    table = table_of(visit, found, "find", page=number, caption="Analyses")
-    start = (number - 1) * ROWS_SHOWN
-    facets = [_facet(visit, kind, filters, found) for kind in FACETS]
+    found = rows_of_page(visit, filters, number)
+    total = summary(visit, filters).total
+    table = table_of(visit, found, "find", page=number, caption="Analyses", total=total)
+    facets = [_facet(visit, kind, filters) for kind in FACETS]
     facets.append(_annotations(visit, filters))
     return WebPage(
         "find.html",
@@ -55,7 +91,7 @@ def page(visit: Visit) -> WebPage:
             "filters": filters,
             "understood": found.notes,
             "total": table.total,
-            "rows": found.arrow().slice(start, ROWS_SHOWN).to_pylist(),
+            "rows": found.rows(),
             "facets": [
                 {"filter": each.name, "values": {value.label: value.count for value in each.values}, "more": each.more}
                 for each in facets
@@ -81,19 +117,17 @@ _ENTRIES = ("text", "kv", "current_na", "since", "until", "sample", "min_positio
 """Filters with a text field of their own in the form."""
 
 
-def _facet(visit: Visit, kind: FacetKind, filters: Mapping[str, object], found: Result) -> Facet:
+def _facet(visit: Visit, kind: FacetKind, filters: Mapping[str, object]) -> Facet:
     """Counts over the rows that the other choices leave: choosing one value keeps its neighbours in sight."""
     own = {"since", "until"} if kind.name == "since" else {kind.name}
     others = {name: value for name, value in filters.items() if name not in own}
-    rows = found if others == filters else answer(visit, others)
-    return facet_of(kind, rows.arrow()[kind.column].to_pylist(), visit.words)
+    return facet_of(kind, summary(visit, others).counts[kind.name], visit.words)
 
 
 def _annotations(visit: Visit, filters: Mapping[str, object]) -> Facet:
     others = {name: value for name, value in filters.items() if name != "annotation"}
-    key = ("annotations", visit.served.slug, visit.commit, dt.date.today(), repr(sorted(others.items())))
     rows: list[dict[str, Any]] = visit.served.remembered.get(
-        key, lambda: visit.lake.query("annotations-in-use", others).rows()
+        _key(visit, "annotations", others), lambda: visit.lake.query("annotations-in-use", others).rows()
     )
     return annotation_facet(rows, visit.words)
 

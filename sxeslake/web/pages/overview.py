@@ -24,7 +24,9 @@ LOG_COLUMNS: Final = ("number", "time", "who", "what", "archives", "message")
 def page(visit: Visit) -> WebPage:
     """The lake in figures and words."""
     stats: Stats = visit.served.remembered.get(("stats", visit.commit), visit.lake.stats)
-    log = list(islice(visit.lake.log(), _LOG_SEARCHED))
+    log: list[LogRow] = visit.served.remembered.get(
+        ("log", visit.commit), lambda: list(islice(visit.lake.log(), _LOG_SEARCHED))
+    )
     damage = [_without_place(text, visit.lake.url) for text in visit.lake.damage]
     samples = visit.lake.query("dedup-by-sample", limit=50)
     health = _health(log)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import datetime as dt
 import zlib
 from dataclasses import replace
+from typing import Any
 from urllib.parse import parse_qsl
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,7 +20,7 @@ from sxeslake.lake import Lake
 from sxeslake.web.drawing.png import SCALES, indices, limits, palette, png
 from sxeslake.web.drawing.raster import raster_of
 from sxeslake.web.drawing.svg import scale_svg, ticks
-from sxeslake.web.facets import FACETS, facet_of
+from sxeslake.web.facets import FACETS, counted, facet_of
 from sxeslake.web.links import changed, link, toggled
 
 WORDS = st.lists(st.tuples(st.text(min_size=1), st.text(min_size=1)), max_size=5)
@@ -89,15 +91,22 @@ def test_positions_without_a_lattice_are_squares(lake: Lake) -> None:
         raster_of([row_at(lake, None, None)], np.array([1.0]))
 
 
+def column(*values: object) -> Any:
+    return pa.chunked_array([pa.array(values)])
+
+
 def test_a_facet_keeps_its_neighbours_and_names_what_is_chosen() -> None:
     kinds = {each.name: each for each in FACETS}
-    found = facet_of(kinds["grating"], ["B", "A", "A", None], [("grating", "C"), ("kv", "5")])
+    found = facet_of(kinds["grating"], counted(column("B", "A", "A", None), kinds["grating"]), [("grating", "C")])
     assert [(each.label, each.count, each.is_chosen) for each in found.values] == [
         ("A", 2, False), ("B", 1, False), ("C", 0, True),
     ]  # fmt: skip
-    currents = facet_of(kinds["current_na"], [99.97, 100.02, 20.0, -1.0], [])
+    currents = facet_of(kinds["current_na"], counted(column(99.97, 100.02, 20.0, -1.0), kinds["current_na"]), [])
     assert [(each.label, each.count) for each in currents.values] == [("15–35", 1), ("70–150", 2)]
-    months = facet_of(kinds["since"], [dt.datetime(2019, 3, 1), dt.datetime(2019, 5, 1)], [])
+    volts = facet_of(kinds["kv"], counted(column(5.0001, 5.0, 10.0), kinds["kv"]), [("kv", "5")])
+    assert [(each.label, each.count, each.is_chosen) for each in volts.values] == [("5", 2, True), ("10", 1, False)]
+    times = column(dt.datetime(2019, 3, 1), dt.datetime(2019, 5, 1))
+    months = facet_of(kinds["since"], counted(times, kinds["since"]), [])
     assert [each.href for each in months.values] == [
         "find?since=2019-03&until=2019-03", "find?since=2019-05&until=2019-05",
     ]  # fmt: skip

@@ -13,10 +13,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 import sxeslake
 from sxeslake.archive.synthetic import synthetic_facility
+from sxeslake.cli.json_schemas import SCHEMAS
 from sxeslake.cli.run import run
 
 
@@ -68,6 +70,7 @@ def test_it_tells_programs_where_it_is_and_shows_several_lakes(folder: Path) -> 
         while not text.rstrip().endswith("\n}"):
             text += process.stdout.readline()
         told = json.loads(text)
+        jsonschema.validate(told, SCHEMAS["serve"], jsonschema.Draft202012Validator)
         assert told["lakes"] == ["epma", "other"]
         assert told["url"].endswith("/lakes/")
         request = urllib.request.Request(told["url"], headers={"Accept": "application/json"})
