@@ -42,6 +42,7 @@ ENDPOINTS: Final[Mapping[str, Endpoint]] = {
     "member": Endpoint(taking.member),
     "picture": Endpoint(taking.picture),
     "download": Endpoint(taking.version),
+    "original": Endpoint(taking.original, heavy=True),
     "take": Endpoint(taking.selection, heavy=True),
 }
 """Pages have a JSON twin; the others give images, spectra and files."""

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sxeslake.web.visit import Visit
 
 _SHOWN: Final = 50
+_COMPARED: Final = 12  # spectra that an eye still tells apart
 _LOOK = ("low", "high", "unit", "back_low", "back_high", "scale", "vmin", "vmax", "colours", "type", "axis")
 _CHOICE = ("area", "positions")
 
@@ -74,6 +75,7 @@ def page(visit: Visit) -> WebPage:
                 form: link("take", base, **choice, format=form, type=look["type"] if form in ("csv", "msa") else None)
                 for form in ("plzip", "pl7z", "csv", "msa")
             },
+            "compare_href": link("compare", p=[row.name for row in chosen]) if len(chosen) <= _COMPARED else "",
             "lines": visit.one("lines"), "orders": visit.one("orders", "1,2"),
         },
         permalink=link("analysis", base, **look, **choice),

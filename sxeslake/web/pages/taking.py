@@ -6,10 +6,11 @@ import re
 import shutil
 import tempfile
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from sxeslake.errors import MemberNotFoundError
+from sxeslake.errors import MemberNotFoundError, NotFoundError
 from sxeslake.web.answers import RangedDownload, RawAnswer
 from sxeslake.web.scans import analysis_rows, data_type_of, selected
 
@@ -56,29 +57,49 @@ def version(visit: Visit) -> RangedDownload:
     return RangedDownload(archive.size, archive.read, f"{_plain(ref)}{suffix}", etag)
 
 
+def original(visit: Visit) -> RangedDownload:
+    """The file that was ingested, byte for byte, rebuilt on this machine's disk first."""
+    ref = visit.pinned(visit.of)
+    info = visit.lake.show(ref)
+    if not info.exact:
+        raise NotFoundError(f"the original file cannot be rebuilt: {info.exact_reason}.", hint="Take the zip instead.")
+    name = _plain(info.name)
+
+    def make(folder: Path) -> Path:
+        out = folder / name
+        visit.lake.pull(ref, out, container="7z" if info.container == "7z" else "zip", exact=True)
+        return out
+
+    return _temporary(make, f"sha256-{info.source.sha256}")
+
+
 def selection(visit: Visit) -> RangedDownload:
     """The selected positions of an analysis, made on this machine's disk first, and removed when they are sent."""
     ref, form = visit.pinned(visit.of), visit.choice("format", FORMATS)
     chosen = selected(visit, analysis_rows(visit, ref, visit.one("analysis")))
+    return _temporary(lambda folder: _made(visit, ref, form, chosen, folder))
+
+
+def _temporary(make: Callable[[Path], Path], etag: str = "") -> RangedDownload:
+    """A file that is made for one answer. Without an `etag` an interrupted download begins anew."""
     folder = Path(tempfile.mkdtemp(prefix="sxeslake-web-"))
 
     def clear() -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
     try:
-        made = _made(visit, ref, form, chosen, folder)
+        made = make(folder)
+        size = made.stat().st_size
     except BaseException:
         clear()
         raise
-    size = made.stat().st_size
 
     def read(start: int, end: int) -> bytes:
         with made.open("rb") as file:
             file.seek(start)
             return file.read(end - start)
 
-    etag = f"take-{made.stat().st_mtime_ns:x}-{size}"
-    return RangedDownload(size, read, made.name, etag, close=clear)
+    return RangedDownload(size, read, made.name, etag or f"made-{made.stat().st_mtime_ns:x}-{size}", close=clear)
 
 
 def _made(visit: Visit, ref: str, form: str, chosen: list[Measured], folder: Path) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import zipfile
 from collections.abc import MutableMapping
@@ -49,6 +50,18 @@ def test_an_interrupted_download_goes_on_where_it_stopped(client: TestClient) ->
     assert (head.headers["content-length"], head.content) == (whole.headers["content-length"], b"")
     again = client.get("download", params={"of": MAP}, headers={"If-None-Match": whole.headers["etag"]})
     assert again.status_code == 304
+
+
+def test_the_original_file_comes_back_byte_for_byte(client: TestClient, lake: Lake) -> None:
+    info = lake.show(MAP)
+    answer = client.get("original", params={"of": MAP})
+    assert hashlib.sha256(answer.content).hexdigest() == info.source.sha256
+    rest = client.get(
+        "original", params={"of": MAP}, headers={"Range": "bytes=1000-", "If-Range": answer.headers["etag"]}
+    )
+    assert rest.status_code == 206
+    assert rest.content == answer.content[1000:]
+    assert info.name in answer.headers["content-disposition"]
 
 
 @pytest.mark.parametrize(
