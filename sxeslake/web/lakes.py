@@ -25,20 +25,30 @@ class ResultCache:
     def __init__(self, most: int) -> None:
         self._most = most
         self._kept: OrderedDict[object, Any] = OrderedDict()
+        self._turns: dict[object, threading.Lock] = {}
         self._lock = threading.Lock()
 
     def get(self, key: object, make: Callable[[], Any]) -> Any:
-        """The result of that key, made where it is not there."""
+        """The result of that key, made where it is not there; whoever asks for it meanwhile waits for it."""
         with self._lock:
             if key in self._kept:
                 self._kept.move_to_end(key)
                 return self._kept[key]
-        made = make()
-        with self._lock:
-            self._kept[key] = made
-            while len(self._kept) > self._most:
-                self._kept.popitem(last=False)
-        return made
+            turn = self._turns.setdefault(key, threading.Lock())
+        with turn:
+            with self._lock:
+                if key in self._kept:
+                    return self._kept[key]
+            try:
+                made = make()
+                with self._lock:
+                    self._kept[key] = made
+                    while len(self._kept) > self._most:
+                        self._kept.popitem(last=False)
+                return made
+            finally:
+                with self._lock:
+                    self._turns.pop(key, None)
 
 
 @dataclass(eq=False, slots=True)

@@ -31,6 +31,12 @@ def _environment() -> Environment:
     return made
 
 
+def prepare() -> None:
+    """Compile all templates, which the first page of each kind would wait for."""
+    for name in _environment().list_templates(extensions=["html"]):
+        _environment().get_template(name)
+
+
 def _shown(value: object) -> object:
     """A text with what steers a browser's or a reader's eye, such as marks of direction, written out; None is empty."""
     if value is None:

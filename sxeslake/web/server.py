@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 import socket
+import threading
 import webbrowser
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from sxeslake.errors import StorageError, UsageError
+from sxeslake.errors import StorageError, SxeslakeError, UsageError
 from sxeslake.extras import load
+from sxeslake.web.guard import LOG
 from sxeslake.web.options import ServeOptions
 
 if TYPE_CHECKING:
@@ -65,17 +67,29 @@ def serve(
     )  # fmt: skip
     address = address_of(listener, options.prefix)
     ready(address)
+    threading.Thread(target=_warm, args=(list(lakes.values()),), daemon=True).start()
     if open_browser:
         webbrowser.open(address)
     with listener, suppress(KeyboardInterrupt):  # uvicorn ends in good order, then raises the signal once more
         uvicorn.Server(config).run(sockets=[listener])
 
 
+def _warm(lakes: Sequence[Lake]) -> None:
+    """Load what the first page would wait for: libraries, and the catalogue of each lake."""
+    from sxeslake.web.render import prepare  # noqa: PLC0415 - needs the extra
+
+    prepare()
+    for lake in lakes:
+        try:
+            lake.query("analyses-by-condition", limit=1)
+        except SxeslakeError as error:  # the page that needs it says the same to whoever asks
+            LOG.warning("a lake cannot be read now: %s", error.what)
+
+
 def _log_requests() -> None:
     """A line a request, on stderr."""
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%Y-%m-%dT%H:%M:%S"))
-    logger = logging.getLogger("sxeslake.web")
-    logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
-    logger.propagate = False
+    LOG.addHandler(handler)
+    LOG.setLevel(logging.INFO)
+    LOG.propagate = False

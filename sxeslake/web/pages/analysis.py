@@ -76,6 +76,10 @@ def page(visit: Visit) -> WebPage:
                 for form in ("plzip", "pl7z", "csv", "msa")
             },
             "compare_href": link("compare", p=[row.name for row in chosen]) if len(chosen) <= _COMPARED else "",
+            "image_places": [
+                [each["number"], each["stage_x_mm"], each["stage_y_mm"]]
+                for each in images if None not in (each["stage_x_mm"], each["stage_y_mm"])
+            ],
             "lines": visit.one("lines"), "orders": visit.one("orders", "1,2"),
         },
         permalink=link("analysis", base, **look, **choice),
@@ -153,11 +157,18 @@ def _table(visit: Visit, base: dict[str, Any], ref: str, rows: list[Measured]) -
 
 
 def _image_links(visit: Visit, ref: str, about: MeasuredAnalysis, troubles: list[str]) -> list[dict[str, Any]]:
-    """The pictures of the sample that the analysis lists."""
+    """The pictures of the sample that the analysis lists, with their place on the stage."""
+    found: list[dict[str, Any]] = []
     try:
         analysis = visit.lake.open_group(ref).analysis(about.analysis_uuid or "")
+        for number, image in enumerate([] if analysis is None else analysis.images[:_SHOWN], 1):
+            visit.job.check()
+            state = image.state
+            found.append({
+                "number": number, "uuid": image.uuid, "comment": image.resolved_comment.value,
+                "stage_x_mm": state.stage_x_mm, "stage_y_mm": state.stage_y_mm,
+                "magnification": state.magnification, "href": link("picture", of=ref, image=image.uuid),
+            })  # fmt: skip
     except SxeslakeError as error:
         troubles.append(f"The images cannot be listed: {failure_of(error, [visit.lake.url]).what}")
-        return []
-    uuids = [] if analysis is None else analysis.images.uuids[:_SHOWN]
-    return [{"uuid": uuid, "href": link("picture", of=ref, image=uuid)} for uuid in uuids]
+    return found

@@ -9,6 +9,7 @@ const scale = document.getElementById("map-scale");
 const reading = document.getElementById("map-reading");
 const place = document.getElementById("sum-plot");
 const words = JSON.parse(desk.dataset.words);
+const images = JSON.parse(desk.dataset.images);
 const state = { places: [], roi: null, area: desk.dataset.area, tool: "rectangle", path: [], at: -1, marks: [] };
 let waiting = new AbortController();
 let summing = new AbortController();
@@ -155,6 +156,17 @@ function paint() {
     pen.lineWidth = 1.5 * devicePixelRatio;
     pen.strokeStyle = "#fff";
     pen.stroke();
+  }
+  pen.font = `${11 * devicePixelRatio}px sans-serif`;
+  for (const [number, x, y] of images) {
+    const [px, py] = toPixel([x, y]);
+    const half = 5 * devicePixelRatio;
+    for (const [colour, width] of [["#000", 3], ["#fff", 1.5]]) {
+      pen.lineWidth = width * devicePixelRatio;
+      pen.strokeStyle = pen.fillStyle = colour;
+      pen.strokeRect(px - half, py - half, 2 * half, 2 * half);
+    }
+    pen.fillText(`image ${number}`, px + half + 3, py + half);
   }
   if (state.at >= 0) {
     const [, x, y] = state.places[state.at];

@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -100,3 +101,24 @@ def test_a_missing_extra_is_named_with_its_install_line(
     monkeypatch.setitem(sys.modules, "uvicorn", None)
     assert run(["serve", "--lake", str(folder / "epma")]) == 2
     assert 'pip install "sxeslake[web]"' in capsys.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_the_demo_is_served_with_a_standard_to_compare_with() -> None:
+    command = [sys.executable, "-m", "sxeslake", "demo", "--serve", "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            text = process.stdout.readline()
+            while not text.endswith("\n}\n"):
+                text += process.stdout.readline()
+            told = json.loads(text)
+            jsonschema.validate(told, SCHEMAS["demo"], jsonschema.Draft202012Validator)
+            words = urllib.parse.urlencode({"p": "2019/chalcopyrite map@1:5", "standards": "1"})
+            with urllib.request.urlopen(f"{told['url']}demo/compare.json?{words}", timeout=30) as answer:
+                assert [each["material"] for each in json.load(answer)["compared"]] == ["CuFeS2"]
+            process.send_signal(signal.SIGINT)
+            process.communicate(timeout=20)
+            assert process.returncode == 0
+        finally:
+            process.kill()

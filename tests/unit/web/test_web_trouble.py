@@ -18,6 +18,7 @@ from sxeslake.lake import Lake
 from sxeslake.storage import Store, open_store
 from sxeslake.vault.vault import Vault
 from sxeslake.web.app import create_app
+from sxeslake.web.lakes import ResultCache
 from sxeslake.web.work import GoneError, Job, TooBusyError, Workers
 
 MAP = "2019/chalcopyrite map@1"
@@ -101,6 +102,26 @@ def test_a_lake_that_grows_and_forgets_is_shown_as_it_is_now(store: Store, archi
         time.sleep(1.1)
         assert client.get("archive", params={"of": MAP}).status_code == 404
         assert client.get("find.json").json()["total"] == 0
+
+
+def test_what_several_ask_for_at_once_is_made_once() -> None:
+    kept, made = ResultCache(4), []
+
+    def make() -> int:
+        made.append(1)
+        time.sleep(0.1)
+        return len(made)
+
+    threads = [threading.Thread(target=kept.get, args=("map", make)) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert made == [1]
+    with pytest.raises(ZeroDivisionError):
+        kept.get("broken", lambda: 1 / 0)
+    assert kept.get("broken", lambda: "mended") == "mended"
+    assert [kept.get(number, lambda: 0) for number in range(9)] == [0] * 9
 
 
 class Asking:
