@@ -23,8 +23,8 @@ def shell_line(
                 words.append(f"--{name.replace('_', '-')}")
             elif each not in (None, False, ""):
                 words += [f"--{name.replace('_', '-')}", str(each)]
-    if visit.served.word:
-        words += ["--lake", visit.served.word]
+    if name_of(visit):
+        words += ["--lake", name_of(visit)]
     return visible(" ".join(shlex.quote(word) for word in words))
 
 
@@ -32,10 +32,15 @@ def python_call(visit: Visit, call: str, words: Mapping[str, object] | None = No
     """`lake.maps(kv='5')`; `call` is all before the closing bracket."""
     given = [f"{name}={value!r}" for name, value in (words or {}).items() if value not in (None, "")]
     opened = call if call.endswith("(") or not given else f"{call}, "
-    lake = repr(visit.served.word) if visit.served.word else ""
-    return visible(f"lake = sxeslake.open({lake}); {opened}{', '.join(given)})")
+    return python_line(visit, f"{opened}{', '.join(given)})")
 
 
 def python_line(visit: Visit, text: str) -> str:
     """Any expression over an open lake."""
-    return visible(f"lake = sxeslake.open({repr(visit.served.word) if visit.served.word else ''}); {text}")
+    name = name_of(visit)
+    return visible(f"lake = sxeslake.open({repr(name) if name else ''}); {text}")
+
+
+def name_of(visit: Visit) -> str:
+    """The lake as the command line names it; empty where it has no name but a place, which nobody is told."""
+    return visit.served.title if visit.served.title in visit.options.named else ""

@@ -58,7 +58,6 @@ class ServedLake:
     slug: str  # its part of the URLs
     title: str  # its name for people
     lake: Lake
-    word: str  # how the command line names it
     shelf: SpectraShelf
     remembered: ResultCache  # results of questions
     measured: ResultCache  # positions of analyses, and their integrated regions
@@ -84,9 +83,8 @@ class Site(Mapping[str, ServedLake]):
         self._lakes: dict[str, ServedLake] = {}
         for title, lake in named:
             slug = self._free(_NOT_IN_SLUG.sub("-", title.casefold()).strip("-.") or "lake")
-            word = title if isinstance(lakes, Mapping) else ""
             kept = ResultCache(_KEPT), ResultCache(_ANALYSES)
-            self._lakes[slug] = ServedLake(slug, title, lake, word, shelf, *kept, threading.Lock())
+            self._lakes[slug] = ServedLake(slug, title, lake, shelf, *kept, threading.Lock())
 
     def _free(self, slug: str) -> str:
         found, number = slug, 2

@@ -27,6 +27,8 @@ class ServeOptions:
         The header in which a proxy names the user, `X-Remote-User`; None trusts none.
     trusted_proxies
         Addresses and networks from which that header counts.
+    named
+        Names of lakes that the command line knows; only these stand behind `--lake` in the commands that pages show.
     threads, heavy_threads
         How many requests work at once in all, and how many of those that read many spectra.
     waiting
@@ -43,6 +45,7 @@ class ServeOptions:
     hosts: tuple[str, ...] = ()
     trust_header: str | None = None
     trusted_proxies: tuple[str, ...] = ()
+    named: frozenset[str] = frozenset()
     threads: int = 8
     heavy_threads: int = 2
     waiting: int = 8

@@ -75,7 +75,7 @@ def _notes(result: Result) -> list[str]:
     if not result.arrow().num_rows and result.why_empty:
         notes.insert(0, f"No rows: {result.why_empty}")
     if result.truncated:
-        notes.append("There are more rows than this server gives out; narrow the question.")
+        notes.append("There are more rows: the files have up to a million of them.")
     return notes
 
 

@@ -72,10 +72,17 @@ def command(
     what matters. Listens to this machine only, unless --host says otherwise; there are no passwords: behind a proxy,
     let it decide who may enter. With -v every request is a line on stderr.
     """
+    from sxeslake.settings import named_lakes  # noqa: PLC0415
     from sxeslake.web.options import ServeOptions  # noqa: PLC0415  (start-up time of --help, here and below)
 
     own = (host,) if host not in ("0.0.0.0", "::") else ()
-    options = ServeOptions(prefix=prefix, hosts=(*own, *hosts), trust_header=trust_header, trusted_proxies=proxies)
+    options = ServeOptions(
+        prefix=prefix,
+        hosts=(*own, *hosts),
+        trust_header=trust_header,
+        trusted_proxies=proxies,
+        named=frozenset(named_lakes()),
+    )
     app.retry_for_s = _WAIT_FOR_STORAGE_S if app.retry_for_s is None else app.retry_for_s
     with ExitStack() as opened:
         lakes = _open_all(app, words or _used(app), opened)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from sxeslake.catalog.query.filter_spec import FILTERS, SETTINGS
 from sxeslake.catalog.query.sandbox import SandboxLimits
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from sxeslake.catalog.query.header import Query
     from sxeslake.catalog.query.result import Result
     from sxeslake.web.visit import Visit
+
+
+_LOOKED_AT: Final = 10_000
+"""Rows that the pages of an answer go through; files have more."""
 
 
 def library_page(visit: Visit) -> WebPage:
@@ -40,11 +44,11 @@ def query_of(visit: Visit) -> Query:
     return found
 
 
-def answer_of(visit: Visit, query: Query) -> Result:
-    """Its answer to the words of the address."""
+def answer_of(visit: Visit, query: Query, *, limit: int = _LOOKED_AT, stream: bool = False) -> Result:
+    """Its answer to the words of the address; a page looks at some rows, a file has them as they come."""
     own = {each.name: visit.one(each.name) for each in query.parameters if visit.one(each.name)}
     filters = {name: value for name, value in filters_of(visit).items() if name not in own} if query.over else {}
-    return visit.lake.query(query.name, {**filters, **own}, limit=visit.options.most_rows)
+    return visit.lake.query(query.name, {**filters, **own}, limit=limit, stream=stream)
 
 
 def question_page(visit: Visit) -> WebPage:
@@ -90,10 +94,10 @@ def _fields(visit: Visit, query: Query) -> list[dict[str, Any]]:
     ]
 
 
-def sql_answer(visit: Visit) -> Result:
+def sql_answer(visit: Visit, *, limit: int = _LOOKED_AT, stream: bool = False) -> Result:
     """The answer to the SQL of the address: one SELECT, in a process that sees the catalogue and nothing else."""
-    limits = SandboxLimits(seconds=visit.options.sql_seconds, rows=visit.options.most_rows)
-    return visit.lake.sql(visit.needed("sql"), limits=limits)
+    limits = SandboxLimits(seconds=visit.options.sql_seconds, rows=limit)
+    return visit.lake.sql(visit.needed("sql"), limits=limits, stream=stream)
 
 
 def sql_page(visit: Visit) -> WebPage:

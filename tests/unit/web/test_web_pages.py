@@ -18,6 +18,8 @@ from starlette.testclient import TestClient
 
 from sxeslake.cli.root import root
 from sxeslake.lake import Lake
+from sxeslake.web.app import create_app
+from sxeslake.web.options import ServeOptions
 from sxeslake.web.pages import ENDPOINTS
 
 MAP = "2019/chalcopyrite map@2"
@@ -245,6 +247,27 @@ def test_sql_runs_in_the_sandbox_and_its_mistakes_are_shown(client: TestClient) 
     assert client.get("sql.json", params={"sql": "SELECT count(*) AS n FROM positions"}).json()["rows"][0]["n"] > 12
     assert "grating" in body(client, "sql", sql="SELECT grateing FROM positions")
     assert "not run" in client.get("sql.json", params={"sql": "INSTALL httpfs"}).json()["message"]
+
+
+def test_a_page_goes_through_some_rows_and_the_file_has_all(client: TestClient) -> None:
+    words = {"sql": "SELECT a.range AS n FROM range(12000) AS a"}
+    found = client.get("sql.json", params=words).json()
+    assert (found["total"], len(found["rows"]), found["message"]) == (10_000, 100, "")
+    assert "the files have up to a million" in body(client, "sql", **words)
+    assert client.get("rows", params={**words, "table": "sql"}).text.count("\n") == 12_001
+    last = client.get("sql.json", params={**words, "page": "100"}).json()
+    assert last["rows"][-1]["n"] == 9_999
+
+
+def test_commands_name_a_lake_only_where_the_command_line_knows_it(lake: Lake) -> None:
+    def shown(options: ServeOptions) -> str:
+        client = TestClient(create_app({"epma": lake}, options), base_url="http://localhost/epma/")
+        return html.unescape(body(client, "archive", of=MAP))
+
+    assert "--lake" not in shown(ServeOptions())
+    assert "sxeslake.open()" in shown(ServeOptions())
+    assert "--lake epma" in shown(ServeOptions(named=frozenset({"epma"})))
+    assert "sxeslake.open('epma')" in shown(ServeOptions(named=frozenset({"epma"})))
 
 
 def test_the_same_address_at_the_same_commit_is_not_sent_twice(client: TestClient) -> None:
