@@ -61,8 +61,11 @@ def failure_of(error: Exception, places: Iterable[str] = ()) -> FailureText:
         ((status, title) for kind, status, title in _KINDS if isinstance(error, kind)),
         (500, "Something went wrong"),
     )
-    hint = error.hint or _HINTS.get(status, "")
-    return FailureText(status, title, _public(error.what, places), _public(hint, places))
+    hint = error.hint or ""
+    if not hint or (status == 404 and "`" in hint):  # here a page is nearer than a command
+        hint = _HINTS.get(status, "")
+    what = _public(error.what, places)
+    return FailureText(status, title, what[:1].upper() + what[1:], _public(hint, places))
 
 
 _HINTS: Final = {

@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from sxeslake.catalog.query.export import plain
 from sxeslake.catalog.schema.heads import head
@@ -26,9 +27,20 @@ def _environment() -> Environment:
     )  # fmt: skip
     made.globals.update(link=link, size=size, head=head, version=__version__)
     made.filters["json"] = json.dumps
+    made.filters["coded"] = _coded
     made.filters["clock"] = lambda time: time.strftime("%Y-%m-%d %H:%M") if time is not None else ""
     made.filters["count"] = lambda number, one, many="": f"{number:,} {one if number == 1 else many or one + 's'}"
     return made
+
+
+def _coded(text: str) -> Markup:
+    """A text whose words between backticks are code."""
+    parts = visible_lines(text).split("`")
+    if len(parts) % 2 == 0:
+        return escape("`".join(parts))
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if number % 2 else escape(part) for number, part in enumerate(parts)
+    )
 
 
 def prepare() -> None:

@@ -24,6 +24,7 @@ _MORE_HEADS: Final = {
 }  # fmt: skip
 
 
+_COPIES: Final = re.compile(r"; --copies shows (?:it|them)$")
 _OPTION: Final = re.compile(r"(?<![\w-])--([a-z][a-z-]*)")
 """An option of the command line in a note: here it is a word of the address."""
 
@@ -67,13 +68,13 @@ def table_of(
 
 def as_word(text: str) -> str:
     """A text that names an option of the command line, as it is said here."""
-    return _OPTION.sub(r"the word \1", text)
+    return _OPTION.sub(lambda found: found[1].replace("-", " "), _COPIES.sub("", text))
 
 
 def _notes(result: Result) -> list[str]:
     notes = [as_word(note) for note in result.notes]
     if not result.arrow().num_rows and result.why_empty:
-        notes.insert(0, f"No rows: {result.why_empty}")
+        notes.insert(0, f"No rows: {as_word(result.why_empty)}")
     if result.truncated:
         notes.append("There are more rows: the files have up to a million of them.")
     return notes

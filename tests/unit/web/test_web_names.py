@@ -92,11 +92,11 @@ def test_downloads_have_names_that_no_header_breaks(hostile: tuple[Lake, str, st
 @pytest.mark.parametrize(
     ("told", "shown"),
     [
-        ("the folder /home/curie/lake is gone", "the folder … is gone"),
+        ("the folder /home/curie/lake is gone", "The folder … is gone"),
         ("C:\\Users\\curie\\lake is gone", "… is gone"),
-        ("s3://key:secret@host/bucket is away", "s3://***@host/bucket is away"),
+        ("s3://key:secret@host/bucket is away", "S3://***@host/bucket is away"),
         ("file:///srv/epma/lake is away", "… is away"),
-        ("no archive is called '2019/map'.", "no archive is called '2019/map'."),
+        ("no archive is called '2019/map'.", "No archive is called '2019/map'."),
     ],
 )
 def test_no_path_and_no_secret_is_told(told: str, shown: str) -> None:
@@ -106,4 +106,4 @@ def test_no_path_and_no_secret_is_told(told: str, shown: str) -> None:
 
 def test_places_of_lakes_are_told_to_nobody() -> None:
     error = sxeslake.UnreachableError("s3://bucket/lake does not answer", where=Path("/srv/lake"))
-    assert failure_of(error, ["s3://bucket/lake"]).what == "the lake does not answer"
+    assert failure_of(error, ["s3://bucket/lake"]).what == "The lake does not answer"

@@ -114,7 +114,12 @@ def test_facets_count_what_the_other_choices_leave(client: TestClient) -> None:
 
 
 def test_nothing_found_says_what_to_do(client: TestClient) -> None:
-    assert "widen a range" in body(client, "find", kv="99")
+    text = body(client, "find", kv="99")
+    assert "widen a range" in text
+    assert re.search(r"No rows: kv.99 leaves none of", text)  # without the dashes of the command line
+    missing = client.get("archive", params={"of": "chalcopyrit map"}).text
+    assert '<p class="lines">No archive is called' in missing
+    assert "`" not in missing
 
 
 def test_the_analysis_is_the_roi_of_the_python_interface(client: TestClient, lake: Lake) -> None:
