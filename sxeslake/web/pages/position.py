@@ -90,7 +90,7 @@ def _conditions(visit: Visit, row: Measured, position: Position, troubles: list[
         column = columns.get(name)
         found.append({
             "name": name, "label": _label(name), "value": value, "text": text_of(value, name),
-            "is_number": isinstance(value, int | float), "unit": _unit(name, column),
+            "unit": _unit(name, column),
             "source": column.source if column else None,
         })  # fmt: skip
     order = list(columns)
