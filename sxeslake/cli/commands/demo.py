@@ -39,7 +39,9 @@ _NEXT = """Try next:
   sxeslake demo --keep DIR          # this, and keep what it makes"""
 
 
-@click.command("demo", cls=LakeCommand, example="sxeslake demo\nsxeslake demo --archive map.plzip")
+@click.command(
+    "demo", cls=LakeCommand, example="sxeslake demo\nsxeslake demo --archive map.plzip\nsxeslake demo --serve"
+)
 @click.option("--archive", type=click.Path(path_type=Path), metavar="PATH", help="Take this archive; it is only read.")
 @click.option("--keep", type=click.Path(path_type=Path), metavar="DIR", help="Keep archives and lake in a new folder.")
 @click.option("--serve", "serves", is_flag=True, help="Then show the lake in a browser, until Ctrl-C.")
