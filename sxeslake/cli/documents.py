@@ -64,6 +64,7 @@ COMPARED = (
 )  # fmt: skip
 PLOT = ("picture", "path", "format", "title", "positions", "axis_source", "warnings")
 MEMBERS = ("path", "kind", "size", "modified", "blake3", "crc32")
+SERVE = ("url", "lakes")
 STATS = (
     "samples", "archives", "members", "bytes_source", "bytes_raw", "blobs",
     "bytes_unique_raw", "bytes_stored", "objects", "packs", "log_head",

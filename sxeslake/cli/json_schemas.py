@@ -509,6 +509,7 @@ SCHEMAS: dict[str, dict[str, Any]] = {
     ),
     "demo": _object(
         "archives", "bytes_source", "bytes_stored", "pulled", "compared", "equal", "maps_at_5_kv", "kept", "seconds",
+        optional=("url",),
         archives=_list(_INGESTED),
         pulled=_PULLED,
         maps_at_5_kv=_list(
@@ -573,6 +574,7 @@ SCHEMAS: dict[str, dict[str, Any]] = {
         ),
         {"type": "object", "description": "With --json-schema: a JSON Schema.", "required": ["$schema"]} | _OPEN,
     ),
+    "serve": _object(*keys.SERVE, lakes=_list({"type": "string"})),
     "show": _SHOWN,
     "stats": _object(*keys.STATS, "commit", "bytes_derived"),
     "sync": _object(*keys.SYNC, "bytes_fetch", "renamed", "unlinked"),

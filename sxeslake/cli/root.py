@@ -35,6 +35,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "log": "Show the history of the lake or of some samples.",
         "diff": "Compare two archives.",
         "plot": "Draw spectra, maps, the stage and camera images.",
+        "serve": "Show lakes in a browser, read-only.",
     },
     "Ask": {
         "query": "Answer a question about the whole lake, or run SQL.",

@@ -125,7 +125,7 @@ def test_every_command_has_a_schema_whose_keys_are_described() -> None:
 
 
 def test_the_documents_of_all_commands_fit_their_schemas(call: Call) -> None:
-    assert {words[0] for words in SESSION} == set(SCHEMAS)
+    assert {words[0] for words in SESSION} == set(SCHEMAS) - {"serve"}  # which goes on: see test_web_serve.py
     seen = set[tuple[str, str]]()
     for words in SESSION:
         answer = call(*words)

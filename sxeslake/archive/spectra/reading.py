@@ -84,17 +84,22 @@ def read_batches(
             yield from _same_length(found)
 
 
+def _identity(row: Measured) -> tuple[object, ...]:
+    """What tells positions apart: also where they were asked for twice, as other objects."""
+    return row.sample, row.version, row.analysis_uuid, row.position_uuid
+
+
 class Order:
     """Brings what was read `arranged` back into the order of the positions that were asked for."""
 
     def __init__(self, rows: Iterable[Measured]) -> None:
         self.rows = list(rows)
-        self._places = {id(row): place for place, row in enumerate(self.rows)}
+        self._places = {_identity(row): place for place, row in enumerate(self.rows)}
 
     def of(self, found: Sequence[Measured], left_out: LeftOut) -> NDArray[np.intp]:
         """The indices by which to take what was found; `left_out` is sorted itself."""
-        left_out.reasons.sort(key=lambda reason: self._places[id(reason[0])])
-        return np.argsort([self._places[id(row)] for row in found], kind="stable")
+        left_out.reasons.sort(key=lambda reason: self._places[_identity(reason[0])])
+        return np.argsort([self._places[_identity(row)] for row in found], kind="stable")
 
 
 _Read = tuple[list[tuple[Measured, NDArray[Any]]], LeftOut]

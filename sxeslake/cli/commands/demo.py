@@ -39,11 +39,14 @@ _NEXT = """Try next:
   sxeslake demo --keep DIR          # this, and keep what it makes"""
 
 
-@click.command("demo", cls=LakeCommand, example="sxeslake demo\nsxeslake demo --archive map.plzip")
+@click.command(
+    "demo", cls=LakeCommand, example="sxeslake demo\nsxeslake demo --archive map.plzip\nsxeslake demo --serve"
+)
 @click.option("--archive", type=click.Path(path_type=Path), metavar="PATH", help="Take this archive; it is only read.")
 @click.option("--keep", type=click.Path(path_type=Path), metavar="DIR", help="Keep archives and lake in a new folder.")
+@click.option("--serve", "serves", is_flag=True, help="Then show the lake in a browser, until Ctrl-C.")
 @pass_app
-def command(app: App, archive: Path | None, keep: Path | None) -> None:
+def command(app: App, archive: Path | None, keep: Path | None, serves: bool) -> None:
     """Show in a minute what a lake does.
 
     Makes a small synthetic facility (a map, the same map saved again under another name and in the other container,
@@ -58,23 +61,44 @@ def command(app: App, archive: Path | None, keep: Path | None) -> None:
             taken = _own(app, lake, archive, folder) if archive else _facility(app, lake, folder)
             compared = _take_out(app, lake, taken[0], folder)
             maps = _ask(app, lake)
-            stored = lake.stats().bytes_stored
+            told: dict[str, Any] = {
+                "archives": [document(item, INGESTED) for item in taken],
+                "bytes_source": sum(item.bytes_source for item in taken),
+                "bytes_stored": lake.stats().bytes_stored,
+                "pulled": document(compared.pulled, PULL),
+                "compared": compared.members,
+                "equal": True,
+                "maps_at_5_kv": maps,
+                "kept": str(keep) if keep else None,
+                "seconds": round(time.monotonic() - started, 1),
+            }
+            if serves:
+                _serve(app, lake, taken[0], told)
     if app.as_json:
-        app.emit({
-            "archives": [document(item, INGESTED) for item in taken],
-            "bytes_source": sum(item.bytes_source for item in taken),
-            "bytes_stored": stored,
-            "pulled": document(compared.pulled, PULL),
-            "compared": compared.members,
-            "equal": True,
-            "maps_at_5_kv": maps,
-            "kept": str(keep) if keep else None,
-            "seconds": round(time.monotonic() - started, 1),
-        })  # fmt: skip
+        if not serves:  # else it was told when the page was there
+            app.emit(told)
         return
     app.print()
     app.print(f"That took {time.monotonic() - started:.1f} s. " + _what_is_left(keep))
     app.print(_NEXT)
+
+
+def _serve(app: App, lake: Lake, first: ArchiveReport, told: dict[str, Any]) -> None:
+    """Show the lake in a browser; one of its positions is called a standard, so that spectra can be laid beside it."""
+    from sxeslake.cli.commands.serve import serve_lakes  # noqa: PLC0415
+    from sxeslake.web.options import ServeOptions  # noqa: PLC0415
+
+    ref = f"{first.sample}@{first.version}"
+    for row in lake.measured(ref, positions="1"):
+        lake.annotate(ref, {"role": "standard", "material": "CuFeS2"}, position=row.position_uuid)
+
+    def ready(address: str) -> None:
+        if app.as_json:
+            app.emit(told | {"url": address})
+        else:
+            app.print(f"\n5. Open {address} in a browser. Ctrl-C ends.")
+
+    serve_lakes(app, {"demo": lake}, ServeOptions(), "127.0.0.1", 0, open_browser=False, ready=ready)
 
 
 def _facility(app: App, lake: Lake, folder: Path) -> list[ArchiveReport]:

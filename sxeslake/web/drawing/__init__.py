@@ -1,0 +1,1 @@
+"""Maps, camera images, spectra and colour bars, drawn on the server."""
