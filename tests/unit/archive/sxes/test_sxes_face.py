@@ -44,7 +44,7 @@ def test_neither_import_nor_opening_loads_numpy() -> None:
     assert done.stdout == "False\n"
 
 
-@pytest.mark.parametrize("shown", SHOWN, ids=str)
+@pytest.mark.parametrize("shown", SHOWN, ids=lambda shown: getattr(shown, "fget", shown).__qualname__)
 def test_the_examples_of_the_extensions_run(shown: object) -> None:
     text = inspect.getdoc(shown) or ""
     test = doctest.DocTestParser().get_doctest(text, {"sxeslake": sxeslake}, str(shown), None, None)
