@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 _MAP = "2019%2Fchalcopyrite+map@2"
 _PAGES = (
-    "find", "find?kv=5&kind=map", "find?kv=300", f"archive?of={_MAP}", f"analysis?of={_MAP}&analysis=1&low=500&high=520",
+    "find", "find?kv=5&kind=map", "find?kv=300", f"archive?of={_MAP}",
+    f"analysis?of={_MAP}&analysis=1&low=500&high=520",
     f"position?of={_MAP}:3", f"compare?p={_MAP}:3&p={_MAP}:4&standards=1", "compare", "questions",
     "question?q=maps-by-beam-condition&kv=5", "sql?sql=SELECT+sample,+kind+FROM+analyses", "sql?sql=SELECT+no",
     "overview",

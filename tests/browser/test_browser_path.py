@@ -65,7 +65,7 @@ def test_from_a_condition_to_an_archive_on_disk(served_lake: str, chrome: Browse
         page.locator("#selection table").get_by_role("link").nth(1).click()  # the first one is the standard
         page.get_by_role("link", name="Compare with own standards").click()
         seen.until("document.querySelectorAll('.u-legend .u-series').length === 3")
-        assert "CuFeS2" in page.locator("table").first.inner_text()
+        assert "CuFeS2" in page.locator(".table table").first.inner_text()
         seen.settle()
 
 

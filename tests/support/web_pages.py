@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import pytest
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Dialog, Page
 
 _HOSTS = "MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost"
 _SERIOUS = ("serious", "critical")
@@ -76,15 +76,22 @@ class Visitor:
 
     def __post_init__(self) -> None:
         """Listen from the start."""
-        own = urlsplit(self.base).netloc
-        self.page.on("console", lambda said: self.told.append(said.text) if said.type in ("error", "warning") else None)
+        self.page.on("console", lambda said: self._console(said.type, said.text))
         self.page.on("pageerror", lambda error: self.told.append(str(error)))
-        self.page.on(
-            "request",
-            lambda asked: self.told.append(f"asked {asked.url}")
-            if urlsplit(asked.url).netloc not in (own, "") else None,
-        )  # fmt: skip
-        self.page.on("dialog", lambda dialog: (self.told.append(f"dialog {dialog.message}"), dialog.dismiss()))
+        self.page.on("request", lambda asked: self._asked(asked.url))
+        self.page.on("dialog", self._dialog)
+
+    def _console(self, kind: str, text: str) -> None:
+        if kind in ("error", "warning"):
+            self.told.append(text)
+
+    def _asked(self, url: str) -> None:
+        if urlsplit(url).netloc not in (urlsplit(self.base).netloc, ""):
+            self.told.append(f"asked {url}")
+
+    def _dialog(self, dialog: Dialog) -> None:
+        self.told.append(f"dialog {dialog.message}")
+        dialog.dismiss()
 
     def go(self, address: str) -> None:
         """Open an address of the lake and wait until it is quiet."""
@@ -127,6 +134,6 @@ def visitor(of: Browser, base: str, **options: Any) -> Iterator[Visitor]:
     try:
         found = Visitor(context.new_page(), base)
         yield found
-        assert not found.told
+        assert not found.told, found.told
     finally:
         context.close()
