@@ -65,10 +65,13 @@ Handler = Callable[[Visit], Answer]
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A handler, and whether its work is heavy: many spectra, free SQL, a file that has to be made first."""
+    """A handler; whether its work is heavy: many spectra, free SQL, a file that has to be made first; and whether it
+    may show what other lakes of the server hold.
+    """
 
     handler: Handler
     heavy: bool = False
+    across: bool = False
 
 
 @dataclass(frozen=True, slots=True)

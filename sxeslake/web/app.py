@@ -9,9 +9,10 @@ Every page of a lake lies beside the others, `<lake>/archive?of=ti-map@2`, so th
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import tempfile
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final, cast
@@ -23,6 +24,7 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from sxeslake.errors import StorageError
 from sxeslake.lake import Lake
 from sxeslake.model import MIB
 from sxeslake.version import __version__
@@ -137,7 +139,8 @@ class _Answering:
         self, request: Request, served: ServedLake, endpoint: Endpoint, *, as_document: bool
     ) -> Response:
         commit = await self._workers.step(served.head)
-        etag = _etag(request, served, commit, as_document=as_document)
+        commits = await self._workers.step(self._others(served)) if endpoint.across else ()
+        etag = _etag(request, served, (commit, *commits), as_document=as_document)
         if etag in [each.strip() for each in request.headers.get("if-none-match", "").split(",")]:
             return Response(status_code=304, headers={"ETag": etag, "Cache-Control": "no-cache"})
 
@@ -148,6 +151,14 @@ class _Answering:
             return self._response(request, visit, answer, etag, as_document=as_document)
 
         return await self._workers.do(request, work, heavy=endpoint.heavy)
+
+    def _others(self, served: ServedLake) -> Callable[[], tuple[int, ...]]:
+        """What tells the newest commits of the other lakes; 0 for one that cannot be reached now."""
+
+        def heads() -> tuple[int, ...]:
+            return tuple(_head_or_none(each) for each in self._site.values() if each is not served)
+
+        return heads
 
     def _response(self, request: Request, visit: Visit, answer: Answer, etag: str, *, as_document: bool) -> Response:
         if isinstance(answer, RangedDownload):
@@ -176,6 +187,13 @@ class _Answering:
         values = {"title": failure.title, "failure": failure, "base": base, "served": served, "commit": None,
                   "user": request.state.user}  # fmt: skip
         return _html(rendered("failure.html", values), headers, failure.status)
+
+
+def _head_or_none(served: ServedLake) -> int:
+    try:
+        return served.head()
+    except StorageError:
+        return 0
 
 
 def _values(visit: Visit, answer: WebPage, request: Request) -> dict[str, object]:
@@ -223,11 +241,11 @@ def _wants_json(request: Request) -> bool:
     return "application/json" in kinds and "text/html" not in kinds
 
 
-def _etag(request: Request, served: ServedLake, commit: int, *, as_document: bool) -> str:
-    """Of an address at a commit, as this version of the program shows it to this user."""
+def _etag(request: Request, served: ServedLake, commits: tuple[int, ...], *, as_document: bool) -> str:
+    """Of an address at commits, as this version of the program shows it to this user today: ages count days."""
     parts = (
-        __version__, served.lake._vault.file.lake_id, commit, request.url.path, request.url.query, as_document,
-        request.headers.get("hx-request", ""), request.state.user,
+        __version__, served.lake._vault.file.lake_id, commits, request.url.path, request.url.query, as_document,
+        request.headers.get("hx-request", ""), request.state.user, dt.datetime.now(dt.UTC).date(), dt.date.today(),
     )  # fmt: skip
     return f'W/"{hashlib.sha256(repr(parts).encode()).hexdigest()[:32]}"'
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -19,8 +20,10 @@ from sxeslake.archive.spectra.roi import Integrator, Roi, RoiWindow
 from sxeslake.archive.spectra.spectra import Spectra, read_spectra
 from sxeslake.archive.sxes.axes import AXIS_KINDS, SPECTRUM, Axis, axis_of
 from sxeslake.errors import InputError, NotFoundError, UsageError
+from sxeslake.web.links import link
 
 if TYPE_CHECKING:
+    from sxeslake.archive.sxes.source import MemberSource
     from sxeslake.web.visit import Visit
 
 DATA_TYPES: Final = ("qlw", SPECTRUM)
@@ -50,19 +53,50 @@ def analysis_rows(visit: Visit, ref: str, analysis: str) -> list[Measured]:
 
 
 def position_rows(visit: Visit, names: Sequence[str]) -> list[Measured]:
-    """The positions that `ti-map@2:5` and their like name, by number in the archive or by UUID."""
+    """The positions that `ti-map@2:5` and their like name, by number in the archive or by UUID.
+
+    `old::ti-map@2:5` is one of the lake `old` of this server; that stands before its sample, too.
+    """
     found = []
     for name in names:
-        ref, word = place_of(name)
-        rows = analysis_rows(visit, visit.pinned(ref), "")
+        slug, plain = lake_and_name(visit, name)
+        other = visit if slug == visit.served.slug else visit.in_lake(slug)
+        ref, word = place_of(plain)
+        rows = analysis_rows(other, other.pinned(ref), "")
         fits = [
             row for row in rows
             if (str(row.number) == word if word.isdecimal() and len(word) < 8 else row.position_uuid.startswith(word))
         ]  # fmt: skip
         if not fits:
             raise NotFoundError(f"{ref} has no position {word}.", hint="The page of its archive lists its analyses.")
-        found.append(fits[0])
+        found.append(named(visit, slug, fits[0]))
     return found
+
+
+_BEFORE_NAME: Final = "::"
+
+
+def lake_and_name(visit: Visit, name: str) -> tuple[str, str]:
+    """`old::ti-map@2:5` → the lake `old` and `ti-map@2:5`; without such a beginning the lake of the address."""
+    slug, mark, rest = name.partition(_BEFORE_NAME)
+    return (slug, rest) if mark and slug in visit.site else (visit.served.slug, name)
+
+
+def named(visit: Visit, slug: str, row: Measured) -> Measured:
+    """A position as this lake's pages call it: its lake stands before its sample where it is of another."""
+    return row if slug == visit.served.slug else replace(row, sample=f"{slug}{_BEFORE_NAME}{row.sample}")
+
+
+def source_of(visit: Visit, row: Measured) -> MemberSource:
+    """Where the members of a position's archive are read from, whichever lake it is in."""
+    slug, sample = lake_and_name(visit, row.sample)
+    return visit.site[slug].lake._measurements.member_source(replace(row, sample=sample))
+
+
+def position_link(visit: Visit, name: str) -> str:
+    """The page of a position, in its own lake."""
+    slug, plain = lake_and_name(visit, name)
+    return link("position" if slug == visit.served.slug else f"../{slug}/position", of=plain)
 
 
 def selected(visit: Visit, rows: Sequence[Measured]) -> list[Measured]:
@@ -161,10 +195,8 @@ def spectra_of(visit: Visit, names: Sequence[str]) -> DrawnSpectra:
         raise UsageError(f"{len(names)} spectra are more than {MOST_CURVES}, which one picture shows.")
     rows = position_rows(visit, names)
     data_type = data_type_of(visit)
-    return drawn_of(
-        visit,
-        read_spectra(rows, visit.lake._measurements.member_source, data_type, visit.lake._measurements.calibrations()),
-    )
+    known = visit.lake._measurements.calibrations()
+    return drawn_of(visit, read_spectra(rows, partial(source_of, visit), data_type, known))
 
 
 def drawn_of(visit: Visit, found: Spectra) -> DrawnSpectra:

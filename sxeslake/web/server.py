@@ -8,6 +8,7 @@ import threading
 import webbrowser
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 from sxeslake.errors import StorageError, SxeslakeError, UsageError
@@ -79,6 +80,8 @@ def _warm(lakes: Sequence[Lake]) -> None:
     from sxeslake.web.render import prepare  # noqa: PLC0415 - needs the extra
 
     prepare()
+    for module in ("sxeslake.archive.sxes.group", "sxeslake.catalog.measurement", "sxeslake.catalog.query.measured"):
+        import_module(module)
     for lake in lakes:
         try:
             lake.query("analyses-by-condition", limit=1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sxeslake.errors import UsageError
 from sxeslake.lake import Lake
@@ -40,6 +40,11 @@ class Visit:
     def lake(self) -> Lake:
         """The lake itself."""
         return self.served.lake
+
+    def in_lake(self, slug: str) -> Visit:
+        """The same request, in another lake of this server at its newest commit."""
+        other = self.site[slug]
+        return replace(self, served=other, commit=other.head())
 
     @property
     def of(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, Final
 
 from sxeslake.archive.spectra.choice import is_called
@@ -77,8 +78,10 @@ def page(visit: Visit) -> WebPage:
             },
             "compare_href": link("compare", p=[row.name for row in chosen]) if len(chosen) <= _COMPARED else "",
             "image_places": [
-                [each["number"], each["stage_x_mm"], each["stage_y_mm"]]
-                for each in images if None not in (each["stage_x_mm"], each["stage_y_mm"])
+                {"number": each["number"], "x": each["stage_x_mm"], "y": each["stage_y_mm"], "href": each["href"],
+                 "affine": each["affine"], "bar": each["info_bar_rows"]}
+                for each in images
+                if each["affine"] or None not in (each["stage_x_mm"], each["stage_y_mm"])
             ],
             "lines": visit.one("lines"), "orders": visit.one("orders", "1,2"),
         },
@@ -164,11 +167,29 @@ def _image_links(visit: Visit, ref: str, about: MeasuredAnalysis, troubles: list
         for number, image in enumerate([] if analysis is None else analysis.images[:_SHOWN], 1):
             visit.job.check()
             state = image.state
+            affine, bar = _registration(image.info_document.value)
             found.append({
                 "number": number, "uuid": image.uuid, "comment": image.resolved_comment.value,
                 "stage_x_mm": state.stage_x_mm, "stage_y_mm": state.stage_y_mm,
                 "magnification": state.magnification, "href": link("picture", of=ref, image=image.uuid),
+                "affine": affine, "info_bar_rows": bar,
             })  # fmt: skip
     except SxeslakeError as error:
         troubles.append(f"The images cannot be listed: {failure_of(error, [visit.lake.url]).what}")
     return found
+
+
+def _registration(info: object) -> tuple[list[float] | None, int]:
+    """What takes columns and rows of an image to stage x and y in mm, and the rows of its info bar; of `info.json`.
+
+    x = a column + b row + c, y = d column + e row + f, from the outer corner of the upper left pixel.
+    """
+    stated = info.get("registration") if isinstance(info, dict) else None
+    if not isinstance(stated, dict) or stated.get("to") != "stage mm":
+        return None, 0
+    affine, bar = stated.get("affine"), stated.get("infoBarRows", 0)
+    if not isinstance(affine, list) or len(affine) != 6:
+        return None, 0
+    if not all(isinstance(each, int | float) and math.isfinite(each) for each in affine):
+        return None, 0
+    return [float(each) for each in affine], bar if isinstance(bar, int) and bar > 0 else 0

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
-from sxeslake.errors import SxeslakeError
+from sxeslake.errors import DamagedLakeError, SxeslakeError
 from sxeslake.text.table import size
 from sxeslake.web.answers import Cell, WebPage, WebTable
 from sxeslake.web.commands import python_call, shell_line
@@ -16,7 +16,7 @@ from sxeslake.web.tables import records_of, result_of, table_of, text_of
 
 if TYPE_CHECKING:
     from sxeslake.catalog.measurement import MeasuredAnalysis
-    from sxeslake.views import VersionInfo
+    from sxeslake.views import MemberRow, VersionInfo
     from sxeslake.web.visit import Visit
 
 MEMBERS_SHOWN: Final = 200
@@ -30,8 +30,8 @@ def page(visit: Visit) -> WebPage:
     info = visit.lake.show(visit.of)
     ref = f"{info.sample}@{info.version}"
     troubles: list[str] = []
-    analyses = visit.lake.measurement(ref) if info.kind == "sxes" else []
-    members = list(islice(visit.lake.members(ref), MEMBERS_SHOWN))
+    analyses = _analyses(visit, ref, troubles) if info.kind == "sxes" else []
+    members = _members(visit, ref, troubles)
     images = _images(visit, ref, troubles) if info.kind == "sxes" else []
     log = list(islice(visit.lake.log([info.sample]), 50))
     facts = _facts(info)
@@ -63,6 +63,24 @@ def page(visit: Visit) -> WebPage:
         permalink=link("archive", of=ref),
         is_whole=not troubles,
     )  # fmt: skip
+
+
+def _analyses(visit: Visit, ref: str, troubles: list[str]) -> list[MeasuredAnalysis]:
+    """What was measured; nothing where the catalogue cannot be made."""
+    try:
+        return visit.lake.measurement(ref)
+    except DamagedLakeError as error:
+        troubles.append(f"The analyses cannot be listed: {failure_of(error, [visit.lake.url]).what}")
+        return []
+
+
+def _members(visit: Visit, ref: str, troubles: list[str]) -> list[MemberRow]:
+    """The first files; none where their list is damaged."""
+    try:
+        return list(islice(visit.lake.members(ref), MEMBERS_SHOWN))
+    except DamagedLakeError as error:
+        troubles.append(f"The files cannot be listed: {failure_of(error, [visit.lake.url]).what}")
+        return []
 
 
 def _facts(info: VersionInfo) -> list[tuple[str, str]]:

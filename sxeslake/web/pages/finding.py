@@ -5,13 +5,16 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
 
 from sxeslake.catalog.query.filter_spec import BY_NAME, SETTINGS
 from sxeslake.catalog.query.result import Result
+from sxeslake.errors import DamagedLakeError
 from sxeslake.web.answers import WebPage
 from sxeslake.web.commands import python_call, shell_line
 from sxeslake.web.facets import FACETS, Counts, Facet, FacetKind, annotation_facet, counted, facet_of
+from sxeslake.web.failures import failure_of
 from sxeslake.web.links import Word, changed, link
 from sxeslake.web.tables import ROWS_SHOWN, table_of
 
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
     from sxeslake.web.visit import Visit
 
 QUESTION = "analyses-by-condition"
+_SAMPLES_LISTED: Final = 500  # where conditions cannot be searched
 
 
 def filters_of(visit: Visit) -> dict[str, object]:
@@ -76,7 +80,25 @@ def _key(visit: Visit, what: str, filters: Mapping[str, object]) -> tuple[object
 
 
 def page(visit: Visit) -> WebPage:
-    """The analyses that fit, and what else they could be narrowed by."""
+    """The analyses that fit, and what else they could be narrowed by; the samples where the catalogue is damaged."""
+    try:
+        return _found(visit)
+    except DamagedLakeError as error:
+        return _samples(visit, failure_of(error, [visit.lake.url]).what)
+
+
+def _samples(visit: Visit, what: str) -> WebPage:
+    """What can be said of a lake whose catalogue cannot be made: its samples, which can still be opened."""
+    names = [str(each.sample) for each in islice(visit.lake.ls(), _SAMPLES_LISTED)]
+    trouble = f"The catalogue cannot be made, so conditions cannot be searched: {what}"
+    return WebPage(
+        "samples.html", "Samples", {"troubles": [trouble], "samples": names},
+        shell=shell_line(visit, "ls"), python=python_call(visit, "lake.ls("),
+        view={"links": [(name, link("archive", of=name)) for name in names]}, is_whole=False,
+    )  # fmt: skip
+
+
+def _found(visit: Visit) -> WebPage:
     filters = filters_of(visit)
     number = visit.whole("page", 1)
     found = rows_of_page(visit, filters, number)
@@ -132,11 +154,22 @@ def _annotations(visit: Visit, filters: Mapping[str, object]) -> Facet:
     return annotation_facet(rows, visit.words)
 
 
+_CHIPS: Final = {
+    "kv": "{} kV", "current_na": "{} nA", "target_current_na": "{} nA asked for", "kind": "kind {}",
+    "grating": "grating {}", "spectrometer": "spectrometer {}", "instrument": "instrument {}",
+    "operator": "operator {}", "project": "project {}", "since": "from {}", "until": "until {}", "text": "“{}”",
+    "sample": "sample {}", "min_positions": "at least {} positions", "copies": "with copies",
+    "accumulation": "{} frames", "type": "with {} data", "match": "match {}", "kv_tolerance": "± {} kV",
+    "current_tolerance": "± {} %",
+}  # fmt: skip
+"""What is chosen, in words."""
+
+
 def _chosen(words: Sequence[Word]) -> list[tuple[str, str]]:
     """What is chosen, each with the address without it."""
     known = {*BY_NAME, *SETTINGS}
     found = [(name, value) for name, value in words if name in known and value]
     return [
-        (f"{name.replace('_', ' ')} {value}", link("find", [pair for pair in words if pair != (name, value)]))
+        (_CHIPS.get(name, "{}").format(value), link("find", [pair for pair in words if pair != (name, value)]))
         for name, value in found
     ]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import asdict
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
+from sxeslake.errors import DamagedLakeError
 from sxeslake.text.table import size
 from sxeslake.web.answers import WebPage
 from sxeslake.web.commands import python_call, shell_line
+from sxeslake.web.failures import failure_of
 from sxeslake.web.tables import records_of, result_of, table_of, text_of
 
 if TYPE_CHECKING:
@@ -28,8 +31,12 @@ def page(visit: Visit) -> WebPage:
         ("log", visit.commit), lambda: list(islice(visit.lake.log(), _LOG_SEARCHED))
     )
     damage = [_without_place(text, visit.lake.url) for text in visit.lake.damage]
-    samples = visit.lake.query("dedup-by-sample", limit=50)
-    health = _health(log)
+    samples = None
+    try:
+        samples = visit.lake.query("dedup-by-sample", limit=50)
+    except DamagedLakeError as error:
+        damage.append(f"The catalogue cannot be made: {failure_of(error, [visit.lake.url]).what}")
+    health = _health(log, is_all=len(log) < _LOG_SEARCHED)
     return WebPage(
         "overview.html", visit.served.title,
         {
@@ -42,18 +49,20 @@ def page(visit: Visit) -> WebPage:
             "history_table": table_of(
                 visit, result_of(records_of(log[:_LOG_SHOWN]), LOG_COLUMNS, "History, newest first"), "history"
             ),
-            "sample_table": table_of(visit, samples, "dedup", caption="What deduplication saved, by sample", rows=50),
+            "sample_table": None if samples is None else table_of(
+                visit, samples, "dedup", caption="What deduplication saved, by sample", rows=50
+            ),
         },
         permalink="overview", is_whole=not damage,
     )  # fmt: skip
 
 
 def _facts(stats: Stats) -> list[tuple[str, str]]:
-    share = f"{100 * stats.bytes_stored / stats.bytes_source:.0f} % of what came" if stats.bytes_source else ""
+    share = f"{100 * stats.bytes_stored / stats.bytes_source:.0f} % of what was ingested" if stats.bytes_source else ""
     saved = stats.bytes_source - stats.bytes_stored
     return [
-        ("versions", f"{stats.archives:,} of {stats.samples:,} samples, {stats.members:,} files and folders"),
-        ("as they came", size(stats.bytes_source)),
+        ("archives", f"{stats.archives:,} versions of {stats.samples:,} samples; {stats.members:,} files and folders"),
+        ("as ingested", size(stats.bytes_source)),
         ("unpacked", f"{size(stats.bytes_raw)}, {size(stats.bytes_unique_raw)} without repetitions"),
         ("in the lake", f"{size(stats.bytes_stored)}{f', {share}' if share else ''}"),
         ("saved", size(saved) if saved > 0 else "nothing yet"),
@@ -70,16 +79,29 @@ _DEEDS: Final = (
 )
 
 
-def _health(log: list[LogRow]) -> list[dict[str, Any]]:
-    """When each kind of work was last done, as far as the log tells it."""
+_UNRECORDED: Final = (
+    ("last check (verify)", "the lake does not record checks; the terminal or the timer that runs them does"),
+    ("last copy", "a lake does not know its copies; the log of a copy is as new as this one where it is up to date"),
+)
+
+
+def _health(log: list[LogRow], *, is_all: bool) -> list[dict[str, Any]]:
+    """When each kind of work was last done, as far as the log tells it, and what it does not tell."""
     found = []
     for label, words in _DEEDS:
         row = next((row for row in log if any(word in row.what for word in words)), None)
         found.append({
             "label": label, "at": None if row is None else row.time, "commit": None if row is None else row.number,
-            "text": "not among the last commits" if row is None else f"{text_of(row.time)}, by {row.who}",
+            "text": f"{_age(row.time)}: {text_of(row.time)}, by {row.who}" if row is not None
+            else "never" if is_all else f"not among the last {_LOG_SEARCHED:,} commits",
         })  # fmt: skip
-    return found
+    return found + [{"label": label, "at": None, "commit": None, "text": text} for label, text in _UNRECORDED]
+
+
+def _age(moment: dt.datetime) -> str:
+    """`today`, `yesterday`, `12 days ago`, by days in UTC."""
+    days = (dt.datetime.now(dt.UTC).date() - moment.astimezone(dt.UTC).date()).days
+    return "today" if days < 1 else "yesterday" if days == 1 else f"{days:,} days ago"
 
 
 def _without_place(text: str, url: str) -> str:

@@ -148,4 +148,6 @@ def camera_image(visit: Visit) -> RawAnswer:
     values = position.signal.astype(np.float64)
     scale = visit.choice("scale", SCALES)
     ends = limits(values, scale, visit.number("vmin"), visit.number("vmax"))
-    return RawAnswer(png(indices(values, scale, ends), visit.choice("colours", PALETTES)), "image/png", is_fixed=True)
+    return RawAnswer(
+        png(indices(values, scale, ends), visit.choice("colours", PALETTES)), "image/png", is_fixed=ref == row.name
+    )

@@ -28,7 +28,7 @@ def library_page(visit: Visit) -> WebPage:
     found = list(visit.lake.queries())
     return WebPage(
         "questions.html", "Questions",
-        {"questions": [{"name": each.name, "title": each.title, "help": each.help} for each in found]},
+        {"questions": [{"name": each.name, "title": each.title, "help": as_word(each.help)} for each in found]},
         shell=shell_line(visit, "query"), python=python_call(visit, "lake.queries("), view={},
         permalink="questions",
     )  # fmt: skip
@@ -83,14 +83,24 @@ def question_page(visit: Visit) -> WebPage:
     )  # fmt: skip
 
 
+_LABELS: Final = {
+    "kv": "voltage (kV)", "current_na": "current (nA)", "target_current_na": "current asked for (nA)",
+    "text": "words", "type": "data type", "min_positions": "positions at least", "since": "from", "until": "until",
+    "kv_tolerance": "± kV", "current_tolerance": "± % of the current", "copies": "copies, too",
+}  # fmt: skip
+
+
 def _fields(visit: Visit, query: Query) -> list[dict[str, Any]]:
     own = {each.name for each in query.parameters}
     found = [
-        {"name": each.name, "help": each.help, "value": ", ".join(visit.many(each.name))}
+        {"name": each.name, "label": _LABELS.get(each.name, each.name.replace("_", " ")), "help": each.help,
+         "value": ", ".join(visit.many(each.name))}
         for each in FILTERS if each.name not in own
     ]  # fmt: skip
     return found + [
-        {"name": name, "help": text, "value": visit.one(name)} for name, text in SETTINGS.items() if name not in own
+        {"name": name, "label": _LABELS.get(name, name.replace("_", " ")), "help": text, "value": visit.one(name)}
+        for name, text in SETTINGS.items()
+        if name not in own
     ]
 
 

@@ -64,8 +64,8 @@ def _positions(visit: Visit) -> Result:
 
 
 def _compared(visit: Visit) -> Result:
-    names = [row.name for row in position_rows(visit, visit.many("p"))]
-    return result_of(comparing.compared_rows(visit, names), comparing.COLUMNS, "compared")
+    chosen = position_rows(visit, visit.many("p"))
+    return result_of(comparing.compared_rows(visit, chosen), comparing.COLUMNS, "compared")
 
 
 def _history(visit: Visit) -> Result:

@@ -44,7 +44,7 @@ def picture(visit: Visit) -> RawAnswer:
     ref = visit.pinned(visit.of)
     image = visit.lake.open_group(ref).images[visit.needed("image")]
     media_type = _PICTURES.get(image.image_type.lower(), "application/octet-stream")
-    return RawAnswer(image.picture, media_type, is_fixed=True)
+    return RawAnswer(image.picture, media_type, is_fixed=visit.of == ref)
 
 
 def version(visit: Visit) -> RangedDownload:

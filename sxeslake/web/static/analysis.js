@@ -77,8 +77,20 @@ function plotSum(one = null) {
   const curves = [{ y: sum.y }, ...(one ? [{ y: one.y, scale: "one" }] : [])];
   draw(place, {
     x: sum.x, curves, names: [`sum of ${sum.count}`, ...(one ? [one.name] : [])], xLabel: sum.label, yLabel: "counts",
-    marks: () => state.marks, chosen: region,
+    marks: () => [...band(), ...state.marks], chosen: region,
   });
+}
+
+// The region that is mapped, where the spectrum has its unit.
+function band() {
+  const [low, high] = ["low", "high"].map((name) => Number(form.elements[name].value.replace(",", ".") || NaN));
+  const unit = form.elements.unit.value;
+  if (unit !== unitOf(sum.label) || !(low < high)) return [];
+  return [{ low, high, label: "mapped region" }];
+}
+
+function unitOf(label) {
+  return label.startsWith("energy") ? "eV" : label.startsWith("wave") ? "Å" : "channel";
 }
 
 async function showMarks() {
@@ -96,10 +108,11 @@ async function showMarks() {
 function region(low, high) {
   form.elements.low.value = low.toFixed(2);
   form.elements.high.value = high.toFixed(2);
-  form.elements.unit.value = sum.label.startsWith("energy") ? "eV" : sum.label.startsWith("wave") ? "Å" : "channel";
+  form.elements.unit.value = unitOf(sum.label);
   form.elements.vmin.value = form.elements.vmax.value = "";
   remember();
   showMap();
+  setTimeout(plotSum); // after the drag: the plot is made anew, with the region marked
 }
 
 // A part of the map becomes the selection: spectra, table and files follow.
@@ -158,13 +171,21 @@ function paint() {
     pen.stroke();
   }
   pen.font = `${11 * devicePixelRatio}px sans-serif`;
-  for (const [number, x, y] of images) {
-    const [px, py] = toPixel([x, y]);
+  for (const { number, x, y, outline } of images) {
+    if (!outline && (x === null || y === null)) continue;
     const half = 5 * devicePixelRatio;
+    const [px, py] = outline ? toPixel(outline[0]).map((each) => each + half) : toPixel([x, y]);
     for (const [colour, width] of [["#000", 3], ["#fff", 1.5]]) {
       pen.lineWidth = width * devicePixelRatio;
       pen.strokeStyle = pen.fillStyle = colour;
-      pen.strokeRect(px - half, py - half, 2 * half, 2 * half);
+      if (!outline) {
+        pen.strokeRect(px - half, py - half, 2 * half, 2 * half);
+        continue;
+      }
+      pen.beginPath();
+      outline.map(toPixel).forEach(([cx, cy], n) => (n ? pen.lineTo(cx, cy) : pen.moveTo(cx, cy)));
+      pen.closePath();
+      pen.stroke();
     }
     pen.fillText(`image ${number}`, px + half + 3, py + half);
   }
@@ -279,7 +300,19 @@ place.addEventListener("dblclick", () => {
   form.elements.low.value = form.elements.high.value = "";
   remember();
   showMap();
+  plotSum();
 });
+// An image whose registration is known has an outline on the stage; its size in pixels is in the file.
+for (const each of images.filter((one) => one.affine).slice(0, 20)) {
+  const picture = new Image();
+  picture.addEventListener("load", () => {
+    const [a, b, c, d, e, f] = each.affine;
+    const [columns, rows] = [picture.naturalWidth, picture.naturalHeight - each.bar];
+    each.outline = [[0, 0], [columns, 0], [columns, rows], [0, rows]].map(([u, v]) => [a * u + b * v + c, d * u + e * v + f]);
+    paint();
+  });
+  picture.src = each.href;
+}
 image.addEventListener("load", paint);
 addEventListener("resize", paint);
 document.getElementById("map-tools").hidden = false;

@@ -196,3 +196,42 @@ def test_an_unexpected_error_is_logged_and_not_shown(
     assert answer.status_code == 500
     assert "ZeroDivision" not in answer.text
     assert any(record.exc_info for record in caplog.records)
+
+
+def test_a_lake_whose_documents_are_damaged_says_so_and_lists_its_samples(store: Store) -> None:
+    for info in list(store.list(keys.PACK_PREFIX)):
+        data = bytearray(store.get(info.key))
+        for start in range(0, len(data), 150):
+            data[start : start + 40] = bytes(byte ^ 0x55 for byte in data[start : start + 40])
+        store.replace(info.key, bytes(data))
+    with Lake(Vault(store, None)) as lake:
+        client = client_of(lake)
+        found = client.get("find.json")
+        assert found.status_code == 200
+        assert found.json()["samples"] == ["2019/chalcopyrite map"]
+        assert "The catalogue cannot be made" in found.json()["troubles"][0]
+        page = client.get("find")
+        assert "cannot be searched" in page.text
+        assert 'href="archive?of=2019/chalcopyrite+map"' in page.text
+        assert page.headers["cache-control"] == "no-store"
+        archive = client.get("archive.json", params={"of": MAP})
+        assert archive.status_code == 200
+        assert "The analyses cannot be listed" in archive.json()["troubles"][0]
+        assert len(archive.json()["members_shown"]) > 10
+        lake_page = client.get("overview")
+        assert lake_page.status_code == 200
+        assert "The catalogue cannot be made" in lake_page.text
+        for page_name, words in (("analysis", {"of": MAP}), ("sql", {"sql": "SELECT * FROM analyses"})):
+            answer = client.get(page_name, params=words)
+            assert answer.status_code == 500
+            assert "The lake is damaged here" in answer.text
+            assert "sxeslake repair" in answer.text
+
+
+def test_the_lake_page_says_how_old_its_care_is_and_what_nobody_records(store: Store) -> None:
+    with Lake(Vault(store, None)) as lake:
+        health = {each["label"]: each["text"] for each in client_of(lake).get("overview.json").json()["health"]}
+        assert health["last ingest"].startswith("today: 2")
+        assert health["last collection of space (gc)"] == "never"
+        assert "does not record checks" in health["last check (verify)"]
+        assert "does not know its copies" in health["last copy"]
