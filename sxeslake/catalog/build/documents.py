@@ -423,14 +423,6 @@ def _utf8(data: bytes) -> str:
         return ""
 
 
-def read_documents(documents: Iterable[Document], *, sxes: bool) -> Contents:
-    """Read every JSON member of one archive."""
-    contents = Contents()
-    for _ in DocumentReader().read(contents, documents, sxes=sxes):
-        pass
-    return contents
-
-
 def extra_text(info: Info, name: str) -> str | None:
     """An optional text of an `info.json`: `crystal` → `TAP`."""
     return text(info.shared.extra.get(name))

@@ -29,7 +29,7 @@ from sxeslake.archive.sevenzip.format import (
 )
 from sxeslake.archive.sevenzip.methods import COPY
 from sxeslake.archive.sevenzip.reader import SevenZipReader
-from sxeslake.archive.sevenzip.serialiser import serialise_header
+from sxeslake.archive.sevenzip.serialiser import header_parts
 from sxeslake.archive.sevenzip.writer import SevenZipWriter
 from sxeslake.concurrency import in_order
 from sxeslake.errors import (
@@ -62,7 +62,7 @@ def written(contents: dict[str, bytes], *, level: int = 1) -> bytes:
 
 def stored(body: bytes, streams: Streams, files: FileColumns) -> bytes:
     """An archive with exactly this header, right or wrong."""
-    header = serialise_header(streams, files)
+    header = b"".join(header_parts(streams, files))
     return start_header(StartHeader(len(body), len(header), zlib.crc32(header))) + body + header
 
 
@@ -285,7 +285,7 @@ def test_members_of_one_name_keep_their_order(tmp_path: Path) -> None:
 
 
 def test_a_single_member_without_a_name_bears_the_archives(tmp_path: Path) -> None:
-    header = serialise_header(one_folder([b"abc"]), filled(""))
+    header = b"".join(header_parts(one_folder([b"abc"]), filled("")))
     at = header.index(b"\x11\x03\x00\x00\x00")  # the names: external byte, one empty name
     header = header[:at] + header[at + 5 :]
     file = tmp_path / "sample.7z"
