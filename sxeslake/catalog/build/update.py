@@ -13,6 +13,7 @@ from typing import Final
 
 import pyarrow as pa
 
+from sxeslake.batching import batches
 from sxeslake.catalog.build.documents import DocumentReader
 from sxeslake.catalog.build.parts import (
     MERGE_WIDTH,
@@ -215,16 +216,7 @@ def _loaded(source: CatalogSource, headers: Sequence[VersionHeader], limit: int)
 
 def _batches(headers: Sequence[VersionHeader]) -> Iterator[list[VersionHeader]]:
     """Runs of versions that together have some thousand blobs, which is about what they have of rows."""
-    batch: list[VersionHeader] = []
-    blobs = 0
-    for header in headers:
-        if (batch and blobs + header.blobs > _BLOBS_TOGETHER) or len(batch) >= _VERSIONS_TOGETHER:
-            yield batch
-            batch, blobs = [], 0
-        batch.append(header)
-        blobs += header.blobs
-    if batch:
-        yield batch
+    return batches(headers, lambda header: header.blobs, _BLOBS_TOGETHER, _VERSIONS_TOGETHER)
 
 
 def rows_of(
