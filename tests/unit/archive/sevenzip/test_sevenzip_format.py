@@ -176,6 +176,7 @@ def test_damaged_headers_are_refused_or_read_never_worse(
     archive: tuple[Streams, FileColumns], data: st.DataObject
 ) -> None:
     header = bytearray(b"".join(header_parts(*archive)))
+    assert bytes(parse(bytes(header))[1].names) == bytes(archive[1].names)
     for _ in range(data.draw(st.integers(1, 4))):
         header[data.draw(st.integers(1, len(header) - 1))] = data.draw(st.integers(0, 255))
     with contextlib.suppress(InputError):
