@@ -7,9 +7,9 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import chain
-from types import TracebackType
-from typing import Generic, ParamSpec, Self, TypeVar
+from typing import Generic, ParamSpec, TypeVar
 
+from sxeslake.closing import Finishing
 from sxeslake.model import MIB
 
 Result = TypeVar("Result")
@@ -26,7 +26,7 @@ def usable_cpus() -> int:
     return min(max(1, count or 1), MAX_THREADS)
 
 
-class OrderedPool(Generic[Result]):
+class OrderedPool(Finishing, Generic[Result]):
     """Runs functions in threads and hands their results to `sink` in order, in the thread that submits.
 
     At most `in_flight` results exist or are being made: `submit` waits for the oldest when there are more. An
@@ -79,17 +79,6 @@ class OrderedPool(Generic[Result]):
         except BaseException:
             self._pending.clear()
             raise
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if kind is None:
-            self.close()
-        else:
-            self.abort()
 
 
 def in_order(

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import logging
 import os
 import re
 import tempfile
@@ -28,6 +29,8 @@ from sxeslake.storage.address import parse, redact
 from sxeslake.storage.interface import Store
 from sxeslake.storage.opening import open_store
 from sxeslake.storage.throttle import limited, parse_rate
+
+_LOG = logging.getLogger(__name__)
 
 LAKE_VARIABLE = "SXESLAKE_LAKE"
 CACHE_VARIABLE = "SXESLAKE_CACHE"
@@ -225,7 +228,8 @@ def open_storage(
     retry_for_s: float | None = None,
 ) -> tuple[str, Store]:  # fmt: skip
     """The URL that a word means, and the storage there, with the options kept for it, limits, and patience."""
-    address, _ = resolve_lake(word)
+    address, how = resolve_lake(word)
+    _LOG.info("lake %s, by %s", redact(address), how)
     bounds = limits(up, down)
     patience_s = parse_retry_for(os.environ.get(RETRY_FOR_VARIABLE)) if retry_for_s is None else retry_for_s
     store = open_store(address, options={**storage_options(word), **(options or {})}, retry_for_s=patience_s)
@@ -308,6 +312,7 @@ def _write(document: Mapping[str, object]) -> None:
             json.dump(document, stream, indent=2, ensure_ascii=False)
             stream.write("\n")
         Path(temporary).replace(path)
+        _LOG.info("%s is written", path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise

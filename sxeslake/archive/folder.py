@@ -23,6 +23,7 @@ from sxeslake.archive.file_facts import NOT_PERMITTED, Links, attributes_of, is_
 from sxeslake.archive.ranged_file import open_regular
 from sxeslake.archive.times import local_ns_of_dos
 from sxeslake.archive.zip import format as zip_format
+from sxeslake.closing import Closing
 from sxeslake.concurrency import CHUNK_BYTES
 from sxeslake.disk.rename import sync_file
 from sxeslake.disk.trouble import FULL
@@ -34,7 +35,7 @@ _NO_TIME = -(1 << 63)
 PARTIAL = ".sxeslake-partial-"  # how files begin that are not whole yet
 
 
-class FolderReader:
+class FolderReader(Closing):
     """The files and folders below a folder, sorted by path.
 
     `left_out` names what cannot be read, and why: pipes, sockets, devices, files and folders without permission, and
@@ -92,14 +93,6 @@ class FolderReader:
 
     def close(self) -> None:
         """Nothing is held open."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _read_run(self, run: list[int]) -> list[Piece]:
         return [piece for index in run for piece in self._read_slice(index, 0, self._listing.sizes[index])]

@@ -294,7 +294,6 @@ def escape_bytes(step: str) -> str:
 
 _RESERVED = re.compile(r"(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$) *(?:\.|$)", re.IGNORECASE)
 _FORBIDDEN = re.compile(r'[<>:"|?*\\\x00-\x1f\x7f]|%(?=[0-9A-Fa-f]{2})|[. ]$')
-_ESCAPES = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
 
 
 def windows_escape(path: str) -> str:
@@ -324,15 +323,3 @@ def short_step(step: str) -> str:
     end = f"~{hashlib.sha256(data).hexdigest()[:16]}{dot}{suffix}"
     start = os.fsencode(stem)[: MAX_STEP_BYTES - len(os.fsencode(end))].decode("utf-8", "ignore")
     return start + end
-
-
-def windows_unescape(path: str) -> str:
-    """The path that `windows_escape` was given."""
-    return _ESCAPES.sub(_unescape_run, path)
-
-
-def _unescape_run(found: re.Match[str]) -> str:
-    try:
-        return bytes.fromhex(found[0].replace("%", "")).decode()
-    except UnicodeDecodeError:
-        return found[0]  # not one of ours

@@ -6,18 +6,17 @@ import os
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from sxeslake.archive.file_facts import attributes_of
 from sxeslake.archive.names import printable
 from sxeslake.archive.ranged_file import RangedFile
+from sxeslake.closing import Closing
 from sxeslake.concurrency import CHUNK_BYTES
 from sxeslake.errors import InputError, NotAnArchiveError
 from sxeslake.model import ContainerKind, Job, Member, Piece
 
 
-class OpaqueFile:
+class OpaqueFile(Closing):
     """A container whose only member is the file itself; `reason` says why it was not taken apart."""
 
     comment = b""
@@ -53,14 +52,6 @@ class OpaqueFile:
     def close(self) -> None:
         """Close the file."""
         self._file.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def _kind(path: Path) -> ContainerKind:

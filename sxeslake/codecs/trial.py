@@ -1,4 +1,4 @@
-"""The trial behind a choice: which pipeline makes a sample of a kind of blob smallest, of those worth their time.
+"""The choice of a pipeline by trial: the one that makes a sample of a kind of blob smallest, of those worth their time.
 
 Vendor formats of this field are arrays behind a header. So the element's width and its alignment are searched first, by
 coding a short stretch as each; then the row length, as the distance at which numbers resemble each other most; then
@@ -7,7 +7,8 @@ whole pipelines are tried on the sample. The bytes decide: no name, suffix or ma
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import threading
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -33,6 +34,24 @@ HEADERS = (64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384)
 WIDTHS = (1, 2, 4, 8)
 SHORTEST_ROW = 8
 ROWS_NUMBERS = 1 << 15  # enough to see a row of some ten thousand numbers repeat
+
+
+class Chooser:
+    """Chooses a pipeline for each kind of blob once; safe to call from many threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._chosen: dict[Hashable, Pipeline] = {}
+
+    def choose(self, kind: Hashable, samples: Sequence[bytes]) -> Pipeline:
+        """The pipeline of that kind: found by trial on these samples, or, from the second call on, the same again."""
+        chosen = self._chosen.get(kind)
+        if chosen is None:
+            # Two threads may try the same kind at once: the first to finish decides, nobody waits for another kind.
+            found = best_pipeline(samples)
+            with self._lock:
+                chosen = self._chosen.setdefault(kind, found)
+        return chosen
 
 
 def best_pipeline(blobs: Iterable[bytes]) -> Pipeline:

@@ -6,8 +6,6 @@ find, so this can fail, but never lie.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from blake3 import blake3
 
 from sxeslake.format.lakefile import HASH_PREFIX, HASHED_FROM
@@ -15,8 +13,6 @@ from sxeslake.model import KIB
 
 MAX_BIT_BYTES = 256 * KIB  # two million candidates of that length take about two minutes
 MAX_BYTE_BYTES = 4 * KIB
-
-IsRight = Callable[[bytes], bool]
 
 
 def corrected_sealed(data: bytes, expected: str | None, *, any_byte: bool = True) -> bytes | None:

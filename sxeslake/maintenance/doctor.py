@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import logging
 import platform
 import shutil
 import sys
@@ -17,6 +18,8 @@ from sxeslake.storage import probe
 from sxeslake.vault.log.state import LogState
 from sxeslake.vault.vault import Vault
 
+_LOG = logging.getLogger(__name__)
+
 _LIBRARIES = ("blake3", "pcodec", "zstandard", "pyarrow", "isal", "fsspec", "s3fs", "botocore", "duckdb")
 _LITTLE_ROOM_BYTES = 2 * GIB
 _NAMED = 5  # versions that a message lists
@@ -24,7 +27,10 @@ _NAMED = 5  # versions that a message lists
 
 def doctor(vault: Vault) -> list[Check]:
     """Look at software, cache and storage; nothing of the lake is changed."""
-    return [_software(), *_fast_deflate(), _cache(vault), _head(vault), _objects(vault), *_storage(vault)]
+    checks = [_software(), *_fast_deflate(), _cache(vault), _head(vault), _objects(vault), *_storage(vault)]
+    for check in checks:
+        _LOG.info("%s: %s", check.name, "good" if check.ok else "not good")
+    return checks
 
 
 def _software() -> Check:
@@ -68,6 +74,7 @@ def _objects(vault: Vault) -> Check:
     sizes |= {keys.manifest_key(item.id): item.bytes for item in state.manifests().values()}
     listed = {info.key: info.size for prefix in (keys.PACK_PREFIX, keys.MANIFEST_PREFIX) for info in store.list(prefix)}
     lost = {key for key, size in sizes.items() if listed.get(key) != size}
+    _LOG.debug("%d packs and manifests in the log, %d listed, %d lost", len(sizes), len(listed), len(lost))
     if lost:
         vault.sync()  # a collector may have taken them meanwhile
         packs = {item for item in state.packs() if keys.pack_key(item) in lost}

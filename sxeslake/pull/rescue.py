@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 import pyarrow as pa
 
+from sxeslake.batching import batches
 from sxeslake.errors import DamagedLakeError, ObjectNotFoundError
 from sxeslake.format.manifest import SCHEMA, ManifestRow
 from sxeslake.vault.blobs.contents import WINDOW_BLOBS, Content, read_ahead
@@ -32,7 +33,7 @@ def table_left(vault: Vault, version: Version, lost: list[str]) -> pa.Table:
 
 def contents_left(reader: BlobReader, rows: Iterable[ManifestRow], lost: list[str]) -> Iterator[Content]:
     """Every member that is whole, in order; the paths of the others go to `lost`."""
-    for window in _windows(rows):
+    for window in batches(rows, lambda row: row.member.size, WINDOW_BYTES, WINDOW_BLOBS):
         blobs = [blob for row in window for blob in row.blobs]
         if total_size(blobs) > WINDOW_BYTES:  # one large member: looked through before it is begun
             whole = all(reader.fetch_some([blob])[0] is not None for blob in blobs)
@@ -49,18 +50,3 @@ def contents_left(reader: BlobReader, rows: Iterable[ManifestRow], lost: list[st
                 yield Content(row.member, iter(left))
             else:
                 lost.append(row.member.path)
-
-
-def _windows(rows: Iterable[ManifestRow]) -> Iterator[list[ManifestRow]]:
-    """Rows that are read at once; a large member stands alone."""
-    window: list[ManifestRow] = []
-    size, blobs = 0, 0
-    for row in rows:
-        if window and (size + row.member.size > WINDOW_BYTES or blobs + len(row.blobs) > WINDOW_BLOBS):
-            yield window
-            window, size, blobs = [], 0, 0
-        window.append(row)
-        size += row.member.size
-        blobs += len(row.blobs)
-    if window:
-        yield window

@@ -21,8 +21,6 @@ from sxeslake.pull.whole import PullReport
 from sxeslake.text.html import HtmlRecord
 from sxeslake.vault.vault import Vault
 
-Pulled = Callable[[Original, Path], PullReport]
-
 
 @dataclass(frozen=True, slots=True)
 class Restored(HtmlRecord):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 import threading
 from collections.abc import Callable
@@ -10,6 +11,8 @@ from dataclasses import dataclass
 
 from ..errors import ObjectExistsError
 from .interface import Store
+
+_LOG = logging.getLogger(__name__)
 
 PREFIX = "probe/"
 
@@ -32,7 +35,9 @@ def probe(store: Store, *, rounds: int = 4, writers: int = 4) -> ProbeReport:
         return keys[-1]
 
     try:
-        return _judge(store, fresh_key, rounds, writers)
+        report = _judge(store, fresh_key, rounds, writers)
+        _LOG.info("create-only writes: %s (%s)", "kept" if report.create_only else "not kept", report.detail)
+        return report
     finally:
         store.delete(keys)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import threading
 import time
@@ -11,6 +12,8 @@ from ..errors import UsageError
 from .coalesce import Fetch
 from .inflight import pause
 from .interface import Clocked, Data, ObjectInfo, Store, Versioned, byte_count, fetches_of, settle
+
+_LOG = logging.getLogger(__name__)
 
 _RATE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmg]?)(i?)b?(?:/s|ps)?", re.IGNORECASE | re.ASCII)
 _STEPS = {"": 0, "k": 1, "m": 2, "g": 3}
@@ -48,6 +51,7 @@ class RateLimit:
             self._free_at = max(self._free_at, now) + count / self._bytes_per_s
             wait = self._free_at - now
         if wait > 0:
+            _LOG.debug("%d bytes wait for %.2f s", count, wait)
             self._sleep(wait)
 
 
@@ -146,6 +150,7 @@ def limited(store: Store, up: float | None, down: float | None) -> Store:
     """The store, kept to so many bytes a second each way; None is no limit."""
     if up is None and down is None:
         return store
+    _LOG.info("limits in bytes a second: up %s, down %s", up or "none", down or "none")
     return ThrottledStore(
         store, up=None if up is None else RateLimit(up), down=None if down is None else RateLimit(down)
     )

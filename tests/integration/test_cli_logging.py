@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from support.part_lakes import Session, Spot, contents
 from support.scripted_s3 import SECRETS, ScriptedS3
 from support.small_lakes import group, zip_of
 
@@ -87,6 +88,39 @@ def test_requests_and_decisions_and_no_secret(call: Call, lake: str, tmp_path: P
         assert expected <= modules(told[command]), command
         for secret in (PASSWORD, *SECRETS.values()):
             assert secret not in told[command], command
+
+
+def test_every_engine_tells_what_it_decides(call: Call, lake: str, tmp_path: Path) -> None:
+    call("init")
+    for number in (1, 2):
+        call("ingest", zip_of(tmp_path / f"map{number}.zip", contents([Session(1, [Spot(number, number)])])))
+    call("hold", "map2")
+    told = {
+        "query": call("query", "maps-by-beam-condition", "-vv"),
+        "part": call("pull", "map1", "--types", "qlw", "-o", tmp_path / "part.zip", "-vv"),
+        "merge": call("pull", "--all", "--types", "qlw", "-o", tmp_path / "merged.pl7z", "-vv"),
+        "limit": call("pull", "map1", "--limit-down", "1GB", "-o", tmp_path / "whole.zip", "-vv"),
+        "doctor": call("doctor", "-vv"),
+        "tag": call("tag", "map1", "paper", "-vv"),
+        "forget": call("forget", "map*", "--keep-within", "1d", "-vv"),
+        "tidy": call("tidy", "-vv"),
+        "rename": call("rename", "map1", "ti-grains", "-vv"),
+    }
+    retention = "maintenance.retention"
+    decided = {
+        "query": {"settings", "catalog.build.update"},
+        "part": {"pull.part.run", "pull.part.selection"},
+        "merge": {"pull.part.run", "pull.merge.run", "pull.merge.copying"},
+        "limit": {"storage.throttle"},
+        "doctor": {"maintenance.doctor", "storage.probe"},
+        "tag": {f"{retention}.tags"},
+        "forget": {f"{retention}.forget", f"{retention}.clock"},
+        "tidy": {f"{retention}.tidy"},
+        "rename": {f"{retention}.rename"},
+    }
+    for command, expected in decided.items():
+        assert expected <= modules(told[command]), (command, told[command])
+        assert not any(secret in told[command] for secret in SECRETS.values()), command
 
 
 def test_one_v_shows_decisions_alone(call: Call, tmp_path: Path) -> None:

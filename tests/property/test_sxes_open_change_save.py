@@ -99,7 +99,9 @@ def change(contents: dict[str, bytes], path: str, key: str, value: str) -> None:
 @given(values)
 def test_readers_take_anything(value: object) -> None:
     for reader in (read_state, read_condition, read_info, read_projects, read_analyses):
-        reader(value)
+        found, of_nothing = reader(value), reader({})
+        assert type(found) is type(of_nothing)
+        assert found == of_nothing or isinstance(value, dict)
 
 
 @given(st.binary(max_size=60))

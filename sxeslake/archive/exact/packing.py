@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from tempfile import mkdtemp
-from types import TracebackType
-from typing import BinaryIO, Final, Protocol, Self
+from typing import BinaryIO, Final, Protocol
 
 from sxeslake.archive.exact import encoders, programs
 from sxeslake.archive.exact.spec import STORE, Spec
 from sxeslake.archive.ranged_file import RangedFile
+from sxeslake.closing import Finishing
 from sxeslake.concurrency import OrderedPool
 from sxeslake.disk.trouble import scratch_told
 from sxeslake.model import MIB
@@ -63,7 +63,7 @@ class _FileBatch:
 _Delivery = Callable[[], None]
 
 
-class Packing:
+class Packing(Finishing):
     """Encodes contents in the order they come; the sink hears of them in that order."""
 
     def __init__(self, sink: Sink, *, threads: int | None = None) -> None:
@@ -128,17 +128,6 @@ class Packing:
             self._file = None
         if self._scratch is not None:
             shutil.rmtree(self._scratch, ignore_errors=True)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if kind is None:
-            self.close()
-        else:
-            self.abort()
 
     # in this process
 

@@ -6,8 +6,7 @@ import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from types import TracebackType
-from typing import IO, Final, Self, TypeVar
+from typing import IO, Final, TypeVar
 
 import numpy as np
 
@@ -23,6 +22,7 @@ from sxeslake.archive.sevenzip.members import SevenZipMembers
 from sxeslake.archive.sevenzip.opening import end_of, folder_source, open_header, read_exactly
 from sxeslake.archive.sevenzip.program import unpack
 from sxeslake.archive.stages import ByteSource, Stage
+from sxeslake.closing import Closing
 from sxeslake.errors import DamagedArchiveError, InputError, UnsafeNameError, UnsupportedMethodError
 from sxeslake.model import MIB, ContainerKind, Job, Limits, Piece
 
@@ -57,7 +57,7 @@ class _Unpacked:
         return data
 
 
-class SevenZipReader:
+class SevenZipReader(Closing):
     """A 7z archive as a container. An encrypted one is opened with the first of the `passwords` that fits.
 
     Raises
@@ -306,11 +306,3 @@ class SevenZipReader:
         if self._outside is not None:
             self._outside.close()
         self._file.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

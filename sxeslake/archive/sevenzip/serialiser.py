@@ -137,11 +137,6 @@ def header_parts(streams: Streams, files: FileColumns) -> Iterator[bytes | memor
     yield number(END)
 
 
-def serialise_header(streams: Streams, files: FileColumns) -> bytes:
-    """A plain header in one piece."""
-    return b"".join(header_parts(streams, files))
-
-
 def serialise_encoded_header(streams: Streams) -> bytes:
     """The stub that says where the packed header stands."""
     return number(ENCODED_HEADER) + _streams(streams)

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 MOST_CURVES: Final = 24
 """Curves of one picture: eight colours in three line styles."""
-TYPES: Final = ("qlw", SPECTRUM)
 MIXED: Final = "some qlw spectra have their background subtracted and others do not; their counts cannot be compared"
 _COMMENT_SIGNS: Final = 36
 _FEW: Final = 3

@@ -25,7 +25,6 @@ _VIRIDIS: Final = (53, 54, 60, 61, 24, 30, 36, 35, 41, 77, 113, 149, 185, 184, 2
 """Viridis in the colours that every terminal of 256 colours has."""
 _LINES: Final = (39, 208, 36, 175, 250, 214, 117, 245)
 _GREY: Final = 240
-_RED: Final = 196
 _MARKS: Final = "o+x*#@%&"
 
 

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sxeslake.archive.sxes.documents.fields import ConditionFields
-from sxeslake.archive.sxes.documents.units import HC_EV_ANGSTROM
 from sxeslake.errors import DamagedArchiveError, UsageError
 
 XES_ROWS: Final = 17  # 16 rows of signal and one of about one frame
@@ -146,11 +145,6 @@ def derived_axis_angstrom(spectrometer: str | None, grating: str | None) -> NDAr
         )
     start, step = DERIVED_AXIS_ANGSTROM
     return start + step * np.arange(QLW_CHANNELS, dtype=np.float64)
-
-
-def derived_energy_ev(condition: ConditionFields) -> NDArray[np.float64]:
-    """The same derived axis as photon energy: about 828 → 84 eV, good to 2.6 eV at N K."""
-    return HC_EV_ANGSTROM / derived_wavelength_angstrom(condition)
 
 
 def _shapes(condition: ConditionFields | None) -> list[tuple[int, int]]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from sxeslake.archive.container import create_writer
 from sxeslake.archive.names import check_members, windows_escape
 from sxeslake.archive.sxes.source import MemberSource
+from sxeslake.batching import batches
 from sxeslake.disk.output import written_file, written_folder
 from sxeslake.errors import AlreadyExistsError, StorageError, UsageError
 from sxeslake.model import MIB, ContainerKind, Member
@@ -64,25 +65,11 @@ def written(source: MemberSource, target: Path, kind: ContainerKind, *, level: i
 
 def _contents(source: MemberSource, members: Sequence[Member]) -> Iterator[tuple[Member, bytes]]:
     """All members in order with their bytes, read in batches; folders have none."""
-    for batch in batches(members):
+    for batch in batches(members, lambda member: member.size, _BATCH_BYTES, _BATCH_MEMBERS):
         data = dict(source.read_many([member.path for member in batch if member.kind == "file"]))
         for member in batch:
             found = data.pop(member.path, None) if member.kind == "file" else b""
             yield member, source.read(member.path) if found is None else found  # read says why it is not there
-
-
-def batches(
-    members: Sequence[Member], most_bytes: int = _BATCH_BYTES, most_members: int = _BATCH_MEMBERS
-) -> Iterator[Sequence[Member]]:
-    """Runs of members of some MiB together; a member larger than that stands alone."""
-    start = size = 0
-    for index, member in enumerate(members):
-        if index > start and (size + member.size > most_bytes or index - start == most_members):
-            yield members[start:index]
-            start, size = index, 0
-        size += member.size
-    if start < len(members):
-        yield members[start:]
 
 
 def _write_folder(source: MemberSource, members: Sequence[Member], folder: Path) -> None:

@@ -7,8 +7,7 @@ from functools import partial
 from io import BytesIO
 from operator import eq, itemgetter
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +22,7 @@ from sxeslake.archive.zip.aes import AesSettings, DecryptedSource, settings_of
 from sxeslake.archive.zip.decoders import check_method, open_stream
 from sxeslake.archive.zip.directory import Directory, DirectoryRow
 from sxeslake.archive.zip.format import DEFLATE, LOCAL, STORE
+from sxeslake.closing import Closing
 from sxeslake.concurrency import CHUNK_BYTES
 from sxeslake.errors import (
     DamagedArchiveError,
@@ -46,7 +46,7 @@ Places = npt.NDArray[np.int64]
 _PROVED_BYTES: Final = 16 * MIB  # packed; of a larger member the two bytes that check a password must do
 
 
-class ZipReader:
+class ZipReader(Closing):
     """A zip, opened: members from its central directory, contents through jobs or one by one.
 
     Members that are encrypted with AES are decrypted with the first of the `passwords` that fits.
@@ -123,14 +123,6 @@ class ZipReader:
     def close(self) -> None:
         """Close the file."""
         self._file.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _refuse_what_cannot_be_read(self) -> None:
         listing = self._directory

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from types import TracebackType
-from typing import BinaryIO, NamedTuple, Self
+from typing import BinaryIO, NamedTuple
 
 from sxeslake.archive.deflate import crc32, deflate, deflate_block, steady_level
 from sxeslake.archive.zip.aes import MemberEncryptor, field_of
 from sxeslake.archive.zip.format import AES, DEFLATE, ENCRYPTED, MAX_16, STORE
 from sxeslake.archive.zip.records import HeaderEntry, central_record, end_records, entry_of, is_wide, local_header
+from sxeslake.closing import Finishing
 from sxeslake.concurrency import OrderedPool
 from sxeslake.errors import InputError, UsageError
 from sxeslake.model import KIB, MIB, Member
@@ -36,7 +36,7 @@ Event = Callable[[], None]
 """Something to do to the file, once everything before it is there."""
 
 
-class ZipWriter:
+class ZipWriter(Finishing):
     """Appends members to a zip; the same members, level and library versions give the same bytes.
 
     With a `password` contents are encrypted with AES-256, each from a salt of its own; names are not.
@@ -93,17 +93,6 @@ class ZipWriter:
     def abort(self) -> None:
         """End the threads and leave the archive unfinished."""
         self._pool.abort()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if kind is None:
-            self.close()
-        else:
-            self.abort()
 
     # small members
 

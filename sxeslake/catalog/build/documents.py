@@ -31,6 +31,7 @@ from sxeslake.archive.sxes.documents.text import parse as parse_document
 from sxeslake.archive.sxes.documents.units import integer, is_odd_number, is_odd_time, local_time, number, text
 from sxeslake.archive.sxes.extensions.array_fields import ArrayFields, read_array
 from sxeslake.archive.sxes.extensions.map_fields import MapFields, read_map
+from sxeslake.batching import batches
 from sxeslake.catalog.build.json_shapes import Leaf, Shapes
 from sxeslake.catalog.model import Document
 from sxeslake.model import DOCUMENT_BYTES, MIB
@@ -380,18 +381,8 @@ class DocumentReader:
 
 def _blocks(documents: Iterable[Document], limit: int, *, sxes: bool) -> Iterator[list[Document]]:
     """The documents by the thousand, or fewer long ones."""
-    block: list[Document] = []
-    size = 0
-    for path, data in documents:
-        if len(data) > limit or _is_no_document(path, sxes=sxes):
-            continue
-        if block and (len(block) >= _BLOCK or size + len(data) > _BLOCK_BYTES):
-            yield block
-            block, size = [], 0
-        block.append((path, data))
-        size += len(data)
-    if block:
-        yield block
+    read = (each for each in documents if len(each[1]) <= limit and not _is_no_document(each[0], sxes=sxes))
+    return batches(read, lambda document: len(document[1]), _BLOCK_BYTES, _BLOCK)
 
 
 def _is_no_document(path: str, *, sxes: bool) -> bool:
@@ -421,14 +412,6 @@ def _utf8(data: bytes) -> str:
         return data.decode()
     except UnicodeDecodeError:
         return ""
-
-
-def read_documents(documents: Iterable[Document], *, sxes: bool) -> Contents:
-    """Read every JSON member of one archive."""
-    contents = Contents()
-    for _ in DocumentReader().read(contents, documents, sxes=sxes):
-        pass
-    return contents
 
 
 def extra_text(info: Info, name: str) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -12,6 +13,7 @@ from typing import Final
 
 import pyarrow as pa
 
+from sxeslake.batching import batches
 from sxeslake.catalog.build.documents import DocumentReader
 from sxeslake.catalog.build.parts import (
     MERGE_WIDTH,
@@ -40,6 +42,8 @@ from sxeslake.catalog.schema.tables import BY_NAME
 from sxeslake.catalog.store.cache import Cache, Fetch
 from sxeslake.catalog.store.snapshot import Snapshot, TablePart
 from sxeslake.model import DOCUMENT_BYTES, MIB
+
+_LOG = logging.getLogger(__name__)
 
 FLUSH_BYTES: Final = 32 * MIB
 """So much is gathered before parts are written: it bounds what a long sync takes, and what an interruption costs."""
@@ -125,6 +129,10 @@ class _Growth:
             if self._writer.is_full:
                 yield self.written()
         _add_events(self._source, self._writer, changes)
+        _LOG.info(
+            "to commit %d: %d versions are read, %d are there, %d hidden",
+            changes.head.number, len(new), len(versions) - len(wanted), len(wanted) - len(new),
+        )  # fmt: skip
         skipped = (self.snapshot.skipped | wanted.keys()) & changes.hidden
         self.snapshot = replace(self.snapshot, head=changes.head, skipped=frozenset(skipped))
 
@@ -208,16 +216,7 @@ def _loaded(source: CatalogSource, headers: Sequence[VersionHeader], limit: int)
 
 def _batches(headers: Sequence[VersionHeader]) -> Iterator[list[VersionHeader]]:
     """Runs of versions that together have some thousand blobs, which is about what they have of rows."""
-    batch: list[VersionHeader] = []
-    blobs = 0
-    for header in headers:
-        if (batch and blobs + header.blobs > _BLOBS_TOGETHER) or len(batch) >= _VERSIONS_TOGETHER:
-            yield batch
-            batch, blobs = [], 0
-        batch.append(header)
-        blobs += header.blobs
-    if batch:
-        yield batch
+    return batches(headers, lambda header: header.blobs, _BLOBS_TOGETHER, _VERSIONS_TOGETHER)
 
 
 def rows_of(
@@ -295,6 +294,7 @@ class _Writer:
         self._written_at = time.monotonic()
         with ThreadPoolExecutor(_ENCODERS, "sxeslake-catalog") as pool:  # Parquet is written outside Python's lock
             self._parts += pool.map(lambda item: write_part(self._cache, *item), slices)
+        _LOG.debug("%d parts written", len(slices))
         del slices
         pa.default_memory_pool().release_unused()
 
@@ -335,6 +335,7 @@ def _merged_parts(cache: Cache, snapshot: Snapshot, due: Iterable[Sequence[Table
         rows = merged(spec, [str(cache.path(part)) for part in group], snapshot.dead_packs)
         gone = {part.name for part in group}
         parts = [part for part in parts if part.name not in gone]
+        _LOG.debug("%d parts of %s merged into one of %d rows", len(group), spec.name, rows.num_rows)
         if rows.num_rows:
             parts.append(write_part(cache, spec, rows))
     return tuple(parts)

@@ -225,13 +225,6 @@ def check_query(connection: Any, query: ParsedQuery) -> None:
     check_tree(query.tree, TABLE_FUNCTIONS | _own_macros(connection, query.tree), _own_views(connection))
 
 
-def checked_statement(connection: Any, sql: str) -> str:
-    """The one statement of `sql`, as it shall be run; RefusedError for anything but a pure SELECT or its EXPLAIN."""
-    query = parsed(connection, sql)
-    check_query(connection, query)
-    return query.sql
-
-
 def _syntax_tree(connection: Any, sql: str) -> dict[str, Any]:
     """DuckDB's own parse of `sql` as JSON."""
     ((text,),) = connection.execute("SELECT json_serialize_sql($sql)", {"sql": sql}).fetchall()

@@ -211,7 +211,6 @@ _FIXED = {
     "since": ("today", "yesterday", "this week", "last week", "this month", "last month", "this year", "last year"),
 }
 _OF_THE_SAME = {"until": "since", "types": "type", "analyses": "analysis"}
-_OPERATOR = "operator"
 
 
 def values(word: str) -> Suggest | None:

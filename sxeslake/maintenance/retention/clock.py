@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
@@ -11,6 +12,8 @@ from sxeslake.format import keys, logentry
 from sxeslake.maintenance.retention.durations import moment
 from sxeslake.storage import Clocked, Store
 from sxeslake.vault.log.state import LogState, Version
+
+_LOG = logging.getLogger(__name__)
 
 FAR = timedelta(days=1)  # clocks that differ by less are well enough
 
@@ -61,6 +64,7 @@ class StoredAt:
         received = {info.key: info.modified for info in store.list(keys.LOG_PREFIX)}
         self._at: dict[int, datetime] = {}
         self._received: dict[int, datetime] = {}
+        _LOG.debug("%d log entries have a time of the bucket", len(received))
         newest = datetime.min.replace(tzinfo=UTC)
         for number, claimed in state.select("SELECT number, time FROM entries ORDER BY number"):
             at, there = moment(claimed), received.get(keys.log_key(number))

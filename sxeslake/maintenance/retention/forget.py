@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -20,6 +21,8 @@ from sxeslake.vault import refs
 from sxeslake.vault.log.commit import blank_entry
 from sxeslake.vault.log.state import Head, LogState, Version
 from sxeslake.vault.vault import Vault
+
+_LOG = logging.getLogger(__name__)
 
 _NAMED = 5  # versions and commits that a message lists
 BY_BUCKET = "within the span by the bucket's clock"
@@ -121,6 +124,9 @@ def forget(
         versions = chosen(vault.state, texts)
         report.forgotten, report.kept = judge(vault.state, versions, policy, stored_at)
         report.doubtful = [] if stored_at is None else _doubtful(versions, report.kept, stored_at)
+        _LOG.info("%d versions to forget, %d kept", len(report.forgotten), len(report.kept))
+        for row in report.kept:
+            _LOG.debug("%s@%d is kept: %s", row.sample, row.version, row.kept_because)
         if not report.forgotten:
             return None
         going = tuple((row.sample, row.version) for row in report.forgotten)
@@ -269,6 +275,7 @@ def restore(vault: Vault, texts: Sequence[str], *, tool: str, message: str | Non
         versions = _each_once(_restorable(state, text) for text in texts)
         report.restored = [_judged(version) for version in versions]
         lost = _each_once(_matching(state, text, "collected") for text in texts)
+        _LOG.info("%d versions to restore, %d collected before", len(versions), len(lost))
         report.warnings = [said(f"{_collected(state, lost)}: not restored. {_instead(state, lost)}")] if lost else []
         back = tuple((version.sample, version.version) for version in versions)
         return replace(blank, number=head.number + 1, previous=head.digest, restored=back)

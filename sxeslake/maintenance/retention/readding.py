@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 
 from sxeslake.format import logentry
 from sxeslake.format.logentry import ArchiveAdded
 from sxeslake.vault.log.state import LogState, Version
+
+_LOG = logging.getLogger(__name__)
 
 
 def origin_of(state: LogState, lake_id: str, version: Version) -> dict[str, str | None]:
@@ -27,4 +30,6 @@ def free_number(state: LogState, archive: ArchiveAdded, added: Iterable[ArchiveA
     there = state.versions("v.sample = ? AND v.version = ?", (archive.sample, archive.version))
     if not there and archive.version not in taken:
         return archive.version
-    return max(state.next_version(archive.sample), max(taken, default=0) + 1)
+    number = max(state.next_version(archive.sample), max(taken, default=0) + 1)
+    _LOG.info("%s@%d is taken; it becomes @%d", archive.sample, archive.version, number)
+    return number

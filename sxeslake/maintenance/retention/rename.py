@@ -7,6 +7,7 @@ annotations and paths go with them, in one commit.
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -20,6 +21,8 @@ from sxeslake.vault import refs
 from sxeslake.vault.log.commit import blank_entry
 from sxeslake.vault.log.state import Head, LogState, Version
 from sxeslake.vault.vault import Vault
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -66,6 +69,7 @@ def rename(vault: Vault, sample: str, to: str, *, tool: str, message: str | None
         if found[0].sample != sample:
             raise UsageError(f"{sample} is a version.", hint=f"Rename the sample: {found[0].sample}")
         report.versions = [version.version for version in found]
+        _LOG.info("%d versions of %s go to %s", len(found), sample, to)
         tags = [json.loads(record) for (record,) in state.select("SELECT record FROM tags WHERE sample = ?", (sample,))]
         return replace(
             blank, number=head.number + 1, previous=head.digest,

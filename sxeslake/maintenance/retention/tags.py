@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,6 +16,8 @@ from sxeslake.vault import refs
 from sxeslake.vault.log.commit import blank_entry
 from sxeslake.vault.log.state import Head
 from sxeslake.vault.vault import Vault
+
+_LOG = logging.getLogger(__name__)
 
 _MAX_TAG_CHARS = 100
 _UNFIT = re.compile(r"[\x00-\x20\x7f@*?\[\]]")  # `@` parts it from the name, the others are a shell's
@@ -119,6 +122,7 @@ class _Marking:
 
         def build(head: Head) -> Entry | None:
             self._items = items()
+            _LOG.info("%d marks to set or remove", len(self._items))
             if not self._items:
                 return None
             return replace(self._blank, number=head.number + 1, previous=head.digest, tags=tuple(self._items))

@@ -6,6 +6,7 @@ paths are kept with the versions that stay. A sample with tags, holds or annotat
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -15,6 +16,8 @@ from sxeslake.text.html import HtmlRecord
 from sxeslake.vault.log.commit import blank_entry
 from sxeslake.vault.log.state import Head, LogState, Version
 from sxeslake.vault.vault import Vault
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,8 @@ def tidy(vault: Vault, *, dry_run: bool, tool: str, message: str | None = None) 
             (report.joined if why is None else report.kept).append(row)
             if why is None:
                 paths += _paths(vault.state, going, staying)
+            _LOG.debug("%s is a copy of %s: %s", row.sample, row.into, why or "joined")
+        _LOG.info("%d samples to join, %d kept", len(report.joined), len(report.kept))
         if not report.joined:
             return None
         forgotten = tuple((row.sample, version) for row in report.joined for version in row.versions)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sxeslake.batching import batches
 from sxeslake.concurrency import in_order
 from sxeslake.errors import DamagedLakeError, ObjectNotFoundError
 from sxeslake.format import keys, pack
@@ -217,14 +218,4 @@ def blobs_in(footer: Footer, number: int) -> slice:
 
 def _runs(footer: Footer, chosen: Sequence[int]) -> Iterator[list[int]]:
     """The frames that are read at once."""
-    run: list[int] = []
-    size = 0
-    for number in chosen:
-        length = int(footer.frame_lengths[number])
-        if run and size + length > _READ_BYTES:
-            yield run
-            run, size = [], 0
-        run.append(number)
-        size += length
-    if run:
-        yield run
+    return batches(chosen, lambda number: int(footer.frame_lengths[number]), _READ_BYTES)

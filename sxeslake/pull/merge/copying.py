@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 
 import pyarrow as pa
@@ -15,6 +16,8 @@ from sxeslake.pull.merge.same import KeptItems, Origin
 from sxeslake.pull.part.assembly import GeneratedMember, VersionPart, made_from
 from sxeslake.pull.part.share import Share, shared_paths
 from sxeslake.reading.rows import in_archive_order
+
+_LOG = logging.getLogger(__name__)
 
 _SHARED = (layout.CONDITIONS, layout.RAW_CONDITIONS, layout.BACKGROUNDS)
 
@@ -44,9 +47,11 @@ def copied_parts(
                 there[new] = digest
                 taken.append(at)
             elif there[new] != digest:
+                _LOG.info("%s: %s differs from that of an archive before it; left out", share.version.name, path)
                 warnings.append(f"{share.version.name}: another {path} than that of an archive before it; left out")
         table = share.table.take(pa.array(taken, pa.int64()))
         folders = dict(_moved(number, share, kept))
+        _LOG.debug("%s: %d files copied, %d folders moved", share.version.name, len(taken), len(folders))
         made.update(_rewritten(share, table, folders))
         parts.append(VersionPart(share.rows, in_archive_order(table), folders))
     return parts, warnings

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -19,6 +20,8 @@ from sxeslake.pull.part.assembly import Assembly, Carried, GeneratedMember, made
 from sxeslake.pull.part.share import Share
 from sxeslake.reading.rows import where_true
 
+_LOG = logging.getLogger(__name__)
+
 _LEGACY = "cp932"
 
 
@@ -29,6 +32,11 @@ def merge(shares: Sequence[Share], *, tool: str, lake_id: str) -> Assembly:
     kept = keep_measurements(positions, {origin: read_state(found.value) for origin, found in states.items()})
     images = _items(shares, layout.IMAGES)
     kept_images = keep(images, [content_key(item) for item in images])
+    _LOG.info(
+        "%d archives: %d of %d positions and %d of %d images are kept",
+        len(shares), len(kept.origins), len(positions), len(kept_images.origins), len(images),
+    )  # fmt: skip
+    _LOG.debug("%d states were read to tell positions apart", len(states))
 
     metadata = MergedMetadata(kept, kept_images)
     for number, share in enumerate(shares):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +25,8 @@ from sxeslake.pull.part.wanted import Chosen, PartSpec
 from sxeslake.pull.publish import Publisher, WrittenArchive
 from sxeslake.vault.log.state import Version
 from sxeslake.vault.vault import Vault
+
+_LOG = logging.getLogger(__name__)
 
 _AT_ONCE = 8  # versions read side by side: each waits for a few small replies in turn
 
@@ -95,6 +98,7 @@ class PartPull:
         kept = [version for version in versions if version.name in by_version]
         if not kept:
             raise NotFoundError(f"{self.by} leaves no position of the requested archives.")
+        _LOG.info("parts of %d of %d versions", len(kept), len(versions))
         with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="share") as readers:
             found = list(readers.map(lambda version: self._share(version, by_version[version.name]), kept))
         shares = [share for share in found if isinstance(share, Share)]
@@ -126,6 +130,7 @@ class PartPull:
         try:
             return share_of(self.vault, version, self.wanted, chosen, by=self.by)
         except (NotFoundError, InputError) as error:  # of one archive; the others may have such a part, and be fit
+            _LOG.info("%s is left out: %s", version.name, error.what)
             return error
 
     def deliver(
@@ -142,6 +147,10 @@ class PartPull:
         assembly.check()
         container = output.kind(version)
         report = _planned(self.vault, assembly, version, container)
+        _LOG.info(
+            "%s (%s): %d positions, %d members, %d bytes to fetch in %d requests",
+            assembly.title, container, report.positions, report.members, report.bytes_fetch, report.requests,
+        )  # fmt: skip
         if planned is not None:
             planned(report)
         if dry_run:

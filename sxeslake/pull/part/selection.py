@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -12,6 +13,8 @@ from sxeslake.model import GIB, ContainerKind
 from sxeslake.pull.part.assembly import Assembly, Carried, GeneratedMember, VersionPart, made_from
 from sxeslake.pull.part.share import Share
 from sxeslake.text.html import HtmlRecord
+
+_LOG = logging.getLogger(__name__)
 
 MOST_POSITIONS = 1_000_000
 MOST_BYTES = 256 * GIB
@@ -152,6 +155,7 @@ def select(share: Share) -> Assembly:
     if share.outline is not None and share.metadata_member is not None:
         same = share.metadata_raw != b"" and share.metadata == share.outline.fields
         raw = share.metadata_raw if same else dump(share.metadata, share.outline.encoding)
+        _LOG.debug("%s: %s is %s", name, layout.METADATA, "copied" if same else "pruned to the part")
         made = {layout.METADATA: made_from(share.metadata_member, layout.METADATA, raw), **share.extras.made}
     return Assembly(
         title=f"part of {name}",

@@ -8,6 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import chain, islice, tee
 from typing import NamedTuple
 
+from sxeslake.batching import batches
 from sxeslake.format.manifest import Blob, ManifestRow
 from sxeslake.model import Member
 from sxeslake.storage import Operation
@@ -61,13 +62,4 @@ def read_ahead(reader: BlobReader, blobs: Iterable[Blob]) -> Iterator[bytes]:
 
 def windows(blobs: Iterable[Blob]) -> Iterator[list[Blob]]:
     """Runs of blobs that are read at once."""
-    window: list[Blob] = []
-    size = 0
-    for blob in blobs:
-        if window and (size + blob.size > WINDOW_BYTES or len(window) >= WINDOW_BLOBS):
-            yield window
-            window, size = [], 0
-        window.append(blob)
-        size += blob.size
-    if window:
-        yield window
+    return batches(blobs, lambda blob: blob.size, WINDOW_BYTES, WINDOW_BLOBS)

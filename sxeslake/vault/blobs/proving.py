@@ -13,6 +13,7 @@ import numpy.typing as npt
 from blake3 import blake3
 
 from sxeslake import codecs
+from sxeslake.batching import batches
 from sxeslake.concurrency import in_order
 from sxeslake.errors import DamagedLakeError, ObjectNotFoundError
 from sxeslake.format import frame, keys
@@ -46,16 +47,7 @@ def frames_with(footer: Footer, wanted: Bools) -> Iterator[FramePlace]:
 
 def runs(frames: Iterable[FramePlace]) -> Iterator[list[FramePlace]]:
     """Frames that are read at once."""
-    run: list[FramePlace] = []
-    size = 0
-    for item in frames:
-        if run and size + item.length > _READ_BYTES:
-            yield run
-            run, size = [], 0
-        run.append(item)
-        size += item.length
-    if run:
-        yield run
+    return batches(frames, lambda frame: frame.length, _READ_BYTES)
 
 
 def good_blobs(store: Store, footer: Footer, wanted: Bools, threads: int, advance: Advance) -> Bools:

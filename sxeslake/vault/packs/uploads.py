@@ -20,11 +20,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
-from types import TracebackType
-from typing import Any, BinaryIO, Self
+from typing import Any, BinaryIO
 
 from blake3 import blake3
 
+from sxeslake.closing import Closing
 from sxeslake.errors import DamagedLakeError, ObjectNotFoundError
 from sxeslake.format import keys
 from sxeslake.format.lakefile import is_proved, sealed
@@ -46,7 +46,7 @@ else:
 _AT_ONCE = 16  # footers on their way, of at most 2 MiB each
 
 
-class Uploads:
+class Uploads(Closing):
     """The packs of a run that wait for a commit, and those of interrupted runs: `packs`, by id."""
 
     def __init__(self, vault: Vault) -> None:
@@ -56,14 +56,6 @@ class Uploads:
         self._journal: BinaryIO | None = None
         self._again: set[str] = set()  # those of `packs` that are indexed
         self.packs: dict[str, PackAdded] = {}
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     @property
     def trusted(self) -> AbstractSet[str]:

@@ -166,7 +166,7 @@ def test_a_link_in_the_target_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "outside").mkdir()
     writer = FolderWriter(tmp_path / "target")
     (tmp_path / "target" / "link").symlink_to(tmp_path / "outside")
-    with pytest.raises(UnsafeNameError, match="no folder"):
+    with pytest.raises(UnsafeNameError, match="not a folder"):
         writer.add(Member("link/x", "file", 1), [b"x"])
     with pytest.raises(AlreadyExistsError):
         writer.add(Member("link", "file", 1), [b"x"])

@@ -6,11 +6,11 @@ import json
 from typing import Any
 
 import pytest
+from support.catalog_documents import read_documents
 from support.catalog_source import documents_of, header, member_table
 from support.map_groups import GriddedMap, map_group
 from support.part_lakes import uid
 
-from sxeslake.catalog.build.documents import read_documents
 from sxeslake.catalog.build.projection import Tables, project
 
 

@@ -29,8 +29,10 @@ def test_glibc_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_another_library_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "linux")
-    monkeypatch.setattr(ctypes, "CDLL", lambda _: object())
+    asked: list[object] = []
+    monkeypatch.setattr(ctypes, "CDLL", asked.append)  # gives back None, which has no `mallopt`
     keep_little()
+    assert asked == [None]
 
 
 @pytest.mark.parametrize("platform", ["darwin", "win32"])

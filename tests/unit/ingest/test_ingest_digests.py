@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sxeslake.ingest import digests
-from sxeslake.ingest.digests import Digests
+from sxeslake.ingest import blobtable
+from sxeslake.ingest.blobtable import Digests
 
 # Few beginnings: many that are alike in the eight bytes that are sorted.
 DIGESTS = st.builds(lambda head, tail: bytes([head]) * 8 + bytes([tail]) * 24, st.integers(0, 3), st.integers(0, 9))
@@ -15,7 +15,7 @@ DIGESTS = st.builds(lambda head, tail: bytes([head]) * 8 + bytes([tail]) * 24, s
 
 @pytest.fixture(autouse=True)
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(digests, "_RECENT", 3)
+    monkeypatch.setattr(blobtable, "_RECENT", 3)
 
 
 @given(st.lists(st.lists(DIGESTS, max_size=6), max_size=12))

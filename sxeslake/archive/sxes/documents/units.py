@@ -123,13 +123,3 @@ def um_from_mm(length_mm: float | None) -> float | None:
 def mm_from_um(length_um: float | None) -> float | None:
     """Micrometres to millimetres: 2985.5 → 2.9855."""
     return _scaled(length_um, 1e-3)
-
-
-def s_from_ms(duration_ms: float | None) -> float | None:
-    """Milliseconds to seconds: 300000 → 300."""
-    return _scaled(duration_ms, 1e-3)
-
-
-def ev_from_angstrom(wavelength_angstrom: float) -> float:
-    """Photon energy of a wavelength: 14.976 Å → 827.9 eV."""
-    return HC_EV_ANGSTROM / wavelength_angstrom

@@ -9,7 +9,6 @@ import pytest
 from support.sxes_sources import CountingSource, sxes_source
 
 from sxeslake.archive import Group, create_group, open_container, open_group
-from sxeslake.archive.sxes import saving
 from sxeslake.errors import AlreadyExistsError, MemberNotFoundError, StorageError, UnsafeNameError, UsageError
 from sxeslake.model import Member
 
@@ -142,11 +141,3 @@ def test_unsafe_names_are_not_written(tmp_path: Path) -> None:
     with pytest.raises(UnsafeNameError):
         open_group(CountingSource(contents)).save(tmp_path / "a.plzip")
     assert list(tmp_path.iterdir()) == []
-
-
-def test_batches_cover_all_members_and_stay_small() -> None:
-    members = [Member(str(number), "file", size) for number, size in enumerate([1, 9, 30, 1, 1, 5, 0] * 400)]
-    batches = list(saving.batches(members, most_bytes=10, most_members=3))
-    assert [member for batch in batches for member in batch] == members
-    assert max(len(batch) for batch in batches) == 3
-    assert all(sum(member.size for member in batch) <= 10 or len(batch) == 1 for batch in batches)

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.catalog_documents import read_documents
 from support.catalog_source import BACKGROUND, CONDITION, documents_of, group, header, member_table, state, zip_files
 
 from sxeslake.archive.sxes.documents.fields import read_state
-from sxeslake.catalog.build.documents import read_documents
 from sxeslake.catalog.build.projection import Tables, project
 
 

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.catalog_documents import read_documents
 from support.catalog_source import state
 
 from sxeslake.archive.sxes.documents.units import local_time, number, text
-from sxeslake.catalog.build.documents import Contents, DocumentReader, read_documents
+from sxeslake.catalog.build.documents import Contents, DocumentReader
 from sxeslake.catalog.build.json_shapes import Leaf, Shapes
 
 ENOUGH = 20

@@ -57,7 +57,7 @@ def new_problems(tmp_path: Path, files: dict[str, bytes], contents: dict[str, by
             "state.json",
             ("probe", "acceleratingVoltage"),
             "5,0",
-            'state.json: probe.acceleratingVoltage "5,0" is not a number',
+            'state.json: probe.acceleratingVoltage "5,0" is no number',
         ),
         ("state.json", ("probe", "acceleratingVoltage"), "5 kV", 'probe.acceleratingVoltage "5 kV" is no number'),
         ("state.json", ("stage", "x"), "1,25", 'stage.x "1,25" is no number'),

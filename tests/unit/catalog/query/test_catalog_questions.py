@@ -139,7 +139,8 @@ def test_every_query_of_the_library_is_one_that_a_folder_may_have(lake: Lake) ->
     database = lake._asked().database()
     database.prepare(BY_NAME)
     for query in library.load():
-        sandbox_child.checked_statement(database._connection.cursor(), query.sql)
+        cursor = database._connection.cursor()
+        sandbox_child.check_query(cursor, sandbox_child.parsed(cursor, query.sql))
 
 
 def current(lake: Lake) -> list[dict[str, Any]]:

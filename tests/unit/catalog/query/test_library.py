@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from sxeslake.catalog.query import library
-from sxeslake.catalog.query.emptiness import EMPTY_LAKE, why_empty
 from sxeslake.catalog.query.header import Query, parse_query
+from sxeslake.catalog.query.run import EMPTY_LAKE, why_empty
 from sxeslake.errors import InputError, NotFoundError, UsageError
 from sxeslake.text.wording import said
 
@@ -151,7 +151,7 @@ def test_a_query_that_is_too_long_or_no_file_is_named(tmp_path: Path) -> None:
         library.load([tmp_path])
     (tmp_path / "long.sql").unlink()
     (tmp_path / "folder.sql").mkdir()
-    with pytest.raises(NotFoundError, match=r"folder\.sql: this query is no file"):
+    with pytest.raises(NotFoundError, match=r"folder\.sql: this query is not a file"):
         library.load([tmp_path])
 
 
