@@ -203,4 +203,4 @@ def specification(text: str) -> str:
         return f"[{words}]({SPECIFICATIONS[file]}.md)" if file in SPECIFICATIONS else words
 
     linked = re.sub(r"\[([^\]]*)\]\((?!https?:|#)([^)#]+)\)", target, text)
-    return linked.replace("```hex\n", "```text\n")  # a word that no highlighter knows
+    return linked.replace("```hex", "```text")  # no highlighter knows the word
