@@ -12,7 +12,7 @@ _BLOCK = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One `$ sxeslake …` line and the output below it; `…` stands for any text, `# exit code 3` for its end."""
+    """One `$ sxeslake …` line and the output below it; `…` stands for any text in a line, alone for any lines, `# exit code 3` for its end."""
 
     line: str
     expected: tuple[str, ...]
@@ -34,8 +34,15 @@ class Step:
         """Whether the shown output is what came; a step without output shows none."""
         if not self.expected:
             return True
-        pattern = r"\s*\n".join(".*".join(map(re.escape, line.rstrip().split("…"))) for line in self.expected)
-        return re.fullmatch(pattern, output.strip(), re.DOTALL) is not None
+        pattern = "".join(map(_pattern, self.expected))
+        return re.fullmatch(pattern, output.strip() + "\n") is not None
+
+
+def _pattern(line: str) -> str:
+    """A shown line as a regular expression; `…` alone is any number of lines."""
+    if line.strip() == "…":
+        return r"(?:.*\n)*"
+    return ".*".join(map(re.escape, line.rstrip().split("…"))) + r"[ ]*\n"
 
 
 def steps(page: str) -> Iterator[Step]:
