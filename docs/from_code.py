@@ -21,8 +21,15 @@ from sxeslake.errors import SxeslakeError
 from sxeslake.vendor.readers import READERS
 
 DOCS = Path(__file__).parent
-PACKAGE = DOCS.parent / "sxeslake"
-SPECIFICATIONS = {"FORMAT.md": "format", "ARCHIVE.md": "archive", "ARCHITECTURE.md": "architecture"}
+CHECKOUT = DOCS.parent
+TEXTS = {
+    "sxeslake/FORMAT.md": "format",
+    "sxeslake/ARCHIVE.md": "archive",
+    "sxeslake/ARCHITECTURE.md": "architecture",
+    "infra/aws.md": "aws",
+}
+"""Documents that stand beside what they describe, each with the name of its page."""
+
 MODULES = {
     "sxeslake": "The lake and everything that it gives.",
     "sxeslake.archive": "The exchange format, without a lake.",
@@ -42,8 +49,8 @@ def pages() -> dict[str, str]:
     made["questions.md"] = questions_page()
     made["catalogue.md"] = catalogue_page()
     made["vendor-formats.md"] = vendor_page()
-    for file, name in SPECIFICATIONS.items():
-        made[f"{name}.md"] = specification((PACKAGE / file).read_text(encoding="utf-8"))
+    for file, name in TEXTS.items():
+        made[f"{name}.md"] = taken_over((CHECKOUT / file).read_text(encoding="utf-8"))
     return made
 
 
@@ -77,8 +84,8 @@ def commands_index() -> str:
         lines.append("")
     lines += ["## Options of every command", "", "They stand before or after the command's name.", ""]
     lines += options(global_options(), click.Context(root, info_name="sxeslake"))
-    names = "\n".join(name for names in SECTIONS.values() for name in names)
-    return "\n".join([*lines, "```{toctree}", ":hidden:", names, "```", ""])
+    every = [name for names in SECTIONS.values() for name in names]
+    return "\n".join([*lines, "```{toctree}", ":hidden:", *every, "```", ""])
 
 
 def command_page(name: str, command: click.Command, title: str = "sxeslake", level: int = 1) -> str:
@@ -189,18 +196,24 @@ def catalogue_page() -> str:
 
 def vendor_page() -> str:
     """The formats of instruments, and how each reader was verified."""
-    lines = ["# Formats of instruments", "", "Files are recognised by content. `sxeslake formats` prints this list.", ""]
+    lines = [
+        "# Formats of instruments",
+        "",
+        "Files are recognised by content. `sxeslake formats` prints this list.",
+        "",
+    ]
     for reader in READERS:
         lines += [f"`{reader.name}`", f": {_prose(reader.title)}. Verified: {_prose(reader.verified)}", ""]
     return "\n".join(lines)
 
 
-def specification(text: str) -> str:
-    """A specification of the package, with links to its neighbours that lead to their pages."""
+def taken_over(text: str) -> str:
+    """A document of the package, with links to its neighbours that lead to their pages."""
+    names = {Path(file).name: name for file, name in TEXTS.items()}
 
     def target(match: re.Match[str]) -> str:
         words, file = match.groups()
-        return f"[{words}]({SPECIFICATIONS[file]}.md)" if file in SPECIFICATIONS else words
+        return f"[{words}]({names[file]}.md)" if file in names else words
 
     linked = re.sub(r"\[([^\]]*)\]\((?!https?:|#)([^)#]+)\)", target, text)
     return linked.replace("```hex", "```text")  # no highlighter knows the word

@@ -19,13 +19,14 @@ from sxeslake.cli.root import SECTIONS, root
 from sxeslake.cli.run import run
 
 DOCS = Path(__file__).parents[2] / "docs"
-PAGES = sorted(path for path in DOCS.rglob("*.md") if "made" not in path.parts)
+README = DOCS.parent / "README.md"
+PAGES = sorted(path for path in (README, *DOCS.rglob("*.md")) if "made" not in path.parts)
 SHELL = [page for page in PAGES if "```console" in page.read_text(encoding="utf-8")]
 PYTHON = [page for page in PAGES if ">>> " in page.read_text(encoding="utf-8")]
 
 
 def name_of(page: Path) -> str:
-    return page.relative_to(DOCS).as_posix()
+    return page.relative_to(DOCS.parent).as_posix()
 
 
 @pytest.fixture
@@ -133,7 +134,18 @@ def test_the_pages_are_built_without_a_warning_and_load_nothing_from_elsewhere(t
     for package in ("sphinx", "myst_parser", "numpydoc", "pydata_sphinx_theme"):
         pytest.importorskip(package, reason="the extra docs is not installed", exc_type=ImportError)
     built = tmp_path / "html"
-    command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", "html", "-d", str(tmp_path / "doctrees")]
+    command = [
+        sys.executable,
+        "-m",
+        "sphinx",
+        "-W",
+        "--keep-going",
+        "-q",
+        "-b",
+        "html",
+        "-d",
+        str(tmp_path / "doctrees"),
+    ]
     result = subprocess.run([*command, str(DOCS), str(built)], capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
     for page in built.rglob("*.html"):

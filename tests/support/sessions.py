@@ -12,7 +12,10 @@ _BLOCK = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One `$ sxeslake …` line and the output below it; `…` stands for any text in a line, alone for any lines, `# exit code 3` for its end."""
+    """One `$ sxeslake …` line and the output below it; `…` stands for any text in a line, alone for any lines.
+
+    `# exit code 3` behind the command says how it ends.
+    """
 
     line: str
     expected: tuple[str, ...]
@@ -48,7 +51,8 @@ def _pattern(line: str) -> str:
 def steps(page: str) -> Iterator[Step]:
     """The steps of a page in their order."""
     for block in _BLOCK.findall(page):
-        line, shown = "", []
+        line = ""
+        shown: list[str] = []
         for text in block.splitlines():
             if text.startswith("$ "):
                 if line:
