@@ -5,12 +5,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PYTHON
 
-.PHONY: help demo test lint bench mutants clean
+.PHONY: help demo test lint docs bench mutants clean
 
 help:
 	@echo "make demo    ingest a synthetic facility into a lake, pull an archive back, compare, ask"
 	@echo "make test    all tests"
 	@echo "make lint    ruff, mypy, import contracts"
+	@echo "make docs    the documentation as HTML in build/docs; any warning is an error"
 	@echo "make bench   a map of 2,500 positions beside restic, borg, 7-Zip and DVC; a table in build/bench.md"
 	@echo "make mutants break critical lines one at a time; the tests must notice each"
 	@echo "make clean   remove .venv and caches"
@@ -24,8 +25,12 @@ test: $(VENV)/ready-test
 lint: $(VENV)/ready-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy sxeslake tests examples
+	$(BIN)/mypy sxeslake tests examples docs/from_code.py
 	$(BIN)/lint-imports
+
+docs: $(VENV)/ready-docs
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs build/docs
+	@echo "build/docs/index.html"
 
 bench: $(VENV)/ready-dev
 	$(BIN)/python tests/bench/run.py --peers --table build/bench.md --json build/bench.json
@@ -34,7 +39,7 @@ mutants: $(VENV)/ready-test
 	$(BIN)/python tests/mutants/run.py
 
 # Each stamp says what has been installed; a changed pyproject.toml makes it old.
-$(VENV)/ready-run $(VENV)/ready-test $(VENV)/ready-dev: $(VENV)/ready-%: pyproject.toml .ci/bootstrap
+$(VENV)/ready-run $(VENV)/ready-test $(VENV)/ready-docs $(VENV)/ready-dev: $(VENV)/ready-%: pyproject.toml .ci/bootstrap
 	@.ci/bootstrap $*
 
 clean:

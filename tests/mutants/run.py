@@ -25,7 +25,7 @@ from queue import SimpleQueue
 
 ROOT = Path(__file__).parents[2]
 LIST = Path(__file__).with_name("mutants.toml")
-_COPIED = ("sxeslake", "queries", "tests", "examples", "infra", "pyproject.toml", "README.md", "LICENSE")
+_COPIED = ("sxeslake", "queries", "tests", "examples", "infra", "docs", "pyproject.toml", "README.md", "LICENSE")
 _TIMEOUT_S = 240  # a mutant that makes a test hang is noticed as well
 
 
