@@ -57,7 +57,9 @@ def behind(facility: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         inner = urlsplit(address).netloc
         lake = _EXAMPLE.read_text(encoding="utf-8").replace("127.0.0.1:8321", inner)
         lake = lake.replace("/etc/nginx/lake.users", f"{folder}/users")
-        lake = lake.replace("proxy_http_version", "proxy_bind 127.0.0.9; proxy_http_version")  # nginx alone calls from it
+        lake = lake.replace(
+            "proxy_http_version", "proxy_bind 127.0.0.9; proxy_http_version"
+        )  # nginx alone calls from it
         (folder / "lake.conf").write_text(lake)
         (folder / "users").write_text("curie:{PLAIN}radium\n")
         port = _free_port()

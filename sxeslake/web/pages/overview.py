@@ -80,8 +80,8 @@ _DEEDS: Final = (
 
 
 _UNRECORDED: Final = (
-    ("last check (verify)", "the lake does not record checks; the terminal or the timer that runs them does"),
-    ("last copy", "a lake does not know its copies; the log of a copy is as new as this one where it is up to date"),
+    ("last check (verify)", "not recorded in the lake; look where it is run, such as the journal of its timer"),
+    ("last copy", "not recorded in the lake; the same page of the copy shows its newest commit"),
 )
 
 
