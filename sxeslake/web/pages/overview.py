@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import asdict
-from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from sxeslake.errors import DamagedLakeError
@@ -27,9 +26,7 @@ LOG_COLUMNS: Final = ("number", "time", "who", "what", "archives", "message")
 def page(visit: Visit) -> WebPage:
     """The lake in figures and words."""
     stats: Stats = visit.served.remembered.get(("stats", visit.commit), visit.lake.stats)
-    log: list[LogRow] = visit.served.remembered.get(
-        ("log", visit.commit), lambda: list(islice(visit.lake.log(), _LOG_SEARCHED))
-    )
+    log = visit.served.history.newest(_LOG_SEARCHED)
     damage = [_without_place(text, visit.lake.url) for text in visit.lake.damage]
     samples = None
     try:
