@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from sxeslake.lake import Lake
+from sxeslake.web.histories import LakeHistory
 from sxeslake.web.shelf import SpectraShelf
 
 _FRESH_S: Final = 1.0  # so long a commit counts as the newest: a page's parts come at one commit
@@ -60,6 +61,7 @@ class ServedLake:
     lake: Lake
     shelf: SpectraShelf
     remembered: ResultCache  # results of questions
+    history: LakeHistory
     measured: ResultCache  # positions of analyses, and their integrated regions
     _lock: threading.Lock
     _head: int = 0
@@ -83,7 +85,7 @@ class Site(Mapping[str, ServedLake]):
         self._lakes: dict[str, ServedLake] = {}
         for title, lake in named:
             slug = self._free(_NOT_IN_SLUG.sub("-", title.casefold()).strip("-.") or "lake")
-            kept = ResultCache(_KEPT), ResultCache(_ANALYSES)
+            kept = ResultCache(_KEPT), LakeHistory(lake), ResultCache(_ANALYSES)
             self._lakes[slug] = ServedLake(slug, title, lake, shelf, *kept, threading.Lock())
 
     def _free(self, slug: str) -> str:

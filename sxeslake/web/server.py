@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import socket
 import threading
@@ -62,6 +63,7 @@ def serve(
 
     if log:
         _log_requests()
+    logging.getLogger("uvicorn.error").addFilter(_is_no_cancelled_answer)
     config = uvicorn.Config(
         create_app(lakes, options), log_config=None, access_log=False, log_level="warning", server_header=False,
         date_header=True, lifespan="off", timeout_graceful_shutdown=_END_S, proxy_headers=False, ws="none",
@@ -87,6 +89,11 @@ def _warm(lakes: Sequence[Lake]) -> None:
             lake.query("analyses-by-condition", limit=1)
         except SxeslakeError as error:  # the page that needs it says the same to whoever asks
             LOG.warning("a lake cannot be read now: %s", error.what)
+
+
+def _is_no_cancelled_answer(record: logging.LogRecord) -> bool:
+    """Whether a record of uvicorn says anything: an answer that the end of the server cuts off is no fault."""
+    return not (record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError))
 
 
 def _log_requests() -> None:

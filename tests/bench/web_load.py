@@ -120,11 +120,11 @@ def addresses(seed: int, real: int) -> Iterator[tuple[str, str]]:
         yield page, f"{name}?{urlencode(words, doseq=True)}" if words else name
 
 
-def ask(base: str, address: str) -> tuple[int, float]:
+def ask(base: str, address: str, timeout_s: float = 60) -> tuple[int, float]:
     """The status of one answer, and how long all of it took."""
     began = time.perf_counter()
     try:
-        with urllib.request.urlopen(base + address, timeout=60) as answer:
+        with urllib.request.urlopen(base + address, timeout=timeout_s) as answer:
             answer.read()
             status = answer.status
     except urllib.error.HTTPError as error:
@@ -206,7 +206,7 @@ def load(folder: Path, archives: int, real: int, clients: int, seconds: float) -
     tally = Tally()
     with server(url, folder / f"cache-{archives}") as (base, pid):
         for _ in range(3):
-            status, _ = ask(base, "find")  # the catalogue is brought up to date once
+            status, _ = ask(base, "find", 1200)  # the catalogue of this machine is made once
             assert status == 200, status
         first = statistics.median(ask(base, "find")[1] for _ in range(9)) * 1000
         for _, address in (pair for pair, _ in zip(addresses(0, real), range(60), strict=False)):

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 MEMBERS_SHOWN: Final = 200
 _IMAGES_SHOWN: Final = 60
+_COMMITS_SHOWN: Final = 50
 _DOCUMENT: Final = ".json"
 MEMBER_COLUMNS: Final = ("path", "kind", "size", "modified", "blake3", "crc32")
 
@@ -33,7 +34,7 @@ def page(visit: Visit) -> WebPage:
     analyses = _analyses(visit, ref, troubles) if info.kind == "sxes" else []
     members = _members(visit, ref, troubles)
     images = _images(visit, ref, troubles) if info.kind == "sxes" else []
-    log = list(islice(visit.lake.log([info.sample]), 50))
+    log = visit.served.history.of(info.sample, _COMMITS_SHOWN)
     facts = _facts(info)
     return WebPage(
         "archive.html",

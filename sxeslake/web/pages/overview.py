@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import asdict
-from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from sxeslake.errors import DamagedLakeError
@@ -27,9 +26,7 @@ LOG_COLUMNS: Final = ("number", "time", "who", "what", "archives", "message")
 def page(visit: Visit) -> WebPage:
     """The lake in figures and words."""
     stats: Stats = visit.served.remembered.get(("stats", visit.commit), visit.lake.stats)
-    log: list[LogRow] = visit.served.remembered.get(
-        ("log", visit.commit), lambda: list(islice(visit.lake.log(), _LOG_SEARCHED))
-    )
+    log = visit.served.history.newest(_LOG_SEARCHED)
     damage = [_without_place(text, visit.lake.url) for text in visit.lake.damage]
     samples = None
     try:
@@ -80,8 +77,8 @@ _DEEDS: Final = (
 
 
 _UNRECORDED: Final = (
-    ("last check (verify)", "the lake does not record checks; the terminal or the timer that runs them does"),
-    ("last copy", "a lake does not know its copies; the log of a copy is as new as this one where it is up to date"),
+    ("last check (verify)", "not recorded in the lake; look where it is run, such as the journal of its timer"),
+    ("last copy", "not recorded in the lake; the same page of the copy shows its newest commit"),
 )
 
 

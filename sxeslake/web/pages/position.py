@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from sxeslake.catalog.query.standards import standards_like
@@ -144,6 +144,10 @@ def _readable(visit: Visit, position: Position, troubles: list[str]) -> list[str
 
 def _standards(visit: Visit, row: Measured) -> list[dict[str, Any]]:
     """One's own standards that were measured under like conditions, to be laid beside this spectrum."""
+    like = ("standards", visit.commit, row.grating, row.spectrometer, row.accelerating_voltage_kv)
+    anyone = replace(row, sample="", position_uuid="")
+    if not visit.served.remembered.get(like, lambda: any(standards_like(visit.lake._asked(), anyone))):
+        return []  # most conditions have none, and that is known at once
     found = itertools.islice(standards_like(visit.lake._asked(), row), _STANDARDS_SHOWN)
     return [
         {

@@ -174,7 +174,10 @@ function paint() {
   for (const { number, x, y, outline } of images) {
     if (!outline && (x === null || y === null)) continue;
     const half = 5 * devicePixelRatio;
-    const [px, py] = outline ? toPixel(outline[0]).map((each) => each + half) : toPixel([x, y]);
+    const corners = outline ? outline.map(toPixel) : [];
+    const [px, py] = outline
+      ? [Math.min(...corners.map((one) => one[0])), Math.min(...corners.map((one) => one[1])) + 2 * half]
+      : toPixel([x, y]);
     for (const [colour, width] of [["#000", 3], ["#fff", 1.5]]) {
       pen.lineWidth = width * devicePixelRatio;
       pen.strokeStyle = pen.fillStyle = colour;
@@ -183,7 +186,7 @@ function paint() {
         continue;
       }
       pen.beginPath();
-      outline.map(toPixel).forEach(([cx, cy], n) => (n ? pen.lineTo(cx, cy) : pen.moveTo(cx, cy)));
+      corners.forEach(([cx, cy], n) => (n ? pen.lineTo(cx, cy) : pen.moveTo(cx, cy)));
       pen.closePath();
       pen.stroke();
     }

@@ -23,6 +23,7 @@ from sxeslake.archive.synthetic import synthetic_facility
 from sxeslake.cli.root import root
 from sxeslake.lake import Lake
 from sxeslake.web.app import create_app
+from sxeslake.web.histories import LakeHistory
 from sxeslake.web.options import ServeOptions
 from sxeslake.web.pages import ENDPOINTS
 
@@ -324,3 +325,21 @@ def test_spectra_of_several_lakes_are_compared(lake: Lake, tmp_path: Path) -> No
             ("epma::2019/chalcopyrite map@2:1", "CuFeS2")
         ]
         assert row.name == "steel@1:2"
+
+
+def test_the_history_of_a_sample_is_read_once_and_goes_on(tmp_path: Path) -> None:
+    archives = {path.stem: path for path in synthetic_facility(tmp_path, nx=4, ny=3)}
+    with sxeslake.init(f"memory://{uuid4().hex}") as lake:
+        history = LakeHistory(lake)
+        assert history.newest(5) == history.of("steel", 5) == []
+        lake.ingest(archives["steel carbide"], sample="steel")
+        lake.annotate("steel", role="standard")
+        assert [row.archives for row in history.of("steel", 5)] == [["steel"], ["steel@1"]]
+        lake.ingest([archives["chalcopyrite map"], archives["chalcopyrite subset"]])
+        lake.tag("steel@1", "paper")
+        assert [row.number for row in history.newest(9)] == [row.number for row in lake.log()]
+        assert [row.number for row in history.newest(2)] == [4, 3]
+        for sample in ("steel", "chalcopyrite map", "chalcopyrite subset"):
+            assert history.of(sample, 9) == list(lake.log([sample]))
+        assert [row.what for row in history.of("steel", 1)] == [["tagged paper"]]
+        assert history.of("nothing", 9) == []

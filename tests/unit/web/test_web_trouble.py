@@ -233,5 +233,5 @@ def test_the_lake_page_says_how_old_its_care_is_and_what_nobody_records(store: S
         health = {each["label"]: each["text"] for each in client_of(lake).get("overview.json").json()["health"]}
         assert health["last ingest"].startswith("today: 2")
         assert health["last collection of space (gc)"] == "never"
-        assert "does not record checks" in health["last check (verify)"]
-        assert "does not know its copies" in health["last copy"]
+        assert "not recorded in the lake" in health["last check (verify)"]
+        assert "not recorded in the lake" in health["last copy"]
