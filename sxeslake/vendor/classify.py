@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 from .pictures import PICTURES, picture_kind
 from .readers import READERS
 from .readers.rosettasciio import FORMATS
+from .reading import head_of
 from .records import Finding, Reader
 from .texts import looks_like_text
 from .tree import Tree
@@ -112,14 +113,16 @@ def _misnamed(tree: Tree, files: Iterable[str]) -> Iterator[str]:
     found: dict[str, set[str]] = {}
     for path in files:
         suffix = PurePosixPath(path).suffix.lower()
-        content = _content_of(tree.read(path, 0, _HEAD), tree.sizes[path])
+        content = _content_of(head_of(tree, path, _HEAD), tree.sizes[path])
         if content is not None and suffix and suffix not in content.suffixes:
             found.setdefault(content.what, set()).add(suffix)
     yield from (f"{what} named {', '.join(sorted(suffixes))}" for what, suffixes in found.items())
 
 
 def _leftover(tree: Tree, path: str) -> Leftover:
-    head = tree.read(path, 0, _HEAD)
+    head = head_of(tree, path, _HEAD)
+    if tree.sizes[path] and not head:
+        return Leftover(path, "cannot be read")
     suffix = PurePosixPath(path).suffix.lower()
     content = _content_of(head, tree.sizes[path])
     if content is None:

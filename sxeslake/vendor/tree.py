@@ -86,10 +86,11 @@ class FolderTree:
                 empty.append(Path(folder).relative_to(root).as_posix())
             for name in sorted([*names, *(each for each in folders if Path(folder, each).is_symlink())]):
                 path = Path(folder, name)
-                if reason := _reason_against(path):
-                    odd[path.relative_to(root).as_posix()] = reason
+                size = _size_or_reason(path)
+                if isinstance(size, int):
+                    found[path.relative_to(root).as_posix()] = size
                 else:
-                    found[path.relative_to(root).as_posix()] = path.stat().st_size
+                    odd[path.relative_to(root).as_posix()] = size
         self.left_out = dict(sorted(odd.items()))
         self.empty_folders = sorted(empty)
         return found
@@ -127,17 +128,18 @@ class FolderTree:
         return self.sizes[path]
 
 
-def _reason_against(path: Path) -> str | None:
-    """Why something in a folder is not read; None of a file that can be."""
+def _size_or_reason(path: Path) -> int | str:
+    """The size of a file that can be read, or why something in a folder is not."""
     try:
-        mode = path.lstat().st_mode
-    except OSError as error:
+        found = path.lstat()
+    except OSError as error:  # also of a file that is gone since the folder was listed
         return why_unread(error)
+    mode = found.st_mode
     if stat.S_ISLNK(mode):
         return "a link; links are not followed"
     if not stat.S_ISREG(mode):
         return "a pipe, a socket or a device, not a file"
-    return None if may_read(path) else NOT_PERMITTED
+    return found.st_size if may_read(path) else NOT_PERMITTED
 
 
 def _read_all(file: RawIOBase, length: int) -> bytes:

@@ -22,7 +22,7 @@ from ..reading import beside, fields_of, head_of
 from ..records import AnalysisRecord, ArrayRecord, ChannelRecord, Finding, Json, MapRecord, Span, Warned
 from ..texts import Fields, Warn
 from ..tree import Tree, folder_of
-from ..values import scaled, stage_frame, stated, words_as_numbers
+from ..values import counted, scaled, stage_frame, stated, words_as_numbers
 
 _CONDITION_BYTES = 1024 * 1024
 _LARGEST_HEADER = 1024
@@ -70,7 +70,8 @@ class JeolMap:
                 folders[_acquisition(folder_of(path))] |= {path, *_beside(tree, path).values()}
         for folder, files in sorted(folders.items()):
             conditions = sum(path.casefold().endswith(".cnd") for path in files)
-            what = f"JEOL map: {conditions} conditions, {len(files) - conditions} files of counts"
+            arrays = len(files) - conditions
+            what = f"JEOL map: {counted(conditions, 'condition')}, {arrays} file{'s' * (arrays != 1)} of counts"
             yield Finding(self.name, folder, what, 0.9, tuple(sorted(files)))
 
     def read(self, tree: Tree, finding: Finding, warn: Warn) -> Iterator[AnalysisRecord]:

@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import PurePosixPath
 from typing import Final
 
+from ..reading import head_of
 from ..records import AnalysisRecord, ArrayRecord, AxisRecord, Finding, Json, PositionRecord, Span, Warned
 from ..texts import MOST_TEXT_BYTES, Fields, Warn, ini, keyed
 from ..tree import Tree, folder_of
@@ -87,7 +88,7 @@ def _acquisitions(tree: Tree, paths: tuple[str, ...]) -> list[_Acquisition]:
     found = {
         folder_of(path): _Acquisition(folder_of(path), mrc=path)
         for path in paths
-        if path.lower().endswith(".mrc") and _MRC_SECTION in tree.read(path, 0, 4096).lower()
+        if path.lower().endswith(".mrc") and _MRC_SECTION in head_of(tree, path).lower()
     }
     for path in paths:
         if not (_is_qlw(tree, path) or _frame_of(tree, path)):
@@ -124,7 +125,7 @@ def _is_qlw(tree: Tree, path: str) -> bool:
     return (
         path.lower().endswith(".qlw")
         and tree.sizes[path] > _QLW_START
-        and tree.read(path, 0, len(_QLW_HEADER)) == _QLW_HEADER
+        and head_of(tree, path, len(_QLW_HEADER)) == _QLW_HEADER
     )
 
 
@@ -132,7 +133,7 @@ def _frame_of(tree: Tree, path: str) -> tuple[int, int] | None:
     """Rows and columns that a camera image states; None for any other file, and one of no size."""
     if not path.lower().endswith(".xes") or tree.sizes[path] < _XES_HEADER:
         return None
-    head = tree.read(path, 0, _XES_HEADER)
+    head = head_of(tree, path, _XES_HEADER)
     if len(head) < _XES_HEADER:
         return None
     rows, columns = *struct.unpack_from("<I", head, _XES_ROWS), *struct.unpack_from("<I", head, _XES_COLUMNS)
@@ -313,4 +314,8 @@ def _bytes(tree: Tree, path: str, warn: Warn) -> bytes:
     if tree.sizes[path] > MOST_TEXT_BYTES:
         warn(Warned(path, f"has {tree.sizes[path]} bytes, too many for a condition; it is kept, not read"))
         return b""
-    return tree.read(path)
+    try:
+        return tree.read(path)
+    except OSError as error:
+        warn(Warned(path, f"cannot be read: {error.strerror or error}; what it says is left out"))
+        return b""

@@ -58,7 +58,7 @@ _UNITS = {
 _WORDS = ("elem", "elint", "stg", "mes")
 _MOST_ELEMENTS = 200
 _DESCRIBED = re.compile(r"\s*(\S+)\s+(\S.*?)\s*")
-_OF_POSITION = re.compile(r"(?:.*/)?pos_\d+/[^/]+\.cnd", re.ASCII)
+_OF_POSITION = re.compile(r"(?:.*/)?pos_\d+/[^/]+\.cnd", re.ASCII | re.DOTALL)
 
 
 class JeolQnt:

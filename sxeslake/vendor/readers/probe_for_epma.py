@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import math
 import struct
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
@@ -86,9 +87,9 @@ def _grid(tree: Tree, path: str, warn: Warn) -> MapRecord:
         raise ValueError(f"{tree.sizes[path]:,} bytes do not hold {columns} × {rows} doubles")
     span = Span(path, _DATA_AT, length)
     values = np.frombuffer(tree.read(path, span.offset, length), "<f8")
-    check = {"min": low, "max": high}
+    check = {name: value for name, value in (("min", low), ("max", high)) if math.isfinite(value)}
     known = values[values != blank]
-    if odd := disagreement(known, check, dict.fromkeys(check, 1e-6 * (1 + abs(high)))):
+    if odd := disagreement(known, check, dict.fromkeys(check, 1e-6 * (1 + max(map(abs, check.values()), default=0.0)))):
         warn(Warned(path, odd))
     unit = _unit(tree, path)
     frame: Json | None = None
@@ -96,9 +97,9 @@ def _grid(tree: Tree, path: str, warn: Warn) -> MapRecord:
         frame = {"quantity": "stage", "unit": unit, "origin": [x, y], "step": [[across, 0.0], [0.0, up]]}
     else:
         warn(Warned(path, "there is no .ACQ next to it that gives the unit of its axes; its place is left out"))
-    info: Json = {"quantity": "counts", "check": check, "blank": blank}
+    info: Json = {"check": check, "blank": blank}  # of counts, percent or anything: a grid does not say
     name = PurePosixPath(path).stem
-    channel = ChannelRecord(name, ArrayRecord("counts", "<f8", (rows, columns), span=span), info)
+    channel = ChannelRecord(name, ArrayRecord("values", "<f8", (rows, columns), span=span), info)
     return MapRecord(name, "stage", (rows, columns), (channel,), frame=frame)
 
 

@@ -192,7 +192,7 @@ def _read(tree: Tree, path: str, found: BridgedFormat, files: Iterable[str], war
     except MissingExtraError as error:
         warn(Warned(path, f"{error.what} {error.hint} It is kept as an original"))
         return []
-    with tempfile.TemporaryDirectory() as folder, _heard(partial(_tell, path, warn)):
+    with tempfile.TemporaryDirectory() as folder, _heard(partial(_tell, path, folder, warn)):
         try:
             if path.casefold().endswith(".spx"):
                 parse_xml(text_bytes(tree, path))  # refuses what an XML parser should not be given
@@ -201,7 +201,7 @@ def _read(tree: Tree, path: str, found: BridgedFormat, files: Iterable[str], war
             dictionaries = reader(str(Path(folder, *PurePosixPath(path).parts)), lazy=True)
             return [signal for each in dictionaries if (signal := _signal(path, each, warn))]
         except _FAULTS as error:
-            said = " ".join(str(error).replace(folder, "").split())[:200] or type(error).__name__
+            said = _within(folder, str(error)) or type(error).__name__
             needed = f" (install it: {INSTALL})" if isinstance(error, ImportError) else ""
             warn(Warned(path, f"RosettaSciIO: {said}{needed}; the file is kept as an original"))
             return []
@@ -395,8 +395,13 @@ def _facts(original: Mapping[str, Any]) -> dict[str, str]:
     return found
 
 
-def _tell(path: str, warn: Warn, text: str) -> None:
-    warn(Warned(path, f"RosettaSciIO: {' '.join(text.split())[:200]}"))
+def _tell(path: str, folder: str, warn: Warn, text: str) -> None:
+    warn(Warned(path, f"RosettaSciIO: {_within(folder, text)}"))
+
+
+def _within(folder: str, text: str) -> str:
+    """A message on one line, without the name of the folder of our own, which is another each time."""
+    return " ".join(text.replace(folder, "").split())[:200]
 
 
 class _Ears(logging.Handler):
@@ -423,6 +428,7 @@ def _heard(tell: Callable[[str], None]) -> Iterator[None]:
     try:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
+            warnings.simplefilter("ignore", ResourceWarning)  # of how the package closes its files
             yield
     finally:
         log.handlers[:] = before

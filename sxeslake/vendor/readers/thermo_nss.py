@@ -45,11 +45,17 @@ from .emsa import spectrum_position
 STRUCTURE_TAG, COUNTS_TAG = 34471, 34472
 STRUCTURE_BYTES = 7866
 
-_FOLDER = re.compile(r".*\.(?:ps|map)\.eds", re.IGNORECASE)
+_FOLDER = re.compile(r".*\.(?:ps|map)\.eds", re.IGNORECASE | re.DOTALL)
 _FILE_NAME = re.compile(r"[^#,][^,]*\.[A-Za-z_]{2,5}", re.ASCII)
 _REFERENCES = (".psref", ".siref", ".sitif")
+_COMPUTED = {
+    **dict.fromkeys((".pcm", ".pcma", ".pcsa", ".pcse"), "component"),
+    **dict.fromkeys((".fzma", ".fzme", ".fzsa", ".fzse"), "phase"),
+}
+"""Pictures and spectra that the vendor's program made of counts: principal components, and phases."""
+
 _MOST_KILOVOLTS = 60.0
-_ELEMENT = re.compile(r".*\bSpec\d+ ([A-Z][a-z]?)|.*[ _]([A-Z][a-z]?)[ _][KLM](?:[ _].*)?")
+_ELEMENT = re.compile(r".*\bSpec\d+ ([A-Z][a-z]?)|.*[ _]([A-Z][a-z]?)[ _][KLM](?:[ _].*)?", re.DOTALL)
 _PIXEL, _LOW, _HIGH = 3248, 3272, 3280
 _STAGE, _KILOVOLTS, _MAGNIFICATION, _CURRENT_NA, _DISTANCE_MM = (3304, 3312, 3320), 3352, 3360, 3368, 3408
 
@@ -89,7 +95,8 @@ class ThermoNss:
                 kinds = list(known.values())
                 pictures, others = sum("picture" in kind for kind in kinds), kinds.count("spectrum")
                 lists = counted(kinds.count("list"), "list")
-                what = f"Thermo NSS: {counted(pictures, 'picture')}, {others} spectra, {lists}"
+                spectra = "1 spectrum" if others == 1 else f"{others} spectra"
+                what = f"Thermo NSS: {counted(pictures, 'picture')}, {spectra}, {lists}"
                 yield Finding(self.name, folder, what, 0.95, tuple(known))
 
     def read(self, tree: Tree, finding: Finding, warn: Warn) -> Iterator[AnalysisRecord]:
@@ -145,10 +152,13 @@ def read_picture(tree: Tree, path: str) -> tuple[NssPicture | None, str]:
 
 
 def _positions(tree: Tree, paths: list[str], places: Mapping[str, Json], warn: Warn) -> Iterator[PositionRecord]:
-    """A position a spectrum, with its spot where the list has one."""
+    """A position a spectrum, with its spot where the list has one; computed spectra are data of another type."""
     for path in paths:
         position = spectrum_position(tree, path, warn, PurePosixPath(path).name)
         if position is not None:
+            if computed := _COMPUTED.get(PurePosixPath(path).suffix.lower()):
+                arrays = tuple(replace(array, name=f"{array.name}-{computed}") for array in position.arrays)
+                position = replace(position, arrays=arrays)
             spot = places.get(PurePosixPath(path).name)
             yield replace(position, state={**position.state, "spot": spot}) if spot else position
 
@@ -175,7 +185,12 @@ def _channel(picture: NssPicture) -> ChannelRecord:
     path = PurePosixPath(picture.path)
     reference = path.suffix.lower() in _REFERENCES
     match = None if reference else _ELEMENT.fullmatch(path.stem)
-    info: Json = {"quantity": "signal"} if reference else {"quantity": "counts", "unit": "1"}
+    if reference:
+        info: Json = {"quantity": "signal"}
+    elif computed := _COMPUTED.get(path.suffix.lower()):
+        info = {"quantity": computed}
+    else:
+        info = {"quantity": "counts", "unit": "1"}
     if match:
         info["element"] = match[1] or match[2]
     array = ArrayRecord("counts", "<u2", (picture.height, picture.width), span=picture.counts)

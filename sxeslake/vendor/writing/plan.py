@@ -6,8 +6,10 @@ Planning reads each file, but holds none: of thousands of positions only their d
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import count
+from pathlib import PurePosixPath
 from typing import Any, Final, Literal, NamedTuple, TypeVar
 
 from sxeslake.archive.names import collision_key, escape_bytes, printable, unsafe_reason
@@ -479,7 +481,7 @@ class _Planner:
         for path, size in tree.sizes.items():
             if self._progress is not None:
                 self._progress.advance(size)
-            name = self._recipe_name(root, path, called)
+            name = self._recipe_name(root, tree, path, called)
             parts = tiles(size, self._placed.get((root, path), ()) if self._originals == "recipe" else ())
             try:
                 self._modified[root, path] = tree.modified(path)
@@ -516,17 +518,18 @@ class _Planner:
         self._members.add(member, FileRange(root, path, part.offset, part.length), sha256=sha256)
         return FilePart(member, part.length)
 
-    def _recipe_name(self, root: int, path: str, called: set[str]) -> str | None:
-        """A file's name as text; None where no archive can hold it."""
+    def _recipe_name(self, root: int, tree: Tree, path: str, called: set[str]) -> str | None:
+        """A file's name as text, of its own; None where no archive can hold it."""
         name = _text_path(path)
-        if name != path:
-            self._warn(root, path, f"its name is not UTF-8; it is kept as {name}")
-        reason = unsafe_reason(name)
-        if reason is None and collision_key(name) in called:
-            reason = "is that of another file but for the form of its letters"
-        if reason is not None:
+        if reason := unsafe_reason(name):
             self._leave_out(root, path, f"its name {reason}")
             return None
+        odd = "is not UTF-8" if name != path else ""
+        if collision_key(name) in called:
+            odd = odd or "is that of another file but for the form of its letters"
+            name = _free_name(name, called, tree.sizes)
+        if odd:
+            self._warn(root, path, f"its name {odd}; it is kept as {name}")
         called.add(collision_key(name))
         return name
 
@@ -555,6 +558,13 @@ class _Planner:
 def _text_path(path: str) -> str:
     """A path as text: bytes that are not UTF-8 as `%8E`."""
     return "/".join(map(escape_bytes, path.split("/")))
+
+
+def _free_name(name: str, called: set[str], listed: Container[str]) -> str:
+    """A name that no file has or was given: `a-2.txt`."""
+    path = PurePosixPath(name)
+    made = (path.with_name(f"{path.stem}-{number}{path.suffix}").as_posix() for number in count(2))
+    return next(each for each in made if collision_key(each) not in called and each not in listed)
 
 
 def _encoding_of(tree: Tree, path: str, size: int) -> str | None:

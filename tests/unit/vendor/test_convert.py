@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -218,6 +219,57 @@ def test_links_and_odd_names_are_named(tmp_path: Path) -> None:
     assert any("%8E%8E.dat" in text for text in report.warnings)
     restore(tmp_path / "made.plzip", tmp_path / "back")
     assert (tmp_path / "back" / "%8E%8E.dat").read_bytes() == b"content"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such names")
+@pytest.mark.parametrize(
+    ("names", "kept"),
+    [
+        ([b"a%FF.txt", b"a\xff.txt"], ["a%FF-2.txt", "a%FF.txt"]),
+        ([b"a%FF.txt", b"a\xff.txt", b"a%FF-2.txt"], ["a%FF-2.txt", "a%FF-3.txt", "a%FF.txt"]),
+        (["e\u0301.cnd".encode(), "\u00e9.cnd".encode()], ["e\u0301.cnd", "\u00e9-2.cnd"]),
+    ],
+)
+def test_files_whose_names_become_one_are_all_kept(tmp_path: Path, names: list[bytes], kept: list[str]) -> None:
+    raw = session(tmp_path)
+    (raw / "odd").mkdir()
+    for name in names:
+        Path(os.fsdecode(os.fsencode(raw / "odd") + b"/" + name)).write_bytes(name)
+    report = convert(raw, tmp_path / "made.plzip")
+    assert report.left_out == []
+    assert report.files_proved == report.vendor_files
+    assert len([text for text in report.warnings if "it is kept as odd/" in text]) == 1
+    restore(tmp_path / "made.plzip", tmp_path / "back")
+    back = sorted((tmp_path / "back" / "odd").iterdir())
+    assert [path.name for path in back] == kept
+    assert sorted(path.read_bytes() for path in back) == sorted(names)
+
+
+class DamagedDisk(FolderTree):
+    """A folder in which one file gives no bytes, or is gone since the folder was listed."""
+
+    def __init__(self, root: Path, damaged: str, error: OSError) -> None:
+        super().__init__(root)
+        self._damaged, self._error = damaged, error
+
+    def read(self, path: str, offset: int = 0, length: int | None = None) -> bytes:
+        if path == self._damaged:
+            raise self._error
+        return super().read(path, offset, length)
+
+
+@pytest.mark.parametrize("error", [OSError(errno.EIO, "Input/output error"), FileNotFoundError(errno.ENOENT, "gone")])
+def test_any_file_that_cannot_be_read_is_named_and_the_others_come_in(tmp_path: Path, error: OSError) -> None:
+    raw = session(tmp_path)
+    whole = planned([raw])
+    for path, size in FolderTree(raw).sizes.items():
+        plan = plan_conversion([DamagedDisk(raw, path, error)])
+        assert [warned.path for warned in plan.left_out] == [path]
+        assert plan.files == whole.files - 1
+        assert plan.positions >= whole.positions - 1
+        assert plan.maps + plan.images + plan.documents >= whole.maps + whole.images + whole.documents - 1
+        if unread := [each for each in plan.unrecognised if each.leftover.path == path]:
+            assert [each.leftover.what for each in unread] == ["cannot be read" if size else "empty"]
 
 
 def test_a_large_file_is_never_held(tmp_path: Path) -> None:

@@ -156,6 +156,25 @@ def test_what_the_package_says_is_told_by_file_and_printed_nowhere(
     assert capfd.readouterr() == ("", "")
 
 
+def test_what_the_package_says_is_equal_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither files that it leaves open nor our temporary folder are told of, which are others each time."""
+
+    def reads(path: str, lazy: bool) -> list[dict[str, Any]]:
+        warnings.warn(f"unclosed file {path}", ResourceWarning, stacklevel=1)
+        warnings.warn(f"no calibration in {path}", UserWarning, stacklevel=1)
+        logging.getLogger("rsciio").warning("no stage in %s", path)
+        raise ValueError(f"no spectrum in {path}")
+
+    monkeypatch.setattr(rsciio.bruker, "file_reader", reads)
+    said = [seen_by(READER, MemoryTree({"day/a.spx": spx()})).warnings for _ in range(2)]
+    assert said[0] == said[1]
+    assert sorted(warned.text for warned in said[0]) == [
+        "RosettaSciIO: no calibration in /day/a.spx",
+        "RosettaSciIO: no spectrum in /day/a.spx; the file is kept as an original",
+        "RosettaSciIO: no stage in /day/a.spx",
+    ]
+
+
 def test_names_and_documents_that_lead_elsewhere_are_not_followed() -> None:
     bomb = b'<!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/passwd">]>' + spx().replace(b"<?xml", b"<?ignored", 1)
     seen = seen_by(READER, MemoryTree({"../a.spx": spx(), "b.spx": b'<?xml version="1.0"?>' + bomb}))

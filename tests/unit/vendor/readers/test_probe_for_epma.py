@@ -60,12 +60,20 @@ def test_a_grid_has_its_place_in_the_unit_of_its_calibration() -> None:
     seen = seen_by(READER, tree)
     (found,) = seen.analyses[0].maps
     assert np.array_equal(values_of(tree, found.channels[0].array), counts())
+    assert "quantity" not in found.channels[0].info  # a grid may be of counts, percent or heights
     assert found.frame == {
         "quantity": "stage",
         "unit": "mm",
         "origin": [50.1, 50.3],
         "step": [[0.01, 0.0], [0.0, 0.02]],
     }
+    assert seen.warnings == []
+
+
+@pytest.mark.parametrize("high", [float("nan"), float("inf")])
+def test_an_end_of_a_grid_that_is_no_number_is_left_out(high: float) -> None:
+    seen = seen_by(READER, MemoryTree({"m.grd": grid(counts(), high=high), "m.acq": ACQ}))
+    assert "max" not in seen.analyses[0].maps[0].channels[0].info["check"]
     assert seen.warnings == []
 
 

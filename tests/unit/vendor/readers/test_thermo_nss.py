@@ -66,6 +66,37 @@ def test_counts_are_the_true_ones_and_the_state_is_that_of_the_private_fields() 
     assert seen.warnings == []
 
 
+@pytest.mark.parametrize(
+    ("name", "quantity"),
+    [
+        ("m Grey.sitif", "signal"), ("m.siref", "signal"), ("m Spec1 Al.simcs", "counts"), ("m_Fe_K_map.em", "counts"),
+        ("m CP1.pcma", "component"), ("m.pcm", "component"), ("m Apatite.fzma", "phase"), ("m Apatite.FZME", "phase"),
+    ],
+)  # fmt: skip
+def test_pictures_that_the_program_computed_are_no_counts(name: str, quantity: str) -> None:
+    (analysis,) = seen_by(READER, MemoryTree({f"m.MAP.EDS/{name}": tiff(counts())})).analyses
+    assert analysis.maps[0].channels[0].info["quantity"] == quantity
+
+
+@pytest.mark.parametrize(
+    ("suffix", "kind"),
+    [
+        ("psmsa", "eds"), ("emsa", "eds"), ("pcsa", "eds-component"), ("pcse", "eds-component"),
+        ("fzsa", "eds-phase"), ("FZSE", "eds-phase"),
+    ],
+)  # fmt: skip
+def test_spectra_that_the_program_computed_are_data_of_another_type(suffix: str, kind: str) -> None:
+    (position,) = seen_by(READER, MemoryTree({f"m.MAP.EDS/m.{suffix}": emsa_file()})).positions
+    assert [array.name for array in position.arrays] == [kind]
+
+
+@pytest.mark.parametrize("name", ["new\nline", "tab\t", " ", "視野", "a.b.c"])
+def test_a_folder_may_have_any_name(name: str) -> None:
+    files = {f"{name}.PS.EDS/m.p_s": SPOTS.encode(), f"{name}.PS.EDS/m_pt1.psmsa": emsa_file()}
+    (finding,) = READER.classify(MemoryTree(files))
+    assert set(finding.files) == set(files)
+
+
 def test_spectra_are_positions_at_their_spots() -> None:
     files = {"m.p_s": SPOTS.encode(), "m.psref": tiff(counts()), "m_pt1.psmsa": emsa_file()}
     seen = seen_by(READER, MemoryTree({f"m.PS.EDS/{name}": data for name, data in files.items()}))
