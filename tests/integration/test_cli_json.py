@@ -43,7 +43,7 @@ SESSION: list[tuple[str, ...]] = [
     ("gc", "--dry-run"), ("restore", "2021/standards"), ("gc",),
     ("migrate", "2021/standards", "-n"), ("migrate", "2021/standards"), ("rename", "2021/standards", "standards"),
     ("tidy", "--dry-run"), ("tidy",), ("verify",), ("drill",), ("repair", "--dry-run"), ("repair",),
-    ("checkpoint",), ("catalog", "rebuild"), ("doctor",), ("use",), ("help", "json"), ("completion", "bash"),
+    ("checkpoint",), ("publish", "tables"), ("catalog", "rebuild"), ("doctor",), ("use",), ("help", "json"), ("completion", "bash"),
     ("version",), ("calibration", "add", "--grating", "JS200N", "--source", "s", "--coefficients", "10,0.01"),
     ("calibration", "list"), ("calibration", "show", "built-in"), ("init", "second"),
     ("copy", "lake", "second"), ("demo",), ("use", "second", "second"), ("use",),
