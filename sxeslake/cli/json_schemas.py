@@ -501,7 +501,10 @@ SCHEMAS: dict[str, dict[str, Any]] = {
         tables=_list(_object("table", "rows", "rows_before", "equal", rows={"type": "integer"})),
     ),
     "checkpoint": _object("commit", "new_segments", "new_parts", "new_bytes", "parts", "bytes"),
-    "publish": _object("commit", "url", "tables", tables=_list(_object(*keys.TABLES_PUBLISHED, rows={"type": "integer"}, files={"type": "integer"}))),
+    "publish": _object(
+        "commit", "url", "tables",
+        tables=_list(_object(*keys.TABLES_PUBLISHED, rows={"type": "integer"}, files={"type": "integer"})),
+    ),
     "compare": _object(*keys.COMPARE, others=_list(_COMPARED)),
     "completion": _object("shell", "install", "script"),
     "conditions": _ANSWER,
