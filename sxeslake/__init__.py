@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from sxeslake.archive.sxes.shared import Background, Condition, RawCondition
     from sxeslake.catalog.catalog import Annotated, CheckpointReport
     from sxeslake.catalog.measurement import Conditions, MeasuredAnalysis
+    from sxeslake.catalog.open_tables.publish import PublishedTable, TablesReport
     from sxeslake.catalog.query.header import Query
     from sxeslake.catalog.query.result import Result
     from sxeslake.catalog.query.sandbox import SandboxLimits
@@ -120,6 +121,7 @@ _IN = {
     "catalog.catalog": "Annotated CheckpointReport",
     "filter_words": "FilterWords",
     "catalog.query.header": "Query",
+    "catalog.open_tables.publish": "PublishedTable TablesReport",
     "catalog.measurement": "Conditions MeasuredAnalysis",
     "catalog.store.comparison": "Rebuilt",
     "catalog.query.result": "Result",
@@ -211,6 +213,7 @@ __all__ = [
     "Position",
     "Progress",
     "Project",
+    "PublishedTable",
     "PullReport",
     "Query",
     "RawCondition",
@@ -239,6 +242,7 @@ __all__ = [
     "SxeslakeError",
     "SyncReport",
     "Table",
+    "TablesReport",
     "TidyReport",
     "UnknownUuidError",
     "UnreachableError",

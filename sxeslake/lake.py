@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from sxeslake.catalog.catalog import Annotated, Catalog, CheckpointReport
     from sxeslake.catalog.measurement import Conditions, MeasuredAnalysis
     from sxeslake.catalog.model import MakeProgress
+    from sxeslake.catalog.open_tables.publish import TablesReport
     from sxeslake.catalog.query.header import Query
     from sxeslake.catalog.query.result import Result
     from sxeslake.catalog.query.sandbox import SandboxLimits
@@ -2770,6 +2771,71 @@ class Lake:
         1
         """
         return self._asked().checkpoint()
+
+    def publish_tables(
+        self,
+        to: str | None = None,
+        *,
+        storage_options: Mapping[str, str] | None = None,
+        keep_hours: int = 0,
+    ) -> TablesReport:
+        """Publish the catalogue as Delta tables, one folder a table, each also plain Parquet.
+
+        They hold the columns that the catalogue stores: all but `acquired_at`, `session`, `measurement` and
+        `is_current`, which follow from other rows or from settings. Run again, only what is new is written, and rows
+        of forgotten versions are removed. Each table changes in one transaction.
+
+        Parameters
+        ----------
+        to : str, optional
+            The folder or S3 prefix for them; by default `tables/` in the lake.
+        storage_options : mapping, optional
+            Settings of the storage of `to`.
+        keep_hours : int
+            For how many hours files that were replaced are kept, for readers at work. Programs that read a folder as
+            plain Parquet see the rows of these files, too.
+
+        Returns
+        -------
+        TablesReport
+            What was done to each table.
+
+        Raises
+        ------
+        MissingExtraError
+            If the package deltalake is not installed.
+        UsageError
+            If the place is neither a folder nor S3.
+        ConflictError
+            If another Delta table is there.
+        DamagedLakeError
+            If the lake has lost what the catalogue is made of.
+
+        Examples
+        --------
+        >>> report = lake.publish_tables()
+        >>> [table.rows for table in report.tables if table.table == "positions"]
+        [12]
+        """
+        from sxeslake.catalog.open_tables.publish import PREFIX, TablesTarget
+        from sxeslake.storage.object_store import object_store_place
+
+        if to is not None:
+            address, store = settings.open_storage(to, storage_options)
+            try:
+                place = object_store_place(address, _options(to, storage_options))
+                target = TablesTarget(store, "", place, store.url)
+                return self._asked().publish_tables(target, keep_hours=keep_hours)
+            finally:
+                store.close()
+        store, opening = self._vault.store, self._opening
+        if opening is None:
+            place = object_store_place(self.url, {})
+        else:
+            place = object_store_place(opening.address, opening.storage_options)
+        folder = PREFIX.rstrip("/")
+        target = TablesTarget(store, PREFIX, place.below(folder), f"{store.url}/{folder}")
+        return self._asked().publish_tables(target, keep_hours=keep_hours)
 
     def rebuild_catalog(self) -> Rebuilt:
         """Rebuild the local catalogue from the log and the packs.

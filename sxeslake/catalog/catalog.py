@@ -43,6 +43,7 @@ from sxeslake.vault.log.state import Head, Version
 from sxeslake.vault.vault import Vault
 
 if TYPE_CHECKING:
+    from sxeslake.catalog.open_tables.publish import TablesReport, TablesTarget
     from sxeslake.catalog.query.sandbox import SandboxLimits, Scope
 
 _FOLDER = "catalog"
@@ -240,6 +241,15 @@ class Catalog:
                 done.bytes + (0 if log is None else log.bytes), len(done.snapshot.parts),
                 sum(part.bytes for part in done.snapshot.parts),
             )  # fmt: skip
+
+    def publish_tables(self, target: TablesTarget, *, keep_hours: int = 0) -> TablesReport:
+        """Bring the open tables at a place to the newest commit."""
+        from sxeslake.catalog.open_tables.publish import publish_tables  # noqa: PLC0415 - needs an extra
+
+        with self._lock:
+            snapshot = self.database().snapshot
+        lake_id, fetch = self._vault.file.lake_id, self._vault.store.get
+        return publish_tables(snapshot, self._cache, fetch, target, lake_id, keep_hours=keep_hours)
 
     def rebuild(self) -> Rebuilt:
         """Rebuild the catalogue from the log, the manifests and the packs alone, and compare it with the old one."""

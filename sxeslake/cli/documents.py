@@ -92,6 +92,7 @@ MIGRATE = (
     "error",
 )  # fmt: skip
 MIGRATED = ("step", "form", "does", "changes", "examples")
+TABLES_PUBLISHED = ("table", "version", "commit", "rows", "files", "added", "removed", "bytes_written")
 RENAME = ("sample", "to", "versions", "commit")
 CALIBRATION = (
     "id", "grating", "spectrometer", "instrument", "data_type", "unit", "first", "last", "valid_from", "valid_until",

@@ -70,6 +70,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "repair": "Repair the lake from copies, caches and archives.",
         "copy": "Copy a lake, or some samples, into another lake.",
         "checkpoint": "Publish log and catalogue, so that new machines start fast.",
+        "publish": "Publish the catalogue as Delta tables and Parquet.",
         "catalog": "Rebuild the local catalogue and compare it.",
     },
     "Help": {

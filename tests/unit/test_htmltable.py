@@ -115,7 +115,8 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
             "hold": lake.hold(name), "release": lake.release(name), "exact": lake.exact(name),
             "forget": lake.forget(name, keep_last=1, dry_run=True), "gc": lake.gc(dry_run=True),
             "tidy": lake.tidy(dry_run=True), "repair": lake.repair(dry_run=True), "copy": lake.copy_to(other),
-            "checkpoint": lake.checkpoint(), "rebuilt": lake.rebuild_catalog(), "log": Rows(lake.log()),
+            "checkpoint": lake.checkpoint(), "published": lake.publish_tables(),
+            "rebuilt": lake.rebuild_catalog(), "log": Rows(lake.log()),
             "rename": lake.rename(name, bad), "queries": lake.queries(), "schema": Rows(lake.schema()),
             "conditions": lake.conditions(), "find": lake.find("script"),
         }  # fmt: skip

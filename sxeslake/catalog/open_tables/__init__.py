@@ -1,0 +1,1 @@
+"""The catalogue as Delta tables and as folders of Parquet files, for programs that know nothing of sxeslake."""
