@@ -58,9 +58,15 @@ _SEVERAL: Final = frozenset({"positions", "analyses", "members", "types", "queri
 _METHODS: Final = {
     "query": "queries", "catalog rebuild": "rebuild_catalog", "copy": "copy_to",
     "calibration add": "add_calibration", "calibration list": "calibrations", "calibration show": "calibrations",
-    "calibration remove": "remove_calibration",
+    "calibration remove": "remove_calibration", "identify": "classify", "formats": "READERS",
 }  # fmt: skip
 """Commands whose method has another name."""
+
+_OWNERS: Final = {
+    "init": "sxeslake", "convert": "sxeslake", "identify": "sxeslake.vendor.classify",
+    "formats": "sxeslake.vendor.readers",
+}  # fmt: skip
+"""Where what a command does is no method of a lake."""
 
 _ONLY_COMMANDS: Final = frozenset({"use", "completion", "help", "demo"})
 """Commands that Python has no method for."""
@@ -123,8 +129,9 @@ def _call(command: str) -> str:
         name = options.pop(0).removeprefix("--")
         value = options.pop(0) if options and not options[0].startswith("--") else ""
         arguments.append(_option(name, value))
-    owner = "sxeslake" if verb == "init" else "lake"
-    return f"{owner}.{_METHODS.get(verb, verb)}({', '.join(arguments)})"
+    owner = _OWNERS.get(verb, "lake")
+    called = "" if verb == "formats" else f"({', '.join(arguments)})"
+    return f"{owner}.{_METHODS.get(verb, verb)}{called}"
 
 
 def _argument(value: str) -> str:
