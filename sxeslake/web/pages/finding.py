@@ -155,7 +155,7 @@ def _annotations(visit: Visit, filters: Mapping[str, object]) -> Facet:
 
 
 _CHIPS: Final = {
-    "kv": "{} kV", "current_na": "{} nA", "target_current_na": "{} nA asked for", "kind": "kind {}",
+    "kv": "{} kV", "current_na": "{} nA", "target_current_na": "{} nA set", "kind": "kind {}",
     "grating": "grating {}", "spectrometer": "spectrometer {}", "instrument": "instrument {}",
     "operator": "operator {}", "project": "project {}", "since": "from {}", "until": "until {}", "text": "“{}”",
     "sample": "sample {}", "min_positions": "at least {} positions", "copies": "with copies",

@@ -84,7 +84,7 @@ def question_page(visit: Visit) -> WebPage:
 
 
 _LABELS: Final = {
-    "kv": "voltage (kV)", "current_na": "current (nA)", "target_current_na": "current asked for (nA)",
+    "kv": "voltage (kV)", "current_na": "current (nA)", "target_current_na": "target probe current (nA)",
     "text": "words", "type": "data type", "min_positions": "positions at least", "since": "from", "until": "until",
     "kv_tolerance": "± kV", "current_tolerance": "± % of the current", "copies": "copies, too",
 }  # fmt: skip
