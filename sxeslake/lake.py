@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from sxeslake.ingest.audit.report import ReportRow
     from sxeslake.ingest.audit.run import AuditRow
     from sxeslake.ingest.exact_backfill import ExactRow
+    from sxeslake.ingest.interpret.report import InterpretReport
     from sxeslake.ingest.report import IngestReport
     from sxeslake.ingest.survey.run import Survey
     from sxeslake.ingest.talk import Watcher
@@ -2957,6 +2958,73 @@ class Lake:
         return migrate(
             self._vault, names, to=to, dry_run=dry_run, tool=TOOL, message=message, progress=progress, told=told
         )
+
+    def interpret(
+        self,
+        patterns: str | Sequence[str],
+        *,
+        name: str | None = None,
+        dry_run: bool = False,
+        message: str | None = None,
+        limits: Limits = _NO_LIMITS,
+        progress: Progress | None = None,
+        told: Callable[[InterpretReport], None] | None = None,
+    ) -> Rows[InterpretReport]:
+        """Read files of instruments that were stored as they are, and make each tree an archive of its own.
+
+        The files are read straight from the lake. The archive is a new sample, whose source names the version it was
+        made from; run again, it is unchanged, and a newer version of the tree gives its next version. The files stay
+        whole members of it, which are the blobs that the lake has, and so `originals` gives the tree back. New are the
+        JSON documents, and arrays that the lake does not have as such: an array that is a part of a file is no blob of
+        that file. Archives that are no trees are passed over where a pattern names them. Of several, one that fails
+        does not stop the others.
+
+        Parameters
+        ----------
+        patterns : str or sequence of str
+            Names and globs of trees, ``"session 12"``, ``"2018/*"``.
+        name : str, optional
+            The new sample's name, of a single tree; by default that of the tree with ``-interpreted`` behind it.
+        dry_run : bool
+            Read everything, and tell what would be added; write nothing.
+        message : str, optional
+            A word on it, for the log.
+        limits : Limits
+            What an archive may hold.
+        progress : Progress, optional
+            What is told of the work.
+        told : callable, optional
+            Called with each report as soon as it is there.
+
+        Returns
+        -------
+        Rows of InterpretReport
+            One a version.
+
+        Raises
+        ------
+        UsageError
+            For one name of several trees.
+        AlreadyExistsError
+            If a sample has that name that was not made from the tree.
+        NotFoundError
+            If no file of an instrument is recognised in the only one.
+        InputError
+            If the only one is no tree.
+
+        Examples
+        --------
+        >>> report = lake.ingest("session 12", sample="tree of session 12", tree=True)
+        >>> (report,) = lake.interpret("tree of session 12")
+        >>> report.to_sample, report.vendor_files
+        ('tree of session 12-interpreted', 19)
+        """
+        from sxeslake.ingest.interpret.run import interpret
+
+        return interpret(
+            self._vault, _names(patterns), name=name, dry_run=dry_run, tool=TOOL, message=message, limits=limits,
+            progress=progress, told=told,
+        )  # fmt: skip
 
     @cached_property
     def _files(self) -> OpenVersions[VersionFiles]:

@@ -101,6 +101,7 @@ class Source:
     modified_ns: int
     sha256: str | None  # None for a folder
     encoding: str | None = None  # in which names or JSON were read, where the user said so and it mattered
+    interpreted_from: str | None = None  # the version whose vendor files were read in the lake
 
 
 class Progress(Protocol):

@@ -120,10 +120,18 @@ class SourceInfo(HtmlRecord):
     modified: datetime | None
     sha256: str | None
     migrated_from: str | None = None  # the version that it was made from, where no file is its source
+    interpreted_from: str | None = None  # the version whose vendor files it was made from, where no file is its source
 
     def __str__(self) -> str:
-        """`/data/map.plzip on epma-1`; `migration of map@1`."""
+        """`/data/map.plzip on epma-1`; `migration of map@1`, `interpretation of raw@1`."""
+        if self.interpreted_from is not None:
+            return f"interpretation of {self.interpreted_from}"
         return f"{self.path} on {self.host}" if self.migrated_from is None else f"migration of {self.migrated_from}"
+
+    @property
+    def is_made_here(self) -> bool:
+        """Whether it was made from another version, and no file is its source."""
+        return self.migrated_from is not None or self.interpreted_from is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -385,10 +393,12 @@ def source_info(source: Mapping[str, Any]) -> SourceInfo:
     """The source as the log has it, its time for people."""
     path, host, name, container = (str(source.get(key, "")) for key in ("path", "host", "name", "container"))
     modified = moment_of_ns(source.get("modified_ns"))
-    before = source.get("migrated_from")
+    migrated, interpreted = (
+        before if isinstance(before := source.get(key), str) else None for key in ("migrated_from", "interpreted_from")
+    )
     return SourceInfo(
         path, host, name, container, int(source.get("size", 0)), modified, source.get("sha256"),
-        before if isinstance(before, str) else None,
+        migrated, interpreted,
     )  # fmt: skip
 
 

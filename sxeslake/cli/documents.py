@@ -91,6 +91,11 @@ MIGRATE = (
     "sample", "version", "path", "status", "form", "to_version", "commit", "out", "members", "bytes_written", "steps",
     "error",
 )  # fmt: skip
+INTERPRET = (
+    "sample", "version", "status", "to_sample", "to_version", "commit", "contents", "analyses", "positions", "maps",
+    "images", "documents", "vendor_files", "bytes_source", "members", "blobs", "blobs_new", "arrays_new",
+    "bytes_arrays_new", "json_new", "bytes_json_new", "bytes_stored", "warnings", "left_out", "error",
+)  # fmt: skip
 MIGRATED = ("step", "form", "does", "changes", "examples")
 TABLES_PUBLISHED = ("table", "version", "commit", "rows", "files", "added", "removed", "bytes_written")
 RENAME = ("sample", "to", "versions", "commit")

@@ -60,6 +60,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "release": "Remove the protection of `hold`.",
         "rename": "Give a sample another name.",
         "migrate": "Bring older archives to the newest form of the format.",
+        "interpret": "Read stored files of instruments; make them an archive.",
         "tidy": "Join samples that are copies of one another.",
         "tag": "Give a version a name, such as paper-2026.",
         "gc": "Free the space of forgotten versions and failed uploads.",

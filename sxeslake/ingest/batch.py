@@ -44,7 +44,7 @@ from sxeslake.ingest.discovery import Candidate
 from sxeslake.ingest.exact import RecipeResult, RecipeSeeker, no_recipe, stored_whole
 from sxeslake.ingest.known import KnownFiles
 from sxeslake.ingest.options import Opaque, Options
-from sxeslake.ingest.report import LAKE_ERRORS, ArchiveReport, of_unexpected
+from sxeslake.ingest.report import LAKE_ERRORS, ArchiveReport, Fresh, of_unexpected
 from sxeslake.ingest.reuse import Reuse
 from sxeslake.ingest.survey.forecast import Forecast
 from sxeslake.ingest.tables import tables_of
@@ -55,6 +55,7 @@ from sxeslake.vault.log.commit import blank_entry
 from sxeslake.vault.log.state import Head, LogRecord, Version
 from sxeslake.vault.packs.check import PackPresence
 from sxeslake.vault.packs.frames import FrameMaker
+from sxeslake.vault.packs.kinds import PackKind, kind_of
 from sxeslake.vault.packs.packing import Packer
 from sxeslake.vault.packs.uploads import Uploads
 from sxeslake.vault.recipes import recipe_blobs
@@ -196,6 +197,9 @@ class IngestBatch:
 
     def _take(self, candidate: Candidate, report: ArchiveReport, side: ThreadPoolExecutor) -> None:
         path = candidate.path
+        if candidate.made is not None:
+            self._take_in(candidate, report, side, candidate.made.container)
+            return
         if candidate.vendor:
             self._take_vendor(candidate, report, side)
             return
@@ -255,9 +259,9 @@ class IngestBatch:
         container: Container,
         vendor_bytes: int | None = None,
     ) -> None:
-        path, began = candidate.path, monotonic()
-        before = sources.stamp(path)
-        sha256 = None if candidate.vendor else sources.later(side, path)  # a converted archive is no file yet
+        path, began, made = candidate.path, monotonic(), candidate.made
+        before = None if made else sources.stamp(path)
+        sha256 = None if candidate.vendor or made else sources.later(side, path)  # a converted archive is no file yet
         is_opaque = isinstance(container, OpaqueFile)
         with container:
             absorbed = self._absorber.absorb(
@@ -266,13 +270,19 @@ class IngestBatch:
             digest = None if sha256 is None else sha256.result()
             if is_opaque and digest is not None:
                 recipe = stored_whole(absorbed.raw_bytes, digest)
+            elif made is not None:
+                recipe = no_recipe(made.reason)
             elif WAS_ENCRYPTED in container.notes:
                 recipe = no_recipe(WAS_ENCRYPTED)
             else:
                 recipe = self._recipes.seek(container, path, digest, monotonic() - began)
             encoding = self._options.encoding if absorbed.is_legacy else None
             size = absorbed.raw_bytes if vendor_bytes is None else vendor_bytes
-            source = sources.describe(path, before, container.kind, size, digest, encoding)
+            if made is not None:
+                source = made.source
+            else:
+                assert before is not None  # only what is made here is no file
+                source = sources.describe(path, before, container.kind, size, digest, encoding)
         order = absorbed.members.order()
         report.kind = OPAQUE if is_opaque else "sxes" if absorbed.metadata.is_group else "generic"
         report.left_out = container.left_out
@@ -283,10 +293,28 @@ class IngestBatch:
             report.warnings = (f"{len(left_out):,} files and folders were left out", *report.warnings)
         report.blobs = len(absorbed.blob_numbers())
         report.blobs_new = self._blobs.fresh(absorbed.new_numbers)[0]
+        if made is not None:
+            report.fresh = self._fresh_by_kind(absorbed)
         self._members += len(absorbed.members)
         self._taken.append(_Taken(candidate, report, source, absorbed, order, absorbed.content_id(order), recipe))
         reason = recipe.details.get("reason")
         report.exact, report.exact_reason = recipe.found, None if reason is None else said(reason)
+
+    def _fresh_by_kind(self, absorbed: Absorbed) -> dict[PackKind, Fresh]:
+        """What the lake lacked of an archive: arrays and JSON apart."""
+        found: dict[PackKind, set[int]] = {"array": set(), "json": set()}
+        sizes = absorbed.members.sizes.tolist()
+        for member, (path, first) in enumerate(
+            zip(absorbed.members.all_paths(), absorbed.first_blob.tolist(), strict=True)
+        ):
+            numbers = absorbed.chunks.get(member, [first])
+            found[kind_of(path, sizes[member]).pack].update(
+                number for number in numbers if number in absorbed.new_numbers and self._blobs.is_new(number)
+            )
+        return {
+            kind: Fresh(len(numbers), sum(self._blobs.sizes[number] for number in numbers))
+            for kind, numbers in found.items()
+        }
 
     # --- the commit ----------------------------------------------------------------------------------------------
 
@@ -370,7 +398,14 @@ class IngestBatch:
 
     def _new_paths(self, placed: Sequence[tuple[_Taken, naming.Assignment]]) -> tuple[dict[str, Any], ...]:
         """The paths of archives that the lake holds, or that an archive of this batch is a copy of."""
-        met = [*self._met, *(Met(place, taken.source, taken.report) for taken, place in placed if place.unchanged)]
+        met = [
+            *self._met,
+            *(
+                Met(place, taken.source, taken.report)
+                for taken, place in placed
+                if place.unchanged and not taken.candidate.made
+            ),
+        ]
         added = {(place.sample, place.version) for _, place in placed if not place.unchanged}
         if self._forecast is not None:
             added |= {(version.sample, version.version) for version in self._forecast.versions}

@@ -126,6 +126,10 @@ class BlobTable:
         """A blob that the lake lacks; `place` says later where it went."""
         return self._append(digest, size, new=True)
 
+    def is_new(self, number: int) -> bool:
+        """Whether the lake lacked a blob."""
+        return bool(self._new[number])
+
     def place(self, number: int, hint: Hint, stored: int) -> None:
         """Say where a blob stands and what share of its frame it takes."""
         pack = self._packs.get(hint.pack)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from sxeslake.archive.file_facts import NOT_PERMITTED, Links, is_junction, may_read, why_unread
 from sxeslake.archive.names import escape_bytes
@@ -17,6 +17,10 @@ from sxeslake.errors import NotFoundError
 from sxeslake.format.logentry import MAX_NAME_CHARS, UNFIT_NEW, check_name
 from sxeslake.ingest.metadata import METADATA
 from sxeslake.text.wording import said
+
+if TYPE_CHECKING:
+    from sxeslake.archive.base import Container
+    from sxeslake.model import Source
 
 _LOG = logging.getLogger(__name__)
 
@@ -31,15 +35,26 @@ _SPECIAL = {
 
 
 @dataclass(frozen=True, slots=True)
+class MadeHere:
+    """An archive that is made from what the lake holds: no file is its source."""
+
+    container: Container
+    source: Source
+    reason: str
+    """Why no original file comes back from it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Candidate:
     """Something to ingest: a file, or a folder that is one archive; and where its default name comes from.
 
-    What an instrument wrote (`vendor`) is converted as it comes in.
+    What an instrument wrote (`vendor`) is converted as it comes in. Of what is made here, `path` is only a word for it.
     """
 
     path: Path
     relative: Path
     vendor: bool = False
+    made: MadeHere | None = None
 
     @property
     def name(self) -> str:

@@ -45,7 +45,7 @@ class KnownFiles:
         InputError or OSError where the file cannot be read.
         """
         path = candidate.path
-        if path.is_dir():
+        if candidate.made is not None or path.is_dir():
             return None
         before = sources.stamp(path)
         if not self._vault.state.holds_file_of(before.size):

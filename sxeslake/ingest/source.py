@@ -15,6 +15,7 @@ from sxeslake.archive.ranged_file import open_regular
 from sxeslake.errors import InputError
 from sxeslake.model import MIB, ContainerKind, Source
 
+_OPTIONAL = ("encoding", "interpreted_from")
 _MOST_NS = (1 << 63) - 1  # the log holds times within 64 bits: the years 1678 to 2262
 
 
@@ -79,9 +80,7 @@ def text_of(path: Path) -> str:
 def record_of(source: Source) -> dict[str, Any]:
     """A source as the log holds it."""
     record = asdict(source)
-    if source.encoding is None:
-        del record["encoding"]
-    return record
+    return {key: value for key, value in record.items() if value is not None or key not in _OPTIONAL}
 
 
 def _source(

@@ -76,7 +76,7 @@ class Talk:
 
     def __init__(self, candidates: Sequence[Candidate], progress: Progress | None, watcher: Watcher | None) -> None:
         self._progress, self._watcher = progress, watcher
-        sizes = [size_of(candidate.path) for candidate in candidates] if progress or watcher else [0] * len(candidates)
+        sizes = [_size_of(candidate) for candidate in candidates] if progress or watcher else [0] * len(candidates)
         self._ends = list(accumulate(sizes, initial=0))
         self._at = self._final = 0  # the archive in work; those whose fate is settled
         self._announced = 0
@@ -146,6 +146,10 @@ class Talk:
         if not self._told:
             return None
         return (monotonic() - self._began) * (self._ends[-1] - self._told) / self._told
+
+
+def _size_of(candidate: Candidate) -> int:
+    return size_of(candidate.path) if candidate.made is None else candidate.made.source.size
 
 
 def size_of(path: Path) -> int:

@@ -16,6 +16,7 @@ from sxeslake.archive.names import percent
 from sxeslake.vault.log.state import LogState, SourcePath, Version
 
 _WINDOWS = re.compile(r"[A-Za-z]:[\\/]|\\\\")
+_MADE_HERE = {"migrated_from", "interpreted_from"}  # of a source: no file is it
 _ESCAPED = re.compile(r"\\x([89a-f][0-9a-f])")  # a byte that is not UTF-8, see `ingest.source.text_of`
 
 
@@ -61,7 +62,7 @@ def plan(state: LogState, *, all_versions: bool = False) -> SharePlan:
         version = live[known.sample, known.version]
         originals.append(Original(version, known.path, known.host, known.modified_ns, steps))
     restored = {(original.version.sample, original.version.version) for original in originals}
-    made_here = {name for name, version in live.items() if "migrated_from" in version.archive.source}  # were no file
+    made_here = {name for name, version in live.items() if _MADE_HERE & version.archive.source.keys()}
     left_out = [version.name for name, version in live.items() if name not in restored | made_here]
     return SharePlan(sorted(originals, key=lambda original: original.steps), left_out)
 

@@ -37,7 +37,7 @@ def why_not(archive: ArchiveAdded) -> str | None:
     """Why the original file cannot be rebuilt; None where it can."""
     if is_exact(archive):
         return None
-    if archive.source.get("container") == "folder":
+    if archive.source.get("container") == "folder" and "reason" not in archive.recipe:
         return "it came as a folder, which has no bytes of its own"
     return said(str(archive.recipe.get("reason") or NOT_TRIED))
 

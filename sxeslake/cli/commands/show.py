@@ -171,7 +171,7 @@ def _stored(info: VersionInfo, *, verbose: bool) -> list[tuple[str, str]]:
     facts = [
         ("archive", f"{info.kind}, {info.container}, {size(info.bytes_source)}"),
         ("contents", f"{count(info.members, 'entry', 'entries')}, {size(info.bytes_raw)} unpacked"),
-        ("from", f"{path}{place}" if source.migrated_from is None else str(source)),
+        ("from", str(source) if source.is_made_here else f"{path}{place}"),
         *(("also at", f"{known.path} on {known.host}") for known in info.paths if not _is_source(known, source)),
         ("stored", f"{local_time(info.ingested_at)} by {info.who}"),
         ("exact", "yes: a pull gives back the original file" if info.exact else f"no: {info.exact_reason}"),

@@ -352,7 +352,7 @@ class LogState(LocalDatabase):
 CALIBRATIONS = "SELECT id, record FROM calibrations ORDER BY number, place"
 
 # `origin.place` is of a version that was renamed: what was newest at a path stays so. A version that was made in the
-# lake, by a migration, was never at a path.
+# lake, by a migration or an interpretation, was never at a path.
 _PATHS = """
 SELECT sample, version, path, host, name, modified_ns, place, who, time, at FROM (
   SELECT v.sample, v.version, coalesce(v.path, '') AS path, coalesce(v.host, '') AS host,
@@ -363,6 +363,7 @@ SELECT sample, version, path, host, name, modified_ns, place, who, time, at FROM
     coalesce(json_extract(v.record, '$.origin.time'), e.time) AS time, v.place AS at
   FROM versions v JOIN entries e USING (number) WHERE v.status = 'live' AND {0}
     AND json_extract(v.record, '$.source.migrated_from') IS NULL
+    AND json_extract(v.record, '$.source.interpreted_from') IS NULL
   UNION ALL
   SELECT v.sample, v.version, v.path, v.host, v.name, v.modified_ns, v.place, v.who, v.time, 1 << 40
   FROM paths v JOIN versions o USING (sample, version) WHERE o.status = 'live' AND {0})"""
