@@ -55,7 +55,8 @@ class ArchiveReport(HtmlRecord):
     healed: int = 0  # blobs that were stored again, for the packs that held them are missing or damaged
     left_out: tuple[str, ...] = ()  # of a folder: what could not be read, and why
     converted: str | None = None  # of files of an instrument: what they are
-    fresh: Mapping[PackKind, Fresh] = field(default_factory=dict)  # of what is made in the lake: what it adds, by kind
+    # of what is made in the lake: what it adds, by kind; the report of `interpret` tells it
+    fresh: Mapping[PackKind, Fresh] = field(default_factory=dict, metadata={"json": False})
 
 
 @dataclass(frozen=True, slots=True)
