@@ -469,7 +469,10 @@ _SHOWN = _object(
     "sample", "version", "kind", "name", "container", "members", "bytes_source", "bytes_raw", "blobs", "blobs_new",
     "bytes_stored", "content_id", "ingested_at", "who", "host", "tool", "message", "source", "versions", "tags",
     "analyses", "warnings", "held", "annotations", "exact", "exact_reason", "paths", "measurement",
-    source=_object("path", "host", "name", "container", "size", "bytes_source", "sha256", "migrated_from", *_MODIFIED, "interpreted_from"),
+    source=_object(
+        "path", "host", "name", "container", "size", "bytes_source", "sha256", "migrated_from", *_MODIFIED,
+        "interpreted_from",
+    ),
     paths=_list(_object("path", "host", "name", "who", "time", "ingested_at", *_MODIFIED)),
     annotations=_list(_object("version", "target", "uuid", "key", "value", "who", "time", "annotated_at")),
     measurement=_list(
