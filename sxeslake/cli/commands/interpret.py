@@ -35,8 +35,8 @@ def command(app: App, refs: tuple[str, ...], name: str | None, dry_run: bool, me
     a new sample that names the version it was made from. `sxeslake originals NEW` gives the tree back, and no file is
     stored a second time. Run again, nothing changes; a newer version of the tree gives the next version of NEW.
 
-    Added are JSON documents, and arrays that the lake does not have as such: an array that is a part of a file is
-    no content of its own in the lake, and is stored once. Arrays that another archive of the same measurement holds
+    Added are JSON documents, and arrays that the lake does not have as such: an array that is cut out of a file
+    must be stored once as content of its own. Arrays that another archive of the same measurement holds
     are not stored again. The summary says how many of each.
     """
 
