@@ -67,6 +67,7 @@ if TYPE_CHECKING:
     from sxeslake.ingest.audit.report import ReportRow
     from sxeslake.ingest.audit.run import AuditRow
     from sxeslake.ingest.exact_backfill import ExactRow
+    from sxeslake.ingest.interpret.report import InterpretReport
     from sxeslake.ingest.report import IngestReport
     from sxeslake.ingest.survey.run import Survey
     from sxeslake.ingest.talk import Watcher
@@ -135,6 +136,7 @@ _IN = {
     "ingest.audit.run": "AuditRow",
     "ingest.audit.report": "ReportRow",
     "ingest.exact_backfill": "ExactRow",
+    "ingest.interpret.report": "InterpretReport",
     "ingest.report": "IngestReport",
     "ingest.survey.run": "Survey",
     "ingest.talk": "Watcher",
@@ -189,6 +191,7 @@ __all__ = [
     "Image",
     "IngestReport",
     "InputError",
+    "InterpretReport",
     "Items",
     "Lake",
     "LakeNotFoundError",

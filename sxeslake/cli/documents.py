@@ -120,9 +120,7 @@ def document(result: Any, keys: tuple[str, ...] = ()) -> dict[str, Any]:
 def _plain(value: Any) -> Any:
     """Dataclasses, tuples and paths as what JSON has."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = {
-            f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value) if f.metadata.get("json", True)
-        }
+        fields = {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
         return fields | {key: said for key, said in _also(fields).items() if key not in fields}
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}

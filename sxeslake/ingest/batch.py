@@ -40,11 +40,11 @@ from sxeslake.ingest import source as sources
 from sxeslake.ingest.absorb import Absorbed, Absorber, data_digests
 from sxeslake.ingest.blobtable import BlobTable
 from sxeslake.ingest.copies import Met, new_paths
-from sxeslake.ingest.discovery import Candidate
+from sxeslake.ingest.discovery import Candidate, Fresh
 from sxeslake.ingest.exact import RecipeResult, RecipeSeeker, no_recipe, stored_whole
 from sxeslake.ingest.known import KnownFiles
 from sxeslake.ingest.options import Opaque, Options
-from sxeslake.ingest.report import LAKE_ERRORS, ArchiveReport, Fresh, of_unexpected
+from sxeslake.ingest.report import LAKE_ERRORS, ArchiveReport, of_unexpected
 from sxeslake.ingest.reuse import Reuse
 from sxeslake.ingest.survey.forecast import Forecast
 from sxeslake.ingest.tables import tables_of
@@ -294,7 +294,7 @@ class IngestBatch:
         report.blobs = len(absorbed.blob_numbers())
         report.blobs_new = self._blobs.fresh(absorbed.new_numbers)[0]
         if made is not None:
-            report.fresh = self._fresh_by_kind(absorbed)
+            made.added.update(self._fresh_by_kind(absorbed))
         self._members += len(absorbed.members)
         self._taken.append(_Taken(candidate, report, source, absorbed, order, absorbed.content_id(order), recipe))
         reason = recipe.details.get("reason")

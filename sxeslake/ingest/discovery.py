@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from sxeslake.archive.file_facts import NOT_PERMITTED, Links, is_junction, may_read, why_unread
 from sxeslake.archive.names import escape_bytes
@@ -21,6 +21,7 @@ from sxeslake.text.wording import said
 if TYPE_CHECKING:
     from sxeslake.archive.base import Container
     from sxeslake.model import Source
+    from sxeslake.vault.packs.kinds import PackKind
 
 _LOG = logging.getLogger(__name__)
 
@@ -34,6 +35,13 @@ _SPECIAL = {
 }
 
 
+class Fresh(NamedTuple):
+    """Blobs that the lake lacked: how many, and their bytes unpacked."""
+
+    blobs: int
+    bytes_raw: int
+
+
 @dataclass(frozen=True, slots=True)
 class MadeHere:
     """An archive that is made from what the lake holds: no file is its source."""
@@ -42,6 +50,8 @@ class MadeHere:
     source: Source
     reason: str
     """Why no original file comes back from it."""
+    added: dict[PackKind, Fresh] = field(default_factory=dict)
+    """What the lake lacked of it, by kind: known as soon as it was read."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,24 +5,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal, NamedTuple
+from typing import ClassVar, Literal
 
 from sxeslake.errors import ConflictError, DamagedLakeError, ObjectNotFoundError, ReadOnlyError, StorageError
 from sxeslake.text.html import HtmlRecord
 from sxeslake.text.wording import either
-from sxeslake.vault.packs.kinds import PackKind
 
 _LOG = logging.getLogger(__name__)
 
 LAKE_ERRORS = (StorageError, DamagedLakeError, ConflictError, ObjectNotFoundError, ReadOnlyError)
 """Errors of the lake, not of an archive: the next archive would meet them, too, and so they end a run."""
-
-
-class Fresh(NamedTuple):
-    """Blobs that the lake lacked: how many, and their bytes unpacked."""
-
-    blobs: int
-    bytes_raw: int
 
 
 @dataclass(slots=True)
@@ -55,8 +47,6 @@ class ArchiveReport(HtmlRecord):
     healed: int = 0  # blobs that were stored again, for the packs that held them are missing or damaged
     left_out: tuple[str, ...] = ()  # of a folder: what could not be read, and why
     converted: str | None = None  # of files of an instrument: what they are
-    # of what is made in the lake: what it adds, by kind; the report of `interpret` tells it
-    fresh: Mapping[PackKind, Fresh] = field(default_factory=dict, metadata={"json": False})
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,7 +106,7 @@ class _Interpretation:
         options = Options(self._name, dry_run=options.dry_run, message=message, limits=options.limits)
         with closing(Talk([candidate], progress, None)) as talk:
             done = Ingest(self._vault, options, tool, talk).run(Found([candidate]))
-        self._take_note(done.archives[0], done.commit, dry_run=options.dry_run)
+        self._take_note(done.archives[0], made, done.commit, dry_run=options.dry_run)
 
     def _check(self) -> None:
         """Refuse what is no tree, and a name that another sample has."""
@@ -156,7 +156,7 @@ class _Interpretation:
         report.warnings = [f"{warned.path}: {warned.text}" for warned in plan.warnings]
         report.left_out = [f"{warned.path}: {warned.text}" for warned in plan.left_out]
 
-    def _take_note(self, taken: ArchiveReport, commit: int | None, *, dry_run: bool) -> None:
+    def _take_note(self, taken: ArchiveReport, made: MadeHere, commit: int | None, *, dry_run: bool) -> None:
         report = self._report
         if taken.error is not None:
             raise InputError(taken.error, where=self._version.name)
@@ -165,5 +165,5 @@ class _Interpretation:
         report.to_sample, report.to_version, report.commit = taken.sample, taken.version, commit
         report.members, report.blobs, report.blobs_new = taken.members, taken.blobs, taken.blobs_new
         report.bytes_stored = taken.bytes_stored
-        report.arrays_new, report.bytes_arrays_new = taken.fresh["array"]
-        report.json_new, report.bytes_json_new = taken.fresh["json"]
+        report.arrays_new, report.bytes_arrays_new = made.added["array"]
+        report.json_new, report.bytes_json_new = made.added["json"]
