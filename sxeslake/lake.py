@@ -1777,7 +1777,7 @@ class Lake:
         Examples
         --------
         >>> lake.why_not_exact("map", container="7z")
-        'the source is a zip, and a 7z was asked for'
+        'the source is a zip, and a 7z was requested'
         """
         from sxeslake.pull.part.run import PartTarget
         from sxeslake.pull.run import why_not_exact
