@@ -163,9 +163,9 @@ def test_a_download_goes_on_where_it_stopped(behind: tuple[str, str]) -> None:
     assert part == (206, whole[1][1000:2000])
 
 
-def test_the_example_is_that_of_the_readme() -> None:
-    readme = (_EXAMPLE.parents[1] / "README.md").read_text(encoding="utf-8")
-    assert "infra/nginx-lake.conf" in readme
+def test_the_example_is_that_of_the_documentation() -> None:
+    page = (_EXAMPLE.parents[1] / "docs" / "howto" / "browser.md").read_text(encoding="utf-8")
+    assert "infra/nginx-lake.conf" in page
     lines = [line.split("#")[0].strip() for line in _EXAMPLE.read_text(encoding="utf-8").splitlines()]
     for word in ("proxy_set_header   Host $host;", "proxy_set_header   X-Remote-User $remote_user;"):
         assert word in lines

@@ -184,7 +184,7 @@ def test_the_life_of_a_recipe(folder: Path, tmp_path: Path) -> None:
         for each in (lake, other):
             assert each.pull("map", tmp_path / "back.zip", force=True).exact
             assert (tmp_path / "back.zip").read_bytes() == source.read_bytes()
-        with pytest.raises(NotFoundError, match="the source is a zip, and a 7z was asked for") as caught:
+        with pytest.raises(NotFoundError, match="the source is a zip, and a 7z was requested") as caught:
             lake.pull("map", tmp_path / "map.7z", exact=True)
         assert caught.value.exit_code == 3
         assert not (tmp_path / "map.7z").exists()

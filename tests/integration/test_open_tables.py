@@ -68,7 +68,7 @@ def by_polars(folder: Path, table: str) -> Rows:
 def by_duckdb(folder: Path, table: str) -> Rows:
     """By the list of the table's files: the extension `delta` is not part of the package."""
     files = DeltaTable(folder / table).file_uris()
-    with duckdb.connect(config={"TimeZone": "UTC"}) as connection:
+    with duckdb.connect() as connection:
         return in_order(connection.read_parquet(files).to_arrow_table(), table)
 
 

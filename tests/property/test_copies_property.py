@@ -27,6 +27,7 @@ QUESTIONS: Final = sorted(
     query.name for query in QUERIES if query.over is not None and not query.defaults.get("copies")
 )  # `same-measurement-elsewhere` is about copies
 COUNTED: Final = {
+    "annotations-in-use": (("key", "value"), "analyses"),
     "by-operator": (("operator",), "analyses"),
     "condition-values": (("condition", "value"), "positions"),
     "conditions-in-use": (

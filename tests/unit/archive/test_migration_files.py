@@ -112,7 +112,7 @@ def test_links_folders_legacy_names_and_names_that_stand_twice_stay(tmp_path: Pa
 def test_a_file_is_never_replaced_without_being_told(tmp_path: Path) -> None:
     source = zip_of(tmp_path / "old.plzip", old_group())
     before = source.read_bytes()
-    with pytest.raises(UsageError, match="say where"):
+    with pytest.raises(UsageError, match="name the file"):
         migrate(source)
     with pytest.raises(AlreadyExistsError):
         migrate(source, source)

@@ -120,7 +120,7 @@ def test_an_entry_under_another_number_is_refused(store: Store, state: LogState)
     first, second = chain({}, {})
     put(store, [first])
     store.create(keys.log_key(2), first.data)
-    with pytest.raises(DamagedLakeError, match="says that it is number 1"):
+    with pytest.raises(DamagedLakeError, match="states the number 1"):
         log.sync(store, state)
     store.replace(keys.log_key(2), second.data)
     log.sync(store, state)
