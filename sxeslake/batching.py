@@ -1,4 +1,4 @@
-"""Runs of items that are read, decoded or written at once."""
+"""Runs of items that are read, decoded or written at once, and of consecutive numbers."""
 
 from __future__ import annotations
 
@@ -24,3 +24,14 @@ def batches(
         total += weight
     if batch:
         yield batch
+
+
+def runs(numbers: Iterable[int]) -> list[tuple[int, int]]:
+    """Consecutive numbers as first and last: `[1, 2, 3, 7]` → `[(1, 3), (7, 7)]`."""
+    found: list[tuple[int, int]] = []
+    for number in sorted(numbers):
+        if found and number == found[-1][1] + 1:
+            found[-1] = found[-1][0], number
+        else:
+            found.append((number, number))
+    return found

@@ -51,19 +51,9 @@ def migrate(
 ) -> Rows[MigrationReport]:
     """Migrate the versions that names and globs mean; archives that are no groups only where they are named."""
     vault.sync()
-    state = vault.state
-    given = {refs.find(state, name).name for name in names if not refs.is_pattern(state, name)}
-    versions = [
-        version for version in refs.find_all(state, names) if version.archive.kind == "sxes" or version.name in given
-    ]
-    found: Rows[MigrationReport] = Rows()
-    for report in migrate_versions(
-        vault, versions, to=to, dry_run=dry_run, tool=tool, message=message, progress=progress
-    ):
-        found.append(report)
-        if told is not None:
-            told(report)
-    return found
+    versions = refs.find_of_kind(vault.state, names, "sxes")
+    reports = migrate_versions(vault, versions, to=to, dry_run=dry_run, tool=tool, message=message, progress=progress)
+    return Rows.collected(reports, told)
 
 
 def migrate_versions(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import html
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar, Final, TypeVar
@@ -69,6 +69,29 @@ class Rows(list[RowT]):
     >>> isinstance(rows, list), isinstance(rows, sxeslake.Rows)
     (True, True)
     """
+
+    @staticmethod
+    def collected(rows: Iterable[RowT], told: Callable[[RowT], None] | None) -> Rows[RowT]:
+        """Rows as they come; each is told as soon as it is there.
+
+        Parameters
+        ----------
+        rows : iterable
+            The results.
+        told : callable or None
+            Called with each of them.
+
+        Returns
+        -------
+        Rows
+            All of them.
+        """
+        found: Rows[RowT] = Rows()
+        for row in rows:
+            found.append(row)
+            if told is not None:
+                told(row)
+        return found
 
     def _repr_html_(self) -> str:
         return html_rows(self)

@@ -95,6 +95,12 @@ def find_all(state: LogState, texts: Sequence[str], *, everything: bool = False)
     return list(found.values())
 
 
+def find_of_kind(state: LogState, texts: Sequence[str], kind: str) -> list[Version]:
+    """As `find_all`, but of a glob only the versions of one kind of archive; what is named is found whatever it is."""
+    named = {find(state, text).name for text in texts if not is_pattern(state, text)}
+    return [version for version in find_all(state, texts) if version.archive.kind == kind or version.name in named]
+
+
 def is_pattern(state: LogState, text: str) -> bool:
     """Whether a text stands for the samples that it fits, not for one of that name."""
     if not _GLOB.search(text) or find_exactly(state, text) is not None:

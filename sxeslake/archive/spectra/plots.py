@@ -23,6 +23,7 @@ from sxeslake.archive.spectra.pictures import (
     SpectrumPicture,
     StagePicture,
 )
+from sxeslake.batching import runs
 from sxeslake.errors import UsageError
 from sxeslake.extras import load
 
@@ -333,13 +334,7 @@ def _labels(axes: Axes, places: Places, near: float) -> Iterator[tuple[str, floa
 
 def joined(numbers: Sequence[int]) -> str:
     """[1, 2, 3, 5] → `1–3, 5`."""
-    runs: list[list[int]] = []
-    for number in sorted(numbers):
-        if runs and number == runs[-1][1] + 1:
-            runs[-1][1] = number
-        else:
-            runs.append([number, number])
-    return ", ".join(str(low) if low == high else f"{low}–{high}" for low, high in runs)
+    return ", ".join(str(low) if low == high else f"{low}–{high}" for low, high in runs(numbers))
 
 
 def _ccd(figure: Figure, axes: Axes, picture: CcdPicture) -> None:

@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 from sxeslake.archive.container import DEFAULT_LEVEL, open_container
 from sxeslake.archive.sxes import adding, faces, layout, opening, saving, transfer
@@ -26,6 +25,7 @@ from sxeslake.archive.sxes.shared import Background, Condition, RawCondition
 from sxeslake.archive.sxes.shared_files import SharedFiles
 from sxeslake.archive.sxes.source import ContainerSource, EditedSource, MemberSource
 from sxeslake.archive.sxes.unread import ListsPositions, UnreadUuids
+from sxeslake.closing import Closing
 from sxeslake.errors import (
     DamagedArchiveError,
     InputError,
@@ -116,7 +116,7 @@ def create_group(name: str = "new group") -> Group:
     return Group(None, name=name)
 
 
-class Group:
+class Group(Closing):
     """An sxes group. Everything is read when touched; changes are held until `save`.
 
     Attributes
@@ -172,14 +172,6 @@ class Group:
 
     def _repr_html_(self) -> str:
         return faces.group_html(self)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     # What it holds
 

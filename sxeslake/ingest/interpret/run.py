@@ -48,20 +48,13 @@ def interpret(
 ) -> Rows[InterpretReport]:
     """Interpret the versions that names and globs mean; of a pattern only those that are no groups."""
     vault.sync()
-    state = vault.state
-    named = {refs.find(state, text).name for text in names if not refs.is_pattern(state, text)}
-    versions = [each for each in refs.find_all(state, names) if each.name in named or each.archive.kind == "generic"]
+    versions = refs.find_of_kind(vault.state, names, "generic")
     if name is not None:
         check_name(name)
         if len(versions) != 1:
             raise UsageError("one name is for one sample.", hint="Interpret them one at a time, or without a name.")
-    found: Rows[InterpretReport] = Rows()
-    for report in _each(vault, versions, name, Options(None, dry_run=dry_run, message=message, limits=limits), tool,
-                        progress):  # fmt: skip
-        found.append(report)
-        if told is not None:
-            told(report)
-    return found
+    options = Options(None, dry_run=dry_run, message=message, limits=limits)
+    return Rows.collected(_each(vault, versions, name, options, tool, progress), told)
 
 
 def _each(

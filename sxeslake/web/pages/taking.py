@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from sxeslake.batching import runs
 from sxeslake.errors import MemberNotFoundError, NotFoundError
 from sxeslake.web.answers import RangedDownload, RawAnswer
 from sxeslake.web.scans import analysis_rows, data_type_of, selected
@@ -131,13 +132,7 @@ def _made(visit: Visit, ref: str, form: str, chosen: list[Measured], folder: Pat
 
 def _numbers(numbers: list[int]) -> str:
     """1, 2, 3, 7 → `1..3,7`."""
-    runs: list[list[int]] = []
-    for number in sorted(numbers):
-        if runs and number == runs[-1][1] + 1:
-            runs[-1][1] = number
-        else:
-            runs.append([number, number])
-    return ",".join(f"{low}..{high}" if low < high else str(low) for low, high in runs)
+    return ",".join(f"{low}..{high}" if low < high else str(low) for low, high in runs(numbers))
 
 
 def _plain(ref: str) -> str:
