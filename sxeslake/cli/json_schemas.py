@@ -519,7 +519,7 @@ SCHEMAS: dict[str, dict[str, Any]] = {
     "completion": _object("shell", "install", "script"),
     "conditions": _ANSWER,
     "copy": _object(
-        *keys.COPY, "dry_run", "bytes_raw", "calibrations", archives=_list(_object(*keys.COPIED))
+        *keys.COPY, "dry_run", "bytes_raw", "calibrations", "bytes_written", archives=_list(_object(*keys.COPIED))
     ),
     "demo": _object(
         "archives", "bytes_source", "bytes_stored", "pulled", "compared", "equal", "maps_at_5_kv", "kept", "seconds",
