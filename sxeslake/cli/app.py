@@ -38,9 +38,9 @@ class App:
     kept: Callable[[], str] | None = None  # what an interruption leaves, in words
     bar: Bar | None = field(default=None, compare=False)  # the last that was made
     says_end: Lock = field(default_factory=Lock, compare=False)  # whoever has it says that the work was interrupted
-    arguments: list[str] = field(default_factory=list)  # all words of the call
+    arguments: list[str] = field(default_factory=list, compare=False)  # all words of the call
     run: Run | None = field(default=None, compare=False)  # the record of this run, where its command keeps one
-    failure: str | None = None  # the error that ended it, as it was said
+    failure: str | None = field(default=None, compare=False)  # the error that ended it, as it was said
 
     def say(self, text: str) -> None:
         """Words for people, on stderr."""
