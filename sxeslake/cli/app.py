@@ -39,6 +39,8 @@ class App:
     bar: Bar | None = field(default=None, compare=False)  # the last that was made
     says_end: Lock = field(default_factory=Lock, compare=False)  # whoever has it says that the work was interrupted
     arguments: list[str] = field(default_factory=list, compare=False)  # all words of the call
+    metrics_file: str | None = None
+    notify: str | None = None  # a URL or a command; it may hold a secret
     run: Run | None = field(default=None, compare=False)  # the record of this run, where its command keeps one
     failure: str | None = field(default=None, compare=False)  # the error that ended it, as it was said
 

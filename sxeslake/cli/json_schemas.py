@@ -244,6 +244,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "new_segments": ("i", "Segments of the log uploaded."),
     "normalise": ("s", "How spectra are normalised: max, current or none."),
     "notes": ("l", "How it was understood, in words."),
+    "notify": ("s?", "Where failed runs are reported: a command, or the host of a URL; null nowhere."),
     "number": ("i?", "Number of a position through its archive; in the log the older name of commit."),
     "object": ("s", "Key of an object in the bucket."),
     "objects": ("i", "Objects in the bucket."),
@@ -622,7 +623,7 @@ SCHEMAS: dict[str, dict[str, Any]] = {
     "tag": _MARK,
     "tidy": _object(*keys.TIDY, joined=_JOINED, kept=_JOINED),
     "use": _object(
-        "default", "embedded", "lakes", "time_zones",
+        "default", "embedded", "lakes", "time_zones", "notify",
         lakes=_list(_object("name", "url", "storage_options", storage_options=_OPEN)), time_zones=_OPEN,
     ),
     "verify": _object(

@@ -88,11 +88,12 @@ def health_of(
 
 @dataclass(slots=True)
 class Latest:
-    """The last runs of one command to one target: any, one that ended, one that did all."""
+    """The last runs of one command to one target: any, one that ended, one that did all; the file of its metrics."""
 
     last: RunRecord | None = None
     ended: RunRecord | None = None
     success: RunRecord | None = None
+    metrics_file: str | None = None
 
 
 def latest_of(newest_first: Iterable[RunRecord]) -> dict[str | None, Latest]:
@@ -103,6 +104,7 @@ def latest_of(newest_first: Iterable[RunRecord]) -> dict[str | None, Latest]:
             continue
         latest = found.setdefault(record.target, Latest())
         latest.last = latest.last or record
+        latest.metrics_file = latest.metrics_file or record.metrics_file
         if record.result != "running":
             latest.ended = latest.ended or record
         if runs_folder.is_whole_success(record):

@@ -42,10 +42,11 @@ class Run:
     def __init__(self, record: RunRecord, folder: Path, *, beat_s: float = BEAT_S) -> None:
         self.record = record
         self._folder, self._beat_s = folder, beat_s
+        self._metrics_file = None if record.metrics_file is None else Path(record.metrics_file)
         self._lock = threading.RLock()
         self._started, self._retries_before = time.monotonic(), retries_so_far()
         self._over = threading.Event()
-        self._has_warned = False
+        self._has_warned: set[str] = set()
 
     @classmethod
     def begin(
@@ -62,14 +63,21 @@ class Run:
         folder: Path | None = None,
         beat_s: float = BEAT_S,
     ) -> Run:
-        """Start a run, and write its record for the first time."""
+        """Start a run, and write its record for the first time; its metrics, too, where a file is named for them.
+
+        Raises MissingExtraError where the extra `metrics` is not installed and a file is named.
+        """
         now = instant()
         record = RunRecord(
             id=run_id or new_id(), command=command, arguments=without_secrets(arguments), lake=public(lake),
             target=None if target is None else public(target), host=socket.gethostname(), pid=os.getpid(),
             sxeslake_version=__version__, started_at=now, updated_at=now, complete=complete, dry_run=dry_run,
-            metrics_file=metrics_file,
+            metrics_file=None if metrics_file is None else str(Path(metrics_file).absolute()),
         )  # fmt: skip
+        if metrics_file is not None:
+            from sxeslake.runs.metrics import check_extra  # noqa: PLC0415 - needs the extra
+
+            check_extra()
         run = cls(record, runs_folder.runs_dir() if folder is None else folder, beat_s=beat_s)
         run.save()
         threading.Thread(target=run._beat, name="run record", daemon=True).start()
@@ -134,9 +142,20 @@ class Run:
         try:
             runs_folder.write(self._folder, self.record)
         except OSError as error:
-            if not self._has_warned:
-                _LOG.warning("this run is not recorded: %s: %s", error.filename or self._folder, error.strerror)
-            self._has_warned = True
+            self._warn("this run is not recorded", f"{error.filename or self._folder}: {error.strerror}")
+        if self._metrics_file is not None:
+            from sxeslake.runs.metrics import write_file  # noqa: PLC0415 - needs an extra
+
+            try:
+                write_file(self._metrics_file, self.record, self._folder)
+            except SxeslakeError as error:
+                self._warn("the metrics are not written", str(error))
+
+    def _warn(self, what: str, why: str) -> None:
+        """Once a run: the work goes on."""
+        if what not in self._has_warned:
+            _LOG.warning("%s: %s", what, why)
+        self._has_warned.add(what)
 
     def _beat(self) -> None:
         while not self._over.wait(self._beat_s):
