@@ -124,6 +124,7 @@ def _begin(app: App, command: str, params: dict[str, Any]) -> None:
         complete=not params.get("refs"),
         dry_run=bool(params.get("dry_run")),
         metrics_file=app.metrics_file,
+        run_id=app.run_id,
     )
     if app.metrics_file is not None and not app.metrics_file.endswith(".prom"):
         app.complain("warning    node_exporter reads only files whose names end in .prom.")
