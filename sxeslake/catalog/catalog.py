@@ -211,7 +211,7 @@ class Catalog:
         self._database = self._open(snapshot, self._cache)
         self._saved = self._saved_at()
         with suppress(DamagedLakeError):  # a question that needs the table says so
-            inuse.note(self._database, self._cache.folder)
+            inuse.note(self._database, self._cache.folder, self._cache.manifest_path())
 
     def _open(self, snapshot: Snapshot, cache: Cache) -> Database:
         return Database(snapshot, cache, self._vault.store.get, time_zones=self._time_zones)

@@ -91,6 +91,10 @@ class Database:
         """The whole answer as an Arrow table."""
         return self._relation(sql, parameters).to_arrow_table()
 
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        """The answer to our own SQL as plain tuples; Arrow need not be loaded for it."""
+        return self._relation(sql, None).fetchall()
+
     def scope(self, names: Iterable[str]) -> tuple[list[str], list[Path]]:
         """For the sandbox: the statements that make the views behind some names, and the exact files these read."""
         tables = needed_tables(names)
@@ -114,7 +118,7 @@ class Database:
     def has_copies(self, over: Over) -> bool:
         """Whether a UUID occurs more than once in the table; looked up once, so that most questions look no further."""
         if over not in self._has_copies:
-            self._has_copies[over] = self.table(any_repeated(over)).num_rows > 0
+            self._has_copies[over] = bool(self.rows(any_repeated(over)))
         return self._has_copies[over]
 
     def tables_of(self, sql: str) -> set[str]:
