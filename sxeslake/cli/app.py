@@ -6,6 +6,8 @@ import sys
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
+from functools import cached_property
+from logging import INFO, WARNING, Handler, LogRecord
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -19,9 +21,10 @@ if TYPE_CHECKING:
     # Types only: these modules load the heavy libraries, which `--help` must not.
     from sxeslake.cli.progress import Bar
     from sxeslake.lake import Lake
+    from sxeslake.runs.recording import Run
 
 
-@dataclass(slots=True)
+@dataclass
 class App:
     """One call of the command line."""
 
@@ -37,14 +40,50 @@ class App:
     kept: Callable[[], str] | None = None  # what an interruption leaves, in words
     bar: Bar | None = field(default=None, compare=False)  # the last that was made
     says_end: Lock = field(default_factory=Lock, compare=False)  # whoever has it says that the work was interrupted
+    log_format: str = "text"
+    log_file: str | None = None
+    log: Handler | None = field(default=None, compare=False)  # where words and log are kept
+    command: str | None = field(default=None, compare=False)  # `publish tables`
+    lake: str | None = field(default=None, compare=False)  # the URL of the first that was opened
+    arguments: list[str] = field(default_factory=list, compare=False)  # all words of the call
+    metrics_file: str | None = None
+    notify: str | None = None  # a URL or a command; it may hold a secret
+    run: Run | None = field(default=None, compare=False)  # the record of this run, where its command keeps one
+    failure: str | None = field(default=None, compare=False)  # the error that ended it, as it was said
+
+    @cached_property
+    def run_id(self) -> str:
+        """What tells the lines of this call from those of others, in logs and records."""
+        from sxeslake.runs.names import new_id  # noqa: PLC0415  (only what is kept needs it)
+
+        return new_id()
 
     def say(self, text: str) -> None:
         """Words for people, on stderr."""
+        self.log_words(text, INFO)
         if not self.quiet:
-            self.complain(text)
+            self.show_words(text)
 
     def complain(self, text: str) -> None:
         """Words that also --quiet lets through: failures and warnings."""
+        self.log_words(text, WARNING)
+        self.show_words(text)
+
+    def log_words(self, text: str, level: int, *, trace: bool = False) -> None:
+        """Words for people, into the log that is kept, where one is; with what is being handled, if `trace`."""
+        if self.log is not None:
+            exc_info = sys.exc_info() if trace else None
+            self.log.handle(LogRecord("sxeslake.cli", level, __file__, 0, "%s", (text,), exc_info))
+
+    @property
+    def logs_to_stderr(self) -> bool:
+        """Whether stderr is a log for programs, in which words for people are records."""
+        return self.log_format == "json" and self.log_file is None
+
+    def show_words(self, text: str) -> None:
+        """Words on stderr, unless that is a log for programs."""
+        if self.logs_to_stderr:
+            return
         with suppress(OSError):  # where nobody can read the words, the work still goes on
             self._echo(folded_text(visible_lines(text), terminal_width(sys.stderr)), err=True)
 
@@ -89,6 +128,7 @@ class App:
             tolerant=tolerant,
         )
         lake.tell_trouble(self._warn)
+        self.lake = self.lake or lake.url
         return lake
 
     def open_lake(self, *, create_default: bool = False, tolerant: bool = False) -> Lake:
@@ -136,7 +176,7 @@ class App:
 
     def progress(self) -> Bar | None:
         """A progress bar where somebody watches stderr, else none."""
-        if self.quiet or not sys.stderr.isatty():
+        if self.quiet or self.logs_to_stderr or not sys.stderr.isatty():
             return None
         from sxeslake.cli.progress import Bar  # noqa: PLC0415  (rich is slow to load)
 

@@ -8,7 +8,7 @@ import click
 
 from sxeslake.cli.app import App
 from sxeslake.cli.completion import suggest
-from sxeslake.cli.logs import show
+from sxeslake.cli.logs import keep, show
 from sxeslake.errors import UsageError
 from sxeslake.storage.throttle import parse_rate
 
@@ -79,6 +79,22 @@ def global_options() -> list[click.Parameter]:
             help="Show details, decisions, and where an error came from; -vv shows every request, too.",
         ),
         _flag("-q/--quiet", "quiet", "Print only results and errors."),
+        click.Option(
+            ["--log-format"],
+            type=click.Choice(["text", "json"]),
+            expose_value=False,
+            callback=_keep_log_format,
+            help="With json, the log is one JSON object a line: the file of --log-file, else all of stderr.  "
+            "[default: text]",
+        ),
+        click.Option(
+            ["--log-file"],
+            metavar="FILE",
+            type=PATH,
+            expose_value=False,
+            callback=_keep_log_file,
+            help="Append words, warnings and decisions to a file, too; with -vv requests as well.",
+        ),
     ]
 
 
@@ -89,6 +105,11 @@ class LakeCommand(click.Command):
         super().__init__(*args, **kwargs)
         self.example = example
         self.params.extend(global_options())
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run it; the log says whose lines they are."""
+        ctx.ensure_object(App).command = ctx.command_path.partition(" ")[2] or ctx.command_path
+        return super().invoke(ctx)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         split_options(self, ctx, formatter)
@@ -157,7 +178,24 @@ def _keep_verbose(ctx: click.Context, _: click.Parameter, value: int) -> None:
     if value:
         app = ctx.ensure_object(App)
         app.verbose += value
-        show(app.verbose)
+        show(app)
+
+
+def _keep_log_format(ctx: click.Context, _: click.Parameter, value: str | None) -> None:
+    if value is not None and not ctx.resilient_parsing:
+        app = ctx.ensure_object(App)
+        app.log_format = value
+        keep(app)
+
+
+def _keep_log_file(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+    if value is None or ctx.resilient_parsing:
+        return
+    if not value or "\0" in value:
+        raise click.BadParameter("name a file, such as /var/log/sxeslake.log", ctx, param)
+    app = ctx.ensure_object(App)
+    app.log_file = value
+    keep(app)
 
 
 def _keep_lake(ctx: click.Context, _: click.Parameter, value: str | None) -> None:

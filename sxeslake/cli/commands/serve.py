@@ -111,7 +111,14 @@ def serve_lakes(
             app.print(f"Open {address} in a browser. Ctrl-C ends.")
 
     with listener:
-        serve(lakes, options, listener, ready=ready or told, open_browser=open_browser, log=app.verbose > 0)
+        serve(
+            lakes,
+            options,
+            listener,
+            ready=ready or told,
+            open_browser=open_browser,
+            log=app.verbose > 0 and app.log is None,
+        )
 
 
 def _used(app: App) -> tuple[str, ...]:
