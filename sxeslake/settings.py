@@ -35,6 +35,7 @@ _LOG = logging.getLogger(__name__)
 LAKE_VARIABLE = "SXESLAKE_LAKE"
 CACHE_VARIABLE = "SXESLAKE_CACHE"
 CONFIG_VARIABLE = "SXESLAKE_CONFIG"
+STATE_VARIABLE = "SXESLAKE_STATE"
 CACHE_BYTES_VARIABLE = "SXESLAKE_CACHE_BYTES"
 DOCUMENT_LIMIT_VARIABLE = "SXESLAKE_DOCUMENT_LIMIT"
 LIMIT_UP_VARIABLE = "SXESLAKE_LIMIT_UP"
@@ -79,6 +80,12 @@ def cache_dir() -> Path:
 def lakes_cache_dir() -> Path:
     """The folder below it with a folder for each lake."""
     return cache_dir() / "lakes"
+
+
+def state_dir() -> Path:
+    """The folder of what this machine remembers of its runs: `~/.local/state/sxeslake`, or `SXESLAKE_STATE`."""
+    own = os.environ.get(STATE_VARIABLE)
+    return Path(own) if own else platformdirs.user_state_path(_APPLICATION, appauthor=False)
 
 
 def data_dir() -> Path:

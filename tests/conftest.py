@@ -21,8 +21,9 @@ hypothesis.settings.load_profile("sxeslake")
 
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test sees the caches of the person who runs it, nor those of another test."""
+    """No test sees the caches and records of the person who runs it, nor those of another test."""
     monkeypatch.setenv("SXESLAKE_CACHE", str(tmp_path_factory.mktemp("cache")))
+    monkeypatch.setenv("SXESLAKE_STATE", str(tmp_path_factory.mktemp("state")))
 
 
 @pytest.fixture(autouse=True)
