@@ -15,7 +15,7 @@ from sxeslake.archive.file_facts import why_unread
 from sxeslake.errors import NotFoundError
 from sxeslake.ingest import discovery, vendors
 from sxeslake.ingest.discovery import Found
-from sxeslake.watching.plan import Item, Kind, Signature
+from sxeslake.watching.plan import Kind, Signature, WatchedItem
 
 _LOG = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ OTHER: Final = "no reader recognises these files; the folders in it are taken on
 
 
 @dataclass(slots=True)
-class Listing:
+class FolderLook:
     """What a look at a watched folder showed, by paths relative to it."""
 
     away: str | None = None
@@ -44,20 +44,20 @@ class Listing:
         return bool(self.unlisted) and any(part in self.unlisted for part in _and_parents(path))
 
 
-def look(root: Path, known: Mapping[str, Item]) -> Listing:
+def look(root: Path, known: Mapping[str, WatchedItem]) -> FolderLook:
     """Look at a watched folder; `known` is what it showed before."""
     try:
         with os.scandir(root) as entries:
             is_empty = next(entries, None) is None
         found = discovery.find([root])
     except (OSError, NotFoundError) as error:
-        return Listing(away=_why_away(error))
+        return FolderLook(away=_why_away(error))
     if is_empty and any(item.state != "gone" for item in known.values()):
-        return Listing(away="it is empty all at once; perhaps the share is not mounted")
-    listing = Listing()
+        return FolderLook(away="it is empty all at once; perhaps the share is not mounted")
+    listing = FolderLook()
     for passed in found.missed:
         if passed.path == root:
-            return Listing(away=passed.reason)
+            return FolderLook(away=passed.reason)
         listing.unlisted[_relative(root, passed.path)] = passed.reason
     for path, kind in _units(root, found, known):
         _add(listing, root, path, kind)
@@ -77,7 +77,7 @@ def path_of(root: Path, relative: str) -> Path:
     return root if relative in (WHOLE, LOOSE) else root / relative
 
 
-def _units(root: Path, found: Found, known: Mapping[str, Item]) -> Iterator[tuple[Path | None, Kind]]:
+def _units(root: Path, found: Found, known: Mapping[str, WatchedItem]) -> Iterator[tuple[Path | None, Kind]]:
     """What is taken as one; None for the loose files."""
     for archive in found.archives:
         is_folder = archive.path == root or discovery.is_group_folder(archive.path)
@@ -100,7 +100,7 @@ def _units(root: Path, found: Found, known: Mapping[str, Item]) -> Iterator[tupl
     yield from ((folder, "folder") for folder in vendors.folders_without_archives(found, below))
 
 
-def _add(listing: Listing, root: Path, path: Path | None, kind: Kind) -> None:
+def _add(listing: FolderLook, root: Path, path: Path | None, kind: Kind) -> None:
     relative = LOOSE if path is None else _relative(root, path)
     try:
         listing.found[relative] = kind, signature_of(root if path is None else path, kind)

@@ -52,7 +52,7 @@ class Signature(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class WatchedItem:
     """One archive or folder of an instrument, as it is known."""
 
     kind: Kind
@@ -73,17 +73,17 @@ class Item:
 
 
 def observe(
-    items: Mapping[str, Item],
+    items: Mapping[str, WatchedItem],
     listed: Mapping[str, tuple[Kind, Signature]],
     is_unlisted: Callable[[str], bool],
     now: float,
     settle_s: float,
-) -> dict[str, Item]:
+) -> dict[str, WatchedItem]:
     """The items that a look at a folder changes, by their relative paths.
 
     `is_unlisted` tells of a path whether the folder that it lies in could not be listed.
     """
-    changed = dict[str, Item]()
+    changed = dict[str, WatchedItem]()
     for path, (kind, signature) in listed.items():
         known = items.get(path)
         item = _met(known, kind, signature, now)
@@ -100,24 +100,24 @@ def observe(
     return changed
 
 
-def away(items: Mapping[str, Item]) -> dict[str, Item]:
+def away(items: Mapping[str, WatchedItem]) -> dict[str, WatchedItem]:
     """The items that change when their whole folder cannot be looked at: none is gone, none counts as still."""
     return {path: item for path, known in items.items() if (item := _missed(known)) != known}
 
 
-def after_restart(item: Item, now: float) -> Item:
+def after_restart(item: WatchedItem, now: float) -> WatchedItem:
     """What is known of an item once the monotonic clock has begun again: nothing of what it measured."""
     return replace(item, still_since=now, retry_at=now)
 
 
-def taken(item: Item, sample: str, version: int) -> Item:
+def taken(item: WatchedItem, sample: str, version: int) -> WatchedItem:
     """The item, once the lake has it."""
     return replace(
         item, state="taken", taken=item.signature, attempts=0, retry_at=0.0, reason=None, sample=sample, version=version
     )
 
 
-def failed(item: Item, reason: str, now: float, every_s: float) -> Item:
+def failed(item: WatchedItem, reason: str, now: float, every_s: float) -> WatchedItem:
     """The item, once it could not be taken; it is tried again when it changes, or when its time has come."""
     attempts = item.attempts + 1
     return replace(
@@ -125,12 +125,12 @@ def failed(item: Item, reason: str, now: float, every_s: float) -> Item:
     )  # fmt: skip
 
 
-def ignored(item: Item, reason: str) -> Item:
+def ignored(item: WatchedItem, reason: str) -> WatchedItem:
     """The item, once it showed to be nothing that the lake takes."""
     return replace(item, state="ignored", attempts=0, retry_at=0.0, reason=reason)
 
 
-def touched(item: Item, now: float) -> Item:
+def touched(item: WatchedItem, now: float) -> WatchedItem:
     """The item, where it changed just before it was taken: the next look tells how."""
     return replace(item, state="seen", still_since=now)
 
@@ -140,18 +140,18 @@ def wait_s(attempts: int, every_s: float) -> float:
     return min(_LONGEST_WAIT_S, every_s * 2.0 ** min(attempts - 1, 40))
 
 
-def ready(items: Mapping[str, Item]) -> list[str]:
+def ready(items: Mapping[str, WatchedItem]) -> list[str]:
     """What may be taken now, in order."""
     return sorted(path for path, item in items.items() if item.state == "settled" and not item.is_unwatched)
 
 
-def settling(items: Mapping[str, Item], settle_s: float) -> float | None:
+def settling(items: Mapping[str, WatchedItem], settle_s: float) -> float | None:
     """When the last of what was seen will have been still for long enough; None where nothing is to be waited for."""
     waiting = [item.still_since + settle_s for item in items.values() if item.state == "seen" and not item.is_unwatched]
     return max(waiting, default=None)
 
 
-def counted(items: Collection[Item]) -> dict[State, int]:
+def counted(items: Collection[WatchedItem]) -> dict[State, int]:
     """How many items are in each state."""
     tally: dict[State, int] = dict.fromkeys(("seen", "settled", "taken", "failed", "ignored", "gone"), 0)
     for item in items:
@@ -159,21 +159,21 @@ def counted(items: Collection[Item]) -> dict[State, int]:
     return tally
 
 
-def open_items(items: Mapping[str, Item]) -> Iterator[tuple[str, Item]]:
+def open_items(items: Mapping[str, WatchedItem]) -> Iterator[tuple[str, WatchedItem]]:
     """What is yet to be taken, in order of path."""
     return ((path, items[path]) for path in sorted(items) if items[path].state in OPEN)
 
 
-def _met(known: Item | None, kind: Kind, signature: Signature, now: float) -> Item:
+def _met(known: WatchedItem | None, kind: Kind, signature: Signature, now: float) -> WatchedItem:
     """What is there, compared with what was."""
     if known is None or known.kind != kind:
-        return Item(kind, signature, "seen", now)
+        return WatchedItem(kind, signature, "seen", now)
     same, inode_changes = _same(known, signature)
     if known.taken is not None and (signature == known.taken or (same and known.state == "taken")):
         # Never changed, or back as it was: the lake has it.
         return replace(known, signature=signature, state="taken", inode_changes=inode_changes, is_unwatched=False)
     if not same or known.state == "gone":
-        return Item(
+        return WatchedItem(
             kind, signature, "seen", now, inode_changes, known.taken, sample=known.sample, version=known.version,
             reason=known.reason if kind == "loose" else None,
         )  # fmt: skip
@@ -187,7 +187,7 @@ def _met(known: Item | None, kind: Kind, signature: Signature, now: float) -> It
     return item
 
 
-def _same(known: Item, signature: Signature) -> tuple[bool, int]:
+def _same(known: WatchedItem, signature: Signature) -> tuple[bool, int]:
     """Whether something is what it was, and how often its inode has changed without anything else."""
     before = known.signature
     if signature[:2] != before[:2] or signature.digest != before.digest:
@@ -198,5 +198,5 @@ def _same(known: Item, signature: Signature) -> tuple[bool, int]:
     return changes > _INODES_TRUSTED, changes
 
 
-def _missed(known: Item) -> Item:
+def _missed(known: WatchedItem) -> WatchedItem:
     return replace(known, is_unwatched=True) if known.state in OPEN else known

@@ -22,7 +22,7 @@ from typing import Any, Final, cast
 from sxeslake.errors import ReadOnlyError
 from sxeslake.vault.local import private
 from sxeslake.watching import clock
-from sxeslake.watching.plan import Item, Kind, Signature, State, after_restart
+from sxeslake.watching.plan import Kind, Signature, State, WatchedItem, after_restart
 
 _LOG = logging.getLogger(__name__)
 
@@ -102,12 +102,12 @@ class Queue:
         with self._writing() as connection:
             _keep(connection, facts)
 
-    def items(self, folder: int) -> dict[str, Item]:
+    def items(self, folder: int) -> dict[str, WatchedItem]:
         """The items of the folder of that number, by relative path."""
         rows = self._connection.execute(f"SELECT path, {_COLUMNS} FROM items WHERE folder = ?", (folder,))
         return {os.fsdecode(path): _item(row) for path, *row in rows}
 
-    def put(self, folder: int, items: Mapping[str, Item]) -> None:
+    def put(self, folder: int, items: Mapping[str, WatchedItem]) -> None:
         """Write items over those that were there."""
         if not items:
             return
@@ -175,7 +175,7 @@ def _keep(connection: sqlite3.Connection, facts: Mapping[str, object]) -> None:
     connection.executemany("INSERT OR REPLACE INTO facts (name, value) VALUES (?, ?)", rows)
 
 
-def _row(item: Item) -> tuple[object, ...]:
+def _row(item: WatchedItem) -> tuple[object, ...]:
     taken = None if item.taken is None else item.taken.text()
     reason = None if item.reason is None else item.reason.encode("utf-8", "backslashreplace").decode()
     return (
@@ -184,9 +184,9 @@ def _row(item: Item) -> tuple[object, ...]:
     )  # fmt: skip
 
 
-def _item(row: Sequence[Any]) -> Item:
+def _item(row: Sequence[Any]) -> WatchedItem:
     kind, state, signature, still_since, inode_changes, taken, attempts, retry_at, reason, sample, version, out = row
-    return Item(
+    return WatchedItem(
         cast("Kind", kind), Signature.parse(signature), cast("State", state), still_since, inode_changes,
         None if taken is None else Signature.parse(taken), attempts, retry_at, reason, sample, version, bool(out),
     )  # fmt: skip

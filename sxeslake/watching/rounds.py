@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, Literal, Protocol
 from sxeslake.errors import InputError, NotFoundError, SxeslakeError, UsageError
 from sxeslake.format import keys
 from sxeslake.watching import clock, listing, plan
-from sxeslake.watching.plan import Item
+from sxeslake.watching.plan import WatchedItem
 from sxeslake.watching.queue import Queue
 from sxeslake.watching.taking import Taking, Tally
 
@@ -48,7 +48,7 @@ class WatchOptions:
 
 
 @dataclass(slots=True)
-class Round:
+class WatchRound:
     """What a round did."""
 
     started_at: str
@@ -158,9 +158,9 @@ class Watching:
             if not due or self._wait(max(0.0, max(due) - clock.now())):
                 return
 
-    def round(self) -> Round:
+    def round(self) -> WatchRound:
         """Look at every folder, and take what is ready."""
-        began, done = clock.now(), Round(_instant())
+        began, done = clock.now(), WatchRound(_instant())
         fresh = [reason for number in range(len(self._folders)) if (reason := self._look(number)) is not None]
         # A lake that is away is asked again later, each time later.
         has_ready = any(plan.ready(items) for items in self._items) and clock.now() >= self._lake_again
@@ -214,7 +214,7 @@ class Watching:
         self._put(number, plan.observe(items, seen.found, seen.is_unlisted, now, self._options.settle_s))
         return None
 
-    def _take(self, tally: Tally, done: Round) -> None:
+    def _take(self, tally: Tally, done: WatchRound) -> None:
         self._queue.keep(phase=_phase(TAKING))
         try:
             with self._open_lake() as lake:
@@ -244,7 +244,7 @@ class Watching:
         if self._queue.facts().get("lake_trouble") is not None:
             self._queue.keep(lake_trouble=None)
 
-    def _put(self, number: int, changed: dict[str, Item]) -> None:
+    def _put(self, number: int, changed: dict[str, WatchedItem]) -> None:
         self._queue.put(number, changed)
         self._items[number].update(changed)
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 from sxeslake.watching import clock, plan
 from sxeslake.watching.listing import LOOSE, path_of
 from sxeslake.watching.lock import is_locked
-from sxeslake.watching.plan import Item
+from sxeslake.watching.plan import WatchedItem
 from sxeslake.watching.queue import LOCK, Queue
 
 _LOG = logging.getLogger(__name__)
@@ -75,7 +75,7 @@ def exit_code_of(statuses: Sequence[Mapping[str, Any]]) -> int:
     return next((code for code in (FAILED, LAKE_AWAY, NOT_RUNNING) if code in codes), HEALTHY)
 
 
-def _folder(facts: Mapping[str, Any], items: Mapping[str, Item]) -> dict[str, Any]:
+def _folder(facts: Mapping[str, Any], items: Mapping[str, WatchedItem]) -> dict[str, Any]:
     unlisted = facts.get("unlisted") or {}
     return {
         "path": facts["path"],
@@ -88,7 +88,7 @@ def _folder(facts: Mapping[str, Any], items: Mapping[str, Item]) -> dict[str, An
 
 
 def _rows(
-    folders: Sequence[Path], items: Sequence[Mapping[str, Item]], changed_at: Sequence[Mapping[str, str]],
+    folders: Sequence[Path], items: Sequence[Mapping[str, WatchedItem]], changed_at: Sequence[Mapping[str, str]],
     settle_s: float,
 ) -> Iterator[dict[str, Any]]:  # fmt: skip
     now, today = clock.now(), datetime.now(UTC)

@@ -14,7 +14,7 @@ from sxeslake.ingest import vendors
 from sxeslake.ingest.report import LAKE_ERRORS, ArchiveReport, described
 from sxeslake.watching import clock, plan
 from sxeslake.watching.listing import LOOSE, MEASUREMENT, OTHER, path_of, signature_of
-from sxeslake.watching.plan import Item
+from sxeslake.watching.plan import WatchedItem
 
 if TYPE_CHECKING:
     from sxeslake.ingest.talk import Watcher
@@ -26,7 +26,7 @@ _MOST: Final = 200
 _MOST_BYTES: Final = 4 << 30
 """Archives, and bytes of them, that are handed over at a time: what changes while others are read is seen."""
 
-Keep = Callable[[Mapping[str, Item]], None]
+Keep = Callable[[Mapping[str, WatchedItem]], None]
 """Writes items of a folder into its queue."""
 
 
@@ -47,7 +47,7 @@ class Taking:
     def __init__(
         self,
         root: Path,
-        items: dict[str, Item],
+        items: dict[str, WatchedItem],
         keep: Keep,
         tally: Tally,
         *,
@@ -77,7 +77,7 @@ class Taking:
 
     def _as_planned(self, paths: Sequence[str]) -> list[str]:
         """What is as it was when the folder was listed; the next look tells what became of the rest."""
-        still, touched = list[str](), dict[str, Item]()
+        still, touched = list[str](), dict[str, WatchedItem]()
         for path in paths:
             item = self._items[path]
             try:
@@ -120,7 +120,7 @@ class Taking:
 
     def _put_rest_aside(self) -> None:
         """What the search of `ingest` made nothing of: it went away, or no reader knows what it is."""
-        changed = dict[str, Item]()
+        changed = dict[str, WatchedItem]()
         for place, path in self._open.items():
             item = self._items[path]
             if not Path(place).exists():
@@ -136,11 +136,11 @@ class Taking:
         self._put({path: self._failed(path, reason) for path in self._open.values()})
         self._open = {}
 
-    def _failed(self, path: str, reason: str) -> Item:
+    def _failed(self, path: str, reason: str) -> WatchedItem:
         self._tally.failures.append(f"{path_of(self._root, path)}: {reason}")
         return plan.failed(self._items[path], reason, clock.now(), self._every_s)
 
-    def _put(self, changed: Mapping[str, Item]) -> None:
+    def _put(self, changed: Mapping[str, WatchedItem]) -> None:
         self._items.update(changed)
         self._keep(changed)
 
@@ -153,7 +153,7 @@ class Taking:
 
     def kept(self, archives: Sequence[ArchiveReport], commit: int | None) -> None:
         """What became of these is final: the queue is to say so before anything else happens."""
-        changed = dict[str, Item]()
+        changed = dict[str, WatchedItem]()
         for archive in archives:
             path = self._open.pop(archive.path, None)
             if path is not None:
@@ -166,7 +166,7 @@ class Taking:
         """Whether the watcher is to end."""
         return self._watcher is not None and self._watcher.asked_to_end()
 
-    def _after(self, path: str, archive: ArchiveReport) -> Item:
+    def _after(self, path: str, archive: ArchiveReport) -> WatchedItem:
         self._tally.bytes_read += archive.bytes_source
         if archive.status not in ("added", "unchanged") or archive.sample is None or archive.version is None:
             return self._failed(path, (archive.error or archive.status).removeprefix(f"{archive.path}: "))
@@ -178,7 +178,7 @@ class Taking:
         return plan.taken(self._items[path], archive.sample, archive.version)
 
 
-def _chunks(paths: Sequence[str], items: Mapping[str, Item]) -> Iterator[list[str]]:
+def _chunks(paths: Sequence[str], items: Mapping[str, WatchedItem]) -> Iterator[list[str]]:
     chunk, size = list[str](), 0
     for path in paths:
         if chunk and (len(chunk) >= _MOST or size + items[path].signature.size > _MOST_BYTES):
