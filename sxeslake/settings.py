@@ -3,7 +3,7 @@
 `config.json`, written by `sxeslake use`:
 
     {"default": "facility", "lakes": {"facility": {"url": "s3://bucket/lake", "storage_options": {"profile": "epma"}}},
-     "time_zones": {"JXA-8530F": "Asia/Tokyo"}}
+     "time_zones": {"JXA-8530F": "Asia/Tokyo"}, "notify": "/usr/local/bin/tell-operator"}
 
 No secret is ever kept in it: those come from the environment or from AWS profiles.
 """
@@ -41,6 +41,7 @@ DOCUMENT_LIMIT_VARIABLE = "SXESLAKE_DOCUMENT_LIMIT"
 LIMIT_UP_VARIABLE = "SXESLAKE_LIMIT_UP"
 LIMIT_DOWN_VARIABLE = "SXESLAKE_LIMIT_DOWN"
 RETRY_FOR_VARIABLE = "SXESLAKE_RETRY_FOR"
+NOTIFY_VARIABLE = "SXESLAKE_NOTIFY"
 
 How = Literal["option", "environment", "name", "default"]
 """Where the choice of a lake came from."""
@@ -184,6 +185,27 @@ def set_time_zone(instrument: str, zone: str | None) -> None:
     zones = {name: other for name, other in time_zones().items() if name != instrument}
     document["time_zones"] = zones if zone is None else {**zones, instrument: zone}
     _write(document)
+
+
+def notify_to(said: str | None = None) -> str | None:
+    """Where notices of failures go: what was said, else `SXESLAKE_NOTIFY`, else the configuration's; None nowhere."""
+    if said or (said := os.environ.get(NOTIFY_VARIABLE, "").strip()):
+        return said
+    kept = _read().get("notify")
+    if kept is not None and not isinstance(kept, str):
+        raise _unreadable()
+    return kept or None
+
+
+def set_notify(where: str | None) -> None:
+    """Keep where notices of failures go, a URL or a command; None nowhere. Refuses a URL with a password or query."""
+    if where and redact(where) != where:
+        raise UsageError(
+            "the URL holds a secret or a query, and the configuration keeps none",
+            where=redact(where),
+            hint=f"Set {NOTIFY_VARIABLE} in the environment.",
+        )
+    _write({**_read(), "notify": where or None})
 
 
 def resolve_lake(word: str | None = None) -> tuple[str, How]:

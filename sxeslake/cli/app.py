@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     # Types only: these modules load the heavy libraries, which `--help` must not.
     from sxeslake.cli.progress import Bar
     from sxeslake.lake import Lake
+    from sxeslake.runs.recording import Run
 
 
 @dataclass(slots=True)
@@ -37,6 +38,11 @@ class App:
     kept: Callable[[], str] | None = None  # what an interruption leaves, in words
     bar: Bar | None = field(default=None, compare=False)  # the last that was made
     says_end: Lock = field(default_factory=Lock, compare=False)  # whoever has it says that the work was interrupted
+    arguments: list[str] = field(default_factory=list, compare=False)  # all words of the call
+    metrics_file: str | None = None
+    notify: str | None = None  # a URL or a command; it may hold a secret
+    run: Run | None = field(default=None, compare=False)  # the record of this run, where its command keeps one
+    failure: str | None = field(default=None, compare=False)  # the error that ended it, as it was said
 
     def say(self, text: str) -> None:
         """Words for people, on stderr."""

@@ -85,6 +85,12 @@ GC = (
     "dry_run", "commit", "collected", "packs_condemned", "packs_rewritten", "manifests_condemned", "orphans",
     "bytes_freed", "bytes_written", "bytes_later", "later", "damaged",
 )  # fmt: skip
+HEALTH = ("ok", "lake", "checked_at", "commands")
+COMMAND_HEALTH = (
+    "command", "target", "ok", "result", "why", "age_s", "success_age_s", "max_age_s", "started_at", "ended_at",
+    "last_success_at", "duration_s", "exit_code", "bytes_read", "bytes_written", "retries", "failures", "messages",
+    "arguments", "run", "host", "pid", "sxeslake_version",
+)  # fmt: skip
 DRILL = ("ok", "percent", "seed", "versions", "files")
 TIDY = ("dry_run", "commit", "joined", "kept")
 MIGRATE = (

@@ -48,6 +48,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "added": ("i|l", "Files added; of calibrations their ids."),
     "affected": ("l", "Versions that the command changed or is about; version null: the whole sample."),
     "affects": ("l", "Versions that a problem is about, map@1; older form of affected."),
+    "age_s": ("n?", "Time since the last run ended, in seconds; of a run that lasts, since it began."),
     "analyses": ("l|i", "Analyses: their UUIDs, or how many."),
     "analysis_name": ("s?", "Name of the analysis."),
     "analysis_uuid": ("s?", "UUID of the analysis."),
@@ -57,6 +58,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "archive_sha256": ("s?", "SHA-256 of the file that the lake gives back."),
     "archives": ("l|i", "Archives, a row each or how many; in the log their names."),
     "archives_read": ("i", "Archives that the estimate was made from."),
+    "arguments": ("l", "The command line of a run, without secrets."),
     "array_version": ("i", "Version of the data, from 1."),
     "arrays_new": ("i", "Arrays that the lake did not have."),
     "arrays": ("l", "Data types that the archive describes: shape, axis, positions."),
@@ -86,7 +88,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "bytes_arrays_new": ("i", "Bytes of those arrays, unpacked."),
     "bytes_json_new": ("i", "Bytes of JSON documents that the lake did not have, unpacked."),
     "bytes_raw": ("i", "Unpacked size in bytes."),
-    "bytes_read": ("i", "Bytes that were read."),
+    "bytes_read": ("i?", "Bytes that a run read."),
     "bytes_saved": ("i", "Bytes that storing once saves."),
     "bytes_source": ("i", "Size of the original in bytes."),
     "bytes_stored": ("i", "Bytes that it takes in the lake."),
@@ -102,10 +104,13 @@ _WORDS: dict[str, tuple[str, str]] = {
     "changes": ("i", "Members that are changed or added."),
     "channels": ("i?", "Channels of a spectrum of that type."),
     "checked": ("o|s?", "What was checked, or how."),
+    "checked_at": ("s", "When it was checked, UTC."),
     "checks": ("l", "Checks: name, ok, detail, hint."),
     "coefficients": ("l", "Polynomial in the channel number from 0, constant first, in unit; empty with a table."),
     "collected": ("l", "Older form of affected."),
     "columns": ("l", "Columns: name, type, unit."),
+    "command": ("s", "A command."),
+    "commands": ("l", "Commands that work unattended, a row each; of `copy` one for each target."),
     "comment": ("s?", "Comment."),
     "comment_a": ("s", "Comment of archive a."),
     "comment_b": ("s", "Comment of archive b."),
@@ -148,13 +153,14 @@ _WORDS: dict[str, tuple[str, str]] = {
     "dtype": ("s?", "Type of the values, as numpy writes it."),
     "duplicate_of": ("s?", "A version with the same names and contents, map@1."),
     "duplicates": ("i", "Archives that are copies."),
+    "duration_s": ("n?", "How long a run took, in seconds."),
     "dwell_ms": ("n?", "Time a point in ms."),
     "element": ("s", "Symbol of an element."),
     "embedded": ("s", "URL of the embedded lake."),
     "encoders": ("l", "Encoders that make the file again."),
     "encodings": ("l", "Encodings in which texts were read."),
     "encoding": ("s", "utf-8 or base64."),
-    "ended_at": ("s?", "End, UTC."),
+    "ended_at": ("s?", "When a run ended, UTC; null while it lasts, or where it was killed."),
     "energy_ev": ("n", "Photon energy in eV."),
     "equal": ("b", "Whether names and contents are the same."),
     "error": ("s?", "What failed; null where nothing did."),
@@ -167,6 +173,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "exit_code": ("i", "Exit code of the error; 0 where nothing failed."),
     "extra": ("i", "Entries of the folder that the archive does not have."),
     "failed": ("i", "Archives that failed."),
+    "failures": ("i?", "What failed in a run."),
     "field": ("s", "Name of the field."),
     "fields": ("l", "Fields that differ: where, field, a, b."),
     "files": ("l", "Files that were pulled or written, a row each; of a finding their paths."),
@@ -208,6 +215,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "last": ("n?", "The axis in the last channel, in unit."),
     "last_round": ("o?", "The last round."),
     "last_saved_local": ("s?", "When it was last saved, the instrument's clock without a zone."),
+    "last_success_at": ("s?", "End of the last run that did all, UTC."),
     "last_taken_at": ("s?", "End of the last round that took something, UTC."),
     "late": ("b", "Whether the last round is overdue."),
     "later": ("l", "What a later run can free, in words."),
@@ -229,12 +237,14 @@ _WORDS: dict[str, tuple[str, str]] = {
     "maps_same": ("i", "Maps that are the same."),
     "marked": ("l", "Older form of affected."),
     "material": ("s?", "What the annotation material says."),
+    "max_age_s": ("n?", "How old the last success may be, in seconds."),
     "measurement": ("l", "Analyses, a row each; voltages in kV, currents in nA."),
     "member": ("s?", "Path inside the archive; null: the whole archive."),
     "members": ("i|l", "Files and folders, how many; in a comparison those that differ."),
     "members_same": ("i", "Files and folders that are the same."),
     "mended": ("l", "What is repaired: kind, object, detail."),
     "message": ("s?", "The message."),
+    "messages": ("l", "Words of the first failures."),
     "middle": ("n?", "The axis in the middle channel, in unit."),
     "migrated_from": ("s?", "The version that it was made from, map@1."),
     "mode": ("s?", "watch, or once: one round at a time."),
@@ -248,6 +258,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "next_attempt_at": ("s?", "When it is tried again, UTC."),
     "normalise": ("s", "How spectra are normalised: max, current or none."),
     "notes": ("l", "How it was understood, in words."),
+    "notify": ("s?", "Where failed runs are reported: a command, or the host of a URL; null nowhere."),
     "number": ("i?", "Number of a position through its archive; in the log the older name of commit."),
     "object": ("s", "Key of an object in the bucket."),
     "objects": ("i", "Objects in the bucket."),
@@ -302,9 +313,12 @@ _WORDS: dict[str, tuple[str, str]] = {
     "renamed_from": ("s?", "The name it would have had, were that not another archive's."),
     "requests": ("i", "Requests, about."),
     "restored": ("l", "Older form of affected, with more of each version."),
+    "result": ("s", "What became of the last run: ok, failed, interrupted, running, died, never."),
+    "retries": ("i?", "Requests to the storage that were tried again."),
     "row_count": ("i", "Rows in the document."),
     "rows": ("l", "Rows."),
     "rows_before": ("i?", "Rows in the catalogue that was there."),
+    "run": ("s?", "Id of a run: the name of its record."),
     "running": ("b", "Whether the process runs."),
     "sample": ("s?", "Name of the sample."),
     "samples": ("i|l", "Samples, how many; of a part the versions, map@1."),
@@ -330,7 +344,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "stage_x_mm": ("n?", "Stage position x in mm."),
     "stage_y_mm": ("n?", "Stage position y in mm."),
     "stage_z_mm": ("n?", "Stage position z in mm."),
-    "started_at": ("s?", "Start, UTC."),
+    "started_at": ("s?", "When a run began, UTC."),
     "state": ("s", "there or away."),
     "status": ("s", "What became of it."),
     "step_x_um": ("n?", "Distance of neighbouring columns in µm."),
@@ -340,7 +354,9 @@ _WORDS: dict[str, tuple[str, str]] = {
     "still_s": ("n?", "How long it has been unchanged, in seconds; only of seen."),
     "stopped_at": ("s?", "When the watcher ended, UTC; null where it runs or was killed."),
     "storage_options": ("o", "Options of its storage, as the user named them."),
+    "success_age_s": ("n?", "Time since the last success, in seconds."),
     "summary": ("s", "running, stuck, not running, between rounds or overdue."),
+    "sxeslake_version": ("s?", "Version of sxeslake."),
     "table": ("s|l", "Name of the table; of a calibration pairs of channel and value."),
     "tables": ("l", "Tables that were compared or published, a row each."),
     "tags": ("i|l", "Tags."),
@@ -383,6 +399,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "what": ("l", "What was done, in words."),
     "where": ("s", "Which part of the archive it belongs to."),
     "who": ("s", "User."),
+    "why": ("s?", "What is wrong; null where all is well."),
     "why_empty": ("s?", "Which condition left no row; null where there are rows."),
 }
 """Of each key its types (s, i, n, b, l, o: string … object; `?`: or null) and what it means, with its unit."""
@@ -552,6 +569,11 @@ _WATCHER = _object(
     ),
 )  # fmt: skip
 
+_HEALTH = _object(
+    *keys.COMMAND_HEALTH,
+    target=_TEXT_OR_NULL, exit_code=_INTEGER_OR_NULL, bytes_written=_INTEGER_OR_NULL, host=_TEXT_OR_NULL,
+)  # fmt: skip
+
 SCHEMAS: dict[str, dict[str, Any]] = {
     "annotate": _object(
         "commit", "annotations", "notes",
@@ -580,7 +602,7 @@ SCHEMAS: dict[str, dict[str, Any]] = {
     "completion": _object("shell", "install", "script"),
     "conditions": _ANSWER,
     "copy": _object(
-        *keys.COPY, "dry_run", "bytes_raw", "calibrations", archives=_list(_object(*keys.COPIED))
+        *keys.COPY, "dry_run", "bytes_raw", "calibrations", "bytes_written", archives=_list(_object(*keys.COPIED))
     ),
     "demo": _object(
         "archives", "bytes_source", "bytes_stored", "pulled", "compared", "equal", "maps_at_5_kv", "kept", "seconds",
@@ -605,6 +627,7 @@ SCHEMAS: dict[str, dict[str, Any]] = {
         *keys.FORGET, "affected", optional=("doubtful",), forgotten=_JUDGED, kept=_JUDGED, affected=_VERSIONS
     ),
     "gc": _object(*keys.GC, "affected", affected=_VERSIONS),
+    "health": _object(*keys.HEALTH, commands=_list(_HEALTH)),
     "help": _object("topic", "text"),
     "hold": _MARK,
     "ingest": _object(
@@ -657,7 +680,7 @@ SCHEMAS: dict[str, dict[str, Any]] = {
     "tag": _MARK,
     "tidy": _object(*keys.TIDY, joined=_JOINED, kept=_JOINED),
     "use": _object(
-        "default", "embedded", "lakes", "time_zones",
+        "default", "embedded", "lakes", "time_zones", "notify",
         lakes=_list(_object("name", "url", "storage_options", storage_options=_OPEN)), time_zones=_OPEN,
     ),
     "verify": _object(

@@ -15,7 +15,7 @@ PACKAGE = "sxeslake"
 _USERINFO = re.compile(r"(?<=://)[^/@\s]+(?::[^@\s]*)?@")
 _QUERY = re.compile(r"(?<=://)([^\s?#]+)\?[^\s=&]+=[^\s\"'`]*")
 """Of a URL; that of a presigned one opens the object for everybody."""
-_SECRET_VARIABLES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+_SECRET_VARIABLES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "SXESLAKE_NOTIFY")
 _SHORTEST_SECRET = 4  # shorter values hide nothing and would black out ordinary words
 
 
@@ -58,6 +58,7 @@ def scrub(text: str, app: App) -> str:
     options = [app.storage_options, *app.other_options]
     secrets = [value for each in options for key, value in each.items() if _hides(key)]
     secrets += [os.environ.get(name, "") for name in _SECRET_VARIABLES]
+    secrets.append(app.notify or "")
     if app.word and (found := _USERINFO.search(app.word)):
         secrets += found[0].rstrip("@").split(":")
     for secret in sorted(set(secrets), key=len, reverse=True):

@@ -68,6 +68,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     },
     "Check and maintain": {
         "verify": "Check the log, the manifests and, with --data, every byte.",
+        "health": "Tell when commands last ran unattended, and how it ended.",
         "drill": "Pull a random sample of files and compare them.",
         "repair": "Repair the lake from copies, caches and archives.",
         "copy": "Copy a lake, or some samples, into another lake.",

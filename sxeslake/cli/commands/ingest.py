@@ -14,8 +14,9 @@ from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.completion import suggest
 from sxeslake.cli.documents import INGEST, INGESTED, document
 from sxeslake.cli.memory import keep_little
-from sxeslake.cli.options import DRY_RUN, PATH, LakeCommand, jobs_option, links_option, tree_option
+from sxeslake.cli.options import DRY_RUN, PATH, jobs_option, links_option, tree_option
 from sxeslake.cli.passwords import password_file_option, read_passwords
+from sxeslake.cli.recording import RecordedCommand, tell
 from sxeslake.cli.words import count, duration, percent, shown, size
 from sxeslake.errors import SxeslakeError
 from sxeslake.model import Limits
@@ -35,7 +36,7 @@ _REMEMBERED_MEMBERS = 5000
 
 @click.command(
     "ingest",
-    cls=LakeCommand,
+    cls=RecordedCommand,
     example='sxeslake ingest map.plzip 2018/ --message "beam time 7"\n'
     "sxeslake ingest customer.7z --password-file passwords.txt",
 )
@@ -179,6 +180,7 @@ def command(
             progress=watcher.bar,
             watcher=watcher,
         )
+        tell(app, report)
         _remember(lake, report)
     if app.as_json:
         archives = [document(archive, INGESTED) for archive in report.archives]
@@ -223,6 +225,7 @@ class IngestWatcher:
         """The lines of the result."""
         self._commits += commit is not None
         self._stored += sum(archive.status == "added" for archive in archives if commit is not None)
+        tell(self._app, archives)
         if self._results:
             for archive in archives:
                 _tell(self._app, archive, self._dry_run)

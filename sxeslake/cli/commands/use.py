@@ -34,8 +34,21 @@ _LOOK_S = 3.0
     shell_complete=suggest.time_zone,
     help="The time zone that an instrument's clock keeps, such as JXA-8530F=Asia/Tokyo; INSTRUMENT= forgets it.",
 )
+@click.option(
+    "--notify",
+    metavar="URL|COMMAND",
+    help="Where unattended commands report a failure, unless their own --notify says otherwise; '' nowhere.",
+)
 @pass_app
-def command(app: App, name: str | None, url: str | None, embedded: bool, forget: bool, zones: tuple[str, ...]) -> None:
+def command(
+    app: App,
+    name: str | None,
+    url: str | None,
+    embedded: bool,
+    forget: bool,
+    zones: tuple[str, ...],
+    notify: str | None,
+) -> None:
     """Give a lake a name and use it from now on.
 
     NAME URL keeps the lake under a name in your configuration, with storage options but without secrets; NAME
@@ -49,9 +62,10 @@ def command(app: App, name: str | None, url: str | None, embedded: bool, forget:
         raise click.UsageError("--forget needs a NAME and nothing else.")
     _change(app, name, url, embedded=embedded, forget=forget)
     _set_zones(zones)
+    _set_notify(app, notify)
     if app.as_json:
         _emit(app)
-    elif not name and not embedded:
+    elif not name and not embedded and notify is None:
         _list(app)
 
 
@@ -105,8 +119,19 @@ def _set_zones(zones: tuple[str, ...]) -> None:
         settings.set_time_zone(instrument.strip(), zone.strip() or None)
 
 
+def _set_notify(app: App, where: str | None) -> None:
+    from sxeslake import settings  # noqa: PLC0415
+    from sxeslake.runs.notify import check, shown_place  # noqa: PLC0415
+
+    if where is not None:
+        settings.set_notify(check(where) if where.strip() else None)
+        told = f"Failed runs are reported to {shown_place(where)}" if where.strip() else "Failed runs are not reported"
+        app.say(f"{told}, unless --notify or {settings.NOTIFY_VARIABLE} says otherwise.")
+
+
 def _emit(app: App) -> None:
     from sxeslake import settings  # noqa: PLC0415
+    from sxeslake.runs.notify import shown_place  # noqa: PLC0415
 
     lakes = [
         {"name": name, "url": lake.url, "storage_options": dict(lake.storage_options)}
@@ -117,6 +142,7 @@ def _emit(app: App) -> None:
         "embedded": settings.default_lake_url(),
         "lakes": lakes,
         "time_zones": settings.time_zones(),
+        "notify": None if (place := settings.notify_to()) is None else shown_place(place),
     })  # fmt: skip
 
 
