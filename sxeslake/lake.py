@@ -410,6 +410,7 @@ class Lake:
         quick: bool = False,
         passwords: Sequence[str] = (),
         as_: Literal["auto", "vendor", "tree"] = "auto",
+        below: PathLike | None = None,
         progress: Progress | None = None,
         watcher: Watcher | None = None,
     ) -> IngestReport:
@@ -428,6 +429,8 @@ class Lake:
         as_ : {"auto", "vendor", "tree"}
             A folder without archives that an instrument wrote is converted as it comes in, see `sxeslake.convert`
             (auto); convert whatever is named (vendor); convert nothing and take folders as they are (tree).
+        below : path, optional
+            A folder in which all `paths` lie: names are made from the paths relative to it, as if it were searched.
         dry_run : bool
             Read and encode everything, store nothing.
         encoding : str, optional
@@ -488,6 +491,7 @@ class Lake:
             form="tree" if tree else as_,
             options=options,
             tool=TOOL,
+            below=None if below is None else Path(below),
             progress=progress,
             watcher=watcher,
         )

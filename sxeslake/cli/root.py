@@ -20,6 +20,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     "Put archives in": {
         "report": "Tell how much of a folder is duplicate before storing it.",
         "ingest": "Store archives: files, and folders searched for them.",
+        "watch": "Store archives as they appear in folders and shares.",
         "convert": "Turn files of instruments into one archive.",
         "exact": "Find recipes that rebuild original files bit for bit.",
         "audit": "Check which files the lake already holds.",

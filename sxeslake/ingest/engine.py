@@ -14,7 +14,7 @@ from sxeslake.errors import DeadObjectsError, NotFoundError, SxeslakeError
 from sxeslake.format.logentry import check_name
 from sxeslake.ingest import copies
 from sxeslake.ingest import discovery as finding
-from sxeslake.ingest.discovery import Candidate, Found
+from sxeslake.ingest.discovery import Candidate, Found, named_below
 from sxeslake.ingest.known import KnownFiles
 from sxeslake.ingest.options import Options
 from sxeslake.ingest.report import LAKE_ERRORS, ArchiveReport, IngestReport, of_unexpected
@@ -184,11 +184,14 @@ def ingest(
     form: Form,
     options: Options,
     tool: str,
+    below: Path | None = None,
     progress: Progress | None = None,
     watcher: Watcher | None = None,
 ) -> IngestReport:
-    """Search `paths` for archives and vendor folders, and take them in."""
+    """Search `paths` for archives and vendor folders, and take them in; names are as if `below` were searched."""
     found = of_vendors(finding.find(paths, tree=form == "tree", links=options.links), paths, form)
+    if below is not None:
+        found = replace(found, archives=[named_below(candidate, below) for candidate in found.archives])
     if not found.archives and not found.missed:
         names = ", ".join(str(path) for path in paths)
         raise NotFoundError(

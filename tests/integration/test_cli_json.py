@@ -56,6 +56,7 @@ SESSION: list[tuple[str, ...]] = [
     ("pull", "2020/steel carbide", "--position", "1", "-o", "part.plzip"),
     ("pull", "--all", "--as-source", "-o", "share"), ("pull", "--all", "--dry-run"),
     ("export", "2020/steel carbide", "--dry-run"), ("plot", "ccd", "2020/steel carbide", "--position", "1"),
+    ("watch", "in", "--once", "--settle", "0"), ("watch", "--status"),
     ("forget", "2019/*", "--keep-last", "1", "--dry-run"), ("diff", "2020/steel carbide", "standards"),
 ]  # fmt: skip
 
