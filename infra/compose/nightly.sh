@@ -1,7 +1,10 @@
 #!/bin/sh
 # One night: verify, gc, checkpoint, copy. A step that fails stops no other; the exit code is that of the first failure.
+# TIMEFILE tells `snooze` when the last night was.
 # LAKE is the lake, SECOND the second lake; AWS credentials are files in $SECRETS: reader, steward and copy.
 set -u
+# First, so that a night that fails is not begun again at once.
+[ -z "${TIMEFILE:-}" ] || touch "$TIMEFILE"
 secrets=${SECRETS:-/run/secrets}
 code=0
 
