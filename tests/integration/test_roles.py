@@ -123,7 +123,7 @@ def night(front: seaweed.Seaweed, place: Path, **settings: str) -> subprocess.Co
         "SECRETS": str(secrets),
         **settings,
     }
-    command = ["/bin/sh", INFRA / "compose" / "nightly.sh"]
+    command = ["/bin/sh", str(INFRA / "compose" / "nightly.sh")]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=240)
 
 
