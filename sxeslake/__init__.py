@@ -73,6 +73,7 @@ if TYPE_CHECKING:
     from sxeslake.ingest.talk import Watcher
     from sxeslake.lake import Lake, init
     from sxeslake.lake import open_lake as open  # noqa: A004 — `sxeslake.open` reads as it should
+    from sxeslake.lakes import Lakes, open_lakes
     from sxeslake.maintenance.calibrations import CalibrationReport
     from sxeslake.maintenance.gc.run import GcReport
     from sxeslake.maintenance.history import LogRow
@@ -141,6 +142,7 @@ _IN = {
     "ingest.survey.run": "Survey",
     "ingest.talk": "Watcher",
     "lake": "Lake init",
+    "lakes": "Lakes open_lakes",
     "model": "Limits Progress",
     "plotting": "Plots",
     "maintenance.calibrations": "CalibrationReport",
@@ -195,6 +197,7 @@ __all__ = [
     "Items",
     "Lake",
     "LakeNotFoundError",
+    "Lakes",
     "LimitExceededError",
     "Limits",
     "Located",
@@ -262,6 +265,7 @@ __all__ = [
     "init",
     "open",
     "open_group",
+    "open_lakes",
 ]
 
 

@@ -645,7 +645,7 @@ SCHEMAS: dict[str, dict[str, Any]] = {
             *keys.LOG, "commit", "committed_at", "affected", "packs_added", "packs_condemned", affected=_VERSIONS
         )
     ),
-    "ls": _list(_object(*keys.LS, optional=keys.LS_LONG)),
+    "ls": _list(_object(*keys.LS, "lake", optional=keys.LS_LONG)),
     "members": _list(_object(*keys.MEMBERS, "bytes_raw", "modified_at", "modified_local")),
     "migrate": _list(_object(*keys.MIGRATE, "exit_code", steps=_list(_object(*keys.MIGRATED)))),
     "originals": _object(*keys.ORIGINALS),
@@ -680,8 +680,8 @@ SCHEMAS: dict[str, dict[str, Any]] = {
     "tag": _MARK,
     "tidy": _object(*keys.TIDY, joined=_JOINED, kept=_JOINED),
     "use": _object(
-        "default", "embedded", "lakes", "time_zones", "notify",
-        lakes=_list(_object("name", "url", "storage_options", storage_options=_OPEN)), time_zones=_OPEN,
+        "default", "embedded", "lakes", "groups", "time_zones", "notify",
+        lakes=_list(_object("name", "url", "storage_options", storage_options=_OPEN)), groups=_OPEN, time_zones=_OPEN,
     ),
     "verify": _object(
         *keys.VERIFY, "complete", "passed_over", "packs_read", "packs_unread", "seed", "notes",

@@ -206,8 +206,9 @@ def scrub(text: str, app: App) -> str:
     secrets = [value for each in options for key, value in each.items() if _hides(key)]
     secrets += [os.environ.get(name, "") for name in _SECRET_VARIABLES]
     secrets.append(app.notify or "")
-    if app.word and (found := _USERINFO.search(app.word)):
-        secrets += found[0].rstrip("@").split(":")
+    for word in (app.word or "", *app.words):
+        if found := _USERINFO.search(word):
+            secrets += found[0].rstrip("@").split(":")
     for secret in sorted(set(secrets), key=len, reverse=True):
         if len(secret) >= _SHORTEST_SECRET:
             text = text.replace(secret, "***")
