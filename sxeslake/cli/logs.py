@@ -27,7 +27,10 @@ WORDS = "sxeslake.cli"
 _USERINFO = re.compile(r"(?<=://)[^/@\s]+(?::[^@\s]*)?@")
 _QUERY = re.compile(r"(?<=://)([^\s?#]+)\?[^\s=&]+=[^\s\"'`]*")
 """Of a URL; that of a presigned one opens the object for everybody."""
-_SECRET_VARIABLES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "SXESLAKE_NOTIFY")
+_SECRET_VARIABLES = (
+    "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AZURE_STORAGE_ACCOUNT_KEY",
+    "AZURE_STORAGE_CLIENT_SECRET", "AZURE_STORAGE_CONNECTION_STRING", "AZURE_STORAGE_SAS_TOKEN", "SXESLAKE_NOTIFY",
+)  # fmt: skip
 _SHORTEST_SECRET = 4  # shorter values hide nothing and would black out ordinary words
 
 
