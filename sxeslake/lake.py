@@ -30,6 +30,8 @@ from sxeslake.version import TOOL
 from sxeslake.views import MemberRow, Samples, VersionInfo
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
     import xarray as xr
 
     from sxeslake.archive.migration.report import MigrationReport
@@ -54,6 +56,7 @@ if TYPE_CHECKING:
     from sxeslake.ingest.audit.run import AuditRow
     from sxeslake.ingest.exact_backfill import ExactRow
     from sxeslake.ingest.interpret.report import InterpretReport
+    from sxeslake.ingest.options import Options
     from sxeslake.ingest.report import IngestReport
     from sxeslake.ingest.survey.run import Survey
     from sxeslake.ingest.talk import Watcher
@@ -120,6 +123,11 @@ def _options(word: str | None, given: Mapping[str, str] | None) -> Mapping[str, 
 
 def _open_again(arguments: Mapping[str, Any]) -> Lake:
     return open_lake(**arguments)
+
+
+def _open_vault(arguments: Mapping[str, Any]) -> Vault:
+    """The same for a worker, which needs no verbs."""
+    return open_lake(**arguments)._vault
 
 
 def open_lake(
@@ -394,8 +402,11 @@ class Lake:
 
     def ingest(
         self,
-        paths: PathLike | Iterable[PathLike],
+        paths: PathLike | Iterable[PathLike] = (),
         *,
+        plan: PathLike | None = None,
+        workers: int = 1,
+        executor: Executor | None = None,
         sample: str | None = None,
         jobs: int | None = None,
         tree: bool = False,
@@ -419,8 +430,16 @@ class Lake:
         ----------
         paths : path or iterable of paths
             Files, folders that are searched, and unpacked groups.
+        plan : path, optional
+            In place of `paths`: a plan that `sxeslake.plan` has made; `tree`, `as_` and `links` are as planned.
+        workers : int
+            Processes on this machine that ingest at the same time. Each opens the lake and commits for itself; archives
+            that are likely to share content go to one. What a lost process had not finished goes to another.
+        executor : concurrent.futures.Executor, optional
+            In place of `workers`: a pool of processes or threads, or ``client.get_executor()`` of a Dask cluster.
+            Workers find credentials in their own environment. A cluster with another version is refused.
         sample : str, optional
-            The sample's name; by default it is made from the path.
+            The sample's name; by default it is made from the path. For one worker.
         jobs : int, optional
             Threads; by default as many as there are cores.
         tree : bool
@@ -461,9 +480,11 @@ class Lake:
         Raises
         ------
         UsageError
-            If no path is given, or `quick` without `dry_run`.
+            If no path is given, or `quick` without `dry_run`; for what several workers cannot do.
         NotFoundError
             If a path does not exist.
+        InputError
+            If the plan cannot be read.
         DamagedLakeError
             If the lake is damaged, and so cannot be written.
         StorageError
@@ -482,10 +503,13 @@ class Lake:
         options = Options(
             sample, jobs, dry_run, encoding, limits, message, exact, links, opaque, check_data, quick, _words(passwords)
         )  # fmt: skip
+        form: Literal["auto", "vendor", "tree"] = "tree" if tree else as_
+        if plan is not None or executor is not None or workers != 1:
+            return self._ingest_by_many(paths, plan, form, options, workers, executor, progress, watcher)
         return engine.ingest(
             self._vault,
             _paths(paths),
-            form="tree" if tree else as_,
+            form=form,
             options=options,
             tool=TOOL,
             progress=progress,
@@ -3046,6 +3070,41 @@ class Lake:
         from sxeslake.science import LakeMeasurements
 
         return LakeMeasurements(self._vault, self._asked)
+
+    def _ingest_by_many(
+        self,
+        paths: PathLike | Iterable[PathLike],
+        plan: PathLike | None,
+        form: Literal["auto", "vendor", "tree"],
+        options: Options,
+        workers: int,
+        executor: Executor | None,
+        progress: Progress | None,
+        watcher: Watcher | None,
+    ) -> IngestReport:
+        from sxeslake.clusters.ingest import ManyHands
+
+        if plan is not None and paths != ():
+            raise UsageError("give paths or a plan, not both.")
+        if options.quick:
+            raise UsageError("a quick dry run reads no plan, and is for one worker.")
+        if workers < 1 or (workers > 1 and executor is not None):
+            raise UsageError("give a number of workers from 1, or an executor.")
+        hands = ManyHands(self._vault, options, TOOL, workers=workers, executor=executor)
+        made = hands.plan([] if plan else _paths(paths), None if plan is None else Path(plan), form, progress)
+        return hands.run(made, self._opener(), progress, watcher)
+
+    def _opener(self) -> Callable[[], Vault]:
+        """Opens this lake in another process. UsageError where that would take secrets."""
+        if self._opening is None:
+            raise UsageError("this lake was made of storage, not opened by its URL: workers cannot open it.")
+        try:
+            return partial(_open_vault, self._opening.arguments(self.url))
+        except TypeError as error:
+            raise UsageError(
+                "this lake was opened with secrets, and those are not sent to workers.",
+                hint="Give credentials by the AWS variables or a profile, on each machine.",
+            ) from error
 
     def _version(self, ref: str) -> Version:
         return refs.find(self._vault.state, ref)
