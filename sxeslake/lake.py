@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from functools import cached_property, partial
 from pathlib import Path
 from types import MappingProxyType, TracebackType
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal, NamedTuple, Self, Unpack
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, NamedTuple, Self, TypeVar, Unpack
 
 from sxeslake import settings, views
 from sxeslake.disk.output import named, plain_name
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from sxeslake.archive.spectra.spectra import Spectra
     from sxeslake.archive.sxes.axes import Calibration
     from sxeslake.archive.sxes.group import Group
+    from sxeslake.archive.sxes.position import Position
     from sxeslake.catalog.catalog import Annotated, Catalog, CheckpointReport
     from sxeslake.catalog.measurement import Conditions, MeasuredAnalysis
     from sxeslake.catalog.model import MakeProgress
@@ -89,6 +90,7 @@ _NO_LIMITS = Limits()
 _NOTHING: Mapping[str, object] = MappingProxyType({})
 
 PathLike = str | Path
+Value = TypeVar("Value")
 
 
 class Opening(NamedTuple):
@@ -1446,6 +1448,63 @@ class Lake:
             rows, low, high, unit, background, data_type, subtract_background=subtract_background
         )
 
+    def map_positions(
+        self,
+        fn: Callable[[Position], Value],
+        where: str | None = None,
+        *,
+        ref: str | None = None,
+        analysis: str | int | None = None,
+        positions: str | int | None = None,
+        executor: Executor | None = None,
+        **filters: Unpack[FilterWords],
+    ) -> dict[tuple[str, str], Value]:
+        """Compute something of every position that fits, such as a region of interest, on any number of machines.
+
+        A worker gets up to 256 positions of one archive at a time, and reads them in the order of storage.
+
+        Parameters
+        ----------
+        fn : callable
+            Is given a `Position`, and returns a value. For processes both must be picklable: a function at the top of a
+            module, or a `functools.partial` of one; Dask takes any function.
+        where : str, optional
+            A condition in SQL on columns of the table `positions`.
+        ref, analysis, positions, **filters
+            As for `spectra`.
+        executor : concurrent.futures.Executor, optional
+            A pool of processes or threads, or ``client.get_executor()`` of a Dask cluster; by default the caller's
+            thread.
+
+        Returns
+        -------
+        dict
+            The values by archive and UUID of the position, ``("ti-grains@2", "5b0c…")``, in the order of `measured`.
+
+        Raises
+        ------
+        NotFoundError
+            If no position fits.
+        UsageError
+            If `fn` cannot be sent, or a cluster has another version.
+        SxeslakeError
+            If a worker is lost. What `fn` raises ends the call; a note names the position.
+
+        Examples
+        --------
+        >>> def counts(position):
+        ...     return int(position.qlw.sum())
+        >>> from concurrent.futures import ThreadPoolExecutor
+        >>> with ThreadPoolExecutor(2) as executor:
+        ...     found = lake.map_positions(counts, "accelerating_voltage_kv = 5", ref="map", executor=executor)
+        >>> len(found), {archive for archive, uuid in found}
+        (12, {'map@1'})
+        """
+        from sxeslake.clusters.positions import map_positions
+
+        rows = self.measured(ref, analysis=analysis, positions=positions, where=where, **filters)
+        return map_positions(fn, rows, self._vault, None if executor is None else self._opener(), executor)
+
     def to_xarray(
         self,
         ref: str | None = None,
@@ -2636,6 +2695,7 @@ class Lake:
         max_duration_s: float | None = None,
         resume: bool = False,
         jobs: int | None = None,
+        executor: Executor | None = None,
         progress: Progress | None = None,
     ) -> VerifyReport:
         """Check that the lake holds what its log promises. Problems are reported, not raised.
@@ -2655,6 +2715,8 @@ class Lake:
             Skip the packs that such a run has verified.
         jobs : int, optional
             Threads; by default two a core.
+        executor : concurrent.futures.Executor, optional
+            Whose workers read the packs of `data` or a sample; see `ingest`. Without a limit of time.
         progress : Progress, optional
             What is told of the bytes that are read.
 
@@ -2672,6 +2734,10 @@ class Lake:
         --------
         >>> lake.verify(data=True).ok
         True
+        >>> from concurrent.futures import ThreadPoolExecutor
+        >>> with ThreadPoolExecutor(2) as executor:
+        ...     lake.verify(data=True, executor=executor).ok
+        True
         """
         from sxeslake.maintenance.verify.packs import Extent
         from sxeslake.maintenance.verify.run import verify
@@ -2679,7 +2745,12 @@ class Lake:
         seed = secrets.randbelow(2**32) if seed is None else seed
         extent = Extent(data, sample_percent, seed, max_duration_s, resume, jobs)
         wrong_catalog = partial(self._wrong_catalog, everything=data, seed=seed)
-        return verify(self._vault, extent, wrong_catalog, progress)
+        reads = None
+        if executor is not None and extent.reads_frames:
+            from sxeslake.clusters.checking import elsewhere
+
+            reads = elsewhere(executor, self._opener(), self.url)
+        return verify(self._vault, extent, wrong_catalog, progress, reads)
 
     def drill(self, *, percent: float = 1, seed: int | None = None, progress: Progress | None = None) -> DrillReport:
         """Pull a random sample of the versions into a temporary folder, and compare each with the log's SHA-256.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import pickle
 import platform
 import queue
 import secrets
@@ -117,7 +119,13 @@ class Hearing:
         self._client, self._teller = _client(executor), teller
         self._event = load("distributed", _EXTRA, "a Dask cluster").Event(f"{self.topic}-end", client=self._client)
         self._words: queue.SimpleQueue[tuple[str, tuple[Any, ...]]] = queue.SimpleQueue()
-        self._client.subscribe_topic(self.topic, lambda event: self._words.put(event[1]))
+        self._client.subscribe_topic(
+            self.topic, lambda event: self._words.put(pickle.loads(base64.b64decode(event[1])))
+        )
+
+    def _hear(self, event: tuple[float, str]) -> None:
+        """In a thread of the client."""
+        self._words.put(pickle.loads(base64.b64decode(event[1])))
 
     def pass_on(self) -> None:
         """Tell what was heard, in the thread of the caller."""
@@ -179,4 +187,5 @@ class Events:
         self._read, self._told_at = 0, time.monotonic()
 
     def _say(self, kind: str, *words: object) -> None:
-        self._worker.log_event(self._topic, (kind, words))
+        # Events are plain values only; a cluster sends everything else as pickles, too.
+        self._worker.log_event(self._topic, base64.b64encode(pickle.dumps((kind, words))).decode())

@@ -79,7 +79,7 @@ class ManyHands:
 
     def _alone(self, plan: Plan, progress: Progress | None, watcher: Watcher | None) -> IngestReport:
         """In this process, as without a plan."""
-        changed = [str(row.path) for row in plan.rows if row.has_changed()]
+        changed = sorted(str(row.path) for row in plan.rows if row.has_changed())
         found = Found([row.candidate for row in plan.rows], plan.unrecognised, plan.passed_over)
         with closing(Talk(found.archives, progress, watcher)) as talk:
             report = Ingest(self._vault, self._options, self._tool, talk).run(found)

@@ -72,6 +72,7 @@ class Chorus:
         """Put the report together, in the order of the plan."""
         if self._progress is not None:
             self._progress.finish()
+        self.report.changed.sort()
         self.report.archives += [
             self._final[path] for path in dict.fromkeys(str(row.path) for row in self._plan.rows) if path in self._final
         ]
@@ -95,11 +96,12 @@ class Chorus:
         self._watcher.done(archive, len(self._announced), len(self._plan.rows), None if left is None else max(0, left))
 
     def kept(self, share: int, archives: Sequence[ArchiveReport], commit: int | None) -> None:  # noqa: ARG002
-        """Some are final."""
+        """Some are final; what was told before, by an event or a worker that is lost, is told once."""
+        archives = [archive for archive in archives if archive.path not in self._final]
         self._final |= {archive.path: archive for archive in archives}
         if commit is not None:
             self.report.commit = max(commit, self.report.commit or 0)
-        if self._watcher is not None:
+        if self._watcher is not None and archives:
             self._watcher.kept(archives, commit)
 
     def changed(self, share: int, path: str) -> None:  # noqa: ARG002 - of any share
@@ -115,11 +117,9 @@ class Chorus:
 
     def finished(self, share: Share, found: ShareReport) -> None:
         """A share is done; `found` has its archives where they were not told one by one."""
-        missing = [archive for archive in found.archives if archive.path not in self._final]
-        if missing:
-            for archive in missing:
-                self.done(share.number, archive)
-            self.kept(share.number, missing, None)
+        for archive in found.archives:
+            self.done(share.number, archive)
+        self.kept(share.number, found.archives, None)
         for commit in found.commits:
             self.report.commit = max(commit, self.report.commit or 0)
         self.report.damaged += [fault for fault in found.damaged if fault not in self.report.damaged]
