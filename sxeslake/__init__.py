@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from sxeslake.catalog.query.sandbox import SandboxLimits
     from sxeslake.catalog.schema.registry import Table
     from sxeslake.catalog.store.comparison import Rebuilt
+    from sxeslake.clusters.planning import PlanReport, plan
     from sxeslake.errors import (
         AccessDeniedError,
         AlreadyExistsError,
@@ -100,6 +101,7 @@ if TYPE_CHECKING:
 
 # Loaded when they are touched: the command line must not wait for what it does not use.
 _IN = {
+    "clusters.planning": "PlanReport plan",
     "archive.migration.report": "MigrationReport MigrationStep",
     "archive.sxes.group": "Group create_group open_group",
     "archive.sxes.outline": "Analysis Items Project",
@@ -215,6 +217,7 @@ __all__ = [
     "NotFoundError",
     "OriginalsReport",
     "PartSpec",
+    "PlanReport",
     "Plots",
     "Position",
     "Progress",
@@ -266,6 +269,7 @@ __all__ = [
     "open",
     "open_group",
     "open_lakes",
+    "plan",
 ]
 
 
