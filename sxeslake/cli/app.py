@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     # Types only: these modules load the heavy libraries, which `--help` must not.
     from sxeslake.cli.progress import Bar
     from sxeslake.lake import Lake
+    from sxeslake.lakes import Lakes
     from sxeslake.runs.recording import Run
 
 
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
 class App:
     """One call of the command line."""
 
-    word: str | None = None  # the lake as the user wrote it: a URL, a folder, a name
+    words: tuple[str, ...] = ()  # the lakes as the user wrote them: URLs, folders, names, groups
+    word: str | None = None  # the lake of this call, where one was named
     storage_options: dict[str, str] = field(default_factory=dict)
     other_options: list[dict[str, str]] = field(default_factory=list)  # of other lakes: their secrets are hidden too
     as_json: bool = False
@@ -113,6 +115,50 @@ class App:
 
         return resolve_lake(self.word)
 
+    def choose_lakes(self, *, several: bool, command: str) -> None:
+        """Take groups apart; refuse more than one lake where `command` works with one."""
+        import os  # noqa: PLC0415  (start-up time of --help, here and below)
+
+        if not self.words and not os.environ.get("SXESLAKE_LAKE"):
+            return
+        from sxeslake import settings  # noqa: PLC0415
+
+        said = self.words
+        self.words = tuple(settings.members(said))
+        if len(self.words) > 1 and not several:
+            raise click.UsageError(
+                f"`{command}` works with one lake, and {len(self.words)} are named: {', '.join(self.words)}. "
+                "Several are read as one by ls, find, query and serve."
+            )
+        if said and len(self.words) == 1:
+            self.word = self.words[0]
+
+    def open_reading(self, *, skip_unreachable: bool) -> Lake | Lakes:
+        """The lake of this call, or several as one."""
+        if len(self.words) < 2:
+            return self.open_lake()
+        from sxeslake.lakes import opened_as_one  # noqa: PLC0415
+
+        return opened_as_one(self.words, self._open_shown, skip_unreachable=skip_unreachable, tell=self.warn)
+
+    def _open_shown(self, word: str) -> Lake:
+        lake = self.open_one_of(word)
+        lake.show_progress(self.progress)
+        return lake
+
+    def open_one_of(self, word: str) -> Lake:
+        """One of several lakes."""
+        from sxeslake.lakes import options_of  # noqa: PLC0415
+
+        return self.open_named(word, storage_options=options_of(word, self.storage_options, of=len(self.words)))
+
+    def lake_title(self) -> str:
+        """The short name of the one lake of this call."""
+        from sxeslake import settings  # noqa: PLC0415
+
+        word = next(iter(self.words), None) or settings.default_name() or settings.default_lake_url()
+        return next(iter(settings.titles([word])))
+
     def open_named(
         self, word: str | None, *, tolerant: bool = False, storage_options: dict[str, str] | None = None
     ) -> Lake:
@@ -127,7 +173,7 @@ class App:
             retry_for_s=self.retry_for_s,
             tolerant=tolerant,
         )
-        lake.tell_trouble(self._warn)
+        lake.tell_trouble(self.warn)
         self.lake = self.lake or lake.url
         return lake
 
@@ -148,7 +194,7 @@ class App:
                     hint="`sxeslake ingest FILE` makes one; --lake URL names another.",
                 ) from None
             lake = init(url)
-            lake.tell_trouble(self._warn)
+            lake.tell_trouble(self.warn)
         if self.word is None:
             self.say(f"Lake: {lake.url} ({_WHY[how]})")
         lake.show_progress(self.progress)
@@ -169,7 +215,8 @@ class App:
             self.say("There is no lake yet: compared with an empty one.")
             return init(f"memory://{uuid4().hex}")
 
-    def _warn(self, text: str) -> None:
+    def warn(self, text: str) -> None:
+        """A warning, also with --quiet."""
         from sxeslake.cli.words import shown  # noqa: PLC0415  (rarely needed)
 
         self.complain(f"warning    {shown(text)}")

@@ -7,6 +7,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+PLAN = (
+    "path", "archives", "groups", "bytes_source", "bytes_largest_group", "copies", "reused", "unrecognised", "missed",
+)  # fmt: skip
+MISSED = ("path", "status", "error")
 INGEST = ("lake", "commit", "archives")
 INGESTED = (
     "path", "sample", "version", "status", "error", "kind", "members",

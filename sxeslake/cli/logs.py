@@ -27,7 +27,10 @@ WORDS = "sxeslake.cli"
 _USERINFO = re.compile(r"(?<=://)[^/@\s]+(?::[^@\s]*)?@")
 _QUERY = re.compile(r"(?<=://)([^\s?#]+)\?[^\s=&]+=[^\s\"'`]*")
 """Of a URL; that of a presigned one opens the object for everybody."""
-_SECRET_VARIABLES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "SXESLAKE_NOTIFY")
+_SECRET_VARIABLES = (
+    "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AZURE_STORAGE_ACCOUNT_KEY",
+    "AZURE_STORAGE_CLIENT_SECRET", "AZURE_STORAGE_CONNECTION_STRING", "AZURE_STORAGE_SAS_TOKEN", "SXESLAKE_NOTIFY",
+)  # fmt: skip
 _SHORTEST_SECRET = 4  # shorter values hide nothing and would black out ordinary words
 
 
@@ -206,8 +209,9 @@ def scrub(text: str, app: App) -> str:
     secrets = [value for each in options for key, value in each.items() if _hides(key)]
     secrets += [os.environ.get(name, "") for name in _SECRET_VARIABLES]
     secrets.append(app.notify or "")
-    if app.word and (found := _USERINFO.search(app.word)):
-        secrets += found[0].rstrip("@").split(":")
+    for word in (app.word or "", *app.words):
+        if found := _USERINFO.search(word):
+            secrets += found[0].rstrip("@").split(":")
     for secret in sorted(set(secrets), key=len, reverse=True):
         if len(secret) >= _SHORTEST_SECRET:
             text = text.replace(secret, "***")

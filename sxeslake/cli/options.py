@@ -46,11 +46,13 @@ def global_options() -> list[click.Parameter]:
         click.Option(
             ["--lake"],
             metavar="URL",
+            multiple=True,
             shell_complete=suggest.lake,
             expose_value=False,
-            callback=_keep_lake,
+            callback=keep_lake,
             help="The lake: a folder, a URL (s3://bucket/prefix) or a name from `sxeslake use`. "
-            "Else $SXESLAKE_LAKE, else the lake in use, else an embedded one.",
+            "Else $SXESLAKE_LAKE, else the lake in use, else an embedded one. "
+            "ls, find, query and serve take several, or a group.",
         ),
         click.Option(
             ["--storage-option"],
@@ -101,14 +103,18 @@ def global_options() -> list[click.Parameter]:
 class LakeCommand(click.Command):
     """A command with the global options, whose help ends with an example."""
 
+    takes_several = False  # lakes
+
     def __init__(self, *args: Any, example: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.example = example
         self.params.extend(global_options())
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run it; the log says whose lines they are."""
-        ctx.ensure_object(App).command = ctx.command_path.partition(" ")[2] or ctx.command_path
+        """Run it, for the lakes that were named; the log says whose lines they are."""
+        app = ctx.ensure_object(App)
+        app.command = ctx.command_path.partition(" ")[2] or ctx.command_path
+        app.choose_lakes(several=self.takes_several, command=self.name or "")
         return super().invoke(ctx)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -118,6 +124,22 @@ class LakeCommand(click.Command):
         with formatter.section("Example"):
             for line in self.example.splitlines():
                 formatter.write(f"{'':>{formatter.current_indent}}{line}\n")
+
+
+class LakesCommand(LakeCommand):
+    """A command that only reads, and reads several lakes as one."""
+
+    takes_several = True
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.params.append(
+            click.Option(
+                ["--skip-unreachable"],
+                is_flag=True,
+                help="Of several lakes, leave out those that do not answer, with a warning.",
+            )
+        )
 
 
 class LakeGroup(LakeCommand, click.Group):
@@ -198,9 +220,12 @@ def _keep_log_file(ctx: click.Context, param: click.Parameter, value: str | None
     keep(app)
 
 
-def _keep_lake(ctx: click.Context, _: click.Parameter, value: str | None) -> None:
+def keep_lake(ctx: click.Context, _: click.Parameter, value: tuple[str, ...]) -> None:
+    """Lakes behind a command's name replace those before it."""
     if value:
-        ctx.ensure_object(App).word = value
+        app = ctx.ensure_object(App)
+        app.words = tuple(filter(None, value))
+        app.word = app.words[0] if len(app.words) == 1 else None
 
 
 def _keep_retry_for(ctx: click.Context, param: click.Parameter, value: str | None) -> None:

@@ -19,7 +19,9 @@ SECTIONS: dict[str, dict[str, str]] = {
     },
     "Put archives in": {
         "report": "Tell how much of a folder is duplicate before storing it.",
+        "plan": "Plan an ingest by several workers or machines.",
         "ingest": "Store archives: files, and folders searched for them.",
+        "watch": "Store archives as they appear in folders and shares.",
         "convert": "Turn files of instruments into one archive.",
         "exact": "Find recipes that rebuild original files bit for bit.",
         "audit": "Check which files the lake already holds.",

@@ -27,6 +27,7 @@ from sxeslake.maintenance.retention import clock
 from sxeslake.maintenance.retention.durations import in_words
 from sxeslake.model import GIB, Progress
 from sxeslake.storage import ObjectInfo, Versioned
+from sxeslake.storage.probe import PREFIX as PROBES
 from sxeslake.text.html import HtmlRecord
 from sxeslake.text.wording import said
 from sxeslake.vault.log.commit import blank_entry
@@ -40,6 +41,7 @@ KEEP_FORGOTTEN = timedelta(days=7)  # what was forgotten by mistake comes back w
 ORPHAN_AGE_S = 3600  # an upload that no commit names may belong to an ingest that is still running
 _NAMED = 5  # versions that a message lists
 _ATTEMPTS = 20  # other collectors that came first
+_NOTHING = f"{PROBES}gc"  # a key that no object has
 _ROUND_BYTES = 4 * GIB  # rewritten before a commit: what a crash can cost
 
 
@@ -167,6 +169,9 @@ class Collector:
                 going = len(made.collected), len(made.packs), len(made.manifests)
                 _LOG.info("at commit %d: %d versions to collect, %d packs and %d manifests to condemn", head, *going)
                 if not self._options.dry_run:
+                    if any(going):
+                        # Refused here, to keys that may not delete, nothing is condemned that only others can delete.
+                        self._vault.store.delete([_NOTHING])
                     self._rewrite(made)
                     self._commit(made)
             except _DamagedCopyError:
