@@ -22,6 +22,7 @@ class RecordedCommand(LakeCommand):
     def invoke(self, ctx: click.Context) -> Any:
         """Run it, with a record that `end` closes."""
         app = ctx.ensure_object(App)
+        app.choose_lakes(several=self.takes_several, command=str(self.name))  # a record is of one lake
         begin(app, str(self.name), ctx.params)
         return super().invoke(ctx)
 

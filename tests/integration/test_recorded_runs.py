@@ -79,6 +79,13 @@ def test_other_commands_leave_none(call: Call, tmp_path: Path) -> None:
     assert commands(runs_dir(), str(tmp_path / "lake")) == ["ingest"]
 
 
+def test_several_lakes_are_refused_and_not_recorded(call: Call, tmp_path: Path) -> None:
+    call("init", "second")
+    assert call("verify", "--lake", "lake", "--lake", "second").code == 2
+    assert call("health", "--lake", "lake", "--lake", "second").code == 2
+    assert commands(runs_dir(), str(tmp_path / "lake")) == []
+
+
 def test_a_batch_with_a_bad_archive_has_failed(call: Call) -> None:
     Path("bad.zip").write_text("junk")
     assert call("ingest", "map.plzip", "bad.zip").code == 4
