@@ -25,8 +25,8 @@ from sxeslake.version import __version__
 from ..address import TEMPORARY, Address
 from ..interface import ObjectInfo
 from ..retry import DEFAULT_POLICY, RetryPolicy
-from .client import CONNECT_TIMEOUT_S, READ_TIMEOUT_S, Head, Page, Reply, Verb, Verdict, scrubbed
-from .options import Options
+from .client import CONNECT_TIMEOUT_S, READ_TIMEOUT_S, ObjectFacts, Page, Reply, Verb, Verdict, scrubbed
+from .options import GivenOptions
 from .store import RemoteStore
 
 _LOG = logging.getLogger(__name__)
@@ -57,7 +57,7 @@ class SftpSettings:
     """Where the server is and how to sign in: the URL and options, else ~/.ssh/config, keys and agent of the user."""
 
     def __init__(self, address: Address, options: Mapping[str, str]) -> None:
-        said = Options("SFTP", address, options, OPTIONS)
+        said = GivenOptions("SFTP", address, options, OPTIONS)
         place, _, path = address.path.partition("/")
         user, _, host = place.rpartition("@")
         self.host, _, port = host.partition(":")
@@ -169,13 +169,13 @@ class SftpClient:
         await _remove(sftp, temporary)
         return after == before - 1
 
-    async def head(self, path: str) -> Head:
+    async def head(self, path: str) -> ObjectFacts:
         """stat."""
         sftp = await self._connected()
         facts = await sftp.stat(path)
         if stat.S_ISDIR(facts.permissions or 0):
             raise asyncssh.SFTPNoSuchFile("a folder")
-        return Head(int(facts.size or 0), None)
+        return ObjectFacts(int(facts.size or 0), None)
 
     async def page(self, prefix: str, after: str, mark: object) -> Page:  # noqa: ARG002 - a folder is read whole
         """One folder; the mark is the folders that are still to be read."""
