@@ -153,6 +153,10 @@ class AzureSettings:
         return found, found
 
 
+class _TakenError(Exception):
+    """There is a blob of that name, and this token may not overwrite it."""
+
+
 class AzureClient:
     """Requests to one container."""
 
@@ -188,10 +192,16 @@ class AzureClient:
 
     async def put(self, path: str, body: bytes, nonce: str | None) -> None:
         """One Put Blob; the service proves the body by its MD5."""
-        await self._client.get_blob_client(path).upload_blob(
-            body, length=len(body), overwrite=nonce is None, validate_content=True, max_concurrency=1,
-            metadata=None if nonce is None else {NONCE: nonce}, raw_request_hook=_in_pieces,
-        )  # fmt: skip
+        try:
+            await self._client.get_blob_client(path).upload_blob(
+                body, length=len(body), overwrite=nonce is None, validate_content=True, max_concurrency=1,
+                metadata=None if nonce is None else {NONCE: nonce}, raw_request_hook=_in_pieces,
+            )  # fmt: skip
+        except azure.HttpResponseError as error:
+            # Whoever may only create is told of a missing permission where the blob exists.
+            if nonce is None or error.status_code != 403 or not await self._client.get_blob_client(path).exists():
+                raise
+            raise _TakenError from None
 
     async def is_mine(self, path: str, nonce: str) -> bool:
         """By the nonce in the blob's metadata."""
@@ -244,6 +254,8 @@ class AzureClient:
         """By the service's code, else by the status."""
         if isinstance(error, azure.HttpResponseError) and error.status_code:
             return self._judge_reply(error)
+        if isinstance(error, _TakenError):
+            return Verdict("taken")
         if isinstance(error, azure.ClientAuthenticationError):
             return Verdict("no credentials", "found no credentials that Azure takes", _SET)
         if _is_untrusted(error):
