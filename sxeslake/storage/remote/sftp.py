@@ -43,6 +43,8 @@ _READ_ONLY = "The lake can be read here; to write, use OpenSSH or another kind o
 _LINKLESS = "Use a folder on a file system with hard links (ext4, XFS, Btrfs, ZFS), or another kind of storage."
 _LOST = (asyncssh.SFTPConnectionLost, asyncssh.SFTPNoConnection, asyncssh.ConnectionLost, asyncssh.DisconnectError)
 _NO_KEY = (asyncssh.PermissionDenied, asyncssh.KeyImportError, asyncssh.KeyEncryptionError)
+_UNCERTAIN = (*_LOST, asyncio.CancelledError, TimeoutError)
+"""The link may have been made."""
 _ABSENT = (asyncssh.SFTPNoSuchFile, asyncssh.SFTPNoSuchPath, asyncssh.SFTPNotADirectory)
 _FULL = (asyncssh.SFTPNoSpaceOnFilesystem, asyncssh.SFTPQuotaExceeded)
 
@@ -149,9 +151,7 @@ class SftpClient:
                 await self._write(sftp, temporary, body)
                 await self._link(sftp, temporary, path)
         except BaseException as error:
-            if not isinstance(error, asyncio.CancelledError | TimeoutError) and not isinstance(
-                error, _LOST
-            ):  # the link may have been made
+            if not isinstance(error, _UNCERTAIN):
                 self._begun.discard(nonce or "")
                 await _remove(sftp, temporary)
             raise
