@@ -233,7 +233,7 @@ def init(
                 raise ConflictError(
                     f"this storage does not keep create-only writes apart: {report.detail}.",
                     where=store.url,
-                    hint="Two writers could overwrite each other. Use AWS S3, SeaweedFS ≥ 4.48, Ceph or a folder.",
+                    hint="Use AWS S3, SeaweedFS ≥ 4.48, Ceph, Azure, Google Cloud Storage, or a folder.",
                 )
         create_lake(store, carried.texts())
         opening = Opening(address, _options(url, storage_options), limit_up, limit_down, retry_for_s)
