@@ -42,9 +42,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
-@pytest.mark.parametrize(
-    ("heading", "text"), list(sections()), ids=lambda value: value[:40] if "\n" not in value else ""
-)
+@pytest.mark.parametrize(("heading", "text"), [pytest.param(*each, id=each[0]) for each in sections()])
 def test_the_sessions_of_the_handbook_are_true(
     heading: str,
     text: str,
