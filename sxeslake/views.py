@@ -47,6 +47,8 @@ class SampleRow(HtmlRecord):
         Whether a pull gives back the original file.
     exact_reason : str or None
         Why not.
+    lake : str
+        The lake's name, where several are asked as one; else empty.
 
     Examples
     --------
@@ -65,6 +67,7 @@ class SampleRow(HtmlRecord):
     ingested_at: datetime
     exact: bool
     exact_reason: str | None
+    lake: str = ""
 
     def __repr__(self) -> str:
         return (
@@ -99,12 +102,15 @@ class Samples(Rows[SampleRow]):
         str
             HTML.
         """
-        rows = [
+        rows: list[tuple[object, ...]] = [
             (row.sample, row.version, row.kind, row.members, size(row.bytes_source), clock(row.ingested_at), row.name)
             for row in self[:SHOWN]
         ]
         below = [f"{len(self):,} rows, the first {SHOWN} shown"] if len(self) > SHOWN else []
-        heads = ("sample", "version", "kind", "files", "archive", "stored at", "from")
+        heads: tuple[str, ...] = ("sample", "version", "kind", "files", "archive", "stored at", "from")
+        if any(row.lake for row in self):
+            heads = ("lake", *heads)
+            rows = [(row.lake, *cells) for row, cells in zip(self, rows, strict=False)]
         return html_table(heads, rows, caption=caption, below=below)
 
 

@@ -7,6 +7,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+PLAN = (
+    "path", "archives", "groups", "bytes_source", "bytes_largest_group", "copies", "reused", "unrecognised", "missed",
+)  # fmt: skip
+MISSED = ("path", "status", "error")
 INGEST = ("lake", "commit", "archives")
 INGESTED = (
     "path", "sample", "version", "status", "error", "kind", "members",
@@ -84,6 +88,12 @@ MARK = ("commit", "marked")
 GC = (
     "dry_run", "commit", "collected", "packs_condemned", "packs_rewritten", "manifests_condemned", "orphans",
     "bytes_freed", "bytes_written", "bytes_later", "later", "damaged",
+)  # fmt: skip
+HEALTH = ("ok", "lake", "checked_at", "commands")
+COMMAND_HEALTH = (
+    "command", "target", "ok", "result", "why", "age_s", "success_age_s", "max_age_s", "started_at", "ended_at",
+    "last_success_at", "duration_s", "exit_code", "bytes_read", "bytes_written", "retries", "failures", "messages",
+    "arguments", "run", "host", "pid", "sxeslake_version",
 )  # fmt: skip
 DRILL = ("ok", "percent", "seed", "versions", "files")
 TIDY = ("dry_run", "commit", "joined", "kept")

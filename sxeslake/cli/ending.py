@@ -43,19 +43,29 @@ def _cancel_more(cancel_requests: Callable[[], object]) -> None:
 @contextmanager
 def ending(leave: Callable[[], object]) -> Iterator[Callable[[], bool]]:
     """Gives what tells whether the work was asked to end; `leave` ends the program where the work does not."""
+    with asked_to_end(leave, insist_s=_INSIST_S, end_s=_END_S) as asked:
+        yield asked.is_set
+
+
+@contextmanager
+def asked_to_end(leave: Callable[[], object], *, insist_s: float, end_s: float) -> Iterator[threading.Event]:
+    """Gives an event that is set when the work is asked to end, so that it can also wait for it.
+
+    The work is interrupted wherever it is after `insist_s`; `leave` ends the program after `end_s`.
+    """
+    asked = threading.Event()
     before = {number: signal.getsignal(number) for number in _signals()}
     signals = [number for number, handler in before.items() if handler in (interrupt, signal.default_int_handler)]
     if not signals or threading.current_thread() is not threading.main_thread():
-        yield lambda: False
+        yield asked
         return
-    asked = threading.Event()
     timers: list[threading.Timer] = []
 
     def ask(number: int, frame: object) -> None:
         if asked.is_set():
             interrupt(number, frame)
         asked.set()
-        for seconds, action in ((_INSIST_S, lambda: _interrupt(number)), (_END_S, leave)):
+        for seconds, action in ((insist_s, lambda: _interrupt(number)), (end_s, leave)):
             timer = threading.Timer(seconds, action)
             timer.daemon = True
             timer.start()
@@ -64,7 +74,7 @@ def ending(leave: Callable[[], object]) -> Iterator[Callable[[], bool]]:
     for number in signals:
         signal.signal(number, ask)
     try:
-        yield asked.is_set
+        yield asked
     finally:
         for number in signals:
             signal.signal(number, before[number])

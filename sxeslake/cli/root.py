@@ -19,7 +19,9 @@ SECTIONS: dict[str, dict[str, str]] = {
     },
     "Put archives in": {
         "report": "Tell how much of a folder is duplicate before storing it.",
+        "plan": "Plan an ingest by several workers or machines.",
         "ingest": "Store archives: files, and folders searched for them.",
+        "watch": "Store archives as they appear in folders and shares.",
         "convert": "Turn files of instruments into one archive.",
         "exact": "Find recipes that rebuild original files bit for bit.",
         "audit": "Check which files the lake already holds.",
@@ -67,6 +69,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     },
     "Check and maintain": {
         "verify": "Check the log, the manifests and, with --data, every byte.",
+        "health": "Tell when commands last ran unattended, and how it ended.",
         "drill": "Pull a random sample of files and compare them.",
         "repair": "Repair the lake from copies, caches and archives.",
         "copy": "Copy a lake, or some samples, into another lake.",

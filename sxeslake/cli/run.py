@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import logging
 import os
 import re
 import signal
@@ -23,6 +24,7 @@ import click
 from sxeslake.cli.app import App
 from sxeslake.cli.ending import interrupt
 from sxeslake.cli.logs import logging_to_stderr, scrub
+from sxeslake.cli.recording import end
 from sxeslake.cli.root import root
 from sxeslake.cli.without_pandas import keep_pandas_out
 from sxeslake.errors import StorageError, SxeslakeError
@@ -69,7 +71,9 @@ def main() -> NoReturn:
 
 def leave_interrupted(app: App) -> None:
     """End the program from another thread, where the main thread does not come to it; nothing is cleaned up."""
-    _end_now(interrupted(app))
+    code = interrupted(app)
+    end(app, code)
+    _end_now(code)
 
 
 def _end_now(code: int) -> NoReturn:
@@ -103,9 +107,13 @@ def _end_tidily() -> None:
 def run(args: Sequence[str]) -> int:
     """Run one command line; the exit code."""
     app = App()
+    app.arguments = list(args)
     app.as_json = "--json" in args  # known before parsing, so that also a usage error is a document
     with as_typed(), logging_to_stderr(app):
-        return _run(app, args)
+        code = _run(app, args)
+        end(app, code)
+        app.log_words(f"{app.command or PROGRAM} ended with exit code {code}", logging.INFO)
+        return code
 
 
 def _run(app: App, args: Sequence[str]) -> int:
@@ -186,11 +194,20 @@ def _fail(app: App, kind: str, message: str, code: int, *, has_lines: bool = Fal
 
     A name in the message cannot steer the terminal. Further lines are indented: none looks like a message of its own.
     """
+    app.log_words(message, logging.ERROR, trace=code == UNEXPECTED or (app.verbose > 0 and code != INTERRUPTED))
+    if app.logs_to_stderr:
+        app.failure = scrub(message, app)
+        return _document(app, kind, app.failure, code)
     if app.verbose and sys.exc_info()[0] is not None and code != INTERRUPTED:
         _write(sys.stderr, visible_lines(scrub(traceback.format_exc().rstrip(), app)))
-    message = scrub(message, app)
+    message = app.failure = scrub(message, app)
     said = visible_lines(message).replace("\n", "\n  ") if has_lines else visible(message)
     _write(sys.stderr, folded_text(f"sxeslake: {said}", terminal_width(sys.stderr)))
+    return _document(app, kind, message, code)
+
+
+def _document(app: App, kind: str, message: str, code: int) -> int:
+    """With --json, the error on stdout."""
     try:
         if app.as_json:
             app.emit({"error": {"kind": kind, "message": message, "exit_code": code}})

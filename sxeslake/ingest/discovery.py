@@ -6,14 +6,14 @@ import logging
 import os
 import stat
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from sxeslake.archive.file_facts import NOT_PERMITTED, Links, is_junction, may_read, why_unread
 from sxeslake.archive.names import escape_bytes
-from sxeslake.errors import NotFoundError
+from sxeslake.errors import NotFoundError, UsageError
 from sxeslake.format.logentry import MAX_NAME_CHARS, UNFIT_NEW, check_name
 from sxeslake.ingest.metadata import METADATA
 from sxeslake.text.wording import said
@@ -117,6 +117,14 @@ def find_any(paths: Iterable[Path]) -> list[Candidate]:
     for path in paths:
         found += find([path]).archives or find([path], tree=True).archives
     return found
+
+
+def named_below(candidate: Candidate, folder: Path) -> Candidate:
+    """The candidate with the name that a search of a folder would give it; UsageError where it does not lie in it."""
+    if not candidate.path.is_relative_to(folder):
+        raise UsageError("not in the folder that names are made from.", where=candidate.path, hint=f"It is {folder}.")
+    relative = candidate.path.relative_to(folder)
+    return replace(candidate, relative=relative) if relative.parts else candidate
 
 
 def is_group_folder(path: Path) -> bool:

@@ -14,7 +14,7 @@ from sxeslake.errors import DeadObjectsError, NotFoundError, SxeslakeError
 from sxeslake.format.logentry import check_name
 from sxeslake.ingest import copies
 from sxeslake.ingest import discovery as finding
-from sxeslake.ingest.discovery import Candidate, Found
+from sxeslake.ingest.discovery import Candidate, Found, named_below
 from sxeslake.ingest.known import KnownFiles
 from sxeslake.ingest.options import Options
 from sxeslake.ingest.report import LAKE_ERRORS, ArchiveReport, IngestReport, of_unexpected
@@ -184,19 +184,16 @@ def ingest(
     form: Form,
     options: Options,
     tool: str,
+    below: Path | None = None,
     progress: Progress | None = None,
     watcher: Watcher | None = None,
 ) -> IngestReport:
-    """Search `paths` for archives and vendor folders, and take them in."""
+    """Search `paths` for archives and vendor folders, and take them in; names are as if `below` were searched."""
     found = of_vendors(finding.find(paths, tree=form == "tree", links=options.links), paths, form)
+    if below is not None:
+        found = replace(found, archives=[named_below(candidate, below) for candidate in found.archives])
     if not found.archives and not found.missed:
-        names = ", ".join(str(path) for path in paths)
-        raise NotFoundError(
-            "no archive is in there.",
-            where=names,
-            hint="Looked for .plzip, .pl7z, .zip, .7z, unpacked groups and files of instruments (`sxeslake formats`); "
-            "`--as tree` (`--tree`) takes any folder.",
-        )
+        raise no_archive(paths)
     sampled = None
     if options.quick:
         from sxeslake.ingest.survey.run import estimate, sample  # noqa: PLC0415 - only a quick dry run needs them
@@ -208,3 +205,13 @@ def ingest(
     if sampled is not None:
         report.estimate = estimate(sampled, report.archives[len(found.missed) :])
     return report
+
+
+def no_archive(paths: Sequence[Path]) -> NotFoundError:
+    """The error for paths in which nothing is to be ingested."""
+    return NotFoundError(
+        "no archive is in there.",
+        where=", ".join(str(path) for path in paths),
+        hint="Looked for .plzip, .pl7z, .zip, .7z, unpacked groups and files of instruments (`sxeslake formats`); "
+        "`--as tree` (`--tree`) takes any folder.",
+    )

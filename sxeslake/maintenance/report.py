@@ -166,9 +166,11 @@ class CopyReport(HtmlRecord):
     dry_run : bool
         Whether nothing was changed.
     bytes_raw : int
-        Bytes of content, unpacked, that the target lacks.
+        Bytes of content, unpacked, that the target lacked.
     calibrations : int
         Calibrations that came along with a whole lake.
+    bytes_written : int
+        Bytes of the packs that were written for it.
 
     Examples
     --------
@@ -187,6 +189,7 @@ class CopyReport(HtmlRecord):
     dry_run: bool = False
     bytes_raw: int = 0
     calibrations: int = 0
+    bytes_written: int = 0
 
     @property
     def failed(self) -> bool:

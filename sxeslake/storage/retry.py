@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
+import threading
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -51,6 +52,14 @@ class RetryPolicy:
 
 
 DEFAULT_POLICY = RetryPolicy()
+
+_retries = 0
+_counting = threading.Lock()
+
+
+def retries_so_far() -> int:
+    """How often this process has tried something again, whatever the store."""
+    return _retries
 
 
 def policy_of(retry_for_s: float | None) -> RetryPolicy:
@@ -131,5 +140,12 @@ class _Attempts:
             then = "no more attempts" if delay is None else f"next attempt in {delay:.1f} s"
             _LOG.debug("attempt %d failed (%s, %s); %s", self._failed, trouble, type(error).__name__, then)
         if delay is not None:
+            _count_retry()
             self._waiting(error, elapsed_s)
         return delay
+
+
+def _count_retry() -> None:
+    global _retries  # noqa: PLW0603 - of the process: a run's share is a difference
+    with _counting:
+        _retries += 1

@@ -128,6 +128,14 @@ class FolderTree:
         return self.sizes[path]
 
 
+class FilesOfFolder(FolderTree):
+    """The files that lie directly in a folder, without those of the folders below it."""
+
+    def _walked(self, root: Path) -> dict[str, int]:
+        with os.scandir(root) as entries:
+            return {entry.name: entry.stat().st_size for entry in entries if entry.is_file(follow_symlinks=False)}
+
+
 def _size_or_reason(path: Path) -> int | str:
     """The size of a file that can be read, or why something in a folder is not."""
     try:

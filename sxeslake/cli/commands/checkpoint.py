@@ -6,11 +6,11 @@ import click
 
 from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.documents import document
-from sxeslake.cli.options import LakeCommand
+from sxeslake.cli.recording import RecordedCommand, tell
 from sxeslake.cli.words import count, size
 
 
-@click.command("checkpoint", cls=LakeCommand, example="sxeslake checkpoint")
+@click.command("checkpoint", cls=RecordedCommand, example="sxeslake checkpoint")
 @pass_app
 def command(app: App) -> None:
     """Publish log and catalogue, so that a new machine need not read the whole log.
@@ -19,6 +19,7 @@ def command(app: App) -> None:
     """
     with app.open_lake() as lake:
         report = lake.checkpoint()
+    tell(app, report)
     if app.as_json:
         app.emit(document(report))
         return

@@ -7,7 +7,8 @@ import click
 from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.completion import suggest
 from sxeslake.cli.documents import COPIED, COPY, document
-from sxeslake.cli.options import DRY_RUN, LakeCommand, other_storage_option
+from sxeslake.cli.options import DRY_RUN, other_storage_option
+from sxeslake.cli.recording import RecordedCommand, tell
 from sxeslake.cli.words import count, shown, size
 
 DAMAGED = 5
@@ -15,7 +16,7 @@ DAMAGED = 5
 
 @click.command(
     "copy",
-    cls=LakeCommand,
+    cls=RecordedCommand,
     params=[other_storage_option("from", "SRC"), other_storage_option("to", "DST")],
     example='sxeslake copy facility /mnt/backup/lake\nsxeslake copy facility ./mine "2018/*" ti-grains@2',
 )
@@ -53,6 +54,7 @@ def command(
         app.open_named(target, storage_options=to_options) as other,
     ):
         report = lake.copy_to(other, refs, dry_run=dry_run, progress=app.progress())
+    tell(app, report)
     if app.as_json:
         app.emit(document(report, COPY) | {"archives": [document(row, COPIED) for row in report.archives]})
         return DAMAGED if report.failed else 0

@@ -6,14 +6,15 @@ import click
 
 from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.documents import GC, document
-from sxeslake.cli.options import DRY_RUN, LakeCommand
+from sxeslake.cli.options import DRY_RUN
+from sxeslake.cli.recording import RecordedCommand, tell
 from sxeslake.cli.words import count, shown, size
 
 DAMAGED = 5
 """The exit code where damage was met; what could be collected safely was."""
 
 
-@click.command("gc", cls=LakeCommand, example="sxeslake gc --dry-run\nsxeslake gc --grace 1h")
+@click.command("gc", cls=RecordedCommand, example="sxeslake gc --dry-run\nsxeslake gc --grace 1h")
 @click.option(
     "--grace",
     metavar="SPAN",
@@ -37,6 +38,7 @@ def command(app: App, grace: str | None, dry_run: bool, message: str | None) -> 
         app.kept = lambda: "The lake is whole; run the same command again to continue."
     with app.open_lake() as lake:
         report = lake.gc(grace=grace, dry_run=dry_run, message=message, progress=app.progress())
+    tell(app, report)
     if app.as_json:
         app.emit(document(report, GC))
         return DAMAGED if report.damaged else 0

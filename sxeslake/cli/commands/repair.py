@@ -7,8 +7,9 @@ import click
 from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.completion import suggest
 from sxeslake.cli.documents import LOST, MENDED, OFFER_FAULT, REPAIR, document
-from sxeslake.cli.options import DRY_RUN, LakeCommand, other_storage_option
+from sxeslake.cli.options import DRY_RUN, other_storage_option
 from sxeslake.cli.passwords import password_file_option, read_passwords
+from sxeslake.cli.recording import RecordedCommand, tell
 from sxeslake.cli.words import count, shown
 
 DAMAGED = 5
@@ -16,7 +17,7 @@ DAMAGED = 5
 
 @click.command(
     "repair",
-    cls=LakeCommand,
+    cls=RecordedCommand,
     params=[other_storage_option("from", "lakes of --from")],
     example="sxeslake repair --dry-run\nsxeslake repair --from map.plzip --from s3://copy/lake",
 )
@@ -45,6 +46,7 @@ def command(
         report = lake.repair(
             offers, from_storage_options=from_options, dry_run=dry_run, passwords=passwords, progress=app.progress()
         )
+    tell(app, report)
     if app.as_json:
         parts = {
             "mended": [document(item, MENDED) for item in report.mended],

@@ -8,7 +8,8 @@ import click
 
 from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.documents import CHECKED, PROBLEM, VERIFY, document
-from sxeslake.cli.options import LakeCommand, jobs_option
+from sxeslake.cli.options import jobs_option
+from sxeslake.cli.recording import RecordedCommand, tell
 from sxeslake.cli.words import count, shown, size
 from sxeslake.errors import UsageError
 
@@ -37,7 +38,7 @@ class Duration(click.ParamType[float]):
 
 @click.command(
     "verify",
-    cls=LakeCommand,
+    cls=RecordedCommand,
     example="sxeslake verify --data\nsxeslake verify --data --max-duration 2h --resume\n"
     "sxeslake verify --sample-percent 5",
 )
@@ -83,6 +84,7 @@ def command(
             jobs=jobs,
             progress=app.progress(),
         )
+    tell(app, report)
     for note in report.notes:
         app.say(f"note: {note}.")
     if app.as_json:

@@ -112,10 +112,9 @@ class CopyRun:
 
     def _batch_again(self, versions: Sequence[Version]) -> None:
         for attempt in range(_ATTEMPTS):
+            batch = _CopyBatch(self._source, self._target, self._tool, self._check, self._advance)
             try:
-                archives, record = _CopyBatch(self._source, self._target, self._tool, self._check, self._advance).run(
-                    versions
-                )
+                archives, record = batch.run(versions)
             except DeadObjectsError:
                 if attempt == _ATTEMPTS - 1:
                     raise
@@ -123,6 +122,8 @@ class CopyRun:
                 self._target.sync_index()
             else:
                 self.report.archives += archives
+                self.report.bytes_raw += batch.bytes_raw
+                self.report.bytes_written += batch.bytes_written
                 self.report.commits += [record.entry.number] if record is not None else []
                 return
 
@@ -168,12 +169,14 @@ class _CopyBatch:
         self._failed: dict[str, str] = {}
         self._recipes: dict[str, Mapping[str, Any]] = {}  # as the target's log says them
         self._new_of: dict[str, tuple[int, int]] = {}  # version → blobs and raw bytes that it was the first to bring
+        self.bytes_written = 0
 
     def run(self, versions: Sequence[Version]) -> tuple[list[Copied], LogRecord | None]:
         """Copy blobs, then member tables, then commit."""
         missing = self._missing(versions)
         _LOG.debug("batch of %d versions: %d blobs are missing in the target", len(versions), len(missing))
         written = self._copy_blobs(missing)
+        self.bytes_written = sum(item.record.bytes for item in written)
         self._target.index.add([item.footer for item in written])
         made = {item.record.id for item in written}
         manifest, rows, needs = self._manifest([v for v in versions if v.name not in self._failed], made)
@@ -186,6 +189,11 @@ class _CopyBatch:
             with self._target.having_found(lambda: self._check.found):
                 record = self._target.commit(self._build(archives, packs, manifest, places))
         return [self._told(version, places, record) for version in versions], record
+
+    @property
+    def bytes_raw(self) -> int:
+        """Bytes of content, unpacked, that the target lacked."""
+        return sum(size for _, size in self._new_of.values())
 
     def _told(self, version: Version, places: Mapping[str, int], record: LogRecord | None) -> Copied:
         name = version.name
