@@ -6,7 +6,6 @@ Never secrets. A log that is kept, `--log-file` or `--log-format json`, also has
 from __future__ import annotations
 
 import logging
-import logging.handlers
 import os
 import re
 import sys
@@ -85,9 +84,11 @@ def keep(app: App) -> None:
 
 def _opened(name: str) -> logging.Handler:
     """A file to append to; where another program moves it away, a new one takes its place."""
-    from sxeslake.disk.trouble import told  # noqa: PLC0415  (start-up time of --help)
+    from logging.handlers import WatchedFileHandler  # noqa: PLC0415  (start-up time of --help, here and below)
 
-    kind = logging.FileHandler if sys.platform == "win32" else logging.handlers.WatchedFileHandler
+    from sxeslake.disk.trouble import told  # noqa: PLC0415
+
+    kind = logging.FileHandler if sys.platform == "win32" else WatchedFileHandler
     with told(Path(name)):
         return kind(name, encoding="utf-8", errors="backslashreplace")
 

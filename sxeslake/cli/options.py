@@ -1,4 +1,4 @@
-"""Options that every command takes, the class that adds them to a command, and options that several commands share."""
+"""Options that every command takes, the class that adds them to a command; options and arguments that several share."""
 
 from __future__ import annotations
 
@@ -36,6 +36,9 @@ PATH = click.Path(readable=False)
 jobs_option = click.option(
     *JOBS, type=click.IntRange(min=1), metavar="N", help="Number of threads.  [default: all processors]"
 )
+
+sample_argument = click.argument("ref", metavar="SAMPLE[@V]", shell_complete=suggest.sample)
+samples_argument = click.argument("refs", nargs=-1, metavar="SAMPLE[@V]...", shell_complete=suggest.sample)
 
 raw_option = click.option("--raw", is_flag=True, help="Leave names as they are that a spreadsheet takes for formulas.")
 

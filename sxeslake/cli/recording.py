@@ -22,7 +22,8 @@ class RecordedCommand(LakeCommand):
     def invoke(self, ctx: click.Context) -> Any:
         """Run it, with a record that `end` closes."""
         app = ctx.ensure_object(App)
-        _begin(app, str(self.name), ctx.params)
+        app.choose_lakes(several=self.takes_several, command=str(self.name))  # a record is of one lake
+        begin(app, str(self.name), ctx.params)
         return super().invoke(ctx)
 
 
@@ -111,7 +112,8 @@ def _keep_metrics_file(ctx: click.Context, param: click.Parameter, value: str | 
 _TIME_IS_UP = 4
 
 
-def _begin(app: App, command: str, params: dict[str, Any]) -> None:
+def begin(app: App, command: str, params: dict[str, Any]) -> None:
+    """Begin the record of a run; `end` closes it."""
     from sxeslake.runs.recording import Run  # noqa: PLC0415  (as above)
 
     arguments = [scrub(each, app) for each in app.arguments]

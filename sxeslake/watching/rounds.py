@@ -80,8 +80,8 @@ class Wait(Protocol):
         ...
 
 
-class Record(Protocol):
-    """What keeps a record of a run."""
+class RoundRecord(Protocol):
+    """Takes note of what a round did that took something, or failed."""
 
     def add(self, *, bytes_read: int, bytes_written: int, archives: int, failures: Sequence[str]) -> None:
         """Count what was done."""
@@ -100,7 +100,7 @@ class Watching:
         wait: Wait,
         *,
         watcher: Watcher | None = None,
-        record: Callable[[], AbstractContextManager[Record | None]] = nullcontext,
+        record: Callable[[], AbstractContextManager[RoundRecord | None]] = nullcontext,
     ) -> None:
         self._queue, self._folders, self._options = queue, folders, options
         self._open_lake, self._wait, self._watcher, self._record = open_lake, wait, watcher, record

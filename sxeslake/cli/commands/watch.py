@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,8 +13,10 @@ import click
 
 from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.commands.ingest import FAILED, IngestWatcher
+from sxeslake.cli.logs import scrub
 from sxeslake.cli.memory import keep_little
 from sxeslake.cli.options import PATH, LakeCommand, jobs_option
+from sxeslake.cli.recording import RecordedCommand, begin, notify
 from sxeslake.cli.watchers import show_watcher, span
 from sxeslake.cli.words import shown
 from sxeslake.errors import UsageError
@@ -21,12 +24,18 @@ from sxeslake.errors import UsageError
 if TYPE_CHECKING:
     from sxeslake.ingest.report import ArchiveReport
     from sxeslake.lake import Lake
-    from sxeslake.watching.rounds import Mode
+    from sxeslake.watching.rounds import Mode, WatchOptions
     from sxeslake.watching.taking import Tally
 
 _INSIST_S: Final = 10.0
 _END_S: Final = 20.0
 """A watcher that is asked to end finishes what is quick to finish; nobody sits and waits for it."""
+
+ROUND: Final = "watch-round"
+"""Under this word rounds of a watcher are recorded; under `watch` the watcher itself, and a round of `--once`."""
+
+INTERRUPTED: Final = 130
+_TOLD_S: Final = 24 * 3600.0
 
 _SECONDS: Final = re.compile(r"\d+(?:\.\d+)?", re.ASCII)
 
@@ -53,9 +62,17 @@ class Seconds(click.ParamType[float]):
         return seconds
 
 
+class _WatchCommand(RecordedCommand):
+    """Its record begins once it is known that no other watcher is at work."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run it, without a record so far."""
+        return LakeCommand.invoke(self, ctx)
+
+
 @click.command(
     "watch",
-    cls=LakeCommand,
+    cls=_WatchCommand,
     example="sxeslake watch /mnt/epma-share --lake s3://epma/lake\n"
     "sxeslake watch /mnt/epma-share --once --settle 5min\n"
     "sxeslake watch --status",
@@ -73,6 +90,13 @@ class Seconds(click.ParamType[float]):
 @click.option("--status", is_flag=True, help="Show how watchers are, and what waits or failed; watch nothing.")
 @click.option("-m", "--message", metavar="TEXT", help="A comment, kept with every version.")
 @jobs_option
+@click.option(
+    "--metrics-port", type=click.IntRange(0, 65535), metavar="PORT",
+    help="Serve /metrics for Prometheus on this port of --metrics-host; 0 takes any.",
+)  # fmt: skip
+@click.option(
+    "--metrics-host", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="The address for --metrics-port."
+)
 @pass_app
 def command(
     app: App,
@@ -83,6 +107,8 @@ def command(
     status: bool,
     message: str | None,
     jobs: int | None,
+    metrics_port: int | None,
+    metrics_host: str,
 ) -> int:
     """Store archives and finished folders of instruments as they appear in FOLDER, until Ctrl-C or SIGTERM.
 
@@ -104,7 +130,53 @@ def command(
         return _show_status(app, folders)
     if not folders:
         raise click.UsageError("Missing argument 'FOLDER...'.")
-    return _watch(app, folders, every_s, settle_s, "once" if once else "watch", message, jobs)
+    from sxeslake.watching.rounds import WatchOptions  # noqa: PLC0415  (start-up time of --help)
+
+    metrics = None if metrics_port is None else (metrics_host, metrics_port)
+    return _watch(app, folders, WatchOptions(every_s, settle_s, jobs, message), "once" if once else "watch", metrics)
+
+
+class _Rounds:
+    """Records of rounds that took something, or failed: of each its own, and all of them in that of the watcher."""
+
+    def __init__(self, app: App, lake: str, mode: Mode) -> None:
+        self._app, self._lake, self._mode = app, lake, mode
+        self._told: dict[str, float] = {}
+
+    @contextmanager
+    def recorded(self) -> Iterator[_Rounds]:
+        """One round."""
+        if self._mode == "once":
+            yield self
+            return
+        from sxeslake.runs.recording import Run  # noqa: PLC0415  (start-up time of --help)
+
+        self._round = Run.begin(ROUND, self._lake, [scrub(each, self._app) for each in self._app.arguments])
+        try:
+            yield self
+        except BaseException:  # asked to end: what is finished is kept
+            self._round.end(INTERRUPTED)
+            raise
+        self._round.end(FAILED if self._round.record.failures else 0)
+        self._notify()
+
+    def add(self, *, bytes_read: int, bytes_written: int, archives: int, failures: Sequence[str]) -> None:
+        """What it did."""
+        clean = [scrub(each, self._app) for each in failures]
+        for run in (self._app.run, None if self._mode == "once" else self._round):
+            if run is not None:
+                run.add(bytes_read=bytes_read, bytes_written=bytes_written, archives=archives, failures=clean)
+
+    def _notify(self) -> None:
+        """Report what failed; the same words once a day, however often it is tried."""
+        record, now = self._round.record, time.monotonic()
+        fresh = [each for each in record.messages if now - self._told.get(each, -_TOLD_S) >= _TOLD_S]
+        if not fresh:
+            return
+        from sxeslake.runs.notify import run_failed  # noqa: PLC0415  (start-up time of --help)
+
+        self._told = {each: at for each, at in self._told.items() if now - at < _TOLD_S} | dict.fromkeys(fresh, now)
+        notify(self._app, run_failed(record))
 
 
 class _WatchWords(IngestWatcher):
@@ -116,16 +188,14 @@ class _WatchWords(IngestWatcher):
             super().done(archive, number, total, left_s)
 
 
-def _watch(
-    app: App, paths: Sequence[str], every_s: float, settle_s: float, mode: Mode, message: str | None, jobs: int | None
-) -> int:
+def _watch(app: App, paths: Sequence[str], options: WatchOptions, mode: Mode, metrics: tuple[str, int] | None) -> int:
     from sxeslake.cli.ending import asked_to_end  # noqa: PLC0415  (start-up time of --help, here and below)
     from sxeslake.cli.run import leave_interrupted  # noqa: PLC0415
     from sxeslake.settings import state_dir  # noqa: PLC0415
     from sxeslake.watching.gentle import be_gentle  # noqa: PLC0415
     from sxeslake.watching.lock import WatchLock  # noqa: PLC0415
     from sxeslake.watching.queue import LOCK, QUEUE, Queue, place_of  # noqa: PLC0415
-    from sxeslake.watching.rounds import Watching, WatchOptions, watched_folders  # noqa: PLC0415
+    from sxeslake.watching.rounds import Watching, watched_folders  # noqa: PLC0415
 
     lake = _public_url(app)
     folders = watched_folders(paths, lambda named: (place_of(state_dir(), lake, named) / QUEUE).is_file())
@@ -137,6 +207,9 @@ def _watch(
         )  # fmt: skip
         lock = WatchLock.acquire(place / LOCK, "another process watches these folders for this lake.")
         held.callback(lock.close)
+        begin(app, "watch", {})
+        if metrics is not None:
+            app.say(f"Metrics: {held.enter_context(_metrics(*metrics, lake))}")
         _try_lake(app)
         be_gentle()
         queue = held.enter_context(closing(Queue.open(place, lake, folders)))
@@ -146,11 +219,11 @@ def _watch(
         def wait(seconds: float) -> bool:
             return asked.wait(seconds)
 
-        options = WatchOptions(every_s, settle_s, jobs, message)
-        watching = Watching(queue, folders, options, lambda: _opened(app), wait, watcher=watcher)
+        record = _Rounds(app, lake, mode).recorded
+        watching = Watching(queue, folders, options, lambda: _opened(app), wait, watcher=watcher, record=record)
         if mode == "watch":
             names = ", ".join(str(folder) for folder in folders)
-            app.say(f"Watching {shown(names)} every {span(every_s)}; what is still for {span(settle_s)} is taken.")
+            app.say(f"Watching {shown(names)} every {span(options.every_s)}, settled after {span(options.settle_s)}.")
         try:
             watching.run(mode)
         except KeyboardInterrupt:
@@ -174,7 +247,12 @@ def _end(app: App, place: Path, mode: Mode, done: Tally) -> int:
         app.print(f"{done.added:,} stored, {done.unchanged:,} unchanged, {counts['failed']:,} failed{growing}")
     else:
         app.say("Stopped. The queue keeps what is left; start the watcher again to continue.")
-    return FAILED if mode == "once" and found["exit_code"] == FAILED else 0
+    if mode == "watch" or found["exit_code"] != FAILED:
+        return 0
+    if app.run is not None and not app.run.record.failures:  # what failed earlier, and whose time has not come
+        left = [row for row in found["items"] if row["status"] == "failed"]
+        app.run.add(failures=[scrub(f"{row['path']}: {row['reason']}", app) for row in left])
+    return FAILED
 
 
 def _public_url(app: App) -> str:
@@ -189,6 +267,13 @@ def _opened(app: App) -> Iterator[Lake]:
     """The lake, without the words that a command begins with."""
     with app.open_named(app.word) as lake:
         yield lake
+
+
+def _metrics(host: str, port: int, lake: str) -> AbstractContextManager[str]:
+    """Serves the metrics of this lake's runs, and of this process."""
+    from sxeslake.runs.metrics import lake_names, serve_metrics  # noqa: PLC0415  (start-up time of --help)
+
+    return serve_metrics(host, port, lake_names([lake]))
 
 
 def _try_lake(app: App) -> None:

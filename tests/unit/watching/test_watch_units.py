@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+import click
 import pytest
 
 from sxeslake.cli.app import App
@@ -20,11 +21,11 @@ TASK = "{http://schemas.microsoft.com/windows/2004/02/mit/task}"
 
 def parsed(arguments: list[str]) -> dict[str, object]:
     """What `watch` understands of a command line."""
-    with root.make_context("sxeslake", arguments, obj=App()) as context:
-        name, command, rest = root.resolve_command(context, [*context.protected_args, *context.args])
+    assert arguments[:2] == ["--quiet", "watch"]
+    with click.Context(root, info_name="sxeslake", obj=App()) as context:
+        command = root.get_command(context, "watch")
         assert command is not None
-        assert name == "watch"
-        return dict(command.make_context(name, rest, parent=context).params)
+        return dict(command.make_context("watch", arguments[2:], parent=context).params)
 
 
 def environment() -> dict[str, str]:
