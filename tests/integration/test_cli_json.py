@@ -20,7 +20,8 @@ from sxeslake.cli.run import run
 Call = Callable[..., Answer]
 
 SESSION: list[tuple[str, ...]] = [
-    ("init", "lake"), ("report", "in"), ("plan", "in", "-o", "plan.parquet"), ("ingest", "in", "--dry-run"), ("ingest", "in"), ("ingest", "in"),
+    ("init", "lake"), ("report", "in"), ("plan", "in", "-o", "plan.parquet"),
+    ("ingest", "in", "--dry-run"), ("ingest", "in"), ("ingest", "in"),
     ("exact", "--all"), ("audit", "in"), ("ls", "--long"), ("ls", "nothing"), ("show", "2020/steel carbide"),
     ("members", "2020/steel carbide"), ("cat", "2020/steel carbide@1", "metadata.json"), ("stats",), ("log",),
     ("diff", "2020/steel carbide", "2021/standards"), ("diff", "2021/standards", "2021/standards"),
