@@ -272,7 +272,7 @@ def _say_waste(app: App, report: IngestReport, freed: GcReport | None) -> None:
             app.complain(f"damaged    {line}")
     elif report.workers > 1 and report.commit is not None:
         app.say(
-            "Workers leave small packs, and twice what two of them met at once: `sxeslake gc --compact` joins and frees."
+            "Workers leave small packs, and store twice what two meet at once; `sxeslake gc --compact` joins and frees."
         )
 
 
