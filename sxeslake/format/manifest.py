@@ -286,7 +286,10 @@ class Manifest:
             if max(groups) >= self._meta.num_row_groups:
                 raise DamagedLakeError("a manifest has fewer rows than its log entry says.", where=self.manifest_id)
             file = pq.ParquetFile(
-                SparseFile(self._size, [*runs, self._footer_run]), page_checksum_verification=True, pre_buffer=False
+                SparseFile(self._size, [*runs, self._footer_run]),
+                metadata=self._meta,  # else the footer is read again: with 256 small archives the longest part
+                page_checksum_verification=True,
+                pre_buffer=False,
             )
             return file.read_row_groups(list(groups), columns=names, use_threads=False)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,7 +18,7 @@ from blake3 import blake3
 
 from sxeslake.errors import DamagedLakeError
 from sxeslake.format import keys
-from sxeslake.format.logentry import MAX_VERSION, ArchiveAdded, Entry, ManifestAdded, PackAdded, Void
+from sxeslake.format.logentry import MAX_VERSION, ArchiveAdded, Entry, ManifestAdded, PackAdded, Void, plain
 from sxeslake.vault.local.database import LocalDatabase
 from sxeslake.vault.log import rules
 
@@ -407,16 +407,16 @@ def _fold(db: sqlite3.Connection, record: LogRecord) -> None:
         "INSERT INTO entries VALUES (?, ?, ?, ?, ?)", (number, record.digest, entry.time, record.data, record.body)
     )
     for pack in entry.packs:
-        db.execute("INSERT INTO packs VALUES (?, ?, NULL, ?)", (pack.id, number, json.dumps(asdict(pack))))
+        db.execute("INSERT INTO packs VALUES (?, ?, NULL, ?)", (pack.id, number, json.dumps(plain(pack))))
     for manifest in entry.manifests:
-        db.execute("INSERT INTO manifests VALUES (?, ?, NULL, ?)", (manifest.id, number, json.dumps(asdict(manifest))))
+        db.execute("INSERT INTO manifests VALUES (?, ?, NULL, ?)", (manifest.id, number, json.dumps(plain(manifest))))
     db.executemany(
         "INSERT INTO versions VALUES (?, ?, ?, ?, 'live', ?, ?, ?, ?, ?, ?, ?)",
         map(_version_row(number), range(len(entry.archives)), entry.archives),
     )
     for moved in entry.moved:
         name = moved.sample, moved.version
-        place = {key: value for key, value in asdict(moved).items() if key not in ("sample", "version", "recipe")}
+        place = {key: value for key, value in plain(moved).items() if key not in ("sample", "version", "recipe")}
         sql = "UPDATE versions SET record = {} WHERE sample = ? AND version = ?"
         db.execute(sql.format("json_patch(record, ?)"), (json.dumps(place), *name))
         if moved.recipe is not None:  # whole: a patch would leave keys of the one before
@@ -482,6 +482,6 @@ def _version_row(number: int) -> Callable[[int, ArchiveAdded], tuple[Any, ...]]:
     def row(place: int, archive: ArchiveAdded) -> tuple[Any, ...]:
         source, ids = archive.source, (archive.content_id, archive.layout_id)
         origin = (source.get("sha256"), source.get("path"), source.get("host"), archive.bytes_source)
-        return archive.sample, archive.version, number, place, *ids, *origin, json.dumps(asdict(archive))
+        return archive.sample, archive.version, number, place, *ids, *origin, json.dumps(plain(archive))
 
     return row
