@@ -22,6 +22,7 @@ from sxeslake.format.logentry import MAX_VERSION, ArchiveAdded, Entry, ManifestA
 from sxeslake.vault.local.database import LocalDatabase
 from sxeslake.vault.log import rules
 
+_AT_ONCE = 1024  # versions: each takes some kilobytes
 _LAYOUT = 8  # of this database; versions of this program with different layouts use different files
 _TABLES = """
 CREATE TABLE IF NOT EXISTS entries (
@@ -200,13 +201,23 @@ class LogState(LocalDatabase):
 
     def versions(self, where: str = "status = 'live'", values: Sequence[Any] = ()) -> list[Version]:
         """Versions by a condition on the columns of `versions`, in order of name and number."""
+        return self._versions(where, values)
+
+    def each_version(self, where: str = "status = 'live'", values: Sequence[Any] = ()) -> Iterator[Version]:
+        """The same, some at a time: a million versions in a list would take gigabytes."""
+        behind, last = f"({where}) AND (v.sample, v.version) > (?, ?)", ("", 0)
+        while found := self._versions(behind, (*values, *last), _AT_ONCE):
+            yield from found
+            last = found[-1].sample, found[-1].version
+
+    def _versions(self, where: str, values: Sequence[Any], most: int = -1) -> list[Version]:
         sql = (
             "SELECT v.number, e.time, v.status, v.record FROM versions v JOIN entries e USING (number) "
-            f"WHERE {where} ORDER BY v.sample, v.version"
+            f"WHERE {where} ORDER BY v.sample, v.version LIMIT ?"
         )
         return [
             Version(number, archive.origin.get("time") or time, status, archive)
-            for number, time, status, record in self.select(sql, values)
+            for number, time, status, record in self.select(sql, (*values, most))
             for archive in (_archive(record),)
         ]
 
