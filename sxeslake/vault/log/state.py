@@ -23,7 +23,7 @@ from sxeslake.vault.local.database import LocalDatabase
 from sxeslake.vault.log import rules
 
 _AT_ONCE = 1024  # versions: each takes some kilobytes
-_LAYOUT = 8  # of this database; versions of this program with different layouts use different files
+_LAYOUT = 9  # of this database; versions of this program with different layouts use different files
 _TABLES = """
 CREATE TABLE IF NOT EXISTS entries (
   number INTEGER PRIMARY KEY, digest TEXT NOT NULL, time TEXT NOT NULL, data BLOB NOT NULL, body BLOB);
@@ -32,7 +32,7 @@ CREATE TABLE IF NOT EXISTS versions (
   status TEXT NOT NULL,
   content_id TEXT NOT NULL, layout_id TEXT NOT NULL,
   sha256 TEXT, path TEXT, host TEXT, bytes INTEGER, record TEXT NOT NULL,
-  PRIMARY KEY (sample, version)) WITHOUT ROWID;
+  PRIMARY KEY (sample, version));
 CREATE INDEX IF NOT EXISTS versions_content ON versions (content_id);
 CREATE INDEX IF NOT EXISTS versions_bytes ON versions (bytes, sha256);
 CREATE INDEX IF NOT EXISTS versions_path ON versions (path, host);
