@@ -2,7 +2,7 @@
 
     python tests/bench/scaling.py --smoke                             1,000 archives: does the model still hold?
     python tests/bench/scaling.py --archives 10000 --archives 1000000 --folder /big/disk --write
-    python tests/bench/scaling.py --write                             only bring the tables of infra/SCALING.md up to date
+    python tests/bench/scaling.py --write                             only write the tables of infra/SCALING.md
 
 A million archives take some 7 GB of disk and, on an idle machine, an hour. Figures are kept in `scaling.json` beside
 this file, by size; `--write` makes the tables of `infra/SCALING.md` of them and of the model.
@@ -118,7 +118,7 @@ def published(setting: Setting) -> dict[str, int]:
     """What the checkpoint holds, and the blob index of the client that committed."""
     files = [path for path in (setting.lake / "checkpoints").rglob("*") if path.is_file()]
     log = [path for path in files if path.name.startswith("log-")]
-    index = [path for path in setting.cache("first").rglob("*.seg")]
+    index = setting.cache("first").rglob("*.seg")
     return {
         "log in a checkpoint: bytes": sum(map(bytes_below, log)),
         "catalogue: bytes": sum(bytes_below(path) for path in files if path.suffix == ".parquet"),

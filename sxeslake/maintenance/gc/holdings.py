@@ -14,6 +14,7 @@ from typing import IO, Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from sxeslake.closing import Closing
 from sxeslake.format.pack import Footer
 from sxeslake.model import MIB
 from sxeslake.vault.local.database import no_room
@@ -55,7 +56,7 @@ def shards_for(held: int, needed: int, memory_bytes: int = MEMORY_BYTES) -> int:
     return max(1, -(-(held * _BYTES_A_BLOB + needed * _BYTES_A_KEY) // memory_bytes))
 
 
-class Spill:
+class Spill(Closing):
     """Rows by shard; more than a few of them stand in a temporary file, in runs that are sorted by shard."""
 
     def __init__(self, dtype: npt.DTypeLike, shards: int, memory_bytes: int = MEMORY_BYTES) -> None:
@@ -120,7 +121,7 @@ class Spill:
         return np.frombuffer(self._file.read(int(end - start) * size), self._dtype)
 
 
-class Keys:
+class Keys(Closing):
     """The keys of the blobs that some versions need, each once."""
 
     def __init__(self, shards: int = 1, memory_bytes: int = MEMORY_BYTES) -> None:
@@ -156,7 +157,7 @@ class Shard:
         return keys_of(self.digests)
 
 
-class Holdings:
+class Holdings(Closing):
     """The blobs of some packs: where each stands, and its share of the pack's stored bytes."""
 
     def __init__(self, shards: int = 1, memory_bytes: int = MEMORY_BYTES) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
@@ -215,12 +215,12 @@ class Collector:
         shards = shards_for(blobs, live.blobs + restorable.blobs, MEMORY_BYTES)
         _LOG.info("%d blobs in %d packs, planned in %d parts", blobs, len(records), shards)
         with ExitStack() as files:
-            needed = files.enter_context(closing(Keys(shards, MEMORY_BYTES)))
-            live_keys = files.enter_context(closing(Keys(shards, MEMORY_BYTES)))  # of use where something is kept
+            needed = files.enter_context(Keys(shards, MEMORY_BYTES))
+            live_keys = files.enter_context(Keys(shards, MEMORY_BYTES))  # of use where something is kept
             live.keys(self._vault, *((needed, live_keys) if kept else (needed,)))
             restorable.keys(self._vault, needed)
             footers = ((record.kind, footer) for record, footer in self._footers(records) if footer is not None)
-            held = files.enter_context(closing(gather(footers, shards, MEMORY_BYTES)))
+            held = files.enter_context(gather(footers, shards, MEMORY_BYTES))
             plan = self._proved_plan(held, needed, records)
             if plan.lost:
                 raise DamagedLakeError(
