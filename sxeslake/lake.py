@@ -19,7 +19,7 @@ from sxeslake.disk.output import named, plain_name
 from sxeslake.errors import AlreadyExistsError, ConflictError, UsageError
 from sxeslake.filter_words import FilterWords, with_filters
 from sxeslake.format import keys
-from sxeslake.model import ContainerKind, Limits, Progress
+from sxeslake.model import PRESETS, ContainerKind, Limits, Preset, Progress
 from sxeslake.storage import Store, is_remote, probe
 from sxeslake.storage.address import without_userinfo
 from sxeslake.text.html import Rows
@@ -410,6 +410,7 @@ class Lake:
         quick: bool = False,
         passwords: Sequence[str] = (),
         as_: Literal["auto", "vendor", "tree"] = "auto",
+        preset: Preset = "balanced",
         progress: Progress | None = None,
         watcher: Watcher | None = None,
     ) -> IngestReport:
@@ -448,6 +449,8 @@ class Lake:
             With `dry_run`: read a sample only, see `estimate` of the report.
         passwords : sequence of str
             Each encrypted 7z or zip is tried with them; the lake then holds its contents unencrypted.
+        preset : {"fast", "balanced", "small"}
+            How much time compression may take; fast leaves recipes (`exact`) to later, unless ``exact="always"``.
         progress : Progress, optional
             What is told of the bytes that are read.
         watcher : Watcher, optional
@@ -461,7 +464,7 @@ class Lake:
         Raises
         ------
         UsageError
-            If no path is given, or `quick` without `dry_run`.
+            If no path is given, `quick` without `dry_run`, or no preset is called that.
         NotFoundError
             If a path does not exist.
         DamagedLakeError
@@ -479,8 +482,10 @@ class Lake:
 
         if quick and not dry_run:
             raise UsageError("only a dry run can be quick.", hint="Give dry_run=True, too.")
+        _check_preset(preset)
         options = Options(
-            sample, jobs, dry_run, encoding, limits, message, exact, links, opaque, check_data, quick, _words(passwords)
+            sample, jobs, dry_run, encoding, limits, message, exact, links, opaque, check_data, quick, preset,
+            _words(passwords),
         )  # fmt: skip
         return engine.ingest(
             self._vault,
@@ -3131,3 +3136,8 @@ def _paths(paths: PathLike | Iterable[PathLike]) -> list[Path]:
     if not found:
         raise UsageError("no path was given.")
     return found
+
+
+def _check_preset(preset: Preset) -> None:
+    if preset not in PRESETS:
+        raise UsageError(f"{preset!r} is no preset.", hint=f"There are {', '.join(PRESETS)}.")

@@ -126,7 +126,7 @@ class IngestBatch:
         self._blobs = BlobTable(uploads.packs)
         self._forecast = uploads if isinstance(uploads, Forecast) else None
         self._packer = Packer(None if options.dry_run else vault.store, uploading=uploads.note)
-        self._frames = FrameMaker(self._packer, self._blobs.place, threads)
+        self._frames = FrameMaker(self._packer, self._blobs.place, threads, options.preset)
         self._absorber = Absorber(
             self._blobs, self._reuse.find, self._frames,
             chunk_bytes=vault.file.chunk_bytes, threads=threads, encoding=options.encoding,
@@ -134,7 +134,7 @@ class IngestBatch:
         )  # fmt: skip
         self._recipes = RecipeSeeker(
             self._blobs, self._reuse.find, self._frames,
-            mode=options.exact, chunk_bytes=vault.file.chunk_bytes, threads=threads, grace_seconds=_RECIPE_SECONDS,
+            mode=options.recipes, chunk_bytes=vault.file.chunk_bytes, threads=threads, grace_seconds=_RECIPE_SECONDS,
         )  # fmt: skip
         self._entry = blank_entry(tool, options.message)
         self._taken: list[_Taken] = []

@@ -36,6 +36,7 @@ _AT_ONCE: Final = 0.5  # of what is left: no archive that is hard takes everythi
 _QUICK_MEMBERS: Final = 200_000  # more of them take memory that an ingest has no right to
 _FINDS: Final = "`sxeslake exact` finds the recipe"  # kept with the version: in one wording, whoever ingests
 _LATER: Final = f"it would take too long now; {_FINDS}"
+_PASSED_OVER: Final[dict[Mode, str]] = {"later": _LATER, "never": "it came in with --exact never"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +104,8 @@ class RecipeSeeker:
         """The recipe of an archive that was just read, which took so long."""
         if sha256 is None:
             return RecipeResult()
-        if self._mode == "never":
-            return no_recipe("it came in with --exact never")
+        if self._mode in _PASSED_OVER:
+            return no_recipe(_PASSED_OVER[self._mode])
         earned = _SHARE * took_seconds
         terms = self._terms(container, path, earned)
         if terms is None:
