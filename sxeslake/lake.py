@@ -3140,4 +3140,4 @@ def _paths(paths: PathLike | Iterable[PathLike]) -> list[Path]:
 
 def _check_preset(preset: Preset) -> None:
     if preset not in PRESETS:
-        raise UsageError(f"{preset!r} is no preset.", hint=f"There are {', '.join(PRESETS)}.")
+        raise UsageError(f"{preset!r} is not a preset.", hint=f"There are {', '.join(PRESETS)}.")

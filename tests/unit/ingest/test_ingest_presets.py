@@ -39,5 +39,5 @@ def test_fast_leaves_recipes_to_later_unless_they_are_asked_for(request: pytest.
 
 
 def test_an_unknown_preset_is_refused(request: pytest.FixtureRequest, tmp_path: Path) -> None:
-    with new_lake(own_store(request)) as lake, pytest.raises(UsageError, match="no preset"):
+    with new_lake(own_store(request)) as lake, pytest.raises(UsageError, match="not a preset"):
         lake.ingest(zip_of(tmp_path / "map.zip", group(1)), preset="tiny")  # type: ignore[arg-type]
