@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from sxeslake.maintenance.calibrations import CalibrationReport
     from sxeslake.maintenance.gc.run import GcReport
     from sxeslake.maintenance.history import LogRow
+    from sxeslake.maintenance.repack.run import RepackReport
     from sxeslake.maintenance.report import Check, CopyReport, RepairReport, Stats, VerifyReport
     from sxeslake.maintenance.retention.forget import ForgetReport, RestoreReport
     from sxeslake.maintenance.retention.rename import RenameReport
@@ -2590,6 +2591,60 @@ class Lake:
         options = gc.GcOptions(None if grace is None else durations.parse_wait(grace), dry_run)
         with self._vault.from_bucket() as vault:
             return gc.collect(vault, options, tool=TOOL, message=message, progress=progress)
+
+    def repack(
+        self,
+        preset: Preset = "small",
+        *,
+        limit: str | None = None,
+        dry_run: bool = False,
+        message: str | None = None,
+        progress: Progress | None = None,
+    ) -> RepackReport:
+        """Compress what the lake holds again. Safe beside writers and readers; what is cut short is gone on with.
+
+        Every blob is proved by its hash, every new frame decoded and compared. Old packs are condemned: `gc` deletes
+        them.
+
+        Parameters
+        ----------
+        preset : {"fast", "balanced", "small"}
+            How much time compression may take, as of `ingest`.
+        limit : str, optional
+            A time after which nothing new is begun, such as ``"6h"``.
+        dry_run : bool
+            Only estimate, from some frames of each pack.
+        message : str, optional
+            Why, for the log.
+        progress : Progress, optional
+            What is told of the bytes that are read.
+
+        Returns
+        -------
+        RepackReport
+            How many packs were rewritten, and their bytes before and after.
+
+        Raises
+        ------
+        DamagedLakeError
+            If the log is damaged; a damaged pack is left alone, see `damaged`.
+        UsageError
+            If the time cannot be read, or no preset is called that.
+
+        Examples
+        --------
+        >>> lake.repack(dry_run=True).packs_left
+        0
+        """
+        from sxeslake.maintenance.repack import run as repacking
+        from sxeslake.maintenance.retention import durations
+
+        _check_preset(preset)
+        seconds = float("inf") if limit is None else durations.parse_wait(limit).total_seconds()
+        with self._vault.from_bucket() as vault:
+            return repacking.repack(
+                vault, preset, dry_run=dry_run, seconds=seconds, tool=TOOL, message=message, progress=progress
+            )
 
     def doctor(self) -> Rows[Check]:
         """Check whether this machine can work with this lake.

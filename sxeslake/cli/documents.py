@@ -85,6 +85,10 @@ GC = (
     "dry_run", "commit", "collected", "packs_condemned", "packs_rewritten", "manifests_condemned", "orphans",
     "bytes_freed", "bytes_written", "bytes_later", "later", "damaged",
 )  # fmt: skip
+REPACK = (
+    "preset", "dry_run", "commit", "packs", "packs_done", "packs_rewritten", "packs_left", "bytes_before",
+    "bytes_after", "damaged",
+)  # fmt: skip
 DRILL = ("ok", "percent", "seed", "versions", "files")
 TIDY = ("dry_run", "commit", "joined", "kept")
 MIGRATE = (

@@ -544,6 +544,7 @@ SCHEMAS: dict[str, dict[str, Any]] = {
         *keys.FORGET, "affected", optional=("doubtful",), forgotten=_JUDGED, kept=_JUDGED, affected=_VERSIONS
     ),
     "gc": _object(*keys.GC, "affected", affected=_VERSIONS),
+    "repack": _object(*keys.REPACK),
     "help": _object("topic", "text"),
     "hold": _MARK,
     "ingest": _object(
