@@ -489,7 +489,8 @@ class Lake:
         Raises
         ------
         UsageError
-            If no path is given, `quick` without `dry_run`, or no preset is called that; for what several workers cannot do.
+            If no path is given, `quick` without `dry_run`, or no preset is called that; for what several workers
+            cannot do.
         NotFoundError
             If a path does not exist.
         InputError
