@@ -233,7 +233,7 @@ def init(
                 raise ConflictError(
                     f"this storage does not keep create-only writes apart: {report.detail}.",
                     where=store.url,
-                    hint="Two writers could overwrite each other. Use AWS S3, SeaweedFS ≥ 4.48, Ceph or a folder.",
+                    hint="Use AWS S3, SeaweedFS ≥ 4.48, Ceph, Azure, Google Cloud Storage, or a folder.",
                 )
         create_lake(store, carried.texts())
         opening = Opening(address, _options(url, storage_options), limit_up, limit_down, retry_for_s)
@@ -2631,6 +2631,7 @@ class Lake:
         *,
         grace: str | None = None,
         dry_run: bool = False,
+        compact: bool = False,
         message: str | None = None,
         progress: Progress | None = None,
     ) -> GcReport:
@@ -2644,6 +2645,8 @@ class Lake:
             takes all at once. By default seven days, no time, and an hour.
         dry_run : bool
             Only tell what would be done.
+        compact : bool
+            Join all packs that are not nearly full, such as many workers leave; else only where there are very many.
         message : str, optional
             Why, for the log.
         progress : Progress, optional
@@ -2669,7 +2672,7 @@ class Lake:
         from sxeslake.maintenance.gc import run as gc
         from sxeslake.maintenance.retention import durations
 
-        options = gc.GcOptions(None if grace is None else durations.parse_wait(grace), dry_run)
+        options = gc.GcOptions(None if grace is None else durations.parse_wait(grace), dry_run, compact)
         with self._vault.from_bucket() as vault:
             return gc.collect(vault, options, tool=TOOL, message=message, progress=progress)
 

@@ -56,7 +56,7 @@ _REMEMBERED_MEMBERS = 5000
 @click.option(
     "--dask", metavar="ADDRESS", help="Have the workers of a Dask cluster ingest; of its scheduler, tcp://HOST:8786."
 )
-@click.option("--gc", "collects", is_flag=True, help="Afterwards free what two workers have stored, as `sxeslake gc`.")
+@click.option("--gc", "collects", is_flag=True, help="Afterwards `sxeslake gc --compact`.")
 @click.option(
     "--sample",
     metavar="NAME",
@@ -214,7 +214,11 @@ def command(
         )
         tell(app, report)
         _remember(lake, report)
-        freed = lake.gc(message=message, progress=watcher.bar) if collects and report.commit is not None else None
+        freed = (
+            lake.gc(compact=True, message=message, progress=watcher.bar)
+            if collects and report.commit is not None
+            else None
+        )
     if app.as_json:
         archives = [document(archive, INGESTED) for archive in report.archives]
         gc = None if freed is None else document(freed, GC)
@@ -264,11 +268,14 @@ def _say_waste(app: App, report: IngestReport, freed: GcReport | None) -> None:
     if report.lost_workers:
         app.say(f"{count(report.lost_workers, 'worker')} ended unexpectedly; others took over.")
     if freed is not None:
-        app.print(f"{size(max(0, freed.bytes_freed - freed.bytes_written))} freed by gc")
+        rewritten = f", {count(freed.packs_rewritten, 'pack')} joined" if freed.packs_rewritten else ""
+        app.print(f"{size(max(0, freed.bytes_freed - freed.bytes_written))} freed by gc{rewritten}")
         for line in freed.damaged:
             app.complain(f"damaged    {line}")
     elif report.workers > 1 and report.commit is not None:
-        app.say("Content that two workers met at the same time is stored twice; `sxeslake gc` frees one copy.")
+        app.say(
+            "Workers leave small packs, and store twice what two meet at once; `sxeslake gc --compact` joins and frees."
+        )
 
 
 def _remember(lake: Lake, report: IngestReport) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,18 @@ WASTE = 0.05  # of all live bytes: what may stay of dead bytes in packs that are
 WELL_FILLED = 0.97  # above it, the copy is not worth the room that it frees
 SMALL_BYTES = 4 * 2**20  # an eighth of a full pack
 MANY_SMALL = 64  # small packs of a kind that are worth joining: each costs a request and a line in every listing
+
+
+class Joining(NamedTuple):
+    """Which packs are joined that are filled well: those of less than so many bytes, where so many are of a kind."""
+
+    small_bytes: int = SMALL_BYTES
+    many: int = MANY_SMALL
+
+
+MANY = Joining()
+TIGHT = Joining(24 * 2**20, 2)
+"""Join whatever is less than three quarters of a full pack: as one writer without commits in between would leave."""
 
 U8 = npt.NDArray[np.uint8]
 U32 = npt.NDArray[np.uint32]
@@ -98,7 +111,7 @@ def plan(
     bad: Bools | None = None,
     *,
     badly_filled: float = BADLY_FILLED,
-    many_small: int = MANY_SMALL,
+    joining: Joining = MANY,
 ) -> CollectionPlan:
     """Decide for each pack; `needed` are the sorted keys of the blobs that live versions consist of.
 
@@ -118,7 +131,7 @@ def plan(
     made.spoilt, made.relied = int((chosen & bad).sum()), np.zeros(len(keys), np.bool_)
     fraction = _per_pack(np.where(chosen, held.share, 0), held.starts) / np.maximum(stored, 1)
     thin = _badly_filled(stored, fraction, badly_filled)
-    thin |= _small(held, stored, ~thin, many_small)
+    thin |= _small(held, stored, ~thin, joining)
     for number, pack_id in enumerate(held.packs):
         here = slice(int(held.starts[number]), int(held.starts[number + 1]))
         if not live[here].any():
@@ -198,12 +211,12 @@ def _badly_filled(stored: npt.NDArray[np.float64], fraction: npt.NDArray[np.floa
     return (bad & (fraction < WELL_FILLED)) | (fraction < badly_filled)
 
 
-def _small(held: Holdings, stored: npt.NDArray[np.float64], well: Bools, many: int) -> Bools:
+def _small(held: Holdings, stored: npt.NDArray[np.float64], well: Bools, joining: Joining) -> Bools:
     """Packs to be joined because there are so many small ones of their kind."""
     small = np.zeros(len(held.packs), np.bool_)
     for kind in set(held.kinds):
-        own = np.asarray([kind == other for other in held.kinds]) & (stored < SMALL_BYTES) & well
-        if int(own.sum()) >= many:
+        own = np.asarray([kind == other for other in held.kinds]) & (stored < joining.small_bytes) & well
+        if int(own.sum()) >= joining.many:
             small |= own
     return small
 

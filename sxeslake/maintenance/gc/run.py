@@ -51,10 +51,12 @@ class GcOptions:
 
     `grace`: how long a forgotten version stays restorable, what is condemned stays for readers, and an upload that no
     commit names may be of a running ingest; 0: not at all. None: seven days, not at all, and one hour.
+    `compact`: join all packs that are not nearly full, as many workers leave them.
     """
 
     grace: timedelta | None = None
     dry_run: bool = False
+    compact: bool = False
 
 
 @dataclass(slots=True)
@@ -251,8 +253,9 @@ class Collector:
         self, held: gc_plan.Holdings, needed: gc_plan.U64, records: Mapping[str, PackAdded]
     ) -> CollectionPlan:
         """A plan that drops a copy only where the one that stays was read and is whole."""
+        joining = gc_plan.TIGHT if self._options.compact else gc_plan.MANY
         while True:
-            plan = gc_plan.plan(held, needed, self._copies.bad(held))
+            plan = gc_plan.plan(held, needed, self._copies.bad(held), joining=joining)
             if plan.lost or plan.spoilt or self._copies.prove(held, plan.relied, records):
                 return plan
 

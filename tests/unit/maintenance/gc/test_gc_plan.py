@@ -135,3 +135,19 @@ def test_shares_add_up_to_the_frames() -> None:
     item = footer(["a", "b", "c"], ["d"], length=90)
     assert gc_plan.shares(item).tolist() == pytest.approx([30, 30, 30, 90])
     assert held(item).stored.tolist() == pytest.approx([180])
+
+
+def test_a_tight_collection_joins_what_is_not_nearly_full_and_then_has_nothing_to_do() -> None:
+    full = footer(["full"], length=gc_plan.TIGHT.small_bytes)
+    small = [footer([number], length=1000) for number in range(2)]
+    both = held(full, *small)
+    needed = gc_plan.keys_of(both.digests)
+    needed.sort()
+    assert {item.pack for item in gc_plan.plan(both, needed, joining=gc_plan.TIGHT).rewrites} == {
+        item.pack_id for item in small
+    }
+    assert gc_plan.plan(both, needed).rewrites == []
+    after = held(full, small[0])
+    needed = gc_plan.keys_of(after.digests)
+    needed.sort()
+    assert gc_plan.plan(after, needed, joining=gc_plan.TIGHT).rewrites == []
