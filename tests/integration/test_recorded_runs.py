@@ -71,6 +71,19 @@ def test_each_command_leaves_a_record(call: Call, tmp_path: Path) -> None:
     assert call("health", "--max-age", "verify=1d,copy=1d").code == 0
 
 
+@pytest.mark.parametrize("words", [("watch", ".", "--once", "--settle", "0s"), ("ingest", ".", "--workers", "2")])
+def test_archives_are_counted_once_whoever_takes_them(call: Call, words: tuple[str, ...]) -> None:
+    folder = Path("in")
+    folder.mkdir()
+    Path("map.plzip").rename(folder / "map.plzip")
+    (folder / "bad.zip").write_text("junk")
+    assert call(words[0], "in", *words[2:]).code == 4
+    record = last(words[0])
+    assert (record.archives, record.failures) == (1, 1)
+    assert record.bytes_read == (folder / "map.plzip").stat().st_size
+    assert record.bytes_written > 0
+
+
 def test_other_commands_leave_none(call: Call, tmp_path: Path) -> None:
     call("ingest", "map.plzip")
     call("ls")

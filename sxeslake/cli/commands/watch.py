@@ -187,6 +187,9 @@ class _WatchWords(IngestWatcher):
         if self._app.verbose:
             super().done(archive, number, total, left_s)
 
+    def record(self, archives: Sequence[ArchiveReport]) -> None:
+        """Nothing here: rounds count what they did."""
+
 
 def _watch(app: App, paths: Sequence[str], options: WatchOptions, mode: Mode, metrics: tuple[str, int] | None) -> int:
     from sxeslake.cli.ending import asked_to_end  # noqa: PLC0415  (start-up time of --help, here and below)
