@@ -269,6 +269,32 @@ def test_a_notice_that_never_arrives_changes_no_exit_code(call: Call) -> None:
     assert "abc" not in answer.err
 
 
+def test_a_damaged_configuration_changes_no_exit_code_either(call: Call) -> None:
+    Path("settings").mkdir(exist_ok=True)
+    Path("settings/config.json").write_text('{"notify": 7}')
+    answer = call("ingest", "nosuch")
+    assert answer.code == 3
+    assert "the failure was not reported: " in answer.err
+
+
+def test_a_lake_that_cannot_be_found_is_reported_too(call: Call, got: tuple[str, Callable[[], Any]]) -> None:
+    Path("settings").mkdir(exist_ok=True)
+    Path("settings/config.json").write_text("{")
+    assert call("verify", "--lake", "epma", "--notify", got[0]).code == 2
+    assert got[1]()["exit_code"] == 2
+    assert "settings" in got[1]()["text"]
+
+
+def test_ctrl_c_while_a_notice_waits_ends_the_wait_only(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sxeslake.runs.notify.send", interrupted)
+    answer = call("ingest", "nosuch", "--notify", "https://chat.example.org/x")
+    assert answer.code == 3
+    assert "the failure was not reported: interrupted" in answer.err
+
+
 @pytest.mark.parametrize("where", ["ftp://host/x", "", "'"])
 def test_what_is_neither_url_nor_command_is_refused_first(call: Call, where: str) -> None:
     assert call("ingest", "map.plzip", "--notify", where).code == 2
