@@ -15,12 +15,12 @@ from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.completion import suggest
 from sxeslake.cli.documents import GC, INGEST, INGESTED, document
 from sxeslake.cli.memory import keep_little
-from sxeslake.cli.options import DRY_RUN, PATH, jobs_option, links_option, tree_option
+from sxeslake.cli.options import DRY_RUN, PATH, jobs_option, links_option, preset_option, tree_option
 from sxeslake.cli.passwords import password_file_option, read_passwords
 from sxeslake.cli.recording import RecordedCommand, tell
 from sxeslake.cli.words import count, duration, percent, shown, size
 from sxeslake.errors import SxeslakeError
-from sxeslake.model import Limits
+from sxeslake.model import Limits, Preset
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -74,6 +74,7 @@ _REMEMBERED_MEMBERS = 5000
 )
 @click.option(*DRY_RUN, is_flag=True, help="Read and encode everything, report what it would take, store nothing.")
 @click.option("--quick", is_flag=True, help="With --dry-run: read a sample only, and estimate; says with what error.")
+@preset_option
 @click.option(
     "--exact",
     type=click.Choice(["auto", "always", "never"]),
@@ -138,6 +139,7 @@ def command(
     as_: Literal["auto", "vendor", "tree"],
     dry_run: bool,
     quick: bool,
+    preset: Preset,
     exact: Literal["auto", "always", "never"],
     opaque: Literal["auto", "always", "never"],
     check_data: bool,
@@ -209,6 +211,7 @@ def command(
             passwords=passwords,
             quick=quick,
             as_=as_,
+            preset=preset,
             progress=watcher.bar,
             watcher=watcher,
         )
