@@ -4,6 +4,8 @@ SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin
 export PYTHON
+# Where it is set, as in many containers, each command that the tests start compiles the package again: 0.1 s of 0.25.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help demo test lint docs bench mutants clean
 

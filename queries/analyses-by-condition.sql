@@ -6,7 +6,7 @@
 -- filters: analyses
 -- show: sample, analysis_name, kind, positions, accelerating_voltage_kv, probe_current_na, grating, acquired_local, comment
 SELECT
-    a.sample,
+    /*lakes: a.lake, */ a.sample,
     a.version,
     a.analysis_uuid,
     a.analysis_name,
@@ -30,4 +30,4 @@ SELECT
     a.probe_current_max_na
 FROM analyses AS a
 WHERE /* filters: analyses a */ true
-ORDER BY a.acquired_local DESC NULLS LAST, a.sample, a.version, a.analysis_number;
+ORDER BY a.acquired_local DESC NULLS LAST, a.sample, /*lakes: a.lake, */ a.version, a.analysis_number;

@@ -9,7 +9,7 @@ SELECT
     count(*) AS analyses,
     sum(a.positions)::BIGINT AS positions,
     count(*) FILTER (a.kind = 'map') AS maps,
-    count(DISTINCT a.sample) AS samples,
+    count(DISTINCT (/*lakes: a.lake, */ a.sample)) AS samples,
     list_sort(list(DISTINCT a.instrument) FILTER (a.instrument IS NOT NULL)) AS instruments,
     list_sort(list(DISTINCT a.project) FILTER (a.project IS NOT NULL)) AS projects,
     min(a.acquired_local) AS first_acquired_local,

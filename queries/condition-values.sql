@@ -8,7 +8,7 @@
 WITH chosen AS (
     SELECT
         p.archive_id,
-        p.sample,
+        /*lakes: p.lake, */ p.sample,
         p.accelerating_voltage_kv,
         CASE
             WHEN p.probe_current_target_na > 0
@@ -42,7 +42,7 @@ counted AS (
         ) AS value,
         count(*) AS positions,
         count(DISTINCT archive_id) AS archives,
-        count(DISTINCT sample) AS samples
+        count(DISTINCT (/*lakes: lake, */ sample)) AS samples
     FROM chosen
     GROUP BY GROUPING SETS (
         (accelerating_voltage_kv),

@@ -18,7 +18,7 @@ SELECT
     p.accumulation,
     count(*) AS positions,
     count(DISTINCT (p.archive_id, p.analysis_uuid)) AS analyses,
-    count(DISTINCT p.sample) AS samples,
+    count(DISTINCT (/*lakes: p.lake, */ p.sample)) AS samples,
     min(p.probe_current_na) AS probe_current_min_na,
     max(p.probe_current_na) AS probe_current_max_na,
     min(p.acquired_local) AS first_acquired_local,

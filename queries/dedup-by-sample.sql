@@ -6,7 +6,7 @@
 -- parameter: top integer = 100: So many samples, those first that saved most.
 -- show: sample, versions, bytes_source, bytes_stored, bytes_saved, stored_per_source
 SELECT
-    sample,
+    /*lakes: lake, */ sample,
     count(*) AS versions,
     sum(members)::BIGINT AS members,
     sum(blobs)::BIGINT AS blobs,
@@ -17,6 +17,6 @@ SELECT
     (sum(bytes_source) - sum(bytes_stored))::BIGINT AS bytes_saved,
     round(sum(bytes_stored) / nullif(sum(bytes_source), 0), 4) AS stored_per_source
 FROM archives
-GROUP BY sample
-ORDER BY bytes_saved DESC NULLS LAST, sample
+GROUP BY /*lakes: lake, */ sample
+ORDER BY bytes_saved DESC NULLS LAST, sample /*lakes: , lake */
 LIMIT $top;

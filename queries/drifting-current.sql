@@ -7,7 +7,7 @@
 -- show: sample, analysis_name, position_number, drift_percent, probe_current_pre_na, probe_current_post_na,
 -- show: accelerating_voltage_kv, grating, acquired_local
 SELECT
-    p.sample,
+    /*lakes: p.lake, */ p.sample,
     p.version,
     p.analysis_name,
     p.position_number,
@@ -27,4 +27,4 @@ WHERE
         p.probe_current_pre_na <> 0
         AND abs(p.probe_current_post_na - p.probe_current_pre_na) > abs(p.probe_current_pre_na) * $drift / 100
     )
-ORDER BY abs(drift_percent) DESC, p.sample, p.version, p.position_number;
+ORDER BY abs(drift_percent) DESC, p.sample, /*lakes: p.lake, */ p.version, p.position_number;

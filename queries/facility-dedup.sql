@@ -7,7 +7,7 @@
 WITH versions AS (
     SELECT
         count(*) AS archives,
-        count(DISTINCT sample) AS samples,
+        count(DISTINCT (/*lakes: lake, */ sample)) AS samples,
         sum(members)::BIGINT AS members,
         sum(bytes_source)::BIGINT AS bytes_source,
         sum(bytes_raw)::BIGINT AS bytes_raw

@@ -8,26 +8,26 @@
 -- filters: analyses
 -- show: sample, found_in, text, path
 WITH chosen AS (
-    SELECT DISTINCT a.archive_id, a.sample
+    SELECT DISTINCT /*lakes: a.lake, */ a.archive_id, a.sample
     FROM analyses AS a
     WHERE /* filters: analyses a */ true
 ),
 
 texts AS (
-    SELECT archive_id, sample, version, 'archive' AS found_in, name AS path, NULL AS uuid,
+    SELECT /*lakes: lake, */ archive_id, sample, version, 'archive' AS found_in, name AS path, NULL AS uuid,
         concat_ws(' · ', sample, name, source_path) AS text
     FROM archives
     UNION ALL
-    SELECT archive_id, sample, version, 'project', NULL, project_uuid,
+    SELECT /*lakes: lake, */ archive_id, sample, version, 'project', NULL, project_uuid,
         concat_ws(' · ', project_name, comment, operator)
     FROM projects
     UNION ALL
-    SELECT archive_id, sample, version, 'analysis', NULL, analysis_uuid,
+    SELECT /*lakes: lake, */ archive_id, sample, version, 'analysis', NULL, analysis_uuid,
         concat_ws(' · ', analysis_name, comment, operator, instrument, project)
     FROM analyses
     UNION ALL
     -- Comments and operators of their own; inherited ones were seen above.
-    SELECT archive_id, sample, version, 'position', NULL, position_uuid,
+    SELECT /*lakes: lake, */ archive_id, sample, version, 'position', NULL, position_uuid,
         concat_ws(
             ' · ',
             CASE WHEN comment_source = 'position' THEN comment END,
@@ -36,14 +36,14 @@ texts AS (
     FROM positions
     WHERE comment_source = 'position' OR operator_source = 'position'
     UNION ALL
-    SELECT archive_id, sample, version, 'image', path, image_uuid, comment
+    SELECT /*lakes: lake, */ archive_id, sample, version, 'image', path, image_uuid, comment
     FROM images
     UNION ALL
-    SELECT archive_id, sample, version, 'annotation', NULL, target_uuid, key || '=' || value
+    SELECT /*lakes: lake, */ archive_id, sample, version, 'annotation', NULL, target_uuid, key || '=' || value
     FROM annotations
     WHERE is_current AND value IS NOT NULL
     UNION ALL
-    SELECT archive_id, sample, version, 'document', path, owner_id, json
+    SELECT /*lakes: lake, */ archive_id, sample, version, 'document', path, owner_id, json
     FROM documents
 ),
 
@@ -53,7 +53,7 @@ hits AS (
         -- A text is a copy at the same project, analysis, image or measurement; a document in an equal archive; names of
         -- archives of one sample.
         CASE
-            WHEN t.found_in = 'annotation' THEN concat_ws('@', t.sample, t.version)
+            WHEN t.found_in = 'annotation' THEN concat_ws('@', /*lakes: t.lake, */ t.sample, t.version)
             WHEN t.found_in IN ('project', 'analysis', 'image') THEN t.text
             WHEN p.measurement IS NOT NULL THEN p.measurement || t.text
             WHEN t.found_in = 'archive' THEN concat_ws('@', t.sample, coalesce(r.content_id, t.archive_id::VARCHAR))
@@ -71,7 +71,7 @@ hits AS (
         AND (
             NOT $filtered
             OR t.archive_id IN (SELECT archive_id FROM chosen)
-            OR (t.archive_id IS NULL AND t.sample IN (SELECT sample FROM chosen))
+            OR (t.archive_id IS NULL AND t.sample IN (SELECT c.sample FROM chosen AS c /*lakes: WHERE c.lake = t.lake */))
         )
 ),
 
@@ -79,7 +79,7 @@ dated AS (
     SELECT
         *,
         min(archive_id) OVER (
-            PARTITION BY found_in, uuid, place_in_archive, identity, sample
+            PARTITION BY found_in, uuid, place_in_archive, identity, /*lakes: lake, */ sample
         ) AS first_archive_id
     FROM hits
 ),
@@ -94,7 +94,7 @@ placed AS (
 )
 
 SELECT
-    t.sample,
+    /*lakes: t.lake, */ t.sample,
     t.version,
     t.found_in,
     -- A long text is shown around the first word.
@@ -108,4 +108,4 @@ SELECT
 FROM placed AS t
 WHERE $copies OR t.place = 1
 -- What people wrote comes before the JSON that it stands in.
-ORDER BY t.found_in = 'document', t.sample, t.version, t.found_in, t.path, t.uuid;
+ORDER BY t.found_in = 'document', t.sample, /*lakes: t.lake, */ t.version, t.found_in, t.path, t.uuid;

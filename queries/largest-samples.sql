@@ -5,7 +5,7 @@
 -- parameter: top integer = 20: So many samples.
 -- show: sample, versions, members, positions, bytes_source, bytes_raw, bytes_stored, last_ingested_at
 SELECT
-    sample,
+    /*lakes: lake, */ sample,
     count(*) AS versions,
     max(version) AS latest_version,
     sum(bytes_raw)::BIGINT AS bytes_raw,
@@ -15,6 +15,6 @@ SELECT
     arg_max(positions, version) AS positions,
     max(ingested_at) AS last_ingested_at
 FROM archives
-GROUP BY sample
-ORDER BY bytes_raw DESC NULLS LAST, sample
+GROUP BY /*lakes: lake, */ sample
+ORDER BY bytes_raw DESC NULLS LAST, sample /*lakes: , lake */
 LIMIT $top;

@@ -41,7 +41,7 @@ numbered AS (
 
 SELECT
     n.instrument,
-    n.sample,
+    /*lakes: n.lake, */ n.sample,
     n.version,
     n.analysis_uuid,
     n.analysis_name,
@@ -57,4 +57,4 @@ SELECT
     n.ended_local
 FROM numbered AS n
 WHERE n.sessions_later = 0 AND /* filters: analyses n */ true
-ORDER BY n.instrument, n.acquired_local, n.sample, n.version, n.analysis_number;
+ORDER BY n.instrument, n.acquired_local, n.sample, /*lakes: n.lake, */ n.version, n.analysis_number;

@@ -8,7 +8,7 @@
 -- default: kind = map
 -- show: sample, analysis_name, kind, positions, accelerating_voltage_kv, probe_current_na, grating, acquired_local, comment
 SELECT
-    a.sample,
+    /*lakes: a.lake, */ a.sample,
     a.version,
     a.analysis_uuid,
     a.analysis_name,
@@ -36,4 +36,4 @@ SELECT
     a.lattice_step_y_um
 FROM analyses AS a
 WHERE /* filters: analyses a */ true
-ORDER BY a.acquired_local DESC NULLS LAST, a.sample, a.version, a.analysis_number;
+ORDER BY a.acquired_local DESC NULLS LAST, a.sample, /*lakes: a.lake, */ a.version, a.analysis_number;

@@ -9,7 +9,7 @@
 -- show: sample, analysis_name, map_name, element, line, crystal, spectrometer, points, dwell_ms, accelerating_voltage_kv,
 -- show: probe_current_na
 SELECT
-    c.sample,
+    /*lakes: c.lake, */ c.sample,
     c.version,
     c.analysis_uuid,
     m.analysis_name,
@@ -43,4 +43,4 @@ WHERE
     AND ($element IS NULL OR lower(c.element) = lower($element))
     AND ($crystal IS NULL OR c.crystal ILIKE replace(replace($crystal, '*', '%'), '?', '_'))
     AND (/* filters: analyses a */ true)
-ORDER BY c.element, c.crystal, c.sample, c.version, m.map_name, c.channel_number;
+ORDER BY c.element, c.crystal, c.sample, /*lakes: c.lake, */ c.version, m.map_name, c.channel_number;

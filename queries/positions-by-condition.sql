@@ -6,7 +6,7 @@
 -- show: sample, analysis_name, kind, position_number, accelerating_voltage_kv, probe_current_na, grating, acquired_local,
 -- show: stage_x_mm, stage_y_mm, comment
 SELECT
-    p.sample,
+    /*lakes: p.lake, */ p.sample,
     p.version,
     p.position_uuid,
     p.position_number,
@@ -35,4 +35,4 @@ SELECT
 FROM positions AS p
 LEFT JOIN analyses AS a ON a.archive_id = p.archive_id AND a.analysis_uuid = p.analysis_uuid
 WHERE /* filters: positions p */ true
-ORDER BY p.sample, p.version, a.analysis_number NULLS LAST, p.position_number;
+ORDER BY p.sample, /*lakes: p.lake, */ p.version, a.analysis_number NULLS LAST, p.position_number;

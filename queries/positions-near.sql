@@ -32,7 +32,7 @@ WITH near AS (
 )
 
 SELECT
-    n.sample,
+    /*lakes: n.lake, */ n.sample,
     n.version,
     n.distance_um,
     n.position_uuid,
@@ -51,4 +51,4 @@ SELECT
 FROM near AS n
 LEFT JOIN analyses AS a ON a.archive_id = n.archive_id AND a.analysis_uuid = n.analysis_uuid
 WHERE n.distance_um <= 1000 * $radius
-ORDER BY n.distance_um, n.sample, n.version, n.position_number;
+ORDER BY n.distance_um, n.sample, /*lakes: n.lake, */ n.version, n.position_number;

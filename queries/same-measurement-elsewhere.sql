@@ -23,12 +23,12 @@ mine AS (
 )
 
 SELECT
-    m.sample,
+    /*lakes: m.lake, */ m.sample,
     m.version,
     m.analysis_name,
     m.position_number,
     m.position_uuid,
-    o.sample AS other_sample,
+    /*lakes: o.lake AS other_lake, */ o.sample AS other_sample,
     o.version AS other_version,
     o.analysis_name AS other_analysis_name,
     o.position_number AS other_position_number,
@@ -37,4 +37,11 @@ SELECT
     m.content_id
 FROM mine AS m
 INNER JOIN positions AS o ON o.content_id = m.content_id AND o.archive_id <> m.archive_id
-ORDER BY m.sample, m.version, m.analysis_name, m.position_number, o.sample, o.version, o.position_number;
+ORDER BY
+    m.sample,
+    /*lakes: m.lake, */ m.version,
+    m.analysis_name,
+    m.position_number,
+    o.sample,
+    /*lakes: o.lake, */ o.version,
+    o.position_number;

@@ -29,7 +29,7 @@ usual AS (
 ),
 
 saturated AS (
-    SELECT DISTINCT sample, version, target_uuid
+    SELECT DISTINCT /*lakes: lake, */ sample, version, target_uuid
     FROM annotations
     WHERE is_current AND target = 'position' AND key = 'saturated' AND lower(value) NOT IN ('false', 'no', '0')
 ),
@@ -58,11 +58,14 @@ judged AS (
     FROM chosen AS c
     LEFT JOIN usual AS u ON u.archive_id = c.archive_id AND u.analysis_uuid IS NOT DISTINCT FROM c.analysis_uuid
     LEFT JOIN saturated AS s
-        ON s.sample = c.sample AND s.target_uuid = c.position_uuid AND (s.version IS NULL OR s.version = c.version)
+        ON
+            s.sample = c.sample /*lakes: AND s.lake = c.lake */
+            AND s.target_uuid = c.position_uuid
+            AND (s.version IS NULL OR s.version = c.version)
 )
 
 SELECT
-    sample,
+    /*lakes: lake, */ sample,
     version,
     analysis_name,
     position_number,
@@ -77,4 +80,4 @@ SELECT
     acquired_local
 FROM judged
 WHERE len(reasons) > 0
-ORDER BY sample, version, analysis_name, position_number;
+ORDER BY sample, /*lakes: lake, */ version, analysis_name, position_number;

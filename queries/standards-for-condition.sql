@@ -22,7 +22,7 @@ material AS (
     FROM analyses AS a
     INNER JOIN said AS s
         ON
-            s.sample = a.sample
+            s.sample = a.sample /*lakes: AND s.lake = a.lake */
             AND (s.version IS NULL OR s.version = a.version)
             AND (s.target = 'sample' OR s.target_uuid = a.analysis_uuid)
     WHERE s.key = 'material'
@@ -30,7 +30,7 @@ material AS (
 )
 
 SELECT
-    a.sample,
+    /*lakes: a.lake, */ a.sample,
     a.version,
     m.material,
     a.analysis_uuid,
@@ -53,7 +53,7 @@ WHERE
                 s.is_current
                 AND s.key = 'role'
                 AND lower(s.value) = 'standard'
-                AND s.sample = a.sample
+                AND s.sample = a.sample /*lakes: AND s.lake = a.lake */
                 AND (s.version IS NULL OR s.version = a.version)
                 AND (s.target = 'sample' OR (s.target = 'analysis' AND s.target_uuid = a.analysis_uuid))
         )
@@ -67,7 +67,7 @@ WHERE
                     s.is_current
                     AND s.value IS NOT NULL
                     AND s.key = 'material'
-                    AND s.sample = a.sample
+                    AND s.sample = a.sample /*lakes: AND s.lake = a.lake */
                     AND (s.version IS NULL OR s.version = a.version)
                     AND (s.target = 'sample' OR (s.target = 'analysis' AND s.target_uuid = a.analysis_uuid))
             )
@@ -77,5 +77,5 @@ ORDER BY
     abs(epoch(a.acquired_local) - epoch($near::TIMESTAMP)) NULLS LAST,
     a.acquired_local DESC NULLS LAST,
     a.sample,
-    a.version,
+    /*lakes: a.lake, */ a.version,
     a.analysis_number;

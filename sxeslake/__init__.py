@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from sxeslake.catalog.query.sandbox import SandboxLimits
     from sxeslake.catalog.schema.registry import Table
     from sxeslake.catalog.store.comparison import Rebuilt
+    from sxeslake.clusters.planning import PlanReport, plan
     from sxeslake.errors import (
         AccessDeniedError,
         AlreadyExistsError,
@@ -73,6 +74,7 @@ if TYPE_CHECKING:
     from sxeslake.ingest.talk import Watcher
     from sxeslake.lake import Lake, init
     from sxeslake.lake import open_lake as open  # noqa: A004 — `sxeslake.open` reads as it should
+    from sxeslake.lakes import Lakes, open_lakes
     from sxeslake.maintenance.calibrations import CalibrationReport
     from sxeslake.maintenance.gc.run import GcReport
     from sxeslake.maintenance.history import LogRow
@@ -99,6 +101,7 @@ if TYPE_CHECKING:
 
 # Loaded when they are touched: the command line must not wait for what it does not use.
 _IN = {
+    "clusters.planning": "PlanReport plan",
     "archive.migration.report": "MigrationReport MigrationStep",
     "archive.sxes.group": "Group create_group open_group",
     "archive.sxes.outline": "Analysis Items Project",
@@ -141,6 +144,7 @@ _IN = {
     "ingest.survey.run": "Survey",
     "ingest.talk": "Watcher",
     "lake": "Lake init",
+    "lakes": "Lakes open_lakes",
     "model": "Limits Progress",
     "plotting": "Plots",
     "maintenance.calibrations": "CalibrationReport",
@@ -195,6 +199,7 @@ __all__ = [
     "Items",
     "Lake",
     "LakeNotFoundError",
+    "Lakes",
     "LimitExceededError",
     "Limits",
     "Located",
@@ -212,6 +217,7 @@ __all__ = [
     "NotFoundError",
     "OriginalsReport",
     "PartSpec",
+    "PlanReport",
     "Plots",
     "Position",
     "Progress",
@@ -262,6 +268,8 @@ __all__ = [
     "init",
     "open",
     "open_group",
+    "open_lakes",
+    "plan",
 ]
 
 

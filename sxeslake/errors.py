@@ -85,6 +85,12 @@ def _rebuild(
     return kind(what, where=where, hint=hint, has_lines=has_lines)
 
 
+def in_lake(name: str, error: SxeslakeError) -> SxeslakeError:
+    """The error, of the same kind, that says in which lake it occurred."""
+    place = f"lake {name}" if error.where is None or error.where == name else f"lake {name}: {error.where}"
+    return type(error)(error.what, where=place, hint=error.hint, has_lines=error.has_lines)
+
+
 class UsageError(SxeslakeError):
     """The call's words are off.
 

@@ -12,14 +12,14 @@ from contextlib import ExitStack
 from functools import cached_property, partial
 from pathlib import Path
 from types import MappingProxyType, TracebackType
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal, NamedTuple, Self, Unpack
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, NamedTuple, Self, TypeVar, Unpack
 
 from sxeslake import settings, views
 from sxeslake.disk.output import named, plain_name
 from sxeslake.errors import AlreadyExistsError, ConflictError, UsageError
 from sxeslake.filter_words import FilterWords, with_filters
 from sxeslake.format import keys
-from sxeslake.model import ContainerKind, Limits, Progress
+from sxeslake.model import PRESETS, ContainerKind, Limits, Preset, Progress
 from sxeslake.storage import Store, is_remote, probe
 from sxeslake.storage.address import without_userinfo
 from sxeslake.text.html import Rows
@@ -30,6 +30,8 @@ from sxeslake.version import TOOL
 from sxeslake.views import MemberRow, Samples, VersionInfo
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
     import xarray as xr
 
     from sxeslake.archive.migration.report import MigrationReport
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     from sxeslake.archive.spectra.spectra import Spectra
     from sxeslake.archive.sxes.axes import Calibration
     from sxeslake.archive.sxes.group import Group
+    from sxeslake.archive.sxes.position import Position
     from sxeslake.catalog.catalog import Annotated, Catalog, CheckpointReport
     from sxeslake.catalog.measurement import Conditions, MeasuredAnalysis
     from sxeslake.catalog.model import MakeProgress
@@ -54,12 +57,14 @@ if TYPE_CHECKING:
     from sxeslake.ingest.audit.run import AuditRow
     from sxeslake.ingest.exact_backfill import ExactRow
     from sxeslake.ingest.interpret.report import InterpretReport
+    from sxeslake.ingest.options import Options
     from sxeslake.ingest.report import IngestReport
     from sxeslake.ingest.survey.run import Survey
     from sxeslake.ingest.talk import Watcher
     from sxeslake.maintenance.calibrations import CalibrationReport
     from sxeslake.maintenance.gc.run import GcReport
     from sxeslake.maintenance.history import LogRow
+    from sxeslake.maintenance.repack.run import RepackReport
     from sxeslake.maintenance.report import Check, CopyReport, RepairReport, Stats, VerifyReport
     from sxeslake.maintenance.retention.forget import ForgetReport, RestoreReport
     from sxeslake.maintenance.retention.rename import RenameReport
@@ -86,6 +91,7 @@ _NO_LIMITS = Limits()
 _NOTHING: Mapping[str, object] = MappingProxyType({})
 
 PathLike = str | Path
+Value = TypeVar("Value")
 
 
 class Opening(NamedTuple):
@@ -120,6 +126,11 @@ def _options(word: str | None, given: Mapping[str, str] | None) -> Mapping[str, 
 
 def _open_again(arguments: Mapping[str, Any]) -> Lake:
     return open_lake(**arguments)
+
+
+def _open_vault(arguments: Mapping[str, Any]) -> Vault:
+    """The same for a worker, which needs no verbs."""
+    return open_lake(**arguments)._vault
 
 
 def open_lake(
@@ -223,7 +234,7 @@ def init(
                 raise ConflictError(
                     f"this storage does not keep create-only writes apart: {report.detail}.",
                     where=store.url,
-                    hint="Two writers could overwrite each other. Use AWS S3, SeaweedFS ≥ 4.48, Ceph or a folder.",
+                    hint="Use AWS S3, SeaweedFS ≥ 4.48, Ceph, Azure, Google Cloud Storage, or a folder.",
                 )
         create_lake(store, carried.texts())
         opening = Opening(address, _options(url, storage_options), limit_up, limit_down, retry_for_s)
@@ -394,8 +405,11 @@ class Lake:
 
     def ingest(
         self,
-        paths: PathLike | Iterable[PathLike],
+        paths: PathLike | Iterable[PathLike] = (),
         *,
+        plan: PathLike | None = None,
+        workers: int = 1,
+        executor: Executor | None = None,
         sample: str | None = None,
         jobs: int | None = None,
         tree: bool = False,
@@ -411,6 +425,7 @@ class Lake:
         passwords: Sequence[str] = (),
         as_: Literal["auto", "vendor", "tree"] = "auto",
         below: PathLike | None = None,
+        preset: Preset = "balanced",
         progress: Progress | None = None,
         watcher: Watcher | None = None,
     ) -> IngestReport:
@@ -420,8 +435,16 @@ class Lake:
         ----------
         paths : path or iterable of paths
             Files, folders that are searched, and unpacked groups.
+        plan : path, optional
+            In place of `paths`: a plan that `sxeslake.plan` has made; `tree`, `as_` and `links` are as planned.
+        workers : int
+            Processes on this machine that ingest at the same time. Each opens the lake and commits for itself; archives
+            that are likely to share content go to one. What a lost process had not finished goes to another.
+        executor : concurrent.futures.Executor, optional
+            In place of `workers`: a pool of processes or threads, or ``client.get_executor()`` of a Dask cluster.
+            Workers find credentials in their own environment. A cluster with another version is refused.
         sample : str, optional
-            The sample's name; by default it is made from the path.
+            The sample's name; by default it is made from the path. For one worker.
         jobs : int, optional
             Threads; by default as many as there are cores.
         tree : bool
@@ -451,6 +474,8 @@ class Lake:
             With `dry_run`: read a sample only, see `estimate` of the report.
         passwords : sequence of str
             Each encrypted 7z or zip is tried with them; the lake then holds its contents unencrypted.
+        preset : {"fast", "balanced", "small"}
+            How much time compression may take; fast leaves recipes (`exact`) to later, unless ``exact="always"``.
         progress : Progress, optional
             What is told of the bytes that are read.
         watcher : Watcher, optional
@@ -464,9 +489,11 @@ class Lake:
         Raises
         ------
         UsageError
-            If no path is given, or `quick` without `dry_run`.
+            If no path is given, `quick` without `dry_run`, or no preset is called that; for what several workers cannot do.
         NotFoundError
             If a path does not exist.
+        InputError
+            If the plan cannot be read.
         DamagedLakeError
             If the lake is damaged, and so cannot be written.
         StorageError
@@ -482,13 +509,18 @@ class Lake:
 
         if quick and not dry_run:
             raise UsageError("only a dry run can be quick.", hint="Give dry_run=True, too.")
+        _check_preset(preset)
         options = Options(
-            sample, jobs, dry_run, encoding, limits, message, exact, links, opaque, check_data, quick, _words(passwords)
+            sample, jobs, dry_run, encoding, limits, message, exact, links, opaque, check_data, quick, preset,
+            _words(passwords),
         )  # fmt: skip
+        form: Literal["auto", "vendor", "tree"] = "tree" if tree else as_
+        if plan is not None or executor is not None or workers != 1:
+            return self._ingest_by_many(paths, plan, form, options, workers, executor, progress, watcher)
         return engine.ingest(
             self._vault,
             _paths(paths),
-            form="tree" if tree else as_,
+            form=form,
             options=options,
             tool=TOOL,
             below=None if below is None else Path(below),
@@ -1425,6 +1457,63 @@ class Lake:
         return self._measurements.roi(
             rows, low, high, unit, background, data_type, subtract_background=subtract_background
         )
+
+    def map_positions(
+        self,
+        fn: Callable[[Position], Value],
+        where: str | None = None,
+        *,
+        ref: str | None = None,
+        analysis: str | int | None = None,
+        positions: str | int | None = None,
+        executor: Executor | None = None,
+        **filters: Unpack[FilterWords],
+    ) -> dict[tuple[str, str], Value]:
+        """Compute something of every position that fits, such as a region of interest, on any number of machines.
+
+        A worker gets up to 256 positions of one archive at a time, and reads them in the order of storage.
+
+        Parameters
+        ----------
+        fn : callable
+            Is given a `Position`, and returns a value. For processes both must be picklable: a function at the top of a
+            module, or a `functools.partial` of one; Dask takes any function.
+        where : str, optional
+            A condition in SQL on columns of the table `positions`.
+        ref, analysis, positions, **filters
+            As for `spectra`.
+        executor : concurrent.futures.Executor, optional
+            A pool of processes or threads, or ``client.get_executor()`` of a Dask cluster; by default the caller's
+            thread.
+
+        Returns
+        -------
+        dict
+            The values by archive and UUID of the position, ``("ti-grains@2", "5b0c…")``, in the order of `measured`.
+
+        Raises
+        ------
+        NotFoundError
+            If no position fits.
+        UsageError
+            If `fn` cannot be sent, or a cluster has another version.
+        SxeslakeError
+            If a worker is lost. What `fn` raises ends the call; a note names the position.
+
+        Examples
+        --------
+        >>> def counts(position):
+        ...     return int(position.qlw.sum())
+        >>> from concurrent.futures import ThreadPoolExecutor
+        >>> with ThreadPoolExecutor(2) as executor:
+        ...     found = lake.map_positions(counts, "accelerating_voltage_kv = 5", ref="map", executor=executor)
+        >>> len(found), {archive for archive, uuid in found}
+        (12, {'map@1'})
+        """
+        from sxeslake.clusters.positions import map_positions
+
+        rows = self.measured(ref, analysis=analysis, positions=positions, where=where, **filters)
+        return map_positions(fn, rows, self._vault, None if executor is None else self._opener(), executor)
 
     def to_xarray(
         self,
@@ -2548,6 +2637,7 @@ class Lake:
         *,
         grace: str | None = None,
         dry_run: bool = False,
+        compact: bool = False,
         message: str | None = None,
         progress: Progress | None = None,
     ) -> GcReport:
@@ -2561,6 +2651,8 @@ class Lake:
             takes all at once. By default seven days, no time, and an hour.
         dry_run : bool
             Only tell what would be done.
+        compact : bool
+            Join all packs that are not nearly full, such as many workers leave; else only where there are very many.
         message : str, optional
             Why, for the log.
         progress : Progress, optional
@@ -2586,9 +2678,63 @@ class Lake:
         from sxeslake.maintenance.gc import run as gc
         from sxeslake.maintenance.retention import durations
 
-        options = gc.GcOptions(None if grace is None else durations.parse_wait(grace), dry_run)
+        options = gc.GcOptions(None if grace is None else durations.parse_wait(grace), dry_run, compact)
         with self._vault.from_bucket() as vault:
             return gc.collect(vault, options, tool=TOOL, message=message, progress=progress)
+
+    def repack(
+        self,
+        preset: Preset = "small",
+        *,
+        limit: str | None = None,
+        dry_run: bool = False,
+        message: str | None = None,
+        progress: Progress | None = None,
+    ) -> RepackReport:
+        """Compress what the lake holds again. Safe beside writers and readers; what is cut short is gone on with.
+
+        Every blob is proved by its hash, every new frame decoded and compared. Old packs are condemned: `gc` deletes
+        them.
+
+        Parameters
+        ----------
+        preset : {"fast", "balanced", "small"}
+            How much time compression may take, as of `ingest`.
+        limit : str, optional
+            A time after which nothing new is begun, such as ``"6h"``.
+        dry_run : bool
+            Only estimate, from some frames of each pack.
+        message : str, optional
+            Why, for the log.
+        progress : Progress, optional
+            What is told of the bytes that are read.
+
+        Returns
+        -------
+        RepackReport
+            How many packs were rewritten, and their bytes before and after.
+
+        Raises
+        ------
+        DamagedLakeError
+            If the log is damaged; a damaged pack is left alone, see `damaged`.
+        UsageError
+            If the time cannot be read, or no preset is called that.
+
+        Examples
+        --------
+        >>> lake.repack(dry_run=True).packs_left
+        0
+        """
+        from sxeslake.maintenance.repack import run as repacking
+        from sxeslake.maintenance.retention import durations
+
+        _check_preset(preset)
+        seconds = float("inf") if limit is None else durations.parse_wait(limit).total_seconds()
+        with self._vault.from_bucket() as vault:
+            return repacking.repack(
+                vault, preset, dry_run=dry_run, seconds=seconds, tool=TOOL, message=message, progress=progress
+            )
 
     def doctor(self) -> Rows[Check]:
         """Check whether this machine can work with this lake.
@@ -2616,6 +2762,7 @@ class Lake:
         max_duration_s: float | None = None,
         resume: bool = False,
         jobs: int | None = None,
+        executor: Executor | None = None,
         progress: Progress | None = None,
     ) -> VerifyReport:
         """Check that the lake holds what its log promises. Problems are reported, not raised.
@@ -2635,6 +2782,8 @@ class Lake:
             Skip the packs that such a run has verified.
         jobs : int, optional
             Threads; by default two a core.
+        executor : concurrent.futures.Executor, optional
+            Whose workers read the packs of `data` or a sample; see `ingest`. Without a limit of time.
         progress : Progress, optional
             What is told of the bytes that are read.
 
@@ -2652,6 +2801,10 @@ class Lake:
         --------
         >>> lake.verify(data=True).ok
         True
+        >>> from concurrent.futures import ThreadPoolExecutor
+        >>> with ThreadPoolExecutor(2) as executor:
+        ...     lake.verify(data=True, executor=executor).ok
+        True
         """
         from sxeslake.maintenance.verify.packs import Extent
         from sxeslake.maintenance.verify.run import verify
@@ -2659,7 +2812,12 @@ class Lake:
         seed = secrets.randbelow(2**32) if seed is None else seed
         extent = Extent(data, sample_percent, seed, max_duration_s, resume, jobs)
         wrong_catalog = partial(self._wrong_catalog, everything=data, seed=seed)
-        return verify(self._vault, extent, wrong_catalog, progress)
+        reads = None
+        if executor is not None and extent.reads_frames:
+            from sxeslake.clusters.checking import elsewhere
+
+            reads = elsewhere(executor, self._opener(), self.url)
+        return verify(self._vault, extent, wrong_catalog, progress, reads)
 
     def drill(self, *, percent: float = 1, seed: int | None = None, progress: Progress | None = None) -> DrillReport:
         """Pull a random sample of the versions into a temporary folder, and compare each with the log's SHA-256.
@@ -3051,6 +3209,41 @@ class Lake:
 
         return LakeMeasurements(self._vault, self._asked)
 
+    def _ingest_by_many(
+        self,
+        paths: PathLike | Iterable[PathLike],
+        plan: PathLike | None,
+        form: Literal["auto", "vendor", "tree"],
+        options: Options,
+        workers: int,
+        executor: Executor | None,
+        progress: Progress | None,
+        watcher: Watcher | None,
+    ) -> IngestReport:
+        from sxeslake.clusters.ingest import ManyHands
+
+        if plan is not None and paths != ():
+            raise UsageError("give paths or a plan, not both.")
+        if options.quick:
+            raise UsageError("a quick dry run reads no plan, and is for one worker.")
+        if workers < 1 or (workers > 1 and executor is not None):
+            raise UsageError("give a number of workers from 1, or an executor.")
+        hands = ManyHands(self._vault, options, TOOL, workers=workers, executor=executor)
+        made = hands.plan([] if plan else _paths(paths), None if plan is None else Path(plan), form, progress)
+        return hands.run(made, self._opener(), progress, watcher)
+
+    def _opener(self) -> Callable[[], Vault]:
+        """Opens this lake in another process. UsageError where that would take secrets."""
+        if self._opening is None:
+            raise UsageError("this lake was made of storage, not opened by its URL: workers cannot open it.")
+        try:
+            return partial(_open_vault, self._opening.arguments(self.url))
+        except TypeError as error:
+            raise UsageError(
+                "this lake was opened with secrets, and those are not sent to workers.",
+                hint="Give credentials by the AWS variables or a profile, on each machine.",
+            ) from error
+
     def _version(self, ref: str) -> Version:
         return refs.find(self._vault.state, ref)
 
@@ -3135,3 +3328,8 @@ def _paths(paths: PathLike | Iterable[PathLike]) -> list[Path]:
     if not found:
         raise UsageError("no path was given.")
     return found
+
+
+def _check_preset(preset: Preset) -> None:
+    if preset not in PRESETS:
+        raise UsageError(f"{preset!r} is not a preset.", hint=f"There are {', '.join(PRESETS)}.")

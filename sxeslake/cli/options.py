@@ -1,4 +1,4 @@
-"""Options that every command takes, the class that adds them to a command, and options that several commands share."""
+"""Options that every command takes, the class that adds them to a command; options and arguments that several share."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import click
 
 from sxeslake.cli.app import App
 from sxeslake.cli.completion import suggest
-from sxeslake.cli.logs import show
+from sxeslake.cli.logs import keep, show
 from sxeslake.errors import UsageError
+from sxeslake.model import PRESETS
 from sxeslake.storage.throttle import parse_rate
 
 SHARED = ("--lake, --json, -v, -q ...", "Options of every command: `sxeslake help options`.")
@@ -25,6 +26,14 @@ links_option = click.option(
     help="Symbolic links in folders: read all, only those that stay in the searched folders, or none.",
 )
 
+preset_option = click.option(
+    "--preset",
+    type=click.Choice(PRESETS),
+    default="balanced",
+    show_default=True,
+    help="How much time compression may take; fast also leaves the search of --exact auto to `sxeslake exact`.",
+)
+
 DRY_RUN = ("-n", "--dry-run")
 OUT = ("-o", "--out", "--output")
 JOBS = ("-j", "--jobs")
@@ -37,6 +46,9 @@ jobs_option = click.option(
     *JOBS, type=click.IntRange(min=1), metavar="N", help="Number of threads.  [default: all processors]"
 )
 
+sample_argument = click.argument("ref", metavar="SAMPLE[@V]", shell_complete=suggest.sample)
+samples_argument = click.argument("refs", nargs=-1, metavar="SAMPLE[@V]...", shell_complete=suggest.sample)
+
 raw_option = click.option("--raw", is_flag=True, help="Leave names as they are that a spreadsheet takes for formulas.")
 
 
@@ -46,11 +58,13 @@ def global_options() -> list[click.Parameter]:
         click.Option(
             ["--lake"],
             metavar="URL",
+            multiple=True,
             shell_complete=suggest.lake,
             expose_value=False,
-            callback=_keep_lake,
+            callback=keep_lake,
             help="The lake: a folder, a URL (s3://bucket/prefix) or a name from `sxeslake use`. "
-            "Else $SXESLAKE_LAKE, else the lake in use, else an embedded one.",
+            "Else $SXESLAKE_LAKE, else the lake in use, else an embedded one. "
+            "ls, find, query and serve take several, or a group.",
         ),
         click.Option(
             ["--storage-option"],
@@ -79,16 +93,41 @@ def global_options() -> list[click.Parameter]:
             help="Show details, decisions, and where an error came from; -vv shows every request, too.",
         ),
         _flag("-q/--quiet", "quiet", "Print only results and errors."),
+        click.Option(
+            ["--log-format"],
+            type=click.Choice(["text", "json"]),
+            expose_value=False,
+            callback=_keep_log_format,
+            help="With json, the log is one JSON object a line: the file of --log-file, else all of stderr.  "
+            "[default: text]",
+        ),
+        click.Option(
+            ["--log-file"],
+            metavar="FILE",
+            type=PATH,
+            expose_value=False,
+            callback=_keep_log_file,
+            help="Append words, warnings and decisions to a file, too; with -vv requests as well.",
+        ),
     ]
 
 
 class LakeCommand(click.Command):
     """A command with the global options, whose help ends with an example."""
 
+    takes_several = False  # lakes
+
     def __init__(self, *args: Any, example: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.example = example
         self.params.extend(global_options())
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run it, for the lakes that were named; the log says whose lines they are."""
+        app = ctx.ensure_object(App)
+        app.command = ctx.command_path.partition(" ")[2] or ctx.command_path
+        app.choose_lakes(several=self.takes_several, command=self.name or "")
+        return super().invoke(ctx)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         split_options(self, ctx, formatter)
@@ -97,6 +136,22 @@ class LakeCommand(click.Command):
         with formatter.section("Example"):
             for line in self.example.splitlines():
                 formatter.write(f"{'':>{formatter.current_indent}}{line}\n")
+
+
+class LakesCommand(LakeCommand):
+    """A command that only reads, and reads several lakes as one."""
+
+    takes_several = True
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.params.append(
+            click.Option(
+                ["--skip-unreachable"],
+                is_flag=True,
+                help="Of several lakes, leave out those that do not answer, with a warning.",
+            )
+        )
 
 
 class LakeGroup(LakeCommand, click.Group):
@@ -157,12 +212,32 @@ def _keep_verbose(ctx: click.Context, _: click.Parameter, value: int) -> None:
     if value:
         app = ctx.ensure_object(App)
         app.verbose += value
-        show(app.verbose)
+        show(app)
 
 
-def _keep_lake(ctx: click.Context, _: click.Parameter, value: str | None) -> None:
+def _keep_log_format(ctx: click.Context, _: click.Parameter, value: str | None) -> None:
+    if value is not None and not ctx.resilient_parsing:
+        app = ctx.ensure_object(App)
+        app.log_format = value
+        keep(app)
+
+
+def _keep_log_file(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+    if value is None or ctx.resilient_parsing:
+        return
+    if not value or "\0" in value:
+        raise click.BadParameter("name a file, such as /var/log/sxeslake.log", ctx, param)
+    app = ctx.ensure_object(App)
+    app.log_file = value
+    keep(app)
+
+
+def keep_lake(ctx: click.Context, _: click.Parameter, value: tuple[str, ...]) -> None:
+    """Lakes behind a command's name replace those before it."""
     if value:
-        ctx.ensure_object(App).word = value
+        app = ctx.ensure_object(App)
+        app.words = tuple(filter(None, value))
+        app.word = app.words[0] if len(app.words) == 1 else None
 
 
 def _keep_retry_for(ctx: click.Context, param: click.Parameter, value: str | None) -> None:

@@ -22,6 +22,13 @@ class RecordedCommand(LakeCommand):
     def invoke(self, ctx: click.Context) -> Any:
         """Run it, with a record that `end` closes."""
         app = ctx.ensure_object(App)
+        try:
+            app.choose_lakes(several=self.takes_several, command=str(self.name))
+        except click.UsageError:  # several lakes; a record is of one
+            raise
+        except SxeslakeError:  # a name that is not known, settings that cannot be read: a timer must hear of it
+            begin(app, str(self.name), ctx.params)
+            raise
         begin(app, str(self.name), ctx.params)
         return super().invoke(ctx)
 
@@ -61,8 +68,13 @@ def notify(app: App, document: dict[str, Any]) -> None:
     from sxeslake.runs.notify import send  # noqa: PLC0415  (as above)
     from sxeslake.settings import notify_to  # noqa: PLC0415  (start-up time of --help)
 
-    where = notify_to(app.notify)
-    why = None if where is None else send(where, document)
+    try:
+        where = notify_to(app.notify)
+        why = None if where is None else send(where, document)
+    except SxeslakeError as error:  # the configuration cannot be read
+        why = str(error)
+    except KeyboardInterrupt:  # the work is over, and its exit code stands
+        why = "interrupted"
     if why is not None:
         app.complain(f"warning    the failure was not reported: {scrub(why, app)}")
 
@@ -125,6 +137,7 @@ def begin(app: App, command: str, params: dict[str, Any]) -> None:
         complete=not params.get("refs"),
         dry_run=bool(params.get("dry_run")),
         metrics_file=app.metrics_file,
+        run_id=app.run_id,
     )
     if app.metrics_file is not None and not app.metrics_file.endswith(".prom"):
         app.complain("warning    node_exporter reads only files whose names end in .prom.")

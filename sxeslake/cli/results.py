@@ -83,8 +83,13 @@ class RowOutput:
         )  # fmt: skip
 
 
-def deliver(app: App, result: Result, output: RowOutput) -> None:
-    """The rows where they are wanted; how the question was understood is said beside them."""
+def deliver(app: App, result: Result, output: RowOutput, *, is_question: bool = False) -> None:
+    """The rows where they are wanted; how the question was understood is said beside them.
+
+    JSON of a question names the lake of each sample; free SQL gives what it selects.
+    """
+    if is_question and _tells_lake(app, result, output):
+        result = result.with_column("lake", app.lake_title())
     if output.columns:
         result = result.select(output.columns)
     if output.envelope:
@@ -104,6 +109,16 @@ def deliver(app: App, result: Result, output: RowOutput) -> None:
     result.write(_Visible(target) if sys.stdout.isatty() else target, name, raw=output.raw)  # type: ignore[arg-type]
     target.flush()
     _explain(app, result)
+
+
+def _tells_lake(app: App, result: Result, output: RowOutput) -> bool:
+    """Whether samples of the one lake are given with its name: in JSON, or where it is asked for."""
+    if "lake" in result.columns or "sample" not in result.columns or len(app.words) > 1:
+        return False
+    if "lake" in output.columns or output.envelope or output.format_name == "json":
+        return True
+    is_json = output.out is not None and output.out.endswith(".json")
+    return output.format_name is None and (app.as_json if output.out in (None, "-") else is_json)
 
 
 def _to_envelope(app: App, result: Result, output: RowOutput) -> None:

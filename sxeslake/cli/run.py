@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import logging
 import os
 import re
 import signal
@@ -111,6 +112,7 @@ def run(args: Sequence[str]) -> int:
     with as_typed(), logging_to_stderr(app):
         code = _run(app, args)
         end(app, code)
+        app.log_words(f"{app.command or PROGRAM} ended with exit code {code}", logging.INFO)
         return code
 
 
@@ -192,11 +194,20 @@ def _fail(app: App, kind: str, message: str, code: int, *, has_lines: bool = Fal
 
     A name in the message cannot steer the terminal. Further lines are indented: none looks like a message of its own.
     """
+    app.log_words(message, logging.ERROR, trace=code == UNEXPECTED or (app.verbose > 0 and code != INTERRUPTED))
+    if app.logs_to_stderr:
+        app.failure = scrub(message, app)
+        return _document(app, kind, app.failure, code)
     if app.verbose and sys.exc_info()[0] is not None and code != INTERRUPTED:
         _write(sys.stderr, visible_lines(scrub(traceback.format_exc().rstrip(), app)))
     message = app.failure = scrub(message, app)
     said = visible_lines(message).replace("\n", "\n  ") if has_lines else visible(message)
     _write(sys.stderr, folded_text(f"sxeslake: {said}", terminal_width(sys.stderr)))
+    return _document(app, kind, message, code)
+
+
+def _document(app: App, kind: str, message: str, code: int) -> int:
+    """With --json, the error on stdout."""
     try:
         if app.as_json:
             app.emit({"error": {"kind": kind, "message": message, "exit_code": code}})

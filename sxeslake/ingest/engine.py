@@ -193,13 +193,7 @@ def ingest(
     if below is not None:
         found = replace(found, archives=[named_below(candidate, below) for candidate in found.archives])
     if not found.archives and not found.missed:
-        names = ", ".join(str(path) for path in paths)
-        raise NotFoundError(
-            "no archive is in there.",
-            where=names,
-            hint="Looked for .plzip, .pl7z, .zip, .7z, unpacked groups and files of instruments (`sxeslake formats`); "
-            "`--as tree` (`--tree`) takes any folder.",
-        )
+        raise no_archive(paths)
     sampled = None
     if options.quick:
         from sxeslake.ingest.survey.run import estimate, sample  # noqa: PLC0415 - only a quick dry run needs them
@@ -211,3 +205,13 @@ def ingest(
     if sampled is not None:
         report.estimate = estimate(sampled, report.archives[len(found.missed) :])
     return report
+
+
+def no_archive(paths: Sequence[Path]) -> NotFoundError:
+    """The error for paths in which nothing is to be ingested."""
+    return NotFoundError(
+        "no archive is in there.",
+        where=", ".join(str(path) for path in paths),
+        hint="Looked for .plzip, .pl7z, .zip, .7z, unpacked groups and files of instruments (`sxeslake formats`); "
+        "`--as tree` (`--tree`) takes any folder.",
+    )

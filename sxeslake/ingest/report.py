@@ -86,6 +86,12 @@ class IngestReport(HtmlRecord):
         Links that were not followed, with the reason; nothing is missed with them.
     estimate : Estimate or None
         Of a quick dry run: what all would take; `archives` are those of its sample.
+    workers : int
+        How many ingested at the same time; after more than one, `Lake.gc` frees what two of them stored.
+    changed : list of str
+        Of a planned ingest: files that were not as planned any more; they were stored as they are.
+    lost_workers : int
+        Workers that ended unexpectedly; others did their work.
 
     Examples
     --------
@@ -102,6 +108,9 @@ class IngestReport(HtmlRecord):
     damaged: list[str] = field(default_factory=list)
     links: list[str] = field(default_factory=list)
     estimate: Estimate | None = None
+    workers: int = 1
+    changed: list[str] = field(default_factory=list)
+    lost_workers: int = 0
 
     @property
     def failed(self) -> bool:

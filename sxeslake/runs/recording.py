@@ -16,13 +16,13 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from sxeslake.errors import SxeslakeError
 from sxeslake.runs import folder as runs_folder
 from sxeslake.runs.arguments import without_secrets
+from sxeslake.runs.names import instant, new_id
 from sxeslake.runs.record import RunRecord, RunResult
 from sxeslake.storage.address import parse, redact
 from sxeslake.storage.retry import retries_so_far
@@ -198,16 +198,6 @@ def recorded(
 def result_of(exit_code: int) -> RunResult:
     """What an exit code says: 0 is `ok`, 130 `interrupted`, anything else `failed`."""
     return "ok" if exit_code == 0 else "interrupted" if exit_code == INTERRUPTED else "failed"
-
-
-def new_id() -> str:
-    """A name for a run that sorts by time: `20261127T030000.123Z-0a1b2c3d`."""
-    return f"{datetime.now(UTC):%Y%m%dT%H%M%S.%f}"[:-3] + f"Z-{os.urandom(4).hex()}"
-
-
-def instant() -> str:
-    """Now, UTC: `2026-11-27T03:00:00.123Z`."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def public(lake: str) -> str:

@@ -12,6 +12,16 @@ from ..errors import StorageError, UsageError
 TEMPORARY = ".tmp-"
 """How names of unfinished local files start; no key's segment may."""
 
+AZURE = frozenset(("abfs", "abfss", "az"))
+GOOGLE = frozenset(("gs", "gcs"))
+SSH = frozenset(("sftp", "ssh"))
+_BUCKETS = {
+    "s3": "Write s3://bucket/prefix.",
+    **dict.fromkeys(AZURE, "Write abfs://container/prefix."),
+    **dict.fromkeys(GOOGLE, "Write gs://bucket/prefix."),
+}
+"""Schemes whose first part is a bucket, and how to write one."""
+
 _WINDOWS_PATH = re.compile(r"^[A-Za-z]:[\\/]")
 _SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]+)://(.*)$", re.DOTALL)
 _SEGMENT = re.compile(r"[A-Za-z0-9_=+-][A-Za-z0-9._=+-]{0,199}")
@@ -53,8 +63,8 @@ def parse(url: str) -> Address:
     path = path.rstrip("/")
     if any("\ud800" <= sign <= "\udfff" for sign in rest):
         raise UsageError("this address is not UTF-8 text", where=redact(url))
-    if scheme == "s3" and (not path or path.startswith("/")):
-        raise UsageError("the address names no bucket", where=redact(url), hint="Write s3://bucket/prefix.")
+    if scheme in _BUCKETS and (not path or path.startswith("/")):
+        raise UsageError("the address names no bucket", where=redact(url), hint=_BUCKETS[scheme])
     if any(segment in ("", ".", "..") for segment in path.split("/")) and path:
         raise UsageError("the address has an empty, . or .. part", where=redact(url))
     return Address(scheme, path, user, secret)
@@ -70,7 +80,7 @@ def redact(url: str) -> str:
     match = _SCHEME.match(url)
     if match is None or match[1].lower() == "file":
         return url
-    userinfo, rest = _cut_userinfo(match[2])
+    userinfo, rest = _cut_userinfo(match[1].lower(), match[2])
     if userinfo is None and match[1].lower() == "s3" and ":" in rest.partition("/")[0]:
         return f"{match[1]}://{_HIDDEN}"
     query = re.search(r"[?#]", rest)
@@ -83,7 +93,7 @@ def without_userinfo(url: str) -> str:
     match = _SCHEME.match(url)
     if match is None or match[1].lower() == "file":
         return url
-    userinfo, rest = _cut_userinfo(match[2])
+    userinfo, rest = _cut_userinfo(match[1].lower(), match[2])
     return url if userinfo is None else f"{match[1]}://{rest}"
 
 
@@ -103,7 +113,7 @@ def check_prefix(prefix: str) -> str:
 
 
 def _split_userinfo(scheme: str, rest: str) -> tuple[str | None, str | None, str]:
-    userinfo, path = _cut_userinfo(rest)
+    userinfo, path = _cut_userinfo(scheme, rest)
     if userinfo is None:
         if scheme == "s3" and ":" in rest.partition("/")[0]:
             raise UsageError(
@@ -114,9 +124,14 @@ def _split_userinfo(scheme: str, rest: str) -> tuple[str | None, str | None, str
     return unquote(user), unquote(secret) or None, path
 
 
-def _cut_userinfo(rest: str) -> tuple[str | None, str]:
-    """Split at the @: `AK:SK@b/p` → (`AK:SK`, `b/p`). A secret may hold a slash: `AK:S/K@b/p` → (`AK:S/K`, `b/p`)."""
+def _cut_userinfo(scheme: str, rest: str) -> tuple[str | None, str]:
+    """Split at the @: `AK:SK@b/p` → (`AK:SK`, `b/p`). A secret may hold a slash: `AK:S/K@b/p` → (`AK:S/K`, `b/p`).
+
+    Azure's container in front of its account, and a user of SSH without a password, are no secrets, and stay.
+    """
     authority, _, _ = rest.partition("/")
+    if scheme in AZURE | SSH and "@" in authority and ":" not in authority.partition("@")[0]:
+        return None, rest
     if "@" in authority:
         userinfo, _, _ = authority.rpartition("@")
         return userinfo, rest[len(userinfo) + 1 :]

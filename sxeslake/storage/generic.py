@@ -1,4 +1,4 @@
-"""Any other fsspec protocol (`gs`, `az`, `sftp`, `https` …): always to read, to write where create-only is real."""
+"""Any other fsspec protocol (`https`, `ftp`, `smb` …), to read: two writers can both pass their creates."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from fsspec.core import split_protocol
 from ..errors import (
     AccessDeniedError,
     DamagedLakeError,
-    ObjectExistsError,
     ObjectNotFoundError,
     StorageError,
     SxeslakeError,
@@ -24,28 +23,25 @@ from ..errors import (
 from . import coalesce
 from .address import Address, check_key, check_prefix, join
 from .inflight import pause
-from .interface import Counters, Data, ObjectInfo, joined
-from .retry import Trouble, retried
+from .interface import Counters, Data, ObjectInfo
+from .retry import DEFAULT_POLICY, RetryPolicy, Trouble, retried
 
 _LOG = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-CREATE_ONLY = frozenset(("gs", "gcs", "abfs", "abfss", "az"))
-"""Where `pipe_file(mode="create")` is one conditional request at the server (generation match, If-None-Match).
-Elsewhere it is an exists-check followed by a write, which two writers can both pass."""
 MAX_GAP = 64 * 1024
 MAX_FETCH = 8 * 1024 * 1024
 CONCURRENCY = 8
 
 
-def open_generic(address: Address, options: Mapping[str, str]) -> GenericStore:
+def open_generic(address: Address, options: Mapping[str, str], policy: RetryPolicy = DEFAULT_POLICY) -> GenericStore:
     """The store at any URL that fsspec knows and whose package is installed."""
     words: dict[str, Any] = dict(options)
     if address.user:
         words |= {"username": address.user} | ({"password": address.secret} if address.secret else {})
     root = address.path
-    if address.scheme in ("sftp", "ssh", "ftp", "smb"):  # here the first part is a host; elsewhere it is a bucket
+    if address.scheme in ("ftp", "smb"):  # here the first part is a host; elsewhere it is a bucket
         host, _, root = root.partition("/")
         words |= {"host": host.partition(":")[0]} | ({"port": int(host.partition(":")[2])} if ":" in host else {})
         root = f"/{root}"
@@ -64,18 +60,18 @@ def open_generic(address: Address, options: Mapping[str, str]) -> GenericStore:
     except Exception as error:
         # Chained errors of the client may quote passwords.
         raise UnreachableError(f"cannot be opened ({type(error).__name__})", where=address.public) from None
-    return GenericStore(fs, address.public, root, writable=address.scheme in CREATE_ONLY)
+    return GenericStore(fs, address.public, root, policy)
 
 
 class GenericStore:
     """A folder of an fsspec file system."""
 
-    def __init__(self, fs: Any, url: str, root: str, *, writable: bool) -> None:
+    def __init__(self, fs: Any, url: str, root: str, policy: RetryPolicy = DEFAULT_POLICY) -> None:
         self.url = url
         self.counters = Counters()
         self._fs = fs
         self._root = root
-        self._writable = writable
+        self._policy = policy
         self._pool = ThreadPoolExecutor(CONCURRENCY, thread_name_prefix="sxeslake-fetch")
 
     def __repr__(self) -> str:
@@ -116,25 +112,13 @@ class GenericStore:
             raise ObjectNotFoundError("there is no such object", where=self._where(key))
         return self.get_range(key, max(0, whole - size), whole), whole
 
-    def create(self, key: str, data: Data) -> None:
-        """Put unless the key is taken."""
-        self._refuse_unless_writable()
-        body = bytes(joined(data))
-        self.counters.add("PUT", bytes_out=len(body))
-        _LOG.debug("create %s, %d bytes", key, len(body))
-        # No retry here: after a lost reply the second attempt would say "exists", and nobody could tell whose it is.
-        try:
-            self._fs.pipe_file(self._path(key), body, mode="create")
-        except Exception as error:
-            raise explain(error, self._where(key), "write") from None
+    def create(self, key: str, data: Data) -> None:  # noqa: ARG002 - the signature of a store
+        """Never: AccessDeniedError."""
+        raise self._refusal(key)
 
-    def replace(self, key: str, data: Data) -> None:
-        """Put whether or not the key is taken."""
-        self._refuse_unless_writable()
-        body = bytes(joined(data))
-        self.counters.add("PUT", bytes_out=len(body))
-        _LOG.debug("write %s, %d bytes", key, len(body))
-        self._try("write", key, lambda path: self._fs.pipe_file(path, body))
+    def replace(self, key: str, data: Data) -> None:  # noqa: ARG002 - the signature of a store
+        """Never: AccessDeniedError."""
+        raise self._refusal(key)
 
     def size(self, key: str) -> int | None:
         """The object's size, None where there is none."""
@@ -164,18 +148,11 @@ class GenericStore:
                 yield ObjectInfo(key, int(info.get("size") or 0), _modified(info))
 
     def delete(self, keys: Sequence[str]) -> None:
-        """Delete objects; absent keys are fine."""
-        _LOG.debug("delete %d objects", len(keys))
-        if keys:
-            self._refuse_unless_writable()
+        """Never, unless there is nothing to delete: AccessDeniedError."""
         for key in keys:
-            self.counters.add("DELETE")
-            try:
-                self._try("delete", key, self._fs.rm_file)
-            except ObjectNotFoundError:
-                continue
+            raise self._refusal(key)
 
-    def sweep(self, older_than_s: float) -> int:  # noqa: ARG002 - objects appear whole or not at all
+    def sweep(self, older_than_s: float) -> int:  # noqa: ARG002 - nothing is written here
         """Nothing to remove: 0."""
         return 0
 
@@ -189,10 +166,10 @@ class GenericStore:
     def _where(self, key: str) -> str:
         return f"{self.url}/{key}"
 
-    def _refuse_unless_writable(self) -> None:
-        if not self._writable:
-            hint = "Copy the lake to a local folder or an S3 bucket to write to it."
-            raise AccessDeniedError("lakes on this kind of storage are read-only", where=self.url, hint=hint)
+    def _refusal(self, key: str) -> AccessDeniedError:
+        self._path(key)  # a name that no object can have is the first thing to say
+        hint = "Copy the lake to a local folder or to a store that can be written to."
+        return AccessDeniedError("lakes on this kind of storage are read-only", where=self.url, hint=hint)
 
     def _try(self, doing: str, key: str, operation: Callable[[str], T]) -> T:
         path = self._path(key)
@@ -200,7 +177,7 @@ class GenericStore:
 
     def _tried(self, doing: str, where: str, operation: Callable[[], T]) -> T:
         try:
-            return retried(operation, classify, sleep=pause)
+            return retried(operation, classify, self._policy, sleep=pause)
         except Exception as error:
             raise explain(error, where, doing) from None
 
@@ -214,8 +191,6 @@ def classify(error: Exception) -> Trouble:
 
 def explain(error: Exception, where: str, doing: str) -> SxeslakeError:
     """The error for people. The client's own message is left out: it may quote URLs with secrets."""
-    if isinstance(error, FileExistsError):
-        return ObjectExistsError("exists already", where=where)
     if isinstance(error, FileNotFoundError | IsADirectoryError):
         return ObjectNotFoundError("there is no such object", where=where)
     if isinstance(error, PermissionError):

@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final, cast
 
+from anyio import to_thread
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -24,14 +25,16 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from sxeslake.errors import StorageError
+from sxeslake.errors import MissingExtraError, StorageError
 from sxeslake.lake import Lake
 from sxeslake.model import MIB
+from sxeslake.runs.recording import public
 from sxeslake.version import __version__
 from sxeslake.web.answers import Answer, Endpoint, RangedDownload, RawAnswer, TableAnswer, WebPage
 from sxeslake.web.failures import FailureText, failure_of, not_there
 from sxeslake.web.guard import LOG, Guard
 from sxeslake.web.lakes import ServedLake, Site
+from sxeslake.web.metrics import PATH, ServerMetrics, server_metrics
 from sxeslake.web.options import ServeOptions
 from sxeslake.web.pages import ENDPOINTS
 from sxeslake.web.ranges import ClosingResponse, file_name_header, ranged
@@ -76,14 +79,17 @@ def create_app(lakes: Mapping[str, Lake] | Sequence[Lake], options: ServeOptions
     >>> app = create_app([lake])
     """
     chosen = options or ServeOptions()
-    return Guard(_Answering(Site(lakes, chosen.spectra_bytes), chosen).starlette(), chosen)
+    site = Site(lakes, chosen.spectra_bytes)
+    metrics = server_metrics({public(each.lake.url): each.title for each in site.values()})
+    observe = metrics.observe if isinstance(metrics, ServerMetrics) else None
+    return Guard(_Answering(site, chosen, metrics).starlette(), chosen, observe)
 
 
 class _Answering:
     """From requests to responses, over one site."""
 
-    def __init__(self, site: Site, options: ServeOptions) -> None:
-        self._site, self._options = site, options
+    def __init__(self, site: Site, options: ServeOptions, metrics: ServerMetrics | MissingExtraError) -> None:
+        self._site, self._options, self._metrics = site, options, metrics
         self._workers = Workers(options.threads, options.heavy_threads, options.waiting)
 
     def starlette(self) -> Starlette:
@@ -93,6 +99,7 @@ class _Answering:
             routes=[
                 Route("/", self.first, methods=["GET"]),
                 Mount("/static", static),
+                Route(PATH, self.metrics, methods=["GET"]),
                 Route("/{lake}/", self.enter, methods=["GET"]),
                 Route("/{lake}/{page}", self.page, methods=["GET"]),
             ],
@@ -108,6 +115,13 @@ class _Answering:
             return Response(as_json({"lakes": lakes}), media_type="application/json")
         values = {"title": "Lakes", "lakes": lakes, "base": "", "served": None, "user": request.state.user}
         return _html(rendered("lakes.html", values))
+
+    async def metrics(self, request: Request) -> Response:
+        """The figures of this server; none of the threads that pages work in is needed."""
+        if isinstance(self._metrics, MissingExtraError):
+            return Response(f"{self._metrics}\n", 501, _NO_STORE, media_type="text/plain")
+        body, media_type = await to_thread.run_sync(self._metrics.text, request.headers.get("accept", ""))
+        return Response(body, headers={**_NO_STORE, "Content-Type": media_type})
 
     async def enter(self, _: Request) -> Response:
         """A lake's first page."""

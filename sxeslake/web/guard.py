@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from sxeslake.text.safe import visible
@@ -32,8 +33,10 @@ HEADERS: Final = (
 class Guard:
     """The outermost layer of the application."""
 
-    def __init__(self, app: ASGIApp, options: ServeOptions) -> None:
-        self._app, self._options = app, options
+    def __init__(
+        self, app: ASGIApp, options: ServeOptions, observe: Callable[[str, int, float], None] | None = None
+    ) -> None:
+        self._app, self._options, self._observe = app, options, observe
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer what is refused; pass on the rest with its prefix removed and its user noted."""
@@ -67,6 +70,8 @@ class Guard:
                 await self._app({**self._without_prefix(scope), "state": {"user": user}}, receive, sending)
         finally:
             took = (time.monotonic() - started) * 1000
+            if self._observe is not None:
+                self._observe(self._without_prefix(scope)["path"], status, took / 1000)
             path = visible(scope["path"])[:_LONGEST_PATH]
             LOG.info("%s %s %s %d %.0f ms", user or "-", scope["method"], path, status, took)
 

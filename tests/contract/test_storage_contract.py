@@ -1,4 +1,4 @@
-"""What every store promises, on memory, a local folder and a real S3 server."""
+"""What every store promises: in memory, in a local folder, on real servers of S3, Azure, Google Cloud Storage, SFTP."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from support.store_servers import StoreServer
 
 from sxeslake.errors import DamagedLakeError, ObjectExistsError, ObjectNotFoundError, StorageError
 from sxeslake.storage import Clocked, RateLimit, Store, ThrottledStore, open_store, probe
 
-KINDS = ["memory", "local", "throttled", pytest.param("s3", marks=pytest.mark.s3)]
+KINDS = ["memory", "local", "throttled", pytest.param("s3", marks=pytest.mark.s3), "azure", "gcs", "sftp"]
 
 
 @pytest.fixture(params=KINDS)
@@ -32,6 +33,9 @@ def open_again(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> Ite
     def opener() -> Store:
         if kind == "s3":
             store = open_store(f"s3://lake/contract/{name}", options=request.getfixturevalue("s3_server").options())
+        elif kind in ("azure", "gcs", "sftp"):
+            server: StoreServer = request.getfixturevalue(f"{kind}_server")
+            store = open_store(server.url(f"contract/{name}"), options=server.options)
         elif kind == "local":
             store = open_store(str(tmp_path / "a folder"))
         else:
@@ -158,11 +162,12 @@ def test_the_tail_and_the_size(store: Store) -> None:
     assert store.get_tail("empty", 8) == (b"", 0)
 
 
-def test_the_tail_is_one_request(store: Store) -> None:
+def test_the_tail_is_one_request(store: Store, kind: str) -> None:
     store.create("p", b"0123456789")
     before = store.counters.total
     store.get_tail("p", 4)
-    assert store.counters.total - before == 1
+    # Azure knows no ranges from the end: the size must be asked for.
+    assert store.counters.total - before == (2 if kind == "azure" else 1)
 
 
 def test_a_listing_has_the_objects_of_a_prefix(store: Store) -> None:

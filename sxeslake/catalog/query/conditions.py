@@ -183,6 +183,7 @@ def _all_said(table: str, values: Sequence[tuple[str, str]], whose: str, bound: 
     for key, wanted in values:
         holds = (
             f"fn.is_current AND fn.value IS NOT NULL AND fn.sample = {table}.sample "
+            f"/*lakes: AND fn.lake = {table}.lake */ "
             f"AND (fn.version IS NULL OR fn.version = {table}.version) "
             f"AND (fn.target_uuid IS NULL OR fn.target_uuid {whose})"
         )

@@ -34,8 +34,8 @@ def copies_among(over: Over, alias: str, condition: str = "true") -> str:
     uuid = IDS[over]
     size = "1" if over == "positions" else f"{alias}.positions"
     return (
-        f"WITH fitting AS MATERIALIZED (SELECT {alias}.archive_id, {alias}.sample, {alias}.{uuid} AS uuid, "
-        f"hash({alias}.{uuid}) AS hashed, {size} AS positions FROM {over} AS {alias} "
+        f"WITH fitting AS MATERIALIZED (SELECT {alias}.archive_id, /*lakes: {alias}.lake, */ {alias}.sample, "
+        f"{alias}.{uuid} AS uuid, hash({alias}.{uuid}) AS hashed, {size} AS positions FROM {over} AS {alias} "
         f"WHERE {alias}.{uuid} IS NOT NULL AND ({condition})), "
         # Numbers are counted much faster than texts; UUIDs with one hash are told apart below.
         "several AS MATERIALIZED (FROM fitting SEMI JOIN "
@@ -43,8 +43,8 @@ def copies_among(over: Over, alias: str, condition: str = "true") -> str:
         f"measured AS (SELECT archive_id, {uuid} AS uuid, measurement FROM positions "
         f"WHERE {uuid} IN (SELECT uuid FROM several)), "
         "dated AS (SELECT s.*, m.measurement, min(s.archive_id) "
-        "OVER (PARTITION BY s.uuid, m.measurement, s.positions, s.sample) AS first_archive_id FROM several AS s "
-        "LEFT JOIN measured AS m ON m.archive_id = s.archive_id AND m.uuid = s.uuid), "
+        "OVER (PARTITION BY s.uuid, m.measurement, s.positions, /*lakes: s.lake, */ s.sample) AS first_archive_id "
+        "FROM several AS s LEFT JOIN measured AS m ON m.archive_id = s.archive_id AND m.uuid = s.uuid), "
         "placed AS (SELECT archive_id, uuid, row_number() OVER (PARTITION BY uuid, measurement "
         f"ORDER BY positions DESC, {_OLDEST_FIRST}) AS place FROM dated) "
         "SELECT archive_id, uuid FROM placed GROUP BY archive_id, uuid HAVING min(place) > 1"

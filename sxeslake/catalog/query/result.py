@@ -164,6 +164,35 @@ class Result:
         made.is_selected = True
         return made
 
+    def with_column(self, name: str, value: str) -> Result:
+        """The same rows with one more column, last, that has one text in every row.
+
+        Parameters
+        ----------
+        name : str
+            The column's name.
+        value : str
+            The text.
+
+        Returns
+        -------
+        Result
+            The same rows.
+        """
+        import pyarrow as pa  # noqa: PLC0415 - loaded already, by whoever made the schema
+
+        field = pa.field(name, pa.string())
+        return Result(
+            self.schema.append(field),
+            (batch.append_column(field, pa.array([value] * batch.num_rows, pa.string())) for batch in self.batches()),
+            title=self.title,
+            notes=self.notes,
+            close=self.close,
+            was_cut=lambda: self.truncated,
+            show=self.show,
+            find_why_empty=self._find_why_empty,
+        )
+
     def batches(self) -> Iterator[Any]:
         """The rows as Arrow record batches; streamed when nobody has asked for them yet.
 

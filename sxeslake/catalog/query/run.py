@@ -109,7 +109,16 @@ def _checked_show(bound: Bound, columns: Sequence[str]) -> tuple[str, ...]:
                 where=f'query "{bound.name}"',
                 hint=did_you_mean(name, columns),
             )
-    return bound.show
+    return with_lakes(bound.show, columns)
+
+
+def with_lakes(shown: Sequence[str], columns: Sequence[str]) -> tuple[str, ...]:
+    """The columns to show, each sample with its lake before it where the answer tells lakes apart."""
+    if not shown:
+        return ()
+    named = [(name.removesuffix("sample") + "lake", name) for name in shown if name.endswith("sample")]
+    lakes = {sample: lake for lake, sample in named if lake in columns and lake not in shown}
+    return tuple(each for name in shown for each in ((lakes[name], name) if name in lakes else (name,)))
 
 
 def why_empty(count: Count, bound: Bound | None) -> str:

@@ -5,11 +5,16 @@ texts), `sessions_by(hours)`, `analyses` with another pause than 6 h between ses
 `distinct_positions`, the tables with each measurement once.
 
 Hidden versions and dead packs are left out here, so that forgetting rewrites no part.
+
+Where several lakes are asked as one, each table is the union of theirs, with a first column `lake`. SQL of our own and
+of the library serves one lake and several: what stands in `/*lakes: … */` is a comment for one, and code for several.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +26,8 @@ from sxeslake.catalog.schema.tables import BY_NAME
 SESSION_PAUSE_H: Final = 6.0
 """A longer pause of an instrument begins a new session."""
 ANY_INSTRUMENT: Final = "*"
+LAKE_STRIDE: Final = 1 << 56
+"""What is added to `archive_id` for each lake before this one: more than any lake's own."""
 
 VIEWS: Final[Mapping[str, tuple[str, ...]]] = {
     "position_documents": ("positions", "documents"),
@@ -30,6 +37,7 @@ VIEWS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """Views and macros beyond the tables, and the tables they read."""
 
+_LAKES_MARK: Final = re.compile(r"/\*\s*lakes:\s*(.*?)\s*\*/", re.DOTALL)
 _CLOCK_CHANGES: Final = (30, 60, 120)  # minutes by which clocks are changed anywhere
 
 
@@ -41,12 +49,53 @@ def table_view(
         columns = ", ".join(f"NULL::{column.type} AS {quoted(column.name)}" for column in table.columns)
         return f"CREATE OR REPLACE VIEW {table.name} AS SELECT {columns} WHERE false"
     derived = _derived(table, time_zones)
-    columns = ", ".join(derived.get(column.name, quoted(column.name)) for column in table.columns)
+    return _view_over(table, derived, _stored(table, files, hidden))
+
+
+@dataclass(frozen=True, slots=True)
+class LakeFiles:
+    """What one of several lakes has of a table."""
+
+    lake: str
+    number: int  # its place among the lakes, from 0
+    files: Sequence[Path]
+    hidden: Iterable[int | str] = ()
+
+
+def union_view(table: Table, lakes: Sequence[LakeFiles], time_zones: Mapping[str, str]) -> str:
+    """The same over several lakes: a first column `lake`, and an `archive_id` that no two of them share."""
+    if not any(each.files for each in lakes):
+        return table_view(table, (), (), {}).replace(" AS SELECT ", " AS SELECT NULL::VARCHAR AS lake, ", 1)
+    rows = " UNION ALL ".join(_of_lake(table, each) for each in lakes if each.files)
+    derived = {"lake": "lake", **_derived(table, time_zones, of_lake="lake, ")}
+    return _view_over(table, derived, f"({rows})")
+
+
+def _of_lake(table: Table, of: LakeFiles) -> str:
+    """The stored rows of one lake."""
+    columns = ", ".join(
+        f"archive_id + {of.number * LAKE_STRIDE} AS archive_id" if column.name == "archive_id" else quoted(column.name)
+        for column in table.stored
+    )
+    return f"SELECT {literal(of.lake)} AS lake, {columns} FROM {_stored(table, of.files, of.hidden)}"
+
+
+def _stored(table: Table, files: Sequence[Path], hidden: Iterable[int | str]) -> str:
     listed = ", ".join(literal(str(file)) for file in files)
-    rows = f"read_parquet([{listed}], hive_partitioning = false){_without(table, hidden)}"
+    return f"read_parquet([{listed}], hive_partitioning = false){_without(table, hidden)}"
+
+
+def _view_over(table: Table, derived: Mapping[str, str], rows: str) -> str:
+    names = (["lake"] if "lake" in derived else []) + [column.name for column in table.columns]
+    columns = ", ".join(derived.get(name, quoted(name)) for name in names)
     if "session" in derived:  # windows do not nest: the end of what came before is a column of an inner view
         rows = f"(SELECT *, {_ENDED_BEFORE} AS ended_before FROM {rows})"
     return f"CREATE OR REPLACE VIEW {table.name} AS SELECT {columns} FROM {rows}"
+
+
+def for_lakes(sql: str) -> str:
+    """The SQL for several lakes: `/*lakes: a.lake, */ a.sample` → `a.lake, a.sample`."""
+    return _LAKES_MARK.sub(r"\1", sql)
 
 
 def further_views(tables: Collection[str]) -> list[str]:
@@ -87,14 +136,14 @@ def _without(table: Table, hidden: Iterable[int | str]) -> str:
     return f" WHERE ({column} IS NULL OR {column} NOT IN ({values}))"
 
 
-def _derived(table: Table, time_zones: Mapping[str, str]) -> dict[str, str]:
-    """SQL of the columns that are not stored."""
+def _derived(table: Table, time_zones: Mapping[str, str], of_lake: str = "") -> dict[str, str]:
+    """SQL of the columns that are not stored; `of_lake` is what tells equal samples of several lakes apart."""
     made = {
         "acquired_at": _acquired_at(time_zones),
         "session": _session(SESSION_PAUSE_H),
         "measurement": MEASUREMENT,
         "is_current": (
-            "row_number() OVER (PARTITION BY sample, version, target, target_uuid, key "
+            f"row_number() OVER (PARTITION BY {of_lake}sample, version, target, target_uuid, key "
             "ORDER BY log_number DESC, ordinal DESC) = 1"
         ),
     }

@@ -18,6 +18,7 @@ import os
 import secrets
 import shutil
 import tempfile
+import threading
 import time
 import weakref
 from collections.abc import Callable, Iterable, Sequence
@@ -50,6 +51,7 @@ class Cache:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._spare: Path | None = None  # for what does not go into the folder
+        self._making_spare = threading.Lock()
         self._remove: Callable[[], object] | None = None
         self._proofs = Proofs(folder / "proved.json")
         self._proved: dict[str, Stamp] = {}
@@ -177,13 +179,20 @@ class Cache:
         if self._spare is None:
             try:
                 return _write_whole(self.folder / name, data)
-            except OSError:  # a full disk, or one that cannot be written any more
-                self._spare = _temporary_folder()
-                weakref.finalize(self, shutil.rmtree, self._spare, ignore_errors=True)
+            except OSError:
+                pass  # a full disk, or one that cannot be written any more
         try:
-            _write_whole(self._spare / name, data)
+            _write_whole(self._spare_folder() / name, data)
         except OSError as error:
             raise no_room(error) from error
+
+    def _spare_folder(self) -> Path:
+        """The one folder for what has no place in the cache, whichever thread needs it first."""
+        with self._making_spare:
+            if self._spare is None:
+                self._spare = _temporary_folder()
+                weakref.finalize(self, shutil.rmtree, self._spare, ignore_errors=True)
+            return self._spare
 
     def _prune(self, kept: set[str]) -> None:
         """Remove what has not counted for an hour."""

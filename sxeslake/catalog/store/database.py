@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import re
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from sxeslake.catalog.query.conditions import Over
 from sxeslake.catalog.query.copies import any_repeated
+from sxeslake.catalog.schema.registry import Table
 from sxeslake.catalog.schema.tables import BY_NAME
 from sxeslake.catalog.schema.views import further_views, literal, needed_tables, table_view
 from sxeslake.catalog.store.cache import Cache, Fetch
@@ -56,6 +58,32 @@ def _names_in(tree: object) -> Iterator[str]:
             waiting.extend(node)
 
 
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """What one lake gives to a database: its parts, the cache where they are on this machine, and how to fetch them."""
+
+    snapshot: Snapshot
+    cache: Cache
+    fetch: Fetch
+    lake: str = ""  # its name, where several are asked as one
+
+    def files(self, tables: Iterable[str]) -> list[Path]:
+        """The files of some tables."""
+        return [self.cache.path(part) for part in self.snapshot.of(tables)]
+
+    def hidden(self, table: Table) -> Iterable[int | str]:
+        """The forgotten versions or dead packs, whose rows are left out."""
+        return self.snapshot.hidden if table.retire == "archive_id" else self.snapshot.dead_packs
+
+    def is_here(self, table: str) -> bool:
+        """Whether all of a table is on this machine."""
+        return all(self.cache.has(part) for part in self.snapshot.of([table]))
+
+    def bring(self, tables: Iterable[str]) -> int:
+        """Bring some tables to this machine; how many bytes were fetched."""
+        return self.cache.need(self.snapshot.of(tables), self.fetch)
+
+
 class Database:
     """The catalogue at one snapshot. Safe for many threads; each query has a cursor of its own.
 
@@ -69,8 +97,7 @@ class Database:
 
         self.snapshot = snapshot
         self.bytes_fetched = 0
-        self._cache = cache
-        self._fetch = fetch
+        self._holdings: tuple[Holding, ...] = (Holding(snapshot, cache, fetch),)
         self._lock = threading.Lock()
         self._made: set[str] = set()
         self._has_copies: dict[Over, bool] = {}
@@ -91,14 +118,22 @@ class Database:
         """The whole answer as an Arrow table."""
         return self._relation(sql, parameters).to_arrow_table()
 
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        """The answer to our own SQL as plain tuples; Arrow need not be loaded for it."""
+        return self._relation(sql, None).fetchall()
+
     def scope(self, names: Iterable[str]) -> tuple[list[str], list[Path]]:
         """For the sandbox: the statements that make the views behind some names, and the exact files these read."""
         tables = needed_tables(names)
         with self._lock:
             self._bring(tables)
             here = [name for name in BY_NAME if name in tables or self._is_here(name)]
-        statements = [self._view(name) for name in here] + further_views(here)
-        return statements, [self._cache.path(part) for part in self.snapshot.of(here)]
+        statements = [self._view(name) for name in here] + self._further_views(here)
+        return statements, [path for holding in self._holdings for path in holding.files(here)]
+
+    def worded(self, sql: str) -> str:
+        """The SQL as this database takes it."""
+        return sql
 
     def has_here(self, table: str) -> bool:
         """Whether all of a table is on this machine, so that reading it fetches nothing."""
@@ -114,7 +149,7 @@ class Database:
     def has_copies(self, over: Over) -> bool:
         """Whether a UUID occurs more than once in the table; looked up once, so that most questions look no further."""
         if over not in self._has_copies:
-            self._has_copies[over] = self.table(any_repeated(over)).num_rows > 0
+            self._has_copies[over] = bool(self.rows(any_repeated(over)))
         return self._has_copies[over]
 
     def tables_of(self, sql: str) -> set[str]:
@@ -137,10 +172,11 @@ class Database:
             for name in new:
                 self._make(name)
             self._made |= new
-            for statement in further_views(self._made):
+            for statement in self._further_views(self._made):
                 self._connection.execute(statement)
 
     def _relation(self, sql: str, parameters: Mapping[str, object] | None) -> duckdb.DuckDBPyRelation:
+        sql = self.worded(sql)
         self.prepare(self.tables_of(sql))
         return self._connection.cursor().sql(sql, params=dict(parameters) if parameters else None)
 
@@ -153,21 +189,23 @@ class Database:
         except duckdb.Error as error:
             raise DamagedLakeError(
                 f"the local catalogue cannot be read: {error}",
-                where=self._cache.folder,
+                where=self._holdings[0].cache.folder,
                 hint="Run `sxeslake catalog rebuild`.",
             ) from error
 
     def _bring(self, tables: Iterable[str]) -> None:
-        self.bytes_fetched += self._cache.need(self.snapshot.of(tables), self._fetch)
+        tables = list(tables)
+        self.bytes_fetched += sum(holding.bring(tables) for holding in self._holdings)
 
     def _is_here(self, table: str) -> bool:
-        return all(self._cache.has(part) for part in self.snapshot.of([table]))
+        return all(holding.is_here(table) for holding in self._holdings)
 
     def _view(self, name: str) -> str:
-        files = [self._cache.path(part) for part in self.snapshot.of([name])]
-        table = BY_NAME[name]
-        hidden: Iterable[int | str] = self.snapshot.hidden if table.retire == "archive_id" else self.snapshot.dead_packs
-        return table_view(table, files, hidden, self._time_zones)
+        table, (holding,) = BY_NAME[name], self._holdings
+        return table_view(table, holding.files([name]), holding.hidden(table), self._time_zones)
+
+    def _further_views(self, tables: Collection[str]) -> list[str]:
+        return [self.worded(statement) for statement in further_views(tables)]
 
     def _checked(self, time_zones: Mapping[str, str]) -> Mapping[str, str]:
         """Refuse a time zone that DuckDB does not know."""

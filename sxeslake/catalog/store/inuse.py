@@ -28,21 +28,32 @@ _SEVERAL: Final = {
 """The word of a filter, and the column of analyses that holds its values: one of them, or a list."""
 
 
-def note(database: Database, folder: Path) -> None:
-    """Keep the values that occur in the analyses beside the catalogue; nothing is fetched for it."""
-    if not database.has_here("analyses"):
+def note(database: Database, folder: Path, catalogue: Path) -> None:
+    """Keep the values that occur in the analyses beside the catalogue; nothing is fetched for it.
+
+    Values that are newer than `catalogue`, the list of its parts, are left as they are: a query of an unchanged lake
+    does not pay for them.
+    """
+    if _is_newer(folder / _NAME, catalogue) or not database.has_here("analyses"):
         return
     parts = [f"SELECT '{word}' AS word, {column} AS value FROM analyses" for word, column in _ONE.items()]
     parts += [f"SELECT '{word}', unnest({column}) FROM analyses" for word, column in _SEVERAL.items()]
-    rows = database.table(
+    rows = database.rows(
         f"SELECT DISTINCT word, value FROM ({' UNION ALL '.join(parts)}) WHERE value <> '' ORDER BY word, value"
     )
     found: dict[str, list[str]] = {}
-    for word, value in zip(rows.column("word").to_pylist(), rows.column("value").to_pylist(), strict=True):
+    for word, value in rows:
         found.setdefault(word, []).append(value)
     data = json.dumps({word: values[:_MOST] for word, values in found.items()}, ensure_ascii=True).encode()
     with suppress(OSError):  # a full disk, a cache that cannot be written
         private.replace(folder / _NAME, data)
+
+
+def _is_newer(values: Path, catalogue: Path) -> bool:
+    try:
+        return values.stat().st_mtime_ns > catalogue.stat().st_mtime_ns
+    except OSError:
+        return False
 
 
 def values_in(lake: Path) -> Mapping[str, list[str]]:

@@ -8,8 +8,7 @@ import click
 
 from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.documents import EXACT, document
-from sxeslake.cli.options import PATH, LakeCommand, jobs_option
-from sxeslake.cli.refs import samples_argument
+from sxeslake.cli.options import PATH, LakeCommand, jobs_option, samples_argument
 from sxeslake.cli.words import shown, size
 
 if TYPE_CHECKING:

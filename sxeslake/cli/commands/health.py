@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import socket
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from sxeslake.cli.app import App, pass_app
-from sxeslake.cli.documents import COMMAND_HEALTH, document
+from sxeslake.cli.documents import COMMAND_HEALTH, HEALTH, document
 from sxeslake.cli.options import LakeCommand
+from sxeslake.cli.recording import notify, notify_option
 from sxeslake.cli.words import count, shown
 from sxeslake.errors import StorageError, UsageError
 
@@ -23,6 +25,7 @@ UNWELL = 4
 @click.command(
     "health",
     cls=LakeCommand,
+    params=[notify_option()],
     example="sxeslake health\nsxeslake health --lake facility --max-age verify=8d --max-age copy=2d",
 )
 @click.option(
@@ -41,6 +44,9 @@ def command(app: App, ages: tuple[str, ...]) -> int:
     last success of those with --max-age is young enough; else 4. A run that was killed counts as failed; one that
     goes on is judged by the one before. Dry runs do not count; nor does a `copy` of some samples, or a `verify`
     whose time was up, as a success.
+
+    Run by a timer with --notify, it also reports what can report nothing itself: runs that were killed, timers that
+    were switched off.
     """
     from sxeslake.runs.health import health_of  # noqa: PLC0415  (start-up time of --help, here and below)
     from sxeslake.runs.recording import public  # noqa: PLC0415
@@ -55,11 +61,18 @@ def command(app: App, ages: tuple[str, ...]) -> int:
             hint="Run it as the user who runs the commands, or set SXESLAKE_STATE to their folder.",
         ) from error  # fmt: skip
     ok = all(each.ok for each in found)
+    told = {"ok": ok, "lake": lake, "checked_at": _now()}
     if app.as_json:
-        app.emit({"ok": ok, "lake": lake, "checked_at": _now(), "commands": [_row(each) for each in found]})
+        app.emit(document(told | {"commands": [_row(each) for each in found]}, HEALTH))
     else:
         _render(app, lake, found)
-    return 0 if ok else UNWELL
+    if ok:
+        return 0
+    wrong = [each for each in found if not each.ok]
+    names = ", ".join(dict.fromkeys(each.command for each in wrong))
+    text = f"sxeslake on {socket.gethostname()}: {names} of {lake} {'needs' if len(wrong) == 1 else 'need'} attention"
+    notify(app, {"event": "unwell", "text": text, **told, "commands": [_row(each) for each in wrong]})
+    return UNWELL
 
 
 def _limits(words: tuple[str, ...]) -> dict[str, float]:

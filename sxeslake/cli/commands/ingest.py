@@ -9,21 +9,25 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Literal
 
 import click
+from click.core import ParameterSource
 
 from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.completion import suggest
-from sxeslake.cli.documents import INGEST, INGESTED, document
+from sxeslake.cli.documents import GC, INGEST, INGESTED, document
 from sxeslake.cli.memory import keep_little
-from sxeslake.cli.options import DRY_RUN, PATH, jobs_option, links_option, tree_option
+from sxeslake.cli.options import DRY_RUN, PATH, jobs_option, links_option, preset_option, tree_option
 from sxeslake.cli.passwords import password_file_option, read_passwords
 from sxeslake.cli.recording import RecordedCommand, tell
 from sxeslake.cli.words import count, duration, percent, shown, size
 from sxeslake.errors import SxeslakeError
-from sxeslake.model import Limits
+from sxeslake.model import Limits, Preset
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
     from sxeslake.ingest.report import ArchiveReport, Estimate, IngestReport
     from sxeslake.lake import Lake
+    from sxeslake.maintenance.gc.run import GcReport
 
 FAILED = 4
 """The exit code of a batch in which an archive was unacceptable."""
@@ -38,9 +42,21 @@ _REMEMBERED_MEMBERS = 5000
     "ingest",
     cls=RecordedCommand,
     example='sxeslake ingest map.plzip 2018/ --message "beam time 7"\n'
-    "sxeslake ingest customer.7z --password-file passwords.txt",
+    "sxeslake ingest customer.7z --password-file passwords.txt\n"
+    "sxeslake ingest --plan plan.parquet --workers 8",
 )
-@click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=PATH)
+@click.argument("paths", nargs=-1, metavar="[PATH...]", type=PATH)
+@click.option("--plan", metavar="FILE", type=PATH, help="Store the archives of a plan that `sxeslake plan` has made.")
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Processes on this machine that ingest at the same time.  [default: 1]",
+)
+@click.option(
+    "--dask", metavar="ADDRESS", help="Have the workers of a Dask cluster ingest; of its scheduler, tcp://HOST:8786."
+)
+@click.option("--gc", "collects", is_flag=True, help="Afterwards `sxeslake gc --compact`.")
 @click.option(
     "--sample",
     metavar="NAME",
@@ -58,6 +74,7 @@ _REMEMBERED_MEMBERS = 5000
 )
 @click.option(*DRY_RUN, is_flag=True, help="Read and encode everything, report what it would take, store nothing.")
 @click.option("--quick", is_flag=True, help="With --dry-run: read a sample only, and estimate; says with what error.")
+@preset_option
 @click.option(
     "--exact",
     type=click.Choice(["auto", "always", "never"]),
@@ -113,11 +130,16 @@ _REMEMBERED_MEMBERS = 5000
 def command(
     app: App,
     paths: tuple[str, ...],
+    plan: str | None,
+    workers: int | None,
+    dask: str | None,
+    collects: bool,
     sample: str | None,
     tree: bool,
     as_: Literal["auto", "vendor", "tree"],
     dry_run: bool,
     quick: bool,
+    preset: Preset,
     exact: Literal["auto", "always", "never"],
     opaque: Literal["auto", "always", "never"],
     check_data: bool,
@@ -144,11 +166,16 @@ def command(
     With --password-file, encrypted archives are taken apart: every reader of the lake can read their contents, and a
     pull gives every member in a new container, not the encrypted file. Without it they are kept whole, encrypted.
 
+    With --workers or --dask several workers open the lake, and each commits for itself. Archives that are likely to
+    share content go to one worker; what a lost worker had not finished goes to another, at most three times. Workers
+    find credentials in their own environment, not in --storage-option.
+
     Finished archives are committed while it runs, at least every half minute. Ctrl-C commits what is finished where
     that is quick, says what is kept, and ends within a second; the same command goes on from there.
     """
     if quick and not dry_run:
         raise click.UsageError("--quick estimates what an ingest would take; use it with --dry-run.")
+    _check_words(paths, plan, workers, dask, dry_run=dry_run, collects=collects)
     from sxeslake.settings import document_bytes  # noqa: PLC0415  (start-up time of --help)
 
     limits = Limits(
@@ -160,9 +187,16 @@ def command(
     )
     passwords = read_passwords(app, password_file)
     keep_little()
-    with app.open_lake(create_default=True) as lake, watching(app, dry_run=dry_run) as watcher:
+    with (
+        _cluster(dask) as executor,
+        app.open_lake(create_default=True) as lake,
+        watching(app, dry_run=dry_run) as watcher,
+    ):
         report = lake.ingest(
             paths,
+            plan=plan,
+            workers=workers or 1,
+            executor=executor,
             sample=sample,
             jobs=jobs,
             tree=tree,
@@ -177,17 +211,74 @@ def command(
             passwords=passwords,
             quick=quick,
             as_=as_,
+            preset=preset,
             progress=watcher.bar,
             watcher=watcher,
         )
         tell(app, report)
         _remember(lake, report)
+        freed = (
+            lake.gc(compact=True, message=message, progress=watcher.bar)
+            if collects and report.commit is not None
+            else None
+        )
     if app.as_json:
         archives = [document(archive, INGESTED) for archive in report.archives]
-        app.emit(document(report, INGEST) | {"archives": archives})
+        gc = None if freed is None else document(freed, GC)
+        app.emit(document(report, INGEST) | {"archives": archives, "gc": gc})
     else:
         _render(app, report, dry_run)
+        _say_waste(app, report, freed)
     return FAILED if report.failed else 0
+
+
+def _check_words(
+    paths: tuple[str, ...], plan: str | None, workers: int | None, dask: str | None, *, dry_run: bool, collects: bool
+) -> None:
+    """Refuse options that contradict one another."""
+    if plan is None and not paths:
+        raise click.UsageError("Missing argument 'PATH...'.")
+    if plan is not None and paths:
+        raise click.UsageError("Give PATHs or --plan FILE, not both.")
+    if workers is not None and dask is not None:
+        raise click.UsageError("--workers is for this machine, --dask for a cluster; give one of them.")
+    if collects and dry_run:
+        raise click.UsageError("A dry run stores nothing that --gc could free.")
+    planned = [
+        words for name, words in (("tree", "--tree"), ("as_", "--as"), ("links", "--links"))
+        if click.get_current_context().get_parameter_source(name) is ParameterSource.COMMANDLINE
+    ]  # fmt: skip
+    if plan is not None and planned:
+        raise click.UsageError(f"{planned[0]} is decided where the plan is made: `sxeslake plan {planned[0]} ...`.")
+
+
+@contextmanager
+def _cluster(address: str | None) -> Iterator[Executor | None]:
+    """The executor of a cluster, where one is named."""
+    if address is None:
+        yield None
+        return
+    from sxeslake.clusters.cluster import connected  # noqa: PLC0415  (start-up time of --help)
+
+    with connected(address) as executor:
+        yield executor
+
+
+def _say_waste(app: App, report: IngestReport, freed: GcReport | None) -> None:
+    """After several workers: what a collection frees, or has freed."""
+    for path in report.changed:
+        app.say(f"changed    {shown(path)}: not as planned; it was taken as it is now")
+    if report.lost_workers:
+        app.say(f"{count(report.lost_workers, 'worker')} ended unexpectedly; others took over.")
+    if freed is not None:
+        rewritten = f", {count(freed.packs_rewritten, 'pack')} joined" if freed.packs_rewritten else ""
+        app.print(f"{size(max(0, freed.bytes_freed - freed.bytes_written))} freed by gc{rewritten}")
+        for line in freed.damaged:
+            app.complain(f"damaged    {line}")
+    elif report.workers > 1 and report.commit is not None:
+        app.say(
+            "Workers leave small packs, and store twice what two meet at once; `sxeslake gc --compact` joins and frees."
+        )
 
 
 def _remember(lake: Lake, report: IngestReport) -> None:

@@ -6,8 +6,7 @@ import click
 
 from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.documents import MEMBERS, document
-from sxeslake.cli.options import LakeCommand
-from sxeslake.cli.refs import sample_argument
+from sxeslake.cli.options import LakeCommand, sample_argument
 from sxeslake.cli.words import shown
 
 

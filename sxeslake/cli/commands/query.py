@@ -10,7 +10,7 @@ import click
 from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.completion import suggest
 from sxeslake.cli.filters import filter_options, filter_words
-from sxeslake.cli.options import LakeCommand
+from sxeslake.cli.options import LakesCommand
 from sxeslake.cli.results import RowOutput, deliver, output_options
 from sxeslake.cli.words import shown, table
 from sxeslake.errors import SxeslakeError
@@ -24,7 +24,7 @@ _QUERY = "sxeslake.query"
 _PREFIX = "parameter_"
 
 
-class QueryCommand(LakeCommand):
+class QueryCommand(LakesCommand):
     """A command whose options follow from the query that is named: its parameters, and the filters if it takes them."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -110,7 +110,8 @@ def _parameter_option(parameter: Parameter) -> click.Option:
     params=output_options(),
     example="sxeslake query maps-by-beam-condition --kv 5 --current-na 90..110\n"
     "sxeslake query positions-by-condition --current-na ..99.7 -o positions.csv\n"
-    'sxeslake query --sql "SELECT grating, count(*) FROM positions GROUP BY ALL"',
+    'sxeslake query --sql "SELECT grating, count(*) FROM positions GROUP BY ALL"\n'
+    "sxeslake query maps-by-beam-condition --kv 5 --lake epma --lake s3://other/lake",
 )
 @click.argument("name", required=False, shell_complete=suggest.question)
 @click.option(
@@ -141,6 +142,7 @@ def command(
     timeout: float | None = None,
     memory: str | None = None,
     limit: int | None = None,
+    skip_unreachable: bool = False,
     **words: Any,
 ) -> None:
     """Ask the whole lake: questions of the library, your own, or free SQL.
@@ -156,7 +158,7 @@ def command(
         if name or given:
             raise click.UsageError("--sql cannot be combined with a query's name, parameters or filters.")
         limits = _limits(timeout, memory, limit)
-        with app.open_lake() as lake:
+        with app.open_reading(skip_unreachable=skip_unreachable) as lake:
             # All rows first: a query that fails halfway must not leave half a document.
             deliver(app, lake.sql(sql, limits=limits), output)
     elif name is not None:
@@ -165,9 +167,9 @@ def command(
         if trusted and (timeout is not None or memory is not None):
             raise click.UsageError("--timeout and --memory go with --sql and queries of your own.")
         limits = _limits(timeout, memory, limit)
-        with app.open_lake() as lake:
+        with app.open_reading(skip_unreachable=skip_unreachable) as lake:
             result = lake.query(name, given, limit=limit, queries=folders, limits=limits, stream=trusted)
-            deliver(app, result, output)
+            deliver(app, result, output, is_question=True)
     elif timeout is not None or memory is not None:
         raise click.UsageError("--timeout and --memory go with --sql and queries of your own.")
     elif given:

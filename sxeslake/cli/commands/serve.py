@@ -10,11 +10,11 @@ import click
 from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.completion import suggest
 from sxeslake.cli.documents import SERVE, document
-from sxeslake.cli.options import LakeCommand
+from sxeslake.cli.options import LakesCommand, keep_lake
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from sxeslake.lake import Lake
     from sxeslake.web.options import ServeOptions
@@ -23,16 +23,18 @@ _WAIT_FOR_STORAGE_S = 5.0
 """A page says that storage is away; nobody watches an empty window for a minute."""
 
 
-class _ServeCommand(LakeCommand):
-    """`--lake` may be repeated here: every one of them is shown."""
+class _ServeCommand(LakesCommand):
+    """`--lake` has another default here: every lake of `use` is shown."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.params = [param for param in self.params if param.name != "lake"]
         self.params.append(
             click.Option(
-                ["--lake", "words"], metavar="URL", multiple=True, shell_complete=suggest.lake,
-                help="A lake to show; repeat for more.  [default: all lakes of `sxeslake use`, else the embedded one]",
+                ["--lake", "shown"], metavar="URL", multiple=True, shell_complete=suggest.lake,
+                expose_value=False, callback=keep_lake,
+                help="A lake to show, or a group of `use`; repeat for more.  "
+                "[default: all lakes of `sxeslake use`, else the embedded one]",
             )
         )  # fmt: skip
 
@@ -64,7 +66,7 @@ def command(
     hosts: tuple[str, ...],
     trust_header: str | None,
     proxies: tuple[str, ...],
-    words: tuple[str, ...],
+    skip_unreachable: bool,
 ) -> None:
     """Show lakes in a browser, read-only, until Ctrl-C.
 
@@ -85,13 +87,13 @@ def command(
     )
     app.retry_for_s = _WAIT_FOR_STORAGE_S if app.retry_for_s is None else app.retry_for_s
     with ExitStack() as opened:
-        lakes = _open_all(app, words or _used(app), opened)
+        lakes = _open_all(app, app.words or _used(app), opened, skip_unreachable=skip_unreachable)
         serve_lakes(app, lakes, options, host, port, open_browser=open_browser)
 
 
 def serve_lakes(
     app: App,
-    lakes: dict[str, Lake],
+    lakes: Mapping[str, Lake],
     options: ServeOptions,
     host: str,
     port: int,
@@ -111,28 +113,29 @@ def serve_lakes(
             app.print(f"Open {address} in a browser. Ctrl-C ends.")
 
     with listener:
-        serve(lakes, options, listener, ready=ready or told, open_browser=open_browser, log=app.verbose > 0)
+        serve(
+            lakes,
+            options,
+            listener,
+            ready=ready or told,
+            open_browser=open_browser,
+            log=app.verbose > 0 and app.log is None,
+        )
 
 
 def _used(app: App) -> tuple[str, ...]:
-    """The lake of this call where one is named; else all that `use` knows."""
+    """All lakes that `use` knows, unless the environment names one."""
     from sxeslake.settings import named_lakes  # noqa: PLC0415
 
-    if app.word is not None:  # before the command's name
-        return (app.word,)
     return () if app.resolve()[1] == "environment" else tuple(named_lakes())
 
 
-def _open_all(app: App, words: tuple[str, ...], opened: ExitStack) -> dict[str, Lake]:
+def _open_all(
+    app: App, words: tuple[str, ...], opened: ExitStack, *, skip_unreachable: bool
+) -> Mapping[str, Lake]:  # fmt: skip
     """The lakes by the names that people read."""
     if not words:
         return {"lake": opened.enter_context(app.open_lake())}
-    lakes: dict[str, Lake] = {}
-    for word in dict.fromkeys(words):
-        lake = opened.enter_context(app.open_named(word))
-        title = base = word.rstrip("/").rpartition("/")[2] or word
-        number = 2
-        while title in lakes:
-            title, number = f"{base} {number}", number + 1
-        lakes[title] = lake
-    return lakes
+    from sxeslake.lakes import opened_as_one  # noqa: PLC0415
+
+    return opened.enter_context(opened_as_one(words, app.open_one_of, skip_unreachable=skip_unreachable, tell=app.warn))

@@ -10,8 +10,7 @@ import click
 
 from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.documents import document
-from sxeslake.cli.options import LakeCommand
-from sxeslake.cli.refs import sample_argument
+from sxeslake.cli.options import LakeCommand, sample_argument
 from sxeslake.cli.words import clock, count, local_time, numbers, shown, size, table, texts
 from sxeslake.errors import SxeslakeError
 from sxeslake.text.table import shortened, terminal_width

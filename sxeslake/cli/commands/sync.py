@@ -8,8 +8,7 @@ import click
 
 from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.documents import SYNC, document
-from sxeslake.cli.options import DRY_RUN, LakeCommand
-from sxeslake.cli.refs import sample_argument
+from sxeslake.cli.options import DRY_RUN, LakeCommand, sample_argument
 from sxeslake.cli.words import count, shown, size
 
 if TYPE_CHECKING:

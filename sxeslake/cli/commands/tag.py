@@ -7,8 +7,7 @@ import click
 from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.completion import suggest
 from sxeslake.cli.documents import MARK, document
-from sxeslake.cli.options import LakeCommand
-from sxeslake.cli.refs import sample_argument
+from sxeslake.cli.options import LakeCommand, sample_argument
 from sxeslake.cli.words import shown
 
 

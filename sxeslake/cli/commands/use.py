@@ -20,10 +20,15 @@ _LOOK_S = 3.0
     "use",
     cls=LakeCommand,
     example="sxeslake use facility s3://epma-archive/lake --storage-option profile=epma\nsxeslake ls --lake facility\n"
+    "sxeslake use --group sites facility s3://other-site/lake\nsxeslake find CuFeS2 --lake sites\n"
     "sxeslake use --time-zone JXA-8530F=Asia/Tokyo",
 )
-@click.argument("name", required=False, shell_complete=suggest.lake_name)
-@click.argument("url", required=False, shell_complete=suggest.folder)
+@click.argument("words", nargs=-1, metavar="[NAME] [URL]", shell_complete=suggest.lake_or_folder)
+@click.option(
+    "--group",
+    metavar="NAME",
+    help="Keep the lakes that follow, names or URLs, as one group for reading; with --forget drop the group.",
+)
 @click.option("--embedded", is_flag=True, help="Go back to the embedded lake.")
 @click.option("--forget", is_flag=True, help="Drop the name; the lake itself is not touched.")
 @click.option(
@@ -42,8 +47,8 @@ _LOOK_S = 3.0
 @pass_app
 def command(
     app: App,
-    name: str | None,
-    url: str | None,
+    words: tuple[str, ...],
+    group: str | None,
     embedded: bool,
     forget: bool,
     zones: tuple[str, ...],
@@ -53,20 +58,48 @@ def command(
 
     NAME URL keeps the lake under a name in your configuration, with storage options but without secrets; NAME
     alone goes over to a lake that has one; nothing lists them. Where there is no lake at URL yet, a warning
-    says so. Archives state times without a time zone: queries give
+    says so. ls, find, query and serve read the lakes of a group as one: --lake GROUP.
+    Archives state times without a time zone: queries give
     UTC, `acquired_at`, for instruments whose time zone is set here.
     """
+    if group is not None:
+        _keep_group(app, group, words, embedded=embedded, forget=forget)
+        _finish(app, zones, notify, is_list=False)
+        return
+    if len(words) > 2:
+        raise click.UsageError("NAME and URL are two words; --group NAME takes several lakes.")
+    name, url = (*words, None, None)[:2]
     if embedded and (name or forget):
         raise click.UsageError("--embedded cannot be combined with other arguments.")
     if forget and (name is None or url is not None):
         raise click.UsageError("--forget needs a NAME and nothing else.")
     _change(app, name, url, embedded=embedded, forget=forget)
+    _finish(app, zones, notify, is_list=not name and not embedded and notify is None)
+
+
+def _finish(app: App, zones: tuple[str, ...], notify: str | None, *, is_list: bool) -> None:
+    """Time zones, then the settings as they are now."""
     _set_zones(zones)
     _set_notify(app, notify)
     if app.as_json:
         _emit(app)
-    elif not name and not embedded and notify is None:
+    elif is_list:
         _list(app)
+
+
+def _keep_group(app: App, group: str, words: tuple[str, ...], *, embedded: bool, forget: bool) -> None:
+    from sxeslake import settings  # noqa: PLC0415  (start-up time of --help, here and below)
+
+    if embedded or (forget and words):
+        raise click.UsageError("--group NAME goes with lakes, or with --forget alone.")
+    if forget:
+        settings.forget_group(group)
+        app.say(f"Forgot the group {group}; its lakes and their names are as they were.")
+        return
+    if not words:
+        raise click.UsageError("--group NAME needs the lakes: sxeslake use --group NAME LAKE...")
+    lakes = settings.set_group(group, words)
+    app.say(f"Group {group}: {', '.join(lakes)}. `sxeslake ls --lake {group}` lists them as one.")
 
 
 def _change(app: App, name: str | None, url: str | None, *, embedded: bool, forget: bool) -> None:
@@ -141,6 +174,7 @@ def _emit(app: App) -> None:
         "default": settings.default_name(),
         "embedded": settings.default_lake_url(),
         "lakes": lakes,
+        "groups": settings.groups(),
         "time_zones": settings.time_zones(),
         "notify": None if (place := settings.notify_to()) is None else shown_place(place),
     })  # fmt: skip
@@ -154,6 +188,10 @@ def _list(app: App) -> None:
     rows.append(("*" if default is None else "", "(embedded)", settings.default_lake_url()))
     for line in table(("", "name", "lake"), rows):
         app.print(line)
+    if groups := settings.groups():
+        app.print()
+        for line in table(("group", "lakes"), [(name, ", ".join(lakes)) for name, lakes in groups.items()]):
+            app.print(line)
     if zones := settings.time_zones():
         app.print()
         for line in table(("instrument", "time zone"), list(zones.items())):

@@ -146,8 +146,22 @@ def lake_name(_: click.Context, __: click.Parameter, incomplete: str) -> Items:
 
 
 def lake(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
-    """A lake by name or folder."""
-    return [*lake_name(ctx, param, incomplete), CompletionItem(incomplete, type="dir")]
+    """A lake by name, by the name of its group, or by folder."""
+    from sxeslake import settings  # noqa: PLC0415
+
+    try:
+        groups = settings.groups()
+    except SxeslakeError:  # as above
+        groups = {}
+    found = [CompletionItem(name, help=", ".join(of)) for name, of in groups.items() if name.startswith(incomplete)]
+    return [*lake_name(ctx, param, incomplete), *found, CompletionItem(incomplete, type="dir")]
+
+
+def lake_or_folder(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
+    """A lake by name; behind one word also a folder."""
+    names = lake_name(ctx, param, incomplete)
+    words = ctx.params.get(param.name or "") or ()
+    return [*names, CompletionItem(incomplete, type="dir")] if words or ctx.params.get("group") else names
 
 
 def lake_or_file(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:

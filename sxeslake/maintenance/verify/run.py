@@ -16,7 +16,7 @@ from sxeslake.maintenance.gc.digests import U64, among, keys_of, needed_by
 from sxeslake.maintenance.report import Problem, VerifyReport
 from sxeslake.maintenance.verify.findings import Findings
 from sxeslake.maintenance.verify.log import LogCheck
-from sxeslake.maintenance.verify.packs import Extent, PackVerifier
+from sxeslake.maintenance.verify.packs import Elsewhere, Extent, PackVerifier
 from sxeslake.model import Progress
 from sxeslake.text.wording import said
 from sxeslake.vault.log.state import Version
@@ -29,8 +29,10 @@ _LOG = logging.getLogger(__name__)
 class Verifier:
     """One verification of one lake at one head."""
 
-    def __init__(self, vault: Vault, extent: Extent, progress: Progress | None = None) -> None:
-        self._vault, self._extent, self._progress = vault, extent, progress
+    def __init__(
+        self, vault: Vault, extent: Extent, progress: Progress | None = None, elsewhere: Elsewhere | None = None
+    ) -> None:
+        self._vault, self._extent, self._progress, self._elsewhere = vault, extent, progress, elsewhere
         self.report = VerifyReport(seed=extent.seed if extent.sample_percent is not None else None)
         self.findings = Findings()
         # What is forgotten can still be restored.
@@ -41,7 +43,9 @@ class Verifier:
         """Look at everything; problems are collected, not raised."""
         LogCheck(self._vault, self.report, self.findings).run(checkpoints=self._extent.data)
         packs = list(self._vault.state.packs().values())
-        check = PackVerifier(self._vault, self._extent, self.report, self.findings, self._pack_problem, self._advance)
+        check = PackVerifier(
+            self._vault, self._extent, self.report, self.findings, self._pack_problem, self._advance, self._elsewhere
+        )
         try:
             self._start(packs)
             self._check_manifests(check.footers(packs))
@@ -154,15 +158,18 @@ class Verifier:
 
 
 def verify(
-    vault: Vault, extent: Extent, wrong_catalog: Callable[[], Mapping[str, str]], progress: Progress | None = None
-) -> VerifyReport:
+    vault: Vault, extent: Extent, wrong_catalog: Callable[[], Mapping[str, str]], progress: Progress | None = None,
+    elsewhere: Elsewhere | None = None,
+) -> VerifyReport:  # fmt: skip
     """Verify what the bucket holds, then the published catalogue: `wrong_catalog` gives key and fault of each part."""
     if extent.sample_percent is not None and not 0 < extent.sample_percent <= 100:
         raise UsageError("a sample is more than 0 and at most 100 percent.")
     if extent.sample_percent is not None and extent.resume:
         raise UsageError("a sample cannot be resumed; take another one.")
+    if elsewhere is not None and extent.max_duration_s is not None:
+        raise UsageError("a limit of time is for one process.", hint="Leave out `executor` or `max_duration_s`.")
     with vault.from_bucket(remembering=True) as fresh:
-        report = Verifier(fresh, extent, progress).run()
+        report = Verifier(fresh, extent, progress, elsewhere).run()
     report.notes += fresh.notes
     if not report.problems:  # else what the archives say cannot be told for certain
         report.problems += [

@@ -46,6 +46,7 @@ _CUT_OFF = (
     ConnectionError,
 )
 _SET_CREDENTIALS = "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE."
+_SET_CLOCK = "Set it, and keep it right by NTP."
 _SET_VERIFY = "Name its authority's file with --storage-option verify=FILE."
 _SET_ENDPOINT = "Check the network and the endpoint (AWS_ENDPOINT_URL or --storage-option endpoint_url=URL)."
 
@@ -118,6 +119,7 @@ def _translate_reply(error: boto.ClientError, where: str, action: str, secrets: 
         (is_taken(error), ObjectExistsError, "exists already", None),
         (is_missing(error), ObjectNotFoundError, "there is no such object", None),
         (code == "NoSuchBucket", LakeNotFoundError, "there is no such bucket", "Check its name and the endpoint."),
+        (code == "RequestTimeTooSkewed", AccessDeniedError, _CREDENTIALS.get(code, ""), _SET_CLOCK),
         (code in _CREDENTIALS, AccessDeniedError, _CREDENTIALS.get(code, ""), _SET_CREDENTIALS),
         (is_bad_range(error), DamagedLakeError, "truncated: the object ends before the requested bytes", None),
         (status in (401, 403), AccessDeniedError, f"no permission; it needs {action} ({said})", None),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from sxeslake.errors import DamagedLakeError
+from sxeslake.runs.health import CommandHealth, health_of, in_words
+from sxeslake.runs.recording import public
 from sxeslake.text.table import size
 from sxeslake.web.answers import WebPage
 from sxeslake.web.commands import python_call, shell_line
@@ -33,7 +35,8 @@ def page(visit: Visit) -> WebPage:
         samples = visit.lake.query("dedup-by-sample", limit=50)
     except DamagedLakeError as error:
         damage.append(f"The catalogue cannot be made: {failure_of(error, [visit.lake.url]).what}")
-    health = _health(log, is_all=len(log) < _LOG_SEARCHED)
+    runs = _runs(public(visit.lake.url))
+    health = _health(log, is_all=len(log) < _LOG_SEARCHED) + _run_rows(runs)
     return WebPage(
         "overview.html", visit.served.title,
         {
@@ -50,7 +53,7 @@ def page(visit: Visit) -> WebPage:
                 visit, samples, "dedup", caption="What deduplication saved, by sample", rows=50
             ),
         },
-        permalink="overview", is_whole=not damage,
+        permalink="overview", is_whole=not damage and not runs,  # ages of runs change without a commit
     )  # fmt: skip
 
 
@@ -77,9 +80,14 @@ _DEEDS: Final = (
 
 
 _UNRECORDED: Final = (
-    ("last check (verify)", "not recorded in the lake; look where it is run, such as the journal of its timer"),
-    ("last copy", "not recorded in the lake; the same page of the copy shows its newest commit"),
+    (
+        "verify",
+        "last check (verify)",
+        "not recorded in the lake; look where it runs, such as the journal of its timer",
+    ),
+    ("copy", "last copy", "not recorded in the lake; the same page of the copy shows its newest commit"),
 )
+"""What the log does not tell: by command, how it is called here, and what is said where this machine has no runs."""
 
 
 def _health(log: list[LogRow], *, is_all: bool) -> list[dict[str, Any]]:
@@ -92,7 +100,33 @@ def _health(log: list[LogRow], *, is_all: bool) -> list[dict[str, Any]]:
             "text": f"{_age(row.time)}: {text_of(row.time)}, by {row.who}" if row is not None
             else "never" if is_all else f"not among the last {_LOG_SEARCHED:,} commits",
         })  # fmt: skip
-    return found + [{"label": label, "at": None, "commit": None, "text": text} for label, text in _UNRECORDED]
+    return found
+
+
+def _runs(lake: str) -> list[CommandHealth]:
+    """The last runs on a lake that this machine knows of."""
+    try:
+        return [each for each in health_of(lake) if each.last is not None]
+    except OSError:
+        return []
+
+
+def _run_rows(runs: list[CommandHealth]) -> list[dict[str, Any]]:
+    """The last check and copies, and what else works unattended. Where a copy lies is no reader's business."""
+    found: list[dict[str, Any]] = []
+    for command, label, otherwise in _UNRECORDED:
+        rows = [each for each in runs if each.command == command]
+        found += [_run_row(label, each) for each in rows]
+        if not rows:
+            found.append({"label": label, "at": None, "commit": None, "text": otherwise})
+    others = [each for each in runs if each.command not in ("verify", "copy")]
+    return found + [_run_row(f"last run of {each.command}", each) for each in others]
+
+
+def _run_row(label: str, each: CommandHealth) -> dict[str, Any]:
+    words = in_words(replace(each, target=None))
+    at = None if each.last is None else each.last.ended_at or each.last.started_at
+    return {"label": label, "at": at, "commit": None, "text": f"{words}, on this machine"}
 
 
 def _age(moment: dt.datetime) -> str:

@@ -334,12 +334,26 @@ def test_foreign_objects_are_left_alone(lake: Lake, store: Store) -> None:
     assert all(store.size(key) is not None for key in foreign)
 
 
+def test_who_may_not_delete_condemns_nothing(store: Store, tmp_path: Path) -> None:
+    faulty = FaultyStore(store)
+    with new_lake(faulty) as lake:
+        ingest(lake, tmp_path, a=big(0, 1))
+        lake.forget("a")
+        before = {info.key for info in store.list("")}
+        faulty.plan("error", "delete")
+        with pytest.raises(UnreachableError):
+            lake.gc(grace="0")
+        assert {info.key for info in store.list("")} == before
+        lake.restore("a")
+        assert pulled(lake, "a", tmp_path) == big(0, 1)
+
+
 def test_what_a_dead_collector_left_is_deleted_by_the_next(store: Store, tmp_path: Path) -> None:
     faulty = FaultyStore(store)
     with new_lake(faulty) as lake:
         ingest(lake, tmp_path, a=big(0, 1), b=big(2))
         lake.forget("a")
-        faulty.plan("error", "delete")
+        faulty.plan("error", "delete", "packs/")
         with pytest.raises(UnreachableError):
             lake.gc(grace="0")
         assert len(pack_ids(store)) == 2

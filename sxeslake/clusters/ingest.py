@@ -1,0 +1,114 @@
+"""Ingest a plan by worker processes of this machine or by an executor; the report is that of a plain ingest."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+from sxeslake.clusters import cluster, futures
+from sxeslake.clusters.planfile import Plan, read_plan
+from sxeslake.clusters.planning import unwritten
+from sxeslake.clusters.processes import Crew, unable_here
+from sxeslake.clusters.run import Chorus, shares_of
+from sxeslake.clusters.work import Job, OpenVault
+from sxeslake.concurrency import usable_cpus
+from sxeslake.errors import InputError, UsageError
+from sxeslake.ingest.discovery import Found
+from sxeslake.ingest.engine import Ingest
+from sxeslake.ingest.options import Options
+from sxeslake.ingest.report import IngestReport
+from sxeslake.ingest.talk import Talk, Watcher
+from sxeslake.ingest.vendors import Form
+from sxeslake.model import Progress
+from sxeslake.vault.vault import Vault
+
+_LOG = logging.getLogger(__name__)
+
+
+class ManyHands:
+    """An ingest by several workers, or of a plan by one."""
+
+    def __init__(self, vault: Vault, options: Options, tool: str, *, workers: int, executor: Executor | None) -> None:
+        self._vault, self._options, self._tool = vault, options, tool
+        self._executor = executor
+        self._workers = futures.width(executor) if executor is not None else workers
+        self._check()
+
+    def plan(self, paths: Sequence[Path], file: Path | None, form: Form, progress: Progress | None) -> Plan:
+        """The plan of a file, or one made now of `paths`."""
+        if file is None:
+            if self._executor is not None:  # others have other working folders
+                paths = [path.absolute() for path in paths]
+            return unwritten(paths, form, self._options.links, progress)
+        plan = read_plan(file)
+        if not plan.complete:
+            raise InputError(
+                "this plan is not complete: making it was interrupted.", where=file,
+                hint="Run the same `sxeslake plan` again; it goes on from there.",
+            )  # fmt: skip
+        self._options = replace(self._options, links=plan.links)
+        return plan
+
+    def run(
+        self, plan: Plan, open_vault: OpenVault, progress: Progress | None = None, watcher: Watcher | None = None
+    ) -> IngestReport:
+        """Ingest all rows of a plan."""
+        if self._executor is None and self._workers == 1:
+            return self._alone(plan, progress, watcher)
+        shares = shares_of(plan.rows, self._workers)
+        count = min(self._workers, len(shares))
+        report = IngestReport(self._vault.store.url, workers=max(1, count))
+        chorus = Chorus(plan, report, progress, watcher)
+        job = Job(open_vault, replace(self._options, jobs=self._options.jobs or self._threads()), self._tool)
+        _LOG.info("%d archives in %d shares for %d workers", len(plan.rows), len(shares), count)
+        chorus.begin()
+        try:
+            if self._executor is not None:
+                futures.run_shares(self._executor, job, shares, chorus)
+            elif shares:
+                with Crew(job, count) as crew:
+                    crew.run(shares, chorus)
+        finally:
+            chorus.end()
+        self._vault.sync()
+        return report
+
+    def _alone(self, plan: Plan, progress: Progress | None, watcher: Watcher | None) -> IngestReport:
+        """In this process, as without a plan."""
+        changed = sorted(str(row.path) for row in plan.rows if row.has_changed())
+        found = Found([row.candidate for row in plan.rows], plan.unrecognised, plan.passed_over)
+        with closing(Talk(found.archives, progress, watcher)) as talk:
+            report = Ingest(self._vault, self._options, self._tool, talk).run(found)
+        report.changed = changed
+        return report
+
+    def _threads(self) -> int:
+        """Of each worker: the processors of this machine are shared; of another's, each task has one."""
+        return 1 if self._executor is not None else max(1, usable_cpus() // self._workers)
+
+    def _check(self) -> None:
+        """UsageError, before anything is read, for what several workers cannot do."""
+        if self._executor is None and self._workers == 1:
+            return
+        self._vault.check_writable()
+        if self._options.dry_run:
+            raise UsageError("a dry run looks at all archives together: it is for one worker.")
+        if self._options.sample is not None:
+            raise UsageError("the versions of one sample are stored in their order: `--sample` is for one worker.")
+        if self._executor is None:
+            if self._vault.store.url.startswith("memory:"):
+                raise UsageError("a lake in memory is seen by this process alone.", where=self._vault.store.url)
+            if (why := unable_here()) is not None:
+                raise UsageError(why)
+            return
+        futures.check_reach(self._executor, self._vault.store.url)
+        if cluster.is_cluster(self._executor):
+            if self._options.passwords:
+                raise UsageError(
+                    "passwords are not sent to a cluster.", hint="Ingest encrypted archives with `--workers`."
+                )
+            cluster.check_versions(self._executor)

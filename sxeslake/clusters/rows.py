@@ -1,0 +1,213 @@
+"""One row of a plan: an archive, and what tells cheaply which others it is likely to share content with."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from stat import S_ISDIR
+from typing import Final
+
+import numpy as np
+from blake3 import blake3
+
+from sxeslake.archive.columns import ABSENT, batches_of
+from sxeslake.archive.container import open_container, sniff
+from sxeslake.archive.ranged_file import open_regular
+from sxeslake.clusters.grouping import Likeness, group_numbers
+from sxeslake.concurrency import in_order
+from sxeslake.errors import NotAnArchiveError, SxeslakeError
+from sxeslake.ingest import source as sources
+from sxeslake.ingest.discovery import Candidate, default_name
+from sxeslake.model import MIB, Progress
+
+_LOG = logging.getLogger(__name__)
+
+SMALL_BYTES: Final = MIB
+"""Files up to this size are hashed whole; of larger ones only those that look like another."""
+_END_BYTES: Final = 64 * 1024  # of a file's head and of its tail
+_SKETCH: Final = 8  # members that stand for all: two archives that share a third have one in common in 96 of 100 cases
+_LEAST_MEMBER_BYTES: Final = 1024  # smaller members are documents, which many archives share
+_READERS: Final = 8  # files looked at at once: a network share answers each slowly
+_MOST_NS: Final = (1 << 63) - 1
+
+_FOLDERS: Final = ("folder", "vendor")
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRow:
+    """An archive of a plan. `kind` is zip, 7z, folder, vendor, or other where nobody can tell before it is read.
+
+    `ends` is a hash of the file's size, head and tail; `sketch` are the members with the smallest hashes of size and
+    CRC-32. `group` counts from 0: archives of one group are ingested by one worker.
+    """
+
+    path: Path
+    relative: Path
+    kind: str
+    size: int
+    mtime_ns: int
+    sha256: str | None = None
+    ends: str | None = None
+    sketch: tuple[int, ...] = ()
+    group: int = 0
+
+    @property
+    def candidate(self) -> Candidate:
+        """The row as an ingest takes it."""
+        return Candidate(self.path, self.relative, vendor=self.kind == "vendor")
+
+    @property
+    def stamp(self) -> tuple[int, int]:
+        """What tells that nothing was changed."""
+        return self.size, self.mtime_ns
+
+    def has_changed(self) -> bool:
+        """Whether the file or folder is not what it was when it was planned, or is not there."""
+        try:
+            return stamp_of(self.path) != self.stamp
+        except OSError:
+            return True
+
+
+def stamp_of(path: Path) -> tuple[int, int]:
+    """Size and modification time; of a folder the sum of sizes and the newest time of all its files."""
+    found = path.stat()
+    if not S_ISDIR(found.st_mode):
+        return found.st_size, _bounded(found.st_mtime_ns)
+    size, newest = 0, found.st_mtime_ns
+    for folder, _, names in os.walk(path):
+        for name in names:
+            facts = os.lstat(os.path.join(folder, name))  # noqa: PTH118 - a million paths
+            size, newest = size + facts.st_size, max(newest, facts.st_mtime_ns)
+    return size, _bounded(newest)
+
+
+def _bounded(modified_ns: int) -> int:
+    return min(max(modified_ns, -_MOST_NS), _MOST_NS)
+
+
+def looked_at(
+    candidates: Sequence[Candidate], before: dict[Path, PlanRow], progress: Progress | None = None
+) -> Iterator[PlanRow]:
+    """A row for each candidate, in order, without group and mostly without SHA-256.
+
+    What is known from `before` is not read again where size and time are the same.
+    """
+    jobs = ((lambda each=each: _row(each, before.get(each.path))) for each in candidates)
+    if progress is not None:
+        progress.start("plan", None)
+    try:
+        for row in in_order(jobs, threads=_READERS):
+            if progress is not None:
+                progress.advance(row.size)
+            yield row
+    finally:
+        if progress is not None:
+            progress.finish()
+
+
+def hashed(rows: Sequence[PlanRow]) -> Iterator[PlanRow]:
+    """The same rows, with the SHA-256 of small files and of those that agree with another in size, head and tail."""
+    twins = Counter(row.ends for row in rows if row.ends is not None)
+
+    def wanted(row: PlanRow) -> bool:
+        return row.ends is not None and (row.size <= SMALL_BYTES or twins[row.ends] > 1)
+
+    jobs = ((lambda row=row: _with_sha256(row) if wanted(row) else row) for row in rows)
+    return in_order(jobs, threads=_READERS)
+
+
+def grouped(rows: Sequence[PlanRow]) -> list[PlanRow]:
+    """The same rows with their groups: by group, the largest first, and in it in the order in which they came."""
+    numbers = group_numbers([_likeness(row) for row in rows])
+    made = [replace(row, group=number) for row, number in zip(rows, numbers, strict=True)]
+    return sorted(made, key=lambda row: row.group)
+
+
+def _likeness(row: PlanRow) -> Likeness:
+    same: list[tuple[str, object]] = []
+    if row.sha256 is not None:
+        same.append(("sha256", row.sha256))
+    if row.sketch:
+        same.append(("sketch", row.sketch))
+    try:
+        same.append(("sample", default_name(row.relative)))  # versions of one sample get their numbers in order
+    except SxeslakeError:  # the ingest says that nothing can be called that
+        _LOG.debug("%s gives no name", row.relative)
+    stem = row.relative.stem if row.kind not in _FOLDERS else row.relative.name
+    return Likeness(row.size, tuple(same), (*(("member", number) for number in row.sketch), ("stem", stem.casefold())))
+
+
+# --- looking at one -----------------------------------------------------------------------------------------------
+
+
+def _row(candidate: Candidate, known: PlanRow | None) -> PlanRow:
+    path = candidate.path
+    try:
+        size, mtime_ns = stamp_of(path)
+        if known is not None and known.stamp == (size, mtime_ns) and (known.kind == "vendor") == candidate.vendor:
+            return replace(known, path=path, relative=candidate.relative)
+        kind = "vendor" if candidate.vendor else _kind(path)
+        row = PlanRow(path, candidate.relative, kind, size, mtime_ns)
+        if path.is_dir():
+            return row
+        return replace(row, ends=_ends(path, size), sketch=_sketch(path) if kind in ("zip", "7z") else ())
+    except (OSError, SxeslakeError) as error:
+        _LOG.info("%s cannot be looked at: %s", path, error)
+        return PlanRow(path, candidate.relative, "other", 0, 0)
+
+
+def _kind(path: Path) -> str:
+    try:
+        return sniff(path)
+    except NotAnArchiveError:
+        return "other"
+
+
+def _ends(path: Path, size: int) -> str:
+    with open_regular(path) as file:
+        head = file.read(_END_BYTES) or b""
+        file.seek(max(len(head), size - _END_BYTES))
+        tail = file.read(_END_BYTES) or b""
+    return blake3(size.to_bytes(8, "little") + head + tail).hexdigest(32)[:32]
+
+
+def _sketch(path: Path) -> tuple[int, ...]:
+    """Of the members of an archive, those with the smallest hashes, by its directory alone."""
+    found = np.empty(0, np.uint64)
+    try:
+        with open_container(path) as container:
+            for batch in batches_of(container.members):
+                sizes, sums = np.asarray(batch.sizes), np.asarray(batch.crc32)
+                big = (sizes >= _LEAST_MEMBER_BYTES) & (sums != ABSENT)
+                found = np.unique(np.append(found, _mixed(sizes[big], sums[big])))[:_SKETCH]
+    except (OSError, SxeslakeError) as error:  # encrypted, damaged: the ingest says so
+        _LOG.debug("%s has no directory that can be read: %s", path, error)
+    return tuple(found.tolist())
+
+
+def _mixed(sizes: np.ndarray, sums: np.ndarray) -> np.ndarray:
+    """A hash of 64 bits for each member, whose order has nothing to do with size or CRC-32."""
+    mixed = (sums.astype(np.uint64) << np.uint64(32)) ^ sizes.astype(np.uint64)
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
+    return mixed ^ (mixed >> np.uint64(31))
+
+
+def _with_sha256(row: PlanRow) -> PlanRow:
+    if row.sha256 is not None:
+        return row
+    try:
+        return replace(row, sha256=sources.sha256_of(row.path))
+    except OSError as error:
+        _LOG.info("%s cannot be hashed: %s", row.path, error)
+        return row
+
+
+def total_bytes(rows: Iterable[PlanRow]) -> int:
+    """The bytes of some rows."""
+    return sum(row.size for row in rows)
