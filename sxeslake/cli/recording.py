@@ -22,7 +22,13 @@ class RecordedCommand(LakeCommand):
     def invoke(self, ctx: click.Context) -> Any:
         """Run it, with a record that `end` closes."""
         app = ctx.ensure_object(App)
-        app.choose_lakes(several=self.takes_several, command=str(self.name))  # a record is of one lake
+        try:
+            app.choose_lakes(several=self.takes_several, command=str(self.name))
+        except click.UsageError:  # several lakes; a record is of one
+            raise
+        except SxeslakeError:  # a name that is not known, settings that cannot be read: a timer must hear of it
+            begin(app, str(self.name), ctx.params)
+            raise
         begin(app, str(self.name), ctx.params)
         return super().invoke(ctx)
 
@@ -62,8 +68,13 @@ def notify(app: App, document: dict[str, Any]) -> None:
     from sxeslake.runs.notify import send  # noqa: PLC0415  (as above)
     from sxeslake.settings import notify_to  # noqa: PLC0415  (start-up time of --help)
 
-    where = notify_to(app.notify)
-    why = None if where is None else send(where, document)
+    try:
+        where = notify_to(app.notify)
+        why = None if where is None else send(where, document)
+    except SxeslakeError as error:  # the configuration cannot be read
+        why = str(error)
+    except KeyboardInterrupt:  # the work is over, and its exit code stands
+        why = "interrupted"
     if why is not None:
         app.complain(f"warning    the failure was not reported: {scrub(why, app)}")
 

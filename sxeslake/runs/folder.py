@@ -9,6 +9,7 @@ import hashlib
 import logging
 import os
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -24,6 +25,7 @@ KEPT: Final = 100
 
 _NOT_PLAIN = re.compile(r"[^A-Za-z0-9]+")
 _LONGEST_WORD: Final = 40
+_ABANDONED_S: Final = 600.0
 
 
 def runs_dir() -> Path:
@@ -80,9 +82,8 @@ def prune(folder: Path, record: RunRecord, keep: int = KEPT) -> None:
         names = sorted((path for path in place.iterdir() if path.suffix in (".json", SUFFIX)), reverse=True)
     except OSError:
         return
-    young = {path.stem for path in names if path.suffix == ".json"}
     for left in (path for path in names if path.suffix == SUFFIX):
-        if left.name.removeprefix(".").removesuffix(SUFFIX) not in young:
+        if _age_s(left) > _ABANDONED_S:  # a younger one may be a record that is being written now
             _remove(left)
     names = [path for path in names if path.suffix == ".json"]
     if len(names) <= keep:
@@ -100,6 +101,13 @@ def prune(folder: Path, record: RunRecord, keep: int = KEPT) -> None:
 def is_whole_success(record: RunRecord) -> bool:
     """Whether a run did all that its command is for."""
     return record.result == "ok" and record.complete and not record.dry_run
+
+
+def _age_s(path: Path) -> float:
+    try:
+        return time.time() - path.stat().st_mtime
+    except OSError:  # it has its name by now
+        return 0.0
 
 
 def _remove(path: Path) -> None:

@@ -163,6 +163,15 @@ def test_a_download_goes_on_where_it_stopped(behind: tuple[str, str]) -> None:
     assert part == (206, whole[1][1000:2000])
 
 
+def test_the_figures_of_the_server_stay_on_its_side(behind: tuple[str, str]) -> None:
+    address, inner = behind
+    basic = f"Basic {b64encode(b'curie:radium').decode()}"
+    assert _asked(urlsplit(address).netloc, "/lake/metrics", Authorization=basic)[0] == 404
+    status, figures = _asked(urlsplit(inner).netloc or inner, "/metrics")
+    assert status == 200
+    assert b"sxeslake_http_requests_total" in figures
+
+
 def test_the_example_is_that_of_the_documentation() -> None:
     page = (_EXAMPLE.parents[1] / "docs" / "howto" / "browser.md").read_text(encoding="utf-8")
     assert "infra/nginx-lake.conf" in page

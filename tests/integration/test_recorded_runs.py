@@ -71,6 +71,19 @@ def test_each_command_leaves_a_record(call: Call, tmp_path: Path) -> None:
     assert call("health", "--max-age", "verify=1d,copy=1d").code == 0
 
 
+@pytest.mark.parametrize("words", [("watch", ".", "--once", "--settle", "0s"), ("ingest", ".", "--workers", "2")])
+def test_archives_are_counted_once_whoever_takes_them(call: Call, words: tuple[str, ...]) -> None:
+    folder = Path("in")
+    folder.mkdir()
+    Path("map.plzip").rename(folder / "map.plzip")
+    (folder / "bad.zip").write_text("junk")
+    assert call(words[0], "in", *words[2:]).code == 4
+    record = last(words[0])
+    assert (record.archives, record.failures) == (1, 1)
+    assert record.bytes_read == (folder / "map.plzip").stat().st_size
+    assert record.bytes_written > 0
+
+
 def test_other_commands_leave_none(call: Call, tmp_path: Path) -> None:
     call("ingest", "map.plzip")
     call("ls")
@@ -254,6 +267,32 @@ def test_a_notice_that_never_arrives_changes_no_exit_code(call: Call) -> None:
     assert answer.document["error"]["exit_code"] == 3
     assert "the failure was not reported: cannot be reached" in answer.err
     assert "abc" not in answer.err
+
+
+def test_a_damaged_configuration_changes_no_exit_code_either(call: Call) -> None:
+    Path("settings").mkdir(exist_ok=True)
+    Path("settings/config.json").write_text('{"notify": 7}')
+    answer = call("ingest", "nosuch")
+    assert answer.code == 3
+    assert "the failure was not reported: " in answer.err
+
+
+def test_a_lake_that_cannot_be_found_is_reported_too(call: Call, got: tuple[str, Callable[[], Any]]) -> None:
+    Path("settings").mkdir(exist_ok=True)
+    Path("settings/config.json").write_text("{")
+    assert call("verify", "--lake", "epma", "--notify", got[0]).code == 2
+    assert got[1]()["exit_code"] == 2
+    assert "settings" in got[1]()["text"]
+
+
+def test_ctrl_c_while_a_notice_waits_ends_the_wait_only(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sxeslake.runs.notify.send", interrupted)
+    answer = call("ingest", "nosuch", "--notify", "https://chat.example.org/x")
+    assert answer.code == 3
+    assert "the failure was not reported: interrupted" in answer.err
 
 
 @pytest.mark.parametrize("where", ["ftp://host/x", "", "'"])

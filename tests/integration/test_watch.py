@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import sys
@@ -14,6 +15,7 @@ import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 from support.small_lakes import counts, zip_of
@@ -21,6 +23,7 @@ from support.watched import answer, is_whole, stop, until, versions, watching
 
 from sxeslake.cli.run import run
 from sxeslake.lake import init, open_lake
+from sxeslake.runs.folder import newest_first, runs_dir
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of its own")
 
@@ -124,7 +127,11 @@ def test_a_share_that_vanishes_meanwhile(tmp_path: Path) -> None:
     archives = archives_in(tmp_path / "from", 6)
     writer = SlowWriter(share, archives, 0.05)
     writer.start()
-    with watching(tmp_path, "share", "--lake", lake) as process:
+    notes = tmp_path / "notes"
+    notify = f"{sys.executable} -c \"import sys; open({str(notes)!r}, 'a').write(sys.stdin.read())\""
+    with watching(tmp_path, "share", "--lake", lake, "--metrics-port", "0", "--notify", notify) as process:
+        assert process.stdout is not None
+        address = process.stdout.readline().decode().removeprefix("Metrics: ").strip()
         for away_s in (0.6, 0.3):
             until(lambda: bool(versions(lake)))
             share.rename(tmp_path / "away")
@@ -135,7 +142,16 @@ def test_a_share_that_vanishes_meanwhile(tmp_path: Path) -> None:
             time.sleep(0.3)
         until(lambda: len(versions(lake)) == len(archives))
         writer.join()
+        with urlopen(address) as page:
+            metrics = page.read().decode()
         code, words = stop(process)
+    assert 'sxeslake_run_archives{command="watch",' in metrics
+    assert json.loads(notes.read_text().partition("}{")[0].removesuffix("}") + "}")["command"] == "watch-round"
+    rounds = list(newest_first(tmp_path / "state/runs", lake, "watch-round"))
+    assert sum(record.archives for record in rounds) == len(archives)
+    assert any("it is not there" in message for record in rounds for message in record.messages)
+    watcher = next(newest_first(tmp_path / "state/runs", lake, "watch"))
+    assert (watcher.result, watcher.archives) == ("ok", len(archives))
     assert (code, words.count("cannot be watched"), words.count("is back")) == (0, 2, 2)
     check_whole(lake, archives, tmp_path)
 
@@ -168,6 +184,9 @@ def test_once_takes_what_was_still_and_says_what_failed(
     zip_of(tmp_path / "share/2018/a.zip", {"a": b"1"})
     assert run(["watch", "share", "--once", "--settle", "0.2s"]) == 0
     assert "1 stored, 0 unchanged, 0 failed" in capsys.readouterr().out
+    record = next(newest_first(runs_dir(), str(tmp_path / "lake"), "watch"))
+    size = (tmp_path / "share/2018/a.zip").stat().st_size
+    assert (record.result, record.archives, record.bytes_read) == ("ok", 1, size)
     assert run(["watch", "--status"]) == 0
     said = capsys.readouterr().out
     assert "between rounds" in said
@@ -178,7 +197,10 @@ def test_once_takes_what_was_still_and_says_what_failed(
     assert run(["watch", "--status", "share"]) == 4
     said = capsys.readouterr().out
     assert "cut.zip" in said
-    assert "tried 1 time" in said
+    record = next(newest_first(runs_dir(), str(tmp_path / "lake"), "watch"))
+    assert (record.result, record.exit_code, record.failures) == ("failed", 4, 1)
+    assert "cut.zip: truncated" in record.messages[0]
+    assert "tried once" in said
     (tmp_path / "share").rename(tmp_path / "away")
     assert run(["watch", "share", "--once"]) == 4
     assert "it is not there" in capsys.readouterr().err
@@ -222,7 +244,7 @@ def test_calls_that_cannot_be_meant(
 @pytest.mark.skipif(not SOAK_S, reason="SXESLAKE_WATCH_SOAK is not set")
 @pytest.mark.timeout(0)
 def test_soak(tmp_path: Path) -> None:
-    """For minutes: archives come, the share goes away, the watcher is killed, two work side by side."""
+    """For minutes: archives come, the share goes away, the watcher is killed, again and again."""
     share, lake, chance = tmp_path / "share", str(tmp_path / "lake"), random.Random(7)
     share.mkdir()
     init(lake).close()
@@ -249,7 +271,7 @@ def test_soak(tmp_path: Path) -> None:
                 kills += 1
         archives |= fresh
     with watching(tmp_path, "share", "--lake", lake) as process:
-        until(lambda: len(versions(lake)) == len(archives))
+        until(lambda: len(versions(lake)) == len(archives), patience_s=SOAK_S + 600)
         assert stop(process)[0] == 0
     check_whole(lake, archives, tmp_path)
     print(f"{len(archives)} archives, {kills} kills, {absences} absences, {SOAK_S:.0f} s")

@@ -100,9 +100,9 @@ def stop(process: subprocess.Popen[bytes], number: int = signal.SIGTERM) -> tupl
     return process.returncode, out.decode()
 
 
-def until(is_so: Callable[[], bool]) -> None:
+def until(is_so: Callable[[], bool], patience_s: float = PATIENCE_S) -> None:
     """Wait until something is so; TimeoutError where it does not come."""
-    give_up = time.monotonic() + PATIENCE_S
+    give_up = time.monotonic() + patience_s
     while not is_so():
         if time.monotonic() > give_up:
             raise TimeoutError("it did not come")

@@ -48,6 +48,7 @@ TASKS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
         (
             ("Check a tenth of the data", "sxeslake verify --sample-percent 10"),
             ("Make a second copy", "sxeslake copy LAKE OTHER"),
+            ("Tell whether unattended runs went well", "sxeslake health --max-age verify=8d"),
             ("Forget versions by rule, then free their space", "sxeslake forget NAME --keep-last 2"),
             ("", "sxeslake gc"),
             ("Repair after damage", "sxeslake repair --from ARCHIVE"),

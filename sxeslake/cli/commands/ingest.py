@@ -316,11 +316,15 @@ class IngestWatcher:
         """The lines of the result."""
         self._commits += commit is not None
         self._stored += sum(archive.status == "added" for archive in archives if commit is not None)
-        tell(self._app, archives)
+        self.record(archives)
         if self._results:
             for archive in archives:
                 _tell(self._app, archive, self._dry_run)
             sys.stdout.flush()
+
+    def record(self, archives: Sequence[ArchiveReport]) -> None:
+        """Have the record of this run count them."""
+        tell(self._app, archives)
 
     def asked_to_end(self) -> bool:
         """Whether Ctrl-C was pressed."""

@@ -17,7 +17,6 @@ from sxeslake.cli.logs import scrub
 from sxeslake.cli.memory import keep_little
 from sxeslake.cli.options import PATH, LakeCommand, jobs_option
 from sxeslake.cli.recording import RecordedCommand, begin, notify
-from sxeslake.cli.watchers import show_watcher, span
 from sxeslake.cli.words import shown
 from sxeslake.errors import UsageError
 
@@ -187,12 +186,16 @@ class _WatchWords(IngestWatcher):
         if self._app.verbose:
             super().done(archive, number, total, left_s)
 
+    def record(self, archives: Sequence[ArchiveReport]) -> None:
+        """Rounds are recorded as a whole: see `_Rounds`."""
+
 
 def _watch(app: App, paths: Sequence[str], options: WatchOptions, mode: Mode, metrics: tuple[str, int] | None) -> int:
     from sxeslake.cli.ending import asked_to_end  # noqa: PLC0415  (start-up time of --help, here and below)
     from sxeslake.cli.run import leave_interrupted  # noqa: PLC0415
     from sxeslake.settings import state_dir  # noqa: PLC0415
     from sxeslake.watching.gentle import be_gentle  # noqa: PLC0415
+    from sxeslake.watching.in_words import span  # noqa: PLC0415
     from sxeslake.watching.lock import WatchLock  # noqa: PLC0415
     from sxeslake.watching.queue import LOCK, QUEUE, Queue, place_of  # noqa: PLC0415
     from sxeslake.watching.rounds import Watching, watched_folders  # noqa: PLC0415
@@ -289,6 +292,7 @@ def _try_lake(app: App) -> None:
 def _show_status(app: App, paths: Sequence[str]) -> int:
     from sxeslake.errors import NotFoundError  # noqa: PLC0415
     from sxeslake.settings import state_dir  # noqa: PLC0415
+    from sxeslake.watching.in_words import lines_of  # noqa: PLC0415
     from sxeslake.watching.queue import place_of, places  # noqa: PLC0415
     from sxeslake.watching.rounds import watched_folders  # noqa: PLC0415
     from sxeslake.watching.status import exit_code_of, status_of  # noqa: PLC0415
@@ -310,7 +314,8 @@ def _show_status(app: App, paths: Sequence[str]) -> int:
         for number, each in enumerate(found):
             if number:
                 app.print()
-            show_watcher(app, each)
+            for line in lines_of(each):
+                app.print(line)
     return exit_code_of(found)
 
 

@@ -133,10 +133,13 @@ def test_old_records_go_but_the_last_success_of_each_target(tmp_path: Path) -> N
         last = record(number, target, result)
         runs_folder.write(tmp_path, last)
     place = tmp_path / runs_folder.lake_key(LAKE) / "copy"
-    (place / ".20250101T000000.000Z-dead0000.partial").write_text("half")
+    abandoned, young = (place / f".20250101T000000.000Z-dead000{n}.partial" for n in range(2))
+    abandoned.write_text("half")
+    os.utime(abandoned, (time.time() - 3600,) * 2)
+    young.write_text("being written")
     runs_folder.prune(tmp_path, last, keep=5)
     assert sorted(int(path.stem[13:15]) for path in place.glob("*.json")) == [1, 2, 7, 8, 9, 10, 11]
-    assert not list(place.glob(".*"))
+    assert list(place.glob(".*")) == [young]
 
 
 def test_what_is_no_record_is_left_out(tmp_path: Path) -> None:
