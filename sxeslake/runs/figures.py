@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from sxeslake.catalog.catalog import CheckpointReport
     from sxeslake.ingest.report import ArchiveReport, IngestReport
     from sxeslake.maintenance.gc.run import GcReport
+    from sxeslake.maintenance.repack.run import RepackReport
     from sxeslake.maintenance.report import CopyReport, RepairReport, VerifyReport
 
 
@@ -80,6 +81,16 @@ def of_repair(report: RepairReport) -> Figures:
     return Figures(failures=lost)
 
 
+def of_repack(report: RepackReport) -> Figures:
+    """Of packs that were compressed again; `gc` frees what it saves."""
+    return Figures(
+        report.bytes_before,
+        report.bytes_after,
+        failures=tuple(f"damaged: {each}" for each in report.damaged),
+        complete=not report.packs_left,
+    )
+
+
 def _named(path: str, error: str | None) -> str:
     """An error that begins with the path already stays as it is."""
     return error if error and error.startswith(path) else f"{path}: {error}"
@@ -87,7 +98,7 @@ def _named(path: str, error: str | None) -> str:
 
 _OF = {
     "IngestReport": of_ingest, "VerifyReport": of_verify, "CopyReport": of_copy, "GcReport": of_gc,
-    "CheckpointReport": of_checkpoint, "RepairReport": of_repair,
+    "CheckpointReport": of_checkpoint, "RepairReport": of_repair, "RepackReport": of_repack,
 }  # fmt: skip
 """By the name of the report's class: its module is loaded by whoever has one, and by nobody else."""
 

@@ -55,12 +55,13 @@ def last(command: str, lake: Path | str | None = None) -> RunRecord:
 
 def test_each_command_leaves_a_record(call: Call, tmp_path: Path) -> None:
     call("init", "second")
-    for words in (("ingest", "map.plzip"), ("verify", "--data"), ("copy", "lake", "second"), ("gc",), ("checkpoint",)):
+    for words in (("ingest", "map.plzip"), ("verify", "--data"), ("copy", "lake", "second"), ("gc",), ("checkpoint",),
+                  ("repair",), ("repack",)):  # fmt: skip
         assert call(*words).code == 0
         record = last(words[0])
         assert (record.result, record.exit_code, record.arguments) == ("ok", 0, list(words))
     lake = str(tmp_path / "lake")
-    assert commands(runs_dir(), lake) == ["checkpoint", "copy", "gc", "ingest", "verify"]
+    assert commands(runs_dir(), lake) == ["checkpoint", "copy", "gc", "ingest", "repack", "repair", "verify"]
     assert last("ingest").bytes_read == (tmp_path / "map.plzip").stat().st_size
     assert last("ingest").archives == last("copy").archives == 1
     assert last("ingest").bytes_written > 0

@@ -39,10 +39,10 @@ UNWELL = 4
 def command(app: App, ages: tuple[str, ...]) -> int:
     """Tell of each command that works unattended when it last ran on this machine, and how that ended.
 
-    Runs of ingest, watch, verify, copy, gc, checkpoint and repair are recorded in the state folder of the user who
-    runs them. The lake itself is not asked. The exit code is 0 where each of them that has run ended well, and the
-    last success of those with --max-age is young enough; else 4. A run that was killed counts as failed; one that
-    goes on is judged by the one before. Dry runs do not count; nor does a `copy` of some samples, or a `verify`
+    Runs of ingest, watch, verify, copy, gc, checkpoint, repair and repack are recorded in the state folder of the
+    user who runs them. The lake itself is not asked. The exit code is 0 where each of them that has run ended well,
+    and the last success of those with --max-age is young enough; else 4. A run that was killed counts as failed; one
+    that goes on is judged by the one before. Dry runs do not count; nor does a `copy` of some samples, or a `verify`
     whose time was up, as a success.
 
     Run by a timer with --notify, it also reports what can report nothing itself: runs that were killed, timers that

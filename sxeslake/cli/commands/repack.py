@@ -8,7 +8,8 @@ import click
 
 from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.documents import REPACK, document
-from sxeslake.cli.options import DRY_RUN, LakeCommand
+from sxeslake.cli.options import DRY_RUN
+from sxeslake.cli.recording import RecordedCommand, tell
 from sxeslake.cli.words import count, percent, shown, size
 
 if TYPE_CHECKING:
@@ -18,7 +19,9 @@ DAMAGED = 5
 """The exit code where damage was met; what is whole was repacked."""
 
 
-@click.command("repack", cls=LakeCommand, example="sxeslake repack --dry-run\nsxeslake repack --preset small --for 6h")
+@click.command(
+    "repack", cls=RecordedCommand, example="sxeslake repack --dry-run\nsxeslake repack --preset small --for 6h"
+)
 @click.option(
     "--preset",
     type=click.Choice(["balanced", "small"]),
@@ -46,6 +49,7 @@ def command(
         app.kept = lambda: "The lake is whole; run the same command again to continue."
     with app.open_lake() as lake:
         report = lake.repack(preset, limit=span, dry_run=dry_run, message=message, progress=app.progress())
+    tell(app, report)
     if app.as_json:
         app.emit(document(report, REPACK))
     else:
