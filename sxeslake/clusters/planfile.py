@@ -111,7 +111,9 @@ def _plan(table: pa.Table, about: dict[str, Any]) -> Plan:
 
 
 def _no_plan(path: Path) -> InputError:
-    return InputError("this is no plan, or a damaged one.", where=path, hint="`sxeslake plan DIR -o FILE` makes one.")
+    return InputError(
+        "this is not a plan, or it is damaged.", where=path, hint="`sxeslake plan DIR -o FILE` makes one."
+    )
 
 
 def _text(path: Path) -> str:

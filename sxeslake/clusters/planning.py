@@ -114,6 +114,8 @@ def plan(
         If a path does not exist, or nothing is found.
     AlreadyExistsError
         If another file is there.
+    UsageError
+        If no path is given, or `out` is not a file.
 
     Examples
     --------
@@ -155,7 +157,7 @@ def _before(out: Path) -> dict[Path, PlanRow]:
     if not os.path.lexists(out):
         return {}
     if not is_plan(out):
-        raise AlreadyExistsError("this is there already, and is no plan.", where=out, hint="Choose another name.")
+        raise AlreadyExistsError("this is there already, and is not a plan.", where=out, hint="Choose another name.")
     try:
         return {row.path: row for row in read_plan(out).rows}
     except InputError as error:  # of another version: made anew
