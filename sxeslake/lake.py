@@ -3230,8 +3230,8 @@ class Lake:
         if workers < 1 or (workers > 1 and executor is not None):
             raise UsageError("give a number of workers from 1, or an executor.")
         hands = ManyHands(self._vault, options, TOOL, workers=workers, executor=executor)
-        made = hands.plan([] if plan else _paths(paths), None if plan is None else Path(plan), form, progress)
-        return hands.run(made, self._opener(), progress, watcher)
+        named, file = ([], Path(plan)) if plan is not None else (_paths(paths), None)
+        return hands.run(named, file, form, self._opener, progress, watcher)
 
     def _opener(self) -> Callable[[], Vault]:
         """Opens this lake in another process. UsageError where that would take secrets."""

@@ -52,7 +52,7 @@ def connected(address: str) -> Iterator[Executor]:
         ) from error  # fmt: skip
     except (ValueError, TypeError) as error:
         raise UsageError(
-            f"this is no address of a scheduler: {error}.", where=address, hint="As tcp://host:8786."
+            f"this is not the address of a scheduler: {error}.", where=address, hint="As tcp://host:8786."
         ) from error
     try:
         yield client.get_executor(pure=False)

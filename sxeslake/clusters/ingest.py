@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from sxeslake.clusters import cluster, futures
-from sxeslake.clusters.planfile import Plan, read_plan
-from sxeslake.clusters.planning import unwritten
 from sxeslake.clusters.processes import Crew, unable_here
+from sxeslake.clusters.rows import Plan, searched, unwritten
 from sxeslake.clusters.run import Chorus, shares_of
-from sxeslake.clusters.work import Job, OpenVault
+from sxeslake.clusters.work import Job, OpenVault, Share
 from sxeslake.concurrency import usable_cpus
 from sxeslake.errors import InputError, UsageError
 from sxeslake.ingest.discovery import Found
@@ -38,12 +38,39 @@ class ManyHands:
         self._workers = futures.width(executor) if executor is not None else workers
         self._check()
 
-    def plan(self, paths: Sequence[Path], file: Path | None, form: Form, progress: Progress | None) -> Plan:
-        """The plan of a file, or one made now of `paths`."""
-        if file is None:
-            if self._executor is not None:  # others have other working folders
-                paths = [path.absolute() for path in paths]
-            return unwritten(paths, form, self._options.links, progress)
+    def run(
+        self, paths: Sequence[Path], file: Path | None, form: Form, opener: Callable[[], OpenVault],
+        progress: Progress | None = None, watcher: Watcher | None = None,
+    ) -> IngestReport:  # fmt: skip
+        """Ingest all that a plan in a file has, or all that is found in `paths`."""
+        archives, plan = self._source(paths, file, form)
+        if self._is_alone:
+            return self._alone(plan(), progress, watcher)
+        job = Job(opener(), replace(self._options, jobs=self._options.jobs or self._threads()), self._tool)
+        if self._executor is not None:
+            run = partial(futures.run_shares, self._executor, job)
+            return self._together(plan(), run, progress, watcher)
+        with Crew(job, min(self._workers, archives)) as crew:  # processes start while the archives are looked at
+            return self._together(plan(), crew.run, progress, watcher)
+
+    def _source(self, paths: Sequence[Path], file: Path | None, form: Form) -> tuple[int, Callable[[], Plan]]:
+        """How many archives there are, and what gives the plan of them."""
+        if file is not None:
+            plan = self._read(file)
+            return len(plan.rows), lambda: plan
+        if self._executor is not None:
+            paths = [path.absolute() for path in paths]  # the workers of a cluster have other working folders
+        found = searched(paths, form, self._options.links)
+        return len(found.archives), partial(unwritten, found, form, self._options.links)
+
+    @property
+    def _is_alone(self) -> bool:
+        return self._executor is None and self._workers == 1
+
+    def _read(self, file: Path) -> Plan:
+        """A plan that is whole; its links are those of the run."""
+        from sxeslake.clusters.planfile import read_plan  # noqa: PLC0415 - Parquet costs start-up time
+
         plan = read_plan(file)
         if not plan.complete:
             raise InputError(
@@ -53,25 +80,19 @@ class ManyHands:
         self._options = replace(self._options, links=plan.links)
         return plan
 
-    def run(
-        self, plan: Plan, open_vault: OpenVault, progress: Progress | None = None, watcher: Watcher | None = None
-    ) -> IngestReport:
-        """Ingest all rows of a plan."""
-        if self._executor is None and self._workers == 1:
-            return self._alone(plan, progress, watcher)
+    def _together(
+        self, plan: Plan, run: Callable[[Sequence[Share], Chorus], None], progress: Progress | None,
+        watcher: Watcher | None,
+    ) -> IngestReport:  # fmt: skip
+        """One report of what all workers do."""
         shares = shares_of(plan.rows, self._workers)
         count = min(self._workers, len(shares))
         report = IngestReport(self._vault.store.url, workers=max(1, count))
         chorus = Chorus(plan, report, progress, watcher)
-        job = Job(open_vault, replace(self._options, jobs=self._options.jobs or self._threads()), self._tool)
         _LOG.info("%d archives in %d shares for %d workers", len(plan.rows), len(shares), count)
         chorus.begin()
         try:
-            if self._executor is not None:
-                futures.run_shares(self._executor, job, shares, chorus)
-            elif shares:
-                with Crew(job, count) as crew:
-                    crew.run(shares, chorus)
+            run(shares, chorus)
         finally:
             chorus.end()
         self._vault.sync()
@@ -92,7 +113,7 @@ class ManyHands:
 
     def _check(self) -> None:
         """UsageError, before anything is read, for what several workers cannot do."""
-        if self._executor is None and self._workers == 1:
+        if self._is_alone:
             return
         self._vault.check_writable()
         if self._options.dry_run:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -13,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sxeslake.archive.file_facts import Links
-from sxeslake.clusters.rows import PlanRow
+from sxeslake.clusters.rows import Plan, PlanRow
 from sxeslake.disk.output import written_file
 from sxeslake.errors import InputError, NotFoundError
 from sxeslake.ingest.discovery import PassedOver
@@ -37,21 +36,6 @@ _SCHEMA: Final = pa.schema(
         pa.field("relative_bytes", pa.binary()),
     ]
 )
-
-
-@dataclass(slots=True)
-class Plan:
-    """What is to be ingested: archives, and what the search found beside them.
-
-    `complete` is False where planning was interrupted; such a plan only spares the next one some reading.
-    """
-
-    rows: list[PlanRow]
-    form: Form = "auto"
-    links: Links = "keep"
-    unrecognised: list[Path] = field(default_factory=list)
-    passed_over: list[PassedOver] = field(default_factory=list)
-    complete: bool = True
 
 
 def write_plan(plan: Plan, out: Path, tool: str) -> None:
@@ -127,7 +111,9 @@ def _plan(table: pa.Table, about: dict[str, Any]) -> Plan:
 
 
 def _no_plan(path: Path) -> InputError:
-    return InputError("this is no plan, or a damaged one.", where=path, hint="`sxeslake plan DIR -o FILE` makes one.")
+    return InputError(
+        "this is not a plan, or it is damaged.", where=path, hint="`sxeslake plan DIR -o FILE` makes one."
+    )
 
 
 def _text(path: Path) -> str:

@@ -9,14 +9,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sxeslake.archive.file_facts import Links
-from sxeslake.clusters.planfile import Plan, is_plan, read_plan, write_plan
-from sxeslake.clusters.rows import PlanRow, grouped, hashed, looked_at, total_bytes
+from sxeslake.clusters.planfile import is_plan, read_plan, write_plan
+from sxeslake.clusters.rows import Plan, PlanRow, grouped, hashed, looked_at, searched, total_bytes
 from sxeslake.disk.output import is_stream
 from sxeslake.errors import AlreadyExistsError, InputError, UsageError
-from sxeslake.ingest import discovery as finding
-from sxeslake.ingest.discovery import Found
-from sxeslake.ingest.engine import no_archive
-from sxeslake.ingest.vendors import Form, of_vendors
+from sxeslake.ingest.vendors import Form
 from sxeslake.model import Progress
 from sxeslake.text.html import HtmlRecord
 from sxeslake.version import TOOL
@@ -117,6 +114,8 @@ def plan(
         If a path does not exist, or nothing is found.
     AlreadyExistsError
         If another file is there.
+    UsageError
+        If no path is given, or `out` is not a file.
 
     Examples
     --------
@@ -151,14 +150,6 @@ def _planned(paths: Sequence[Path], out: Path, form: Form, links: Links, progres
     return _report(made, out, before)
 
 
-def searched(paths: Sequence[Path], form: Form, links: Links) -> Found:
-    """What an ingest of the same paths would find; NotFoundError where that is nothing."""
-    found = of_vendors(finding.find(paths, tree=form == "tree", links=links), paths, form)
-    if not found.archives and not found.missed:
-        raise no_archive(paths)
-    return found
-
-
 def _before(out: Path) -> dict[Path, PlanRow]:
     """The rows of the plan that is there, by path."""
     if is_stream(out):
@@ -166,7 +157,7 @@ def _before(out: Path) -> dict[Path, PlanRow]:
     if not os.path.lexists(out):
         return {}
     if not is_plan(out):
-        raise AlreadyExistsError("this is there already, and is no plan.", where=out, hint="Choose another name.")
+        raise AlreadyExistsError("this is there already, and is not a plan.", where=out, hint="Choose another name.")
     try:
         return {row.path: row for row in read_plan(out).rows}
     except InputError as error:  # of another version: made anew
@@ -186,10 +177,3 @@ def _report(plan: Plan, out: Path, before: dict[Path, PlanRow]) -> PlanReport:
         unrecognised=[str(path) for path in plan.unrecognised],
         missed=[Missed(str(each.path), each.status, each.reason) for each in plan.passed_over if each.status != "link"],
     )  # fmt: skip
-
-
-def unwritten(paths: Sequence[Path], form: Form, links: Links, progress: Progress | None = None) -> Plan:
-    """A plan for one run, that nobody keeps: rows in the order of the search."""
-    found = searched(paths, form, links)
-    rows = list(hashed(list(looked_at(found.archives, {}, progress))))
-    return Plan(grouped(rows), form, links, found.unrecognised, found.passed_over)

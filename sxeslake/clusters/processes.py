@@ -59,7 +59,7 @@ class Crew(Finishing):
                 for worker in self._workers:
                     worker.send(None)
             for worker in self._workers:
-                if worker.share is None and waiting:
+                if worker.was_ready and worker.share is None and waiting:
                     worker.give(waiting.popleft())
             for worker in _ready(self._workers):
                 self._hear(worker, chorus)

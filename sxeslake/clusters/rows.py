@@ -1,4 +1,4 @@
-"""One row of a plan: an archive, and what tells cheaply which others it is likely to share content with."""
+"""A plan and its rows: archives, and what tells cheaply which others each is likely to share content with."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import logging
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from stat import S_ISDIR
 from typing import Final
@@ -16,12 +16,16 @@ from blake3 import blake3
 
 from sxeslake.archive.columns import ABSENT, batches_of
 from sxeslake.archive.container import open_container, sniff
+from sxeslake.archive.file_facts import Links
 from sxeslake.archive.ranged_file import open_regular
 from sxeslake.clusters.grouping import Likeness, group_numbers
 from sxeslake.concurrency import in_order
 from sxeslake.errors import NotAnArchiveError, SxeslakeError
+from sxeslake.ingest import discovery as finding
 from sxeslake.ingest import source as sources
-from sxeslake.ingest.discovery import Candidate, default_name
+from sxeslake.ingest.discovery import Candidate, Found, PassedOver, default_name
+from sxeslake.ingest.engine import no_archive
+from sxeslake.ingest.vendors import Form, of_vendors
 from sxeslake.model import MIB, Progress
 
 _LOG = logging.getLogger(__name__)
@@ -73,6 +77,21 @@ class PlanRow:
             return True
 
 
+@dataclass(slots=True)
+class Plan:
+    """What is to be ingested: archives, and what the search found beside them.
+
+    `complete` is False where planning was interrupted; such a plan only spares the next one some reading.
+    """
+
+    rows: list[PlanRow]
+    form: Form = "auto"
+    links: Links = "keep"
+    unrecognised: list[Path] = field(default_factory=list)
+    passed_over: list[PassedOver] = field(default_factory=list)
+    complete: bool = True
+
+
 def stamp_of(path: Path) -> tuple[int, int]:
     """Size and modification time; of a folder the sum of sizes and the newest time of all its files."""
     found = path.stat()
@@ -110,12 +129,12 @@ def looked_at(
             progress.finish()
 
 
-def hashed(rows: Sequence[PlanRow]) -> Iterator[PlanRow]:
+def hashed(rows: Sequence[PlanRow], small_bytes: int = SMALL_BYTES) -> Iterator[PlanRow]:
     """The same rows, with the SHA-256 of small files and of those that agree with another in size, head and tail."""
     twins = Counter(row.ends for row in rows if row.ends is not None)
 
     def wanted(row: PlanRow) -> bool:
-        return row.ends is not None and (row.size <= SMALL_BYTES or twins[row.ends] > 1)
+        return row.ends is not None and (row.size <= small_bytes or twins[row.ends] > 1)
 
     jobs = ((lambda row=row: _with_sha256(row) if wanted(row) else row) for row in rows)
     return in_order(jobs, threads=_READERS)
@@ -140,6 +159,20 @@ def _likeness(row: PlanRow) -> Likeness:
         _LOG.debug("%s gives no name", row.relative)
     stem = row.relative.stem if row.kind not in _FOLDERS else row.relative.name
     return Likeness(row.size, tuple(same), (*(("member", number) for number in row.sketch), ("stem", stem.casefold())))
+
+
+def searched(paths: Sequence[Path], form: Form, links: Links) -> Found:
+    """What an ingest of the same paths would find; NotFoundError where that is nothing."""
+    found = of_vendors(finding.find(paths, tree=form == "tree", links=links), paths, form)
+    if not found.archives and not found.missed:
+        raise no_archive(paths)
+    return found
+
+
+def unwritten(found: Found, form: Form, links: Links) -> Plan:
+    """A plan for one run, that nobody keeps; the ingest hashes small files itself."""
+    rows = list(hashed(list(looked_at(found.archives, {})), 0))
+    return Plan(grouped(rows), form, links, found.unrecognised, found.passed_over)
 
 
 # --- looking at one -----------------------------------------------------------------------------------------------

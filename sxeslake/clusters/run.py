@@ -10,8 +10,7 @@ from time import monotonic
 from typing import Final
 
 from sxeslake.clusters.grouping import shares as dealt
-from sxeslake.clusters.planfile import Plan
-from sxeslake.clusters.rows import PlanRow, total_bytes
+from sxeslake.clusters.rows import Plan, PlanRow, total_bytes
 from sxeslake.clusters.work import Share, ShareReport
 from sxeslake.ingest.report import ArchiveReport, IngestReport
 from sxeslake.ingest.talk import Watcher
@@ -21,7 +20,7 @@ _LOG = logging.getLogger(__name__)
 
 SHARES_PER_WORKER: Final = 4
 """Not one: archives of equal size take unequal time."""
-_SHARE_BYTES: Final = 64 * MIB
+_SHARE_BYTES: Final = 256 * MIB
 """Not smaller, unless a worker would have nothing: each share ends with a commit and packs that are not full."""
 
 
@@ -31,8 +30,8 @@ def shares_of(rows: Sequence[PlanRow], workers: int) -> list[Share]:
     for row in rows:
         groups.setdefault(row.group, []).append(row)
     members = list(groups.values())
-    count = max(workers, min(workers * SHARES_PER_WORKER, total_bytes(rows) // _SHARE_BYTES))
-    made = dealt([total_bytes(group) for group in members], count)
+    rounds = min(SHARES_PER_WORKER, max(1, total_bytes(rows) // _SHARE_BYTES // workers))
+    made = dealt([total_bytes(group) for group in members], workers * rounds)
     return [
         Share(number, tuple(row for group in sorted(numbers) for row in members[group]))
         for number, numbers in enumerate(made)

@@ -202,7 +202,7 @@ def test_a_scheduler_that_is_not_there_is_an_error(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(cluster, "_CONNECT_S", 1)
     with pytest.raises(UnreachableError, match="dask scheduler"), cluster.connected("tcp://127.0.0.1:9"):
         pass
-    with pytest.raises(UsageError, match="no address"), cluster.connected("nonsense://x"):
+    with pytest.raises(UsageError, match="not the address"), cluster.connected("nonsense://x"):
         pass
 
 

@@ -26,9 +26,8 @@ from support.small_lakes import group, zip_of
 
 import sxeslake
 from sxeslake.cli.run import run
-from sxeslake.clusters.planfile import Plan
 from sxeslake.clusters.processes import Crew
-from sxeslake.clusters.rows import PlanRow
+from sxeslake.clusters.rows import Plan, PlanRow
 from sxeslake.clusters.run import Chorus
 from sxeslake.clusters.work import Job, Share
 from sxeslake.errors import InputError, SxeslakeError, UsageError

@@ -134,14 +134,14 @@ def test_no_other_file_is_taken_for_a_plan_or_replaced_by_one(drive: Path, tmp_p
     pq.write_table(pq.read_table(sxeslake.plan(drive, tmp_path / "p").path).replace_schema_metadata(None), other)
     for path in (text, other):
         before = path.read_bytes()
-        with pytest.raises(AlreadyExistsError, match="no plan"):
+        with pytest.raises(AlreadyExistsError, match="not a plan"):
             sxeslake.plan(drive, path)
-        with pytest.raises(InputError, match="no plan"):
+        with pytest.raises(InputError, match="not a plan"):
             read_plan(path)
         assert path.read_bytes() == before
     whole = (tmp_path / "p").read_bytes()
     (tmp_path / "cut").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(InputError, match="no plan"):
+    with pytest.raises(InputError, match="not a plan"):
         read_plan(tmp_path / "cut")
     with pytest.raises(InputError, match="folder"):
         read_plan(tmp_path)
