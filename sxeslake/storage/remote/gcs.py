@@ -247,6 +247,13 @@ class GcsClient:
     async def settle(self, paths: Sequence[str]) -> None:
         """An acknowledged object lasts."""
 
+    async def keeps_versions(self) -> bool:
+        """By the bucket's versioning and soft delete."""
+        bucket = self._objects.removesuffix("/o")
+        said = json.loads((await self._ask("GET", bucket, {"fields": "versioning,softDeletePolicy"})).body)
+        soft = (said.get("softDeletePolicy") or {}).get("retentionDurationSeconds") or 0
+        return bool((said.get("versioning") or {}).get("enabled")) or int(soft) > 0
+
     async def describe(self) -> str:
         """By the name that the server gives itself."""
         server = (await self._any_reply("lake.json")).get("server")
