@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import secrets
 import shutil
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -24,7 +26,7 @@ from support.store_servers import StoreServer
 
 from sxeslake.errors import AccessDeniedError, ObjectExistsError, StorageError
 from sxeslake.lake import init, open_lake
-from sxeslake.storage import Store, open_store, probe
+from sxeslake.storage import Store, Versioned, open_store, probe
 from sxeslake.storage.remote import RemoteStore
 
 RACES = int(os.environ.get("SXESLAKE_STORE_RACES", "20"))
@@ -272,14 +274,12 @@ def test_a_token_that_may_only_create_can_overwrite_nothing(azure_server: StoreS
     store.close()
 
 
-@pytest.mark.parametrize("closing", ["store.close(); store.close()", "pass"])
-def test_a_process_ends_without_a_word(server: StoreServer, closing: str) -> None:
+def test_a_process_ends_without_a_word(server: StoreServer) -> None:
     script = (
         "import sys\n"
         "from sxeslake.storage import open_store\n"
         "store = open_store(sys.argv[1])\n"
         "store.replace('p', b'1' * 3_000_000); store.get_ranges([('p', 0, 1)])\n"
-        f"{closing}\n"
     )
     run = subprocess.run(
         [sys.executable, "-W", "error", "-X", "dev", "-c", script, server.url("quiet")],
@@ -298,3 +298,22 @@ def test_a_child_of_a_fork_has_connections_of_its_own(store: Store) -> None:
     _, status = os.waitpid(child, 0)
     assert os.waitstatus_to_exitcode(status) == 0
     assert store.get("p") == b"0123456789"
+
+
+def test_a_bucket_says_whether_it_keeps_versions(gcs_server: StoreServer) -> None:
+    """And a create overwrites nothing there either."""
+    name = f"versions-{secrets.token_hex(6)}"
+    ask = urllib.request.Request(
+        f"{gcs_server.options['endpoint_url']}/storage/v1/b?project=p",
+        json.dumps({"name": name, "versioning": {"enabled": True}}).encode(),
+        {"Content-Type": "application/json"},
+    )
+    urllib.request.urlopen(ask, timeout=10).close()
+    store = open_store(f"gs://{name}/lake", options=gcs_server.options)
+    assert isinstance(store, Versioned)
+    assert store.keeps_versions()
+    assert probe(store, rounds=1).create_only
+    store.close()
+    plain = opened(gcs_server, "versions")
+    assert not plain.keeps_versions()
+    plain.close()

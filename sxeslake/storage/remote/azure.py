@@ -239,6 +239,10 @@ class AzureClient:
     async def settle(self, paths: Sequence[str]) -> None:
         """An acknowledged blob lasts."""
 
+    async def keeps_versions(self) -> bool:
+        """Not known: it is a setting of the account, which a container's client cannot read."""
+        return False
+
     async def describe(self) -> str:
         """By the name that the server gives itself."""
         server = (await self._any_reply("lake.json")).get("server", "Azure Blob Storage")

@@ -117,6 +117,9 @@ class Client(Protocol):
     async def settle(self, paths: Sequence[str]) -> None:
         """See objects through to the disk."""
 
+    async def keeps_versions(self) -> bool:
+        """Whether what is deleted stays for a while; False where unknown."""
+
     async def describe(self) -> str:
         """The server's software, and how it creates objects only where there is none."""
 

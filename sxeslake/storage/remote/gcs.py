@@ -27,6 +27,7 @@ from google.auth import compute_engine
 from google.auth import exceptions as auth
 from google.auth.transport.requests import Request
 from google.oauth2 import credentials as oauth2
+from google.oauth2 import service_account
 from yarl import URL
 
 from sxeslake.errors import UsageError
@@ -112,9 +113,11 @@ class GcsSettings:
             return compute_engine.Credentials()
         if self.key_file:
             try:
-                return google.auth.load_credentials_from_file(self.key_file, scopes=[_SCOPE])[0]
-            except (auth.DefaultCredentialsError, ValueError, OSError):  # their words may quote the file
-                raise UsageError("this file holds no credentials of Google's", where=self.key_file, hint=_SET) from None
+                return service_account.Credentials.from_service_account_file(self.key_file, scopes=[_SCOPE])
+            except (auth.GoogleAuthError, ValueError, OSError):  # their words may quote the file
+                raise UsageError(
+                    "this file holds no key of a service account", where=self.key_file, hint=_SET
+                ) from None
         return google.auth.default(scopes=[_SCOPE])[0]
 
 
@@ -243,6 +246,13 @@ class GcsClient:
 
     async def settle(self, paths: Sequence[str]) -> None:
         """An acknowledged object lasts."""
+
+    async def keeps_versions(self) -> bool:
+        """By the bucket's versioning and soft delete."""
+        bucket = self._objects.removesuffix("/o")
+        said = json.loads((await self._ask("GET", bucket, {"fields": "versioning,softDeletePolicy"})).body)
+        soft = (said.get("softDeletePolicy") or {}).get("retentionDurationSeconds") or 0
+        return bool((said.get("versioning") or {}).get("enabled")) or int(soft) > 0
 
     async def describe(self) -> str:
         """By the name that the server gives itself."""

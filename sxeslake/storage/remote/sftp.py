@@ -238,6 +238,10 @@ class SftpClient:
             await self._make_folder(sftp, folder)
             await self._sync(sftp, folder)
 
+    async def keeps_versions(self) -> bool:
+        """Not known: SFTP shows no snapshots."""
+        return False
+
     async def describe(self) -> str:
         """By what the server says at the start of the connection; whether links and syncs work is tried."""
         sftp = await self._connected()

@@ -11,7 +11,14 @@ import weakref
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import TypeVar
 
-from sxeslake.errors import AccessDeniedError, DamagedLakeError, ObjectExistsError, ObjectNotFoundError
+from sxeslake.errors import (
+    AccessDeniedError,
+    DamagedLakeError,
+    NotFoundError,
+    ObjectExistsError,
+    ObjectNotFoundError,
+    StorageError,
+)
 from sxeslake.format.keys import LAKE
 
 from .. import coalesce
@@ -153,6 +160,14 @@ class RemoteStore:
         """See objects of other writers through to the disk, where a put is more than one step."""
         client, paths = self._loop.connection, [self._path(key) for key in keys]
         self._ask("HEAD", "read", "", lambda: client.settle(paths), counts=False)
+
+    def keeps_versions(self) -> bool:
+        """Whether what is deleted stays for a while; False where that may not be asked, or is not known there."""
+        client = self._loop.connection
+        try:
+            return self._ask("GET", "read", "", client.keeps_versions)
+        except (StorageError, NotFoundError):
+            return False
 
     def now(self) -> float:
         """The server's time."""

@@ -12,7 +12,7 @@ from support.small_lakes import counts, zip_of
 
 from sxeslake.lake import init
 
-CLIENTS = {"s3fs", "aiobotocore", "botocore", "aiohttp"}
+CLIENTS = {"s3fs", "aiobotocore", "botocore", "aiohttp", "asyncssh", "azure.core", "google.auth"}
 HEAVY = {*CLIENTS, "fsspec", "asyncio", "http.client", "ssl"}
 
 
