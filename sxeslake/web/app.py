@@ -31,6 +31,7 @@ from sxeslake.version import __version__
 from sxeslake.web.answers import Answer, Endpoint, RangedDownload, RawAnswer, TableAnswer, WebPage
 from sxeslake.web.failures import FailureText, failure_of, not_there
 from sxeslake.web.guard import LOG, Guard
+from sxeslake.web.help import HelpPages, help_folder, not_built
 from sxeslake.web.lakes import ServedLake, Site
 from sxeslake.web.options import ServeOptions
 from sxeslake.web.pages import ENDPOINTS
@@ -84,6 +85,8 @@ class _Answering:
 
     def __init__(self, site: Site, options: ServeOptions) -> None:
         self._site, self._options = site, options
+        folder = help_folder()
+        self._help = HelpPages(folder) if folder is not None else None
         self._workers = Workers(options.threads, options.heavy_threads, options.waiting)
 
     def starlette(self) -> Starlette:
@@ -93,6 +96,8 @@ class _Answering:
             routes=[
                 Route("/", self.first, methods=["GET"]),
                 Mount("/static", static),
+                Route("/help", self.to_help, methods=["GET"]),
+                Route("/help/{path:path}", self.help, methods=["GET"]),
                 Route("/{lake}/", self.enter, methods=["GET"]),
                 Route("/{lake}/{page}", self.page, methods=["GET"]),
             ],
@@ -108,6 +113,16 @@ class _Answering:
             return Response(as_json({"lakes": lakes}), media_type="application/json")
         values = {"title": "Lakes", "lakes": lakes, "base": "", "served": None, "user": request.state.user}
         return _html(rendered("lakes.html", values))
+
+    async def to_help(self, _: Request) -> Response:
+        """The first page of the documentation."""
+        return Response(status_code=307, headers={"Location": "help/"})
+
+    async def help(self, request: Request) -> Response:
+        """A page of the documentation, or a file of it."""
+        if self._help is None:
+            return self._failure(request, not_built())
+        return await self._help.get(request, request.path_params["path"])
 
     async def enter(self, _: Request) -> Response:
         """A lake's first page."""
