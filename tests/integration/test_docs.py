@@ -153,3 +153,4 @@ def test_the_pages_are_built_without_a_warning_and_load_nothing_from_elsewhere(t
         text = page.read_text(encoding="utf-8")
         assert not re.search(r"<(?:script|img|iframe)[^>]+src=\"(?:https?:)?//", text), page
         assert not re.search(r"<link[^>]+href=\"(?:https?:)?//", text), page
+        assert not re.search(r"<[a-z][^>]* on[a-z]+=\"|javascript:", text), page  # the policy of /help forbids them
