@@ -58,10 +58,9 @@ class HelpPages:
         path = f"{path}index.html" if not path or path.endswith("/") else path
         response = await self._files.get_response(path, request.scope)
         response.headers["Cache-Control"] = "no-cache"
-        file = getattr(response, "path", None)  # none of a 304
-        if path.endswith(".html") and file is not None:
-            changed_ns = Path(file).stat().st_mtime_ns
-            response.headers["Content-Security-Policy"] = page_policy(Path(file), changed_ns)
+        file, found = self._files.lookup_path(path)
+        if path.endswith(".html") and found is not None:  # a 304 has it, too: its headers replace those of the page
+            response.headers["Content-Security-Policy"] = page_policy(Path(file), found.st_mtime_ns)
         return response
 
 

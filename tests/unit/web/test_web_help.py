@@ -55,6 +55,7 @@ def test_pages_are_found_below_a_prefix_too(lake: Lake, prefix: str) -> None:
     assert client.get(f"{prefix}/help/howto").status_code == 404
     again = client.get(f"{prefix}/help/", headers={"If-None-Match": client.get(f"{prefix}/help/").headers["etag"]})
     assert again.status_code == 304
+    assert "sha256-" in again.headers["content-security-policy"]
 
 
 @pytest.mark.usefixtures("pages")
