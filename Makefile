@@ -27,7 +27,7 @@ test: $(VENV)/ready-test
 lint: $(VENV)/ready-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy sxeslake tests examples docs/from_code.py
+	$(BIN)/mypy sxeslake tests examples docs/from_code.py docs/wheel_hook.py
 	$(BIN)/lint-imports
 
 docs: $(VENV)/ready-docs

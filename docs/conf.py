@@ -31,6 +31,7 @@ suppress_warnings = ["ref.python"]  # a field named like the attributes of sever
 
 html_theme = "pydata_sphinx_theme"
 html_title = "sxeslake"
+html_favicon = "../sxeslake/web/static/icon.svg"
 html_static_path = ["_static"]
 html_show_sourcelink = False
 html_copy_source = False

@@ -152,7 +152,7 @@ def set_default(name: str | None) -> None:
     if name is not None and name not in named_lakes():
         if name in groups():
             raise UsageError(
-                "a group of lakes cannot be the lake in use: it is only read.", where=name, hint=f"Say --lake {name}."
+                "a group of lakes cannot be the lake in use: it is only read.", where=name, hint=f"Give --lake {name}."
             )
         raise unknown_name(name)
     document = _read()

@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 class App:
     """One call of the command line."""
 
-    words: tuple[str, ...] = ()  # the lakes as the user wrote them: URLs, folders, names, groups
-    word: str | None = None  # the lake of this call, where one was named
+    word: str | None = None  # the lake as the user wrote it: a URL, a folder, a name
     storage_options: dict[str, str] = field(default_factory=dict)
     other_options: list[dict[str, str]] = field(default_factory=list)  # of other lakes: their secrets are hidden too
+    words: tuple[str, ...] = ()  # where several are read as one; names of groups, too, until these are taken apart
     as_json: bool = False
     limit_up: str | None = None  # `5MB/s`
     limit_down: str | None = None

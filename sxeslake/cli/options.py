@@ -149,6 +149,7 @@ class LakesCommand(LakeCommand):
             click.Option(
                 ["--skip-unreachable"],
                 is_flag=True,
+                default=None,
                 help="Of several lakes, leave out those that do not answer, with a warning.",
             )
         )

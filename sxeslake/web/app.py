@@ -33,6 +33,7 @@ from sxeslake.version import __version__
 from sxeslake.web.answers import Answer, Endpoint, RangedDownload, RawAnswer, TableAnswer, WebPage
 from sxeslake.web.failures import FailureText, failure_of, not_there
 from sxeslake.web.guard import LOG, Guard
+from sxeslake.web.help import HelpPages, help_folder, not_built
 from sxeslake.web.lakes import ServedLake, Site
 from sxeslake.web.metrics import PATH, ServerMetrics, server_metrics
 from sxeslake.web.options import ServeOptions
@@ -90,6 +91,8 @@ class _Answering:
 
     def __init__(self, site: Site, options: ServeOptions, metrics: ServerMetrics | MissingExtraError) -> None:
         self._site, self._options, self._metrics = site, options, metrics
+        folder = help_folder()
+        self._help = HelpPages(folder) if folder is not None else None
         self._workers = Workers(options.threads, options.heavy_threads, options.waiting)
 
     def starlette(self) -> Starlette:
@@ -100,6 +103,8 @@ class _Answering:
                 Route("/", self.first, methods=["GET"]),
                 Mount("/static", static),
                 Route(PATH, self.metrics, methods=["GET"]),
+                Route("/help", self.to_help, methods=["GET"]),
+                Route("/help/{path:path}", self.help, methods=["GET"]),
                 Route("/{lake}/", self.enter, methods=["GET"]),
                 Route("/{lake}/{page}", self.page, methods=["GET"]),
             ],
@@ -122,6 +127,16 @@ class _Answering:
             return Response(f"{self._metrics}\n", 501, _NO_STORE, media_type="text/plain")
         body, media_type = await to_thread.run_sync(self._metrics.text, request.headers.get("accept", ""))
         return Response(body, headers={**_NO_STORE, "Content-Type": media_type})
+
+    async def to_help(self, _: Request) -> Response:
+        """The first page of the documentation."""
+        return Response(status_code=307, headers={"Location": "help/"})
+
+    async def help(self, request: Request) -> Response:
+        """A page of the documentation, or a file of it."""
+        if self._help is None:
+            return self._failure(request, not_built())
+        return await self._help.get(request, request.path_params["path"])
 
     async def enter(self, _: Request) -> Response:
         """A lake's first page."""

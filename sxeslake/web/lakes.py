@@ -17,6 +17,7 @@ from sxeslake.web.shelf import SpectraShelf
 _FRESH_S: Final = 1.0  # so long a commit counts as the newest: a page's parts come at one commit
 _KEPT: Final = 64
 _ANALYSES: Final = 8  # whose positions are at hand
+_TAKEN: Final = ("help", "static")  # addresses that are no lake's
 _NOT_IN_SLUG: Final = re.compile(r"[^a-z0-9._-]+")
 
 
@@ -90,7 +91,7 @@ class Site(Mapping[str, ServedLake]):
 
     def _free(self, slug: str) -> str:
         found, number = slug, 2
-        while found in self._lakes:
+        while found in self._lakes or found in _TAKEN:
             found, number = f"{slug}-{number}", number + 1
         return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import shlex
 import subprocess
@@ -44,8 +45,31 @@ def test_the_wheel_holds_the_package_whole(wheel: zipfile.ZipFile) -> None:
     }
     queries = {f"sxeslake/queries/{path.name}" for path in (CHECKOUT / "queries").glob("*.sql")}
     shipped = {name for name in wheel.namelist() if ".dist-info/" not in name}
-    assert shipped == expected | queries
+    helping = {name for name in shipped if name.startswith("sxeslake/help/")}
+    assert shipped - helping == expected | queries
+    assert bool(helping) == (CHECKOUT / "build" / "docs" / "index.html").is_file()
     assert {"sxeslake/py.typed", "sxeslake/FORMAT.md", "sxeslake/ARCHIVE.md"} <= shipped
+
+
+def test_the_wheel_takes_the_pages_that_are_built_and_nothing_else(tmp_path: Path) -> None:
+    spec = importlib.util.spec_from_file_location("wheel_hook", CHECKOUT / "docs" / "wheel_hook.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    hook = module.HelpPages(str(tmp_path), {}, None, None, str(tmp_path), "wheel")
+    without: dict[str, dict[str, str]] = {"force_include": {}}
+    hook.initialize("standard", without)
+    built = tmp_path / "build" / "docs"
+    for name in ("index.html", "howto/index.html", "_static/a.js", "_static/a.js.map", ".doctrees/x", ".buildinfo"):
+        (built / name).parent.mkdir(parents=True, exist_ok=True)
+        (built / name).write_text("x")
+    made: dict[str, dict[str, str]] = {"force_include": {}}
+    hook.initialize("editable", made)
+    assert without == made == {"force_include": {}}
+    hook.initialize("standard", made)
+    wanted = ("_static/a.js", "howto/index.html", "index.html")
+    assert made["force_include"] == {str(built / name): f"sxeslake/help/{name}" for name in wanted}
 
 
 def test_the_wheel_names_its_command_version_and_licence(wheel: zipfile.ZipFile) -> None:

@@ -43,6 +43,9 @@ RETIRED = {
 IN_CATALOGUES = "{} {} is no {}"
 """Of `archive/sxes/documents/fields`: a column of published catalogues holds it, and `verify` compares them."""
 
+CODE = re.compile(r"^```.*?^```|`[^`\n]*`", re.MULTILINE | re.DOTALL)
+"""Blocks and words of code in a page."""
+
 PROSE = re.compile(r"[A-Za-z{}`'\"-]+ [a-z{}`-]+ \S")
 """Three words: shorter strings are keys, columns and the like."""
 
@@ -100,6 +103,21 @@ def test_no_help_has_a_retired_word() -> None:
     texts = list(helps(root, click.Context(root, info_name="sxeslake")))
     assert len(texts) > 45
     assert retired(iter(texts)) == []
+
+
+def pages() -> Iterator[tuple[str, str]]:
+    """The lines of the documentation that people have written, without what stands in code."""
+    folder = PACKAGE.parent
+    for path in (folder / "README.md", folder / "CONTRIBUTING.md", *sorted((folder / "docs").rglob("*.md"))):
+        if "made" not in path.parts:
+            text = CODE.sub(lambda block: "\n" * block[0].count("\n"), path.read_text(encoding="utf-8"))
+            for number, line in enumerate(text.splitlines(), 1):
+                yield f"{path.relative_to(folder)}:{number}", line
+
+
+def test_no_page_has_a_retired_word() -> None:
+    assert len(list(pages())) > 1000
+    assert retired(pages()) == []
 
 
 @pytest.mark.parametrize(

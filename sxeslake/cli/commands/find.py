@@ -21,13 +21,13 @@ from sxeslake.cli.results import RowOutput, deliver, output_options
 )
 @click.argument("words", nargs=-1, required=True, metavar="TEXT...")
 @pass_app
-def command(app: App, /, words: tuple[str, ...], limit: int | None, skip_unreachable: bool, **more: Any) -> None:
+def command(app: App, /, words: tuple[str, ...], limit: int | None, skip_unreachable: bool | None, **more: Any) -> None:
     """Find words in names, comments, operators, projects, source paths, annotations and JSON documents.
 
     All words must occur in one text, in any order and case. Filters narrow it to archives with an analysis that fits.
     """
     output = RowOutput.of(more)
-    with app.open_reading(skip_unreachable=skip_unreachable) as lake:
+    with app.open_reading(skip_unreachable=bool(skip_unreachable)) as lake:
         chosen = {**filter_words(more), "text": " ".join(words)}
         result = lake.query("find-text", chosen, limit=limit, stream=True)
         deliver(app, result, output, is_question=True)

@@ -38,13 +38,15 @@ _OPTIONAL = ("from", "stored at", "files")
 @click.option("--all-versions", is_flag=True, help="Every version, not only the newest of each sample.")
 @click.option("-l", "--long", "is_long", is_flag=True, help="Also voltages, currents, gratings, and when acquired.")
 @pass_app
-def command(app: App, patterns: tuple[str, ...], all_versions: bool, is_long: bool, skip_unreachable: bool) -> None:
+def command(
+    app: App, patterns: tuple[str, ...], all_versions: bool, is_long: bool, skip_unreachable: bool | None
+) -> None:
     """List samples, the newest version of each; of one sample also its files.
 
     PATTERN is a name, or a glob in which `*` also crosses `/`. NAME and NAME@V list the files of that version.
     With --lake twice or more, or a group of `sxeslake use --group`, the samples of all these lakes.
     """
-    with app.open_reading(skip_unreachable=skip_unreachable) as opened:
+    with app.open_reading(skip_unreachable=bool(skip_unreachable)) as opened:
         rows = opened.ls(patterns or "*", all_versions=all_versions)
         lakes: Mapping[str, Lake] = opened if isinstance(opened, Mapping) else {"": opened}
         conditions = {

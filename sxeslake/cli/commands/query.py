@@ -111,7 +111,7 @@ def _parameter_option(parameter: Parameter) -> click.Option:
     example="sxeslake query maps-by-beam-condition --kv 5 --current-na 90..110\n"
     "sxeslake query positions-by-condition --current-na ..99.7 -o positions.csv\n"
     'sxeslake query --sql "SELECT grating, count(*) FROM positions GROUP BY ALL"\n'
-    "sxeslake query maps-by-beam-condition --kv 5 --lake epma --lake s3://other/lake",
+    "sxeslake query maps-by-beam-condition --kv 5 --lake epma --lake site-b",
 )
 @click.argument("name", required=False, shell_complete=suggest.question)
 @click.option(
@@ -142,7 +142,7 @@ def command(
     timeout: float | None = None,
     memory: str | None = None,
     limit: int | None = None,
-    skip_unreachable: bool = False,
+    skip_unreachable: bool | None = None,
     **words: Any,
 ) -> None:
     """Ask the whole lake: questions of the library, your own, or free SQL.
@@ -158,7 +158,7 @@ def command(
         if name or given:
             raise click.UsageError("--sql cannot be combined with a query's name, parameters or filters.")
         limits = _limits(timeout, memory, limit)
-        with app.open_reading(skip_unreachable=skip_unreachable) as lake:
+        with app.open_reading(skip_unreachable=bool(skip_unreachable)) as lake:
             # All rows first: a query that fails halfway must not leave half a document.
             deliver(app, lake.sql(sql, limits=limits), output)
     elif name is not None:
@@ -167,7 +167,7 @@ def command(
         if trusted and (timeout is not None or memory is not None):
             raise click.UsageError("--timeout and --memory go with --sql and queries of your own.")
         limits = _limits(timeout, memory, limit)
-        with app.open_reading(skip_unreachable=skip_unreachable) as lake:
+        with app.open_reading(skip_unreachable=bool(skip_unreachable)) as lake:
             result = lake.query(name, given, limit=limit, queries=folders, limits=limits, stream=trusted)
             deliver(app, result, output, is_question=True)
     elif timeout is not None or memory is not None:

@@ -66,7 +66,7 @@ def command(
     hosts: tuple[str, ...],
     trust_header: str | None,
     proxies: tuple[str, ...],
-    skip_unreachable: bool,
+    skip_unreachable: bool | None,
 ) -> None:
     """Show lakes in a browser, read-only, until Ctrl-C.
 
@@ -87,7 +87,7 @@ def command(
     )
     app.retry_for_s = _WAIT_FOR_STORAGE_S if app.retry_for_s is None else app.retry_for_s
     with ExitStack() as opened:
-        lakes = _open_all(app, app.words or _used(app), opened, skip_unreachable=skip_unreachable)
+        lakes = _open_all(app, app.words or _used(app), opened, skip_unreachable=bool(skip_unreachable))
         serve_lakes(app, lakes, options, host, port, open_browser=open_browser)
 
 

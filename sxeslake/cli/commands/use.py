@@ -91,7 +91,7 @@ def _keep_group(app: App, group: str, words: tuple[str, ...], *, embedded: bool,
     from sxeslake import settings  # noqa: PLC0415  (start-up time of --help, here and below)
 
     if embedded or (forget and words):
-        raise click.UsageError("--group NAME goes with lakes, or with --forget alone.")
+        raise click.UsageError("--group NAME requires lakes, or --forget alone.")
     if forget:
         settings.forget_group(group)
         app.say(f"Forgot the group {group}; its lakes and their names are as they were.")

@@ -25,7 +25,7 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[App]:
 
 
 GIVEN = ["--lake", "s3://b/x", "--storage-option", "a=1", "--storage-option", "b=x=y", "--json", "-v", "--quiet"]
-EXPECTED = App("s3://b/x", {"a": "1", "b": "x=y"}, as_json=True, verbose=True, quiet=True)
+EXPECTED = App("s3://b/x", {"a": "1", "b": "x=y"}, words=("s3://b/x",), as_json=True, verbose=True, quiet=True)
 
 
 @pytest.mark.parametrize("arguments", [[*GIVEN, "ls"], ["ls", *GIVEN], [*GIVEN[:4], "ls", *GIVEN[4:]]])

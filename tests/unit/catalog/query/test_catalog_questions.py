@@ -56,7 +56,7 @@ def test_the_database_of_a_commit_stays_open(lake: Lake) -> None:
 def test_parts_that_another_process_merged_are_taken(lake: Lake) -> None:
     catalog = lake._asked()
     first = catalog.database()
-    manifest = first._cache.folder / "parts.json"
+    manifest = first._holdings[0].cache.folder / "parts.json"
     os.utime(manifest, ns=(time.time_ns(), manifest.stat().st_mtime_ns + 1_000_000))
     assert catalog.database() is not first
 
@@ -191,7 +191,7 @@ def test_a_rebuilt_catalogue_is_equal_and_a_broken_one_is_replaced(lake: Lake) -
     proof = lake.rebuild_catalog()
     assert proof.equal
     assert {table.table: table.rows for table in proof.tables}["positions"] == 6
-    cache = lake._asked().database()._cache
+    cache = lake._asked().database()._holdings[0].cache
     folder = cache.folder
     whole = cache.load()
     assert whole is not None
@@ -210,7 +210,7 @@ def test_damaged_parts_are_made_again(lake: Lake, damage: str) -> None:
     lake.annotate("a@1", role="standard")
     tables = ("archives", "positions", "packs", "annotations", "members", "blobs")
     before = {name: lake.sql(f"SELECT count(*) AS n FROM {name}").rows() for name in tables}
-    cache = lake._asked().database()._cache
+    cache = lake._asked().database()._holdings[0].cache
     for path in cache.folder.glob("*/*.parquet"):
         if damage == "gone":
             path.unlink()
@@ -275,7 +275,7 @@ def test_a_vault_that_is_opened_anew_is_followed(tmp_path: Path) -> None:
         lake.ingest(zip_of(tmp_path / "a.plzip", group(1)))
     with Lake(Vault(open_store(str(tmp_path / "lake")), None)) as lake:
         assert len(lake.positions()) == 2
-        before = lake._asked().database()._cache.folder
+        before = lake._asked().database()._holdings[0].cache.folder
         lake._vault.reload()  # as after a repair
         assert len(lake.positions()) == 2
         assert not before.exists()
