@@ -25,8 +25,8 @@ As = Callable[..., Answer]
 
 @pytest.fixture(scope="module")
 def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[seaweed.Seaweed]:
-    with deployed.s3_server(tmp_path_factory.mktemp("roles")) as (server, _):
-        yield server
+    with deployed.s3_server(tmp_path_factory.mktemp("roles")) as running:
+        yield running.front
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def as_role(
     """Run a command with the keys of a role, as files hold them; gives its exit code and all it printed."""
     for name in [name for name in os.environ if name.startswith(("AWS_", "SXESLAKE_"))]:
         monkeypatch.delenv(name)
-    for name in ("config", "cache"):
+    for name in ("config", "cache", "state"):
         monkeypatch.setenv(f"SXESLAKE_{name.upper()}", str(tmp_path / name))
     monkeypatch.setenv("AWS_ENDPOINT_URL", front.endpoint)
     monkeypatch.setenv("AWS_REGION", "us-east-1")
@@ -118,6 +118,7 @@ def night(front: seaweed.Seaweed, place: Path, **settings: str) -> subprocess.Co
         "HOME": str(place),
         "SXESLAKE_CACHE": str(place / "cache"),
         "SXESLAKE_CONFIG": str(place / "config"),
+        "SXESLAKE_STATE": str(place / "state"),
         "AWS_ENDPOINT_URL": front.endpoint,
         "AWS_REGION": "us-east-1",
         "SECRETS": str(secrets),
@@ -129,9 +130,11 @@ def night(front: seaweed.Seaweed, place: Path, **settings: str) -> subprocess.Co
 
 def test_a_night_verifies_collects_publishes_and_copies(front: seaweed.Seaweed, as_role: As, tmp_path: Path) -> None:
     lake, second = f"s3://{seaweed.BUCKET}/nightly", tmp_path / "second"
-    archive = write_archive(tmp_path / "first.plzip", map_members(MapPlan(2, 2, 2)))
+    (tmp_path / "inbox").mkdir()
+    archive = write_archive(tmp_path / "inbox" / "first.plzip", map_members(MapPlan(2, 2, 2)))
     assert as_role("steward", "init", lake)[0] == 0
-    assert as_role("ingester", "ingest", archive, "--lake", lake)[0] == 0
+    code, said = as_role("ingester", "watch", tmp_path / "inbox", "--once", "--settle", "0s", "--lake", lake)
+    assert code == 0, said
     ran = night(front, tmp_path, LAKE=lake, SECOND=str(second))
     assert ran.returncode == 3, "there is no second lake yet"
     assert "nightly: copy failed with exit code 3" in ran.stderr
@@ -145,6 +148,8 @@ def test_a_night_verifies_collects_publishes_and_copies(front: seaweed.Seaweed, 
     ran = night(front, tmp_path, LAKE=lake, SECOND=str(second))
     assert ran.returncode == 0, ran.stderr
     assert "Published" in ran.stdout
+    code, said = as_role("reader", "health", "--lake", lake, "--max-age", "verify=1d", "--max-age", "copy=1d")
+    assert code == 0, said
     code, said = as_role("reader", "pull", "first", "-o", "back.plzip", "--exact", "--lake", second)
     assert code == 0, said
     assert (tmp_path / "back.plzip").read_bytes() == archive.read_bytes()
