@@ -55,6 +55,11 @@ class OrderedPool(Finishing, Generic[Result]):
             self._take()
         self._pending.append(self._executor.submit(function, *args, **kwargs))
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether every result has been handed over."""
+        return not self._pending
+
     def drain(self) -> None:
         """Wait until every result has reached the sink."""
         while self._pending:

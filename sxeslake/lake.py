@@ -19,7 +19,7 @@ from sxeslake.disk.output import named, plain_name
 from sxeslake.errors import AlreadyExistsError, ConflictError, UsageError
 from sxeslake.filter_words import FilterWords, with_filters
 from sxeslake.format import keys
-from sxeslake.model import ContainerKind, Limits, Progress
+from sxeslake.model import PRESETS, ContainerKind, Limits, Preset, Progress
 from sxeslake.storage import Store, is_remote, probe
 from sxeslake.storage.address import without_userinfo
 from sxeslake.text.html import Rows
@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     from sxeslake.maintenance.calibrations import CalibrationReport
     from sxeslake.maintenance.gc.run import GcReport
     from sxeslake.maintenance.history import LogRow
+    from sxeslake.maintenance.repack.run import RepackReport
     from sxeslake.maintenance.report import Check, CopyReport, RepairReport, Stats, VerifyReport
     from sxeslake.maintenance.retention.forget import ForgetReport, RestoreReport
     from sxeslake.maintenance.retention.rename import RenameReport
@@ -233,7 +234,7 @@ def init(
                 raise ConflictError(
                     f"this storage does not keep create-only writes apart: {report.detail}.",
                     where=store.url,
-                    hint="Two writers could overwrite each other. Use AWS S3, SeaweedFS ≥ 4.48, Ceph or a folder.",
+                    hint="Use AWS S3, SeaweedFS ≥ 4.48, Ceph, Azure, Google Cloud Storage, or a folder.",
                 )
         create_lake(store, carried.texts())
         opening = Opening(address, _options(url, storage_options), limit_up, limit_down, retry_for_s)
@@ -424,6 +425,7 @@ class Lake:
         passwords: Sequence[str] = (),
         as_: Literal["auto", "vendor", "tree"] = "auto",
         below: PathLike | None = None,
+        preset: Preset = "balanced",
         progress: Progress | None = None,
         watcher: Watcher | None = None,
     ) -> IngestReport:
@@ -472,6 +474,8 @@ class Lake:
             With `dry_run`: read a sample only, see `estimate` of the report.
         passwords : sequence of str
             Each encrypted 7z or zip is tried with them; the lake then holds its contents unencrypted.
+        preset : {"fast", "balanced", "small"}
+            How much time compression may take; fast leaves recipes (`exact`) to later, unless ``exact="always"``.
         progress : Progress, optional
             What is told of the bytes that are read.
         watcher : Watcher, optional
@@ -485,7 +489,8 @@ class Lake:
         Raises
         ------
         UsageError
-            If no path is given, or `quick` without `dry_run`; for what several workers cannot do.
+            If no path is given, `quick` without `dry_run`, or no preset is called that; for what several workers
+            cannot do.
         NotFoundError
             If a path does not exist.
         InputError
@@ -505,8 +510,10 @@ class Lake:
 
         if quick and not dry_run:
             raise UsageError("only a dry run can be quick.", hint="Give dry_run=True, too.")
+        _check_preset(preset)
         options = Options(
-            sample, jobs, dry_run, encoding, limits, message, exact, links, opaque, check_data, quick, _words(passwords)
+            sample, jobs, dry_run, encoding, limits, message, exact, links, opaque, check_data, quick, preset,
+            _words(passwords),
         )  # fmt: skip
         form: Literal["auto", "vendor", "tree"] = "tree" if tree else as_
         if plan is not None or executor is not None or workers != 1:
@@ -2631,6 +2638,7 @@ class Lake:
         *,
         grace: str | None = None,
         dry_run: bool = False,
+        compact: bool = False,
         message: str | None = None,
         progress: Progress | None = None,
     ) -> GcReport:
@@ -2644,6 +2652,8 @@ class Lake:
             takes all at once. By default seven days, no time, and an hour.
         dry_run : bool
             Only tell what would be done.
+        compact : bool
+            Join all packs that are not nearly full, such as many workers leave; else only where there are very many.
         message : str, optional
             Why, for the log.
         progress : Progress, optional
@@ -2669,9 +2679,63 @@ class Lake:
         from sxeslake.maintenance.gc import run as gc
         from sxeslake.maintenance.retention import durations
 
-        options = gc.GcOptions(None if grace is None else durations.parse_wait(grace), dry_run)
+        options = gc.GcOptions(None if grace is None else durations.parse_wait(grace), dry_run, compact)
         with self._vault.from_bucket() as vault:
             return gc.collect(vault, options, tool=TOOL, message=message, progress=progress)
+
+    def repack(
+        self,
+        preset: Preset = "small",
+        *,
+        limit: str | None = None,
+        dry_run: bool = False,
+        message: str | None = None,
+        progress: Progress | None = None,
+    ) -> RepackReport:
+        """Compress what the lake holds again. Safe beside writers and readers; what is cut short is gone on with.
+
+        Every blob is proved by its hash, every new frame decoded and compared. Old packs are condemned: `gc` deletes
+        them.
+
+        Parameters
+        ----------
+        preset : {"fast", "balanced", "small"}
+            How much time compression may take, as of `ingest`.
+        limit : str, optional
+            A time after which nothing new is begun, such as ``"6h"``.
+        dry_run : bool
+            Only estimate, from some frames of each pack.
+        message : str, optional
+            Why, for the log.
+        progress : Progress, optional
+            What is told of the bytes that are read.
+
+        Returns
+        -------
+        RepackReport
+            How many packs were rewritten, and their bytes before and after.
+
+        Raises
+        ------
+        DamagedLakeError
+            If the log is damaged; a damaged pack is left alone, see `damaged`.
+        UsageError
+            If the time cannot be read, or no preset is called that.
+
+        Examples
+        --------
+        >>> lake.repack(dry_run=True).packs_left
+        0
+        """
+        from sxeslake.maintenance.repack import run as repacking
+        from sxeslake.maintenance.retention import durations
+
+        _check_preset(preset)
+        seconds = float("inf") if limit is None else durations.parse_wait(limit).total_seconds()
+        with self._vault.from_bucket() as vault:
+            return repacking.repack(
+                vault, preset, dry_run=dry_run, seconds=seconds, tool=TOOL, message=message, progress=progress
+            )
 
     def doctor(self) -> Rows[Check]:
         """Check whether this machine can work with this lake.
@@ -3265,3 +3329,8 @@ def _paths(paths: PathLike | Iterable[PathLike]) -> list[Path]:
     if not found:
         raise UsageError("no path was given.")
     return found
+
+
+def _check_preset(preset: Preset) -> None:
+    if preset not in PRESETS:
+        raise UsageError(f"{preset!r} is not a preset.", hint=f"There are {', '.join(PRESETS)}.")

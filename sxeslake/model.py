@@ -16,6 +16,11 @@ ArchiveKind = Literal["sxes", "generic", "opaque"]
 
 OPAQUE = "opaque"
 
+Preset = Literal["fast", "balanced", "small"]
+"""How much time compression may take. fast: to come in at the speed of a link; small: where every byte counts."""
+
+PRESETS: tuple[Preset, ...] = ("fast", "balanced", "small")
+
 KIB = 1024
 MIB = 1024 * KIB
 GIB = 1024 * MIB

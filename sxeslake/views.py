@@ -334,14 +334,14 @@ def samples(state: LogState, pattern: str | Sequence[str] = "*", *, all_versions
     patterns = [pattern] if isinstance(pattern, str) else list(pattern)
     names = {text for text in patterns if not refs.is_pattern(state, text)}
     globs = [text for text in patterns if text not in names]
-    rows = [
+    fitting = (
         version
-        for version in state.versions()
+        for version in state.each_version()
         if version.sample in names or any(fnmatch.fnmatchcase(version.sample, text) for text in globs)
-    ]
-    if not all_versions:
-        rows = list({version.sample: version for version in rows}.values())
-    return Samples(map(sample_row, rows))
+    )
+    if all_versions:
+        return Samples(map(sample_row, fitting))
+    return Samples({version.sample: sample_row(version) for version in fitting}.values())
 
 
 def version_info(state: LogState, version: Version) -> VersionInfo:

@@ -95,6 +95,10 @@ COMMAND_HEALTH = (
     "last_success_at", "duration_s", "exit_code", "bytes_read", "bytes_written", "retries", "failures", "messages",
     "arguments", "run", "host", "pid", "sxeslake_version",
 )  # fmt: skip
+REPACK = (
+    "preset", "dry_run", "commit", "packs", "packs_done", "packs_rewritten", "packs_left", "bytes_before",
+    "bytes_after", "damaged",
+)  # fmt: skip
 DRILL = ("ok", "percent", "seed", "versions", "files")
 TIDY = ("dry_run", "commit", "joined", "kept")
 MIGRATE = (

@@ -10,6 +10,7 @@ from sxeslake.cli.app import App
 from sxeslake.cli.completion import suggest
 from sxeslake.cli.logs import keep, show
 from sxeslake.errors import UsageError
+from sxeslake.model import PRESETS
 from sxeslake.storage.throttle import parse_rate
 
 SHARED = ("--lake, --json, -v, -q ...", "Options of every command: `sxeslake help options`.")
@@ -23,6 +24,14 @@ links_option = click.option(
     default="keep",
     show_default=True,
     help="Symbolic links in folders: read all, only those that stay in the searched folders, or none.",
+)
+
+preset_option = click.option(
+    "--preset",
+    type=click.Choice(PRESETS),
+    default="balanced",
+    show_default=True,
+    help="How much time compression may take; fast also leaves the search of --exact auto to `sxeslake exact`.",
 )
 
 DRY_RUN = ("-n", "--dry-run")

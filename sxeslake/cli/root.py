@@ -66,6 +66,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "tidy": "Join samples that are copies of one another.",
         "tag": "Give a version a name, such as paper-2026.",
         "gc": "Free the space of forgotten versions and failed uploads.",
+        "repack": "Compress what is stored again, in fewer bytes.",
     },
     "Check and maintain": {
         "verify": "Check the log, the manifests and, with --data, every byte.",
@@ -95,6 +96,7 @@ MEANINGS = {
     "push": "ingest",
     "search": "find", "grep": "find",
     "prune": "gc",
+    "recompress": "repack",
     "info": "show", "inspect": "show", "status": "show",
     "history": "log",
     "undelete": "restore",

@@ -15,12 +15,14 @@ from sxeslake.clusters.rows import PlanRow, total_bytes
 from sxeslake.clusters.work import Share, ShareReport
 from sxeslake.ingest.report import ArchiveReport, IngestReport
 from sxeslake.ingest.talk import Watcher
-from sxeslake.model import Progress
+from sxeslake.model import MIB, Progress
 
 _LOG = logging.getLogger(__name__)
 
 SHARES_PER_WORKER: Final = 4
-"""Not one: archives of equal size take unequal time. Not many: each ends with a commit and packs that are not full."""
+"""Not one: archives of equal size take unequal time."""
+_SHARE_BYTES: Final = 64 * MIB
+"""Not smaller, unless a worker would have nothing: each share ends with a commit and packs that are not full."""
 
 
 def shares_of(rows: Sequence[PlanRow], workers: int) -> list[Share]:
@@ -29,7 +31,7 @@ def shares_of(rows: Sequence[PlanRow], workers: int) -> list[Share]:
     for row in rows:
         groups.setdefault(row.group, []).append(row)
     members = list(groups.values())
-    count = workers * SHARES_PER_WORKER if workers > 1 else 1
+    count = max(workers, min(workers * SHARES_PER_WORKER, total_bytes(rows) // _SHARE_BYTES))
     made = dealt([total_bytes(group) for group in members], count)
     return [
         Share(number, tuple(row for group in sorted(numbers) for row in members[group]))

@@ -19,6 +19,7 @@ _ARGUMENT = re.compile(
     re.ASCII,
 )
 FEWEST_IN_CHUNK = 64  # no chunks that are all header
+BATCH = 256  # elements that pco encodes at once
 MOST_IN_CHUNK = 1 << 18  # pco's own preference; its limit is 2^24
 WIDEST_FITTED = 4  # bytes of an element that pco fits weights for
 MANTISSA_BITS = {"f2": 10, "f4": 23, "f8": 52}
@@ -99,7 +100,8 @@ class Pco:
     def _config(self, count: int) -> ChunkConfig:
         """What pco is told about so many elements."""
         eight_bit = self.width == 1
-        if self.taps and count >= FEWEST_IN_CHUNK:  # pcodec 1.1 panics over a chunk shorter than its taps
+        sizes = self._sizes(count)
+        if self.taps and all(map(self._takes, sizes)):
             delta = DeltaSpec.try_conv1(self.taps)
         elif self.taps or self.order is not None:
             delta = DeltaSpec.try_consecutive(self.order) if self.order else DeltaSpec.no_op()
@@ -107,7 +109,20 @@ class Pco:
             return ChunkConfig(compression_level=self.level, enable_8_bit=eight_bit)
         mode = ModeSpec.try_float_quant(self.quantum) if self.quantum else ModeSpec.classic()
         config = {"compression_level": self.level, "delta_spec": delta, "mode_spec": mode, "enable_8_bit": eight_bit}
-        if self.chunks > 1 and FEWEST_IN_CHUNK * self.chunks <= count <= MOST_IN_CHUNK * self.chunks:
-            edges = np.linspace(0, count, self.chunks + 1).astype(int)
-            config["paging_spec"] = PagingSpec.exact_page_sizes(np.diff(edges).tolist())
+        if len(sizes) > 1:
+            config["paging_spec"] = PagingSpec.exact_page_sizes(sizes)
         return ChunkConfig(**config)
+
+    def _sizes(self, count: int) -> list[int]:
+        """The lengths of the chunks of so many elements; one where they are too few, or so many that pco cuts them."""
+        if not (self.chunks > 1 and FEWEST_IN_CHUNK * self.chunks <= count <= MOST_IN_CHUNK * self.chunks):
+            return [count]
+        edges = np.linspace(0, count, self.chunks + 1).astype(int)
+        sizes: list[int] = np.diff(edges).tolist()
+        return sizes
+
+    def _takes(self, count: int) -> bool:
+        """Whether a chunk can have weights: pcodec 1.1 panics where fewer elements than taps are left for a batch."""
+        taps = self.taps or 0
+        whole = count <= MOST_IN_CHUNK or taps == 1
+        return count >= FEWEST_IN_CHUNK and whole and not 0 < count % BATCH < taps

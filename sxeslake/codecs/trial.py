@@ -14,20 +14,20 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
+from sxeslake.codecs.effort import EFFORTS, Effort
 from sxeslake.codecs.filters import Delta, Transpose
 from sxeslake.codecs.pco import MANTISSA_BITS, WIDEST_FITTED, Pco
 from sxeslake.codecs.pipeline import Pipeline, encode
 from sxeslake.codecs.raw import Raw
 from sxeslake.codecs.zstd import Zstd
+from sxeslake.model import Preset
 
 SAMPLE_BYTES = 160 * 1024  # an image of the field's usual detector, whole; some 40 ms of trials
 ENOUGH_BYTES = 64 * 1024  # blobs below this share a frame: then the sample is several of them
 FEWEST_BYTES = 1024  # below this the sample says too little about numbers
 PROBE_BYTES = 24 * 1024  # enough to tell one element type from another
 PROBE_LEVEL = 3
-LEVEL = 8  # on spectra 0.3 % smaller than 7, at three quarters of its speed; 9 gains another 0.1 % at half of it
-QUICK_LEVEL, TEXT_LEVEL = 3, 9
-WORTH = 0.995  # a pipeline further down the list takes longer: it must save another half per cent
+QUICK_LEVEL = 3
 NEXT_TO_NOTHING = 1.0005
 CHUNKS = 3  # columns of like intensity, so of like noise, share statistics: 1 % on spectra; more chunks, more headers
 HEADERS = (64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384)
@@ -39,7 +39,8 @@ ROWS_NUMBERS = 1 << 15  # enough to see a row of some ten thousand numbers repea
 class Chooser:
     """Chooses a pipeline for each kind of blob once; safe to call from many threads."""
 
-    def __init__(self) -> None:
+    def __init__(self, preset: Preset = "balanced") -> None:
+        self._preset: Preset = preset
         self._lock = threading.Lock()
         self._chosen: dict[Hashable, Pipeline] = {}
 
@@ -48,45 +49,47 @@ class Chooser:
         chosen = self._chosen.get(kind)
         if chosen is None:
             # Two threads may try the same kind at once: the first to finish decides, nobody waits for another kind.
-            found = best_pipeline(samples)
+            found = best_pipeline(samples, self._preset)
             with self._lock:
                 chosen = self._chosen.setdefault(kind, found)
         return chosen
 
 
-def best_pipeline(blobs: Iterable[bytes]) -> Pipeline:
+def best_pipeline(blobs: Iterable[bytes], preset: Preset = "balanced") -> Pipeline:
     """The pipeline for blobs like these, `raw` where nothing makes them smaller."""
-    trial = _Trial(_sample(blobs))
-    trial.run(Pipeline(Zstd(level)) for level in (QUICK_LEVEL, TEXT_LEVEL))
+    effort = EFFORTS[preset]
+    trial = _Trial(_sample(blobs), effort)
+    trial.run(Pipeline(Zstd(level)) for level in dict.fromkeys((QUICK_LEVEL, effort.text_level)))
     if len(trial.sample) < FEWEST_BYTES or _is_text(trial.sample):
         return trial.best
     for width, head in _alignments(trial.sample):
-        trial.run(_plain_numbers(width, head, trial.sample))
-        trial.run(_images(width, head, trial.sample))
+        trial.run(_plain_numbers(width, head, trial.sample, effort))
+        trial.run(_images(width, head, trial.sample, effort))
     trial.run(Pipeline(Zstd(QUICK_LEVEL), (Transpose(1, width),)) for width in (2, 4, 8))
     trial.run(_headers(trial.best, len(trial.sample)))
-    return trial.faster()
+    return trial.trimmed() if effort.trims else trial.best
 
 
 class _Trial:
     """A sample, and the best pipeline for it so far."""
 
-    def __init__(self, sample: bytes) -> None:
+    def __init__(self, sample: bytes, effort: Effort) -> None:
         self.sample = sample
         self.best = Pipeline(Raw())
         self._size: float = len(sample)
+        self._worth = effort.worth
 
     def run(self, pipelines: Iterable[Pipeline]) -> None:
         """Try these, the cheap ones first."""
         for pipeline in pipelines:
             size = len(encode(pipeline, self.sample))
-            if size < self._size * WORTH:
+            if size < self._size * self._worth:
                 self.best, self._size = pipeline, size
 
-    def faster(self) -> Pipeline:
+    def trimmed(self) -> Pipeline:
         """The best pipeline, a level lower where that costs next to nothing."""
         if isinstance(self.best.coder, Pco):
-            lower = replace(self.best, coder=replace(self.best.coder, level=LEVEL - 1))
+            lower = replace(self.best, coder=replace(self.best.coder, level=self.best.coder.level - 1))
             if len(encode(lower, self.sample)) < self._size * NEXT_TO_NOTHING:
                 return lower
         return self.best
@@ -126,24 +129,26 @@ def _alignments(sample: bytes) -> list[tuple[int, int]]:
     return list(dict.fromkeys((unshifted[0], ranked[0])))
 
 
-def _plain_numbers(width: int, head: int, sample: bytes) -> Iterator[Pipeline]:
+def _plain_numbers(width: int, head: int, sample: bytes, effort: Effort) -> Iterator[Pipeline]:
     """What suits a series of numbers of that width behind that many bytes."""
     kinds = "u" if width == 1 else "uf"
     quantum = _spare_bits(width, np.frombuffer(sample, f"<u{width}", (len(sample) - head) // width, head))
     for kind in kinds:
         bits = quantum if kind == "f" else None
-        yield from (Pipeline(Pco(f"{kind}{width}", LEVEL, order, bits), (), head) for order in (0, 1, 2))
-    yield from (Pipeline(Pco(f"{kind}{width}", LEVEL), (), head) for kind in kinds)
+        yield from (Pipeline(Pco(f"{kind}{width}", effort.level, order, bits), (), head) for order in (0, 1, 2))
+    if len(effort.taps) > 1 and width <= WIDEST_FITTED:
+        yield from (Pipeline(Pco(f"i{width}", effort.level, taps=taps), (), head) for taps in effort.taps)
+    yield from (Pipeline(Pco(f"{kind}{width}", effort.level), (), head) for kind in kinds)
 
 
-def _images(width: int, head: int, sample: bytes) -> Iterator[Pipeline]:
+def _images(width: int, head: int, sample: bytes, effort: Effort) -> Iterator[Pipeline]:
     """What suits rows of numbers: differences to the pixel above and to the left; columns in chunks of their own."""
-    plain = Pco(f"i{width}", LEVEL, 0, None, CHUNKS)
-    fitted = replace(plain, order=None, taps=1)
+    plain = Pco(f"i{width}", effort.level, 0, None, CHUNKS)
     for stride in _row_lengths(np.frombuffer(sample, f"<u{width}", (len(sample) - head) // width, head)):
         above, left, turned = Delta(width, stride), Delta(width, 1), Transpose(width, stride)
         if width <= WIDEST_FITTED:
-            yield Pipeline(fitted, (left, turned), head)
+            for taps in effort.taps:
+                yield Pipeline(replace(plain, order=None, taps=taps), (left, turned), head)
         for filters in ((turned,), (above, turned), (left, turned), (above, left, turned)):
             yield Pipeline(plain, filters, head)
 

@@ -13,7 +13,7 @@ import json
 import re
 from base64 import b64decode
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, asdict, dataclass, field, fields, replace
+from dataclasses import MISSING, dataclass, field, fields, replace
 from datetime import UTC, datetime
 from math import isfinite
 from typing import Any, NamedTuple, TypeVar
@@ -191,8 +191,8 @@ def _plain(entry: Entry) -> dict[str, Any]:
     packs = sorted({pack for table in tables for pack in table.needs})
     number = {pack: index for index, pack in enumerate(packs)}
     values["pack_ids"] = packs
-    values["packs"] = [asdict(pack) for pack in entry.packs]
-    values["manifests"] = [asdict(manifest) for manifest in entry.manifests]
+    values["packs"] = [plain(pack) for pack in entry.packs]
+    values["manifests"] = [plain(manifest) for manifest in entry.manifests]
     values["archives"] = [_with_places(archive, number) for archive in entry.archives]
     values["moved"] = [_with_places(moved, number) for moved in entry.moved]
     lists = ("forgotten", "restored", "collected", "condemned_packs", "condemned_manifests")
@@ -202,8 +202,13 @@ def _plain(entry: Entry) -> dict[str, Any]:
     return values
 
 
+def plain(item: PackAdded | ManifestAdded | ArchiveAdded | Moved) -> dict[str, Any]:
+    """The fields by name. As `asdict`, which copies all that is in them: a third of the time of a commit."""
+    return {name: getattr(item, name) for name in item.__slots__}
+
+
 def _with_places(table: ArchiveAdded | Moved, number: Mapping[str, int]) -> dict[str, Any]:
-    values = {**asdict(table), "needs": [number[pack] for pack in table.needs]}
+    values = {**plain(table), "needs": [number[pack] for pack in table.needs]}
     for key in ("origin", "recipe"):
         if not values.get(key):
             values.pop(key, None)

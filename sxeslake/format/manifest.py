@@ -229,13 +229,15 @@ class Manifest:
         self.manifest_id, self._size, self._footer = manifest_id, size, footer
         self._footer_run = (size - len(footer), footer)
         with _as_damage(manifest_id):
-            self._meta = pq.read_metadata(SparseFile(size, [self._footer_run]))
+            file = pq.ParquetFile(SparseFile(size, [self._footer_run]), pre_buffer=False)
+            self._meta = file.metadata
             raw = cast("dict[bytes, bytes]", self._meta.metadata or {})
             said = json.loads(raw[_META_KEY])
             self.packs = [check_id(pack) for pack in said["packs"]]
             self._outlines = {int(each["first_group"]): each for each in _outlines(said)}
             self._runs = {first: _runs(each) for first, each in self._outlines.items() if "names" in each}
-            fields = list(self._meta.schema.to_arrow_schema())
+            fields = list(file.schema_arrow)  # `metadata.schema` makes a cycle: only Python's gc frees it
+            self._has_listed = set(LISTED.names) <= {spec.name for spec in fields}
         if fields[: len(SCHEMA)] != list(SCHEMA):  # columns behind them are a later version's
             raise DamagedLakeError("a manifest's columns are not those of the format.", where=manifest_id)
 
@@ -244,8 +246,7 @@ class Manifest:
 
         Then `listed_in` and `listed_at` of the first row of a position's folder say which analysis lists it, and where.
         """
-        there = all(name in self._meta.schema.names for name in LISTED.names)
-        return self._outlines.get(where.first_group, {}).get("metadata") if there else None
+        return self._outlines.get(where.first_group, {}).get("metadata") if self._has_listed else None
 
     def row_groups(self, where: RowRange) -> RowGroups:
         """Finds the row groups of an archive that can hold some paths."""
@@ -277,16 +278,31 @@ class Manifest:
             statistics = self._meta.row_group(group).column(0).statistics
             return str(statistics.min), str(statistics.max)
 
-    def table(self, groups: Sequence[int], runs: Sequence[tuple[int, bytes]], *, listed: bool = False) -> pa.Table:
+    @property
+    def row_groups_in_all(self) -> int:
+        """How many row groups the object has."""
+        return int(self._meta.num_row_groups)
+
+    def table(
+        self,
+        groups: Sequence[int],
+        runs: Sequence[tuple[int, bytes]],
+        *,
+        listed: bool = False,
+        columns: Sequence[str] = SCHEMA.names,
+    ) -> pa.Table:
         """The rows of some row groups, of which `runs` holds the bytes; with `listed`, those columns too."""
-        names = [*SCHEMA.names, *LISTED.names] if listed else SCHEMA.names
+        names = [*SCHEMA.names, *LISTED.names] if listed else list(columns)
         if not groups:
             return pa.schema([*SCHEMA, *LISTED] if listed else SCHEMA).empty_table()
         with _as_damage(self.manifest_id):
             if max(groups) >= self._meta.num_row_groups:
                 raise DamagedLakeError("a manifest has fewer rows than its log entry says.", where=self.manifest_id)
             file = pq.ParquetFile(
-                SparseFile(self._size, [*runs, self._footer_run]), page_checksum_verification=True, pre_buffer=False
+                SparseFile(self._size, [*runs, self._footer_run]),
+                metadata=self._meta,  # else the footer is read again: with 256 small archives the longest part
+                page_checksum_verification=True,
+                pre_buffer=False,
             )
             return file.read_row_groups(list(groups), columns=names, use_threads=False)
 

@@ -22,11 +22,12 @@ from sxeslake.format import identity
 from sxeslake.format.manifest import Blob
 from sxeslake.ingest.blobtable import BlobTable
 from sxeslake.ingest.metadata import METADATA, MetadataReader
-from sxeslake.model import DOCUMENT_BYTES, Digest, Job, Piece
+from sxeslake.model import DOCUMENT_BYTES, MIB, Digest, Job, Piece
 from sxeslake.vault.packs.frames import FrameMaker
 from sxeslake.vault.packs.holding import NewBlob
 
 EMPTY = blake3(b"").digest()
+HELD_BYTES = 8 * MIB  # contents of a small archive: its recipe is sought in them
 _LOOK_UP = 4096  # digests asked of the index at once
 
 
@@ -66,6 +67,7 @@ class Absorbed:
     notes: tuple[str, ...] = ()
     layout_id: str = ""
     raw_bytes: int = 0
+    pieces: list[Piece] | None = field(default_factory=list)  # all contents; None: there is too much of them to hold
 
     @property
     def is_legacy(self) -> bool:
@@ -134,6 +136,8 @@ class Absorber:
         taken.comment = container.comment
         taken.metadata = MetadataReader(self._encoding, self._document_bytes)
         taken.layout_id, taken.raw_bytes = identity.layout_id_of(members.fields()), int(members.sizes.sum())
+        if taken.raw_bytes > HELD_BYTES:
+            taken.pieces = None
         start(taken.raw_bytes)
         empty = np.flatnonzero((members.sizes == 0) & ~members.directory)
         taken.digests[empty] = np.frombuffer(EMPTY, np.uint8)
@@ -152,6 +156,8 @@ class Absorber:
             for hashed in results:
                 for at in range(0, len(hashed.pieces), _LOOK_UP):
                     self._take(taken, large, hashed.part(at, at + _LOOK_UP))
+                if taken.pieces is not None:
+                    taken.pieces += hashed.pieces
                 advance(sum(len(piece.data) for piece in hashed.pieces))
             large.finish()
         finally:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field, replace
 from functools import cache
 from time import monotonic
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from blake3 import blake3
@@ -18,6 +19,7 @@ from sxeslake.archive.base import WAS_ENCRYPTED, Container
 from sxeslake.archive.columns import Numbers
 from sxeslake.archive.container import open_container
 from sxeslake.archive.folder import FolderReader
+from sxeslake.archive.held import HeldContainer
 from sxeslake.archive.names import check_limits
 from sxeslake.archive.opaque import OpaqueFile
 from sxeslake.errors import (
@@ -41,7 +43,7 @@ from sxeslake.ingest.absorb import Absorbed, Absorber, data_digests
 from sxeslake.ingest.blobtable import BlobTable
 from sxeslake.ingest.copies import Met, new_paths
 from sxeslake.ingest.discovery import Candidate, Fresh
-from sxeslake.ingest.exact import RecipeResult, RecipeSeeker, no_recipe, stored_whole
+from sxeslake.ingest.exact import LongRecipe, RecipeResult, RecipeSeeker, no_recipe, stored_whole
 from sxeslake.ingest.known import KnownFiles
 from sxeslake.ingest.options import Opaque, Options
 from sxeslake.ingest.report import LAKE_ERRORS, ArchiveReport, of_unexpected
@@ -49,7 +51,7 @@ from sxeslake.ingest.reuse import Reuse
 from sxeslake.ingest.survey.forecast import Forecast
 from sxeslake.ingest.tables import tables_of
 from sxeslake.ingest.talk import AskedToEndError, Talk
-from sxeslake.model import GIB, OPAQUE, Source
+from sxeslake.model import GIB, OPAQUE, Piece, Source
 from sxeslake.text.wording import said
 from sxeslake.vault.log.commit import blank_entry
 from sxeslake.vault.log.state import Head, LogRecord, Version
@@ -68,6 +70,7 @@ _NAMED = 20  # of what was left out, in the log; the rest is counted
 _BATCH_ARCHIVES = 256  # an entry stays well below its limit of 1 MiB
 _BATCH_MEMBERS = 1_000_000  # bounds the memory of member tables
 _RECIPE_SECONDS = 30.0  # a batch: only an archive that comes back exactly may be deleted where it came from
+_SOUGHT_AHEAD = 2  # recipes of small archives that are sought while others are read: their contents are in memory
 _BATCH_BYTES = 8 * GIB  # raw and new: what an interruption can cost
 
 
@@ -99,8 +102,21 @@ class _Taken:
     absorbed: Absorbed
     order: Numbers
     content_id: str
-    recipe: RecipeResult
+    recipe: RecipeResult = field(default_factory=RecipeResult)
     rows: RowRange | None = None
+
+    def set_recipe(self, recipe: RecipeResult) -> None:
+        """Say what became of the search for the recipe."""
+        self.recipe, reason = recipe, recipe.details.get("reason")
+        self.report.exact, self.report.exact_reason = recipe.found, None if reason is None else said(reason)
+
+
+class _Sought(NamedTuple):
+    """An archive whose recipe another thread seeks, and that is open until then."""
+
+    taken: _Taken
+    container: Container
+    result: Future[RecipeResult | LongRecipe]
 
 
 class IngestBatch:
@@ -126,7 +142,7 @@ class IngestBatch:
         self._blobs = BlobTable(uploads.packs)
         self._forecast = uploads if isinstance(uploads, Forecast) else None
         self._packer = Packer(None if options.dry_run else vault.store, uploading=uploads.note)
-        self._frames = FrameMaker(self._packer, self._blobs.place, threads)
+        self._frames = FrameMaker(self._packer, self._blobs.place, threads, options.preset)
         self._absorber = Absorber(
             self._blobs, self._reuse.find, self._frames,
             chunk_bytes=vault.file.chunk_bytes, threads=threads, encoding=options.encoding,
@@ -134,10 +150,12 @@ class IngestBatch:
         )  # fmt: skip
         self._recipes = RecipeSeeker(
             self._blobs, self._reuse.find, self._frames,
-            mode=options.exact, chunk_bytes=vault.file.chunk_bytes, threads=threads, grace_seconds=_RECIPE_SECONDS,
+            mode=options.recipes, chunk_bytes=vault.file.chunk_bytes, threads=threads, grace_seconds=_RECIPE_SECONDS,
         )  # fmt: skip
         self._entry = blank_entry(tool, options.message)
         self._taken: list[_Taken] = []
+        self._pending: deque[_Sought] = deque()
+        self._prover = ThreadPoolExecutor(1, thread_name_prefix="recipe")  # one: each search teaches the next
         self._met: list[Met] = []  # recognised without being read
         self._members = 0
         self.begun = 0  # archives that this batch has looked at
@@ -166,6 +184,9 @@ class IngestBatch:
 
     def _close(self, side: ThreadPoolExecutor, *, wait: bool) -> None:
         side.shutdown(wait=wait, cancel_futures=True)
+        self._prover.shutdown(wait=wait, cancel_futures=True)
+        for sought in self._pending:
+            sought.container.close()
         self._frames.close()
         self._packer.close(wait=wait)
 
@@ -263,19 +284,14 @@ class IngestBatch:
         before = None if made else sources.stamp(path)
         sha256 = None if candidate.vendor or made else sources.later(side, path)  # a converted archive is no file yet
         is_opaque = isinstance(container, OpaqueFile)
-        with container:
+        with ExitStack() as opened:
+            opened.enter_context(container)
             absorbed = self._absorber.absorb(
                 container, lambda total: self._talk.start(path.name, total), self._talk.advance
             )
+            pieces, absorbed.pieces = absorbed.pieces, None  # a batch has many archives
             digest = None if sha256 is None else sha256.result()
-            if is_opaque and digest is not None:
-                recipe = stored_whole(absorbed.raw_bytes, digest)
-            elif made is not None:
-                recipe = no_recipe(made.reason)
-            elif WAS_ENCRYPTED in container.notes:
-                recipe = no_recipe(WAS_ENCRYPTED)
-            else:
-                recipe = self._recipes.seek(container, path, digest, monotonic() - began)
+            recipe = self._recipe(candidate, container, pieces, digest, monotonic() - began)
             encoding = self._options.encoding if absorbed.is_legacy else None
             size = absorbed.raw_bytes if vendor_bytes is None else vendor_bytes
             if made is not None:
@@ -283,6 +299,8 @@ class IngestBatch:
             else:
                 assert before is not None  # only what is made here is no file
                 source = sources.describe(path, before, container.kind, size, digest, encoding)
+            if isinstance(recipe, Future):
+                opened.pop_all()
         order = absorbed.members.order()
         report.kind = OPAQUE if is_opaque else "sxes" if absorbed.metadata.is_group else "generic"
         report.left_out = container.left_out
@@ -296,9 +314,47 @@ class IngestBatch:
         if made is not None:
             made.added.update(self._fresh_by_kind(absorbed))
         self._members += len(absorbed.members)
-        self._taken.append(_Taken(candidate, report, source, absorbed, order, absorbed.content_id(order), recipe))
-        reason = recipe.details.get("reason")
-        report.exact, report.exact_reason = recipe.found, None if reason is None else said(reason)
+        taken = _Taken(candidate, report, source, absorbed, order, absorbed.content_id(order))
+        self._taken.append(taken)
+        if isinstance(recipe, Future):
+            self._pending.append(_Sought(taken, container, recipe))
+            self._settle(_SOUGHT_AHEAD)
+        else:
+            taken.set_recipe(recipe)
+
+    def _recipe(
+        self, candidate: Candidate, container: Container, pieces: list[Piece] | None, sha256: str | None, took: float
+    ) -> RecipeResult | Future[RecipeResult | LongRecipe]:
+        """The recipe of an archive that was read in so many seconds; of a small one it is sought meanwhile."""
+        if isinstance(container, OpaqueFile) and sha256 is not None:
+            return stored_whole(sum(member.size for member in container.members), sha256)
+        if candidate.made is not None:
+            return no_recipe(candidate.made.reason)
+        if WAS_ENCRYPTED in container.notes:
+            return no_recipe(WAS_ENCRYPTED)
+        if sha256 is None or pieces is None:
+            self._settle()  # what it has found guides this search
+            return self._recipes.seek(container, candidate.path, sha256, took)
+        held = HeldContainer(container, pieces)
+        return self._prover.submit(self._recipes.prove, held, candidate.path, sha256, took)
+
+    def _settle(self, left: int = 0) -> None:
+        """Wait for recipes that are sought meanwhile, until so many are left; keep what was found, in order."""
+        while len(self._pending) > left:
+            taken, container, sought = self._pending.popleft()
+            try:
+                with container:
+                    taken.set_recipe(self._recipes.keep(sought.result()))
+            except LAKE_ERRORS:
+                raise
+            except OSError as error:
+                self._fail(taken, f"{taken.candidate.path}: {error.strerror or error}")
+            except Exception as error:  # as in `_try`
+                self._fail(taken, of_unexpected(str(taken.candidate.path), error).error)
+
+    def _fail(self, failed: _Taken, error: str | None) -> None:
+        failed.report.status, failed.report.error = "failed", error
+        self._taken = [taken for taken in self._taken if taken is not failed]
 
     def _fresh_by_kind(self, absorbed: Absorbed) -> dict[PackKind, Fresh]:
         """What the lake lacked of an archive: arrays and JSON apart."""
@@ -319,6 +375,7 @@ class IngestBatch:
     # --- the commit ----------------------------------------------------------------------------------------------
 
     def _finish(self) -> LogRecord | None:
+        self._settle()
         self._frames.flush()
         for taken in self._taken:
             taken.report.blobs_new, taken.report.bytes_stored = self._blobs.fresh(taken.absorbed.new_numbers)

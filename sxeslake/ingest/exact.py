@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from io import BytesIO
 from pathlib import Path
-from tempfile import TemporaryFile
+from tempfile import SpooledTemporaryFile
 from time import monotonic
-from typing import Any, BinaryIO, Final, cast
+from typing import IO, Any, BinaryIO, Final, cast
 
 import numpy as np
 from blake3 import blake3
@@ -23,19 +24,21 @@ from sxeslake.errors import InputError
 from sxeslake.format.manifest import Blob
 from sxeslake.ingest.blobtable import BlobTable
 from sxeslake.ingest.options import Mode
-from sxeslake.model import Digest
+from sxeslake.model import MIB, Digest
 from sxeslake.vault.packs.frames import FrameMaker
 from sxeslake.vault.packs.holding import NewBlob
 from sxeslake.vault.recipes import INLINE_BYTES, RECIPE_PATH, as_inline, as_record
 
 _LOG = logging.getLogger(__name__)
 
+_IN_MEMORY_BYTES: Final = MIB  # of a recipe; a longer one is written to a temporary file
 _GRACE_SECONDS: Final = 2.0  # what a run may spend on recipes in any case
 _SHARE: Final = 0.5  # and beside that, of the time that the archives themselves took
 _AT_ONCE: Final = 0.5  # of what is left: no archive that is hard takes everything from the easy ones behind it
 _QUICK_MEMBERS: Final = 200_000  # more of them take memory that an ingest has no right to
 _FINDS: Final = "`sxeslake exact` finds the recipe"  # kept with the version: in one wording, whoever ingests
 _LATER: Final = f"it would take too long now; {_FINDS}"
+_PASSED_OVER: Final[dict[Mode, str]] = {"later": _LATER, "never": "it came in with --exact never"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +81,19 @@ def stored_whole(size: int, sha256: str) -> RecipeResult:
     return RecipeResult(details=details, inline=made.getvalue())
 
 
+@dataclass(frozen=True, slots=True)
+class LongRecipe:
+    """A recipe that becomes blobs, in a file."""
+
+    file: IO[bytes]
+    details: dict[str, Any]
+
+
 class RecipeSeeker:
-    """Seeks the recipes of one run's archives, within the time that they earn."""
+    """Seeks the recipes of one run's archives, within the time that they earn.
+
+    `prove` may run in another thread, one archive after the other: each begins with what the one before has taught.
+    """
 
     def __init__(
         self,
@@ -101,10 +115,24 @@ class RecipeSeeker:
 
     def seek(self, container: Container, path: Path, sha256: str | None, took_seconds: float) -> RecipeResult:
         """The recipe of an archive that was just read, which took so long."""
+        return self.keep(self.prove(container, path, sha256, took_seconds))
+
+    def keep(self, found: RecipeResult | LongRecipe) -> RecipeResult:
+        """What was found, its blobs on their way to the lake."""
+        if isinstance(found, RecipeResult):
+            return found
+        with found.file as file:
+            first = len(self._table)
+            return RecipeResult(self._store(file), range(first, len(self._table)), found.details)
+
+    def prove(
+        self, container: Container, path: Path, sha256: str | None, took_seconds: float
+    ) -> RecipeResult | LongRecipe:
+        """As `seek`, without storing anything."""
         if sha256 is None:
             return RecipeResult()
-        if self._mode == "never":
-            return no_recipe("it came in with --exact never")
+        if self._mode in _PASSED_OVER:
+            return no_recipe(_PASSED_OVER[self._mode])
         earned = _SHARE * took_seconds
         terms = self._terms(container, path, earned)
         if terms is None:
@@ -112,7 +140,8 @@ class RecipeSeeker:
             return no_recipe(_LATER)
         began = monotonic()
         try:
-            with scratch_told(), TemporaryFile(prefix="sxeslake-") as file:
+            with scratch_told(), ExitStack() as stack:
+                file: IO[bytes] = stack.enter_context(SpooledTemporaryFile(_IN_MEMORY_BYTES, prefix="sxeslake-"))
                 proved = prove(container, path, sha256, cast("BinaryIO", file), terms)
                 _LOG.debug("recipe of %s: %s, %d bytes of residue", path, proved.encoders, proved.residue_bytes)
                 self._likely = proved.recipe.encoders
@@ -122,8 +151,8 @@ class RecipeSeeker:
                 if len(head) <= INLINE_BYTES:
                     return RecipeResult(details=_details(proved), inline=head)
                 file.seek(0)
-                first = len(self._table)
-                return RecipeResult(self._store(file), range(first, len(self._table)), _details(proved))
+                stack.pop_all()
+                return LongRecipe(file, _details(proved))
         except (InputError, NoScratchError) as error:  # what cannot be made again is no reason to refuse the archive
             _LOG.debug("no recipe of %s: %s", path, error.what)
             return no_recipe(_why(error))

@@ -35,7 +35,8 @@ def stamp(path: Path) -> Stamp:
 def sha256_of(path: Path) -> str:
     """The SHA-256 of a file."""
     with open_regular(path) as file:
-        return hashlib.file_digest(file, "sha256", _bufsize=4 * MIB).hexdigest()
+        most = min(4 * MIB, os.fstat(file.fileno()).st_size + 1)  # it is cleared first: not 4 MiB for a small file
+        return hashlib.file_digest(file, "sha256", _bufsize=most).hexdigest()
 
 
 def later(pool: ThreadPoolExecutor, path: Path) -> Future[str | None]:

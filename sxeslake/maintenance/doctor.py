@@ -14,7 +14,7 @@ from sxeslake.errors import AccessDeniedError, SxeslakeError
 from sxeslake.format import keys
 from sxeslake.maintenance.report import Check
 from sxeslake.model import GIB
-from sxeslake.storage import probe
+from sxeslake.storage import SelfDescribing, probe
 from sxeslake.vault.log.state import LogState
 from sxeslake.vault.vault import Vault
 
@@ -97,8 +97,12 @@ def _lost(state: LogState, packs: set[str], manifests: set[str]) -> Check:
 
 
 def _storage(vault: Vault) -> Iterator[Check]:
+    """What the store is, and what it was seen to keep."""
+    store = vault.store
     try:
-        report = probe(vault.store)
+        if isinstance(store, SelfDescribing):
+            yield Check("storage", True, store.describe())
+        report = probe(store)
     except AccessDeniedError as error:
         yield Check(
             "write access", True, f"create-only writes were not tested: {error}",
@@ -106,9 +110,9 @@ def _storage(vault: Vault) -> Iterator[Check]:
         )  # fmt: skip
         return
     except SxeslakeError as error:
-        yield Check("storage", False, str(error), error.hint)
+        yield Check("create-only writes", False, str(error), error.hint)
         return
     yield Check(
         "create-only writes", report.create_only, report.detail,
-        None if report.create_only else "Do not let two writers use this lake at once.",
+        None if report.create_only else "Do not write here: two writers could overwrite each other. Copy it away.",
     )  # fmt: skip

@@ -7,7 +7,18 @@ from __future__ import annotations
 
 from .address import is_remote, redact
 from .inflight import CancelledRequestError, Operation, cancel_requests
-from .interface import Clocked, Counters, Data, ObjectInfo, Settling, Store, Versioned, fetches_of, settle
+from .interface import (
+    Clocked,
+    Counters,
+    Data,
+    ObjectInfo,
+    SelfDescribing,
+    Settling,
+    Store,
+    Versioned,
+    fetches_of,
+    settle,
+)
 from .opening import open_store
 from .probe import ProbeReport, probe
 from .throttle import RateLimit, ThrottledStore, limited, parse_rate
@@ -21,6 +32,7 @@ __all__ = [
     "Operation",
     "ProbeReport",
     "RateLimit",
+    "SelfDescribing",
     "Settling",
     "Store",
     "ThrottledStore",

@@ -128,6 +128,14 @@ class Clocked(Protocol):
 
 
 @runtime_checkable
+class SelfDescribing(Protocol):
+    """A store on a server, which can be asked what it is."""
+
+    def describe(self) -> str:
+        """The server's software and place, and how it creates objects only where there is none."""
+
+
+@runtime_checkable
 class Settling(Protocol):
     """A store where an object can be there, and gone after a power cut, because its writer died too early."""
 

@@ -185,6 +185,11 @@ class LocalStore:
             with contextlib.suppress(OSError):
                 path.unlink()
 
+    def describe(self) -> str:
+        """How a file is created only where there is none."""
+        how = "rename" if sys.platform == "win32" else "hard link, or a rename that never replaces"
+        return f"folder; a temporary file, synced, then a {how}"
+
     def close(self) -> None:
         """Files are open only while they are read."""
 

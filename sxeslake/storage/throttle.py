@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from ..errors import UsageError
 from .coalesce import Fetch
 from .inflight import pause
-from .interface import Clocked, Data, ObjectInfo, Store, Versioned, byte_count, fetches_of, settle
+from .interface import Clocked, Data, ObjectInfo, SelfDescribing, Store, Versioned, byte_count, fetches_of, settle
 
 _LOG = logging.getLogger(__name__)
 
@@ -128,6 +128,10 @@ class ThrottledStore:
     def settle(self, keys: Sequence[str]) -> None:
         """See objects of other writers through to the disk."""
         settle(self._store, keys)
+
+    def describe(self) -> str:
+        """What the store beneath says of itself."""
+        return self._store.describe() if isinstance(self._store, SelfDescribing) else self.url
 
     def close(self) -> None:
         """Close the store beneath."""

@@ -17,7 +17,8 @@ from sxeslake.model import KIB, MIB
 from sxeslake.storage import Store
 from sxeslake.vault.log.state import LogState, Version
 
-_KEEP = 64  # manifests whose footers stay at hand
+_KEEP = 64  # manifests whose footers stay at hand …
+_KEEP_BYTES = 4 * MIB  # … and bytes of those footers, which take ten times as much when they are parsed
 _TAIL_BYTES = 16 * KIB  # before the footer: all rows of a small archive, what positions share in a large group
 _AT_ONCE_BYTES = 4 * MIB
 _BYTES_A_ROW = 100  # of a manifest, footer and all, at most: 53 in a map of 2,500 positions
@@ -30,6 +31,7 @@ class Manifests:
     def __init__(self, store: Store, state: LogState) -> None:
         self._store, self._state = store, state
         self._open: OrderedDict[str, Manifest] = OrderedDict()
+        self._bytes: dict[str, int] = {}  # of the footers
         self._tails: dict[str, tuple[int, bytes]] = {}  # what came with the footer: where it begins, and its bytes
         self._lock = threading.Lock()
 
@@ -55,8 +57,11 @@ class Manifests:
         manifest = Manifest(known.id, known.bytes, footer)
         with self._lock:
             self._open[known.id] = manifest
-            while len(self._open) > _KEEP:
-                self._tails.pop(self._open.popitem(last=False)[0], None)
+            self._bytes[known.id] = known.footer_bytes
+            while len(self._open) > 1 and (len(self._open) > _KEEP or sum(self._bytes.values()) > _KEEP_BYTES):
+                gone, _ = self._open.popitem(last=False)
+                self._tails.pop(gone, None)
+                self._bytes.pop(gone, None)
         return manifest
 
     def table(self, version: Version) -> pa.Table:

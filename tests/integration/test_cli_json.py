@@ -44,6 +44,7 @@ SESSION: list[tuple[str, ...]] = [
     ("tag", "2021/standards", "paper"), ("tag", "2021/standards", "paper", "--remove"), ("hold", "2021/standards"),
     ("release", "2021/standards"), ("forget", "2021/standards", "--dry-run"), ("forget", "2021/standards"),
     ("gc", "--dry-run"), ("restore", "2021/standards"), ("gc",),
+    ("repack", "--dry-run"), ("repack",),
     ("migrate", "2021/standards", "-n"), ("migrate", "2021/standards"), ("rename", "2021/standards", "standards"),
     ("tidy", "--dry-run"), ("tidy",), ("verify",), ("drill",), ("repair", "--dry-run"), ("repair",),
     ("checkpoint",), ("health",),

@@ -1,6 +1,6 @@
 """`kill -9` of real processes at random moments: the lake is whole afterwards, without anybody doing anything.
 
-`SXESLAKE_KILLS=200` for the long run on local disk.
+`SXESLAKE_KILLS=200` for the long run on local disk, `SXESLAKE_KILLS_ON_STORES=20` on the others.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 from support.seaweed import BUCKET, Seaweed
 from support.small_lakes import counts, zip_of
+from support.store_servers import StoreServer
 
 from sxeslake.archive.synthetic import MapPlan, map_members, write_archive
 from sxeslake.errors import SampleNotFoundError
@@ -28,6 +29,7 @@ from sxeslake.storage import open_store
 
 KILLS = int(os.environ.get("SXESLAKE_KILLS", "10"))
 KILLS_ON_S3 = 2
+KILLS_ON_STORES = int(os.environ.get("SXESLAKE_KILLS_ON_STORES", "0"))
 ARCHIVES = 8
 OPERATIONS = ("ingest", "ingest", "ingest", "gc", "forget", "copy")
 SLOWEST_S = 60.0
@@ -45,6 +47,7 @@ class Household:
     def __init__(self, url: str, folder: Path, environment: Mapping[str, str], seed: int) -> None:
         self.url, self.copy_url, self.folder = url, f"{url}-copy", folder
         self.random = random.Random(seed)
+        self.own = environment  # what the store is reached by
         self.environment = {**os.environ, **environment, "SXESLAKE_CACHE": str(folder / "cache of the children")}
         self.contents = {f"s{number}": contents_of(number) for number in range(ARCHIVES)}
         for name, contents in self.contents.items():
@@ -115,17 +118,15 @@ class Household:
     @contextmanager
     def open(self, url: str) -> Iterator[Lake]:
         with pytest.MonkeyPatch.context() as patch:
-            for name, value in self.environment.items():
-                if name.startswith("AWS_"):
-                    patch.setenv(name, value)
+            for name, value in self.own.items():
+                patch.setenv(name, value)
             with open_lake(url) as lake:
                 yield lake
 
     def run(self, kills: int) -> None:
         with pytest.MonkeyPatch.context() as patch:
-            for name, value in self.environment.items():
-                if name.startswith("AWS_"):
-                    patch.setenv(name, value)
+            for name, value in self.own.items():
+                patch.setenv(name, value)
             init(self.url).close()
             init(self.copy_url).close()
         for operation in ("ingest", "copy", "gc", "forget"):  # let alone: how long each takes
@@ -156,6 +157,15 @@ def test_killed_at_random_moments_on_disk(tmp_path: Path) -> None:
 def test_killed_at_random_moments_on_s3(s3_server: Seaweed, tmp_path: Path) -> None:
     url = f"s3://{BUCKET}/kill-{tmp_path.name}"
     Household(url, tmp_path, s3_server.environment(), seed=1).run(KILLS_ON_S3)
+
+
+@pytest.mark.skipif(not KILLS_ON_STORES, reason="a long run: set SXESLAKE_KILLS_ON_STORES to a number of kills")
+@pytest.mark.timeout(120 + 60 * KILLS_ON_STORES)
+@pytest.mark.parametrize("kind", ["azure", "gcs", "sftp"])
+def test_killed_at_random_moments_on_other_stores(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    server: StoreServer = request.getfixturevalue(f"{kind}_server")
+    url = server.url(f"kill-{tmp_path.name}")
+    Household(url, tmp_path, server.environment, seed=2).run(KILLS_ON_STORES)
 
 
 def test_an_ingest_that_was_killed_is_resumed(tmp_path: Path) -> None:

@@ -212,6 +212,9 @@ class Packing(Finishing):
             made.unlink()
 
     def _drain(self) -> None:
+        if self._run.units and self._pool.is_idle and self._batch is None:
+            run, self._run = self._run, _EncodedRun()
+            self._encode(run)()  # a small archive is one run: no thread for it
         self._flush_run()
         self._flush_batch()
         self._pool.drain()

@@ -23,9 +23,10 @@ DAMAGED = 5
     "[default: 7d for forgotten versions, 0 for unneeded objects, 1h for uploads]",
 )
 @click.option(*DRY_RUN, is_flag=True, help="Show what would be deleted; change nothing.")
+@click.option("--compact", is_flag=True, help="Join all packs that are not nearly full, such as many workers leave.")
 @click.option("-m", "--message", help="Why, for the log.")
 @pass_app
-def command(app: App, grace: str | None, dry_run: bool, message: str | None) -> int:
+def command(app: App, grace: str | None, dry_run: bool, compact: bool, message: str | None) -> int:
     """Free the room of forgotten versions and of interrupted uploads; rewrite packs that are badly filled.
 
     Others may read and write meanwhile. Versions forgotten less than a week ago stay restorable, unless --grace says
@@ -37,7 +38,7 @@ def command(app: App, grace: str | None, dry_run: bool, message: str | None) -> 
     else:
         app.kept = lambda: "The lake is whole; run the same command again to continue."
     with app.open_lake() as lake:
-        report = lake.gc(grace=grace, dry_run=dry_run, message=message, progress=app.progress())
+        report = lake.gc(grace=grace, dry_run=dry_run, compact=compact, message=message, progress=app.progress())
     tell(app, report)
     if app.as_json:
         app.emit(document(report, GC))

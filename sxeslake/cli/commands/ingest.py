@@ -15,12 +15,12 @@ from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.completion import suggest
 from sxeslake.cli.documents import GC, INGEST, INGESTED, document
 from sxeslake.cli.memory import keep_little
-from sxeslake.cli.options import DRY_RUN, PATH, jobs_option, links_option, tree_option
+from sxeslake.cli.options import DRY_RUN, PATH, jobs_option, links_option, preset_option, tree_option
 from sxeslake.cli.passwords import password_file_option, read_passwords
 from sxeslake.cli.recording import RecordedCommand, tell
 from sxeslake.cli.words import count, duration, percent, shown, size
 from sxeslake.errors import SxeslakeError
-from sxeslake.model import Limits
+from sxeslake.model import Limits, Preset
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -56,7 +56,7 @@ _REMEMBERED_MEMBERS = 5000
 @click.option(
     "--dask", metavar="ADDRESS", help="Have the workers of a Dask cluster ingest; of its scheduler, tcp://HOST:8786."
 )
-@click.option("--gc", "collects", is_flag=True, help="Afterwards free what two workers have stored, as `sxeslake gc`.")
+@click.option("--gc", "collects", is_flag=True, help="Afterwards `sxeslake gc --compact`.")
 @click.option(
     "--sample",
     metavar="NAME",
@@ -74,6 +74,7 @@ _REMEMBERED_MEMBERS = 5000
 )
 @click.option(*DRY_RUN, is_flag=True, help="Read and encode everything, report what it would take, store nothing.")
 @click.option("--quick", is_flag=True, help="With --dry-run: read a sample only, and estimate; says with what error.")
+@preset_option
 @click.option(
     "--exact",
     type=click.Choice(["auto", "always", "never"]),
@@ -138,6 +139,7 @@ def command(
     as_: Literal["auto", "vendor", "tree"],
     dry_run: bool,
     quick: bool,
+    preset: Preset,
     exact: Literal["auto", "always", "never"],
     opaque: Literal["auto", "always", "never"],
     check_data: bool,
@@ -209,12 +211,17 @@ def command(
             passwords=passwords,
             quick=quick,
             as_=as_,
+            preset=preset,
             progress=watcher.bar,
             watcher=watcher,
         )
         tell(app, report)
         _remember(lake, report)
-        freed = lake.gc(message=message, progress=watcher.bar) if collects and report.commit is not None else None
+        freed = (
+            lake.gc(compact=True, message=message, progress=watcher.bar)
+            if collects and report.commit is not None
+            else None
+        )
     if app.as_json:
         archives = [document(archive, INGESTED) for archive in report.archives]
         gc = None if freed is None else document(freed, GC)
@@ -264,11 +271,14 @@ def _say_waste(app: App, report: IngestReport, freed: GcReport | None) -> None:
     if report.lost_workers:
         app.say(f"{count(report.lost_workers, 'worker')} ended unexpectedly; others took over.")
     if freed is not None:
-        app.print(f"{size(max(0, freed.bytes_freed - freed.bytes_written))} freed by gc")
+        rewritten = f", {count(freed.packs_rewritten, 'pack')} joined" if freed.packs_rewritten else ""
+        app.print(f"{size(max(0, freed.bytes_freed - freed.bytes_written))} freed by gc{rewritten}")
         for line in freed.damaged:
             app.complain(f"damaged    {line}")
     elif report.workers > 1 and report.commit is not None:
-        app.say("Content that two workers met at the same time is stored twice; `sxeslake gc` frees one copy.")
+        app.say(
+            "Workers leave small packs, and store twice what two meet at once; `sxeslake gc --compact` joins and frees."
+        )
 
 
 def _remember(lake: Lake, report: IngestReport) -> None:

@@ -14,7 +14,8 @@ from sxeslake.errors import DamagedLakeError, ObjectNotFoundError
 from sxeslake.format import keys
 from sxeslake.format.logentry import PackAdded
 from sxeslake.format.pack import Footer
-from sxeslake.maintenance.gc.plan import Bools, Holdings
+from sxeslake.maintenance.gc.holdings import I64, NO_ROWS, Bools, Holdings
+from sxeslake.maintenance.gc.plan import marked
 from sxeslake.model import Progress
 from sxeslake.vault.blobs.proving import good_blobs
 from sxeslake.vault.log.state import LogState
@@ -37,20 +38,20 @@ class Copies:
         self._proofs: dict[str, _ReadBlobs] = {}
         self.unreadable: set[str] = set()  # packs that are missing or have no footer, but are needed
 
-    def bad(self, held: Holdings) -> Bools:
-        """Of all blobs that are held, those found damaged."""
-        found = np.zeros(len(held.digests), np.bool_)
+    def bad(self, held: Holdings) -> I64:
+        """Of all blobs that are held, the places of those found damaged."""
+        found = [NO_ROWS]
         for number, pack in enumerate(held.packs):
             proof = self._proofs.get(pack)
             if proof is not None:
-                found[int(held.starts[number]) : int(held.starts[number + 1])] = proof.read & ~proof.good
-        return found
+                found.append(np.flatnonzero(proof.read & ~proof.good) + held.place_of(number).start)
+        return np.concatenate(found)
 
-    def prove(self, held: Holdings, relied: Bools, records: Mapping[str, PackAdded]) -> bool:
-        """Read some of the blobs that are held, where that was not done yet; whether all of them are whole."""
+    def prove(self, held: Holdings, relied: I64, records: Mapping[str, PackAdded]) -> bool:
+        """Read blobs that are held, by their places, where that was not done yet; whether all of them are whole."""
         wanted: dict[str, Bools] = {}
-        for number, pack in enumerate(held.packs):
-            here = relied[int(held.starts[number]) : int(held.starts[number + 1])]
+        for number in np.unique(np.searchsorted(held.starts, relied, "right") - 1).tolist():
+            pack, here = held.packs[number], marked(relied, held.place_of(number))
             left = here if pack not in self._proofs else here & ~self._proofs[pack].read
             if left.any():
                 wanted[pack] = left

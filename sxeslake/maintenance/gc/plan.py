@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from sxeslake.format.pack import Footer
+from sxeslake.maintenance.gc.holdings import F64, I64, NO_ROWS, U8, U32, U64, Bools, Holdings, Keys, Shard, among
 
 BADLY_FILLED = 0.6  # of a pack's stored bytes alive: below it, a pack is rewritten in any case
 WASTE = 0.05  # of all live bytes: what may stay of dead bytes in packs that are filled better
@@ -16,57 +15,17 @@ WELL_FILLED = 0.97  # above it, the copy is not worth the room that it frees
 SMALL_BYTES = 4 * 2**20  # an eighth of a full pack
 MANY_SMALL = 64  # small packs of a kind that are worth joining: each costs a request and a line in every listing
 
-U8 = npt.NDArray[np.uint8]
-U32 = npt.NDArray[np.uint32]
-U64 = npt.NDArray[np.uint64]
-F32 = npt.NDArray[np.float32]
-Bools = npt.NDArray[np.bool_]
+
+class Joining(NamedTuple):
+    """Which packs are joined that are filled well: those of less than so many bytes, where so many are of a kind."""
+
+    small_bytes: int = SMALL_BYTES
+    many: int = MANY_SMALL
 
 
-def keys_of(digests: U8) -> U64:
-    """The first 8 bytes of each digest; two that agree by chance only keep a blob alive."""
-    return np.ascontiguousarray(digests[:, :8]).view(">u8").ravel().astype(np.uint64)
-
-
-@dataclass(slots=True)
-class Holdings:
-    """The blobs of some packs, as columns: some 50 bytes a blob, and no Python object."""
-
-    packs: list[str]
-    kinds: list[str]
-    starts: npt.NDArray[np.int64]  # of each pack's blobs, and the end
-    digests: U8
-    share: F32  # of the pack's stored bytes that a blob takes
-
-    @property
-    def stored(self) -> npt.NDArray[np.float64]:
-        """The bytes of each pack's frames."""
-        return _per_pack(self.share, self.starts)
-
-
-def gather(footers: Iterable[tuple[str, Footer]], blobs: int) -> Holdings:
-    """Footers, each with the kind of its pack, as one table of at most `blobs` rows."""
-    held = Holdings([], [], np.zeros(1, np.int64), np.empty((blobs, 32), np.uint8), np.empty(blobs, np.float32))
-    starts = [0]
-    for kind, footer in footers:
-        here = slice(starts[-1], starts[-1] + len(footer.digests))
-        held.digests[here] = footer.digests
-        held.share[here] = shares(footer)
-        held.packs.append(footer.pack_id)
-        held.kinds.append(kind)
-        starts.append(here.stop)
-    held.starts = np.asarray(starts, np.int64)
-    held.digests, held.share = held.digests[: starts[-1]], held.share[: starts[-1]]
-    return held
-
-
-def shares(footer: Footer) -> F32:
-    """The stored bytes of each blob: its part of its frame, by raw size."""
-    if not len(footer.sizes):
-        return np.empty(0, np.float32)
-    firsts = np.cumsum(footer.frame_blobs, dtype=np.int64) - footer.frame_blobs
-    raw = np.maximum(np.add.reduceat(footer.sizes.astype(np.float64), firsts), 1)
-    return (footer.sizes * np.repeat(footer.frame_lengths / raw, footer.frame_blobs)).astype(np.float32)
+MANY = Joining()
+TIGHT = Joining(24 * 2**20, 2)
+"""Join whatever is less than three quarters of a full pack: as one writer without commits in between would leave."""
 
 
 @dataclass(slots=True)
@@ -88,84 +47,163 @@ class CollectionPlan:
     rewrites: list[Rewrite] = field(default_factory=list)
     lost: int = 0  # needed blobs that no pack holds
     spoilt: int = 0  # needed blobs of which every copy is known to be damaged
-    # Of all blobs that are held, those that stand in for copies which go.
-    relied: Bools = field(default_factory=lambda: np.empty(0, np.bool_), compare=False)
+    whole: bool = True  # False: more packs wait to be rewritten
+    # Of all blobs that are held, the places of those that stand in for copies which go; sorted.
+    relied: I64 = field(default_factory=lambda: NO_ROWS, compare=False)
 
 
 def plan(
     held: Holdings,
-    needed: U64,
-    bad: Bools | None = None,
+    needed: Keys,
+    bad: I64 = NO_ROWS,
     *,
     badly_filled: float = BADLY_FILLED,
-    many_small: int = MANY_SMALL,
+    joining: Joining = MANY,
+    round_bytes: float = np.inf,
 ) -> CollectionPlan:
-    """Decide for each pack; `needed` are the sorted keys of the blobs that live versions consist of.
+    """Decide for each pack; `needed` are the blobs that live versions consist of.
 
-    `bad`, one for each blob that is held, are those found damaged: they stand in for no other copy, and a pack that has
-    one which is needed is left to `repair`. What the plan builds on is in `relied`: to be proved before it is done.
+    `bad`, the sorted places of blobs found damaged: they stand in for no other copy, and a pack that has one which is
+    needed is left to `repair`. What the plan builds on is in `relied`: to be proved before it is done. Packs of more
+    than `round_bytes` are rewritten in several rounds.
     """
-    keys = keys_of(held.digests)
-    live = _among(keys, needed)
-    made = CollectionPlan(lost=len(needed) - int(_among(needed, np.unique(keys[live])).sum()))
-    pack = np.repeat(np.arange(len(held.packs), dtype=np.uint32), np.diff(held.starts))
-    stored = held.stored
-    filled = _per_pack(np.where(live, held.share, 0), held.starts) / np.maximum(stored, 1)
-    bad = np.zeros(len(keys), np.bool_) if bad is None else bad
-    damaged = np.zeros(len(held.packs), np.bool_)
-    damaged[pack[live & bad]] = True
-    chosen, home = _one_copy(held.digests, keys, live, pack, filled, bad.astype(np.uint8) + damaged[pack])
-    made.spoilt, made.relied = int((chosen & bad).sum()), np.zeros(len(keys), np.bool_)
-    fraction = _per_pack(np.where(chosen, held.share, 0), held.starts) / np.maximum(stored, 1)
-    thin = _badly_filled(stored, fraction, badly_filled)
-    thin |= _small(held, stored, ~thin, many_small)
-    for number, pack_id in enumerate(held.packs):
-        here = slice(int(held.starts[number]), int(held.starts[number + 1]))
-        if not live[here].any():
-            made.dead.append(pack_id)
-            continue
-        if damaged[number]:
-            continue
-        copies = home[here][live[here] & ~chosen[here]]
-        copies = copies[pack[copies] != number]
-        elsewhere = tuple(held.packs[other] for other in np.unique(pack[copies]).tolist())
-        if not chosen[here].any():
-            made.merged[pack_id] = elsewhere
-        elif thin[number]:
-            alive = held.share[here][chosen[here]].sum(dtype=np.float64)
-            made.rewrites.append(Rewrite(pack_id, chosen[here].copy(), elsewhere, int(alive)))
-        else:
-            continue
-        made.relied[copies] = True
+    made = CollectionPlan()
+    packs = _count(held, needed, bad, made)
+    _choose(held, needed, bad, packs, made)
+    going = _decide(held, packs, made, badly_filled, joining, round_bytes)
+    if going.any():
+        _select(held, needed, bad, packs, going, made)
     return made
 
 
-def only_for(held: Holdings, needed: U64, live: U64) -> int:
-    """The stored bytes of blobs that are needed, but not by what is live (sorted keys both)."""
-    keys = keys_of(held.digests)
-    return int(held.share[_among(keys, needed) & ~_among(keys, live)].sum(dtype=np.float64))
+def only_for(held: Holdings, needed: Keys, live: Keys) -> int:
+    """The stored bytes of blobs that are needed, but not by what is live."""
+    total = 0.0
+    for number, shard in enumerate(held.shards(needed)):
+        only = among(shard.keys, shard.needed) & ~among(shard.keys, live.shard(number))
+        total += float(shard.share[only].sum(dtype=np.float64))
+    return int(total)
 
 
-def _per_pack(values: npt.NDArray[np.floating], starts: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    sums = np.concatenate(([0.0], np.cumsum(values, dtype=np.float64)))
-    return np.asarray(sums[starts[1:]] - sums[starts[:-1]])
+@dataclass(slots=True)
+class _Packs:
+    """What is known of each pack."""
+
+    stored: F64
+    filled: F64  # the share of it that is needed
+    is_live: Bools
+    is_damaged: Bools  # one of the blobs that are needed is
+    alive: F64  # bytes that stay in it: needed, and not another copy's to keep
+    has_chosen: Bools
+    pairs: U64  # pack, and another that has the rest of what is needed of it; 32 bits each
+
+    def elsewhere(self, pack: int) -> I64:
+        """The packs that have the rest of what is needed of one."""
+        first, end = np.searchsorted(self.pairs, np.array([pack << 32, (pack + 1) << 32], np.uint64))
+        return (self.pairs[first:end] & np.uint64(0xFFFFFFFF)).astype(np.int64)
 
 
-def _among(keys: U64, sorted_keys: U64) -> Bools:
-    if not len(sorted_keys):
-        return np.zeros(len(keys), np.bool_)
-    at = np.minimum(np.searchsorted(sorted_keys, keys), len(sorted_keys) - 1)
-    return np.asarray(sorted_keys[at] == keys)
+def _count(held: Holdings, needed: Keys, bad: I64, made: CollectionPlan) -> _Packs:
+    """What is needed of each pack, and how much is lost."""
+    count, stored = len(held.packs), held.stored
+    filled, is_live, damaged = np.zeros(count), np.zeros(count, np.bool_), np.zeros(count, np.bool_)
+    for shard in held.shards(needed):
+        keys = shard.keys
+        live = among(keys, shard.needed)
+        made.lost += len(shard.needed) - int(among(shard.needed, np.unique(keys[live])).sum())
+        filled += np.bincount(shard.pack[live], shard.share[live], count)
+        is_live[shard.pack[live]] = True
+        damaged[shard.pack[live & among(shard.rows, bad)]] = True
+    filled /= np.maximum(stored, 1)
+    return _Packs(stored, filled, is_live, damaged, np.zeros(count), np.zeros(count, np.bool_), np.empty(0, np.uint64))
 
 
-def _one_copy(
-    digests: U8, keys: U64, live: Bools, pack: U32, filled: npt.NDArray[np.float64], doubt: U8
-) -> tuple[Bools, U32]:
+def _choose(held: Holdings, needed: Keys, bad: I64, packs: _Packs, made: CollectionPlan) -> None:
+    """Which copies stay, added up by pack."""
+    pairs = []
+    for shard in held.shards(needed):
+        live, chosen, home = _copies(shard, packs, bad)
+        made.spoilt += int((chosen & among(shard.rows, bad)).sum())
+        packs.alive += np.bincount(shard.pack[chosen], shard.share[chosen], len(held.packs))
+        packs.has_chosen[shard.pack[chosen]] = True
+        own, other = _apart(shard, live & ~chosen, home)
+        pairs.append(np.unique(shard.pack[own].astype(np.uint64) << np.uint64(32) | shard.pack[other]))
+    packs.pairs = np.unique(np.concatenate(pairs)) if pairs else packs.pairs
+
+
+def _decide(
+    held: Holdings, packs: _Packs, made: CollectionPlan, badly_filled: float, joining: Joining, round_bytes: float
+) -> Bools:
+    """Which packs go: no version needs them, others have it all, or they are rewritten. The latter two, by number."""
+    thin = _badly_filled(packs.stored, packs.alive / np.maximum(packs.stored, 1), badly_filled)
+    thin |= _small(held, packs.stored, ~thin, joining)
+    going, rewritten = np.zeros(len(held.packs), np.bool_), 0.0
+    for number, pack_id in enumerate(held.packs):
+        if not packs.is_live[number]:
+            made.dead.append(pack_id)
+            continue
+        if packs.is_damaged[number]:
+            continue
+        elsewhere = tuple(held.packs[other] for other in packs.elsewhere(number).tolist())
+        if not packs.has_chosen[number]:
+            made.merged[pack_id] = elsewhere
+        elif thin[number]:
+            rewritten += float(packs.stored[number])
+            if made.rewrites and rewritten > round_bytes:
+                made.whole = False
+                continue
+            made.rewrites.append(Rewrite(pack_id, np.empty(0, np.bool_), elsewhere, int(packs.alive[number])))
+        else:
+            continue
+        going[number] = True
+    return going
+
+
+def _select(held: Holdings, needed: Keys, bad: I64, packs: _Packs, going: Bools, made: CollectionPlan) -> None:
+    """The blobs that rewritten packs keep, and those that stand in for copies which go."""
+    kept, relied = [], []
+    for shard in held.shards(needed):
+        live, chosen, home = _copies(shard, packs, bad)
+        kept.append(shard.rows[chosen & going[shard.pack]])
+        _, other = _apart(shard, live & ~chosen & going[shard.pack], home)
+        relied.append(shard.rows[other])
+    made.relied = np.unique(np.concatenate(relied))
+    rows, number = np.sort(np.concatenate(kept)), {pack: number for number, pack in enumerate(held.packs)}
+    for item in made.rewrites:
+        place = held.place_of(number[item.pack])
+        item.keep = marked(rows, place)
+
+
+def marked(rows: I64, place: slice) -> Bools:
+    """Of a pack's blobs, which stand at the places of sorted rows."""
+    first, end = np.searchsorted(rows, [place.start, place.stop])
+    found = np.zeros(place.stop - place.start, np.bool_)
+    found[rows[first:end] - place.start] = True
+    return found
+
+
+def _apart(shard: Shard, copies: Bools, home: I64) -> tuple[I64, I64]:
+    """Copies that go and the ones that stay, where they stand in different packs."""
+    own = np.flatnonzero(copies)
+    other = home[own]
+    differ = shard.pack[own] != shard.pack[other]
+    return own[differ], other[differ]
+
+
+def _copies(shard: Shard, packs: _Packs, bad: I64) -> tuple[Bools, Bools, I64]:
+    """Which blobs are needed, which copy of each stays, and for each blob where in the shard the one that does."""
+    keys = shard.keys
+    live = among(keys, shard.needed)
+    doubt = among(shard.rows, bad).astype(np.uint8) + packs.is_damaged[shard.pack]
+    return live, *_one_copy(shard.digests, keys, live, shard.pack, packs.filled, doubt)
+
+
+def _one_copy(digests: U8, keys: U64, live: Bools, pack: U32, filled: F64, doubt: U8) -> tuple[Bools, I64]:
     """Of blobs that are stored more than once, the copy of least `doubt`, and of those the one in the best filled pack.
 
     And for each blob, the row of the copy that stays: its own, or another's.
     """
-    chosen, home = live.copy(), np.arange(len(keys), dtype=np.uint32)
+    chosen, home = live.copy(), np.arange(len(keys), dtype=np.int64)
     rows = np.flatnonzero(live)
     rows = rows[np.argsort(keys[rows], kind="stable")]
     twin = np.flatnonzero(keys[rows[1:]] == keys[rows[:-1]])
@@ -187,7 +225,7 @@ def _one_copy(
     return chosen, home
 
 
-def _badly_filled(stored: npt.NDArray[np.float64], fraction: npt.NDArray[np.float64], badly_filled: float) -> Bools:
+def _badly_filled(stored: F64, fraction: F64, badly_filled: float) -> Bools:
     """Packs to rewrite: the badly filled ones, and the worst of the others until little waste is left."""
     waste, alive = stored * (1 - fraction), stored * fraction
     waste[fraction == 0] = 0  # goes whole
@@ -198,16 +236,11 @@ def _badly_filled(stored: npt.NDArray[np.float64], fraction: npt.NDArray[np.floa
     return (bad & (fraction < WELL_FILLED)) | (fraction < badly_filled)
 
 
-def _small(held: Holdings, stored: npt.NDArray[np.float64], well: Bools, many: int) -> Bools:
+def _small(held: Holdings, stored: F64, well: Bools, joining: Joining) -> Bools:
     """Packs to be joined because there are so many small ones of their kind."""
     small = np.zeros(len(held.packs), np.bool_)
     for kind in set(held.kinds):
-        own = np.asarray([kind == other for other in held.kinds]) & (stored < SMALL_BYTES) & well
-        if int(own.sum()) >= many:
+        own = np.asarray([kind == other for other in held.kinds]) & (stored < joining.small_bytes) & well
+        if int(own.sum()) >= joining.many:
             small |= own
     return small
-
-
-def union_sorted(parts: Sequence[U64]) -> U64:
-    """Sorted keys, each once."""
-    return np.unique(np.concatenate(parts)) if parts else np.empty(0, np.uint64)

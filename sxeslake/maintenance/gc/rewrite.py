@@ -19,6 +19,9 @@ from sxeslake.vault.blobs.proving import FramePlace, frames_with, runs
 from sxeslake.vault.packs.packing import Packer
 from sxeslake.vault.vault import Vault
 
+Reframe = Callable[[str, Sequence[bytes], bytes], bytes]
+"""Makes a frame anew: of its pipeline, its blobs and its bytes."""
+
 
 class NewFrame(NamedTuple):
     """A frame of a new pack, and what it holds."""
@@ -29,11 +32,20 @@ class NewFrame(NamedTuple):
 
 
 def rewrite(
-    vault: Vault, packer: Packer, kind: str, footer: Footer, keep: npt.NDArray[np.bool_], advance: Callable[[int], None]
+    vault: Vault,
+    packer: Packer,
+    kind: str,
+    footer: Footer,
+    keep: npt.NDArray[np.bool_],
+    advance: Callable[[int], None],
+    reframe: Reframe | None = None,
 ) -> set[str]:
-    """Put the blobs of a pack that are to be kept into new packs; says which. DamagedLakeError where one is wrong."""
+    """Put the blobs of a pack that are to be kept into new packs; says which. DamagedLakeError where one is wrong.
+
+    `reframe` is given each whole frame: its pipeline, its blobs, its bytes; what it returns stands in the new pack.
+    """
     made = set()
-    jobs = (_job(vault, footer, keep, run) for run in runs(frames_with(footer, keep)))
+    jobs = (_job(vault, footer, keep, run, reframe) for run in runs(frames_with(footer, keep)))
     results = in_order(jobs, threads=vault.threads, in_flight=vault.threads + 1)
     try:
         for frames, read in results:
@@ -46,18 +58,20 @@ def rewrite(
 
 
 def _job(
-    vault: Vault, footer: Footer, keep: npt.NDArray[np.bool_], run: Sequence[FramePlace]
+    vault: Vault, footer: Footer, keep: npt.NDArray[np.bool_], run: Sequence[FramePlace], reframe: Reframe | None
 ) -> Callable[[], tuple[list[NewFrame], int]]:
     def job() -> tuple[list[NewFrame], int]:
         key = keys.pack_key(footer.pack_id)
         bodies = vault.store.get_ranges([(key, item.offset, item.offset + item.length) for item in run])
-        frames = [_copied(footer, keep, item, body, key) for item, body in zip(run, bodies, strict=True)]
+        frames = [_copied(footer, keep, item, body, key, reframe) for item, body in zip(run, bodies, strict=True)]
         return frames, sum(map(len, bodies))
 
     return job
 
 
-def _copied(footer: Footer, keep: npt.NDArray[np.bool_], old: FramePlace, body: bytes, key: str) -> NewFrame:
+def _copied(
+    footer: Footer, keep: npt.NDArray[np.bool_], old: FramePlace, body: bytes, key: str, reframe: Reframe | None
+) -> NewFrame:
     """One frame, for its new pack. Decoded and hashed in any case: a copy must not carry damage on."""
     found = frame.unseal(body, where=key)
     sizes = footer.sizes[old.blobs].tolist()
@@ -77,7 +91,7 @@ def _copied(footer: Footer, keep: npt.NDArray[np.bool_], old: FramePlace, body: 
             raise DamagedLakeError(f"blob {digests[-1].hex()} does not agree with its hash.", where=key)
         parts.append(bytes(part))
     if len(digests) == len(sizes):
-        return NewFrame(body, digests, sizes)
+        return NewFrame(body if reframe is None else reframe(found.pipeline, parts, body), digests, sizes)
     pipeline = codecs.Pipeline.parse(found.pipeline)
     return NewFrame(_framed(pipeline, parts), digests, [len(part) for part in parts])
 

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-
-import numpy as np
 
 from sxeslake.concurrency import in_order
 from sxeslake.errors import DamagedLakeError, DeadObjectsError, ObjectNotFoundError
@@ -20,7 +19,8 @@ from sxeslake.format.logentry import Entry, PackAdded
 from sxeslake.format.pack import Footer
 from sxeslake.maintenance.gc import plan as gc_plan
 from sxeslake.maintenance.gc.copies import Copies
-from sxeslake.maintenance.gc.needs import needed_keys
+from sxeslake.maintenance.gc.holdings import MEMORY_BYTES, Holdings, Keys, gather, shards_for
+from sxeslake.maintenance.gc.needs import Needs
 from sxeslake.maintenance.gc.plan import CollectionPlan
 from sxeslake.maintenance.gc.rewrite import rewrite
 from sxeslake.maintenance.retention import clock
@@ -51,10 +51,12 @@ class GcOptions:
 
     `grace`: how long a forgotten version stays restorable, what is condemned stays for readers, and an upload that no
     commit names may be of a running ingest; 0: not at all. None: seven days, not at all, and one hour.
+    `compact`: join all packs that are not nearly full, as many workers leave them.
     """
 
     grace: timedelta | None = None
     dry_run: bool = False
+    compact: bool = False
 
 
 @dataclass(slots=True)
@@ -208,51 +210,59 @@ class Collector:
         state = self._vault.state
         head = state.head().number
         kept, ripe = self._forgotten()
-        live = needed_keys(self._vault, state.versions())
-        needed = np.union1d(live, needed_keys(self._vault, kept)) if kept else live
-        versions = [*state.versions(), *kept]
-        if dead := {version.archive.manifest for version in versions} - state.manifests().keys():
+        live, restorable = Needs(state.each_version()), Needs(kept)
+        records, packs_needed = state.packs(), live.packs | restorable.packs
+        standing = live.manifests | restorable.manifests
+        if dead := standing - state.manifests().keys():
             raise DamagedLakeError(
                 f"{len(dead)} member tables of live versions were condemned; nothing is collected from a damaged lake.",
                 hint="Run `sxeslake verify`, then `sxeslake repair`.",
             )
-        records = state.packs()
-        footers = ((record.kind, footer) for record, footer in self._footers(records) if footer is not None)
-        held = gc_plan.gather(footers, sum(record.blobs for record in records.values()))
-        plan = self._proved_plan(held, needed, records)
-        if plan.lost:
-            raise DamagedLakeError(
-                f"{plan.lost} blobs of {'live or restorable' if kept else 'live'} versions are in no pack; "
-                "nothing is collected from a damaged lake.",
-                hint="Run `sxeslake verify`, then `sxeslake repair`."
-                + (" `gc --grace 0` deletes forgotten versions." if kept else ""),
-            )
-        if plan.spoilt:
-            raise DamagedLakeError(
-                f"{plan.spoilt} blobs of live versions are damaged in every pack that holds them; "
-                "nothing is collected from a damaged lake.",
-                where=", ".join(self._copies.damaged_keys()),
-                hint="Run `sxeslake repair`.",
-            )
-        needs = state.resolved(sorted({pack for version in versions for pack in version.archive.needs}))
-        self._copies.unreadable = (records.keys() - set(held.packs)) & needs
-        made = _Round(head, plan, {pack: records[pack].kind for pack in records}, needs)
-        blind = [pack for pack in records if pack not in set(held.packs) and pack not in needs]
-        made.whole = self._bound(plan, records)
+        blobs = sum(record.blobs for record in records.values())
+        shards = shards_for(blobs, live.blobs + restorable.blobs, MEMORY_BYTES)
+        _LOG.info("%d blobs in %d packs, planned in %d parts", blobs, len(records), shards)
+        with ExitStack() as files:
+            needed = files.enter_context(Keys(shards, MEMORY_BYTES))
+            live_keys = files.enter_context(Keys(shards, MEMORY_BYTES))  # of use where something is kept
+            live.keys(self._vault, *((needed, live_keys) if kept else (needed,)))
+            restorable.keys(self._vault, needed)
+            footers = ((record.kind, footer) for record, footer in self._footers(records) if footer is not None)
+            held = files.enter_context(gather(footers, shards, MEMORY_BYTES))
+            plan = self._proved_plan(held, needed, records)
+            if plan.lost:
+                raise DamagedLakeError(
+                    f"{plan.lost} blobs of {'live or restorable' if kept else 'live'} versions are in no pack; "
+                    "nothing is collected from a damaged lake.",
+                    hint="Run `sxeslake verify`, then `sxeslake repair`."
+                    + (" `gc --grace 0` deletes forgotten versions." if kept else ""),
+                )
+            if plan.spoilt:
+                raise DamagedLakeError(
+                    f"{plan.spoilt} blobs of live versions are damaged in every pack that holds them; "
+                    "nothing is collected from a damaged lake.",
+                    where=", ".join(self._copies.damaged_keys()),
+                    hint="Run `sxeslake repair`.",
+                )
+            only = gc_plan.only_for(held, needed, live_keys) if kept else 0
+            with_footer = set(held.packs)
+        needs = state.resolved(sorted(packs_needed))
+        self._copies.unreadable = (records.keys() - with_footer) & needs
+        made = _Round(head, plan, {pack: records[pack].kind for pack in records}, needs, whole=plan.whole)
+        blind = [pack for pack in records if pack not in with_footer and pack not in needs]
         made.packs = [*plan.dead, *blind, *plan.merged, *(item.pack for item in plan.rewrites)]
-        made.manifests = sorted(state.manifests().keys() - {version.archive.manifest for version in versions})
+        made.manifests = sorted(state.manifests().keys() - standing)
         made.collected = tuple((version.sample, version.version) for version in ripe)
         self.report.later, self.report.bytes_later = [], 0  # of the plan before
-        self._tell_kept(kept, gc_plan.only_for(held, needed, live))
+        self._tell_kept(kept, only)
         self._add_orphans(made)
         return made
 
-    def _proved_plan(
-        self, held: gc_plan.Holdings, needed: gc_plan.U64, records: Mapping[str, PackAdded]
-    ) -> CollectionPlan:
+    def _proved_plan(self, held: Holdings, needed: Keys, records: Mapping[str, PackAdded]) -> CollectionPlan:
         """A plan that drops a copy only where the one that stays was read and is whole."""
+        joining = gc_plan.TIGHT if self._options.compact else gc_plan.MANY
         while True:
-            plan = gc_plan.plan(held, needed, self._copies.bad(held))
+            bad = self._copies.bad(held)
+            plan = gc_plan.plan(held, needed, bad, joining=joining, round_bytes=_ROUND_BYTES)
             if plan.lost or plan.spoilt or self._copies.prove(held, plan.relied, records):
                 return plan
 
@@ -300,17 +310,6 @@ class Collector:
 
         jobs = ((lambda record=record: reading(record)) for record in records.values())
         yield from zip(records.values(), in_order(jobs, threads=8), strict=True)
-
-    @staticmethod
-    def _bound(plan: CollectionPlan, records: Mapping[str, PackAdded]) -> bool:
-        """Leave for the next round what goes beyond one commit; whether that is nothing."""
-        total = 0
-        for place, item in enumerate(plan.rewrites):
-            total += records[item.pack].bytes
-            if place and total > _ROUND_BYTES:
-                del plan.rewrites[place:]
-                return False
-        return True
 
     def _add_orphans(self, made: _Round) -> None:
         """Objects that the log has never heard of: condemned too, unless they are so young that a writer may live."""

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 from azure.core import exceptions as azure
-from azure.storage.blob.aio import BlobServiceClient, ContainerClient
+from azure.storage.blob.aio import ContainerClient
 
 from sxeslake.errors import UsageError
 from sxeslake.version import __version__
@@ -31,15 +31,15 @@ from .client import (
     CONNECT_TIMEOUT_S,
     NONCE,
     READ_TIMEOUT_S,
-    Head,
     Kind,
+    ObjectFacts,
     Page,
     Reply,
     Verb,
     Verdict,
     scrubbed,
 )
-from .options import Options
+from .options import GivenOptions
 from .store import RemoteStore
 
 _LOG = logging.getLogger(__name__)
@@ -82,7 +82,7 @@ class AzureSettings:
     """Where the container is and how to sign in: options, else the variables `AZURE_STORAGE_*`, else `az login`."""
 
     def __init__(self, address: Address, options: Mapping[str, str]) -> None:
-        said = Options("Azure", address, options, OPTIONS)
+        said = GivenOptions("Azure", address, options, OPTIONS)
         first, _, self.root = address.path.partition("/")
         named = _ACCOUNT_HOST.fullmatch(first)
         self.container = named["container"] if named else first
@@ -123,10 +123,10 @@ class AzureSettings:
         }
         if self.connection_string and not (self.key or self.token):
             try:
-                service = BlobServiceClient.from_connection_string(self.connection_string, **words)
+                whole = ContainerClient.from_connection_string(self.connection_string, self.container, **words)
             except ValueError:  # its words may quote the key
                 raise UsageError("the connection string cannot be read", hint=_SET) from None
-            return service.get_container_client(self.container), None
+            return whole, None
         credential, to_close = self._credential()
         try:
             client = ContainerClient(self.endpoint or "", self.container, credential, **words)
@@ -151,6 +151,10 @@ class AzureSettings:
             else DefaultAzureCredential(exclude_interactive_browser_credential=True)
         )
         return found, found
+
+
+class _TakenError(Exception):
+    """There is a blob of that name, and this token may not overwrite it."""
 
 
 class AzureClient:
@@ -188,19 +192,25 @@ class AzureClient:
 
     async def put(self, path: str, body: bytes, nonce: str | None) -> None:
         """One Put Blob; the service proves the body by its MD5."""
-        await self._client.get_blob_client(path).upload_blob(
-            body, length=len(body), overwrite=nonce is None, validate_content=True, max_concurrency=1,
-            metadata=None if nonce is None else {NONCE: nonce}, raw_request_hook=_in_pieces,
-        )  # fmt: skip
+        try:
+            await self._client.get_blob_client(path).upload_blob(
+                body, length=len(body), overwrite=nonce is None, validate_content=True, max_concurrency=1,
+                metadata=None if nonce is None else {NONCE: nonce}, raw_request_hook=_in_pieces,
+            )  # fmt: skip
+        except azure.HttpResponseError as error:
+            # Whoever may only create is told of a missing permission where the blob exists.
+            if nonce is None or error.status_code != 403 or not await self._client.get_blob_client(path).exists():
+                raise
+            raise _TakenError from None
 
     async def is_mine(self, path: str, nonce: str) -> bool:
         """By the nonce in the blob's metadata."""
         return (await self.head(path)).nonce == nonce
 
-    async def head(self, path: str) -> Head:
+    async def head(self, path: str) -> ObjectFacts:
         """Get Blob Properties."""
         found = await self._client.get_blob_client(path).get_blob_properties()
-        return Head(int(found.size), (found.metadata or {}).get(NONCE))
+        return ObjectFacts(int(found.size), (found.metadata or {}).get(NONCE))
 
     async def page(self, prefix: str, after: str, mark: object) -> Page:
         """List Blobs, up to 5,000."""
@@ -244,6 +254,8 @@ class AzureClient:
         """By the service's code, else by the status."""
         if isinstance(error, azure.HttpResponseError) and error.status_code:
             return self._judge_reply(error)
+        if isinstance(error, _TakenError):
+            return Verdict("taken")
         if isinstance(error, azure.ClientAuthenticationError):
             return Verdict("no credentials", "found no credentials that Azure takes", _SET)
         if _is_untrusted(error):

@@ -61,7 +61,7 @@ class Reply(NamedTuple):
     whole: int
 
 
-class Head(NamedTuple):
+class ObjectFacts(NamedTuple):
     """What is known of an object without reading it."""
 
     size: int
@@ -99,7 +99,7 @@ class Client(Protocol):
     async def is_mine(self, path: str, nonce: str) -> bool:
         """Whether the object there is from the put with this nonce."""
 
-    async def head(self, path: str) -> Head:
+    async def head(self, path: str) -> ObjectFacts:
         """What is known of an object."""
 
     async def page(self, prefix: str, after: str, mark: object) -> Page:

@@ -40,15 +40,15 @@ from .client import (
     CONNECTIONS,
     NONCE,
     READ_TIMEOUT_S,
-    Head,
     Kind,
+    ObjectFacts,
     Page,
     Reply,
     Verb,
     Verdict,
     scrubbed,
 )
-from .options import Options
+from .options import GivenOptions
 from .store import RemoteStore
 
 _LOG = logging.getLogger(__name__)
@@ -77,7 +77,7 @@ class GcsSettings:
     """Where the bucket is and how to sign in: options, else what `gcloud` and Google's machines provide."""
 
     def __init__(self, address: Address, options: Mapping[str, str]) -> None:
-        said = Options("Google Cloud Storage", address, options, OPTIONS)
+        said = GivenOptions("Google Cloud Storage", address, options, OPTIONS)
         self.bucket, _, self.root = address.path.partition("/")
         emulator = os.environ.get("STORAGE_EMULATOR_HOST") or None
         if emulator and "://" not in emulator:
@@ -118,7 +118,7 @@ class GcsSettings:
         return google.auth.default(scopes=[_SCOPE])[0]
 
 
-class _Answer(NamedTuple):
+class _GcsAnswer(NamedTuple):
     """A server's reply, read to its end."""
 
     status: int
@@ -129,7 +129,7 @@ class _Answer(NamedTuple):
 class GcsReplyError(Exception):
     """A reply that is no success."""
 
-    def __init__(self, answer: _Answer) -> None:
+    def __init__(self, answer: _GcsAnswer) -> None:
         """Reads Google's reason and message from the body, where they are."""
         self.status, self.headers = answer.status, answer.headers
         self.reason, self.message = "", answer.body[:500].decode(errors="replace").strip()
@@ -207,11 +207,11 @@ class GcsClient:
         """By the nonce in the object's metadata."""
         return (await self.head(path)).nonce == nonce
 
-    async def head(self, path: str) -> Head:
+    async def head(self, path: str) -> ObjectFacts:
         """The object's resource."""
         answer = await self._ask("GET", self._object(path), {"fields": "size,metadata"})
         said = json.loads(answer.body)
-        return Head(int(said["size"]), (said.get("metadata") or {}).get(NONCE))
+        return ObjectFacts(int(said["size"]), (said.get("metadata") or {}).get(NONCE))
 
     async def page(self, prefix: str, after: str, mark: object) -> Page:
         """Up to 1,000 objects."""
@@ -311,7 +311,7 @@ class GcsClient:
         params: Mapping[str, str],
         headers: Mapping[str, str] | None = None,
         body: io.BytesIO | None = None,
-    ) -> _Answer:
+    ) -> _GcsAnswer:
         """The reply; GcsReplyError where it is no success."""
         signed = await self._signed(headers or {})
         if self._settings.user_project:
@@ -321,7 +321,7 @@ class GcsClient:
         target = URL(url, encoded=True).update_query(params)
         async with session.request(method, target, headers=signed, data=body) as reply:
             content = await reply.read()
-            answer = _Answer(reply.status, reply.headers, content)
+            answer = _GcsAnswer(reply.status, reply.headers, content)
             announced = reply.headers.get("Content-Length")
         if 200 <= answer.status < 300:
             if announced is not None and method == "GET" and int(announced) != len(content):

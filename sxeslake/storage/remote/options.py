@@ -13,7 +13,7 @@ _TRUE = frozenset(("1", "true", "t", "yes", "on"))
 _FALSE = frozenset(("0", "false", "f", "no", "off", ""))
 
 
-class Options:
+class GivenOptions:
     """The options of one store, all of them known."""
 
     def __init__(self, kind: str, address: Address, options: Mapping[str, str], known: Sequence[str]) -> None:

@@ -25,8 +25,8 @@ from sxeslake.version import __version__
 from ..address import TEMPORARY, Address
 from ..interface import ObjectInfo
 from ..retry import DEFAULT_POLICY, RetryPolicy
-from .client import CONNECT_TIMEOUT_S, READ_TIMEOUT_S, Head, Page, Reply, Verb, Verdict, scrubbed
-from .options import Options
+from .client import CONNECT_TIMEOUT_S, READ_TIMEOUT_S, ObjectFacts, Page, Reply, Verb, Verdict, scrubbed
+from .options import GivenOptions
 from .store import RemoteStore
 
 _LOG = logging.getLogger(__name__)
@@ -43,6 +43,8 @@ _READ_ONLY = "The lake can be read here; to write, use OpenSSH or another kind o
 _LINKLESS = "Use a folder on a file system with hard links (ext4, XFS, Btrfs, ZFS), or another kind of storage."
 _LOST = (asyncssh.SFTPConnectionLost, asyncssh.SFTPNoConnection, asyncssh.ConnectionLost, asyncssh.DisconnectError)
 _NO_KEY = (asyncssh.PermissionDenied, asyncssh.KeyImportError, asyncssh.KeyEncryptionError)
+_UNCERTAIN = (*_LOST, asyncio.CancelledError, TimeoutError)
+"""The link may have been made."""
 _ABSENT = (asyncssh.SFTPNoSuchFile, asyncssh.SFTPNoSuchPath, asyncssh.SFTPNotADirectory)
 _FULL = (asyncssh.SFTPNoSpaceOnFilesystem, asyncssh.SFTPQuotaExceeded)
 
@@ -57,7 +59,7 @@ class SftpSettings:
     """Where the server is and how to sign in: the URL and options, else ~/.ssh/config, keys and agent of the user."""
 
     def __init__(self, address: Address, options: Mapping[str, str]) -> None:
-        said = Options("SFTP", address, options, OPTIONS)
+        said = GivenOptions("SFTP", address, options, OPTIONS)
         place, _, path = address.path.partition("/")
         user, _, host = place.rpartition("@")
         self.host, _, port = host.partition(":")
@@ -117,6 +119,7 @@ class SftpClient:
         self._durable: set[str] = set()
         self._mode: int | None = None  # of the lake's folder
         self._syncs = True
+        self._begun: set[str] = set()  # nonces of puts that an earlier attempt may have finished
 
     async def read(self, path: str, start: int | None, end: int | None) -> Reply:
         """Open, read, close."""
@@ -140,42 +143,34 @@ class SftpClient:
         temporary = f"{folder}/{TEMPORARY}{nonce or secrets.token_hex(16)}"
         await self._make_folder(sftp, folder)
         try:
-            await self._write(sftp, temporary, body)
             if nonce is None:
+                await self._write(sftp, temporary, body)
                 await sftp.posix_rename(temporary, path)
-            else:
+            elif nonce not in self._begun or not await self._is_linked(sftp, temporary, path):
+                self._begun.add(nonce)
+                await self._write(sftp, temporary, body)
                 await self._link(sftp, temporary, path)
         except BaseException as error:
-            if not isinstance(error, asyncio.CancelledError) and not isinstance(error, _LOST):
+            if not isinstance(error, _UNCERTAIN):
+                self._begun.discard(nonce or "")
                 await _remove(sftp, temporary)
             raise
+        self._begun.discard(nonce or "")
         await self._sync(sftp, folder)
         if nonce is not None:
             await _remove(sftp, temporary)
 
-    async def is_mine(self, path: str, nonce: str) -> bool:
-        """Whether the file is the temporary one of the put with this nonce, which is there after a lost reply.
+    async def is_mine(self, path: str, nonce: str) -> bool:  # noqa: ARG002 - the signature of a client
+        """Never: a later attempt of a put knows by itself that an earlier one has won."""
+        return False
 
-        SFTP shows no inodes: a time that is set under one name shows under the other where both are one file.
-        """
-        sftp = await self._connected()
-        temporary = f"{posixpath.dirname(path)}/{TEMPORARY}{nonce}"
-        try:
-            before = int((await sftp.stat(path)).mtime or 0)
-            await sftp.utime(temporary, (before - 1, before - 1))
-        except _ABSENT:
-            return False
-        after = int((await sftp.stat(path)).mtime or 0)
-        await _remove(sftp, temporary)
-        return after == before - 1
-
-    async def head(self, path: str) -> Head:
+    async def head(self, path: str) -> ObjectFacts:
         """stat."""
         sftp = await self._connected()
         facts = await sftp.stat(path)
         if stat.S_ISDIR(facts.permissions or 0):
             raise asyncssh.SFTPNoSuchFile("a folder")
-        return Head(int(facts.size or 0), None)
+        return ObjectFacts(int(facts.size or 0), None)
 
     async def page(self, prefix: str, after: str, mark: object) -> Page:  # noqa: ARG002 - a folder is read whole
         """One folder; the mark is the folders that are still to be read."""
@@ -300,6 +295,21 @@ class SftpClient:
                 _LOG.debug("new connection to %s, %s", self.host, self._software())
             return self._sftp
 
+    async def _is_linked(self, sftp: SFTPClient, temporary: str, path: str) -> bool:
+        """Whether an earlier attempt has given its file the name; if not, what it left is removed.
+
+        SFTP shows no inodes: a time that is set under one name shows under the other where both are one file.
+        """
+        if not await sftp.lexists(temporary):
+            return False
+        if await sftp.lexists(path):
+            before = int((await sftp.stat(path)).mtime or 0)
+            await sftp.utime(temporary, (before - 1, before - 1))
+            if int((await sftp.stat(path)).mtime or 0) == before - 1:
+                return True
+        await sftp.remove(temporary)
+        return False
+
     def _software(self) -> str:
         """What the server calls itself: SSH-2.0-OpenSSH_9.2."""
         return str(self._connection.get_extra_info("server_version")) if self._connection else "the server"
@@ -343,7 +353,9 @@ class SftpClient:
         for step in reversed(missing):
             with contextlib.suppress(asyncssh.SFTPFailure, asyncssh.SFTPFileAlreadyExists):  # by another, a moment ago
                 await sftp.mkdir(step)
-                if self._mode is not None and step != root:
+                if self._mode is None and step.startswith(f"{root}/"):
+                    self._mode = stat.S_IMODE((await sftp.stat(root)).permissions or 0o700)
+                if self._mode is not None:
                     with contextlib.suppress(asyncssh.SFTPError):
                         await sftp.chmod(step, self._mode)
         if self._mode is None:

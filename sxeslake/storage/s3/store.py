@@ -177,6 +177,12 @@ class S3Store:
         except (KeyError, ValueError):  # a server that does not tell; it has checked our own clock by the signature
             return time.time()
 
+    def describe(self) -> str:
+        """The server's software, and how it creates objects only where there is none."""
+        head = self._head(LAKE) or {}
+        server = head.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("server", "S3")
+        return f"{server} at {self._session.host}, bucket {self._bucket}; If-None-Match: * in one PUT"
+
     def close(self) -> None:
         """Close the connections."""
         self._closer()

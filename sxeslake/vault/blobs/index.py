@@ -15,9 +15,10 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -40,7 +41,7 @@ CREATE TABLE IF NOT EXISTS indexed (ordinal INTEGER PRIMARY KEY, pack TEXT UNIQU
 """
 _MERGE_AT = 12  # segments: more of them make every look-up slower, fewer make every commit dearer
 _MAGIC = b"SXIDX001"
-_SLICE = 1 << 20  # rows moved at once in a merge
+_SLICE = 1 << 20  # rows moved at once in a merge, about
 
 U8 = npt.NDArray[np.uint8]
 U32 = npt.NDArray[np.uint32]
@@ -97,9 +98,9 @@ class IndexRun:
 
 def write_segment(path: Path, parts: Sequence[IndexRows | IndexRun]) -> tuple[int, str]:
     """Write parts as one sorted segment, a bounded number of rows at once; how many rows it has, and its hash."""
-    keys = np.concatenate([part.keys if isinstance(part, IndexRun) else _keys(part.digests) for part in parts])
-    order = np.argsort(keys, kind="stable")
-    starts = np.cumsum([0, *(len(part.places) for part in parts)])
+    columns = [_Columns.of(part) for part in parts]
+    count = sum(len(part.keys) for part in columns)
+    cuts = _cuts(columns, max(1, -(-count // _SLICE)))
     temporary = path.with_name(f".tmp-{path.name}")
     hasher = blake3()
     try:
@@ -109,30 +110,51 @@ def write_segment(path: Path, parts: Sequence[IndexRows | IndexRun]) -> tuple[in
                 hasher.update(data)
                 file.write(data)
 
-            write(_MAGIC + np.uint64(len(keys)).tobytes())
-            for start in range(0, len(keys), _SLICE):
-                write(keys[order[start : start + _SLICE]].tobytes())
-            for column in ("rest", "places"):
-                for start in range(0, len(keys), _SLICE):
-                    write(_gather(parts, starts, order[start : start + _SLICE], column).tobytes())
+            write(_MAGIC + np.uint64(count).tobytes())
+            for first, end in pairwise(cuts):
+                write(np.sort(_joined(columns, first, end, "keys")).tobytes())
+            for name in ("rest", "places"):
+                for first, end in pairwise(cuts):
+                    order = np.argsort(_joined(columns, first, end, "keys"), kind="stable")
+                    write(_joined(columns, first, end, name)[order].tobytes())
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
-    return len(keys), hasher.hexdigest()
+    return count, hasher.hexdigest()
 
 
-def _gather(
-    parts: Sequence[IndexRows | IndexRun], starts: npt.NDArray[np.int64], rows: npt.NDArray[np.intp], column: str
-) -> npt.NDArray[np.unsignedinteger]:
-    which = np.searchsorted(starts, rows, "right") - 1
-    out: npt.NDArray[np.unsignedinteger] = (
-        np.empty((len(rows), 24), np.uint8) if column == "rest" else np.empty((len(rows), 5), np.uint32)
+class _Columns(NamedTuple):
+    """Rows of the index in the order of their keys."""
+
+    keys: U64
+    rest: U8
+    places: U32
+
+    @classmethod
+    def of(cls, part: IndexRows | IndexRun) -> _Columns:
+        if isinstance(part, IndexRun):
+            return cls(part.keys, part.rest, part.places)
+        keys = _keys(part.digests)
+        order = np.argsort(keys, kind="stable")
+        return cls(keys[order], part.digests[order, 8:], part.places[order])
+
+
+def _cuts(columns: Sequence[_Columns], slices: int) -> list[list[int]]:
+    """Where each part is cut so that the slices have keys of their own; digests are spread evenly, and so are those."""
+    bounds = np.array([(number << 64) // slices for number in range(1, slices)], np.uint64)
+    inner = [np.searchsorted(part.keys, bounds) for part in columns]
+    return [
+        [0] * len(columns),
+        *([int(places[number]) for places in inner] for number in range(slices - 1)),
+        [len(part.keys) for part in columns],
+    ]
+
+
+def _joined(columns: Sequence[_Columns], first: Sequence[int], end: Sequence[int], name: str) -> npt.NDArray[Any]:
+    """One column of a slice, part after part."""
+    return np.concatenate(
+        [getattr(part, name)[start:stop] for part, start, stop in zip(columns, first, end, strict=True)]
     )
-    for number, part in enumerate(parts):
-        mine = which == number
-        rest = part.rest if isinstance(part, IndexRun) else part.digests[:, 8:]
-        out[mine] = (part.places if column == "places" else rest)[rows[mine] - starts[number]]
-    return out
 
 
 class BlobIndex:

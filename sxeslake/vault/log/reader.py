@@ -4,28 +4,31 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
-from itertools import islice
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from blake3 import blake3
 
+from sxeslake.batching import batches
+from sxeslake.concurrency import in_order
 from sxeslake.errors import DamagedLakeError, ObjectNotFoundError, ReadOnlyError, SxeslakeError
 from sxeslake.format import correction, keys, lakefile, logentry
 from sxeslake.format.checkpoint import Stored
 from sxeslake.format.logentry import Entry
-from sxeslake.model import KIB
+from sxeslake.model import KIB, MIB
 from sxeslake.storage import Store
 from sxeslake.vault.log import segments
 from sxeslake.vault.log.state import Head, LogRecord, LogState
 
 _LOG = logging.getLogger(__name__)
 
-_AT_ONCE = 256  # entries fetched before they are folded: bounds the memory of a cold open
+_AT_ONCE = 256  # entries folded in one transaction …
+_AT_ONCE_BYTES = 4 * MIB  # … and bytes of them, which take ten times as much as objects: the memory of a cold open
 _READERS = 16
+_IN_FLIGHT = 24  # entries that are read and wait
 LONGEST_GAP = 10_000  # entries lost in a row: an object further ahead is no entry of the log
 _WORTH_A_CHECKPOINT = 64  # entries that are missing here: fewer are read one by one, without a listing
 _ENTRY = re.compile(rf"{keys.LOG_PREFIX}(\d{{20}})\.json")
@@ -44,6 +47,8 @@ class DamagedEntry(NamedTuple):
     later: str | None = None  # the hash of an entry of a later format: whole, and not understood here
     record: LogRecord | None = None  # the entry all the same, as this machine has read it before
 
+
+R = TypeVar("R", LogRecord, LogRecord | DamagedEntry)
 
 Gap = Callable[[DamagedEntry], None]
 """Told of an entry that is lost; folding goes on behind it."""
@@ -138,12 +143,20 @@ def sync(
     if len(numbers) == 1:
         _fold(store, state, [_read(store, numbers[0], memory)], gap)
     elif numbers:
-        with ThreadPoolExecutor(_READERS) as readers:
-            for start in range(0, len(numbers), _AT_ONCE):
-                read = list(readers.map(lambda n: _read(store, n, memory), numbers[start : start + _AT_ONCE]))
-                _fold(store, state, read, gap)
+        jobs = ((lambda number=number: _read(store, number, memory)) for number in numbers)
+        for read in _together(in_order(jobs, threads=_READERS, in_flight=_IN_FLIGHT)):
+            _fold(store, state, read, gap)
     if memory is not None:
         _go_on(store, state, memory, gap)
+
+
+def _together(records: Iterable[R]) -> Iterator[list[R]]:
+    """Entries that are folded at once."""
+    return batches(records, _bytes_of, _AT_ONCE_BYTES, _AT_ONCE)
+
+
+def _bytes_of(record: LogRecord | DamagedEntry) -> int:
+    return len(record.data) + len(record.body or b"") if isinstance(record, LogRecord) else 0
 
 
 def _part(store: Store, state: LogState, displaced: Displaced | None) -> None:
@@ -182,7 +195,7 @@ def _fold_checkpoint(store: Store, state: LogState, newest: int) -> None:
     records = segments.entries(store, index, after=state.head().number)
     _LOG.debug("reading the log up to entry %d from a checkpoint", index.number)
     try:
-        while part := list(islice(records, _AT_ONCE)):
+        for part in _together(records):
             state.apply(part)
     except (DamagedLakeError, ObjectNotFoundError, ReadOnlyError) as error:
         # It is derived; the entries themselves count.

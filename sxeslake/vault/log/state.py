@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,11 +18,12 @@ from blake3 import blake3
 
 from sxeslake.errors import DamagedLakeError
 from sxeslake.format import keys
-from sxeslake.format.logentry import MAX_VERSION, ArchiveAdded, Entry, ManifestAdded, PackAdded, Void
+from sxeslake.format.logentry import MAX_VERSION, ArchiveAdded, Entry, ManifestAdded, PackAdded, Void, plain
 from sxeslake.vault.local.database import LocalDatabase
 from sxeslake.vault.log import rules
 
-_LAYOUT = 8  # of this database; versions of this program with different layouts use different files
+_AT_ONCE = 1024  # versions: each takes some kilobytes
+_LAYOUT = 9  # of this database; versions of this program with different layouts use different files
 _TABLES = """
 CREATE TABLE IF NOT EXISTS entries (
   number INTEGER PRIMARY KEY, digest TEXT NOT NULL, time TEXT NOT NULL, data BLOB NOT NULL, body BLOB);
@@ -31,7 +32,7 @@ CREATE TABLE IF NOT EXISTS versions (
   status TEXT NOT NULL,
   content_id TEXT NOT NULL, layout_id TEXT NOT NULL,
   sha256 TEXT, path TEXT, host TEXT, bytes INTEGER, record TEXT NOT NULL,
-  PRIMARY KEY (sample, version)) WITHOUT ROWID;
+  PRIMARY KEY (sample, version));
 CREATE INDEX IF NOT EXISTS versions_content ON versions (content_id);
 CREATE INDEX IF NOT EXISTS versions_bytes ON versions (bytes, sha256);
 CREATE INDEX IF NOT EXISTS versions_path ON versions (path, host);
@@ -200,13 +201,23 @@ class LogState(LocalDatabase):
 
     def versions(self, where: str = "status = 'live'", values: Sequence[Any] = ()) -> list[Version]:
         """Versions by a condition on the columns of `versions`, in order of name and number."""
+        return self._versions(where, values)
+
+    def each_version(self, where: str = "status = 'live'", values: Sequence[Any] = ()) -> Iterator[Version]:
+        """The same, some at a time: a million versions in a list would take gigabytes."""
+        behind, last = f"({where}) AND (v.sample, v.version) > (?, ?)", ("", 0)
+        while found := self._versions(behind, (*values, *last), _AT_ONCE):
+            yield from found
+            last = found[-1].sample, found[-1].version
+
+    def _versions(self, where: str, values: Sequence[Any], most: int = -1) -> list[Version]:
         sql = (
             "SELECT v.number, e.time, v.status, v.record FROM versions v JOIN entries e USING (number) "
-            f"WHERE {where} ORDER BY v.sample, v.version"
+            f"WHERE {where} ORDER BY v.sample, v.version LIMIT ?"
         )
         return [
             Version(number, archive.origin.get("time") or time, status, archive)
-            for number, time, status, record in self.select(sql, values)
+            for number, time, status, record in self.select(sql, (*values, most))
             for archive in (_archive(record),)
         ]
 
@@ -407,16 +418,16 @@ def _fold(db: sqlite3.Connection, record: LogRecord) -> None:
         "INSERT INTO entries VALUES (?, ?, ?, ?, ?)", (number, record.digest, entry.time, record.data, record.body)
     )
     for pack in entry.packs:
-        db.execute("INSERT INTO packs VALUES (?, ?, NULL, ?)", (pack.id, number, json.dumps(asdict(pack))))
+        db.execute("INSERT INTO packs VALUES (?, ?, NULL, ?)", (pack.id, number, json.dumps(plain(pack))))
     for manifest in entry.manifests:
-        db.execute("INSERT INTO manifests VALUES (?, ?, NULL, ?)", (manifest.id, number, json.dumps(asdict(manifest))))
+        db.execute("INSERT INTO manifests VALUES (?, ?, NULL, ?)", (manifest.id, number, json.dumps(plain(manifest))))
     db.executemany(
         "INSERT INTO versions VALUES (?, ?, ?, ?, 'live', ?, ?, ?, ?, ?, ?, ?)",
         map(_version_row(number), range(len(entry.archives)), entry.archives),
     )
     for moved in entry.moved:
         name = moved.sample, moved.version
-        place = {key: value for key, value in asdict(moved).items() if key not in ("sample", "version", "recipe")}
+        place = {key: value for key, value in plain(moved).items() if key not in ("sample", "version", "recipe")}
         sql = "UPDATE versions SET record = {} WHERE sample = ? AND version = ?"
         db.execute(sql.format("json_patch(record, ?)"), (json.dumps(place), *name))
         if moved.recipe is not None:  # whole: a patch would leave keys of the one before
@@ -482,6 +493,6 @@ def _version_row(number: int) -> Callable[[int, ArchiveAdded], tuple[Any, ...]]:
     def row(place: int, archive: ArchiveAdded) -> tuple[Any, ...]:
         source, ids = archive.source, (archive.content_id, archive.layout_id)
         origin = (source.get("sha256"), source.get("path"), source.get("host"), archive.bytes_source)
-        return archive.sample, archive.version, number, place, *ids, *origin, json.dumps(asdict(archive))
+        return archive.sample, archive.version, number, place, *ids, *origin, json.dumps(plain(archive))
 
     return row

@@ -11,7 +11,7 @@ from sxeslake.concurrency import OrderedPool
 from sxeslake.format import frame
 from sxeslake.format.manifest import Hint
 from sxeslake.format.rowgroups import position_and_name
-from sxeslake.model import MIB
+from sxeslake.model import MIB, Preset
 from sxeslake.vault.packs.holding import Held, NewBlob
 from sxeslake.vault.packs.kinds import (
     ALONE_BYTES,
@@ -57,9 +57,9 @@ Placed = Callable[[int, Hint, int], None]
 class FrameMaker:
     """Takes new blobs; tells `placed` where each of them stands in which pack."""
 
-    def __init__(self, packer: Packer, placed: Placed, threads: int) -> None:
+    def __init__(self, packer: Packer, placed: Placed, threads: int, preset: Preset = "balanced") -> None:
         self._packer, self._placed = packer, placed
-        self._chooser = codecs.Chooser()
+        self._chooser = codecs.Chooser(preset)
         self._groups: dict[Kind, _FrameGroup] = {}
         self._runs: dict[Kind, list[NewBlob]] = {}
         self._waiting = self._window = 0

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from sxeslake.codecs import RAW, Chooser, Pipeline, decode, encode
+from sxeslake.model import PRESETS, Preset
 
 _RANDOM = np.random.default_rng(20240501)
 _COLUMNS, _ROWS = np.meshgrid(np.arange(600), np.arange(120))
@@ -119,3 +120,27 @@ def test_real_spectra_reach_their_ratio(real_archive: Path, name: str, limit: fl
     payloads = [encode(pipeline, blob) for blob in blobs]
     assert [decode(pipeline, payload, len(blob)) for payload, blob in zip(payloads, blobs, strict=True)] == blobs
     assert sum(map(len, payloads)) <= limit * sum(map(len, blobs))
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_preset_gives_back_what_it_got(preset: Preset) -> None:
+    raw = b"MAGIC---" + _IMAGE.astype("<u4").tobytes()
+    pipeline = Chooser(preset).choose("kind", [raw])
+    assert decode(pipeline.descriptor, encode(pipeline, raw), len(raw)) == raw
+
+
+def test_a_preset_with_more_time_takes_fewer_bytes() -> None:
+    image, text = _IMAGE.astype("<u4").tobytes(), b'{"uuid":"%032x","comment":"Pos. : %d"}'
+    words = b"".join(text % (number**9, number) for number in range(900))
+    for raw in (image, words):
+        fast, balanced, small = (len(encode(Chooser(preset).choose("kind", [raw]), raw)) for preset in PRESETS)
+        assert fast > balanced > small
+
+
+@pytest.mark.parametrize("taps", [1, 2, 4, 8])
+@pytest.mark.parametrize("count", [0, 1, 63, 64, 257, 258, 259, 260, 264, 511, 34_817, (1 << 18) + 1])
+def test_fitted_weights_take_arrays_of_any_length(taps: int, count: int) -> None:
+    raw = _RANDOM.poisson(50, count).astype("<i4").tobytes()
+    for chunks in ("", ":c3"):
+        descriptor = f"pco:i4:3:v{taps}{chunks}"
+        assert decode(descriptor, encode(Pipeline.parse(descriptor), raw), len(raw)) == raw

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 from typing import Any, Literal
 
 import numpy as np
@@ -250,3 +251,12 @@ def test_a_commit_of_too_many_packs_is_refused(monkeypatch: pytest.MonkeyPatch) 
     assert [builder.pack_index(pack) for pack in ("a" * 32, "b" * 32, "a" * 32)] == [0, 1, 0]
     with pytest.raises(LimitExceededError, match="more than 2 packs"):
         builder.pack_index("c" * 32)
+
+
+def test_a_manifest_is_freed_with_its_last_reference() -> None:
+    data, _ = built(*([row(f"a{number}")] for number in range(300)))
+    manifest = opened(data)
+    manifest.table(range(300), [(0, data)])
+    assert manifest.row_groups(RowRange(0, 300, 300)).between("a7", "a7")
+    # Of itself and of the call: anything more would be part of a cycle, and megabytes wait for Python's own collector.
+    assert sys.getrefcount(manifest._meta) == 2

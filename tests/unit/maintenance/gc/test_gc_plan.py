@@ -12,7 +12,8 @@ from sxeslake.format import pack
 from sxeslake.format.keys import new_id
 from sxeslake.format.pack import Footer
 from sxeslake.maintenance.gc import plan as gc_plan
-from sxeslake.maintenance.gc.plan import CollectionPlan, Holdings
+from sxeslake.maintenance.gc.holdings import Holdings, Keys, gather, keys_of, shares
+from sxeslake.maintenance.gc.plan import CollectionPlan
 
 
 def digest(word: object) -> bytes:
@@ -29,12 +30,13 @@ def footer(*frames: Sequence[object], size: int = 100, length: int = 50) -> Foot
 
 
 def held(*footers: Footer, kind: str = "array") -> Holdings:
-    return gc_plan.gather(((kind, item) for item in footers), sum(len(item.digests) for item in footers))
+    return gather((kind, item) for item in footers)
 
 
-def keys(*words: object) -> gc_plan.U64:
-    wanted = np.frombuffer(b"".join(map(digest, words)), np.uint8).reshape(-1, 32)
-    return np.unique(gc_plan.keys_of(wanted))
+def keys(*words: object) -> Keys:
+    found = Keys()
+    found.add(keys_of(np.frombuffer(b"".join(map(digest, words)), np.uint8).reshape(-1, 32)))
+    return found
 
 
 def plan(holdings: Holdings, *needed: object) -> CollectionPlan:
@@ -48,12 +50,12 @@ def test_a_pack_that_nobody_needs_is_dead() -> None:
 
 
 def test_an_empty_lake_has_no_plan() -> None:
-    assert gc_plan.plan(held(), np.empty(0, np.uint64)) == CollectionPlan()
+    assert gc_plan.plan(held(), Keys()) == CollectionPlan()
 
 
 def test_everything_is_dead_where_nothing_is_needed() -> None:
     packs = [footer(["a"]), footer(["b"])]
-    assert gc_plan.plan(held(*packs), np.empty(0, np.uint64)).dead == [item.pack_id for item in packs]
+    assert gc_plan.plan(held(*packs), Keys()).dead == [item.pack_id for item in packs]
 
 
 def test_needed_blobs_that_no_pack_holds_are_counted() -> None:
@@ -114,7 +116,9 @@ def test_digests_that_share_a_prefix_are_no_copies() -> None:
         pack_id = new_id()
         tail = pack.footer(pack_id, [blob], [50], [1], [100])
         packs.append(pack.load_footer(pack_id, tail, where="here"))
-    made = gc_plan.plan(held(*packs), np.zeros(1, np.uint64))
+    needed = Keys()
+    needed.add(np.zeros(1, np.uint64))
+    made = gc_plan.plan(held(*packs), needed)
     assert made == CollectionPlan()
 
 
@@ -127,11 +131,22 @@ def test_many_small_packs_are_joined() -> None:
 def test_small_packs_of_two_kinds_are_not_joined() -> None:
     packs = [footer([number]) for number in range(gc_plan.MANY_SMALL)]
     kinds = [(("json", "array")[place % 2], item) for place, item in enumerate(packs)]
-    both = gc_plan.gather(kinds, len(packs))
+    both = gather(kinds)
     assert plan(both, *range(len(packs))).rewrites == []
 
 
 def test_shares_add_up_to_the_frames() -> None:
     item = footer(["a", "b", "c"], ["d"], length=90)
-    assert gc_plan.shares(item).tolist() == pytest.approx([30, 30, 30, 90])
+    assert shares(item).tolist() == pytest.approx([30, 30, 30, 90])
     assert held(item).stored.tolist() == pytest.approx([180])
+
+
+def test_a_tight_collection_joins_what_is_not_nearly_full_and_then_has_nothing_to_do() -> None:
+    full = footer(["full"], length=gc_plan.TIGHT.small_bytes)
+    small = [footer([number], length=1000) for number in range(2)]
+    both = held(full, *small)
+    rewritten = gc_plan.plan(both, keys("full", 0, 1), joining=gc_plan.TIGHT).rewrites
+    assert {item.pack for item in rewritten} == {item.pack_id for item in small}
+    assert plan(both, "full", 0, 1).rewrites == []
+    after = held(full, small[0])
+    assert gc_plan.plan(after, keys("full", 0), joining=gc_plan.TIGHT).rewrites == []

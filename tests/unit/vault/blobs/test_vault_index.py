@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -177,3 +178,36 @@ def test_many_blobs_are_looked_up_at_once(index: BlobIndex) -> None:
 def test_an_empty_pack_is_indexed(index: BlobIndex) -> None:
     index.add([footer(1, [])])
     assert index.missing([named(1)]) == []
+
+
+def test_a_segment_is_the_same_however_few_rows_are_moved_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    footers = [footer(number, digests(*range(40 * number, 40 * number + 50))) for number in range(3)]
+    rows = [index_module.rows_of(item, number) for number, item in enumerate(footers)]
+    whole = index_module.write_segment(tmp_path / "whole.seg", rows)
+    monkeypatch.setattr(index_module, "_SLICE", 7)
+    assert index_module.write_segment(tmp_path / "sliced.seg", rows) == whole
+    two = [index_module.IndexRun(tmp_path / "whole.seg"), index_module.rows_of(footer(3, digests("a")), 3)]
+    assert index_module.write_segment(tmp_path / "merged.seg", two)[0] == 151
+    merged = index_module.IndexRun(tmp_path / "merged.seg")
+    assert (merged.keys[1:] >= merged.keys[:-1]).all()
+    assert len(merged.find(footers[1].digests)[0]) == 50 + 10 + 10, "also what stands in two packs"
+
+
+def test_merging_takes_little_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    count, rng = 200_000, np.random.default_rng(1)
+    for name in "ab":
+        places = np.zeros((count, 5), np.uint32)
+        index_module.write_segment(
+            tmp_path / name, [index_module.IndexRows(rng.integers(0, 256, (count, 32), np.uint8), places)]
+        )
+    monkeypatch.setattr(index_module, "_SLICE", 10_000)
+    runs = [index_module.IndexRun(tmp_path / name) for name in "ab"]
+    tracemalloc.start()
+    try:
+        assert index_module.write_segment(tmp_path / "c", runs)[0] == 2 * count
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 10_000 * 150, "a slice of 10,000 rows of 52 bytes, and what it is copied into; in all there are 20 MB"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from sxeslake.errors import AccessDeniedError, DamagedLakeError, UnreachableErro
 from sxeslake.format import keys, logentry
 from sxeslake.storage import Store
 from sxeslake.vault.log import reader as log
-from sxeslake.vault.log.state import Head, LogState
+from sxeslake.vault.log.state import Head, LogRecord, LogState
 
 
 @pytest.fixture
@@ -167,3 +167,23 @@ def test_no_fault_of_a_read_is_believed(store: Store, state: LogState, fault: st
         state.forget_everything()
     log.sync(store, state)
     assert state.head().number == 1
+
+
+@pytest.mark.parametrize("limit", [1, 3000])
+def test_a_long_log_is_folded_in_parts(
+    store: Store, state: LogState, monkeypatch: pytest.MonkeyPatch, limit: int
+) -> None:
+    records = chain(*({"archives": (archive("a", number),)} for number in range(1, 12)))
+    put(store, records)
+    monkeypatch.setattr(log, "_AT_ONCE_BYTES", limit)
+    parts: list[int] = []
+    real = state.apply
+
+    def apply(some: Sequence[LogRecord]) -> None:
+        parts.append(len(some))
+        real(some)
+
+    monkeypatch.setattr(state, "apply", apply)
+    log.sync(store, state)
+    assert state.head() == Head(11, records[-1].digest)
+    assert parts == [1] * 11 if limit == 1 else sum(parts) == 11 and 1 < len(parts) < 11

@@ -166,3 +166,11 @@ def test_the_last_word_of_an_annotation_counts(state: LogState) -> None:
     assert [each.value for each in state.annotations("a", 2)] == ["reference", "probe"]
     assert state.annotations("b", 1) == []
     assert (state.annotations("a", 1)[0].who, state.annotations("a", 1)[0].time) == ("curie", "2026-11-23T02:34:57Z")
+
+
+def test_versions_come_some_at_a_time(state: LogState, monkeypatch: pytest.MonkeyPatch) -> None:
+    everything = {"archives": tuple(archive(name, number) for name in ("b", "a", "a/1") for number in (1, 2, 3))}
+    state.apply(chain(everything, {"forgotten": (("a", 2),)}))
+    monkeypatch.setattr("sxeslake.vault.log.state._AT_ONCE", 2)
+    assert list(state.each_version()) == state.versions()
+    assert [version.name for version in state.each_version("status = ?", ("forgotten",))] == ["a@2"]
