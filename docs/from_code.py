@@ -27,6 +27,7 @@ TEXTS = {
     "sxeslake/ARCHIVE.md": "archive",
     "sxeslake/ARCHITECTURE.md": "architecture",
     "infra/aws.md": "aws",
+    "infra/SCALING.md": "scaling",
 }
 """Documents that stand beside what they describe, each with the name of its page."""
 

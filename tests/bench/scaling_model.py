@@ -38,8 +38,8 @@ CATALOGUE_POSITION_BYTES = 61  # … and a position: 100,000 of them in `support
 FOLD_S = 1.1e-4  # an archive that a new client folds from the log
 SYNC_S = 3.8e-3  # an archive that the catalogue takes in,
 SYNC_MEMBER_S = 4.5e-5  # and a member
-GC_S = 3.0e-4  # an archive, and
-GC_BLOB_S = 1.0e-6  # a blob, of the plan of a collection
+GC_S = 2.7e-4  # an archive, and
+GC_BLOB_S = 4.0e-6  # a blob, of the plan of a collection
 
 # --- measured: memory ------------------------------------------------------------------------------------------------
 OPEN_BYTES = 90 * MIB  # of a new client that folds a log, however long
