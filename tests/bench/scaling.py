@@ -110,7 +110,7 @@ def measured(setting: Setting) -> Iterator[tuple[str, Figures]]:
     yield "open, new client, checkpoint", setting.work("second", "open")
     yield "catalogue, new client, checkpoint", setting.work("second", "sync")
     setting.work("first", "forget", "session-*9" if setting.archives <= SMOKE_ARCHIVES else "session-*99")
-    yield "`gc`, small packs joined", setting.work("first", "gc")
+    yield "`gc`, some versions forgotten", setting.work("first", "gc")
 
 
 def sizes(setting: Setting) -> dict[str, int]:
@@ -159,6 +159,7 @@ def foreseen(said: Prediction) -> dict[str, float]:
         "requests: open, warm": said.open_requests,
         "requests: new client, no checkpoint": said.cold_requests,
         "requests: `gc`, no checkpoint": said.cold_requests + said.manifest_objects + said.pack_objects,
+        "requests: first catalogue": said.sync_requests,
         "memory: new client": model.OPEN_BYTES,
         "memory: `ls`": said.ls_memory,
         "memory: `gc`": said.gc_memory,
@@ -213,6 +214,7 @@ _OF_WORKS: Mapping[str, tuple[str, Callable[[Figures], int]]] = {
     "requests: open, warm": ("open, warm", _requests),
     "requests: new client, no checkpoint": ("open, new client, no checkpoint", _requests),
     "requests: `gc`, no checkpoint": ("`gc`, plan alone", _requests),
+    "requests: first catalogue": ("first catalogue", _requests),
     "memory: new client": ("open, new client, no checkpoint", _memory),
     "memory: `ls`": ("`ls` of all", _memory),
     "memory: `gc`": ("`gc`, plan alone", _memory),

@@ -123,6 +123,7 @@ class Prediction:
     open_requests: int
     cold_requests: int  # without a checkpoint
     checkpoint_requests: int  # with one
+    sync_requests: int  # of the first catalogue, without a checkpoint
     gc_requests: int
     open_s: float
     cold_s: float
@@ -183,6 +184,7 @@ def predict(facility: Facility) -> Prediction:
         open_requests=3,
         cold_requests=cold,
         checkpoint_requests=cold - commits + segments,
+        sync_requests=archives,
         gc_requests=gc_requests,
         open_s=3 * REQUEST_S,
         cold_s=max(commits * REQUEST_S / READERS, archives * FOLD_S),
@@ -233,6 +235,7 @@ def table() -> str:
         ("requests: open, warm", *(f"{p.open_requests:,}" for p in found)),
         ("requests: new client, no checkpoint", *(f"{p.cold_requests:,}" for p in found)),
         ("requests: new client, checkpoint", *(f"{p.checkpoint_requests:,}" for p in found)),
+        ("requests: first catalogue without a checkpoint", *(f"{p.sync_requests:,}" for p in found)),
         ("requests: `gc`", *(f"{p.gc_requests:,}" for p in found)),
         ("new client, no checkpoint, far bucket", *(span(p.cold_s) for p in found)),
         ("first catalogue without a checkpoint, CPU", *(span(p.sync_s) for p in found)),
