@@ -28,6 +28,7 @@ TEXTS = {
     "sxeslake/ARCHITECTURE.md": "architecture",
     "infra/aws.md": "aws",
     "infra/OPERATIONS.md": "operations",
+    "infra/SCALING.md": "scaling",
 }
 """Documents that stand beside what they describe, each with the name of its page."""
 

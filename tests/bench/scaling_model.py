@@ -29,21 +29,23 @@ MANIFEST_ROW_BYTES = 50  # … and a member
 DOCUMENT_BYTES = 45  # of a JSON pack, a document, without its footer
 POSITION_BYTES = 53_900  # of packs, a position with spectra: a map of 2,500 positions took 134.7 MB (`RESULTS.md`)
 STATE_BYTES = 1_630  # of the folded log on a client, an archive, beside the log's own bytes, its recipe twice
-CATALOGUE_BYTES = 980  # of the catalogue, an archive
-CATALOGUE_BASE_BYTES = 110_000  # … and of its tables, however little they hold
+CATALOGUE_BASE_BYTES = 110_000  # of the catalogue's tables, however little they hold
+CATALOGUE_BYTES = 154  # … an archive: 10,000 of one position, 768 of ten
+CATALOGUE_MEMBER_BYTES = 118  # … a member, in the tables of members, blobs and documents: a map of 2,500 positions
 CATALOGUE_POSITION_BYTES = 61  # … and a position: 100,000 of them in `support/catalog_facility.py`
 
 # --- measured: processor seconds here, on one core (`SCALING.md` names the machine) -----------------------------------
 FOLD_S = 1.1e-4  # an archive that a new client folds from the log
-SYNC_S = 2.0e-3  # an archive of seven members that the catalogue takes in
-GC_S = 3.0e-4  # an archive, and
-GC_BLOB_S = 1.0e-6  # a blob, of the plan of a collection
+SYNC_S = 3.8e-3  # an archive that the catalogue takes in,
+SYNC_MEMBER_S = 4.5e-5  # and a member
+GC_S = 2.7e-4  # an archive, and
+GC_BLOB_S = 4.0e-6  # a blob, of the plan of a collection
 
 # --- measured: memory ------------------------------------------------------------------------------------------------
-BASE_BYTES = 80 * MIB  # Python, numpy, Arrow
-OPEN_BYTES = 70 * MIB  # of a new client that folds a log, however long
-LS_BYTES = 800  # of `ls`, a sample
-GC_BASE_BYTES = 230 * MIB
+OPEN_BYTES = 90 * MIB  # of a new client that folds a log, however long
+LS_BASE_BYTES = 32 * MIB
+LS_BYTES = 1_100  # of `ls`, a sample
+GC_BASE_BYTES = 210 * MIB
 GC_SHARD_BYTES = 256 * MIB  # `maintenance.gc.holdings.MEMORY_BYTES`: of blobs, at most
 GC_SHARD_BLOB_BYTES = 160
 GC_PACK_BYTES, GC_MANIFEST_BYTES, GC_VERSION_BYTES = 900, 900, 28
@@ -113,14 +115,15 @@ class Prediction:
     log_bytes: float
     manifest_bytes: float
     pack_bytes: float
-    checkpoint_objects: int
     checkpoint_log_bytes: float
     catalogue_bytes: float
+    position_table_bytes: float
     state_bytes: float
     index_bytes: float
     open_requests: int
     cold_requests: int  # without a checkpoint
     checkpoint_requests: int  # with one
+    sync_requests: int  # of the first catalogue, without a checkpoint
     gc_requests: int
     open_s: float
     cold_s: float
@@ -156,7 +159,8 @@ def predict(facility: Facility) -> Prediction:
     packs = sum(_packs(kind, commits, is_joined=facility.is_collected) for kind in (json_bytes, array_bytes))
     log_kept = archives * (LOG_BYTES * LOG_RATIO + facility.recipe_bytes * RECIPE_RATIO)
     segments = max(ceil(log_bytes / SEGMENT_BYTES), ceil(commits / SEGMENT_ENTRIES))
-    catalogue = CATALOGUE_BASE_BYTES + archives * CATALOGUE_BYTES + facility.positions * CATALOGUE_POSITION_BYTES
+    positions = CATALOGUE_BASE_BYTES + facility.positions * CATALOGUE_POSITION_BYTES
+    catalogue = positions + archives * CATALOGUE_BYTES + facility.members * CATALOGUE_MEMBER_BYTES
     lists = ceil(2 * commits / LIST_KEYS) + ceil(packs / LIST_KEYS)
     cold = 4 + commits + 2 * max(1, commits.bit_length()) + ceil(commits / LIST_KEYS)
     gc_requests = commits + packs + lists + cold - commits + segments
@@ -172,20 +176,21 @@ def predict(facility: Facility) -> Prediction:
         log_bytes=log_bytes,
         manifest_bytes=manifest_bytes,
         pack_bytes=json_bytes + array_bytes,
-        checkpoint_objects=segments + 2 + 13 * 4,
         checkpoint_log_bytes=log_kept,
         catalogue_bytes=catalogue,
+        position_table_bytes=positions,
         state_bytes=log_bytes + archives * (STATE_BYTES + facility.recipe_bytes),
         index_bytes=facility.blobs * INDEX_BYTES,
         open_requests=3,
         cold_requests=cold,
         checkpoint_requests=cold - commits + segments,
+        sync_requests=archives,
         gc_requests=gc_requests,
         open_s=3 * REQUEST_S,
         cold_s=max(commits * REQUEST_S / READERS, archives * FOLD_S),
-        sync_s=archives * SYNC_S,
+        sync_s=archives * SYNC_S + facility.members * SYNC_MEMBER_S,
         gc_s=archives * GC_S + facility.blobs * GC_BLOB_S,
-        ls_memory=OPEN_BYTES + archives * LS_BYTES,
+        ls_memory=LS_BASE_BYTES + archives * LS_BYTES,
         gc_memory=gc_memory + archives * GC_VERSION_BYTES,
         gc_disk=facility.blobs * INDEX_BYTES,
         dollars_month=stored / 1e9 * DOLLARS_GB_MONTH,
@@ -223,12 +228,14 @@ def table() -> str:
         ("manifests", *(size(p.manifest_bytes) for p in found)),
         ("packs", *(size(p.pack_bytes) for p in found)),
         ("a checkpoint's log", *(size(p.checkpoint_log_bytes) for p in found)),
-        ("catalogue", *(size(p.catalogue_bytes) for p in found)),
+        ("catalogue, all tables", *(size(p.catalogue_bytes) for p in found)),
+        ("catalogue, table of positions", *(size(p.position_table_bytes) for p in found)),
         ("folded log on a client", *(size(p.state_bytes) for p in found)),
         ("blob index on a client that ingests", *(size(p.index_bytes) for p in found)),
         ("requests: open, warm", *(f"{p.open_requests:,}" for p in found)),
         ("requests: new client, no checkpoint", *(f"{p.cold_requests:,}" for p in found)),
         ("requests: new client, checkpoint", *(f"{p.checkpoint_requests:,}" for p in found)),
+        ("requests: first catalogue without a checkpoint", *(f"{p.sync_requests:,}" for p in found)),
         ("requests: `gc`", *(f"{p.gc_requests:,}" for p in found)),
         ("new client, no checkpoint, far bucket", *(span(p.cold_s) for p in found)),
         ("first catalogue without a checkpoint, CPU", *(span(p.sync_s) for p in found)),
