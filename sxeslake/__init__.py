@@ -78,6 +78,7 @@ if TYPE_CHECKING:
     from sxeslake.maintenance.calibrations import CalibrationReport
     from sxeslake.maintenance.gc.run import GcReport
     from sxeslake.maintenance.history import LogRow
+    from sxeslake.maintenance.repack.run import RepackReport
     from sxeslake.maintenance.report import Check, CopyReport, RepairReport, Stats, VerifyReport
     from sxeslake.maintenance.retention.forget import ForgetReport, RestoreReport
     from sxeslake.maintenance.retention.rename import RenameReport
@@ -152,6 +153,7 @@ _IN = {
     "maintenance.gc.run": "GcReport",
     "maintenance.history": "LogRow",
     "maintenance.retention.tags": "MarkReport",
+    "maintenance.repack.run": "RepackReport",
     "maintenance.retention.rename": "RenameReport",
     "maintenance.report": "Check CopyReport RepairReport Stats VerifyReport",
     "maintenance.retention.tidy": "TidyReport",
@@ -230,6 +232,7 @@ __all__ = [
     "Rebuilt",
     "RecognisedRow",
     "RenameReport",
+    "RepackReport",
     "RepairReport",
     "ReportRow",
     "RestoreReport",

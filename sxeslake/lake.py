@@ -19,7 +19,7 @@ from sxeslake.disk.output import named, plain_name
 from sxeslake.errors import AlreadyExistsError, ConflictError, UsageError
 from sxeslake.filter_words import FilterWords, with_filters
 from sxeslake.format import keys
-from sxeslake.model import PRESETS, ContainerKind, Limits, Preset, Progress
+from sxeslake.model import PRESETS, ContainerKind, Limits, Progress
 from sxeslake.storage import Store, is_remote, probe
 from sxeslake.storage.address import without_userinfo
 from sxeslake.text.html import Rows
@@ -425,7 +425,7 @@ class Lake:
         passwords: Sequence[str] = (),
         as_: Literal["auto", "vendor", "tree"] = "auto",
         below: PathLike | None = None,
-        preset: Preset = "balanced",
+        preset: Literal["fast", "balanced", "small"] = "balanced",
         progress: Progress | None = None,
         watcher: Watcher | None = None,
     ) -> IngestReport:
@@ -2685,7 +2685,7 @@ class Lake:
 
     def repack(
         self,
-        preset: Preset = "small",
+        preset: Literal["fast", "balanced", "small"] = "small",
         *,
         limit: str | None = None,
         dry_run: bool = False,
@@ -3331,6 +3331,6 @@ def _paths(paths: PathLike | Iterable[PathLike]) -> list[Path]:
     return found
 
 
-def _check_preset(preset: Preset) -> None:
+def _check_preset(preset: str) -> None:
     if preset not in PRESETS:
         raise UsageError(f"{preset!r} is not a preset.", hint=f"There are {', '.join(PRESETS)}.")

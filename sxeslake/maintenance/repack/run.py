@@ -86,7 +86,7 @@ class RepackReport(HtmlRecord):
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
+class _SampledPack:
     """A pack whose frames were sampled."""
 
     record: PackAdded
@@ -133,9 +133,9 @@ class Repacker:
                 self._progress.finish()
         return self.report
 
-    def _rounds(self, looks: Iterator[_Look]) -> Iterator[tuple[int, list[_Look]]]:
+    def _rounds(self, looks: Iterator[_SampledPack]) -> Iterator[tuple[int, list[_SampledPack]]]:
         """Packs that are rewritten together, with how many were looked at so far."""
-        batch, size, number = list[_Look](), 0, 0
+        batch, size, number = list[_SampledPack](), 0, 0
         for number, look in enumerate(looks, 1):
             if look.fault is not None:
                 self.report.damaged.append(look.fault)
@@ -160,16 +160,16 @@ class Repacker:
 
     # --- looking -------------------------------------------------------------------------------------------------
 
-    def _looking(self, record: PackAdded) -> Callable[[], _Look]:
-        def look() -> _Look:
+    def _looking(self, record: PackAdded) -> Callable[[], _SampledPack]:
+        def look() -> _SampledPack:
             try:
                 return self._look(record)
             except (DamagedLakeError, ObjectNotFoundError) as error:
-                return _Look(record, fault=f"{keys.pack_key(record.id)}: {error.what.rstrip('.')}")
+                return _SampledPack(record, fault=f"{keys.pack_key(record.id)}: {error.what.rstrip('.')}")
 
         return look
 
-    def _look(self, record: PackAdded) -> _Look:
+    def _look(self, record: PackAdded) -> _SampledPack:
         """Encode some frames again: few of a pack tell for all, for like lies beside like."""
         footer, key = self._vault.footer(record), keys.pack_key(record.id)
         places = list(frames_with(footer, np.ones(len(footer.digests), np.bool_)))
@@ -187,11 +187,11 @@ class Repacker:
             ends = np.cumsum(found.sizes).tolist()
             parts = [raw[end - size : end] for end, size in zip(ends, found.sizes, strict=True)]
             after += len(self._reframer.reframe(found.pipeline, parts, body))
-        return _Look(record, footer, done >= _DONE * before, (before - after) / max(1, before))
+        return _SampledPack(record, footer, done >= _DONE * before, (before - after) / max(1, before))
 
     # --- writing -------------------------------------------------------------------------------------------------
 
-    def _round(self, batch: Sequence[_Look]) -> None:
+    def _round(self, batch: Sequence[_SampledPack]) -> None:
         new: dict[str, set[str]] = {}
         packer = Packer(self._vault.store)
         try:

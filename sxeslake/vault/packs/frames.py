@@ -26,6 +26,7 @@ from sxeslake.vault.packs.kinds import (
 from sxeslake.vault.packs.packing import Packer
 
 _PENDING_BYTES = 16 * MIB  # of groups that wait for company: a generic archive can have hundreds of kinds
+JOB_BYTES = 1 * MIB  # of blobs, to one job of the pool
 _MAX_GROUP = 4096  # blobs in a frame
 _MAX_FOLLOWERS = 256  # in an archive in which like members lie beside like
 
@@ -42,6 +43,14 @@ class _Follower(NamedTuple):
     path: str
     name: str
     blob: NewBlob
+
+
+class _Framing(NamedTuple):
+    """A frame to be made."""
+
+    kind: Kind
+    blobs: Sequence[NewBlob]
+    follower: str | None
 
 
 class _EncodedFrame(NamedTuple):
@@ -65,7 +74,9 @@ class FrameMaker:
         self._waiting = self._window = 0
         self._followers: dict[str, _Follower] = {}
         self._held: Held | None = None
-        self._pool: OrderedPool[_EncodedFrame] = OrderedPool(self._place, threads=threads)
+        self._run: list[_Framing] = []
+        self._run_bytes = 0
+        self._pool: OrderedPool[list[_EncodedFrame]] = OrderedPool(self._place_all, threads=threads)
 
     def add(self, path: str, blob: NewBlob) -> None:
         """Take the blob of a member; its frame is made when it is full."""
@@ -87,7 +98,7 @@ class FrameMaker:
                 self._add(path, blob)
                 return
             del self._followers[folder]
-            self._pool.submit(self._encode, kind_of(path, len(blob.data)), [blob, follower.blob], follower.name)
+            self._submit(kind_of(path, len(blob.data)), [blob, follower.blob], follower.name)
             return
         self._add(path, blob)
 
@@ -122,7 +133,7 @@ class FrameMaker:
         ):
             return
         if size >= ALONE_BYTES:
-            self._pool.submit(self._encode, kind_of(path, size), [blob])
+            self._submit(kind_of(path, size), [blob])
         elif position is not None and size >= HELD_BYTES:
             self._line_up(kind_of(path, size), blob)
         else:
@@ -138,7 +149,7 @@ class FrameMaker:
     def _end_runs(self) -> None:
         for kind, blobs in self._runs.items():
             for blob in blobs:
-                self._pool.submit(self._encode, kind, [blob])
+                self._submit(kind, [blob])
         self._runs.clear()
         self._window = 0
 
@@ -160,6 +171,7 @@ class FrameMaker:
         self._end_runs()
         for kind in list(self._groups):
             self._flush(kind)
+        self._end_job()
         self._pool.drain()
 
     def close(self) -> None:
@@ -171,7 +183,19 @@ class FrameMaker:
     def _flush(self, kind: Kind) -> None:
         group = self._groups.pop(kind)
         self._waiting -= group.size
-        self._pool.submit(self._encode, kind, group.blobs)
+        self._submit(kind, group.blobs)
+
+    def _submit(self, kind: Kind, blobs: Sequence[NewBlob], follower: str | None = None) -> None:
+        """Have a frame made: some to a job, for handing one over costs as much as a tenth of making it."""
+        self._run.append(_Framing(kind, blobs, follower))
+        self._run_bytes += sum(len(blob.data) for blob in blobs)
+        if self._run_bytes >= JOB_BYTES:
+            self._end_job()
+
+    def _end_job(self) -> None:
+        run, self._run, self._run_bytes = self._run, [], 0
+        if run:
+            self._pool.submit(lambda: [self._encode(*framing) for framing in run])
 
     def _encode(self, kind: Kind, blobs: Sequence[NewBlob], follower: str | None = None) -> _EncodedFrame:
         parts = [blob.data for blob in blobs]
@@ -187,6 +211,10 @@ class FrameMaker:
         if codecs.decode(pipeline, payload, len(raw)) != raw:
             pipeline, payload = codecs.RAW, raw
         return _EncodedFrame(kind, blobs, frame.seal(pipeline.descriptor, [len(part) for part in parts], payload))
+
+    def _place_all(self, encoded: Sequence[_EncodedFrame]) -> None:
+        for item in encoded:
+            self._place(item)
 
     def _place(self, encoded: _EncodedFrame) -> None:
         sizes = [len(blob.data) for blob in encoded.blobs]
