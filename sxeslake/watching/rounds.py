@@ -231,12 +231,12 @@ class Watching:
             wait_s = min(_LONGEST_LAKE_WAIT_S, plan.wait_s(self._lake_attempts, self._options.every_s))
             self._lake_again = clock.now() + wait_s
             done.error = str(error)
-            since = self._queue.facts().get("lake_trouble") or {"since": _instant()}
+            since = self._queue.facts().get("lake_trouble") or {"since_at": _instant()}
             self._queue.keep(
-                lake_trouble={"error": str(error), "since": since["since"], "attempts": self._lake_attempts}
+                lake_trouble={"error": str(error), "since_at": since["since_at"], "attempts": self._lake_attempts}
             )
             if self._lake_attempts == 1:
-                _LOG.warning("the lake takes nothing: %s; what is ready waits in the queue", error)
+                _LOG.warning("What is ready waits in the queue, for the lake takes nothing: %s", error)
             return
         if self._lake_attempts:
             _LOG.warning("the lake is back")

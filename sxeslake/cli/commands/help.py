@@ -16,6 +16,8 @@ TASKS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("See what would be stored, and what is duplicate", "sxeslake report FOLDER"),
             ("Store all archives below a folder", "sxeslake ingest FOLDER"),
             ("Store an instrument's files as they are copied", "sxeslake ingest FOLDER"),
+            ("Store archives of a share as they are finished", "sxeslake watch FOLDER"),
+            ("See what waits, and what failed", "sxeslake watch --status"),
             ("Make one archive of them, without a lake", "sxeslake convert FOLDER -o FILE.plzip"),
             ("Get an instrument's files back", "sxeslake originals NAME -o FOLDER"),
             ("Store under a name of your own", "sxeslake ingest FILE --sample NAME"),

@@ -15,9 +15,11 @@ import pytest
 
 from sxeslake.errors import ConflictError, ReadOnlyError
 from sxeslake.watching import clock, plan
+from sxeslake.watching.in_words import lines_of
 from sxeslake.watching.lock import WatchLock, is_locked
 from sxeslake.watching.plan import Signature, WatchedItem
-from sxeslake.watching.queue import QUEUE, Queue, place_of, places
+from sxeslake.watching.queue import LOCK, QUEUE, Queue, place_of, places
+from sxeslake.watching.status import status_of
 
 FOLDERS = [Path("/share/a"), Path("/share/b")]
 ITEM = WatchedItem("file", Signature(3, -5, 7), "seen", 12.5)
@@ -120,3 +122,20 @@ time.sleep(60)
     assert is_locked(path)
     lock.close()
     assert not is_locked(path)
+
+
+def test_a_watcher_that_a_share_holds_up_is_told_of(tmp_path: Path) -> None:
+    old = "2020-01-01T00:00:00Z"
+    with opened(tmp_path) as queue:
+        queue.keep(mode="watch", pid=7, host="epma", started_at=old, every_s=60.0, settle_s=120.0)
+        for what, late, code in (("looking", True, 3), ("taking", False, 0), ("waiting", True, 3)):
+            queue.keep(phase={"what": what, "where": "/share/a", "since_at": old})
+            with closing(WatchLock.acquire(tmp_path / LOCK, "held")):
+                found = status_of(tmp_path)
+            assert found is not None
+            assert (found["running"], found["late"], found["exit_code"]) == (True, late, code), what
+            assert ("looking /share/a since" in "\n".join(lines_of(found))) is (what == "looking")
+    found = status_of(tmp_path)
+    assert found is not None
+    assert (found["summary"], found["exit_code"]) == ("not running", 3)
+    assert "ended unexpectedly" in "\n".join(lines_of(found))

@@ -9,16 +9,20 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
+import jsonschema
 import pytest
 from support.small_lakes import counts, zip_of
 from support.vendor_session import session
 from support.watched import SETTLE_S, Watched, watched
 
+from sxeslake.cli.json_schemas import json_schema
 from sxeslake.errors import UnreachableError
 from sxeslake.ingest import source
 from sxeslake.lake import open_lake
 from sxeslake.watching import gentle
+from sxeslake.watching.in_words import lines_of
 from sxeslake.watching.listing import LOOSE
+from sxeslake.watching.status import status_of
 
 
 @pytest.fixture
@@ -188,6 +192,13 @@ def test_a_lake_that_is_away_is_waited_for(share: Watched, caplog: pytest.LogCap
     assert errors == [True, False, True, False, True]  # each time later
     assert len(caplog.records) == 1
     assert (share.states(), share.queue.facts()["lake_trouble"]["attempts"]) == ({"a.zip": "settled"}, 3)
+    found = status_of(share.queue.place)
+    assert found is not None
+    jsonschema.validate({"ok": False, "exit_code": 6, "watchers": [found]}, json_schema("watch"))
+    assert (found["exit_code"], found["counts"]["settled"]) == (6, 1)
+    said = "\n".join(lines_of(found))
+    assert "lake away    since" in said
+    assert f"waiting      {share.root}/a.zip" in said
     lake.with_name("lake away").rename(lake)
     assert (share.round(60.0).added, share.queue.facts()["lake_trouble"]) == (1, None)
 
