@@ -98,7 +98,7 @@ def test_processes_store_what_one_stores(lake: sxeslake.Lake, drive: Path) -> No
     assert watcher.total == ARCHIVES
     assert sorted(watcher.kept_paths) == sorted(archive.path for archive in report.archives)
     assert sum(archive.status == "unchanged" for archive in report.archives) == 1
-    assert lake.ingest(drive, workers=2).commit is None, "all is there"
+    assert lake.ingest(drive).commit is None, "all is there"
 
 
 @pytest.mark.parametrize("pool", [ThreadPoolExecutor, ProcessPoolExecutor])
@@ -288,7 +288,7 @@ def test_nobody_is_left_behind(drive: Path, tmp_path: Path, number: signal.Signa
         time.sleep(0.05)
     assert not [child for child in children if Path(f"/proc/{child}").exists()], "orphans"
     with sxeslake.open(str(tmp_path / "lake")) as lake:
-        lake.ingest(drive, workers=2)
+        lake.ingest(drive)
         check(lake, drive)
 
 
