@@ -22,7 +22,7 @@ from typing import Final, TypeVar, cast
 
 from sxeslake.clusters import cluster
 from sxeslake.clusters.run import Chorus
-from sxeslake.clusters.work import Job, Share, ShareReport, Silent, ingest_share, opened
+from sxeslake.clusters.work import IngestJob, Silent, WorkReport, WorkShare, ingest_share, opened
 from sxeslake.concurrency import usable_cpus
 from sxeslake.errors import SxeslakeError, UsageError
 
@@ -63,7 +63,7 @@ def check_sendable(thing: object, executor: Executor | None, name: str) -> None:
         ) from error
 
 
-def run_shares(executor: Executor, job: Job, shares: Sequence[Share], chorus: Chorus) -> None:
+def run_shares(executor: Executor, job: IngestJob, shares: Sequence[WorkShare], chorus: Chorus) -> None:
     """Have all shares done by an executor; rows of a lost worker are reported as failed."""
     hearing = cluster.Hearing(executor, chorus) if cluster.is_cluster(executor) else None
     topic = None if hearing is None else hearing.topic
@@ -92,7 +92,7 @@ def run_shares(executor: Executor, job: Job, shares: Sequence[Share], chorus: Ch
         raise KeyboardInterrupt
 
 
-def _take(future: Future[ShareReport], share: Share, chorus: Chorus, *, is_ending: bool) -> None:
+def _take(future: Future[WorkReport], share: WorkShare, chorus: Chorus, *, is_ending: bool) -> None:
     try:
         chorus.finished(share, future.result())
     except Exception as error:
@@ -108,7 +108,7 @@ def _is_lost(error: BaseException) -> bool:
     return isinstance(error, _LOST) or cluster.is_lost(error)
 
 
-def _ingest(job: Job, share: Share, topic: str | None) -> ShareReport:
+def _ingest(job: IngestJob, share: WorkShare, topic: str | None) -> WorkReport:
     """In the worker."""
     teller = Silent() if topic is None else cluster.Events(topic)
     with opened(job) as vault:

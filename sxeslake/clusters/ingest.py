@@ -14,7 +14,7 @@ from sxeslake.clusters import cluster, futures
 from sxeslake.clusters.processes import Crew, unable_here
 from sxeslake.clusters.rows import Plan, searched, unwritten
 from sxeslake.clusters.run import Chorus, shares_of
-from sxeslake.clusters.work import Job, OpenVault, Share
+from sxeslake.clusters.work import IngestJob, OpenVault, WorkShare
 from sxeslake.concurrency import usable_cpus
 from sxeslake.errors import InputError, UsageError
 from sxeslake.ingest.discovery import Found
@@ -46,7 +46,7 @@ class ManyHands:
         archives, plan = self._source(paths, file, form)
         if self._is_alone:
             return self._alone(plan(), progress, watcher)
-        job = Job(opener(), replace(self._options, jobs=self._options.jobs or self._threads()), self._tool)
+        job = IngestJob(opener(), replace(self._options, jobs=self._options.jobs or self._threads()), self._tool)
         if self._executor is not None:
             run = partial(futures.run_shares, self._executor, job)
             return self._together(plan(), run, progress, watcher)
@@ -81,7 +81,7 @@ class ManyHands:
         return plan
 
     def _together(
-        self, plan: Plan, run: Callable[[Sequence[Share], Chorus], None], progress: Progress | None,
+        self, plan: Plan, run: Callable[[Sequence[WorkShare], Chorus], None], progress: Progress | None,
         watcher: Watcher | None,
     ) -> IngestReport:  # fmt: skip
         """One report of what all workers do."""

@@ -25,7 +25,7 @@ from typing import Any, Final
 
 from sxeslake.closing import Finishing
 from sxeslake.clusters.run import Chorus
-from sxeslake.clusters.work import Job, Share, ShareReport, ingest_share, opened
+from sxeslake.clusters.work import IngestJob, WorkReport, WorkShare, ingest_share, opened
 from sxeslake.errors import SxeslakeError
 from sxeslake.ingest.report import ArchiveReport
 
@@ -42,14 +42,14 @@ _PACKAGE: Final = "sxeslake"
 class Crew(Finishing):
     """Some worker processes on one lake."""
 
-    def __init__(self, job: Job, count: int) -> None:
+    def __init__(self, job: IngestJob, count: int) -> None:
         self._job, self._context = job, multiprocessing.get_context("spawn")
         self._failed_starts = 0
         self._workers: list[_Worker] = []
         with _uninterrupted():
             self._workers += [_Worker(self._context, job) for _ in range(count)]
 
-    def run(self, shares: Sequence[Share], chorus: Chorus) -> None:
+    def run(self, shares: Sequence[WorkShare], chorus: Chorus) -> None:
         """Have all shares done; what a lost worker leaves goes to the next one that is free."""
         waiting, is_ending = deque(shares), False
         while waiting or any(worker.share is not None for worker in self._workers):
@@ -100,7 +100,7 @@ class Crew(Finishing):
             else:
                 getattr(chorus, kind)(*words)
 
-    def _replace(self, worker: _Worker, chorus: Chorus, waiting: deque[Share], *, is_ending: bool) -> None:
+    def _replace(self, worker: _Worker, chorus: Chorus, waiting: deque[WorkShare], *, is_ending: bool) -> None:
         _LOG.info("worker process %s was lost: %s", worker.pid, worker.why_ended())
         if not worker.was_ready:
             self._failed_starts += 1
@@ -118,8 +118,8 @@ class Crew(Finishing):
 class _Worker:
     """One process, seen from the parent."""
 
-    def __init__(self, context: multiprocessing.context.SpawnContext, job: Job) -> None:
-        self.share: Share | None = None
+    def __init__(self, context: multiprocessing.context.SpawnContext, job: IngestJob) -> None:
+        self.share: WorkShare | None = None
         self.is_alive, self.was_ready = True, False
         self.pipe, far_end = context.Pipe()
         level = logging.getLogger(_PACKAGE).getEffectiveLevel()
@@ -130,12 +130,12 @@ class _Worker:
         far_end.close()
         self.pid = self._process.pid
 
-    def give(self, share: Share) -> None:
+    def give(self, share: WorkShare) -> None:
         """Have it do a share."""
         self.share = share
         self.send(share)
 
-    def send(self, share: Share | None) -> None:
+    def send(self, share: WorkShare | None) -> None:
         """A share, or None to end; to a process that is gone, nothing is said."""
         with suppress(OSError):
             self.pipe.send(share)
@@ -193,7 +193,7 @@ def _uninterrupted() -> Iterator[None]:
 # --- in the process -----------------------------------------------------------------------------------------------
 
 
-def _main(pipe: Connection, job: Job, log_level: int) -> None:
+def _main(pipe: Connection, job: IngestJob, log_level: int) -> None:
     """Do shares until the pipe ends."""
     for name in ("SIGINT", "SIGHUP"):
         if hasattr(signal, name):
@@ -211,7 +211,7 @@ def _main(pipe: Connection, job: Job, log_level: int) -> None:
             told.say("ready")
             while (share := told.shares.get()) is not None:
                 report = ingest_share(vault, job, share, told)
-                told.say("finished", ShareReport([], report.commits, report.damaged, report.complete))
+                told.say("finished", WorkReport([], report.commits, report.damaged, report.complete))
     except Exception as error:  # whatever it is, the parent says it
         _LOG.info("this worker ends", exc_info=error)
         told.say("error", error if isinstance(error, SxeslakeError) else _in_words(error))
@@ -226,7 +226,7 @@ class _Pipe:
     """The parent, seen from a worker: a `Teller`."""
 
     def __init__(self, pipe: Connection) -> None:
-        self.shares: queue.SimpleQueue[Share | None] = queue.SimpleQueue()
+        self.shares: queue.SimpleQueue[WorkShare | None] = queue.SimpleQueue()
         self._pipe, self._lock, self._ending = pipe, threading.Lock(), threading.Event()
         self._read, self._told_at = 0, 0.0
 

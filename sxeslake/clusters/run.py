@@ -11,7 +11,7 @@ from typing import Final
 
 from sxeslake.clusters.grouping import shares as dealt
 from sxeslake.clusters.rows import Plan, PlanRow, total_bytes
-from sxeslake.clusters.work import Share, ShareReport
+from sxeslake.clusters.work import WorkReport, WorkShare
 from sxeslake.ingest.report import ArchiveReport, IngestReport
 from sxeslake.ingest.talk import Watcher
 from sxeslake.model import MIB, Progress
@@ -24,7 +24,7 @@ _SHARE_BYTES: Final = 256 * MIB
 """Not smaller, unless a worker would have nothing: each share ends with a commit and packs that are not full."""
 
 
-def shares_of(rows: Sequence[PlanRow], workers: int) -> list[Share]:
+def shares_of(rows: Sequence[PlanRow], workers: int) -> list[WorkShare]:
     """Deal the groups of a plan out; rows of a group keep their order."""
     groups: dict[int, list[PlanRow]] = {}
     for row in rows:
@@ -33,7 +33,7 @@ def shares_of(rows: Sequence[PlanRow], workers: int) -> list[Share]:
     rounds = min(SHARES_PER_WORKER, max(1, total_bytes(rows) // _SHARE_BYTES // workers))
     made = dealt([total_bytes(group) for group in members], workers * rounds)
     return [
-        Share(number, tuple(row for group in sorted(numbers) for row in members[group]))
+        WorkShare(number, tuple(row for group in sorted(numbers) for row in members[group]))
         for number, numbers in enumerate(made)
     ]
 
@@ -116,7 +116,7 @@ class Chorus:
 
     # --- shares ----------------------------------------------------------------------------------------------------
 
-    def finished(self, share: Share, found: ShareReport) -> None:
+    def finished(self, share: WorkShare, found: WorkReport) -> None:
         """A share is done; `found` has its archives where they were not told one by one."""
         for archive in found.archives:
             self.done(share.number, archive)
@@ -127,7 +127,7 @@ class Chorus:
         if found.complete and (left := total_bytes(share.rows) - self._told[share.number]) > 0:
             self.advanced(share.number, left)
 
-    def lost(self, share: Share, why: str) -> Share | None:
+    def lost(self, share: WorkShare, why: str) -> WorkShare | None:
         """A worker was lost with a share: what another is to do of it; None where nothing is left."""
         self.report.lost_workers += 1
         left = [row for row in share.rows if str(row.path) not in self._final]

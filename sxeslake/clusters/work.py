@@ -23,7 +23,7 @@ OpenVault = Callable[[], Vault]
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class IngestJob:
     """What all shares have in common."""
 
     open_vault: OpenVault
@@ -32,7 +32,7 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class WorkShare:
     """Some rows of a plan for one worker: whole groups."""
 
     number: int
@@ -40,7 +40,7 @@ class Share:
 
 
 @dataclass(slots=True)
-class ShareReport:
+class WorkReport:
     """What became of a share; `archives` are final. Not `complete`: the worker was asked to end before."""
 
     archives: list[ArchiveReport] = field(default_factory=list)
@@ -91,7 +91,7 @@ class Silent:
 class _Listener:
     """A watcher and a progress of one share's ingest: keeps what is final, and passes it on."""
 
-    def __init__(self, share: int, teller: Teller, report: ShareReport) -> None:
+    def __init__(self, share: int, teller: Teller, report: WorkReport) -> None:
         self._share, self._teller, self._report = share, teller, report
 
     def start(self, task: str, total_bytes: int | None) -> None:
@@ -120,9 +120,9 @@ class _Listener:
         return self._teller.asked_to_end()
 
 
-def ingest_share(vault: Vault, job: Job, share: Share, teller: Teller) -> ShareReport:
+def ingest_share(vault: Vault, job: IngestJob, share: WorkShare, teller: Teller) -> WorkReport:
     """Take the archives of a share in, and commit them."""
-    report = ShareReport()
+    report = WorkReport()
     for row in share.rows:
         if row.has_changed():
             _LOG.info("%s is not as it was planned", row.path)
@@ -138,7 +138,7 @@ def ingest_share(vault: Vault, job: Job, share: Share, teller: Teller) -> ShareR
 
 
 @contextmanager
-def opened(job: Job) -> Iterator[Vault]:
+def opened(job: IngestJob) -> Iterator[Vault]:
     """The lake, for as long as a worker needs it."""
     vault = job.open_vault()
     try:

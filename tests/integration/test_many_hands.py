@@ -29,7 +29,7 @@ from sxeslake.cli.run import run
 from sxeslake.clusters.processes import Crew
 from sxeslake.clusters.rows import Plan, PlanRow
 from sxeslake.clusters.run import Chorus
-from sxeslake.clusters.work import Job, Share
+from sxeslake.clusters.work import IngestJob, WorkShare
 from sxeslake.errors import InputError, SxeslakeError, UsageError
 from sxeslake.ingest.options import Options
 from sxeslake.ingest.report import ArchiveReport, IngestReport
@@ -98,7 +98,7 @@ def test_processes_store_what_one_stores(lake: sxeslake.Lake, drive: Path) -> No
     assert watcher.total == ARCHIVES
     assert sorted(watcher.kept_paths) == sorted(archive.path for archive in report.archives)
     assert sum(archive.status == "unchanged" for archive in report.archives) == 1
-    assert lake.ingest(drive, workers=2).commit is None, "all is there"
+    assert lake.ingest(drive).commit is None, "all is there"
 
 
 @pytest.mark.parametrize("pool", [ThreadPoolExecutor, ProcessPoolExecutor])
@@ -149,10 +149,10 @@ def test_a_group_that_ends_each_worker_fails_alone(lake: sxeslake.Lake, drive: P
     path = zip_of(drive / "good.plzip", group(77))
     deadly = PlanRow(Deadly(drive / "deadly.plzip"), Path("deadly"), "zip", 1, 1, group=0)
     good = PlanRow(path, Path("good"), "zip", path.stat().st_size, path.stat().st_mtime_ns, group=1)
-    report, job = IngestReport(lake.url), Job(lake._opener(), Options(jobs=1), TOOL)
+    report, job = IngestReport(lake.url), IngestJob(lake._opener(), Options(jobs=1), TOOL)
     chorus = Chorus(Plan([deadly, good]), report)
     with Crew(job, 1) as crew:
-        crew.run([Share(0, (deadly,)), Share(1, (good,))], chorus)
+        crew.run([WorkShare(0, (deadly,)), WorkShare(1, (good,))], chorus)
     chorus.end()
     assert [(Path(archive.path).name, archive.status) for archive in report.archives] == [
         ("deadly.plzip", "failed"),
@@ -163,10 +163,10 @@ def test_a_group_that_ends_each_worker_fails_alone(lake: sxeslake.Lake, drive: P
 
 
 def test_processes_that_cannot_start_are_an_error() -> None:
-    job = Job(partial(os._exit, 3), Options(), TOOL)
+    job = IngestJob(partial(os._exit, 3), Options(), TOOL)
     row = PlanRow(Path("a"), Path("a"), "zip", 1, 1)
     with pytest.raises(SxeslakeError, match=r"cannot be started.*exit code 3"), Crew(job, 1) as crew:
-        crew.run([Share(0, (row,))], Chorus(Plan([row]), IngestReport("")))
+        crew.run([WorkShare(0, (row,))], Chorus(Plan([row]), IngestReport("")))
 
 
 def test_an_error_of_the_lake_ends_the_run_as_its_own(drive: Path, tmp_path: Path) -> None:
@@ -183,7 +183,7 @@ def test_lost_work_is_counted_by_group() -> None:
     rows = [PlanRow(Path(name), Path(name), "zip", 10, 1, group=number) for number, name in enumerate("abc")]
     report = IngestReport("")
     chorus = Chorus(Plan(rows), report)
-    share: Share | None = Share(0, tuple(rows))
+    share: WorkShare | None = WorkShare(0, tuple(rows))
     chorus.kept(0, [ArchiveReport("a", status="added")], 1)
     for _ in range(3):
         assert share is not None
@@ -288,7 +288,7 @@ def test_nobody_is_left_behind(drive: Path, tmp_path: Path, number: signal.Signa
         time.sleep(0.05)
     assert not [child for child in children if Path(f"/proc/{child}").exists()], "orphans"
     with sxeslake.open(str(tmp_path / "lake")) as lake:
-        lake.ingest(drive, workers=2)
+        lake.ingest(drive)
         check(lake, drive)
 
 

@@ -112,9 +112,16 @@ def test_what_a_method_gives_can_be_imported_from_the_root(name: str) -> None:
     function = member.fget if isinstance(member, property) else member
     assert function.__doc__
     given = re.findall(r"\b[A-Z]\w+", function.__annotations__["return"])
-    assert set(given) <= {*sxeslake.__all__, "None", "Iterator", "Any", "Dataset"}  # what HyperSpy and xarray give
+    assert set(given) <= {
+        *sxeslake.__all__,
+        "None",
+        "Iterator",
+        "Any",
+        "Value",
+        "Dataset",
+    }  # what HyperSpy and xarray give
     taken = re.findall(r"\b[A-Z]\w+", " ".join(map(str, function.__annotations__.values())))
-    assert set(taken) <= {*sxeslake.__all__, *OF_TYPING, "Dataset"}
+    assert set(taken) <= {*sxeslake.__all__, *OF_TYPING, "Executor", "Value", "Dataset"}
 
 
 @pytest.mark.parametrize("name", DOCUMENTED)
