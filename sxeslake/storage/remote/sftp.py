@@ -150,13 +150,13 @@ class SftpClient:
                 self._begun.add(nonce)
                 await self._write(sftp, temporary, body)
                 await self._link(sftp, temporary, path)
+            await self._sync(sftp, folder)
         except BaseException as error:
             if not isinstance(error, _UNCERTAIN):
                 self._begun.discard(nonce or "")
                 await _remove(sftp, temporary)
             raise
         self._begun.discard(nonce or "")
-        await self._sync(sftp, folder)
         if nonce is not None:
             await _remove(sftp, temporary)
 
@@ -376,6 +376,8 @@ class SftpClient:
         try:
             async with sftp.open(path or ".", "rb") as file:
                 await file.fsync()
+        except _LOST:
+            raise
         except asyncssh.SFTPError:
             if must and not await sftp.exists(path):
                 raise
