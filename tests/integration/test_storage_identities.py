@@ -14,6 +14,8 @@ import botocore.session
 import pytest
 from support import seaweed
 
+import sxeslake
+from sxeslake.archive.synthetic import synthetic_facility
 from sxeslake.errors import AccessDeniedError, ObjectExistsError
 from sxeslake.storage import Store, open_store, probe
 
@@ -182,3 +184,25 @@ def test_the_page_names_every_file() -> None:
     for path in sorted((INFRA / "aws").glob("*.json")):
         json.loads(path.read_text())
         assert path.stem in page
+
+
+def test_a_reader_reads_a_lake_of_another_site_as_one_with_its_own(
+    deployed: seaweed.Seaweed, as_identity: Callable[[str], Store], tmp_path: Path
+) -> None:
+    archives = synthetic_facility(tmp_path / "archives", nx=2, ny=2)
+    url = "s3://lake/main/site-b"
+    with sxeslake.init(url, storage_options=deployed.options("steward")) as there:
+        there.ingest(archives[-1])
+    with sxeslake.init(str(tmp_path / "own")) as here:
+        here.ingest(archives[0])
+    reader = as_identity("reader")
+    before = set(reader.list("site-b/"))
+    with pytest.raises(AccessDeniedError):
+        reader.create("site-b/cursor", b"1")
+    options = deployed.options("reader")
+    with sxeslake.open_lakes([str(tmp_path / "own"), url], storage_options=options) as lakes:
+        assert list(lakes) == ["own", "site-b"]
+        assert {row.lake for row in lakes.ls()} == {"own", "site-b"}
+        assert {row["lake"] for row in lakes.positions(copies=True)} == {"own", "site-b"}
+        assert {row["lake"] for row in lakes.sql("SELECT DISTINCT lake FROM documents")} == {"own", "site-b"}
+    assert set(reader.list("site-b/")) == before
