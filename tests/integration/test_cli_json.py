@@ -66,7 +66,7 @@ SESSION: list[tuple[str, ...]] = [
 
 FREE = {
     ("query", "[]"), ("find", "[]"), ("conditions", "[]"), ("query", "rows[]"),
-    ("use", "lakes[].storage_options"), ("use", "time_zones"),
+    ("use", "lakes[].storage_options"), ("use", "groups"), ("use", "time_zones"),
 }  # fmt: skip
 """Where keys are not the command's to choose: columns of a question, names that the user gave."""
 

@@ -17,6 +17,8 @@ from botocore.exceptions import ClientError
 from support import deployed, seaweed
 from support.deployed import INFRA, ROLES, Deployed
 
+import sxeslake
+from sxeslake.archive.synthetic import synthetic_facility
 from sxeslake.errors import AccessDeniedError, ObjectExistsError
 from sxeslake.storage import Store, open_store, probe
 
@@ -220,3 +222,25 @@ def test_secrets_that_are_there_stay(tmp_path: Path) -> None:
     deployed.made_secrets(secrets)
     after = {name: (secrets / name).read_bytes() for name in names}
     assert {name for name in names if before[name] != after[name]} == {"ingester"}
+
+
+def test_a_reader_reads_a_lake_of_another_site_as_one_with_its_own(
+    servers: Deployed, as_identity: Callable[[str], Store], tmp_path: Path
+) -> None:
+    archives = synthetic_facility(tmp_path / "archives", nx=2, ny=2)
+    url = "s3://lake/main/site-b"
+    with sxeslake.init(url, storage_options=servers.front.options("steward")) as there:
+        there.ingest(archives[-1])
+    with sxeslake.init(str(tmp_path / "own")) as here:
+        here.ingest(archives[0])
+    reader = as_identity("reader")
+    before = set(reader.list("site-b/"))
+    with pytest.raises(AccessDeniedError):
+        reader.create("site-b/cursor", b"1")
+    options = servers.front.options("reader")
+    with sxeslake.open_lakes([str(tmp_path / "own"), url], storage_options=options) as lakes:
+        assert list(lakes) == ["own", "site-b"]
+        assert {row.lake for row in lakes.ls()} == {"own", "site-b"}
+        assert {row["lake"] for row in lakes.positions(copies=True)} == {"own", "site-b"}
+        assert {row["lake"] for row in lakes.sql("SELECT DISTINCT lake FROM documents")} == {"own", "site-b"}
+    assert set(reader.list("site-b/")) == before

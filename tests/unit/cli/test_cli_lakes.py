@@ -73,9 +73,9 @@ def test_two_lakes_before_or_behind_the_name_are_refused(words: list[str], capsy
 def test_rows_name_their_lake(capsys: pytest.CaptureFixture[str]) -> None:
     both = ("--lake", "epma", "--lake", "site-b")
     assert {row["lake"] for row in document(capsys, "ls", *both)} == {"epma", "site-b"}
-    assert told(capsys, "ls", *both)[0].startswith("lake    sample")
+    assert told(capsys, "ls", *both)[0].startswith("lake ")
     assert told(capsys, "ls", "--long", *both)[0].startswith("lake ")
-    assert [next(iter(row)) for row in document(capsys, "find", "map", *both)] == ["lake"] * 13
+    assert {next(iter(row)) for row in document(capsys, "find", "map", *both)} == {"lake"}
     out, _ = told(capsys, "query", "analyses-by-condition", *both, "--format", "csv")
     assert out.startswith('"lake","sample","version",')
     rows = document(capsys, "query", "--sql", "SELECT DISTINCT lake FROM archives ORDER BY 1", *both)
