@@ -86,7 +86,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "bytes_largest_group": ("i", "Bytes of the largest group of a plan, which one worker ingests."),
     "bytes_later": ("i", "Bytes that a later run can free."),
     "bytes_moved": ("i", "Older name of bytes_fetch, in bytes."),
-    "bytes_after": ("i", "Of what stands in for it now."),
+    "bytes_after": ("i", "Of what replaces it."),
     "bytes_arrays_new": ("i", "Bytes of those arrays, unpacked."),
     "bytes_before": ("i", "Of what was rewritten, as it stood."),
     "bytes_json_new": ("i", "Bytes of JSON documents that the lake did not have, unpacked."),

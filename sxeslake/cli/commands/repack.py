@@ -40,7 +40,7 @@ def command(
 
     Every blob stays as it is and is proved by its hash; every new frame is decoded and compared. New packs are
     committed in place of the old ones, some at a time; `gc` deletes the old ones, after its grace. Others may read and
-    write meanwhile. Packs that are done, or would save less than 0.1 %, are passed over: run again, it goes on where it
+    write meanwhile. Packs that are done, or would save less than 0.1 %, are skipped: run again, it goes on where it
     was interrupted. Until `gc` has run, the lake takes more room than before.
     """
     if dry_run:
@@ -64,9 +64,7 @@ def _tell(app: App, report: RepackReport) -> None:
     sizes = f": {size(before)} {took} {size(after)} ({percent(after, before)})" if report.packs_rewritten else ""
     app.print(f"{report.packs_rewritten:,} of {count(report.packs, 'pack')} {verb}{sizes}")
     if report.packs_done:
-        app.say(
-            f"{count(report.packs_done, 'pack')} passed over: encoded with as much effort, or with nothing to save."
-        )
+        app.say(f"{count(report.packs_done, 'pack')} skipped: encoded with as much effort, or with nothing to save.")
     if report.packs_left:
         app.say(f"Time is up: {count(report.packs_left, 'pack')} left. Run the same command again to continue.")
     if report.packs_rewritten and not report.dry_run:
