@@ -212,7 +212,7 @@ def test_folders_and_files_are_as_open_as_the_root(sftp_server: StoreServer) -> 
 
 
 def test_a_server_without_hard_links_is_refused_by_name(tmp_path: Path) -> None:
-    """asyncssh's own server, told to offer no extension: as ProFTPD's mod_sftp and Windows' servers do."""
+    """asyncssh's own server, told to offer no extension."""
     script = tmp_path / "server.py"
     script.write_text(
         "import asyncio, asyncssh, sys\n"
