@@ -75,7 +75,7 @@ class ManyHands:
         if not plan.complete:
             raise InputError(
                 "this plan is not complete: making it was interrupted.", where=file,
-                hint="Run the same `sxeslake plan` again; it goes on from there.",
+                hint="Make the same plan again; it goes on from there.",
             )  # fmt: skip
         self._options = replace(self._options, links=plan.links)
         return plan

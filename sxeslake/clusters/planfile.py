@@ -62,9 +62,9 @@ def write_plan(plan: Plan, out: Path, tool: str) -> None:
 def read_plan(path: Path) -> Plan:
     """Read a plan; NotFoundError where there is none, InputError where this is none that can be read."""
     if not path.exists():
-        raise NotFoundError("there is no such plan.", where=path, hint="`sxeslake plan DIR -o FILE` makes one.")
+        raise NotFoundError("there is no such plan.", where=path, hint="`sxeslake plan DIR --out FILE` makes one.")
     if path.is_dir():
-        raise InputError("this is a folder, not a plan.", where=path, hint="`sxeslake plan DIR -o FILE` makes a plan.")
+        raise InputError("this is a folder, not a plan.", where=path, hint="`sxeslake plan DIR --out FILE` makes one.")
     try:
         table = pq.read_table(path)
         about = json.loads((table.schema.metadata or {})[_KEY])
@@ -77,7 +77,7 @@ def read_plan(path: Path) -> Plan:
     if not isinstance(about, dict) or about.get("version") != VERSION:
         raise InputError(
             "this plan is of another version of sxeslake.", where=path,
-            hint="Make it again with this one: `sxeslake plan DIR -o FILE`.",
+            hint="Make it again with this one: `sxeslake plan DIR --out FILE`.",
         )  # fmt: skip
     try:
         return _plan(table.cast(_SCHEMA), about)
@@ -112,7 +112,7 @@ def _plan(table: pa.Table, about: dict[str, Any]) -> Plan:
 
 def _no_plan(path: Path) -> InputError:
     return InputError(
-        "this is not a plan, or it is damaged.", where=path, hint="`sxeslake plan DIR -o FILE` makes one."
+        "this is not a plan, or it is damaged.", where=path, hint="`sxeslake plan DIR --out FILE` makes one."
     )
 
 

@@ -63,7 +63,7 @@ _METHODS: Final = {
 """Commands whose method has another name."""
 
 _OWNERS: Final = {
-    "init": "sxeslake", "convert": "sxeslake", "identify": "sxeslake.vendor.classify",
+    "init": "sxeslake", "convert": "sxeslake", "plan": "sxeslake", "identify": "sxeslake.vendor.classify",
     "formats": "sxeslake.vendor.readers",
 }  # fmt: skip
 """Where what a command does is no method of a lake."""

@@ -37,7 +37,9 @@ class WatchLock:
             if not _is_held(error):
                 raise
             raise ConflictError(
-                held, where=path.parent, hint="`sxeslake watch --status` shows it. Stop it first, or leave it at work."
+                held,
+                where=path.parent,
+                hint="Stop it first, or leave it at work; the status names its process.",
             ) from None
         return cls(connection)
 

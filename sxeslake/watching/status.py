@@ -23,7 +23,7 @@ HEALTHY: Final = 0
 NOT_RUNNING: Final = 3
 FAILED: Final = 4
 LAKE_AWAY: Final = 6
-"""Exit codes of `watch --status`, each also that of an error of this kind."""
+"""Exit codes that tell the status, each also that of an error of this kind."""
 
 _LATE_ROUNDS: Final = 10
 _LATE_S: Final = 600.0

@@ -43,7 +43,7 @@ def not_built() -> FailureText:
         404,
         "Help is not installed",
         "This installation has no documentation pages.",
-        "In a checkout, `make docs` builds them. `sxeslake help tasks` explains the commands.",
+        "In a checkout, `make docs` builds them. On the command line, `help tasks` explains the commands.",
     )
 
 

@@ -59,13 +59,13 @@ def field_of(method: int) -> bytes:
     return struct.pack("<HH", EXTRA, _FIELD.size) + _FIELD.pack(2, b"AE", _STRENGTH, method)
 
 
-class _Keys(NamedTuple):
+class _AesKeys(NamedTuple):
     cipher: Any
     tag: hmac.HMAC
     check: bytes
 
 
-def _keys(password: str, salt: bytes, key_bytes: int) -> _Keys:
+def _keys(password: str, salt: bytes, key_bytes: int) -> _AesKeys:
     from Cryptodome.Cipher import AES  # noqa: PLC0415 - rarely needed
     from Cryptodome.Util import Counter  # noqa: PLC0415 - as above
 
@@ -73,7 +73,7 @@ def _keys(password: str, salt: bytes, key_bytes: int) -> _Keys:
     made = hashlib.pbkdf2_hmac("sha1", words, salt, _ROUNDS, 2 * key_bytes + _CHECK_BYTES)
     counter = Counter.new(128, initial_value=1, little_endian=True)
     cipher = AES.new(made[:key_bytes], AES.MODE_CTR, counter=counter)
-    return _Keys(cipher, hmac.new(made[key_bytes : 2 * key_bytes], digestmod="sha1"), made[2 * key_bytes :])
+    return _AesKeys(cipher, hmac.new(made[key_bytes : 2 * key_bytes], digestmod="sha1"), made[2 * key_bytes :])
 
 
 class DecryptedSource:

@@ -98,7 +98,7 @@ class IndexRun:
 
 def write_segment(path: Path, parts: Sequence[IndexRows | IndexRun]) -> tuple[int, str]:
     """Write parts as one sorted segment, a bounded number of rows at once; how many rows it has, and its hash."""
-    columns = [_Columns.of(part) for part in parts]
+    columns = [_IndexColumns.of(part) for part in parts]
     count = sum(len(part.keys) for part in columns)
     cuts = _cuts(columns, max(1, -(-count // _SLICE)))
     temporary = path.with_name(f".tmp-{path.name}")
@@ -123,7 +123,7 @@ def write_segment(path: Path, parts: Sequence[IndexRows | IndexRun]) -> tuple[in
     return count, hasher.hexdigest()
 
 
-class _Columns(NamedTuple):
+class _IndexColumns(NamedTuple):
     """Rows of the index in the order of their keys."""
 
     keys: U64
@@ -131,7 +131,7 @@ class _Columns(NamedTuple):
     places: U32
 
     @classmethod
-    def of(cls, part: IndexRows | IndexRun) -> _Columns:
+    def of(cls, part: IndexRows | IndexRun) -> _IndexColumns:
         if isinstance(part, IndexRun):
             return cls(part.keys, part.rest, part.places)
         keys = _keys(part.digests)
@@ -139,7 +139,7 @@ class _Columns(NamedTuple):
         return cls(keys[order], part.digests[order, 8:], part.places[order])
 
 
-def _cuts(columns: Sequence[_Columns], slices: int) -> list[list[int]]:
+def _cuts(columns: Sequence[_IndexColumns], slices: int) -> list[list[int]]:
     """Where each part is cut so that the slices have keys of their own; digests are spread evenly, and so are those."""
     bounds = np.array([(number << 64) // slices for number in range(1, slices)], np.uint64)
     inner = [np.searchsorted(part.keys, bounds) for part in columns]
@@ -150,7 +150,7 @@ def _cuts(columns: Sequence[_Columns], slices: int) -> list[list[int]]:
     ]
 
 
-def _joined(columns: Sequence[_Columns], first: Sequence[int], end: Sequence[int], name: str) -> npt.NDArray[Any]:
+def _joined(columns: Sequence[_IndexColumns], first: Sequence[int], end: Sequence[int], name: str) -> npt.NDArray[Any]:
     """One column of a slice, part after part."""
     return np.concatenate(
         [getattr(part, name)[start:stop] for part, start, stop in zip(columns, first, end, strict=True)]

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 from sxeslake.archive.spectra.choice import is_called
 from sxeslake.errors import NotFoundError, SxeslakeError
 from sxeslake.web.answers import Cell, WebPage, WebTable
-from sxeslake.web.commands import python_call, shell_line
 from sxeslake.web.drawing.png import PALETTES, SCALES
 from sxeslake.web.failures import failure_of
 from sxeslake.web.links import link
+from sxeslake.web.pages.commands import python_call, shell_line
 from sxeslake.web.scans import DATA_TYPES, analysis_rows, plain_row, selected
 from sxeslake.web.tables import text_of
 

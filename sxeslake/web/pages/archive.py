@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 from sxeslake.errors import DamagedLakeError, SxeslakeError
 from sxeslake.text.table import size
 from sxeslake.web.answers import Cell, WebPage, WebTable
-from sxeslake.web.commands import python_call, shell_line
 from sxeslake.web.failures import failure_of
 from sxeslake.web.links import link
+from sxeslake.web.pages.commands import python_call, shell_line
 from sxeslake.web.tables import records_of, result_of, table_of, text_of
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from sxeslake.archive.spectra.spectra import read_spectra
 from sxeslake.catalog.query.standards import standards_like
 from sxeslake.errors import InputError, NotFoundError, StorageError, UsageError
 from sxeslake.web.answers import Cell, WebPage, WebTable
-from sxeslake.web.commands import python_call, shell_line
 from sxeslake.web.links import link
+from sxeslake.web.pages.commands import python_call, shell_line
 from sxeslake.web.pages.plotted import marks_of
 from sxeslake.web.scans import (
     DATA_TYPES,

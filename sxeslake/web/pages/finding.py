@@ -12,10 +12,10 @@ from sxeslake.catalog.query.filter_spec import BY_NAME, SETTINGS
 from sxeslake.catalog.query.result import Result
 from sxeslake.errors import DamagedLakeError
 from sxeslake.web.answers import WebPage
-from sxeslake.web.commands import python_call, shell_line
 from sxeslake.web.facets import FACETS, Counts, Facet, FacetKind, annotation_facet, counted, facet_of
 from sxeslake.web.failures import failure_of
 from sxeslake.web.links import Word, changed, link
+from sxeslake.web.pages.commands import python_call, shell_line
 from sxeslake.web.tables import ROWS_SHOWN, table_of
 
 if TYPE_CHECKING:

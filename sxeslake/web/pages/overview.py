@@ -11,8 +11,8 @@ from sxeslake.runs.health import CommandHealth, health_of, in_words
 from sxeslake.runs.recording import public
 from sxeslake.text.table import size
 from sxeslake.web.answers import WebPage
-from sxeslake.web.commands import python_call, shell_line
 from sxeslake.web.failures import failure_of
+from sxeslake.web.pages.commands import python_call, shell_line
 from sxeslake.web.tables import records_of, result_of, table_of, text_of
 
 if TYPE_CHECKING:

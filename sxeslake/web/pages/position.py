@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 from sxeslake.catalog.query.standards import standards_like
 from sxeslake.errors import SxeslakeError
 from sxeslake.web.answers import WebPage
-from sxeslake.web.commands import python_line, shell_line
 from sxeslake.web.failures import failure_of
 from sxeslake.web.links import link
+from sxeslake.web.pages.commands import python_line, shell_line
 from sxeslake.web.scans import analysis_rows, plain_row, position_rows
 from sxeslake.web.tables import text_of
 

@@ -8,8 +8,8 @@ from sxeslake.catalog.query.filter_spec import FILTERS, SETTINGS
 from sxeslake.catalog.query.sandbox import SandboxLimits
 from sxeslake.errors import UsageError
 from sxeslake.web.answers import WebPage
-from sxeslake.web.commands import python_call, shell_line
 from sxeslake.web.links import link
+from sxeslake.web.pages.commands import python_call, shell_line
 from sxeslake.web.pages.finding import filters_of
 from sxeslake.web.tables import ROWS_SHOWN, as_word, table_of
 

@@ -78,7 +78,8 @@ def test_every_link_of_a_page_leads_somewhere(client: TestClient, page: str, wor
     of_each_kind = {re.split(r"[?=&]", address)[0] + str(address.count("&")): address for address in sorted(found)}
     for address in of_each_kind.values():
         answer = client.get(address)
-        assert answer.status_code in (200, 307), (address, answer.text)
+        explains = address.endswith("help/") and "make docs" in answer.text  # in a checkout without built pages
+        assert answer.status_code in (200, 307) or explains, (address, answer.text)
 
 
 @pytest.mark.parametrize(("page", "words"), PAGES)
