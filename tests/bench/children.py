@@ -17,6 +17,7 @@ from uuid import UUID
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numpy as np
+from support.internals import vault_of
 
 from sxeslake.archive.container import open_container
 from sxeslake.format.logentry import ArchiveAdded, Entry
@@ -72,7 +73,7 @@ def grow(url: str, archives: str, real: str) -> None:
         for number in range(len(lake.ls("grown-*")) + 1, int(real) + 1):
             tiny_archive(str(path), str(number))
             lake.ingest(path, sample=f"grown-{number:06d}")
-        vault = lake._vault
+        vault = vault_of(lake)
         model = vault.state.versions("v.sample = ?", ("grown-000001",))[0].archive
         for first in range(len(vault.state.versions("v.sample LIKE 'grown-%'")) + 1, int(archives) + 1, _PER_COMMIT):
             numbers = range(first, min(first + _PER_COMMIT, int(archives) + 1))

@@ -23,6 +23,8 @@ from blake3 import blake3
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from support.internals import vault_of
+
 from sxeslake import codecs
 from sxeslake.archive import synthetic
 from sxeslake.archive.columns import ABSENT
@@ -211,7 +213,7 @@ def commit(vault: Vault, numbers: range, shared: dict[bytes, _Blob], positions: 
 def fill(url: str, archives: int, per_commit: int = PER_COMMIT, positions: int = POSITIONS) -> None:
     """Bring a lake to so many archives; one that was interrupted goes on."""
     with open_lake(url) as lake:
-        vault, shared = lake._vault, dict[bytes, _Blob]()
+        vault, shared = vault_of(lake), dict[bytes, _Blob]()
         ((there,),) = vault.state.select("SELECT count(*) FROM versions")
         for first in range(there, archives, per_commit):
             commit(vault, range(first, min(first + per_commit, archives)), shared, positions)

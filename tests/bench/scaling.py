@@ -230,7 +230,7 @@ def compared(archives: int, known: Figures) -> list[tuple[str, float, float, boo
 def works_table(known: Mapping[str, Figures]) -> str:
     """What was measured, a line for each work and size."""
     names = {name: None for of in known.values() for name in of["works"]}
-    lines = []
+    lines: list[tuple[str, ...]] = []
     for name in names:
         for archives, of in sorted(known.items(), key=lambda item: int(item[0])):
             cost = of["works"].get(name)
@@ -249,7 +249,7 @@ def works_table(known: Mapping[str, Figures]) -> str:
 
 def compared_table(known: Mapping[str, Figures]) -> str:
     """Model and measurement beside each other."""
-    lines = [
+    lines: list[tuple[str, ...]] = [
         (name, f"{int(archives):,}", _figure(name, said), _figure(name, found), "✓" if agrees else "✗")
         for archives, of in sorted(known.items(), key=lambda item: int(item[0]))
         for name, said, found, agrees in compared(int(archives), of)
@@ -274,9 +274,10 @@ def filled(text: str, made: Mapping[str, str]) -> str:
     """The document with its tables between their markers."""
     for name, table in made.items():
         pattern = re.compile(rf"(<!-- {name} -->\n).*?(\n<!-- /{name} -->)", re.DOTALL)
-        text, count = pattern.subn(lambda match, table=table: match[1] + table + match[2], text)
-        if count != 1:
+        place = pattern.search(text)
+        if place is None:
             raise ValueError(f"{DOCUMENT} has no place for the table `{name}`")
+        text = text[: place.end(1)] + table + text[place.start(2) :]
     return text
 
 

@@ -11,6 +11,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from support.internals import catalog_of, vault_of
+
 from sxeslake.lake import Lake, open_lake
 
 _KIB = 1024
@@ -28,7 +30,7 @@ def listed(lake: Lake) -> object:
 
 def catalogued(lake: Lake) -> object:
     """Bring the catalogue to the newest commit: what the first question waits for."""
-    return len(lake._asked().database().snapshot.parts)
+    return len(catalog_of(lake).database().snapshot.parts)
 
 
 def asked(lake: Lake) -> object:
@@ -89,7 +91,7 @@ def main(url: str, verb: str, *words: str) -> None:
     began, cpu = time.perf_counter(), time.process_time()
     with open_lake(url) as lake:
         result = VERBS[verb](lake, *words)
-        counters = lake._vault.store.counters
+        counters = vault_of(lake).store.counters
     cost = {
         "seconds": time.perf_counter() - began, "cpu_s": time.process_time() - cpu, "peak_bytes": peak_bytes(),
         "requests": dict(counters.requests), "bytes_in": counters.bytes_in, "bytes_out": counters.bytes_out,

@@ -32,6 +32,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numpy as np
 from bench.children import _repeating
+from support.internals import vault_of
 from support.part_lakes import Session, Spot, contents
 from support.small_lakes import zip_of
 
@@ -77,7 +78,7 @@ def grow(url: str, archives: int, real: int) -> None:
 
 
 def _repeat(lake: Lake, archives: int) -> None:
-    vault = lake._vault
+    vault = vault_of(lake)
     model = vault.state.versions("v.sample = ?", ("session-000001",))[0].archive
     for first in range(len(vault.state.versions()) + 1, archives + 1, _PER_COMMIT):
         vault.commit(_repeating(model, range(first, min(first + _PER_COMMIT, archives + 1))))

@@ -19,6 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import asyncssh
 import pytest
 from support import store_servers
 from support.small_lakes import counts, zip_of
@@ -166,7 +167,7 @@ def test_a_connection_that_is_lost_at_the_link_is_no_defeat(
             assert self._connection is not None
             self._connection.abort()
             await asyncio.sleep(0.1)
-            raise sftp.asyncssh.SFTPConnectionLost("cut by the test")
+            raise asyncssh.SFTPConnectionLost("cut by the test")
 
     monkeypatch.setattr(sftp.SftpClient, "_link", link_and_lose)
     store = opened(sftp_server, f"lost/{secrets.token_hex(6)}")

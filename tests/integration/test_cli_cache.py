@@ -7,6 +7,7 @@ import stat
 from pathlib import Path
 
 import pytest
+from support.internals import vault_of
 from support.small_lakes import counts, group, zip_of
 
 import sxeslake
@@ -82,10 +83,10 @@ def test_two_versions_with_different_layouts_work_side_by_side(work: Path, monke
         assert [row.sample for row in ours.ls()] == ["g"]
         ours.refresh()
         assert {row.sample for row in ours.ls()} == {"g", "new"}
-        assert not ours._vault.state.was_damaged
+        assert not vault_of(ours).state.was_damaged
     with sxeslake.open(str(work / "lake")) as again:
         assert len(again.ls()) == 2
-        assert not again._vault.notes
+        assert not vault_of(again).notes
 
 
 def test_caches_are_their_owners_alone(work: Path) -> None:

@@ -11,6 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+from support.internals import vault_of
 from support.small_lakes import counts, group, own_store, zip_of
 
 from sxeslake.lake import Lake
@@ -285,7 +286,7 @@ def test_after_a_power_cut_gc_deletes_nothing_that_lives(cuts: Cuts, seed: int) 
     for _ in range(25):
         cuts.cut(chance)
         with cuts.lake() as lake:
-            damaged += lake._vault.state.was_damaged
+            damaged += vault_of(lake).state.was_damaged
             assert lake.gc(grace="0").bytes_freed == 0
             assert len(lake.ls()) == 9
         assert {info.key for info in cuts.store.list("")} == before
@@ -311,10 +312,10 @@ def test_what_does_not_follow_from_the_log_is_thrown_away(
     site: Site, answers: list[object], wrong: str, command: Callable[[Site, Lake], object]
 ) -> None:
     site.restore()
-    with site.lake() as lake, lake._vault.state.transaction() as db:
+    with site.lake() as lake, vault_of(lake).state.transaction() as db:
         db.execute(wrong)  # by way of the state, so that its digest follows: a fault of an older version
     with site.lake() as lake:
-        assert not lake._vault.state.was_damaged
+        assert not vault_of(lake).state.was_damaged
         if command is _verify:
             assert [note for note in lake.verify().notes if "did not follow" in note]
         assert command(site, lake) == answers[COMMANDS.index(command)]

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from support.internals import vault_of
 from support.seaweed import BUCKET, Seaweed
 from support.small_lakes import counts, zip_of
 from support.store_servers import StoreServer
@@ -188,7 +189,7 @@ def test_an_ingest_that_was_killed_is_resumed(tmp_path: Path) -> None:
     (archive,) = json.loads(out)["archives"]
     packs = {info.key: info.size for info in store.list(keys.PACK_PREFIX)}
     with open_lake(url) as lake:
-        used = {keys.pack_key(pack) for pack in lake._vault.state.pack_ids()}
+        used = {keys.pack_key(pack) for pack in vault_of(lake).state.pack_ids()}
         assert there <= used
         assert packs.keys() == used
         assert sum(size for key, size in packs.items() if key not in there) > 1_000_000

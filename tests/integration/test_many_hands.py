@@ -212,7 +212,7 @@ def test_what_many_workers_cannot_do_is_refused(
 ) -> None:
     for words in ({"dry_run": True}, {"sample": "one"}):
         with pytest.raises(UsageError, match="one worker"):
-            lake.ingest(drive, workers=2, **words)  # type: ignore[arg-type]
+            lake.ingest(drive, workers=2, **words)
     with pytest.raises(UsageError, match="not both"):
         lake.ingest(drive, plan="plan.parquet")
     with pytest.raises(UsageError, match="from 1"):

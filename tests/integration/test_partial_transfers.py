@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.internals import vault_of
 from support.seaweed import BUCKET, Seaweed
 
 from sxeslake.archive.container import open_container
@@ -45,7 +46,7 @@ class Traffic:
     """Requests and bytes since it was made, of one lake."""
 
     def __init__(self, lake: Lake) -> None:
-        self._counters = lake._vault.store.counters
+        self._counters = vault_of(lake).store.counters
         self._requests, self._bytes = self._counters.total, self._counters.bytes_in
 
     @property
@@ -108,7 +109,7 @@ def test_an_interrupted_pull_fetches_nothing_twice(
         third = Traffic(lake)
         lake.pull("map", tmp_path / "b.pl7z")
         assert third.bytes_in < 256 * 1024  # the manifest
-        whole = sum(info.size for info in lake._vault.store.list("packs/"))
+        whole = sum(info.size for info in vault_of(lake).store.list("packs/"))
     assert first.bytes_in + second.bytes_in < whole + 512 * 1024
     with open_container(tmp_path / "a.plzip") as one, open_container(tmp_path / "map.plzip") as source:
         assert [one.read(at) for at in range(len(one.members))] == [
@@ -142,7 +143,7 @@ def test_sync_moves_the_difference(s3_server: Seaweed, url: str, tmp_path: Path)
     for path in chosen:
         path.write_bytes(bytes(path.stat().st_size))
     with open_lake(url, storage_options=s3_server.options()) as lake:
-        lake._vault.blobs._disk = None  # as if it was on another machine
+        vault_of(lake).blobs._disk = None  # as if it was on another machine
         report = lake.sync("map", folder)
     assert (report.changed, report.bytes_written) == (3, 3 * 139_332)
     assert report.bytes_moved < MIB

@@ -16,6 +16,7 @@ import fsspec
 import numpy as np
 import pytest
 from support import seaweed
+from support.internals import vault_of
 from support.part_lakes import Session, Spot, contents, dump
 from support.small_lakes import zip_of
 
@@ -48,7 +49,7 @@ class Map:
             patch.setenv("SXESLAKE_CACHE", str(cache))
             self.open().close()
             with self.open() as lake:
-                counters = lake._vault.store.counters
+                counters = vault_of(lake).store.counters
                 requests, received = counters.total, counters.bytes_in
                 found = work(lake)
                 return found, counters.total - requests, counters.bytes_in - received

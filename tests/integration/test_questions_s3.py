@@ -6,6 +6,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from support.internals import catalog_of
 from support.seaweed import Seaweed
 from support.small_lakes import group, zip_of
 
@@ -27,7 +28,7 @@ def test_a_new_machine_and_a_reader(s3_server: Seaweed, tmp_path: Path, monkeypa
     monkeypatch.setenv("SXESLAKE_CACHE", str(tmp_path / "new machine"))
     with sxeslake.open(url, storage_options=s3_server.options("reader")) as lake:
         assert lake.positions().rows() == expected
-        assert {part.table for part in lake._asked().database().snapshot.parts if part.home == report.commit}
+        assert {part.table for part in catalog_of(lake).database().snapshot.parts if part.home == report.commit}
         assert [row["value"] for row in lake.sql("SELECT value FROM annotations").rows()] == ["standard"]
         assert lake.rebuild_catalog().equal
         with pytest.raises(AccessDeniedError):

@@ -53,7 +53,7 @@ class SlowWriter(threading.Thread):
                 self._append(path, data[start : start + step])
                 time.sleep(self.pause_s)
             if path != final:
-                self._again(lambda path=path, final=final: path.rename(final))  # type: ignore[misc]
+                self._again(lambda path=path, final=final: path.rename(final))
 
     def _append(self, path: Path, data: bytes) -> None:
         def append() -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support import seaweed
+from support.internals import vault_of
 from support.part_lakes import dump
 
 from sxeslake.archive import create_writer
@@ -43,7 +44,7 @@ def test_a_map_over_s3_takes_a_request_for_many_spectra(
     monkeypatch.setenv("SXESLAKE_CACHE", str(tmp_path / "cold"))
     with open_lake(address, storage_options=options) as lake:
         rows = list(lake.measured("map"))  # the catalogue is synced
-        counters = lake._vault.store.counters
+        counters = vault_of(lake).store.counters
         requests, received = counters.total, counters.bytes_in
         found = lake.roi(390, 400, "map")
         assert len(found) == len(rows) == 576

@@ -18,6 +18,7 @@ import pytest
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 from support.faults import Fault, FaultyStore
+from support.internals import vault_of
 from support.small_lakes import counts, zip_of
 
 from sxeslake.archive.container import open_container
@@ -252,7 +253,7 @@ class LakeMachine(RuleBasedStateMachine):
     def _learn(self, batch: Mapping[str, Contents]) -> None:
         """After a fault nobody knows whether the commit was made: whole, or not at all."""
         with Lake(Vault(open_store(f"memory://{self.name}"), None, threads=1)) as lake:
-            found = {(v.sample, v.version): v.status for v in lake._vault.state.versions("TRUE")}
+            found = {(v.sample, v.version): v.status for v in vault_of(lake).state.versions("TRUE")}
         fresh = found.keys() - self.status.keys()
         assert {name for name, _ in fresh} <= batch.keys()
         self.stored.update({key: batch[key[0]] for key in fresh})
@@ -282,11 +283,13 @@ class LakeMachine(RuleBasedStateMachine):
             for key in sorted(self._live()):
                 self._check_pull(lake, key)
             lake.gc(grace="0")
-            state = lake._vault.state
+            state = vault_of(lake).state
             for version in state.versions():
                 assert state.resolved(version.archive.needs) <= state.pack_ids()
             left = {
-                keys.id_of(info.key) for prefix in ("packs/", "manifests/") for info in lake._vault.store.list(prefix)
+                keys.id_of(info.key)
+                for prefix in ("packs/", "manifests/")
+                for info in vault_of(lake).store.list(prefix)
             }
             assert left == state.pack_ids() | state.manifests().keys()
             assert lake.verify(data=True).ok

@@ -56,7 +56,8 @@ def fake_gcs_binary() -> Path | None:
     except ImportError:
         return None
     try:
-        return _server._get_binary_path()
+        path: Path = _server._get_binary_path()
+        return path
     except RuntimeError:
         return None
 

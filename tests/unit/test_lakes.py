@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.internals import catalog_of
 
 import sxeslake
 from sxeslake import lakes as lakes_module
@@ -153,7 +154,7 @@ def test_sql_joins_across_lakes(both: sxeslake.Lakes) -> None:
 
 
 def test_every_table_and_view_has_the_column(both: sxeslake.Lakes) -> None:
-    database = both._asked().database()
+    database = catalog_of(both).database()
     for name in [*(table.name for table in both["a"].schema()), "distinct_positions", "position_documents"]:
         assert database.table(f"SELECT * FROM {name} LIMIT 0").column_names.count("lake") == 1, name
     assert "lake" in both.sql("SELECT * FROM sessions_by(2) LIMIT 0").columns
@@ -199,7 +200,7 @@ def test_nothing_is_written_to_a_lake(sites: Path, tmp_path: Path) -> None:
 
     def opened(word: str) -> Lake:
         stores.append(Refusing(word))
-        return Lake(Vault(stores[-1], tmp_path / Path(word).name))  # type: ignore[arg-type]
+        return Lake(Vault(stores[-1], tmp_path / Path(word).name))
 
     words = [str(sites / "a"), str(sites / "b")]
     before = {path: path.stat() for word in words for path in Path(word).rglob("*")}
@@ -233,7 +234,7 @@ def test_a_lake_that_goes_away_meanwhile_is_left_out(sites: Path, monkeypatch: p
     words = [str(sites / "a"), str(sites / "b")]
     for skips in (False, True):
         with sxeslake.open_lakes(words, skip_unreachable=skips) as lakes:
-            catalog = lakes["b"]._asked()
+            catalog = catalog_of(lakes["b"])
 
             def gone() -> None:
                 raise StorageError("the share is gone")

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.internals import vault_of
 from support.vendor_session import session
 
 import sxeslake
@@ -186,7 +187,7 @@ def test_a_lake_can_be_pickled(lake: Lake) -> None:
 
 def opened(lake: Lake, address: str = "s3://bucket/lake", **options: str) -> Lake:
     """The lake as if it had been opened at another address."""
-    return Lake(lake._vault, Opening(address, options, "5MB/s", None, 3.0))
+    return Lake(vault_of(lake), Opening(address, options, "5MB/s", None, 3.0))
 
 
 def test_a_pickle_keeps_how_a_lake_was_opened(lake: Lake) -> None:
@@ -213,7 +214,7 @@ def test_a_lake_opened_with_secrets_says_why_it_cannot_be_pickled(
 
 def test_a_lake_made_of_storage_says_why_it_cannot_be_pickled(lake: Lake) -> None:
     with pytest.raises(TypeError, match="cannot be pickled"):
-        pickle.dumps(Lake(lake._vault))
+        pickle.dumps(Lake(vault_of(lake)))
 
 
 def test_wrong_words_of_a_question_say_what_was_meant(lake: Lake) -> None:

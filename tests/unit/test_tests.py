@@ -199,3 +199,24 @@ def test_what_can_fail_is_left_alone(body: str) -> None:
 def test_empty_lists_of_cases_are_found() -> None:
     (fault,) = faults(ast.parse("@pytest.mark.parametrize('x', [])\ndef test_it(x):\n    assert x\n"))
     assert "no cases" in fault
+
+
+INSIDE = frozenset(("_vault", "_asked", "_close_catalog", "_version"))
+"""What a lake keeps to itself."""
+
+
+def reaches(tree: ast.AST) -> Iterator[int]:
+    """The lines that read something of the inside of another object."""
+    for node in ast.walk(tree):
+        if not (isinstance(node, ast.Attribute) and node.attr in INSIDE and isinstance(node.ctx, ast.Load)):
+            continue
+        if not (isinstance(node.value, ast.Name) and node.value.id == "self"):
+            yield node.lineno
+
+
+def test_the_inside_of_a_lake_is_reached_in_one_place() -> None:
+    """`support.internals` names what tests need; the golden lakes are made by a program of their own time."""
+    aside = {TESTS / "support" / "internals.py", TESTS / "golden" / "make_lake.py"}
+    found = {str(file.relative_to(TESTS)): list(reaches(tree_of(file))) for file in FILES if file not in aside}
+    assert not {file: lines for file, lines in found.items() if lines}
+    assert len(list(reaches(tree_of(TESTS / "support" / "internals.py")))) >= len(INSIDE)

@@ -73,7 +73,12 @@ def test_the_next_plan_reads_only_what_has_changed(
     zip_of(drive / "new.zip", group(9))
     (drive / "c.plzip").unlink()
     read: list[Path] = []
-    monkeypatch.setattr(plan_rows, "open_container", lambda path: (read.append(path), open_container(path))[1])
+
+    def noted(path: Path) -> Any:
+        read.append(path)
+        return open_container(path)
+
+    monkeypatch.setattr(plan_rows, "open_container", noted)
     report = sxeslake.plan(drive, out)
     assert sorted(read) == [drive / "b.plzip", drive / "new.zip"]
     after = {row.path: row for row in read_plan(out).rows}

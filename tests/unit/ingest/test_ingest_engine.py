@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from support.faults import FaultyStore
+from support.internals import vault_of
 from support.small_lakes import group, new_lake, objects, own_store, zip_of
 
 from sxeslake.archive import container as containers
@@ -74,7 +75,7 @@ def test_what_is_there_is_not_stored_again(lake: Lake, store: FaultyStore, tmp_p
     lake.ingest(zip_of(tmp_path / "b.plzip", group(1, 3, comment="x")))
     new = objects(store).keys() - before.keys()
     assert sum(key.startswith("packs/") for key in new) == 1
-    (packs,) = (entry for number, _, entry, _ in lake._vault.state.log(1))
+    (packs,) = (entry for number, _, entry, _ in vault_of(lake).state.log(1))
     assert b'"blobs":1,"raw_bytes"' in packs
 
 
@@ -377,7 +378,7 @@ def test_what_a_collector_takes_meanwhile_is_stored_again(lake: Lake, store: Fau
     lake.ingest(zip_of(tmp_path / "a.plzip", group(1)))
     collected: list[bool] = []
     with Lake(Vault(store, None)) as other:
-        collector, create = other._vault, store.create
+        collector, create = vault_of(other), store.create
 
         def collect_first(key: str, data: Data) -> None:
             if key.startswith("manifests/") and not collected:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from support.internals import vault_of
 from support.small_lakes import group, zip_of
 
 from sxeslake import lake as lakes
@@ -76,7 +77,7 @@ def test_content_that_was_lost_is_stored_again_with_another_archive(root: Path, 
         assert archive.status == "added"
         lake.pull("other", tmp_path / "other.plzip", exact=False)
         lake.pull("a", tmp_path / "a.out.plzip", exact=False)  # its blobs are there again
-        (version,) = lake._vault.state.versions("v.sample = 'other'")
+        (version,) = vault_of(lake).state.versions("v.sample = 'other'")
         needed = version.archive.needs
         assert all((root / "packs" / pack[:2] / f"{pack}.pack").exists() for pack in needed)
 
@@ -112,8 +113,8 @@ def test_each_pack_is_asked_for_once_a_run(root: Path, tmp_path: Path, monkeypat
     with lakes.init(str(root)) as lake:
         lake.ingest(sources)
         asked: list[str] = []
-        size = lake._vault.store.size
-        monkeypatch.setattr(lake._vault.store, "size", lambda key: asked.append(key) or size(key))  # type: ignore[func-returns-value]
+        size = vault_of(lake).store.size
+        monkeypatch.setattr(vault_of(lake).store, "size", lambda key: asked.append(key) or size(key))  # type: ignore[func-returns-value]
         report = lake.ingest(sources)
         assert {archive.status for archive in report.archives} == {"unchanged"}
         of_packs = [key for key in asked if key.startswith("packs/")]
@@ -159,7 +160,7 @@ def test_other_archives_build_on_no_damaged_pack(root: Path, tmp_path: Path, how
                     path.unlink()  # what the copy has to store for itself
         with opened(root) as lake:
             other.copy_to(lake)
-            (version,) = lake._vault.state.versions("v.sample = 'c'")
+            (version,) = vault_of(lake).state.versions("v.sample = 'c'")
             there = {path.stem for path in packs(root)} - damaged
             assert set(version.archive.needs) <= there
             lake.pull("c", tmp_path / "c.out.plzip", exact=False)
@@ -175,7 +176,7 @@ def test_a_pack_whose_footer_is_damaged_counts_for_versions_that_need_it(root: P
         other = zip_of(tmp_path / "b.plzip", {**CONTENTS, "notes.txt": b"more"})
         first, second = lake.ingest([other, source]).archives
         assert (first.status, second.status) == ("added", "unchanged")
-        (version,) = lake._vault.state.versions("v.sample = 'a'")
+        (version,) = vault_of(lake).state.versions("v.sample = 'a'")
         assert set(version.archive.needs).isdisjoint(damaged)
         lake.pull("a", tmp_path / "out.plzip", exact=False)
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from support.faults import Fault, FaultyStore
+from support.internals import vault_of
 from support.small_lakes import counts, flip, group, own_store, zip_of
 
 from sxeslake.archive.container import open_container
@@ -109,7 +110,7 @@ def test_new_archives_build_on_nothing_that_is_lost(lake: Lake, store: Store, tm
     assert pulled(lake, names[0], tmp_path) == CONTENTS
     assert pulled(lake, names[1], tmp_path) == part
     present = {keys.id_of(info.key) for info in store.list(keys.PACK_PREFIX)}
-    for version in lake._vault.state.versions("v.number > 1"):
+    for version in vault_of(lake).state.versions("v.number > 1"):
         assert set(version.archive.needs) <= present
     if damage != "all":  # its member table is there, and its blobs are in the new packs
         assert pulled(lake, "a@1", tmp_path) == CONTENTS
@@ -155,7 +156,7 @@ def own_store_of(store: Store) -> Store:
 @pytest.mark.parametrize("cut", [False, True], ids=["missing", "cut short"])
 def test_no_commit_refers_to_what_is_not_there(lake: Lake, store: Store, *, cut: bool) -> None:
     """Whatever makes the entry: the check is the commit's own."""
-    vault = lake._vault
+    vault = vault_of(lake)
     (known,) = vault.state.versions()
     (pack, *_) = known.archive.needs
     key, before = keys.pack_key(pack), vault.state.head()
@@ -189,10 +190,10 @@ def test_packs_are_asked_for_once_a_run(store: Store, tmp_path: Path) -> None:
     paths = [zip_of(tmp_path / f"{n}.zip", {**CONTENTS, "n": b"%d" % n}) for n in range(10)]
     with Lake(Vault(store, None)) as first:
         first.ingest(paths[0], exact="never")
-        packs = len(first._vault.state.pack_ids())
+        packs = len(vault_of(first).state.pack_ids())
     watched = FaultyStore(store)
     with Lake(Vault(watched, None)) as lake:
-        lake._vault.sync_index()
+        vault_of(lake).sync_index()
         asked: list[str] = []
         watched._perform = asking(watched, asked)  # type: ignore[method-assign]
         lake.ingest(paths, exact="never")

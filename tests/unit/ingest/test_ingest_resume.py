@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from support.faults import FaultyStore
+from support.internals import vault_of
 from support.small_lakes import counts, objects, own_store, zip_of
 
 from sxeslake.errors import UnreachableError
@@ -46,7 +47,7 @@ def packs(store: FaultyStore) -> set[str]:
 
 
 def journals(lake: Lake) -> list[Path]:
-    return sorted((lake._vault.folder / "uploads").glob("*"))
+    return sorted((vault_of(lake).folder / "uploads").glob("*"))
 
 
 def interrupted(client: Callable[[], Lake], store: FaultyStore, path: Path, before: str = "manifests/") -> set[str]:
@@ -125,7 +126,7 @@ def test_a_damaged_journal_costs_uploads_only(
         (journal,) = journals(lake)
         journal.write_bytes(JOURNAL_DAMAGE[damage](journal.read_bytes()))
         lake.ingest(tmp_path / "a.zip", exact="never")
-        assert {pack.kind for pack in lake._vault.state.packs().values()} == {"array"}
+        assert {pack.kind for pack in vault_of(lake).state.packs().values()} == {"array"}
         lake.gc(grace="0")
         assert lake.verify(data=True).ok
         assert [lake.read("a", name) for name in CONTENTS] == list(CONTENTS.values())
@@ -177,7 +178,7 @@ def test_a_pack_that_is_not_what_was_noted_is_left_alone(
     store.replace(there[1], store.get(there[1])[:-40] + bytes(40))
     with client() as lake:
         lake.ingest(tmp_path / "a.zip", exact="never")
-        used = {pack_key(pack) for pack in lake._vault.state.pack_ids()}
+        used = {pack_key(pack) for pack in vault_of(lake).state.pack_ids()}
         assert used.isdisjoint(there[:2])
         assert used.issuperset(there[2:])
         assert lake.verify(data=True).ok
@@ -192,7 +193,7 @@ def test_a_journal_that_is_damaged_is_read_as_far_as_it_goes(
         junk = b'{"pack": {"id": "../x"}}\n{"pack": 7}\n[1]\n{"pack": {"id": 1, "kind": "", "bytes": 0'
         journal.write_bytes(junk + b"\n" + journal.read_bytes()[:-20])
         lake.ingest(tmp_path / "a.zip", exact="never")
-        assert len(there & {pack_key(pack) for pack in lake._vault.state.pack_ids()}) == len(there) - 1
+        assert len(there & {pack_key(pack) for pack in vault_of(lake).state.pack_ids()}) == len(there) - 1
         assert journals(lake) == []
         assert lake.verify(data=True).ok
 
@@ -201,8 +202,8 @@ def test_what_a_living_run_has_uploaded_is_its_own(
     store: FaultyStore, client: Callable[[], Lake], tmp_path: Path
 ) -> None:
     interrupted(client, store, zip_of(tmp_path / "a.zip", CONTENTS))
-    with client() as one, client() as two, Uploads(two._vault) as late:
-        with Uploads(one._vault) as first:
+    with client() as one, client() as two, Uploads(vault_of(two)) as late:
+        with Uploads(vault_of(one)) as first:
             first.take_up()
             late.take_up()
             assert first.packs
@@ -237,7 +238,7 @@ def test_two_runs_that_took_up_the_same_add_it_once(
         assert lake.ingest(tmp_path / "a.zip", exact="never").commit == 2
         shutil.copy(tmp_path / "kept", journal)
         assert lake.ingest(zip_of(tmp_path / "c.zip", {**CONTENTS, "c": b"c"}), exact="never").commit == 3
-        assert there <= {pack_key(pack) for pack in lake._vault.state.pack_ids()}
+        assert there <= {pack_key(pack) for pack in vault_of(lake).state.pack_ids()}
         assert lake.verify(data=True).ok
     with client() as lake:
         assert {row.sample for row in lake.ls()} == {"a", "b", "c"}
@@ -262,7 +263,7 @@ def test_a_journal_that_cannot_be_written_costs_nothing_but_itself(
     store: FaultyStore, client: Callable[[], Lake], tmp_path: Path
 ) -> None:
     with client() as lake:
-        (lake._vault.folder / "uploads").write_bytes(b"in the way")
+        (vault_of(lake).folder / "uploads").write_bytes(b"in the way")
         assert lake.ingest(zip_of(tmp_path / "a.zip", CONTENTS), exact="never").commit == 1
         assert lake.verify(data=True).ok
 
@@ -299,7 +300,7 @@ def test_what_is_taken_off_the_journal_is_off_the_disk_before_it_is_deleted(
         synced.extend(path.read_bytes() for path in journals(lake))
 
     record = PackAdded("0" * 32, "data", 100, 10, 1, 50)
-    with client() as lake, Uploads(lake._vault) as uploads:
+    with client() as lake, Uploads(vault_of(lake)) as uploads:
         uploads.note(record)
         monkeypatch.setattr(os, "fsync", recorded)
         assert uploads.leave([record.id])

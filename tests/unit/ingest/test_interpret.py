@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.internals import vault_of
 from support.small_lakes import group, new_lake, own_store, zip_of
 from support.vendor_session import hashes, session
 
@@ -153,7 +154,7 @@ def test_a_version_reads_as_the_folder_that_it_was(lake: Lake, tmp_path: Path) -
     raw = session(tmp_path)
     (raw / "large.bin").write_bytes(bytes(range(251)) * 40_000)
     lake.ingest(raw, tree=True)
-    stored, folder = VersionTree(lake._vault, refs.find(lake._vault.state, "session 12")), FolderTree(raw)
+    stored, folder = VersionTree(vault_of(lake), refs.find(vault_of(lake).state, "session 12")), FolderTree(raw)
     assert (stored.name, dict(stored.sizes)) == (folder.name, dict(folder.sizes))
     assert list(stored.empty_folders) == list(folder.empty_folders)
     for path, size in folder.sizes.items():

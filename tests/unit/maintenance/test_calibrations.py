@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from support.entries import chain
+from support.internals import vault_of
 from support.odd_entries import plain, seal
 from support.small_lakes import group, new_lake, new_vault, zip_of
 
@@ -175,13 +176,13 @@ def test_what_frees_space_and_fresh_readers_leave_them(store_url: str, tmp_path:
 def test_two_clients_that_add_at_once_both_do(store_url: str) -> None:
     with made(store_url) as one, Lake(Vault(open_store(store_url), None)) as other:
         assert one.calibrations() == other.calibrations() == []
-        beaten = other._vault.commit
+        beaten = vault_of(other).commit
 
         def late(build: Any) -> Any:
             one.add_calibration(OWN)
             return beaten(build)
 
-        other._vault.commit = late  # type: ignore[method-assign]
+        vault_of(other).commit = late  # type: ignore[method-assign]
         other.add_calibration(TABLE)
         one.refresh()
         assert {each.grating for each in one.calibrations()} == {OWN.grating, TABLE.grating}

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from support.internals import vault_of
 from support.small_lakes import group, objects, own_store, zip_of
 
 from sxeslake.errors import DamagedLakeError
@@ -138,7 +139,7 @@ def test_a_rollback_under_an_open_client_is_said_before_it_writes(
         lose(store, *range(left + 1, COUNT + 1))
         before = entries(store)
         with pytest.raises(DamagedLakeError):
-            open_all_the_time._vault.commit(
+            vault_of(open_all_the_time).commit(
                 lambda head: logentry.Entry(head.number + 1, head.digest, "t", "2026-01-01T00:00:00Z", "w", "h", "t")
             )
         with pytest.raises(DamagedLakeError):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from support.faults import FaultyStore
+from support.internals import vault_of
 from support.old_groups import dump, new_group, odd_zip, old_group
 from support.small_lakes import new_lake, objects, own_store, zip_of
 
@@ -36,7 +37,7 @@ def lake(store: FaultyStore, tmp_path: Path) -> Iterator[Lake]:
 
 
 def packs(lake: Lake, kind: str) -> set[str]:
-    return {keys.pack_key(pack.id) for pack in lake._vault.state.packs().values() if pack.kind == kind}
+    return {keys.pack_key(pack.id) for pack in vault_of(lake).state.packs().values() if pack.kind == kind}
 
 
 def rows_of(lake: Lake, ref: str) -> list[tuple[str, object, str | None]]:
@@ -156,19 +157,19 @@ def test_an_interruption_keeps_what_is_committed(lake: Lake, tmp_path: Path) -> 
 
 def test_two_who_migrate_at_once_make_one_version(lake: Lake, store: FaultyStore) -> None:
     with Lake(Vault(store, None)) as other:
-        stale = other._vault.state.versions("v.sample = 'old'")
+        stale = vault_of(other).state.versions("v.sample = 'old'")
         lake.migrate("old")
-        (report,) = migrate_versions(other._vault, stale, tool="test")
+        (report,) = migrate_versions(vault_of(other), stale, tool="test")
     assert (report.status, report.to_version) == ("unchanged", 2)
     assert [row.version for row in lake.ls(all_versions=True)] == [1, 2]
 
 
 def test_a_version_that_was_forgotten_meanwhile_is_not_migrated(lake: Lake, store: FaultyStore) -> None:
     with Lake(Vault(store, None)) as other:
-        stale = other._vault.state.versions("v.sample = 'old'")
+        stale = vault_of(other).state.versions("v.sample = 'old'")
         lake.forget("old")
         with pytest.raises(SampleNotFoundError, match="forgotten meanwhile"):
-            list(migrate_versions(other._vault, stale, tool="test"))
+            list(migrate_versions(vault_of(other), stale, tool="test"))
 
 
 def test_content_that_is_lost_is_said(lake: Lake, store: FaultyStore) -> None:
@@ -234,7 +235,7 @@ def test_a_large_group_stays_listed_and_metadata_of_several_chunks_comes_back(
         lake.ingest(zip_of(tmp_path / "large.plzip", contents))
         lake.migrate("large")
         assert [position.info.position_number for position in lake["large"].positions[5:8]] == [6, 7, 8]
-        version = lake._vault.state.versions("v.sample = 'large'")[-1]
-        manifest = lake._vault.manifests.open(version.archive.manifest)
-        assert manifest.outline(lake._vault.manifests.range_of(version)) is not None
+        version = vault_of(lake).state.versions("v.sample = 'large'")[-1]
+        manifest = vault_of(lake).manifests.open(version.archive.manifest)
+        assert manifest.outline(vault_of(lake).manifests.range_of(version)) is not None
         assert json.loads(lake.read("large", "metadata.json"))["projects"] == [{"uuid": "p", "analysisUuids": ["a"]}]

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.faults import FaultyStore
+from support.internals import vault_of
 from support.small_lakes import flip, group, new_lake, own_store, zip_of
 
 from sxeslake import codecs
@@ -54,7 +55,7 @@ def check(lake: Lake, name: str, contents: Contents) -> None:
 
 
 def array_packs(lake: Lake) -> set[str]:
-    return {name for name, record in lake._vault.state.packs().items() if record.kind == "array"}
+    return {name for name, record in vault_of(lake).state.packs().items() if record.kind == "array"}
 
 
 def test_a_lake_takes_fewer_bytes_and_gives_the_same(lake: Lake, store: FaultyStore, tmp_path: Path) -> None:
@@ -94,7 +95,7 @@ def test_content_that_came_fast_is_not_stored_again_after_a_repack(lake: Lake, t
 
 def test_a_reader_that_was_open_before_goes_on(lake: Lake, store: FaultyStore, tmp_path: Path) -> None:
     contents = ingest(lake, tmp_path, "a", 1)
-    with Lake(type(lake._vault)(store, None)) as other:
+    with Lake(type(vault_of(lake))(store, None)) as other:
         path = next(path for path in contents if path.endswith("xes.data"))
         assert other.read("a", path) == contents[path]
         lake.repack()
@@ -110,7 +111,7 @@ def test_a_writer_that_commits_meanwhile_is_not_lost(lake: Lake, store: FaultySt
         if key.startswith("packs/") and not met:
             met.append(key)
             store.create = create  # type: ignore[method-assign]
-            with Lake(type(lake._vault)(store, None)) as other:
+            with Lake(type(vault_of(lake))(store, None)) as other:
                 other.ingest(zip_of(tmp_path / "b.zip", {**contents, "new": b"new"}))
         create(key, data)
 
@@ -133,7 +134,7 @@ def test_a_collector_that_was_quicker_is_heeded(lake: Lake, store: FaultyStore, 
         create(key, data)
         if key.startswith("packs/") and not met:
             met.append(key)
-            with Lake(type(lake._vault)(store, None)) as other:
+            with Lake(type(vault_of(lake))(store, None)) as other:
                 other.forget("a@1")
                 other.gc(grace="1h")  # uploads that no commit names stay so long
 

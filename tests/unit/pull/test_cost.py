@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.internals import vault_of
 from support.seaweed import Seaweed
 
 from sxeslake.archive import synthetic_map
@@ -70,7 +71,7 @@ def planned(again: Open, part: dict[str, Any]) -> tuple[int, int]:
     with again() as lake:
         report = lake.pull_part("map", **part, dry_run=True)
         assert report.bytes_fetch is not None
-        return report.bytes_fetch, lake._vault.store.counters.bytes_in
+        return report.bytes_fetch, vault_of(lake).store.counters.bytes_in
 
 
 def fetched(again: Open, part: dict[str, Any], out: Path, planning: int) -> tuple[int, Told]:
@@ -78,7 +79,7 @@ def fetched(again: Open, part: dict[str, Any], out: Path, planning: int) -> tupl
     told = Told()
     with again() as lake:
         lake.pull_part("map", **part, out=out, progress=told)
-        return lake._vault.store.counters.bytes_in - planning, told
+        return vault_of(lake).store.counters.bytes_in - planning, told
 
 
 def agrees(said: int, was: int) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.internals import vault_of
 from support.small_lakes import group, new_lake, objects, own_store
 
 from sxeslake.cli.commands.diff import _lines
@@ -82,6 +83,6 @@ def test_other_contents_also_tell_times(lake: Lake, tmp_path: Path) -> None:
 
 def test_a_version_is_identical_to_itself_without_a_request(lake: Lake, tmp_path: Path) -> None:
     lake.ingest(archive(tmp_path / "a.zip"), sample="a")
-    store = lake._vault.store
+    store = vault_of(lake).store
     store.delete([key for key in objects(store) if key.startswith(("packs/", "manifests/"))])
     assert lake.diff("a", "a@1").identical

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from support.internals import vault_of
 
 from sxeslake import lake as lakes
 from sxeslake.archive import deflate
@@ -25,12 +26,12 @@ def stored(tmp_path: Path) -> tuple[lakes.Lake, Version, bytes]:
     source = write_archive(tmp_path / "map.plzip", map_members(MapPlan(1, 2, 4)))
     lake = lakes.init(str(tmp_path / "lake"))
     lake.ingest(source, exact="always")
-    (version,) = lake._vault.state.versions("v.sample = ?", ("map",))
+    (version,) = vault_of(lake).state.versions("v.sample = ?", ("map",))
     return lake, version, source.read_bytes()
 
 
 def table_of(lake: lakes.Lake, version: Version) -> pa.Table:
-    return lake._vault.manifests.table(version)
+    return vault_of(lake).manifests.table(version)
 
 
 def test_a_recipe_of_another_file_is_damage(stored: tuple[lakes.Lake, Version, bytes]) -> None:
@@ -40,7 +41,7 @@ def test_a_recipe_of_another_file_is_damage(stored: tuple[lakes.Lake, Version, b
             version, archive=replace(version.archive, source={**version.archive.source, "sha256": "0" * 64})
         )
         with pytest.raises(DamagedLakeError, match="another file"):
-            write_exact(lake._vault, other, table_of(lake, version), BytesIO(), threads=1, moved=lambda: None)
+            write_exact(vault_of(lake), other, table_of(lake, version), BytesIO(), threads=1, moved=lambda: None)
 
 
 @pytest.mark.skipif(not deflate.HAVE_ISAL, reason="ISA-L is not installed")
@@ -50,12 +51,12 @@ def test_an_encoder_that_gives_other_bytes_of_the_same_length_is_refused(
     lake, version, data = stored
     with lake:
         out = BytesIO()
-        write_exact(lake._vault, version, table_of(lake, version), out, threads=1, moved=lambda: None)
+        write_exact(vault_of(lake), version, table_of(lake, version), out, threads=1, moved=lambda: None)
         assert out.getvalue() == data
         finish = encoders._Isal.finish
         monkeypatch.setattr(encoders._Isal, "finish", lambda encoder: _flipped(finish(encoder)))
         with pytest.raises(OtherBytesError):
-            write_exact(lake._vault, version, table_of(lake, version), BytesIO(), threads=1, moved=lambda: None)
+            write_exact(vault_of(lake), version, table_of(lake, version), BytesIO(), threads=1, moved=lambda: None)
 
 
 def _flipped(data: bytes) -> bytes:

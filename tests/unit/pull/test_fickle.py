@@ -9,6 +9,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from support.internals import vault_of
 
 from sxeslake import lake as lakes
 from sxeslake.archive import deflate
@@ -61,7 +62,7 @@ def test_a_search_tries_units_again(tmp_path: Path, source: Path, monkeypatch: p
     odd = Odd(monkeypatch, 1, after=30)  # behind the samples, when all units are compared
     with lakes.init(str(tmp_path / "lake")) as lake:
         lake.ingest(source, exact="always")
-        (version,) = lake._vault.state.versions("v.sample = ?", ("map",))
+        (version,) = vault_of(lake).state.versions("v.sample = ?", ("map",))
         assert version.archive.recipe is not None
         assert (odd.left, version.archive.recipe["residue_bytes"]) == (0, 0)
         lake.pull("map", tmp_path / "out.plzip", exact=True)

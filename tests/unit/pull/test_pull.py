@@ -15,6 +15,7 @@ import pyarrow as pa
 import pytest
 from blake3 import blake3
 from support.faults import FaultyStore
+from support.internals import vault_of
 from support.small_lakes import group, new_lake, own_store, zip_of
 
 from sxeslake.archive.container import create_writer, open_container
@@ -170,7 +171,7 @@ def test_a_failure_leaves_no_part_behind(lake: Lake, store: FaultyStore, out: Pa
         data = bytearray(store.get(key))
         data[len(data) // 2] ^= 1
         store.replace(key, bytes(data))
-    lake._vault.blobs._cache.clear()
+    vault_of(lake).blobs._cache.clear()
     with pytest.raises(DamagedLakeError):
         lake.pull("a", f"{out}/{target}", force=force)
     assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
@@ -184,7 +185,7 @@ def test_an_interruption_leaves_no_part_behind(
     def interrupted(*given: object) -> None:
         raise error
 
-    monkeypatch.setattr(lake._vault.blobs, "fetch", interrupted)
+    monkeypatch.setattr(vault_of(lake).blobs, "fetch", interrupted)
     for target in ("x.zip", "x/"):
         with pytest.raises(error):
             lake.pull("a", f"{out}/{target}")
@@ -197,7 +198,7 @@ def test_a_stream_gets_all_or_nothing(lake: Lake, store: FaultyStore) -> None:
     assert zipfile.ZipFile(stream).namelist() == list(CONTENTS)
     assert (report.path, report.sha256) == ("-", hashlib.sha256(stream.getvalue()).hexdigest())
     store.delete([info.key for info in store.list("packs/")])
-    lake._vault.blobs._cache.clear()
+    vault_of(lake).blobs._cache.clear()
     nothing = io.BytesIO()
     with pytest.raises(DamagedLakeError):
         lake.pull_to("a", nothing, container="7z")
@@ -248,7 +249,7 @@ def test_times_attributes_and_order_come_back(lake: Lake, tmp_path: Path, out: P
 
 def commit_members(lake: Lake, members: list[Member], **values: Any) -> None:
     """An archive of empty files and folders under any names, as only a hostile writer would make it."""
-    vault = lake._vault
+    vault = vault_of(lake)
     found = sorted(members, key=lambda member: member.path.encode())
     rows: list[dict[str, Any]] = [
         {
@@ -347,7 +348,7 @@ def test_members_that_a_folder_cannot_hold_get_other_names(lake: Lake, out: Path
 def test_a_hostile_source_name_is_no_path(
     lake: Lake, out: Path, monkeypatch: pytest.MonkeyPatch, name: str | None
 ) -> None:
-    source = {**lake._vault.state.versions()[0].archive.source, "name": name}
+    source = {**vault_of(lake).state.versions()[0].archive.source, "name": name}
     commit_members(lake, [Member("fine", "file")], source=source)
     monkeypatch.chdir(out)
     before = sorted(out.parent.iterdir())

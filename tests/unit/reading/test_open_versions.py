@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from support.internals import vault_of
 
 from sxeslake.archive.synthetic import synthetic_facility
 from sxeslake.lake import init
@@ -18,7 +19,7 @@ def versions(tmp_path_factory: pytest.TempPathFactory) -> list[Version]:
     folder = tmp_path_factory.mktemp("made")
     with init("memory://open-versions") as lake:
         lake.ingest(synthetic_facility(folder, nx=2, ny=1)[:4])
-        return list(lake._vault.state.versions())[:3]
+        return list(vault_of(lake).state.versions())[:3]
 
 
 class Reader:

@@ -20,7 +20,7 @@ LAKE = 's3://bucket/odd "lake"\\'
 def samples(text: str) -> dict[tuple[str, str, str], float]:
     """Name, command, result or target → value."""
     found: dict[tuple[str, str, str], float] = {}
-    for each in (sample for family in read_openmetrics(text) for sample in family.samples):
+    for each in (sample for family in read_openmetrics(text) for sample in family.samples):  # type: ignore[no-untyped-call]
         which = each.labels.get("result") or each.labels.get("target", "")
         found[each.name, each.labels.get("command", ""), which] = each.value
     return found
@@ -62,7 +62,7 @@ def test_the_file_reads_alike_in_both_formats(tmp_path: Path) -> None:
     with recorded("verify", LAKE, folder=tmp_path, metrics_file=str(path)):
         pass
     text = path.read_text()
-    one = sorted((s.name, sorted(s.labels.items()), s.value) for f in read_openmetrics(text) for s in f.samples)
+    one = sorted((s.name, sorted(s.labels.items()), s.value) for f in read_openmetrics(text) for s in f.samples)  # type: ignore[no-untyped-call]
     other = sorted((s.name, sorted(s.labels.items()), s.value) for f in read_text(text) for s in f.samples)
     assert one == other
     assert {family.type for family in read_text(text)} == {"gauge"}

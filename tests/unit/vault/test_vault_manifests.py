@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from support.internals import vault_of
 
 from sxeslake import lake as lakes
 from sxeslake.archive.synthetic import MapPlan, map_members, write_archive
@@ -20,7 +21,7 @@ def test_a_manifest_with_another_footer_hash_is_damage(
     source = write_archive(tmp_path / "map.plzip", map_members(MapPlan(1, 2, 4)))
     with lakes.init(str(tmp_path / "lake")) as lake:
         lake.ingest(source, exact="never")
-        state, store = lake._vault.state, lake._vault.store
+        state, store = vault_of(lake).state, vault_of(lake).store
         (version,) = state.versions()
         assert Manifests(store, state).table(version).num_rows == version.archive.rows
         known = state.manifest(version.archive.manifest)

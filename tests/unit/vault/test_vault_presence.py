@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.internals import vault_of
 from support.small_lakes import counts, new_lake, objects, own_store, zip_of
 
 from sxeslake.lake import Lake
@@ -43,7 +44,7 @@ def test_what_a_collector_moved_is_there(lake: Lake, store: Store, stale: Vault,
     gone, kept = stale.state.versions()
     presence = Presence(stale, data=data)
     assert presence.fault(kept) is None
-    assert all("forgotten meanwhile" in str(Presence(vault).fault(gone)) for vault in (stale, lake._vault))
+    assert all("forgotten meanwhile" in str(Presence(vault).fault(gone)) for vault in (stale, vault_of(lake)))
 
 
 def test_an_object_is_missed_also_by_a_stale_client(lake: Lake, store: Store, stale: Vault) -> None:

@@ -303,5 +303,5 @@ def test_low_priority_is_no_error_where_the_system_refuses(monkeypatch: pytest.M
         raise PermissionError("no")
 
     monkeypatch.setattr(os, "nice", refuse)
-    monkeypatch.setattr(gentle.shutil, "which", lambda name: "/nowhere/ionice")
+    monkeypatch.setattr(shutil, "which", lambda name: "/nowhere/ionice")
     gentle.be_gentle()

@@ -31,7 +31,7 @@ def parsed(arguments: list[str]) -> dict[str, object]:
 def environment() -> dict[str, str]:
     """The settings of `watch.env`."""
     lines = (UNITS / "watch.env").read_text(encoding="utf-8").splitlines()
-    return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))  # type: ignore[misc]
+    return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
 
 
 @pytest.mark.parametrize(("unit", "once"), [("sxeslake-watch.service", False), ("sxeslake-watch-once.service", True)])

@@ -48,7 +48,7 @@ def test_requests_by_page_and_status(lake: Lake) -> None:
     assert value(answer.text, "sxeslake_http_requests_total", page="find", status="421") == 1
     assert value(answer.text, "sxeslake_http_requests_total", page="other", status="404") == 1
     assert value(answer.text, "sxeslake_http_request_duration_seconds_count", page="find") == 3
-    there = {each.name for family in read_openmetrics(answer.text) for each in family.samples}
+    there = {each.name for family in read_openmetrics(answer.text) for each in family.samples}  # type: ignore[no-untyped-call]
     assert set(NAMES) <= there
     assert "process_resident_memory_bytes" in there or sys.platform != "linux"
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from support.internals import catalog_of, close_catalog, vault_of
 from support.small_lakes import group, objects, zip_of
 
 from sxeslake import settings
@@ -46,7 +47,7 @@ def test_every_question_sees_the_newest_commit(lake: Lake, tmp_path: Path) -> No
 
 
 def test_the_database_of_a_commit_stays_open(lake: Lake) -> None:
-    catalog = lake._asked()
+    catalog = catalog_of(lake)
     first = catalog.database()
     assert catalog.database() is first
     lake.annotate("a", role="standard")
@@ -54,7 +55,7 @@ def test_the_database_of_a_commit_stays_open(lake: Lake) -> None:
 
 
 def test_parts_that_another_process_merged_are_taken(lake: Lake) -> None:
-    catalog = lake._asked()
+    catalog = catalog_of(lake)
     first = catalog.database()
     manifest = first._holdings[0].cache.folder / "parts.json"
     os.utime(manifest, ns=(time.time_ns(), manifest.stat().st_mtime_ns + 1_000_000))
@@ -118,7 +119,7 @@ def test_a_folders_query_can_do_what_free_sql_can(lake: Lake, tmp_path: Path, sq
     question = Question(query="mine", folders=[tmp_path])
     if "longer" not in message:
         with pytest.raises(UsageError, match=message):
-            choose_positions(lake._asked(), question, [("a", 2)])
+            choose_positions(catalog_of(lake), question, [("a", 2)])
     assert not written.exists()
 
 
@@ -136,7 +137,7 @@ def test_a_folders_query_binds_parameters_and_filters_and_is_cut(lake: Lake, tmp
 
 def test_every_query_of_the_library_is_one_that_a_folder_may_have(lake: Lake) -> None:
     """Whoever copies a query into a folder of their own can change it there."""
-    database = lake._asked().database()
+    database = catalog_of(lake).database()
     database.prepare(BY_NAME)
     for query in library.load():
         cursor = database._connection.cursor()
@@ -191,7 +192,7 @@ def test_a_rebuilt_catalogue_is_equal_and_a_broken_one_is_replaced(lake: Lake) -
     proof = lake.rebuild_catalog()
     assert proof.equal
     assert {table.table: table.rows for table in proof.tables}["positions"] == 6
-    cache = lake._asked().database()._holdings[0].cache
+    cache = catalog_of(lake).database()._holdings[0].cache
     folder = cache.folder
     whole = cache.load()
     assert whole is not None
@@ -210,7 +211,7 @@ def test_damaged_parts_are_made_again(lake: Lake, damage: str) -> None:
     lake.annotate("a@1", role="standard")
     tables = ("archives", "positions", "packs", "annotations", "members", "blobs")
     before = {name: lake.sql(f"SELECT count(*) AS n FROM {name}").rows() for name in tables}
-    cache = lake._asked().database()._holdings[0].cache
+    cache = catalog_of(lake).database()._holdings[0].cache
     for path in cache.folder.glob("*/*.parquet"):
         if damage == "gone":
             path.unlink()
@@ -218,7 +219,7 @@ def test_damaged_parts_are_made_again(lake: Lake, damage: str) -> None:
             path.write_bytes(b"x" * path.stat().st_size)
         else:
             pq.write_table(pq.read_table(path).slice(1), path)
-    lake._close_catalog()
+    close_catalog(lake)
     assert len(lake.positions(copies=True)) == 6
     assert {name: lake.sql(f"SELECT count(*) AS n FROM {name}").rows() for name in tables} == before
     assert lake.rebuild_catalog().equal
@@ -233,7 +234,7 @@ def test_a_checkpoint_costs_what_is_new_and_serves_a_new_client(lake: Lake, tmp_
     store = open_store(str(tmp_path / "lake"))
     with Lake(Vault(store, None)) as fresh:  # a temporary cache: a user who may write nowhere
         assert len(fresh.positions(copies=True)) == 6
-        assert fresh._asked().database().bytes_fetched > 0
+        assert catalog_of(fresh).database().bytes_fetched > 0
         assert sorted(samples(fresh)) == sorted(samples(lake))
 
 
@@ -275,8 +276,8 @@ def test_a_vault_that_is_opened_anew_is_followed(tmp_path: Path) -> None:
         lake.ingest(zip_of(tmp_path / "a.plzip", group(1)))
     with Lake(Vault(open_store(str(tmp_path / "lake")), None)) as lake:
         assert len(lake.positions()) == 2
-        before = lake._asked().database()._holdings[0].cache.folder
-        lake._vault.reload()  # as after a repair
+        before = catalog_of(lake).database()._holdings[0].cache.folder
+        vault_of(lake).reload()  # as after a repair
         assert len(lake.positions()) == 2
         assert not before.exists()
 
@@ -284,7 +285,7 @@ def test_a_vault_that_is_opened_anew_is_followed(tmp_path: Path) -> None:
 @pytest.mark.parametrize("where", ["accelerating_voltage = 5", "kv ==== 5"])
 def test_a_condition_that_sql_refuses_is_said_by_its_option_without_our_own_sql(lake: Lake, where: str) -> None:
     with pytest.raises(UsageError) as caught:
-        choose_positions(lake._asked(), Question(where=where), [("a", 2)])
+        choose_positions(catalog_of(lake), Question(where=where), [("a", 2)])
     assert caught.value.where == "where"
     assert "in_sample" not in str(caught.value)
     assert 'lake.schema("positions")' in str(caught.value)
@@ -293,4 +294,4 @@ def test_a_condition_that_sql_refuses_is_said_by_its_option_without_our_own_sql(
 def test_an_answer_about_other_versions_than_asked_for_says_which(lake: Lake) -> None:
     question = Question(sql="SELECT sample, version FROM archives WHERE version = 1 AND sample = 'a'")
     with pytest.raises(NotFoundError, match="It names a@1"):
-        choose_positions(lake._asked(), question, [("a", 2)])
+        choose_positions(catalog_of(lake), question, [("a", 2)])

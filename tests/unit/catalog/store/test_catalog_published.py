@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from blake3 import blake3
+from support.internals import close_catalog
 from support.small_lakes import group, own_store, zip_of
 
 from sxeslake.format import keys
@@ -27,7 +28,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
     for number in range(3):
         lake.ingest(zip_of(tmp_path / f"{number}.plzip", group(number, positions=3)))
     lake.checkpoint()
-    lake._close_catalog()
+    close_catalog(lake)
     vault._release()
     return made
 
@@ -69,7 +70,7 @@ def test_wrong_rows_are_found_and_replaced(
     assert (report.ok, [mended.kind for mended in report.mended]) == (True, ["checkpoint"])
     assert lake.verify(data=True).problems == []
     assert lake.rebuild_catalog().equal, "the catalogue on this machine is right as well"
-    lake._close_catalog()
+    close_catalog(lake)
     vault._release()
 
 
@@ -79,7 +80,7 @@ def test_a_checkpoint_replaces_wrong_rows(store: Store, tmp_path: Path) -> None:
     lake = Lake(vault)
     lake.checkpoint()
     assert lake.verify(data=True).problems == []
-    lake._close_catalog()
+    close_catalog(lake)
     vault._release()
 
 
@@ -92,7 +93,7 @@ def test_a_right_one_is_well(store: Store, tmp_path: Path) -> None:
     assert lake.verify(data=True).problems == []
     assert lake.repair().problems == 0
     assert {info.key for info in store.list(keys.CHECKPOINT_PREFIX)} == before
-    lake._close_catalog()
+    close_catalog(lake)
     vault._release()
 
 
@@ -108,5 +109,5 @@ def test_a_limit_of_documents_other_than_the_default_is_no_fault(
     lake.ingest(zip_of(tmp_path / "a.plzip", {**group(1), "long.json": b'{"a": "' + b"x" * 200 + b'"}'}))
     lake.checkpoint()
     assert lake.verify(data=data, seed=1).problems == []
-    lake._close_catalog()
+    close_catalog(lake)
     vault._release()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from support.faults import FaultyStore
+from support.internals import vault_of
 from support.small_lakes import counts, flip, group, new_lake, objects, only, own_store, zip_of
 
 from sxeslake.errors import InputError, UnreachableError
@@ -64,7 +65,7 @@ def test_each_file_is_compared_with_the_lake(lake: Lake, store: Store, tmp_path:
     assert len(rows["stored.plzip"].sha256 or "") == 64
     assert [name for name, row in rows.items() if row.exact] == ["elsewhere.zip", "stored.plzip"]
     assert rows["stored.plzip"].checked == "presence"
-    assert {(row.lake, row.commit) for row in rows.values()} == {(lake._vault.file.lake_id, 1)}
+    assert {(row.lake, row.commit) for row in rows.values()} == {(vault_of(lake).file.lake_id, 1)}
     assert objects(store) == before
 
 
@@ -215,7 +216,7 @@ def test_the_bucket_is_asked_once_for_each_object(
         asked.append(key)
         return whole(key)
 
-    monkeypatch.setattr(lake._vault.store, "size", size)
+    monkeypatch.setattr(vault_of(lake).store, "size", size)
     lake.audit(tmp_path / "in")
     of_objects = [key for key in asked if not key.startswith("log/")]
     assert len(of_objects) == len(set(of_objects)) == 2

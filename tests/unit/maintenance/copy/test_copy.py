@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from support.faults import FaultyStore
+from support.internals import vault_of
 from support.small_lakes import flip, group, new_lake, new_vault, objects, own_store, zip_of
 
 from sxeslake.errors import UnreachableError
@@ -84,7 +85,7 @@ def test_who_when_tags_and_words_go_with_an_archive(source: Lake, target_store: 
 
 
 def test_damage_of_the_source_stops_only_what_it_touches(source: Lake, target_store: Store) -> None:
-    store = source._vault.store
+    store = vault_of(source).store
     sizes = {info.key: info.size for info in store.list(keys.PACK_PREFIX)}
     flip(store, max(sizes, key=lambda key: sizes[key]), 100)
     broken = {name for problem in source.verify(data=True).problems for name in problem.affects}

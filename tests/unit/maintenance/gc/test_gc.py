@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from blake3 import blake3
 from support.faults import Fault, FaultyStore
+from support.internals import vault_of
 from support.small_lakes import counts, flip, group, new_lake, only, zip_of
 
 from sxeslake import codecs
@@ -134,7 +135,7 @@ def twice(lake: Lake, store: Store, folder: Path, *numbers: int, **more: dict[st
     with Lake(Vault(SomebodyFirst(store), None)) as slow:
         ingest(slow, folder, a=big(*numbers), **more)
     lake.refresh()
-    first, second = (version.archive.needs[0] for version in lake._vault.state.versions()[:2])
+    first, second = (version.archive.needs[0] for version in vault_of(lake).state.versions()[:2])
     return first, second
 
 
@@ -151,7 +152,7 @@ def test_copies_are_merged(lake: Lake, store: Store, tmp_path: Path) -> None:
 
 def rot(lake: Lake, store: Store, pack: str, *frames: int) -> None:
     """Flip a bit in some frames of a pack."""
-    footer = lake._vault.footer(lake._vault.state.pack(pack))
+    footer = vault_of(lake).footer(vault_of(lake).state.pack(pack))
     for number in frames:
         flip(store, keys.pack_key(pack), int(footer.frame_offsets[number]) + 40)
 
@@ -222,7 +223,7 @@ def test_a_missing_pack_costs_no_copy(lake: Lake, store: Store, tmp_path: Path) 
 
 def gc_plan_of(lake: Lake) -> gc_plan.CollectionPlan:
     """What a collection would do now."""
-    return Collector(lake._vault, GcOptions(timedelta(0), dry_run=True), tool="test")._plan().plan
+    return Collector(vault_of(lake), GcOptions(timedelta(0), dry_run=True), tool="test")._plan().plan
 
 
 def aged(store: Store, seconds: float) -> None:
@@ -447,7 +448,7 @@ def test_two_collectors(lake: Lake, store: Store, tmp_path: Path) -> None:
         assert pulled(second, "b", tmp_path) == big(2)
         condemning = [row.number for row in second.log() if "condemned" in " ".join(row.what)]
     assert len(pack_ids(store)) == 1
-    assert len(lake._vault.state.pack_ids()) == 1
+    assert len(vault_of(lake).state.pack_ids()) == 1
     assert len(condemning) <= 2
 
 
@@ -482,7 +483,7 @@ def test_a_collector_that_is_overtaken_anywhere_ends_well(
         for name, content in (("b", big(2)), ("c", {"n.json": b"[1]" * 30}), ("d", big(1, 3))):
             assert pulled(second, name, tmp_path) == content
     lake.gc(grace="0")
-    assert pack_ids(store) == lake._vault.state.pack_ids()
+    assert pack_ids(store) == vault_of(lake).state.pack_ids()
 
 
 def test_a_writer_that_loses_its_blobs_begins_again(lake: Lake, store: Store, tmp_path: Path) -> None:
@@ -504,14 +505,14 @@ def test_a_cold_client_finds_rewritten_blobs_by_few_requests(lake: Lake, store: 
     assert lake.gc(grace="0").packs_rewritten >= 1
     with Lake(Vault(store, None)) as cold:
         cold.show("b")
-        before = cold._vault.store.counters.total
+        before = vault_of(cold).store.counters.total
         assert pulled(cold, "b", tmp_path) == group(2, 30)
-        assert cold._vault.index.missing(cold._vault.state.pack_ids())  # the index was not built for this
-        spent = cold._vault.store.counters.total - before
+        assert vault_of(cold).index.missing(vault_of(cold).state.pack_ids())  # the index was not built for this
+        spent = vault_of(cold).store.counters.total - before
     with Lake(Vault(store, None)) as cold:
-        before = cold._vault.store.counters.total
+        before = vault_of(cold).store.counters.total
         pulled(cold, "other3", tmp_path)
-        plain = cold._vault.store.counters.total - before
+        plain = vault_of(cold).store.counters.total - before
     assert spent <= plain + 10
 
 
@@ -553,7 +554,7 @@ def test_recipes_that_are_blobs_outlive_collections(
     monkeypatch.setattr("sxeslake.ingest.exact.INLINE_BYTES", 0)
     both = [zip_of(tmp_path / "c.zip", big(3)), zip_of(tmp_path / "d.zip", big(4, 5, 6))]
     lake.ingest(both, exact="always")
-    assert lake._vault.state.versions()[0].archive.recipe["blobs"]
+    assert vault_of(lake).state.versions()[0].archive.recipe["blobs"]
     lake.forget("d")
     assert lake.gc(grace="0").packs_condemned > 0
     assert lake.verify(data=True).ok
@@ -578,10 +579,10 @@ def test_what_is_rewritten_is_hashed(store: Store, kept: tuple[bool, bool]) -> N
             (written,) = packer.finish()
             target = Packer(store)
             if packer is whole:
-                assert len(rewrite(lake._vault, target, "json", written.footer, keep, lambda _: None)) == 1
+                assert len(rewrite(vault_of(lake), target, "json", written.footer, keep, lambda _: None)) == 1
             else:
                 with pytest.raises(DamagedLakeError, match="does not agree with its hash"):
-                    rewrite(lake._vault, target, "json", written.footer, keep, lambda _: None)
+                    rewrite(vault_of(lake), target, "json", written.footer, keep, lambda _: None)
             target.close()
             packer.close()
 
@@ -599,7 +600,7 @@ def test_nothing_is_collected_from_a_damaged_lake(lake: Lake, store: Store, tmp_
     lake.forget("a")
     before = pack_ids(store)
     (pack,) = [info.key for info in store.list(keys.PACK_PREFIX)]
-    footer = lake._vault.footer(next(iter(lake._vault.state.packs().values())))
+    footer = vault_of(lake).footer(next(iter(vault_of(lake).state.packs().values())))
     flip(store, pack, int(footer.frame_offsets[-1]) + 40)  # b's only frame
     with pytest.raises(DamagedLakeError):
         lake.gc(grace="0")
@@ -619,7 +620,7 @@ def test_a_lost_pack_stops_the_collection(lake: Lake, store: Store, tmp_path: Pa
     ingest(lake, tmp_path, a=big(0))
     ingest(lake, tmp_path, b=big(1))
     lake.forget("a")
-    needed = lake._vault.state.versions()[0].archive.needs[0]
+    needed = vault_of(lake).state.versions()[0].archive.needs[0]
     store.delete([keys.pack_key(needed)])
     with pytest.raises(DamagedLakeError, match="1 blobs of live versions"):
         lake.gc(grace="0")
@@ -628,7 +629,7 @@ def test_a_lost_pack_stops_the_collection(lake: Lake, store: Store, tmp_path: Pa
 def test_a_pack_without_a_readable_footer_goes_when_nobody_needs_it(lake: Lake, store: Store, tmp_path: Path) -> None:
     ingest(lake, tmp_path, a=big(0))
     ingest(lake, tmp_path, b=big(1))
-    dead = lake._vault.state.versions()[0].archive.needs[0]
+    dead = vault_of(lake).state.versions()[0].archive.needs[0]
     flip(store, keys.pack_key(dead), -9)
     lake.forget("a")
     lake.gc(grace="0")
@@ -649,7 +650,7 @@ def test_a_bucket_that_keeps_versions_is_named(store: Store, tmp_path: Path) -> 
 
 
 def test_a_newer_lake_is_not_collected(lake: Lake, tmp_path: Path) -> None:
-    lake._vault.file = replace(lake._vault.file, format=99)
+    vault_of(lake).file = replace(vault_of(lake).file, format=99)
     with pytest.raises(ReadOnlyError):
         lake.gc()
 
@@ -662,9 +663,9 @@ def test_bodies_of_lost_races_are_deleted(
         ingest(lake, tmp_path, a=group(1), b=group(2))
         ingest(second, tmp_path, c=group(3), d=group(4))
         bodies = [info.key for info in store.list(keys.BODY_PREFIX)]
-        assert len(bodies) > len(second._vault.state.body_keys())
+        assert len(bodies) > len(vault_of(second).state.body_keys())
         second.gc()
-        assert {info.key for info in store.list(keys.BODY_PREFIX)} == second._vault.state.body_keys()
+        assert {info.key for info in store.list(keys.BODY_PREFIX)} == vault_of(second).state.body_keys()
         assert second.verify(data=True).ok
     with Lake(Vault(store, None)) as cold:
         assert len(cold.ls()) == 4

@@ -7,6 +7,7 @@ import io
 from pathlib import Path
 
 import pytest
+from support.internals import vault_of
 from support.small_lakes import flip, group, new_lake, new_vault, objects, only, own_store, zip_of
 from support.vendor_session import hashes, session
 
@@ -112,7 +113,7 @@ def test_a_lost_entry_comes_back_from_a_checkpoint(store: Store, tmp_path: Path)
     with new_lake(store) as lake:
         for seed in range(3):
             lake.ingest(zip_of(tmp_path / f"{seed}.plzip", group(seed)))
-        segments.publish(store, lake._vault.state)
+        segments.publish(store, vault_of(lake).state)
     good = store.get(keys.log_key(2))
     for damage in (b"", good[:300], b"\0" * len(good), None):
         store.delete([keys.log_key(2)])
@@ -158,7 +159,7 @@ def test_a_lost_entry_comes_back_from_a_clone(store: Store, tmp_path: Path) -> N
 def test_damaged_checkpoints_are_made_anew(store: Store, tmp_path: Path) -> None:
     with Lake(new_vault(store)) as lake:
         lake.ingest(zip_of(tmp_path / "a.plzip", group(1)))
-        segments.publish(store, lake._vault.state)
+        segments.publish(store, vault_of(lake).state)
         for key in keys_below(store, keys.CHECKPOINT_PREFIX):
             flip(store, key, 90)
             report = lake.verify(data=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from support.faults import FaultyStore
+from support.internals import vault_of
 from support.small_lakes import new_lake, zip_of
 
 from sxeslake.errors import ConflictError, NotFoundError, SampleNotFoundError, UsageError
@@ -129,8 +130,8 @@ def claiming(lake: Lake, folder: Path, monkeypatch: pytest.MonkeyPatch, *times: 
 
 def received(lake: Lake, *times: str) -> None:
     """Let the versions of `c` have reached the bucket at these times."""
-    objects = lake._vault.store._space.objects  # type: ignore[attr-defined]
-    for version, time in zip(lake._vault.state.versions("v.sample = 'c'"), times, strict=True):
+    objects = vault_of(lake).store._space.objects  # type: ignore[attr-defined]
+    for version, time in zip(vault_of(lake).state.versions("v.sample = 'c'"), times, strict=True):
         key = keys.log_key(version.number)
         objects[key] = (objects[key][0], durations.moment(time).timestamp())
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.internals import vault_of
 from support.small_lakes import flip, group, new_lake, objects, only, own_store, zip_of
 
 from sxeslake.errors import DamagedLakeError
@@ -63,7 +64,7 @@ def test_verifying_writes_nothing(lake: Lake, store: Store) -> None:
 
 def needing(lake: Lake, key: str) -> set[str]:
     pack_id = keys.id_of(key)
-    return {version.name for version in lake._vault.state.versions() if pack_id in version.archive.needs}
+    return {version.name for version in vault_of(lake).state.versions() if pack_id in version.archive.needs}
 
 
 def test_a_flipped_byte_of_a_pack_is_found(lake: Lake, store: Store) -> None:
@@ -81,9 +82,9 @@ def test_a_flipped_byte_of_a_pack_is_found(lake: Lake, store: Store) -> None:
 
 def test_only_those_who_need_a_blob_are_named(lake: Lake, store: Store) -> None:
     """`one` and `two` need the same pack; the second position is of `one` alone."""
-    version = next(v for v in lake._vault.state.versions() if v.sample == "one")
-    arrays = [row for row in lake._vault.rows(version) if row.member.path.endswith("xes.data")]
-    shared = {row.digest for row in lake._vault.rows(lake._vault.state.versions("v.sample = 'two'")[0])}
+    version = next(v for v in vault_of(lake).state.versions() if v.sample == "one")
+    arrays = [row for row in vault_of(lake).rows(version) if row.member.path.endswith("xes.data")]
+    shared = {row.digest for row in vault_of(lake).rows(vault_of(lake).state.versions("v.sample = 'two'")[0])}
     found = {}
     for row in arrays:
         hint = row.blobs[0].hint
@@ -100,7 +101,7 @@ def test_only_those_who_need_a_blob_are_named(lake: Lake, store: Store) -> None:
 
 
 def test_a_flipped_byte_of_a_manifest_is_found(lake: Lake, store: Store) -> None:
-    for version in lake._vault.state.versions():
+    for version in vault_of(lake).state.versions():
         key = keys.manifest_key(version.archive.manifest)
         for at in places(store.size(key) or 0, 97):
             flip(store, key, at)

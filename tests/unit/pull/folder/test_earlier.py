@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from support import part_lakes
+from support.internals import vault_of
 from support.part_lakes import Session, Spot, add
 from support.small_lakes import counts, group, zip_of
 
@@ -170,13 +171,13 @@ def test_a_merge_replaces_its_own_earlier_one(lake: Lake, folder: Path, tmp_path
 def test_what_comes_meanwhile_stays(lake: Lake, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that somebody puts there while the pull fetches."""
     lake.pull("a@1", f"{folder}/")
-    fetch = lake._vault.blobs.fetch
+    fetch = vault_of(lake).blobs.fetch
 
     def fetching(blobs: list[object]) -> list[bytes]:
         fill(folder, mine=b"mine")
         return fetch(blobs)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(lake._vault.blobs, "fetch", fetching)
+    monkeypatch.setattr(vault_of(lake).blobs, "fetch", fetching)
     with pytest.raises(InputError, match="mine"):
         pull(lake, "a@2", folder)
     assert contents_of(folder) == {**ONE, "mine": b"mine"}

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from support.faults import FaultyStore
+from support.internals import vault_of
 from support.small_lakes import counts, group, new_lake, own_store, zip_of
 
 from sxeslake.archive.container import create_writer, open_container
@@ -57,7 +58,7 @@ def test_nothing_to_do_reads_no_file_and_no_pack(
 ) -> None:
     lake.sync("a", folder)
     lake.sync("a", folder)  # reads what it wrote
-    lake._vault.blobs._cache.clear()
+    vault_of(lake).blobs._cache.clear()
     store.delete([info.key for info in store.list("packs/")])
 
     def none(place: Path) -> bytes:
@@ -166,7 +167,7 @@ def test_a_file_is_on_the_disk_before_it_replaces_another(
 def test_damage_leaves_the_old_file(lake: Lake, folder: Path, store: FaultyStore) -> None:
     lake.sync("a", folder)
     (folder / "metadata.json").write_bytes(b"mine")
-    lake._vault.blobs._cache.clear()
+    vault_of(lake).blobs._cache.clear()
     store.delete([info.key for info in store.list("packs/")])
     with pytest.raises(DamagedLakeError):
         lake.sync("a", folder)
@@ -238,15 +239,15 @@ def test_folders_and_their_times(lake: Lake, tmp_path: Path, folder: Path) -> No
 
 def test_a_forced_pull_takes_what_the_folder_has(lake: Lake, folder: Path, store: FaultyStore) -> None:
     lake.pull("a@1", f"{folder}/")
-    lake._vault.blobs._cache.clear()
+    vault_of(lake).blobs._cache.clear()
     asked: list[int] = []
-    fetch = lake._vault.blobs.fetch
+    fetch = vault_of(lake).blobs.fetch
 
     def counting(blobs: list[object]) -> list[bytes]:
         asked.append(len(blobs))
         return fetch(blobs)  # type: ignore[arg-type]
 
-    lake._vault.blobs.fetch = counting  # type: ignore[method-assign, assignment]
+    vault_of(lake).blobs.fetch = counting  # type: ignore[method-assign, assignment]
     lake.pull("a@2", f"{folder}/", force=True)
     assert contents_of(folder) == TWO
     assert sum(asked) == 4  # one position's two files and two notes

@@ -10,6 +10,7 @@ from uuid import UUID
 
 import pytest
 from blake3 import blake3
+from support.internals import vault_of, version_of
 from support.part_lakes import ONE, OTHER, Session, Spot, add, contents, files, metadata, uid
 from support.small_lakes import new_lake, own_store, zip_of
 
@@ -50,7 +51,7 @@ def test_a_merge_keeps_equal_measurements_once(lake: Lake, tmp_path: Path) -> No
     assert listed["grain 3"] == [uid(4), uid(8)]
     said = fields["provenance"]
     assert [(each["sample"], each["version"]) for each in said["archives"]] == [("one", 1), ("two", 1)]
-    assert said["archives"][0]["manifest"] == lake._version("one").archive.manifest
+    assert said["archives"][0]["manifest"] == version_of(lake, "one").archive.manifest
     assert said["archives"][1]["metadata"] == {"future": 6}
     assert said["positions"][derived] == [{"archive": 1, "uuid": uid(2)}]
     assert said["positions"][uid(4)] == [
@@ -84,8 +85,8 @@ def test_merges_of_merges_and_of_one(lake: Lake, tmp_path: Path) -> None:
 
 
 def array_packs_of_last_commit(lake: Lake) -> list[str]:
-    entry = lake._vault.state.select("SELECT max(number) FROM entries")[0][0]
-    found = lake._vault.state.select("SELECT json_extract(record, '$.kind') FROM packs WHERE number = ?", (entry,))
+    entry = vault_of(lake).state.select("SELECT max(number) FROM entries")[0][0]
+    found = vault_of(lake).state.select("SELECT json_extract(record, '$.kind') FROM packs WHERE number = ?", (entry,))
     return [kind for (kind,) in found if kind != "json"]
 
 
@@ -175,7 +176,7 @@ def test_what_is_said_of_merged_archives_comes_beside_the_merge(lake: Lake, tmp_
     assert document["lake"] == lake.url
     one, two = document["archives"]
     assert (one["sample"], one["version"], one["annotations"][0]["value"]) == ("one", 1, "TiN")
-    assert one["content_id"] == lake._version("one").archive.content_id
+    assert one["content_id"] == version_of(lake, "one").archive.content_id
     (derived,) = {path.split("/")[1] for path in files(report.path) if path.startswith("data/")} - {
         uid(number) for number in (1, 2, 3, 4, 8)
     }
@@ -207,11 +208,11 @@ def test_one_archive_is_merged_where_that_is_asked(lake: Lake, tmp_path: Path) -
 
 def test_a_place_that_is_taken_is_refused_before_anything_is_read(lake: Lake, tmp_path: Path) -> None:
     (tmp_path / "there.plzip").write_text("mine")
-    before = lake._vault.store.counters.requests
+    before = vault_of(lake).store.counters.requests
     for out, error in ((None, UsageError), (tmp_path / "there.plzip", AlreadyExistsError)):
         with pytest.raises(error):
             lake.pull_part(["one", "one@1"], out, merge=True)
-    assert lake._vault.store.counters.requests == before
+    assert vault_of(lake).store.counters.requests == before
 
 
 def test_a_merge_leaves_out_those_without_such_a_part(lake: Lake, tmp_path: Path) -> None:

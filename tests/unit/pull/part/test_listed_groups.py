@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.internals import vault_of, version_of
 from support.small_lakes import counts, flip, new_lake, new_vault, own_store, zip_of
 
 from sxeslake.archive.sxes.documents import listing as listings
@@ -66,8 +67,8 @@ def lake(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Lake]:
 
 
 def finder(lake: Lake) -> RowGroups:
-    version = lake._version("map")
-    manifests = lake._vault.manifests
+    version = version_of(lake, "map")
+    manifests = vault_of(lake).manifests
     return manifests.open(version.archive.manifest).row_groups(manifests.range_of(version))
 
 
@@ -89,7 +90,7 @@ def test_all_of_it_comes_back(lake: Lake, tmp_path: Path) -> None:
     lake.pull("map", tmp_path / "out.zip")
     with zipfile.ZipFile(tmp_path / "out.zip") as archive:
         assert archive.namelist() == list(contents())
-    assert [row.member.path for row in lake._vault.rows(lake._version("map"), by_path=True)] == list(contents())
+    assert [row.member.path for row in vault_of(lake).rows(version_of(lake, "map"), by_path=True)] == list(contents())
 
 
 def test_small_files_of_neighbours_share_frames(lake: Lake) -> None:
@@ -235,7 +236,7 @@ def test_a_table_that_is_mended_stands_in_runs_again(lake: Lake, tmp_path: Path,
     runs = finder(lake).runs
     with new_lake(open_store(f"memory://{tmp_path.name}-spare")) as spare:
         lake.copy_to(spare)
-        flip(lake._vault.store, keys.manifest_key(lake._version("map").archive.manifest), 900)
+        flip(vault_of(lake).store, keys.manifest_key(version_of(lake, "map").archive.manifest), 900)
         offered = spare if offer == "lake" else tmp_path / "in" / "map.plzip"
         lake.repair([offered])
     assert is_whole(lake)
@@ -276,7 +277,7 @@ def test_a_lost_file_is_no_trouble_to_its_neighbours(lake: Lake) -> None:
     assert row is not None
     hint = row.blobs[0].hint
     assert hint is not None
-    flip(lake._vault.store, keys.pack_key(hint.pack), hint.frame_offset + hint.frame_length - 5)
+    flip(vault_of(lake).store, keys.pack_key(hint.pack), hint.frame_offset + hint.frame_length - 5)
     position = lake["map"].positions[UUIDS[4]]
     assert position.raw("xes") == counts(4, 30)
     assert position.comment == "Pos. 4"

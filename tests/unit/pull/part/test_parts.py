@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.internals import vault_of
 from support.part_lakes import CONDITION, ONE, Session, Spot, add, contents, files, metadata, uid
 from support.small_lakes import new_lake, own_store, zip_of
 
@@ -116,14 +117,14 @@ def test_the_catalogue_chooses(lake: Lake, tmp_path: Path, words: dict[str, Any]
 
 
 def test_a_dry_run_writes_nothing_and_reads_no_spectrum(lake: Lake, tmp_path: Path) -> None:
-    before = lake._vault.store.counters.bytes_in
+    before = vault_of(lake).store.counters.bytes_in
     report = lake.pull_part("one", tmp_path / "a.plzip", positions=["1..3"], dry_run=True)
     assert (report.dry_run, report.path, list(tmp_path.glob("*.plzip"))) == (True, None, [])
     assert report.bytes_fetch > 0
     assert report.requests > 0
     real = lake.pull_part("one", tmp_path / "a.plzip", positions=["1..3"])
     assert (real.members, real.bytes_raw, real.positions) == (report.members, report.bytes_raw, report.positions)
-    assert lake._vault.store.counters.bytes_in > before
+    assert vault_of(lake).store.counters.bytes_in > before
 
 
 def test_places_to_write_to(lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

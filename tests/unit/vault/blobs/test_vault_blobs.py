@@ -12,6 +12,7 @@ from threading import Event
 import pytest
 from blake3 import blake3
 from support.faults import FaultyStore
+from support.internals import vault_of
 from support.small_lakes import flip, group, new_vault, objects, own_store, zip_of
 
 from sxeslake.errors import DamagedLakeError, UnreachableError
@@ -137,7 +138,7 @@ def test_a_reader_meets_a_pack_that_was_rewritten(vault: Vault, store: Store, tm
     whole = vault.blobs.fetch(held)
     old = tuple(vault.state.packs())
     with Lake(Vault(store, None)) as other:
-        collector = other._vault
+        collector = vault_of(other)
         collector.commit(
             lambda head: replace(blank_entry("gc"), number=head.number + 1, previous=head.digest, condemned_packs=old)
         )
@@ -250,11 +251,11 @@ def two_copies(vault: Vault, folder: Path) -> list[Blob]:
     """The vault's blobs stored again in other packs, by a client that did not see the first: hints of both copies."""
     store, held = vault.store, blobs(vault)
     with Lake(Vault(store, None)) as other:
-        other._vault.index.clear()
-        other._vault.find = lambda digests: {}  # type: ignore[method-assign]
+        vault_of(other).index.clear()
+        vault_of(other).find = lambda digests: {}  # type: ignore[method-assign]
         other.ingest(zip_of(folder / "b.plzip", {**group(1, 3), "new": b"1"}), sample="b")
-        (second,) = other._vault.state.versions("v.sample = 'b'")
-        again = [blob for row in other._vault.rows(second) for blob in row.blobs]
+        (second,) = vault_of(other).state.versions("v.sample = 'b'")
+        again = [blob for row in vault_of(other).rows(second) for blob in row.blobs]
     assert {blob.hint.pack for blob in held if blob.hint}.isdisjoint(blob.hint.pack for blob in again if blob.hint)
     return [*held, *(blob for blob in again if blob.digest in {one.digest for one in held})]
 

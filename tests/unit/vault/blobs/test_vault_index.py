@@ -188,7 +188,8 @@ def test_a_segment_is_the_same_however_few_rows_are_moved_at_once(
     whole = index_module.write_segment(tmp_path / "whole.seg", rows)
     monkeypatch.setattr(index_module, "_SLICE", 7)
     assert index_module.write_segment(tmp_path / "sliced.seg", rows) == whole
-    two = [index_module.IndexRun(tmp_path / "whole.seg"), index_module.rows_of(footer(3, digests("a")), 3)]
+    more = index_module.rows_of(footer(3, digests("a")), 3)
+    two: list[index_module.IndexRows | index_module.IndexRun] = [index_module.IndexRun(tmp_path / "whole.seg"), more]
     assert index_module.write_segment(tmp_path / "merged.seg", two)[0] == 151
     merged = index_module.IndexRun(tmp_path / "merged.seg")
     assert (merged.keys[1:] >= merged.keys[:-1]).all()

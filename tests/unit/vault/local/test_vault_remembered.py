@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from support.internals import vault_of
 from support.small_lakes import group, zip_of
 
 from sxeslake import settings
@@ -29,7 +30,7 @@ def test_only_what_begins_so_is_read(tmp_path: Path) -> None:
     with init(str(tmp_path / "lake")) as lake:
         for name in ("a", "a b", "ab", "b", "\U0010ffff"):
             lake.ingest(zip_of(tmp_path / "x.zip", group(len(name))), sample=name)
-        known = remembered.Remembered(lake._vault.folder)
+        known = remembered.Remembered(vault_of(lake).folder)
     assert known.samples("a") == ["a", "a b", "ab"]
     assert known.samples("a b") == ["a b"]
     assert not [*known.samples("c"), *known.versions("c"), *known.members("c"), *known.members("a@7")]
@@ -39,13 +40,13 @@ def test_the_lists_that_are_kept_are_bounded(tmp_path: Path) -> None:
     with init(str(tmp_path / "lake")) as lake:
         lake.ingest(zip_of(tmp_path / "x.zip", group(1)))
         (first, *_) = lake.members("x")
-        folder = lake._vault.folder / "members"
+        folder = vault_of(lake).folder / "members"
         for number in range(100):
             (folder / f"{number}").write_text("a")
             os.utime(folder / f"{number}", (number, number))
         (folder / sorted(path.name for path in folder.iterdir() if len(path.name) > 3)[0]).unlink()
         list(lake.members("x"))
-        known = remembered.Remembered(lake._vault.folder)
+        known = remembered.Remembered(vault_of(lake).folder)
     assert len(list(folder.iterdir())) <= 64
     assert known.members("x")[0] == first.path
 
@@ -54,4 +55,4 @@ def test_a_list_that_was_not_read_to_its_end_is_not_kept(tmp_path: Path) -> None
     with init(str(tmp_path / "lake")) as lake:
         lake.ingest(zip_of(tmp_path / "x.zip", group(1)))
         next(iter(lake.members("x")))
-        assert remembered.Remembered(lake._vault.folder).members("x") == []
+        assert remembered.Remembered(vault_of(lake).folder).members("x") == []
