@@ -3221,7 +3221,7 @@ class Lake:
         progress: Progress | None,
         watcher: Watcher | None,
     ) -> IngestReport:
-        from sxeslake.clusters.ingest import ManyHands
+        from sxeslake.clusters.ingest import ParallelIngest
 
         if plan is not None and paths != ():
             raise UsageError("give paths or a plan, not both.")
@@ -3229,7 +3229,7 @@ class Lake:
             raise UsageError("a quick dry run reads no plan, and is for one worker.")
         if workers < 1 or (workers > 1 and executor is not None):
             raise UsageError("give a number of workers from 1, or an executor.")
-        hands = ManyHands(self._vault, options, TOOL, workers=workers, executor=executor)
+        hands = ParallelIngest(self._vault, options, TOOL, workers=workers, executor=executor)
         named, file = ([], Path(plan)) if plan is not None else (_paths(paths), None)
         return hands.run(named, file, form, self._opener, progress, watcher)
 

@@ -19,7 +19,7 @@ from sxeslake.extras import load
 from sxeslake.version import __version__
 
 if TYPE_CHECKING:
-    from sxeslake.clusters.work import Teller
+    from sxeslake.clusters.work import WorkListener
     from sxeslake.ingest.report import ArchiveReport
 
 _EXTRA: Final = "dask"
@@ -114,9 +114,9 @@ def is_lost(error: BaseException) -> bool:
 class Hearing:
     """In the client: hears what workers say of one run, and asks them to end."""
 
-    def __init__(self, executor: Executor, teller: Teller) -> None:
+    def __init__(self, executor: Executor, listener: WorkListener) -> None:
         self.topic = f"sxeslake-{secrets.token_hex(8)}"
-        self._client, self._teller = _client(executor), teller
+        self._client, self._listener = _client(executor), listener
         self._event = load("distributed", _EXTRA, "a Dask cluster").Event(f"{self.topic}-end", client=self._client)
         self._words: queue.SimpleQueue[tuple[str, tuple[Any, ...]]] = queue.SimpleQueue()
         self._client.subscribe_topic(
@@ -132,7 +132,7 @@ class Hearing:
         with suppress(queue.Empty):
             while True:
                 kind, words = self._words.get_nowait()
-                getattr(self._teller, kind)(*words)
+                getattr(self._listener, kind)(*words)
 
     def end(self) -> None:
         """Ask the workers to end."""
@@ -146,7 +146,7 @@ class Hearing:
 
 
 class Events:
-    """In a worker: a `Teller` by events of the cluster."""
+    """In a worker: a `WorkListener` by events of the cluster."""
 
     def __init__(self, topic: str) -> None:
         distributed = load("distributed", _EXTRA, "a Dask cluster")

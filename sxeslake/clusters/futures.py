@@ -21,7 +21,7 @@ from concurrent.futures import (
 from typing import Final, TypeVar, cast
 
 from sxeslake.clusters import cluster
-from sxeslake.clusters.run import Chorus
+from sxeslake.clusters.run import Coordinator
 from sxeslake.clusters.work import IngestJob, Silent, WorkReport, WorkShare, ingest_share, opened
 from sxeslake.concurrency import usable_cpus
 from sxeslake.errors import SxeslakeError, UsageError
@@ -63,22 +63,22 @@ def check_sendable(thing: object, executor: Executor | None, name: str) -> None:
         ) from error
 
 
-def run_shares(executor: Executor, job: IngestJob, shares: Sequence[WorkShare], chorus: Chorus) -> None:
+def run_shares(executor: Executor, job: IngestJob, shares: Sequence[WorkShare], coordinator: Coordinator) -> None:
     """Have all shares done by an executor; rows of a lost worker are reported as failed."""
-    hearing = cluster.Hearing(executor, chorus) if cluster.is_cluster(executor) else None
+    hearing = cluster.Hearing(executor, coordinator) if cluster.is_cluster(executor) else None
     topic = None if hearing is None else hearing.topic
     waiting = {executor.submit(_ingest, job, share, topic): share for share in shares}
     is_ending = False
     try:
         while waiting:
-            if not is_ending and chorus.asked_to_end():
+            if not is_ending and coordinator.asked_to_end():
                 is_ending = True
                 if hearing is not None:
                     hearing.end()
                 waiting = {future: share for future, share in waiting.items() if not future.cancel()}
             done, _ = wait(waiting, _LOOK_S, FIRST_COMPLETED)
             for future in done:
-                _take(future, waiting.pop(future), chorus, is_ending=is_ending)
+                _take(future, waiting.pop(future), coordinator, is_ending=is_ending)
             if hearing is not None:
                 hearing.pass_on()
     except BaseException:
@@ -92,16 +92,16 @@ def run_shares(executor: Executor, job: IngestJob, shares: Sequence[WorkShare], 
         raise KeyboardInterrupt
 
 
-def _take(future: Future[WorkReport], share: WorkShare, chorus: Chorus, *, is_ending: bool) -> None:
+def _take(future: Future[WorkReport], share: WorkShare, coordinator: Coordinator, *, is_ending: bool) -> None:
     try:
-        chorus.finished(share, future.result())
+        coordinator.finished(share, future.result())
     except Exception as error:
         if not _is_lost(error):
             raise
         if not is_ending:
             _LOG.info("a worker was lost: %s", error)
-            chorus.report.lost_workers += 1
-            chorus.given_up(share.rows, "was lost")
+            coordinator.report.lost_workers += 1
+            coordinator.given_up(share.rows, "was lost")
 
 
 def _is_lost(error: BaseException) -> bool:
@@ -110,9 +110,9 @@ def _is_lost(error: BaseException) -> bool:
 
 def _ingest(job: IngestJob, share: WorkShare, topic: str | None) -> WorkReport:
     """In the worker."""
-    teller = Silent() if topic is None else cluster.Events(topic)
+    listener = Silent() if topic is None else cluster.Events(topic)
     with opened(job) as vault:
-        return ingest_share(vault, job, share, teller)
+        return ingest_share(vault, job, share, listener)
 
 
 def answers(

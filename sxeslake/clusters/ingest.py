@@ -11,9 +11,9 @@ from functools import partial
 from pathlib import Path
 
 from sxeslake.clusters import cluster, futures
-from sxeslake.clusters.processes import Crew, unable_here
+from sxeslake.clusters.processes import WorkerPool, unable_here
 from sxeslake.clusters.rows import Plan, searched, unwritten
-from sxeslake.clusters.run import Chorus, shares_of
+from sxeslake.clusters.run import Coordinator, shares_of
 from sxeslake.clusters.work import IngestJob, OpenVault, WorkShare
 from sxeslake.concurrency import usable_cpus
 from sxeslake.errors import InputError, UsageError
@@ -29,7 +29,7 @@ from sxeslake.vault.vault import Vault
 _LOG = logging.getLogger(__name__)
 
 
-class ManyHands:
+class ParallelIngest:
     """An ingest by several workers, or of a plan by one."""
 
     def __init__(self, vault: Vault, options: Options, tool: str, *, workers: int, executor: Executor | None) -> None:
@@ -50,8 +50,8 @@ class ManyHands:
         if self._executor is not None:
             run = partial(futures.run_shares, self._executor, job)
             return self._together(plan(), run, progress, watcher)
-        with Crew(job, min(self._workers, archives)) as crew:  # processes start while the archives are looked at
-            return self._together(plan(), crew.run, progress, watcher)
+        with WorkerPool(job, min(self._workers, archives)) as pool:  # processes start while the archives are looked at
+            return self._together(plan(), pool.run, progress, watcher)
 
     def _source(self, paths: Sequence[Path], file: Path | None, form: Form) -> tuple[int, Callable[[], Plan]]:
         """How many archives there are, and what gives the plan of them."""
@@ -81,20 +81,20 @@ class ManyHands:
         return plan
 
     def _together(
-        self, plan: Plan, run: Callable[[Sequence[WorkShare], Chorus], None], progress: Progress | None,
+        self, plan: Plan, run: Callable[[Sequence[WorkShare], Coordinator], None], progress: Progress | None,
         watcher: Watcher | None,
     ) -> IngestReport:  # fmt: skip
         """One report of what all workers do."""
         shares = shares_of(plan.rows, self._workers)
         count = min(self._workers, len(shares))
         report = IngestReport(self._vault.store.url, workers=max(1, count))
-        chorus = Chorus(plan, report, progress, watcher)
+        coordinator = Coordinator(plan, report, progress, watcher)
         _LOG.info("%d archives in %d shares for %d workers", len(plan.rows), len(shares), count)
-        chorus.begin()
+        coordinator.begin()
         try:
-            run(shares, chorus)
+            run(shares, coordinator)
         finally:
-            chorus.end()
+            coordinator.end()
         self._vault.sync()
         return report
 

@@ -24,7 +24,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any, Final
 
 from sxeslake.closing import Finishing
-from sxeslake.clusters.run import Chorus
+from sxeslake.clusters.run import Coordinator
 from sxeslake.clusters.work import IngestJob, WorkReport, WorkShare, ingest_share, opened
 from sxeslake.errors import SxeslakeError
 from sxeslake.ingest.report import ArchiveReport
@@ -39,7 +39,7 @@ _CLOSE_S: Final = 5.0  # the same, where all is done
 _PACKAGE: Final = "sxeslake"
 
 
-class Crew(Finishing):
+class WorkerPool(Finishing):
     """Some worker processes on one lake."""
 
     def __init__(self, job: IngestJob, count: int) -> None:
@@ -49,11 +49,11 @@ class Crew(Finishing):
         with _uninterrupted():
             self._workers += [_Worker(self._context, job) for _ in range(count)]
 
-    def run(self, shares: Sequence[WorkShare], chorus: Chorus) -> None:
+    def run(self, shares: Sequence[WorkShare], coordinator: Coordinator) -> None:
         """Have all shares done; what a lost worker leaves goes to the next one that is free."""
         waiting, is_ending = deque(shares), False
         while waiting or any(worker.share is not None for worker in self._workers):
-            if not is_ending and chorus.asked_to_end():
+            if not is_ending and coordinator.asked_to_end():
                 is_ending = True
                 waiting.clear()
                 for worker in self._workers:
@@ -62,9 +62,9 @@ class Crew(Finishing):
                 if worker.was_ready and worker.share is None and waiting:
                     worker.give(waiting.popleft())
             for worker in _ready(self._workers):
-                self._hear(worker, chorus)
+                self._hear(worker, coordinator)
                 if not worker.is_alive:
-                    self._replace(worker, chorus, waiting, is_ending=is_ending)
+                    self._replace(worker, coordinator, waiting, is_ending=is_ending)
         if is_ending:
             raise KeyboardInterrupt
 
@@ -83,7 +83,7 @@ class Crew(Finishing):
         for worker in self._workers:
             worker.end(max(0.0, give_up - time.monotonic()))
 
-    def _hear(self, worker: _Worker, chorus: Chorus) -> None:
+    def _hear(self, worker: _Worker, coordinator: Coordinator) -> None:
         for kind, words in worker.words():
             share = worker.share
             if kind == "ready":
@@ -95,19 +95,21 @@ class Crew(Finishing):
             elif share is None:
                 continue
             elif kind == "finished":
-                chorus.finished(share, words[0])
+                coordinator.finished(share, words[0])
                 worker.share = None
             else:
-                getattr(chorus, kind)(*words)
+                getattr(coordinator, kind)(*words)
 
-    def _replace(self, worker: _Worker, chorus: Chorus, waiting: deque[WorkShare], *, is_ending: bool) -> None:
+    def _replace(
+        self, worker: _Worker, coordinator: Coordinator, waiting: deque[WorkShare], *, is_ending: bool
+    ) -> None:
         _LOG.info("worker process %s was lost: %s", worker.pid, worker.why_ended())
         if not worker.was_ready:
             self._failed_starts += 1
-            if self._failed_starts >= chorus.MOST_LOSSES:
+            if self._failed_starts >= coordinator.MOST_LOSSES:
                 raise SxeslakeError(f"worker processes cannot be started: the last {worker.why_ended()}.")
         if worker.share is not None:
-            left = chorus.lost(worker.share, worker.why_ended())
+            left = coordinator.lost(worker.share, worker.why_ended())
             if left is not None and not is_ending:
                 waiting.appendleft(left)
         worker.end(0.0)
@@ -223,7 +225,7 @@ def _in_words(error: Exception) -> SxeslakeError:
 
 
 class _Pipe:
-    """The parent, seen from a worker: a `Teller`."""
+    """The parent, seen from a worker: a `WorkListener`."""
 
     def __init__(self, pipe: Connection) -> None:
         self.shares: queue.SimpleQueue[WorkShare | None] = queue.SimpleQueue()

@@ -38,7 +38,7 @@ def shares_of(rows: Sequence[PlanRow], workers: int) -> list[WorkShare]:
     ]
 
 
-class Chorus:
+class Coordinator:
     """What all workers say, for one watcher; and what became of every row in the end."""
 
     MOST_LOSSES: Final = 3
@@ -78,7 +78,7 @@ class Chorus:
             self._final[path] for path in dict.fromkeys(str(row.path) for row in self._plan.rows) if path in self._final
         ]
 
-    # --- what workers say: see `work.Teller` -----------------------------------------------------------------------
+    # --- what workers say: see `work.WorkListener` -----------------------------------------------------------------
 
     def advanced(self, share: int, done_bytes: int) -> None:
         """Some bytes of a share were read; bytes that are read again after a loss are counted once."""

@@ -49,7 +49,7 @@ class WorkReport:
     complete: bool = True
 
 
-class Teller(Protocol):
+class WorkListener(Protocol):
     """Who is told how a share goes on, and says whether the run is to end."""
 
     def advanced(self, share: int, done_bytes: int) -> None:
@@ -88,49 +88,49 @@ class Silent:
         return False
 
 
-class _Listener:
+class _ShareWatcher:
     """A watcher and a progress of one share's ingest: keeps what is final, and passes it on."""
 
-    def __init__(self, share: int, teller: Teller, report: WorkReport) -> None:
-        self._share, self._teller, self._report = share, teller, report
+    def __init__(self, share: int, listener: WorkListener, report: WorkReport) -> None:
+        self._share, self._listener, self._report = share, listener, report
 
     def start(self, task: str, total_bytes: int | None) -> None:
         """The share begins."""
 
     def advance(self, done_bytes: int) -> None:
         """Some bytes are read."""
-        self._teller.advanced(self._share, done_bytes)
+        self._listener.advanced(self._share, done_bytes)
 
     def finish(self) -> None:
         """The share is done."""
 
     def done(self, archive: ArchiveReport, number: int, total: int, left_s: float | None) -> None:  # noqa: ARG002
         """An archive is read."""
-        self._teller.done(self._share, archive)
+        self._listener.done(self._share, archive)
 
     def kept(self, archives: Sequence[ArchiveReport], commit: int | None) -> None:
         """Some are final."""
         self._report.archives += archives
         if commit is not None:
             self._report.commits.append(commit)
-        self._teller.kept(self._share, archives, commit)
+        self._listener.kept(self._share, archives, commit)
 
     def asked_to_end(self) -> bool:
         """Whether the run is to end."""
-        return self._teller.asked_to_end()
+        return self._listener.asked_to_end()
 
 
-def ingest_share(vault: Vault, job: IngestJob, share: WorkShare, teller: Teller) -> WorkReport:
+def ingest_share(vault: Vault, job: IngestJob, share: WorkShare, listener: WorkListener) -> WorkReport:
     """Take the archives of a share in, and commit them."""
     report = WorkReport()
     for row in share.rows:
         if row.has_changed():
             _LOG.info("%s is not as it was planned", row.path)
-            teller.changed(share.number, str(row.path))
+            listener.changed(share.number, str(row.path))
     candidates = [row.candidate for row in share.rows]
-    listener = _Listener(share.number, teller, report)
+    watcher = _ShareWatcher(share.number, listener, report)
     try:
-        with closing(Talk(candidates, listener, listener)) as talk:
+        with closing(Talk(candidates, watcher, watcher)) as talk:
             report.damaged = Ingest(vault, job.options, job.tool, talk).run(Found(candidates)).damaged
     except KeyboardInterrupt:
         report.complete = False

@@ -22,7 +22,7 @@ from sxeslake.clusters import cluster, positions
 from sxeslake.errors import NotFoundError, SxeslakeError, UnreachableError, UsageError
 from sxeslake.ingest.report import ArchiveReport
 
-ARCHIVES = int(os.environ.get("SXESLAKE_HANDS", "12"))
+ARCHIVES = int(os.environ.get("SXESLAKE_WORKER_KILLS", "12"))
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,6 @@
 """Ingest by many workers: the same archives as one stores, each once, whatever becomes of the workers.
 
-`SXESLAKE_HANDS=200` for the long runs: so many archives, where a short run has a dozen.
+`SXESLAKE_WORKER_KILLS=200` for the long runs: so many archives, where a short run has a dozen.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ from support.small_lakes import group, zip_of
 
 import sxeslake
 from sxeslake.cli.run import run
-from sxeslake.clusters.processes import Crew
+from sxeslake.clusters.processes import WorkerPool
 from sxeslake.clusters.rows import Plan, PlanRow
-from sxeslake.clusters.run import Chorus
+from sxeslake.clusters.run import Coordinator
 from sxeslake.clusters.work import IngestJob, WorkShare
 from sxeslake.errors import InputError, SxeslakeError, UsageError
 from sxeslake.ingest.options import Options
 from sxeslake.ingest.report import ArchiveReport, IngestReport
 from sxeslake.version import TOOL
 
-ARCHIVES = int(os.environ.get("SXESLAKE_HANDS", "12"))
+ARCHIVES = int(os.environ.get("SXESLAKE_WORKER_KILLS", "12"))
 
 
 @pytest.fixture
@@ -150,10 +150,10 @@ def test_a_group_that_ends_each_worker_fails_alone(lake: sxeslake.Lake, drive: P
     deadly = PlanRow(Deadly(drive / "deadly.plzip"), Path("deadly"), "zip", 1, 1, group=0)
     good = PlanRow(path, Path("good"), "zip", path.stat().st_size, path.stat().st_mtime_ns, group=1)
     report, job = IngestReport(lake.url), IngestJob(lake._opener(), Options(jobs=1), TOOL)
-    chorus = Chorus(Plan([deadly, good]), report)
-    with Crew(job, 1) as crew:
-        crew.run([WorkShare(0, (deadly,)), WorkShare(1, (good,))], chorus)
-    chorus.end()
+    coordinator = Coordinator(Plan([deadly, good]), report)
+    with WorkerPool(job, 1) as pool:
+        pool.run([WorkShare(0, (deadly,)), WorkShare(1, (good,))], coordinator)
+    coordinator.end()
     assert [(Path(archive.path).name, archive.status) for archive in report.archives] == [
         ("deadly.plzip", "failed"),
         ("good.plzip", "added"),
@@ -165,8 +165,8 @@ def test_a_group_that_ends_each_worker_fails_alone(lake: sxeslake.Lake, drive: P
 def test_processes_that_cannot_start_are_an_error() -> None:
     job = IngestJob(partial(os._exit, 3), Options(), TOOL)
     row = PlanRow(Path("a"), Path("a"), "zip", 1, 1)
-    with pytest.raises(SxeslakeError, match=r"cannot be started.*exit code 3"), Crew(job, 1) as crew:
-        crew.run([WorkShare(0, (row,))], Chorus(Plan([row]), IngestReport("")))
+    with pytest.raises(SxeslakeError, match=r"cannot be started.*exit code 3"), WorkerPool(job, 1) as pool:
+        pool.run([WorkShare(0, (row,))], Coordinator(Plan([row]), IngestReport("")))
 
 
 def test_an_error_of_the_lake_ends_the_run_as_its_own(drive: Path, tmp_path: Path) -> None:
@@ -182,15 +182,15 @@ def test_an_error_of_the_lake_ends_the_run_as_its_own(drive: Path, tmp_path: Pat
 def test_lost_work_is_counted_by_group() -> None:
     rows = [PlanRow(Path(name), Path(name), "zip", 10, 1, group=number) for number, name in enumerate("abc")]
     report = IngestReport("")
-    chorus = Chorus(Plan(rows), report)
+    coordinator = Coordinator(Plan(rows), report)
     share: WorkShare | None = WorkShare(0, tuple(rows))
-    chorus.kept(0, [ArchiveReport("a", status="added")], 1)
+    coordinator.kept(0, [ArchiveReport("a", status="added")], 1)
     for _ in range(3):
         assert share is not None
-        share = chorus.lost(share, "was ended by SIGKILL")
+        share = coordinator.lost(share, "was ended by SIGKILL")
     assert share is not None
     assert [row.path for row in share.rows] == [Path("c")], "a is stored, b is given up"
-    chorus.end()
+    coordinator.end()
     assert [(archive.path, archive.status) for archive in report.archives] == [("a", "added"), ("b", "failed")]
 
 
