@@ -27,6 +27,12 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
 
 
 @pytest.fixture(autouse=True)
+def _priority_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A watcher in the process of a test does not slow all tests after it: a low priority cannot be given back."""
+    monkeypatch.setattr("sxeslake.watching.gentle.be_gentle", lambda: None)
+
+
+@pytest.fixture(autouse=True)
 def _programs_are_tried_again() -> Iterator[None]:
     """A program that one test has made misbehave is not left out in the next."""
     yield

@@ -19,7 +19,7 @@ from sxeslake.cli.json_schemas import json_schema
 from sxeslake.errors import UnreachableError
 from sxeslake.ingest import source
 from sxeslake.lake import open_lake
-from sxeslake.watching import gentle
+from sxeslake.watching.gentle import be_gentle
 from sxeslake.watching.in_words import lines_of
 from sxeslake.watching.listing import LOOSE
 from sxeslake.watching.status import status_of
@@ -304,4 +304,4 @@ def test_low_priority_is_no_error_where_the_system_refuses(monkeypatch: pytest.M
 
     monkeypatch.setattr(os, "nice", refuse)
     monkeypatch.setattr(shutil, "which", lambda name: "/nowhere/ionice")
-    gentle.be_gentle()
+    be_gentle()
