@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -30,6 +31,15 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
 def _priority_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     """A watcher in the process of a test does not slow all tests after it: a low priority cannot be given back."""
     monkeypatch.setattr("sxeslake.watching.gentle.be_gentle", lambda: None)
+
+
+@pytest.fixture(autouse=True)
+def _log_level_stays() -> Iterator[None]:
+    """Commands that a test runs in its process set the level of the log; the next test begins without."""
+    log = logging.getLogger("sxeslake")
+    level = log.level
+    yield
+    log.setLevel(level)
 
 
 @pytest.fixture(autouse=True)

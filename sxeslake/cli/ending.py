@@ -83,6 +83,20 @@ def asked_to_end(leave: Callable[[], object], *, insist_s: float, end_s: float) 
                 timer.cancel()
 
 
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """For the milliseconds in which the end of the work is written down: there is nothing left to interrupt."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in _signals()}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 def _signals() -> list[signal.Signals]:
     names = ("SIGINT", "SIGTERM", "SIGHUP")
     return [getattr(signal, name) for name in names if hasattr(signal, name)]

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from sxeslake.cli.app import App
+from sxeslake.cli.ending import uninterrupted
 from sxeslake.cli.logs import scrub
 from sxeslake.cli.options import LakeCommand
 from sxeslake.errors import SxeslakeError, UsageError
@@ -57,7 +58,9 @@ def end(app: App, exit_code: int) -> None:
 
     # Nothing is wrong with a check that ends when its time is up.
     is_cut = exit_code == _TIME_IS_UP and not run.record.complete and not run.record.failures
-    if run.end(exit_code, "ok" if is_cut else result_of(exit_code), app.failure) and run.record.result == "failed":
+    with uninterrupted():
+        has_ended = run.end(exit_code, "ok" if is_cut else result_of(exit_code), app.failure)
+    if has_ended and run.record.result == "failed":
         from sxeslake.runs.notify import run_failed  # noqa: PLC0415  (as above)
 
         notify(app, run_failed(run.record))

@@ -58,7 +58,10 @@ def main() -> NoReturn:
     warnings.formatwarning = lambda *words, **more: visible_lines(plain(*words, **more))
     keep_pandas_out()
     _end_tidily()
-    code = run(sys.argv[1:])
+    try:
+        code = run(sys.argv[1:])
+    except KeyboardInterrupt:  # a second signal, while the first is answered
+        code = INTERRUPTED
     try:
         sys.stderr.flush()
     except OSError:  # words that found no room; the exit code is that of the work

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import configparser
 import importlib.util
 import inspect
 import re
@@ -34,7 +35,11 @@ PYTHON = [page for page in PAGES if ">>> " in page.read_text(encoding="utf-8")]
 
 PYTHON_BLOCKS = Sybil(parsers=[PythonCodeBlockParser()])
 """Reads the blocks of Python of a page; those of one page share their names."""
-PROGRAMS = ("sxeslake", "pip", "python3", "make", ".ci/run", "export", "eval", "iex")
+PROGRAMS = (
+    "sxeslake", "pip", "python3", "make", ".ci/run", "export", "eval", "iex",
+    "az", "dask", "gcloud", "ssh",
+    "cp", "install", "systemctl", "useradd",
+)  # fmt: skip
 """What lines of a shell may call; those of `sxeslake` are parsed."""
 
 
@@ -119,11 +124,16 @@ def test_each_block_is_run_or_read_by_a_test() -> None:
                 assert not words or words[0] in PROGRAMS, f"{name_of(page)}: {line}"
         elif language == "text":
             texts.append((page.name, text))
+        elif language == "ini":  # units of systemd
+            units = configparser.ConfigParser(strict=False)
+            units.read_string(text)
+            assert units.sections(), f"{name_of(page)}: {text}"
         else:
             assert language in ("console", "python", "{toctree}", ""), f"{name_of(page)}: {language}"
-    assert sorted(name for name, _ in texts) == sorted(READ)
-    for name, text in texts:
-        READ[name](text)
+    assert sorted(name for name, _ in texts) == sorted(name for name, readers in READ.items() for _ in readers)
+    for name, readers in READ.items():
+        for reader, text in zip(readers, [text for page, text in texts if page == name], strict=True):
+            reader(text)
 
 
 def _reads_python(text: str) -> None:
@@ -160,14 +170,28 @@ def _reads_batch(text: str) -> None:
     assert demo == f"{folder}\\Scripts\\sxeslake demo"
 
 
+def _reads_schtasks(text: str) -> None:
+    """The task that is named lies in infra/."""
+    words = text.split()
+    assert words[:2] == ["schtasks", "/Create"]
+    assert (DOCS.parent / "infra" / "watch" / words[words.index("/XML") + 1]).is_file()
+
+
+def _reads_doctor(text: str) -> None:
+    """Lines of `doctor` with its verdict; the tests of the store run the command itself."""
+    assert all(line.startswith("ok  ") for line in text.splitlines())
+    assert "hardlink@openssh.com" in text
+
+
 READ = {
-    "hyperspy.md": _reads_python,
-    "questions.md": _reads_query,
-    "browser.md": _reads_nginx,
-    "instrument-pc.md": _reads_crontab,
-    "windows.md": _reads_batch,
+    "hyperspy.md": (_reads_python,),
+    "questions.md": (_reads_query,),
+    "browser.md": (_reads_nginx,),
+    "instrument-pc.md": (_reads_schtasks, _reads_crontab),
+    "nas.md": (_reads_doctor,),
+    "windows.md": (_reads_batch,),
 }
-"""Pages with a text that is no session, and what reads it."""
+"""Pages with texts that are no sessions, and what reads each."""
 
 
 def test_the_reference_has_every_command_and_option_and_no_other(from_code: ModuleType) -> None:
