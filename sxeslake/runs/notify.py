@@ -19,7 +19,6 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from contextlib import suppress
-from http.client import HTTPException
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit, urlunsplit
 
@@ -130,7 +129,7 @@ def _posted(url: str, data: bytes, waits_s: tuple[float, ...]) -> str | None:
             why = f"the server answered {error.code}"
             if error.code < 500 and error.code != 429:
                 return why
-        except (OSError, HTTPException) as error:
+        except Exception as error:  # whatever a broken server sends: no notice changes how a run ends
             reason = getattr(error, "reason", error)
             why = f"cannot be reached: {getattr(reason, 'strerror', None) or reason or type(error).__name__}"
         if wait_s is not None:
