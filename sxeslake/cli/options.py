@@ -18,6 +18,15 @@ SHARED = ("--lake, --json, -v, -q ...", "Options of every command: `sxeslake hel
 
 tree_option = click.option("--tree", is_flag=True, help="Take each folder as one archive of all its files.")
 
+form_option = click.option(
+    "--as",
+    "as_",
+    type=click.Choice(["auto", "vendor", "tree"]),
+    default="auto",
+    show_default=True,
+    help="What folders are: archives and files of instruments, told by content; vendor: convert all; tree: as --tree.",
+)
+
 links_option = click.option(
     "--links",
     type=click.Choice(["follow", "keep", "skip"]),

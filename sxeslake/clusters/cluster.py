@@ -12,15 +12,12 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+from sxeslake.clusters.work import Relay, WorkListener
 from sxeslake.errors import UnreachableError, UsageError
 from sxeslake.extras import load
 from sxeslake.version import __version__
-
-if TYPE_CHECKING:
-    from sxeslake.clusters.work import WorkListener
-    from sxeslake.ingest.report import ArchiveReport
 
 _EXTRA: Final = "dask"
 _CONNECT_S: Final = 20
@@ -145,34 +142,15 @@ class Hearing:
         self._client.unsubscribe_topic(self.topic)
 
 
-class Events:
+class Events(Relay):
     """In a worker: a `WorkListener` by events of the cluster."""
 
     def __init__(self, topic: str) -> None:
         distributed = load("distributed", _EXTRA, "a Dask cluster")
         self._worker, self._topic = distributed.get_worker(), topic
         self._event = distributed.Event(f"{topic}-end", client=distributed.get_client())
-        self._read, self._told_at, self._asked_at, self._ending = 0, 0.0, time.monotonic(), False
-
-    def advanced(self, share: int, done_bytes: int) -> None:
-        """Some bytes were read."""
-        self._read += done_bytes
-        if time.monotonic() - self._told_at >= _TELL_S:
-            self._flush(share)
-
-    def done(self, share: int, archive: ArchiveReport) -> None:
-        """An archive was read."""
-        self._flush(share)
-        self._say("done", share, archive)
-
-    def kept(self, share: int, archives: Sequence[ArchiveReport], commit: int | None) -> None:
-        """Some are final."""
-        if archives:
-            self._say("kept", share, list(archives), commit)
-
-    def changed(self, share: int, path: str) -> None:
-        """A file is not as planned."""
-        self._say("changed", share, path)
+        self._asked_at, self._ending = time.monotonic(), False
+        super().__init__(_TELL_S)
 
     def asked_to_end(self) -> bool:
         """Whether the client has asked to end; the scheduler is not asked at each step."""
@@ -181,11 +159,7 @@ class Events:
             self._asked_at = time.monotonic()
         return self._ending
 
-    def _flush(self, share: int) -> None:
-        if self._read:
-            self._say("advanced", share, self._read)
-        self._read, self._told_at = 0, time.monotonic()
-
-    def _say(self, kind: str, *words: object) -> None:
+    def say(self, kind: str, *words: object) -> None:
+        """One message."""
         # Events are plain values only; a cluster sends everything else as pickles, too.
         self._worker.log_event(self._topic, base64.b64encode(pickle.dumps((kind, words))).decode())

@@ -25,9 +25,8 @@ from typing import Any, Final
 
 from sxeslake.closing import Finishing
 from sxeslake.clusters.run import Coordinator
-from sxeslake.clusters.work import IngestJob, WorkReport, WorkShare, ingest_share, opened
+from sxeslake.clusters.work import IngestJob, Relay, WorkReport, WorkShare, ingest_share, opened
 from sxeslake.errors import SxeslakeError
-from sxeslake.ingest.report import ArchiveReport
 
 _LOG = logging.getLogger(__name__)
 
@@ -224,13 +223,13 @@ def _in_words(error: Exception) -> SxeslakeError:
     return SxeslakeError(f"a worker failed unexpectedly: {type(error).__name__}: {error}")
 
 
-class _Pipe:
+class _Pipe(Relay):
     """The parent, seen from a worker: a `WorkListener`."""
 
     def __init__(self, pipe: Connection) -> None:
         self.shares: queue.SimpleQueue[WorkShare | None] = queue.SimpleQueue()
         self._pipe, self._lock, self._ending = pipe, threading.Lock(), threading.Event()
-        self._read, self._told_at = 0, 0.0
+        super().__init__(_TELL_S)
 
     def listen(self) -> None:
         """Take shares, until there are none; then this process ends, whatever it is at."""
@@ -246,37 +245,12 @@ class _Pipe:
 
     def say(self, kind: str, *words: object) -> None:
         """One message, whole."""
-        with self._lock, suppress(OSError):  # nobody hears it: this process is about to end
+        with self._lock, suppress(OSError):  # the parent is gone, and this process is about to end
             self._pipe.send((kind, words))
-
-    def advanced(self, share: int, done_bytes: int) -> None:
-        """Some bytes were read; many small steps are told as one."""
-        self._read += done_bytes
-        if time.monotonic() - self._told_at >= _TELL_S:
-            self._flush(share)
-
-    def done(self, share: int, archive: ArchiveReport) -> None:
-        """An archive was read."""
-        self._flush(share)
-        self.say("done", share, archive)
-
-    def kept(self, share: int, archives: Sequence[ArchiveReport], commit: int | None) -> None:
-        """Some are final."""
-        if archives:
-            self.say("kept", share, list(archives), commit)
-
-    def changed(self, share: int, path: str) -> None:
-        """A file is not as planned."""
-        self.say("changed", share, path)
 
     def asked_to_end(self) -> bool:
         """Whether the parent has asked to end, or is gone."""
         return self._ending.is_set()
-
-    def _flush(self, share: int) -> None:
-        if self._read:
-            self.say("advanced", share, self._read)
-        self._read, self._told_at = 0, time.monotonic()
 
 
 class _ToParent(logging.handlers.QueueHandler):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -86,6 +88,46 @@ class Silent:
     def asked_to_end(self) -> bool:
         """Go on."""
         return False
+
+
+class Relay(ABC):
+    """A `WorkListener` elsewhere, which gets messages; bytes are reported in steps, not one by one."""
+
+    def __init__(self, step_s: float) -> None:
+        self._step_s, self._read, self._told_at = step_s, 0, 0.0
+
+    @abstractmethod
+    def say(self, kind: str, *words: object) -> None:
+        """Send one message: a method of the listener, and what it is called with."""
+
+    @abstractmethod
+    def asked_to_end(self) -> bool:
+        """Whether the run is to end."""
+
+    def advanced(self, share: int, done_bytes: int) -> None:
+        """So many more bytes of the share are read."""
+        self._read += done_bytes
+        if time.monotonic() - self._told_at >= self._step_s:
+            self._flush(share)
+
+    def done(self, share: int, archive: ArchiveReport) -> None:
+        """An archive of it was read, or failed."""
+        self._flush(share)
+        self.say("done", share, archive)
+
+    def kept(self, share: int, archives: Sequence[ArchiveReport], commit: int | None) -> None:
+        """These are final."""
+        if archives:
+            self.say("kept", share, list(archives), commit)
+
+    def changed(self, share: int, path: str) -> None:
+        """A file is not what it was when it was planned."""
+        self.say("changed", share, path)
+
+    def _flush(self, share: int) -> None:
+        if self._read:
+            self.say("advanced", share, self._read)
+        self._read, self._told_at = 0, time.monotonic()
 
 
 class _ShareWatcher:

@@ -15,7 +15,7 @@ from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.completion import suggest
 from sxeslake.cli.documents import GC, INGEST, INGESTED, document
 from sxeslake.cli.memory import keep_little
-from sxeslake.cli.options import DRY_RUN, PATH, jobs_option, links_option, preset_option, tree_option
+from sxeslake.cli.options import DRY_RUN, PATH, form_option, jobs_option, links_option, preset_option, tree_option
 from sxeslake.cli.passwords import password_file_option, read_passwords
 from sxeslake.cli.recording import RecordedCommand, tell
 from sxeslake.cli.words import count, duration, percent, shown, size
@@ -64,14 +64,7 @@ _REMEMBERED_MEMBERS = 5000
     help="Store under this name, as a new version if there is one already.",
 )
 @tree_option
-@click.option(
-    "--as",
-    "as_",
-    type=click.Choice(["auto", "vendor", "tree"]),
-    default="auto",
-    show_default=True,
-    help="What folders are: archives and files of instruments, told by content; vendor: convert all; tree: as --tree.",
-)
+@form_option
 @click.option(*DRY_RUN, is_flag=True, help="Read and encode everything, report what it would take, store nothing.")
 @click.option("--quick", is_flag=True, help="With --dry-run: read a sample only, and estimate; says with what error.")
 @preset_option

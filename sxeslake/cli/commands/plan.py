@@ -10,7 +10,7 @@ import click
 from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.commands.ingest import FAILED
 from sxeslake.cli.documents import MISSED, PLAN, document
-from sxeslake.cli.options import OUT, PATH, LakeCommand, links_option, tree_option
+from sxeslake.cli.options import OUT, PATH, LakeCommand, form_option, links_option, tree_option
 from sxeslake.cli.words import count, percent, shown, size
 
 
@@ -22,14 +22,7 @@ from sxeslake.cli.words import count, percent, shown, size
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=PATH)
 @click.option(*OUT, metavar="FILE", type=PATH, required=True, help="The plan, a Parquet file; brought up to date.")
 @tree_option
-@click.option(
-    "--as",
-    "as_",
-    type=click.Choice(["auto", "vendor", "tree"]),
-    default="auto",
-    show_default=True,
-    help="What folders are: archives and files of instruments, told by content; vendor: convert all; tree: as --tree.",
-)
+@form_option
 @links_option
 @pass_app
 def command(
