@@ -55,7 +55,7 @@ def show(app: App) -> None:
     levels = [wanted]
     for each in log.handlers:
         if isinstance(each, _OfCall) and each.app is app:
-            # A file is asked later, by somebody who was not there: it has the decisions in any case.
+            # A log file is read after the event, so it has the decisions in any case.
             each.setLevel(min(wanted, logging.INFO) if isinstance(each, _Kept) else wanted)
             levels.append(each.level)
     if app.verbose or len(levels) > 2:

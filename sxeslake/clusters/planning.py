@@ -160,7 +160,7 @@ def _before(out: Path) -> dict[Path, PlanRow]:
         raise AlreadyExistsError("this is there already, and is not a plan.", where=out, hint="Choose another name.")
     try:
         return {row.path: row for row in read_plan(out).rows}
-    except InputError as error:  # of another version: made anew
+    except InputError as error:  # of another version: made again
         _LOG.info("the plan that is there is not used: %s", error)
         return {}
 

@@ -203,7 +203,7 @@ def _local(value: dt.datetime) -> dt.datetime:
 
 
 def _is_number(kind: Any) -> bool:
-    import pyarrow as pa  # noqa: PLC0415 - loaded already, by whoever made the schema
+    import pyarrow as pa  # noqa: PLC0415 - loaded already, with the schema
 
     return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind))
 

@@ -149,7 +149,7 @@ class Result:
             if name not in self.columns:
                 near = did_you_mean(name, self.columns) or f"There is {', '.join(self.columns)}."
                 raise UsageError(f'there is no column "{name}".', where="--columns", hint=near)
-        import pyarrow as pa  # noqa: PLC0415 - loaded already, by whoever made the schema
+        import pyarrow as pa  # noqa: PLC0415 - loaded already, with the schema
 
         made = Result(
             pa.schema([self.schema.field(name) for name in names]),
@@ -179,7 +179,7 @@ class Result:
         Result
             The same rows.
         """
-        import pyarrow as pa  # noqa: PLC0415 - loaded already, by whoever made the schema
+        import pyarrow as pa  # noqa: PLC0415 - loaded already, with the schema
 
         field = pa.field(name, pa.string())
         return Result(

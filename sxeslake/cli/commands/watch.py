@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _INSIST_S: Final = 10.0
 _END_S: Final = 20.0
-"""A watcher that is asked to end finishes what is quick to finish; nobody sits and waits for it."""
+"""A watcher that is asked to end finishes what is quick to finish: it runs without supervision."""
 
 ROUND: Final = "watch-round"
 """Under this word rounds of a watcher are recorded; under `watch` the watcher itself, and a round of `--once`."""
