@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sxeslake.cli import main
+from sxeslake.cli import program
 
 if __name__ == "__main__":
-    main()
+    program()

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from sxeslake.cli.run import main, run
+from sxeslake.cli.run import main, program, run
 
-__all__ = ["main", "run"]
+__all__ = ["main", "program", "run"]

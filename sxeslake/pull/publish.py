@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
-import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,6 +13,7 @@ from typing import BinaryIO, Literal
 from sxeslake.archive.base import ArchiveWriter
 from sxeslake.archive.container import DEFAULT_LEVEL, check_encryptable, create_writer
 from sxeslake.archive.folder import FolderWriter
+from sxeslake.disk.digest import DigestedFile
 from sxeslake.disk.output import check_file, check_folder, is_stream, names_folder, written_file, written_folder
 from sxeslake.disk.trouble import scratch_told, told
 from sxeslake.errors import InputError
@@ -79,8 +78,7 @@ class Publisher:
             with written_file(out, force=self.force) as stream:
                 return self._by_way_of(stream, container, fill, out)
         with written_file(out, force=self.force) as file:
-            self._write(file, container, fill)
-            sha256, size = _digest(file)
+            sha256, size = self._write(file, container, fill, synced=True)
         _LOG.debug("%s: %d bytes, SHA-256 %s", out, size, sha256)
         return WrittenArchive(size, sha256)
 
@@ -93,33 +91,27 @@ class Publisher:
 
     def _by_way_of(self, stream: BinaryIO, container: Literal["zip", "7z"], fill: Fill, out: Path) -> WrittenArchive:
         with scratch_told(), TemporaryFile(prefix="sxeslake-") as file:
-            self._write(file, container, fill)
-            sha256, size = _digest(file)
+            sha256, size = self._write(file, container, fill)
             file.seek(0)
             with told(out):  # what fails there is no fault of the temporary file
                 shutil.copyfileobj(file, stream, MIB)
                 stream.flush()
         return WrittenArchive(size, sha256)
 
-    def _write(self, file: BinaryIO, container: Literal["zip", "7z"], fill: Fill) -> None:
-        if self.whole is not None:
-            self.whole(file)
-            file.flush()
-            return
-        level = DEFAULT_LEVEL if self.level is None else self.level
-        fill(
-            create_writer(
-                file, container, level=level, threads=self.threads, comment=self.comment, password=self.password
-            )
-        )  # fmt: skip
-        file.flush()
-
-
-def _digest(file: BinaryIO) -> tuple[str, int]:
-    file.flush()
-    size = file.seek(0, os.SEEK_END)
-    file.seek(0)
-    hasher = hashlib.sha256()
-    while block := file.read(4 * MIB):
-        hasher.update(block)
-    return hasher.hexdigest(), size
+    def _write(
+        self, file: BinaryIO, container: Literal["zip", "7z"], fill: Fill, *, synced: bool = False
+    ) -> tuple[str, int]:
+        """Write the archive; its SHA-256 and size."""
+        with DigestedFile(file, synced=synced) as digested:
+            out = digested.as_file()
+            if self.whole is not None:
+                self.whole(out)
+            else:
+                level = DEFAULT_LEVEL if self.level is None else self.level
+                fill(
+                    create_writer(
+                        out, container, level=level, threads=self.threads, comment=self.comment,
+                        password=self.password,
+                    )
+                )  # fmt: skip
+            return digested.digest()

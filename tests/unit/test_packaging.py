@@ -74,7 +74,7 @@ def test_the_wheel_takes_the_pages_that_are_built_and_nothing_else(tmp_path: Pat
 
 def test_the_wheel_names_its_command_version_and_licence(wheel: zipfile.ZipFile) -> None:
     about = f"sxeslake-{sxeslake.__version__}.dist-info"
-    assert "sxeslake = sxeslake.cli:main" in wheel.read(f"{about}/entry_points.txt").decode()
+    assert "sxeslake = sxeslake.cli:program" in wheel.read(f"{about}/entry_points.txt").decode()
     metadata = wheel.read(f"{about}/METADATA").decode()
     assert f"\nVersion: {sxeslake.__version__}\n" in metadata
     assert "\nLicense-Expression: MIT\n" in metadata

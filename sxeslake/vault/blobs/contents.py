@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from itertools import chain, islice, tee
 from typing import NamedTuple
 
@@ -16,6 +17,9 @@ from sxeslake.vault.blobs.reader import BlobReader
 from sxeslake.vault.packs.kinds import WINDOW_BYTES
 
 _AHEAD = 2  # windows on their way while one is used: what one waits for a far bucket, the other moves bytes
+# One more for so many threads: decoding is a fourth of a pull. A window is decoded by the thread that fetches it, for
+# each thread more that wants the interpreter's lock delays the others: 5 % of a pull on 2 cores.
+_THREADS_A_WINDOW = 4
 WINDOW_BLOBS = 4096
 
 
@@ -41,12 +45,15 @@ def read_ahead(reader: BlobReader, blobs: Iterable[Blob]) -> Iterator[bytes]:
     """The bytes of blobs, in order; the next windows are read while one is used."""
     plans = windows(blobs)
     operation = Operation()
+    count = _AHEAD + reader.threads // _THREADS_A_WINDOW
+    first = list(islice(plans, count))
+    read = partial(reader.fetch, one_thread=len(first) > 1)
 
     def fetch(plan: list[Blob]) -> Future[list[bytes]]:
-        return ahead.submit(operation.run, reader.fetch, plan)
+        return ahead.submit(operation.run, read, plan)
 
-    with ThreadPoolExecutor(_AHEAD, thread_name_prefix="fetch") as ahead:
-        coming = deque(fetch(plan) for plan in islice(plans, _AHEAD))
+    with ThreadPoolExecutor(count, thread_name_prefix="fetch") as ahead:
+        coming = deque(map(fetch, first))
         try:
             while coming:
                 data = coming.popleft().result()

@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import chain
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from blake3 import blake3
 
@@ -20,11 +20,16 @@ from sxeslake.model import MIB, Digest
 from sxeslake.storage import CancelledRequestError, Store
 from sxeslake.vault.blobs.cache import FrameCache, FrameKey
 
+Item = TypeVar("Item")
+
 _LOG = logging.getLogger(__name__)
 
 Locate = Callable[[Sequence[Blob]], dict[Digest, Blob]]
 Places = Callable[[Sequence[Blob]], Iterator[dict[Digest, list[Blob]]]]
 """Where blobs stand, all copies of each: first what is known at little cost, then what takes longer to find out."""
+
+Spread = Callable[..., Iterable[Any]]
+"""`map` of this thread or of a pool."""
 
 MAX_FRAME_BYTES = 80 * MIB  # stored; a frame decodes to at most 64 MiB, and a manifest can claim anything
 _CACHE_BYTES = 96 * MIB  # the small files of 100,000 positions, of whose frames a pull takes a little here and there
@@ -53,6 +58,7 @@ class BlobReader:
         """
         self._disk = disk
         self._store, self._translate, self._relocate = store, translate, relocate
+        self.threads = threads
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="decode")
         self._cache: OrderedDict[FrameKey, bytes] = OrderedDict()
         self._coming: dict[FrameKey, Future[bytes | None]] = {}  # frames that a thread has in work: nobody else asks
@@ -71,23 +77,24 @@ class BlobReader:
             found = {key for key in wanted if key in self._cache}
         return found if self._disk is None else found | self._disk.held(set(wanted) - found)
 
-    def fetch(self, blobs: Sequence[Blob]) -> list[bytes]:
+    def fetch(self, blobs: Sequence[Blob], *, one_thread: bool = False) -> list[bytes]:
         """The bytes of some blobs, in order; DamagedLakeError rather than a wrong byte.
 
         Where the hint leads to no good copy (its pack was rewritten, is damaged or gone), every other copy is tried.
+        With `one_thread` the caller's thread decodes and proves: for callers that read in several threads at once.
         """
-        found = self.fetch_some(blobs)
+        found = self.fetch_some(blobs, one_thread=one_thread)
         for blob, data in zip(blobs, found, strict=True):
             if data is None:
                 where = keys.pack_key(blob.hint.pack) if blob.hint else "no pack"
                 raise DamagedLakeError(f"blob {blob.digest.hex()} is missing or damaged.", where=where)
         return [data for data in found if data is not None]
 
-    def fetch_some(self, blobs: Sequence[Blob]) -> list[bytes | None]:
+    def fetch_some(self, blobs: Sequence[Blob], *, one_thread: bool = False) -> list[bytes | None]:
         """As `fetch`, but None for a blob of which no copy is whole."""
         moved = self._translate(blobs)
         first = [moved.get(blob.digest, blob) for blob in blobs] if moved else blobs
-        found = self._read(first)
+        found = self._read(first, self._map(one_thread=one_thread))
         lost = {blob.digest: blob for blob, data in zip(blobs, found, strict=True) if data is None}
         if lost:
             copies = self._from_copies(lost, {blob for blob, data in zip(first, found, strict=True) if data is None})
@@ -101,7 +108,7 @@ class BlobReader:
         left = dict(lost)
 
         def read(places: Sequence[Blob]) -> None:
-            for blob, data in zip(places, self._read(places), strict=True):
+            for blob, data in zip(places, self._read(places, self._pool.map), strict=True):
                 if data is not None:
                     found[blob.digest] = data
                     del left[blob.digest]
@@ -116,9 +123,12 @@ class BlobReader:
         read(list(left.values()))
         return found
 
-    def _read(self, blobs: Sequence[Blob], *, by_cache: bool = True) -> list[bytes | None]:
+    def _map(self, *, one_thread: bool) -> Spread:
+        return map if one_thread else self._pool.map
+
+    def _read(self, blobs: Sequence[Blob], spread: Spread, *, by_cache: bool = True) -> list[bytes | None]:
         needed = {_frame_of(blob.hint) for blob in blobs if blob.hint is not None and _sane(blob.hint)}
-        frames, fetched, held = self._frames(needed, by_cache=by_cache)
+        frames, fetched, held = self._frames(needed, spread, by_cache=by_cache)
 
         def proved(blob: Blob) -> bytes | None:
             raw = frames.get(_frame_of(blob.hint)) if blob.hint is not None else None
@@ -128,7 +138,7 @@ class BlobReader:
             data = raw if start == 0 and blob.size == len(raw) else raw[start : start + blob.size]
             return data if blake3(data).digest() == blob.digest else None
 
-        found = list(chain.from_iterable(self._pool.map(lambda part: list(map(proved, part)), _shares(blobs))))
+        found = list(chain.from_iterable(spread(lambda part: list(map(proved, part)), _shares(blobs, _size_of))))
         self._retire(blobs)
         if self._disk is None:
             return found
@@ -140,7 +150,7 @@ class BlobReader:
         self._disk.put([(key, body) for key, body in fetched if key not in wrong and frames[key] is not None])
         if wrong & held:  # not the lake's fault, perhaps: it is asked before anybody hears of it
             self._drop(wrong & held)
-            return self._read(blobs, by_cache=False)
+            return self._read(blobs, spread, by_cache=False)
         return found
 
     def _drop(self, frames: set[FrameKey]) -> None:
@@ -151,7 +161,7 @@ class BlobReader:
             for key in frames:
                 self._cached_bytes -= len(self._cache.pop(key, b""))
 
-    def _frames(self, needed: set[FrameKey], *, by_cache: bool) -> _DecodedFrames:
+    def _frames(self, needed: set[FrameKey], spread: Spread, *, by_cache: bool) -> _DecodedFrames:
         frames: dict[FrameKey, bytes | None] = {}
         elsewhere: dict[FrameKey, Future[bytes | None]] = {}
         own: dict[FrameKey, Future[bytes | None]] = {}
@@ -167,7 +177,7 @@ class BlobReader:
             if by_cache:
                 self._coming.update(own)
         try:
-            found = self._decode(sorted(own), frames, by_cache=by_cache)
+            found = self._decode(sorted(own), frames, spread, by_cache=by_cache)
             for key, future in own.items():
                 future.set_result(frames[key])
         except BaseException as error:
@@ -177,7 +187,7 @@ class BlobReader:
             raise
         self._leave(own)
         # Last: whoever waits for others has done by then what they may wait for.
-        more = self._from_others(elsewhere, frames)
+        more = self._from_others(elsewhere, frames, spread)
         return _DecodedFrames(frames, found.fetched + more, found.held | elsewhere.keys())  # perhaps from the disk
 
     def _leave(self, own: dict[FrameKey, Future[bytes | None]]) -> None:
@@ -188,7 +198,10 @@ class BlobReader:
                     del self._coming[key]
 
     def _from_others(
-        self, elsewhere: dict[FrameKey, Future[bytes | None]], frames: dict[FrameKey, bytes | None]
+        self,
+        elsewhere: dict[FrameKey, Future[bytes | None]],
+        frames: dict[FrameKey, bytes | None],
+        spread: Spread,
     ) -> list[tuple[FrameKey, bytes]]:
         """Add the frames that other threads have in work; gives those that had to be fetched after all."""
         left = set()
@@ -199,12 +212,12 @@ class BlobReader:
                 left.add(key)
         if not left:
             return []
-        more = self._frames(left, by_cache=True)
+        more = self._frames(left, spread, by_cache=True)
         frames |= more.decoded
         return more.fetched
 
     def _decode(
-        self, wanted: Sequence[FrameKey], frames: dict[FrameKey, bytes | None], *, by_cache: bool
+        self, wanted: Sequence[FrameKey], frames: dict[FrameKey, bytes | None], spread: Spread, *, by_cache: bool
     ) -> _DecodedFrames:
         """Bring frames from the disk or the lake, decoded, to the others."""
         held = self._disk.get(wanted) if self._disk is not None and by_cache else {}
@@ -212,8 +225,9 @@ class BlobReader:
         if wanted:
             _LOG.debug("%d frames: %d from the disk cache, %d to fetch", len(wanted), len(held), len(fetch))
         came = dict(zip(fetch, self._bodies(fetch), strict=True))
-        bodies = [held[key] if key in held else came[key] for key in wanted]
-        for key, raw in zip(wanted, self._pool.map(_decoded, wanted, bodies), strict=True):
+        bodies = [(key, held[key] if key in held else came[key]) for key in wanted]
+        shares = spread(_decoded_share, _shares(bodies, lambda pair: pair[0][2]))
+        for (key, _), raw in zip(bodies, chain.from_iterable(shares), strict=True):
             frames[key] = raw
             if raw is not None:
                 self._keep(key, raw)
@@ -259,16 +273,20 @@ class BlobReader:
                 self._cached_bytes -= len(self._cache.popitem(last=False)[1])
 
 
-def _shares(blobs: Sequence[Blob]) -> Iterator[Sequence[Blob]]:
-    """Runs of blobs that are worth a task of their own: thousands of tiny ones are one."""
+def _shares(items: Sequence[Item], size_of: Callable[[Item], int]) -> Iterator[Sequence[Item]]:
+    """Runs of items that are worth a task of their own: thousands of tiny ones are one."""
     start, size = 0, 0
-    for number, blob in enumerate(blobs, 1):
-        size += blob.size
+    for number, item in enumerate(items, 1):
+        size += size_of(item)
         if size >= _TASK_BYTES:
-            yield blobs[start:number]
+            yield items[start:number]
             start, size = number, 0
-    if start < len(blobs):
-        yield blobs[start:]
+    if start < len(items):
+        yield items[start:]
+
+
+def _size_of(blob: Blob) -> int:
+    return blob.size
 
 
 def _frame_of(hint: Hint) -> FrameKey:
@@ -277,6 +295,10 @@ def _frame_of(hint: Hint) -> FrameKey:
 
 def _sane(hint: Hint) -> bool:
     return frame.HEADER.size < hint.frame_length <= MAX_FRAME_BYTES
+
+
+def _decoded_share(share: Sequence[tuple[FrameKey, bytes | None]]) -> list[bytes | None]:
+    return [_decoded(key, body) for key, body in share]
 
 
 def _decoded(key: FrameKey, body: bytes | None) -> bytes | None:

@@ -307,9 +307,9 @@ def test_every_copy_is_asked_once_before_a_blob_is_given_up(
     asked: list[Hint | None] = []
     read = vault.blobs._read
 
-    def watched(places: Sequence[Blob]) -> list[bytes | None]:
+    def watched(places: Sequence[Blob], spread: blob_floor.Spread) -> list[bytes | None]:
         asked.extend(place.hint for place in places)
-        return read(places)
+        return read(places, spread)
 
     monkeypatch.setattr(vault.blobs, "_read", watched)
     places = {blob.hint for blob in both if blob.digest == both[0].digest}

@@ -20,10 +20,12 @@ from sxeslake.vault.blobs.reader import BlobReader
 class Reading:
     """A reader that gives each blob's first digest byte, `size` times, and notes what was asked at once."""
 
+    threads = 1
+
     def __init__(self) -> None:
         self.asked: list[int] = []
 
-    def fetch(self, blobs: Sequence[Blob]) -> list[bytes]:
+    def fetch(self, blobs: Sequence[Blob], *, one_thread: bool) -> list[bytes]:
         self.asked.append(len(blobs))
         return [blob.digest[:1] * blob.size for blob in blobs]
 
@@ -80,10 +82,10 @@ def test_a_failure_comes_in_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(floor, "WINDOW_BLOBS", 1)
 
     class Failing(Reading):
-        def fetch(self, blobs: Sequence[Blob]) -> list[bytes]:
+        def fetch(self, blobs: Sequence[Blob], *, one_thread: bool) -> list[bytes]:
             if blobs[0].digest[0] == 2:
                 raise OSError("gone")
-            return super().fetch(blobs)
+            return super().fetch(blobs, one_thread=one_thread)
 
     stream = read_ahead(reader(Failing()), [blob(number) for number in range(4)])
     assert [next(stream), next(stream)] == [b"\x00" * 3, b"\x01" * 3]
@@ -95,10 +97,10 @@ def test_who_stops_reading_does_not_wait_for_what_was_read_ahead(monkeypatch: py
     monkeypatch.setattr(floor, "WINDOW_BLOBS", 1)
 
     class Slow(Reading):
-        def fetch(self, blobs: Sequence[Blob]) -> list[bytes]:
+        def fetch(self, blobs: Sequence[Blob], *, one_thread: bool) -> list[bytes]:
             if blobs[0].digest[0]:
                 pause(60)
-            return super().fetch(blobs)
+            return super().fetch(blobs, one_thread=one_thread)
 
     stream = cast("Generator[bytes]", read_ahead(reader(Slow()), [blob(number) for number in range(9)]))
     assert next(stream)
