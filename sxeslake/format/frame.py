@@ -19,6 +19,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import zstandard
@@ -31,6 +32,10 @@ MAGIC = b"SXf1"
 HEADER = struct.Struct("<4sIIII8s")
 MAX_RAW_BYTES = 64 * MIB  # no frame decodes to more: bounds what a hostile lake can make a reader allocate
 MAX_BLOBS = 65_536
+# Most frames of a map hold a spectrum and what follows from it, of the same sizes each: a context of zstd, which takes
+# 20 µs to make, is not needed again.
+_FEW_BLOBS = 16
+_KEPT = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +55,21 @@ def seal(pipeline: str, sizes: Sequence[int], payload: bytes) -> bytes:
         raise DamagedLakeError(f"the pipeline {pipeline!r} is longer than 255 characters.")
     if not 0 < len(sizes) <= MAX_BLOBS or sum(sizes) > MAX_RAW_BYTES:
         raise DamagedLakeError(f"{len(sizes)} blobs of {sum(sizes)} bytes are not a frame that readers accept.")
-    equal = len(set(sizes)) <= 1
-    table = b"" if equal else zstandard.compress(np.asarray(sizes, dtype="<u4").tobytes(), 9)
-    head = bytes([len(name)]) + name + bytes([0 if equal else 1]) + table
+    head = bytes([len(name)]) + name + _table(sizes)
     lengths = struct.pack("<IIII", len(head), len(payload), sum(sizes), len(sizes))
     return b"".join((MAGIC, lengths, _checksum(lengths, head, payload), head, payload))
+
+
+def _table(sizes: Sequence[int]) -> bytes:
+    """The form of the sizes, and they."""
+    if len(set(sizes)) <= 1:
+        return b"\0"
+    return _packed(tuple(sizes)) if len(sizes) <= _FEW_BLOBS else _packed.__wrapped__(sizes)
+
+
+@lru_cache(maxsize=_KEPT)
+def _packed(sizes: Sequence[int]) -> bytes:
+    return b"\1" + zstandard.compress(np.asarray(sizes, dtype="<u4").tobytes(), 9)
 
 
 def _checksum(*parts: bytes | memoryview) -> bytes:
@@ -86,12 +101,14 @@ def unseal(data: bytes | memoryview, *, where: str) -> Frame:
     try:
         name_end = 1 + head[0]
         pipeline = bytes(head[1:name_end]).decode("ascii")
-        sizes = _sizes(head[name_end], bytes(head[name_end + 1 :]), raw, blobs)
+        read = _sizes if blobs <= _FEW_BLOBS else _sizes.__wrapped__
+        sizes = read(head[name_end], bytes(head[name_end + 1 :]), raw, blobs)
     except (IndexError, ValueError, zstandard.ZstdError) as error:
         raise DamagedLakeError(f"a frame's head cannot be read: {error}.", where=where) from error
     return Frame(pipeline, sizes, raw, payload)
 
 
+@lru_cache(maxsize=_KEPT)
 def _sizes(form: int, table: bytes, raw: int, blobs: int) -> tuple[int, ...]:
     if form == 0:
         if raw % blobs:
