@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import Protocol, Self
 
-from sxeslake.concurrency import CHUNK_BYTES
+from sxeslake.machine.concurrency import CHUNK_BYTES
 from sxeslake.model import ContainerKind, Job, Member
 
 SEVENZIP_MAGIC = b"7z\xbc\xaf\x27\x1c"

@@ -24,10 +24,10 @@ from sxeslake.archive.ranged_file import open_regular
 from sxeslake.archive.times import local_ns_of_dos
 from sxeslake.archive.zip import format as zip_format
 from sxeslake.closing import Closing
-from sxeslake.concurrency import CHUNK_BYTES
 from sxeslake.disk.rename import sync_file
 from sxeslake.disk.trouble import FULL
 from sxeslake.errors import AccessDeniedError, AlreadyExistsError, InputError, StorageError, UnsafeNameError
+from sxeslake.machine.concurrency import CHUNK_BYTES
 from sxeslake.model import ContainerKind, Job, Limits, Member, Piece
 
 JOB_FILES = 1024  # a job of nothing but tiny files stays short

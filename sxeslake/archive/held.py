@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from sxeslake.archive.base import Container
 from sxeslake.closing import Closing
-from sxeslake.concurrency import CHUNK_BYTES
+from sxeslake.machine.concurrency import CHUNK_BYTES
 from sxeslake.model import ContainerKind, Job, Member, Piece
 
 

@@ -11,8 +11,8 @@ from sxeslake.archive.file_facts import attributes_of
 from sxeslake.archive.names import printable
 from sxeslake.archive.ranged_file import RangedFile
 from sxeslake.closing import Closing
-from sxeslake.concurrency import CHUNK_BYTES
 from sxeslake.errors import InputError, NotAnArchiveError
+from sxeslake.machine.concurrency import CHUNK_BYTES
 from sxeslake.model import ContainerKind, Job, Member, Piece
 
 

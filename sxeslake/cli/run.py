@@ -9,7 +9,6 @@ from __future__ import annotations
 import atexit
 import contextlib
 import errno
-import gc
 import logging
 import os
 import re
@@ -29,8 +28,8 @@ from sxeslake.cli.ending import interrupt
 from sxeslake.cli.logs import logging_to_stderr, scrub
 from sxeslake.cli.recording import end
 from sxeslake.cli.root import root
-from sxeslake.cli.without_pandas import keep_pandas_out
 from sxeslake.errors import StorageError, SxeslakeError
+from sxeslake.machine.processes import start_lightly
 from sxeslake.text.safe import visible, visible_lines
 from sxeslake.text.table import folded_text, terminal_width
 from sxeslake.text.wording import as_typed
@@ -45,7 +44,6 @@ PIPE_CLOSED = 141
 """What a shell reports of a program that wrote into a closed pipe, as in `sxeslake ls | head`."""
 
 _OTHER_ENDS_S = 2.0
-_OBJECTS_BEFORE_GC = 100_000
 _VERBOSE = re.compile("-v+|--verbose")
 
 
@@ -62,7 +60,7 @@ def program() -> NoReturn:
 
 def main() -> NoReturn:
     """Run the command line of this process; SystemExit with its exit code."""
-    _suit_a_command()
+    start_lightly()
     _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
@@ -72,7 +70,6 @@ def main() -> NoReturn:
         warnings.simplefilter("ignore")  # a library's deprecation is no word to users
     plain = warnings.formatwarning
     warnings.formatwarning = lambda *words, **more: visible_lines(plain(*words, **more))
-    keep_pandas_out()
     _end_tidily()
     try:
         code = run(sys.argv[1:])
@@ -86,14 +83,6 @@ def main() -> NoReturn:
         # All is cleaned up by now; the interpreter would still wait for threads amid a block of LZMA.
         _end_now(code)
     sys.exit(code)
-
-
-def _suit_a_command() -> None:
-    """Set what libraries and the interpreter would set for a program that computes for hours."""
-    # numpy's import starts a thread of OpenBLAS for each core, which waits by spinning: 0.09 processor seconds.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    # Rows and members hold no cycles; looking for some every 700 new objects is 2 % of a pull.
-    gc.set_threshold(_OBJECTS_BEFORE_GC, 50, 100)
 
 
 def leave_interrupted(app: App) -> None:

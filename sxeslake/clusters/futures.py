@@ -23,8 +23,8 @@ from typing import Final, TypeVar, cast
 from sxeslake.clusters import cluster
 from sxeslake.clusters.run import Coordinator
 from sxeslake.clusters.work import IngestJob, Silent, WorkReport, WorkShare, ingest_share, opened
-from sxeslake.concurrency import usable_cpus
 from sxeslake.errors import SxeslakeError, UsageError
+from sxeslake.machine.concurrency import usable_cpus
 
 _LOG = logging.getLogger(__name__)
 

@@ -15,7 +15,6 @@ from sxeslake.clusters.processes import WorkerPool, unable_here
 from sxeslake.clusters.rows import Plan, searched, unwritten
 from sxeslake.clusters.run import Coordinator, shares_of
 from sxeslake.clusters.work import IngestJob, OpenVault, WorkShare
-from sxeslake.concurrency import usable_cpus
 from sxeslake.errors import InputError, UsageError
 from sxeslake.ingest.discovery import Found
 from sxeslake.ingest.engine import Ingest
@@ -23,6 +22,7 @@ from sxeslake.ingest.options import Options
 from sxeslake.ingest.report import IngestReport
 from sxeslake.ingest.talk import Talk, Watcher
 from sxeslake.ingest.vendors import Form
+from sxeslake.machine.concurrency import usable_cpus
 from sxeslake.model import Progress
 from sxeslake.vault.vault import Vault
 

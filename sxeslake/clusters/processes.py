@@ -17,11 +17,12 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from importlib import import_module
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sxeslake.closing import Finishing
 from sxeslake.clusters.run import Coordinator
@@ -30,19 +31,25 @@ from sxeslake.errors import SxeslakeError
 
 _LOG = logging.getLogger(__name__)
 
+if TYPE_CHECKING:
+    from multiprocessing.context import ForkServerContext, SpawnContext
+
+    _Context = ForkServerContext | SpawnContext  # Windows has one of them
+
 _LOOK_S: Final = 0.1  # how often the parent asks whether the run is to end
 _TELL_S: Final = 0.1  # how often a worker says how many bytes it has read
 _GRACE_S: Final = 1.0  # that a worker without a parent has to commit what it has
 _END_S: Final = 0.3  # that a worker has to end before it is killed
 _CLOSE_S: Final = 5.0  # the same, where all is done
 _PACKAGE: Final = "sxeslake"
+_LOADED: Final = "sxeslake.clusters.loaded"
 
 
 class WorkerPool(Finishing):
     """Some worker processes on one lake."""
 
     def __init__(self, job: IngestJob, count: int) -> None:
-        self._job, self._context = job, multiprocessing.get_context("spawn")
+        self._job, self._context = job, _context()
         self._failed_starts = 0
         self._workers: list[_Worker] = []
         with _uninterrupted():
@@ -119,13 +126,13 @@ class WorkerPool(Finishing):
 class _Worker:
     """One process, seen from the parent."""
 
-    def __init__(self, context: multiprocessing.context.SpawnContext, job: IngestJob) -> None:
+    def __init__(self, context: _Context, job: IngestJob) -> None:
         self.share: WorkShare | None = None
         self.is_alive, self.was_ready = True, False
         self.pipe, far_end = context.Pipe()
         level = logging.getLogger(_PACKAGE).getEffectiveLevel()
         self._process: BaseProcess = context.Process(
-            target=_main, args=(far_end, job, level), name="sxeslake-worker", daemon=True
+            target=_main, args=(far_end, job, level, dict(os.environ)), name="sxeslake-worker", daemon=True
         )
         self._process.start()
         far_end.close()
@@ -173,6 +180,15 @@ class _Worker:
         self.pipe.close()
 
 
+def _context() -> _Context:
+    """How processes are started: where processes can be forked, from one that has loaded everything."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([_LOADED])
+    return context
+
+
 def _ready(workers: Sequence[_Worker]) -> list[_Worker]:
     ready = wait([worker.pipe for worker in workers], _LOOK_S)
     return [worker for worker in workers if worker.pipe in ready]
@@ -194,8 +210,11 @@ def _uninterrupted() -> Iterator[None]:
 # --- in the process -----------------------------------------------------------------------------------------------
 
 
-def _main(pipe: Connection, job: IngestJob, log_level: int) -> None:
+def _main(pipe: Connection, job: IngestJob, log_level: int, environment: Mapping[str, str]) -> None:
     """Do shares until the pipe ends."""
+    import_module(_LOADED)
+    os.environ.clear()  # of the process forked from: it can be older than what the parent was told since
+    os.environ.update(environment)
     for name in ("SIGINT", "SIGHUP"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)

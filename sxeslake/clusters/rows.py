@@ -19,13 +19,13 @@ from sxeslake.archive.container import open_container, sniff
 from sxeslake.archive.file_facts import Links
 from sxeslake.archive.ranged_file import open_regular
 from sxeslake.clusters.grouping import Likeness, group_numbers
-from sxeslake.concurrency import in_order
 from sxeslake.errors import NotAnArchiveError, SxeslakeError
 from sxeslake.ingest import discovery as finding
 from sxeslake.ingest import source as sources
 from sxeslake.ingest.discovery import Candidate, Found, PassedOver, default_name
 from sxeslake.ingest.engine import no_archive
 from sxeslake.ingest.vendors import Form, of_vendors
+from sxeslake.machine.concurrency import in_order
 from sxeslake.model import MIB, Progress
 
 _LOG = logging.getLogger(__name__)

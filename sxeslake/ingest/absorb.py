@@ -16,12 +16,12 @@ from sxeslake.archive.base import Container
 from sxeslake.archive.columns import ABSENT, BATCH, MemberColumns, Numbers
 from sxeslake.archive.encodings import UTF8, detect
 from sxeslake.archive.sxes.documents.listing import LEAST_POSITIONS
-from sxeslake.concurrency import in_order
 from sxeslake.errors import DamagedArchiveError
 from sxeslake.format import identity
 from sxeslake.format.manifest import Blob
 from sxeslake.ingest.blobtable import BlobTable
 from sxeslake.ingest.metadata import METADATA, MetadataReader
+from sxeslake.machine.concurrency import in_order
 from sxeslake.model import DOCUMENT_BYTES, MIB, Digest, Job, Piece
 from sxeslake.vault.packs.frames import FrameMaker
 from sxeslake.vault.packs.holding import NewBlob

@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sxeslake.concurrency import usable_cpus
 from sxeslake.errors import DeadObjectsError, NotFoundError, SxeslakeError
 from sxeslake.format.logentry import check_name
 from sxeslake.ingest import copies
@@ -20,6 +19,7 @@ from sxeslake.ingest.options import Options
 from sxeslake.ingest.report import LAKE_ERRORS, ArchiveReport, IngestReport, of_unexpected
 from sxeslake.ingest.talk import Talk, Watcher
 from sxeslake.ingest.vendors import Form, of_vendors
+from sxeslake.machine.concurrency import usable_cpus
 from sxeslake.model import Progress
 from sxeslake.storage import is_remote
 from sxeslake.vault.log.state import Head, LogRecord

@@ -11,13 +11,13 @@ import numpy as np
 
 from sxeslake.archive.base import WAS_ENCRYPTED
 from sxeslake.archive.container import open_container
-from sxeslake.concurrency import usable_cpus
 from sxeslake.errors import InputError
 from sxeslake.format.logentry import Entry, Moved
 from sxeslake.ingest import source as sources
 from sxeslake.ingest.blobtable import BlobTable
 from sxeslake.ingest.exact import RecipeResult, RecipeSeeker, no_recipe
 from sxeslake.ingest.report import LAKE_ERRORS
+from sxeslake.machine.concurrency import usable_cpus
 from sxeslake.model import Progress
 from sxeslake.text.html import HtmlRecord
 from sxeslake.vault.log.commit import blank_entry

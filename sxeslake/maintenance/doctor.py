@@ -9,9 +9,9 @@ import shutil
 import sys
 from collections.abc import Iterator
 
-from sxeslake.concurrency import usable_cpus
 from sxeslake.errors import AccessDeniedError, SxeslakeError
 from sxeslake.format import keys
+from sxeslake.machine.concurrency import usable_cpus
 from sxeslake.maintenance.report import Check
 from sxeslake.model import GIB
 from sxeslake.storage import SelfDescribing, probe

@@ -16,8 +16,8 @@ from sxeslake.archive.exact import encoders, programs
 from sxeslake.archive.exact.spec import STORE, Spec
 from sxeslake.archive.ranged_file import RangedFile
 from sxeslake.closing import Finishing
-from sxeslake.concurrency import OrderedPool
 from sxeslake.disk.trouble import scratch_told
+from sxeslake.machine.concurrency import OrderedPool
 from sxeslake.model import MIB
 
 RUN_BYTES: Final = 2 * MIB  # of small contents to one thread

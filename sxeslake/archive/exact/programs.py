@@ -18,8 +18,8 @@ from sxeslake.archive.ranged_file import RangedFile
 from sxeslake.archive.sevenzip.opening import open_header
 from sxeslake.archive.zip import format as zip_format
 from sxeslake.archive.zip.directory import Directory
-from sxeslake.concurrency import usable_cpus
 from sxeslake.errors import InputError, UnsupportedMethodError
+from sxeslake.machine.concurrency import usable_cpus
 from sxeslake.model import Limits
 
 _NAMES: Final = {"7-Zip": ("7zz", "7z", "7za"), "Info-ZIP's zip": ("zip",)}

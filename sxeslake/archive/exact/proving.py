@@ -19,8 +19,8 @@ from sxeslake.archive.exact.recipe import Column, Recipe, Skeleton, read_recipe,
 from sxeslake.archive.exact.skeleton import FileLayout, layout_of
 from sxeslake.archive.exact.spec import PROGRAMS, STORE, Spec
 from sxeslake.archive.ranged_file import RangedFile
-from sxeslake.concurrency import in_order, usable_cpus
 from sxeslake.errors import DamagedArchiveError, LimitExceededError, UnsupportedMethodError
+from sxeslake.machine.concurrency import in_order, usable_cpus
 from sxeslake.model import KIB, MIB
 
 SAMPLES: Final = 5  # of each method

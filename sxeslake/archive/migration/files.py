@@ -19,9 +19,9 @@ from sxeslake.archive.sxes import layout
 from sxeslake.archive.sxes.documents.text import check_encoding
 from sxeslake.archive.sxes.saving import container_of
 from sxeslake.archive.sxes.source import ContainerSource
-from sxeslake.concurrency import in_order
 from sxeslake.disk.output import check_file, check_folder, written_file, written_folder
 from sxeslake.errors import UsageError
+from sxeslake.machine.concurrency import in_order
 from sxeslake.model import ContainerKind, Limits, Member, Piece
 
 

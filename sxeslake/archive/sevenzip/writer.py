@@ -31,8 +31,8 @@ from sxeslake.archive.sevenzip.format import (
 from sxeslake.archive.sevenzip.methods import COPY, DEFLATE, LZMA2
 from sxeslake.archive.sevenzip.serialiser import header_parts, serialise_encoded_header
 from sxeslake.archive.times import filetime_of_ns, ns_of_dos
-from sxeslake.concurrency import OrderedPool, in_order, usable_cpus
 from sxeslake.errors import UnsafeNameError, UsageError
+from sxeslake.machine.concurrency import OrderedPool, in_order, usable_cpus
 from sxeslake.model import KIB, MIB, Member
 
 ENCODER_BUDGET_BYTES: Final = 400 * MIB  # for all LZMA2 encoders at once; the process stays below 600 MB

@@ -22,8 +22,8 @@ from sxeslake.archive.sxes.axes import SPECTRUM
 from sxeslake.archive.sxes.documents.fields import ConditionFields, read_condition
 from sxeslake.archive.sxes.documents.text import parse
 from sxeslake.archive.sxes.source import MemberSource
-from sxeslake.concurrency import in_order
 from sxeslake.errors import DamagedArchiveError, DamagedLakeError, MemberNotFoundError, SxeslakeError
+from sxeslake.machine.concurrency import in_order
 
 BATCH_POSITIONS: Final = 512
 """Positions that are read together: 16 MB of qlw, 70 MB of xes, before they are summed."""

@@ -23,7 +23,6 @@ from sxeslake.archive.zip.decoders import check_method, open_stream
 from sxeslake.archive.zip.directory import Directory, DirectoryRow
 from sxeslake.archive.zip.format import DEFLATE, LOCAL, STORE
 from sxeslake.closing import Closing
-from sxeslake.concurrency import CHUNK_BYTES
 from sxeslake.errors import (
     DamagedArchiveError,
     EncryptedArchiveError,
@@ -31,6 +30,7 @@ from sxeslake.errors import (
     UnsupportedMethodError,
     UsageError,
 )
+from sxeslake.machine.concurrency import CHUNK_BYTES
 from sxeslake.model import MIB, ContainerKind, Job, Limits, Member, Piece
 
 JOB_MEMBERS = 4096  # a job of nothing but tiny members stays short

@@ -11,8 +11,8 @@ from sxeslake.archive.zip.aes import MemberEncryptor, field_of
 from sxeslake.archive.zip.format import AES, DEFLATE, ENCRYPTED, MAX_16, STORE
 from sxeslake.archive.zip.records import HeaderEntry, central_record, end_records, entry_of, is_wide, local_header
 from sxeslake.closing import Finishing
-from sxeslake.concurrency import OrderedPool
 from sxeslake.errors import InputError, UsageError
+from sxeslake.machine.concurrency import OrderedPool
 from sxeslake.model import KIB, MIB, Member
 
 BATCH_BYTES = 2 * MIB  # of small members to one thread: long enough to hide the hand-over

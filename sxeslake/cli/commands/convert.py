@@ -9,9 +9,9 @@ import click
 
 from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.documents import CONVERT, document
-from sxeslake.cli.memory import keep_little
 from sxeslake.cli.options import DRY_RUN, OUT, PATH, LakeCommand, jobs_option
 from sxeslake.cli.words import count, percent, shown, size, table
+from sxeslake.machine.processes import keep_little
 
 if TYPE_CHECKING:
     from sxeslake.vendor.writing.convert import ConversionReport, RecognisedRow

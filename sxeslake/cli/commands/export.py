@@ -12,8 +12,8 @@ from sxeslake.cli.commands import pull
 from sxeslake.cli.documents import EXPORT, document
 from sxeslake.cli.options import LakeCommand, global_options, raw_option
 from sxeslake.cli.parts import part_words
-from sxeslake.cli.without_pandas import let_pandas_in
 from sxeslake.cli.words import count, shown, size
+from sxeslake.machine.processes import let_pandas_in
 
 if TYPE_CHECKING:
     from sxeslake.exports.report import ExportReport

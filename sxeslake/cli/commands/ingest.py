@@ -14,12 +14,12 @@ from click.core import ParameterSource
 from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.completion import suggest
 from sxeslake.cli.documents import GC, INGEST, INGESTED, document
-from sxeslake.cli.memory import keep_little
 from sxeslake.cli.options import DRY_RUN, PATH, form_option, jobs_option, links_option, preset_option, tree_option
 from sxeslake.cli.passwords import password_file_option, read_passwords
 from sxeslake.cli.recording import RecordedCommand, tell
 from sxeslake.cli.words import count, duration, percent, shown, size
 from sxeslake.errors import SxeslakeError
+from sxeslake.machine.processes import keep_little
 from sxeslake.model import Limits, Preset
 
 if TYPE_CHECKING:

@@ -11,13 +11,13 @@ import click
 from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.destinations import STDOUT, PullTarget, below, is_folder
 from sxeslake.cli.documents import PULL, document
-from sxeslake.cli.memory import keep_little
 from sxeslake.cli.options import OUT, PATH, LakeCommand, jobs_option, samples_argument
 from sxeslake.cli.parts import dry_run_whole, part_options, part_words, pull_part, tell_of_annotations_and_names
 from sxeslake.cli.passwords import password_file_option, read_passwords
 from sxeslake.cli.words import count, kept_of_output, shown, size
 from sxeslake.disk.output import is_stdout
 from sxeslake.errors import NotFoundError, SxeslakeError
+from sxeslake.machine.processes import keep_little
 from sxeslake.model import ContainerKind
 
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ import click
 from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.commands.ingest import FAILED, watching
 from sxeslake.cli.documents import INGESTED, SURVEY, SURVEYED, document
-from sxeslake.cli.memory import keep_little
 from sxeslake.cli.options import OUT, PATH, LakeCommand, jobs_option, links_option, raw_option, tree_option
 from sxeslake.cli.passwords import password_file_option, read_passwords
 from sxeslake.cli.words import count, percent, shown, size, table
+from sxeslake.machine.processes import keep_little
 
 if TYPE_CHECKING:
     from sxeslake.ingest.survey.run import Survey, SurveyRow

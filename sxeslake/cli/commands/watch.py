@@ -14,11 +14,11 @@ import click
 from sxeslake.cli.app import App, pass_app
 from sxeslake.cli.commands.ingest import FAILED, IngestWatcher
 from sxeslake.cli.logs import scrub
-from sxeslake.cli.memory import keep_little
 from sxeslake.cli.options import PATH, LakeCommand, jobs_option
 from sxeslake.cli.recording import RecordedCommand, begin, notify
 from sxeslake.cli.words import shown
 from sxeslake.errors import UsageError
+from sxeslake.machine.processes import keep_little
 
 if TYPE_CHECKING:
     from sxeslake.ingest.report import ArchiveReport

@@ -12,7 +12,6 @@ from sxeslake.archive.container import open_container
 from sxeslake.archive.file_facts import Links
 from sxeslake.archive.folder import FolderReader
 from sxeslake.archive.ranged_file import outside_of
-from sxeslake.concurrency import usable_cpus
 from sxeslake.errors import (
     DamagedArchiveError,
     DamagedLakeError,
@@ -29,6 +28,7 @@ from sxeslake.ingest.absorb import Absorbed, Absorber
 from sxeslake.ingest.audit.originals import KeptOriginals
 from sxeslake.ingest.blobtable import BlobTable
 from sxeslake.ingest.report import LAKE_ERRORS, described
+from sxeslake.machine.concurrency import usable_cpus
 from sxeslake.model import ContainerKind, Progress
 from sxeslake.text.html import HtmlRecord
 from sxeslake.text.wording import said

@@ -11,11 +11,11 @@ import pyarrow as pa
 from blake3 import blake3
 
 from sxeslake.batching import batches
-from sxeslake.concurrency import in_order
 from sxeslake.errors import DamagedLakeError, ObjectNotFoundError
 from sxeslake.format import keys
 from sxeslake.format.logentry import ManifestAdded
 from sxeslake.format.manifest import CHUNK, Manifest
+from sxeslake.machine.concurrency import in_order
 from sxeslake.maintenance.gc.holdings import U8, U64, Keys, keys_of
 from sxeslake.vault.log.state import Version
 from sxeslake.vault.recipes import recipe_digests

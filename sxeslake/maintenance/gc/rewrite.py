@@ -10,10 +10,10 @@ import numpy.typing as npt
 from blake3 import blake3
 
 from sxeslake import codecs
-from sxeslake.concurrency import in_order
 from sxeslake.errors import DamagedLakeError
 from sxeslake.format import frame, keys
 from sxeslake.format.pack import Footer
+from sxeslake.machine.concurrency import in_order
 from sxeslake.model import Digest
 from sxeslake.vault.blobs.proving import FramePlace, frames_with, runs
 from sxeslake.vault.packs.packing import Packer

@@ -12,11 +12,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from sxeslake.concurrency import in_order
 from sxeslake.errors import DamagedLakeError, DeadObjectsError, ObjectNotFoundError
 from sxeslake.format import keys, logentry
 from sxeslake.format.logentry import Entry, PackAdded
 from sxeslake.format.pack import Footer
+from sxeslake.machine.concurrency import in_order
 from sxeslake.maintenance.gc import plan as gc_plan
 from sxeslake.maintenance.gc.copies import Copies
 from sxeslake.maintenance.gc.holdings import MEMORY_BYTES, Holdings, Keys, gather, shards_for

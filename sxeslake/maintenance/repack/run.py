@@ -15,11 +15,11 @@ from time import monotonic
 import numpy as np
 
 from sxeslake import codecs
-from sxeslake.concurrency import in_order
 from sxeslake.errors import DamagedLakeError, ObjectNotFoundError
 from sxeslake.format import frame, keys
 from sxeslake.format.logentry import Entry, PackAdded
 from sxeslake.format.pack import Footer
+from sxeslake.machine.concurrency import in_order
 from sxeslake.maintenance.gc.rewrite import rewrite
 from sxeslake.maintenance.repack.frames import Reframer
 from sxeslake.model import MIB, Preset, Progress

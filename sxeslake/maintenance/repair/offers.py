@@ -16,13 +16,13 @@ from blake3 import blake3
 from sxeslake.archive.base import Container
 from sxeslake.archive.container import open_container
 from sxeslake.archive.exact.proving import Terms, prove
-from sxeslake.concurrency import in_order
 from sxeslake.disk.trouble import scratch_told
 from sxeslake.errors import DamagedLakeError, InputError, NotFoundError
 from sxeslake.format import identity
 from sxeslake.format.logentry import ArchiveAdded
 from sxeslake.format.manifest import NO_DIGEST, Blob, ManifestRow
 from sxeslake.format.rows import by_path
+from sxeslake.machine.concurrency import in_order
 from sxeslake.model import Digest, Job, Member, Piece
 from sxeslake.vault.recipes import RECIPE_PATH
 from sxeslake.vault.vault import Vault

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sxeslake.concurrency import in_order
 from sxeslake.errors import DamagedLakeError, ObjectNotFoundError, ReadOnlyError
 from sxeslake.format import checkpoint, keys, logentry
 from sxeslake.format.lakefile import LakeParameters
+from sxeslake.machine.concurrency import in_order
 from sxeslake.maintenance.report import Problem, VerifyReport
 from sxeslake.maintenance.verify.findings import Findings
 from sxeslake.text.wording import said

@@ -11,11 +11,11 @@ from typing import NamedTuple
 import numpy as np
 
 from sxeslake.batching import batches
-from sxeslake.concurrency import in_order
 from sxeslake.errors import DamagedLakeError, ObjectNotFoundError
 from sxeslake.format import keys, pack
 from sxeslake.format.logentry import PackAdded
 from sxeslake.format.pack import Footer
+from sxeslake.machine.concurrency import in_order
 from sxeslake.maintenance.gc.digests import U64, keys_of
 from sxeslake.maintenance.report import VerifyReport
 from sxeslake.maintenance.verify.findings import Findings, PackFinding

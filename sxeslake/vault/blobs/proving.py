@@ -14,10 +14,10 @@ from blake3 import blake3
 
 from sxeslake import codecs
 from sxeslake.batching import batches
-from sxeslake.concurrency import in_order
 from sxeslake.errors import DamagedLakeError, ObjectNotFoundError
 from sxeslake.format import frame, keys
 from sxeslake.format.pack import Footer
+from sxeslake.machine.concurrency import in_order
 from sxeslake.model import MIB
 from sxeslake.storage import Store
 

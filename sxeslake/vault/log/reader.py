@@ -13,11 +13,11 @@ from typing import NamedTuple, TypeVar
 from blake3 import blake3
 
 from sxeslake.batching import batches
-from sxeslake.concurrency import in_order
 from sxeslake.errors import DamagedLakeError, ObjectNotFoundError, ReadOnlyError, SxeslakeError
 from sxeslake.format import correction, keys, lakefile, logentry
 from sxeslake.format.checkpoint import Stored
 from sxeslake.format.logentry import Entry
+from sxeslake.machine.concurrency import in_order
 from sxeslake.model import KIB, MIB
 from sxeslake.storage import Store
 from sxeslake.vault.log import segments

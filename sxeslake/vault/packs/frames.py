@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from sxeslake import codecs
-from sxeslake.concurrency import OrderedPool
 from sxeslake.format import frame
 from sxeslake.format.manifest import Hint
 from sxeslake.format.rowgroups import position_and_name
+from sxeslake.machine.concurrency import OrderedPool
 from sxeslake.model import MIB, Preset
 from sxeslake.vault.packs.holding import Held, NewBlob
 from sxeslake.vault.packs.kinds import (

@@ -13,8 +13,8 @@ from itertools import groupby
 from types import TracebackType
 from typing import NamedTuple, Self, overload
 
-from sxeslake.concurrency import CHUNK_BYTES
 from sxeslake.errors import InputError
+from sxeslake.machine.concurrency import CHUNK_BYTES
 from sxeslake.model import ContainerKind, Job, Member, Piece
 
 from .members import DecodedArray, FileRange, PackedBytes, PlannedMember, range_of

@@ -14,10 +14,10 @@ from sxeslake.archive.container import DEFAULT_LEVEL, create_writer, open_contai
 from sxeslake.archive.names import printable
 from sxeslake.archive.sxes import layout
 from sxeslake.archive.sxes.extensions.originals import read_recipe
-from sxeslake.concurrency import in_order
 from sxeslake.disk.output import check_file, is_stream, written_file
 from sxeslake.disk.trouble import told
 from sxeslake.errors import DamagedArchiveError, InputError, NotFoundError, UsageError
+from sxeslake.machine.concurrency import in_order
 from sxeslake.model import Piece, Progress
 
 from ..tree import FolderTree

@@ -19,10 +19,10 @@ from sxeslake.archive.folder import FolderWriter, set_time
 from sxeslake.archive.names import check_limits, unsafe_reason
 from sxeslake.archive.sxes import layout
 from sxeslake.archive.sxes.extensions.originals import OriginalFile, OriginalsRecipe, read_recipe
-from sxeslake.concurrency import in_order
 from sxeslake.disk.output import find_place, written_folder
 from sxeslake.disk.trouble import told
 from sxeslake.errors import AlreadyExistsError, DamagedArchiveError, NotFoundError, UnsafeNameError
+from sxeslake.machine.concurrency import in_order
 from sxeslake.model import MIB, Limits, Member, Progress
 
 _NS: Final = 1_000_000_000

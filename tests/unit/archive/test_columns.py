@@ -16,7 +16,7 @@ from sxeslake.archive.columns import ABSENT, Columnar, MemberColumns
 from sxeslake.archive.container import create_writer, open_container
 from sxeslake.archive.folder import FolderReader
 from sxeslake.archive.zip import directory as zip_directory
-from sxeslake.concurrency import in_order
+from sxeslake.machine.concurrency import in_order
 from sxeslake.model import Member
 
 MOMENT = 1_700_000_000_123_456_700

@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 
-from sxeslake.concurrency import OrderedPool, in_order
+from sxeslake.machine.concurrency import OrderedPool, in_order
 
 
 def test_results_come_in_order_whatever_finishes_first() -> None:

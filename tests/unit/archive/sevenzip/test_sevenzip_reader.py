@@ -31,7 +31,6 @@ from sxeslake.archive.sevenzip.methods import COPY
 from sxeslake.archive.sevenzip.reader import SevenZipReader
 from sxeslake.archive.sevenzip.serialiser import header_parts
 from sxeslake.archive.sevenzip.writer import SevenZipWriter
-from sxeslake.concurrency import in_order
 from sxeslake.errors import (
     DamagedArchiveError,
     EncryptedArchiveError,
@@ -40,6 +39,7 @@ from sxeslake.errors import (
     NotAnArchiveError,
     UnsafeNameError,
 )
+from sxeslake.machine.concurrency import in_order
 from sxeslake.model import MIB, Limits, Member, Piece
 
 CONTENTS = {

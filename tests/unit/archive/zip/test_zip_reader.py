@@ -21,7 +21,6 @@ import zstandard
 from sxeslake.archive.container import open_container
 from sxeslake.archive.deflate import deflate
 from sxeslake.archive.zip.reader import ZipReader
-from sxeslake.concurrency import in_order
 from sxeslake.errors import (
     DamagedArchiveError,
     EncryptedArchiveError,
@@ -32,6 +31,7 @@ from sxeslake.errors import (
     UnsupportedMethodError,
     UsageError,
 )
+from sxeslake.machine.concurrency import in_order
 from sxeslake.model import Limits, Piece
 
 NOISE = random.Random(1).randbytes(3000)

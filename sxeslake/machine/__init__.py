@@ -1,0 +1,1 @@
+"""What this machine gives a program: threads in order, and a light interpreter."""

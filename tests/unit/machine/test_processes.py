@@ -1,0 +1,69 @@
+"""How processes of our own start: the allocator, threads, what is loaded."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sxeslake.machine.processes import keep_little
+
+
+class _Library:
+    def __init__(self) -> None:
+        self.told: dict[int, int] = {}
+
+    def mallopt(self, setting: int, value: int) -> int:
+        self.told[setting] = value
+        return 1
+
+
+def test_glibc_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    library = _Library()
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr(ctypes, "CDLL", lambda _: library)
+    keep_little()
+    assert library.told == {-8: 2, -1: 32 << 20, -3: 8 << 20}
+
+
+def test_another_library_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "linux")
+    asked: list[object] = []
+    monkeypatch.setattr(ctypes, "CDLL", asked.append)  # gives back None, which has no `mallopt`
+    keep_little()
+    assert asked == [None]
+
+
+@pytest.mark.parametrize("platform", ["darwin", "win32"])
+def test_another_system_is_not_asked(monkeypatch: pytest.MonkeyPatch, platform: str) -> None:
+    monkeypatch.setattr(sys, "platform", platform)
+    monkeypatch.setattr(ctypes, "CDLL", lambda _: pytest.fail("it was asked"))
+    keep_little()
+
+
+def test_a_light_start_keeps_pandas_out_and_threads_few(tmp_path: Path) -> None:
+    program = (
+        "import gc, os, threading; from sxeslake.machine.processes import let_pandas_in, start_lightly\n"
+        "start_lightly(); import numpy, pyarrow\n"
+        "pyarrow.array([1]).to_pylist(); numpy.ones((400, 400)) @ numpy.ones((400, 400))\n"
+        "import sys; assert 'pandas' not in sys.modules; assert gc.get_threshold()[0] >= 50_000\n"
+        "assert os.environ['OPENBLAS_NUM_THREADS'] == '1'\n"
+        "let_pandas_in(); import pandas"
+    )
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("OPENBLAS")}
+    subprocess.run([sys.executable, "-c", program], env=environment, cwd=tmp_path, check=True)
+
+
+def test_workers_find_all_loaded() -> None:
+    """What ingesting loads late is in the list of what the process that workers are forked from loads."""
+    program = (
+        "import sys, sxeslake.clusters.loaded\n"
+        "for name in ('numpy', 'pyarrow.parquet', 'pyarrow.compute', 'pcodec', 'zstandard', 'isal.isal_zlib', 'blake3',"
+        " 'sxeslake.ingest.batch', 'sxeslake.codecs'): assert name in sys.modules, name\n"
+        "assert 'pandas' not in sys.modules and 'duckdb' not in sys.modules and 'sxeslake.cli' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
