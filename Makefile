@@ -14,7 +14,7 @@ help:
 	@echo "make test    all tests"
 	@echo "make lint    ruff, mypy, import contracts"
 	@echo "make docs    the documentation as HTML in build/docs; any warning is an error"
-	@echo "make bench   a map and small archives beside restic and borg, 15 minutes; a table in tests/bench/RESULTS.md"
+	@echo "make bench   a map and small archives beside restic and borg; writes tests/bench/RESULTS.md"
 	@echo "make mutants break critical lines one at a time; the tests must notice each"
 	@echo "make clean   remove .venv and caches"
 

@@ -79,6 +79,11 @@ def verifying(setting: Setting) -> dict[str, Work]:
     return {peer.name: verify(peer) for peer in quick(setting)}
 
 
+def ratios(setting: Setting, ours: Runs, runs: Mapping[str, Runs]) -> str:
+    """`0.73 × restic, 0.96 × borg`, where the peers have rows of the same rounds already."""
+    return ", ".join(f"{ours.ratio_to(runs[peer.name]):.2f} × {peer.name}" for peer in quick(setting))
+
+
 def rows(
     setting: Setting, work: str, ours: Runs, runs: Mapping[str, Runs], *, keeps: str = "", source: int | None = None,
     note: str = "",

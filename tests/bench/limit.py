@@ -51,7 +51,7 @@ def of_ingest(
 
 
 def of_recognition(rates: Rates, cores: int, *, source: int) -> Limit:
-    """Of seeing that archives are known."""
+    """Of seeing that archives are known; one core for one archive, whose SHA-256 cannot be shared out."""
     return _limit(rates, {"read": source, "sha256": source}, cores)
 
 

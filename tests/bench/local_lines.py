@@ -15,6 +15,8 @@ from bench.peers import SevenZip, seven_zip, stored_bytes
 from bench.setting import WORKLOAD, Setting
 from bench.table import OURS, Row, Target, at_most, of_peer, row
 
+WAYS = ((1, 1), (2, 1), (1, 2), (2, 2))
+"""Threads and cores of `jobs`."""
 _SHARED_POSITIONS = "1..10"
 _MOST_OF_A_SHARED_PART = 0.1  # of its bytes, where every member of it is in the lake: names, places, documents
 
@@ -41,8 +43,7 @@ def ingest(setting: Setting) -> Iterator[Row]:
             note = "one round; the source is its work" if known else "one round"
             yield row(work, peer.name, cost, ratio=ours.median.seconds / cost.seconds,
                       stored=stored_bytes(peer, kept), source=size, note=note)  # fmt: skip
-    note = f"{runs[small].ratio_to(runs['restic']):.2f} × restic" if "restic" in runs else ""
-    yield _stored(setting, small, runs[small], "lake-small", (), note=note)
+    yield _stored(setting, small, runs[small], "lake-small", (), note=beside.ratios(setting, runs[small], runs))
 
 
 def fast(setting: Setting) -> Iterator[Row]:
@@ -84,7 +85,7 @@ def again(setting: Setting) -> Iterator[Row]:
     new = files_below(lake) - before
     yield row(
         work, OURS, runs[OURS].median,
-        limit=limit.of_recognition(setting.byte_rates, setting.cores, source=bytes_below(setting.map)),
+        limit=limit.of_recognition(setting.byte_rates, 1, source=bytes_below(setting.map)),
         targets=(*setting.timed(at_most(runs[OURS].median.seconds, 0.25, " s")), Target("no new object", new == 0)),
         note=f"{new} new objects",
     )  # fmt: skip
@@ -118,8 +119,8 @@ def pull(setting: Setting) -> Iterator[Row]:
         yield row(
             work, OURS, cost, stored=bytes_below(out), source=size, targets=setting.timed(*timed),
             limit=limit.of_pull(rates, setting.cores, stored=stored, raw=raw, out=bytes_below(out)),
+            note=beside.ratios(setting, runs[work], runs),
         )  # fmt: skip
-        yield from beside.rows(setting, work, runs[work], runs, note="to a folder")
         wanted = "-tzip" if out.suffix == ".plzip" else "-t7z -mx1"
         for peer in setting.peers:
             if isinstance(peer, SevenZip) and peer.name.endswith(wanted):
@@ -171,9 +172,8 @@ def jobs(setting: Setting) -> Iterator[Row]:
         return
     _full_lake(setting)
     out = setting.folder / "jobs.plzip"
-    ways = [(threads, cores) for cores in (1, 2) for threads in (1, 2)]
     works: dict[str, Work] = {}
-    for threads, cores in ways:
+    for threads, cores in WAYS:
         words = ("--jobs", str(threads))
         works[_with_jobs("ingest", threads, cores)] = partial(
             setting.into_new_lake, "lake-jobs", "ingest", setting.map, *words, cores=cores
@@ -185,7 +185,7 @@ def jobs(setting: Setting) -> Iterator[Row]:
     rates, stored, raw = setting.rates("lake"), bytes_below(setting.folder / "lake-jobs" / "packs"), setting.raw_bytes
     for verb in ("ingest", "pull"):
         slowest = runs[_with_jobs(verb, 1, 1)]
-        for threads, cores in ways:
+        for threads, cores in WAYS:
             work = _with_jobs(verb, threads, cores)
             least = (
                 limit.of_ingest(rates, cores, source=bytes_below(setting.map), raw=raw, stored=stored)

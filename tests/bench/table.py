@@ -13,8 +13,8 @@ from bench.measure import Cost, Runs
 OURS = "sxeslake"
 _MB = 1_000_000
 _HEADINGS = (
-    "work", "by", "s", "ours ÷ it", "CPU s", "÷ limit", "peak MiB", "stored MB", "÷ source", "requests", "MB moved",
-    "to reach", "",
+    "work", "by", "s", "ours ÷ it", "CPU s", "s ÷ limit", "CPU ÷ limit", "peak MiB", "stored MB", "÷ source",
+    "requests", "MB moved", "to reach", "",
 )  # fmt: skip
 _MARKS = {True: " ✓", False: " ✗", None: ""}
 
@@ -90,19 +90,23 @@ def grid(headings: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
 
 
 def limits(rows: Sequence[Row]) -> str:
-    """The parts of each limit as a table in Markdown."""
-    known = {row.work: row.limit for row in rows if row.limit is not None}
+    """The parts of each limit as a table in Markdown; works with the same one share a line."""
+    works: dict[tuple[tuple[tuple[str, float], ...], int], list[str]] = {}
+    for row in rows:
+        if row.limit is not None:
+            works.setdefault((tuple(row.limit.parts.items()), row.limit.cores), []).append(row.work)
+    known = [(", ".join(names), Limit(dict(parts), cores)) for (parts, cores), names in works.items()]
     return grid(
         ("work", "parts, CPU s", "least CPU s", "cores", "limit, s"),
         [
             (
-                work,
+                names,
                 ", ".join(f"{part} {_number(seconds)}" for part, seconds in limit.parts.items()),
                 _number(limit.cpu_s),
                 str(limit.cores),
                 _number(limit.seconds),
             )
-            for work, limit in known.items()
+            for names, limit in known
         ],
     )
 
@@ -113,7 +117,9 @@ def _cells(row: Row) -> Iterator[str]:
     yield _number(row.seconds)
     yield "" if row.ratio is None else f"{row.ratio:.2f}"
     yield _number(row.cpu_s)
-    yield f"{row.seconds / row.limit.seconds:.2f}" if row.seconds is not None and row.limit is not None else ""
+    least = row.limit
+    yield f"{row.seconds / least.seconds:.2f}" if row.seconds is not None and least is not None else ""
+    yield f"{row.cpu_s / least.cpu_s:.2f}" if row.cpu_s is not None and least is not None else ""
     yield "" if row.peak_bytes is None else f"{row.peak_bytes / 2**20:.0f}"
     yield "" if row.stored_bytes is None else f"{row.stored_bytes / _MB:.2f}"
     yield f"{row.stored_bytes / row.source_bytes:.4f}" if row.stored_bytes is not None and row.source_bytes else ""
