@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -56,8 +57,8 @@ def fast(setting: Setting) -> Iterator[Row]:
     runs = side_by_side(setting.rounds, works)
     share = at_most(_share(setting, "lake-fast"), 0.75, " of the source")
     timed = setting.timed(of_peer(runs[OURS], runs, "restic", 1.25))
-    row_of_ours = partial(_stored, setting, work, runs[OURS], "lake-fast")
-    yield row_of_ours((*timed, share, _members_are_shared(setting, "lake-fast")))
+    found = _stored(setting, work, runs[OURS], "lake-fast", (*timed, share))
+    yield replace(found, targets=(*found.targets, _members_are_shared(setting, "lake-fast")))
     yield from beside.rows(
         setting, work, runs[OURS], runs, keeps="packed", source=bytes_below(source), note="the packed file"
     )
@@ -144,8 +145,7 @@ def verify(setting: Setting) -> Iterator[Row]:
     yield row(work, OURS, runs[OURS].median, limit=least)
     verbs = {"restic": "check --read-data", "borg": "check --verify-data"}
     for found in beside.rows(setting, work, runs[OURS], runs):
-        yield Row(found.work, f"{found.by} {verbs[found.by]}", found.seconds, found.ratio, found.cpu_s,
-                  peak_bytes=found.peak_bytes)  # fmt: skip
+        yield replace(found, by=f"{found.by} {verbs[found.by]}")
 
 
 def resave(setting: Setting) -> Iterator[Row]:
