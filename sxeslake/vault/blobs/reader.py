@@ -94,7 +94,7 @@ class BlobReader:
         """As `fetch`, but None for a blob of which no copy is whole."""
         moved = self._translate(blobs)
         first = [moved.get(blob.digest, blob) for blob in blobs] if moved else blobs
-        found = self._read(first, self._map(one_thread=one_thread))
+        found = self._read(first, one_thread=one_thread)
         lost = {blob.digest: blob for blob, data in zip(blobs, found, strict=True) if data is None}
         if lost:
             copies = self._from_copies(lost, {blob for blob, data in zip(first, found, strict=True) if data is None})
@@ -108,7 +108,7 @@ class BlobReader:
         left = dict(lost)
 
         def read(places: Sequence[Blob]) -> None:
-            for blob, data in zip(places, self._read(places, self._pool.map), strict=True):
+            for blob, data in zip(places, self._read(places), strict=True):
                 if data is not None:
                     found[blob.digest] = data
                     del left[blob.digest]
@@ -123,10 +123,8 @@ class BlobReader:
         read(list(left.values()))
         return found
 
-    def _map(self, *, one_thread: bool) -> Spread:
-        return map if one_thread else self._pool.map
-
-    def _read(self, blobs: Sequence[Blob], spread: Spread, *, by_cache: bool = True) -> list[bytes | None]:
+    def _read(self, blobs: Sequence[Blob], *, one_thread: bool = False, by_cache: bool = True) -> list[bytes | None]:
+        spread: Spread = map if one_thread else self._pool.map
         needed = {_frame_of(blob.hint) for blob in blobs if blob.hint is not None and _sane(blob.hint)}
         frames, fetched, held = self._frames(needed, spread, by_cache=by_cache)
 
@@ -139,7 +137,7 @@ class BlobReader:
             return data if blake3(data).digest() == blob.digest else None
 
         found = list(chain.from_iterable(spread(lambda part: list(map(proved, part)), _shares(blobs, _size_of))))
-        self._retire(blobs)
+        self._retire(blobs, for_good=one_thread)
         if self._disk is None:
             return found
         wrong = {
@@ -150,7 +148,7 @@ class BlobReader:
         self._disk.put([(key, body) for key, body in fetched if key not in wrong and frames[key] is not None])
         if wrong & held:  # not the lake's fault, perhaps: it is asked before anybody hears of it
             self._drop(wrong & held)
-            return self._read(blobs, spread, by_cache=False)
+            return self._read(blobs, one_thread=one_thread, by_cache=False)
         return found
 
     def _drop(self, frames: set[FrameKey]) -> None:
@@ -252,15 +250,22 @@ class BlobReader:
             pass
         return None
 
-    def _retire(self, blobs: Sequence[Blob]) -> None:
-        """Let frames of which all was wanted at once be the first to go: who reads on will not ask for them again."""
+    def _retire(self, blobs: Sequence[Blob], *, for_good: bool) -> None:
+        """Let frames of which all was wanted at once be the first to go: who reads on will not ask for them again.
+
+        Who reads window after window, `for_good`, would else fill the memory with them.
+        """
         wanted: dict[FrameKey, dict[int, int]] = {}
         for blob in blobs:
             if blob.hint is not None:
                 wanted.setdefault(_frame_of(blob.hint), {})[blob.hint.blob_offset] = blob.size
         with self._lock:
             for key, sizes in wanted.items():
-                if key in self._cache and len(self._cache[key]) == sum(sizes.values()):
+                if key not in self._cache or len(self._cache[key]) != sum(sizes.values()):
+                    continue
+                if for_good:
+                    self._cached_bytes -= len(self._cache.pop(key))
+                else:
                     self._cache.move_to_end(key, last=False)
 
     def _keep(self, key: FrameKey, raw: bytes) -> None:
