@@ -21,7 +21,7 @@ from sxeslake.archive.ranged_file import open_regular
 from sxeslake.clusters.grouping import Likeness, group_numbers
 from sxeslake.errors import NotAnArchiveError, SxeslakeError
 from sxeslake.ingest import discovery as finding
-from sxeslake.ingest import source as sources
+from sxeslake.ingest import sums
 from sxeslake.ingest.discovery import Candidate, Found, PassedOver, default_name
 from sxeslake.ingest.engine import no_archive
 from sxeslake.ingest.vendors import Form, of_vendors
@@ -235,7 +235,7 @@ def _with_sha256(row: PlanRow) -> PlanRow:
     if row.sha256 is not None:
         return row
     try:
-        return replace(row, sha256=sources.sha256_of(row.path))
+        return replace(row, sha256=sums.sha256_of(row.path))
     except OSError as error:
         _LOG.info("%s cannot be hashed: %s", row.path, error)
         return row

@@ -19,6 +19,7 @@ from sxeslake.cli.passwords import password_file_option, read_passwords
 from sxeslake.cli.recording import RecordedCommand, tell
 from sxeslake.cli.words import count, duration, percent, shown, size
 from sxeslake.errors import SxeslakeError
+from sxeslake.ingest import sums
 from sxeslake.machine.processes import keep_little
 from sxeslake.model import Limits, Preset
 
@@ -169,6 +170,7 @@ def command(
     if quick and not dry_run:
         raise click.UsageError("--quick estimates what an ingest would take; use it with --dry-run.")
     _check_words(paths, plan, workers, dask, dry_run=dry_run, collects=collects)
+    sums.begin(paths)
     from sxeslake.settings import document_bytes  # noqa: PLC0415  (start-up time of --help)
 
     limits = Limits(
