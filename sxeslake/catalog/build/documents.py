@@ -190,17 +190,19 @@ class _Odd(NamedTuple):
 
 
 def _number_or_odd(value: object) -> float | _Odd | None:
-    return _Odd(value) if is_odd_number(value) else number(value)
+    found = number(value)
+    return _Odd(value) if found is None and is_odd_number(value) else found
 
 
 def _time_or_odd(value: object) -> datetime | _Odd | None:
-    return _Odd(value) if is_odd_time(value) else local_time(value)
+    found = local_time(value)
+    return _Odd(value) if found is None and is_odd_time(value) else found
 
 
 def _state(contents: Contents, owner: Owner, reading: tuple[Any, ...]) -> PositionState:
     """The state that was read; what could not be is empty there, and named."""
     unread = reading[-1].unread
-    if any(isinstance(value, _Odd) for value in reading):
+    if _Odd in map(type, reading):
         named = zip(_LEAVES, reading, strict=False)
         odd = [unread_text(path, value.value, what) for (path, what), value in named if isinstance(value, _Odd)]
         unread, reading = (*odd, *unread), tuple(None if isinstance(value, _Odd) else value for value in reading)
@@ -227,12 +229,7 @@ def _describing(data: bytes) -> DescribedArrays | None:
     return _described(value) if isinstance(value, dict) else None
 
 
-def _unused(value: object) -> None:
-    """A value that differs, and that nobody asks for."""
-
-
 _POSITIONS: Final = f"{layout.DATA}/"
-_ARRAYS: Final = f"/{layout.ARRAYS}"
 _DESCRIPTIONS: Final = 64  # those that are remembered
 _DESCRIBING_BYTES: Final = 64 * 1024
 _BACKGROUNDS: Final = f"{layout.BACKGROUNDS}/"
@@ -245,7 +242,7 @@ class DocumentReader:
         self.limit = limit
         stage = [Leaf(("stage", axis), _number_or_odd) for axis in "xyz"]
         self._states = Shapes([Leaf(("saveDate",), _time_or_odd), *stage], read_state)
-        self._infos = Shapes([Leaf(("uuid",), _unused), Leaf(("comment",), text)], _read_info)
+        self._infos = Shapes([Leaf(("uuid",), None), Leaf(("comment",), text)], _read_info)
         self._arrays: dict[bytes, DescribedArrays] = {}
 
     def read(
@@ -305,27 +302,31 @@ class DocumentReader:
 
     def _read_alike(self, contents: Contents, block: Sequence[Document]) -> dict[int, Owner]:
         """Read what is like documents that were read before; these by their places in the block."""
-        states, infos = _match(self._states, block, layout.STATE), _match(self._infos, block, layout.INFO)
-        contents.states.update((owner.id or "", _state(contents, owner, reading)) for _, owner, reading in states)
-        contents.infos.update((owner.id or "", Info._make(reading[1:])) for _, owner, reading in infos)
-        arrays = self._match_arrays(block)
-        contents.arrays.update((owner.id or "", described) for _, owner, described in arrays)
-        return {place: owner for place, owner, _ in (*states, *infos, *arrays)}
-
-    def _match_arrays(self, block: Sequence[Document]) -> list[tuple[int, Owner, DescribedArrays]]:
-        """Place, owner and meaning of each `data/<uuid>/arrays.json`; equal bytes, a map's, are parsed once."""
-        found = []
-        for place, (path, data) in enumerate(block):
-            if path.endswith(_ARRAYS) and path.startswith(_POSITIONS) and path.count("/") == 2:
-                described = self._arrays.get(data)
-                if described is None:
-                    described = _describing(data)
-                if described is not None:
-                    if len(self._arrays) >= _DESCRIPTIONS:
-                        self._arrays.clear()
-                    self._arrays[data] = described
-                    found.append((place, Owner("position", path[len(_POSITIONS) : -len(_ARRAYS)]), described))
+        found: dict[int, Owner] = {}
+        named = _of_positions(block)
+        for place, owner, reading in _match(self._states, block, named[layout.STATE]):
+            contents.states[owner.id or ""] = _state(contents, owner, reading)
+            found[place] = owner
+        for place, owner, reading in _match(self._infos, block, named[layout.INFO]):
+            contents.infos[owner.id or ""] = Info._make(reading)
+            found[place] = owner
+        for place, owner in named[layout.ARRAYS]:
+            described = self._described(block[place][1])
+            if described is not None:
+                contents.arrays[owner.id or ""] = described
+                found[place] = owner
         return found
+
+    def _described(self, data: bytes) -> DescribedArrays | None:
+        """What an `arrays.json` says; equal bytes, a map's, are parsed once."""
+        described = self._arrays.get(data)
+        if described is None:
+            described = _describing(data)
+        if described is not None:
+            if len(self._arrays) >= _DESCRIPTIONS:
+                self._arrays.clear()
+            self._arrays[data] = described
+        return described
 
     def _read_other(self, contents: Contents, path: str, data: bytes, owner: Owner) -> tuple[str | None, str | None]:
         """Parse a member; its text and its problem."""
@@ -372,7 +373,7 @@ class DocumentReader:
             states[uuid] = _state(contents, owner, self._states.plain(value))
         elif name == layout.INFO and owner.kind != "map":
             infos = contents.image_infos if owner.kind == "image" else contents.infos
-            infos[uuid] = Info._make(self._infos.plain(value)[1:])
+            infos[uuid] = Info._make(self._infos.plain(value))
         elif name == layout.MAP and owner.kind == "map":
             contents.maps[uuid] = read_map(value)
         elif name == layout.ARRAYS and owner.kind == "position":
@@ -387,23 +388,36 @@ def _blocks(documents: Iterable[Document], limit: int, *, sxes: bool) -> Iterato
 
 def _is_no_document(path: str, *, sxes: bool) -> bool:
     """Whether a member only has the suffix: a binary that an old bug saved as .json, or what macOS adds."""
+    if path.startswith(_POSITIONS) and "._" not in path:  # as nearly all
+        return False
     return is_apple_double(path) or (sxes and path.startswith(_BACKGROUNDS))
 
 
 _READ_NAMES: Final = frozenset({layout.STATE, layout.INFO, layout.ARRAYS})
 
 
-def _match(shapes: Shapes[Any], block: Sequence[Document], name: str) -> list[tuple[int, Owner, tuple[Any, ...]]]:
-    """Place, owner and reading of each `data/<uuid>/state.json` in a block that can be read in short."""
-    start, ending = len(_POSITIONS), f"/{name}"
-    end = -len(ending)
-    found = []
-    for place, (path, data) in enumerate(block):
-        if path.endswith(ending) and path.startswith(_POSITIONS) and path.count("/") == 2 and len(data) <= _ALIKE_BYTES:
-            reading = shapes.match(_utf8(data))
-            if reading is not None:
-                found.append((place, Owner("position", path[start:end]), reading))
-    return found
+_Placed = list[tuple[int, Owner]]
+"""Documents of a block by their places, with the positions that they describe."""
+
+
+def _of_positions(block: Sequence[Document]) -> dict[str, _Placed]:
+    """By name, each `data/<uuid>/state.json`, `info.json` and `arrays.json` of a block."""
+    named: dict[str, _Placed] = {name: [] for name in _READ_NAMES}
+    start = len(_POSITIONS)
+    for place, (path, _) in enumerate(block):
+        if path.startswith(_POSITIONS):
+            uuid, slash, name = path[start:].partition("/")
+            if slash and name in named:
+                named[name].append((place, Owner("position", uuid)))
+    return named
+
+
+def _match(shapes: Shapes[Any], block: Sequence[Document], placed: _Placed) -> Iterator[tuple[int, Owner, Any]]:
+    """Place, owner and reading of each document that can be read in short."""
+    texts = [_utf8(data) if len(data) <= _ALIKE_BYTES else "" for place, _ in placed for data in [block[place][1]]]
+    for (place, owner), reading in zip(placed, shapes.match_all(texts), strict=True):
+        if reading is not None:
+            yield place, owner, reading
 
 
 def _utf8(data: bytes) -> str:
