@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 
 from blake3 import blake3
 
@@ -30,10 +31,18 @@ def position_content_id(
     """The identity of a measurement from its arrays, `("xes", <32 bytes>)` sorted by type, time and place."""
     if not arrays:
         return None
-    parts = [_DOMAIN]
-    for kind, digest in arrays:
-        parts += (kind.encode("utf-8", "surrogatepass"), b"\0", digest)
+    parts = [part for kind, digest in arrays for part in (_label(kind), digest)]
     saved = "-" if saved_local is None else saved_local.isoformat()
-    stage = " ".join("-" if value is None else repr(value + 0.0) for value in stage_mm)  # + 0.0: -0.0 is 0.0
-    parts.append(f"\n{saved} {stage}".encode())
-    return blake3(b"".join(parts)).hexdigest()
+    place = " ".join(map(_written, stage_mm))
+    return blake3(b"%b%b\n%b" % (_DOMAIN, b"".join(parts), f"{saved} {place}".encode())).hexdigest()
+
+
+@lru_cache(maxsize=256)
+def _label(kind: str) -> bytes:
+    return kind.encode("utf-8", "surrogatepass") + b"\0"
+
+
+@lru_cache(maxsize=4096)
+def _written(value_mm: float | None) -> str:
+    """A coordinate as text; those of a map's rows and columns come again and again."""
+    return "-" if value_mm is None else repr(value_mm + 0.0)  # + 0.0: -0.0 is 0.0

@@ -10,6 +10,7 @@ from operator import attrgetter
 from sys import intern
 from typing import Any, Final, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -27,7 +28,6 @@ from sxeslake.model import Digest
 
 _NO_STATE: Final = PositionState(None, None, None, None, read_state(None))
 _FOLDER: Final = f"{layout.DATA}/"
-_ROWS_AT_ONCE: Final = 32_768
 
 Columns = dict[str, Sequence[Any]]
 
@@ -64,23 +64,25 @@ def arrays_of(members: pa.Table) -> dict[str, Arrays]:
     paths = members["path"]
     wanted = pc.and_(pc.starts_with(paths, _FOLDER), pc.ends_with(paths, layout.TYPE_SUFFIX))
     found = members.select(["path", "size", "blake3"]).filter(wanted)
-    digests: dict[str, list[tuple[str, Digest]]] = {}
-    sizes: dict[str, int] = {}
-    for batch in found.to_batches(max_chunksize=_ROWS_AT_ONCE):
-        values = (batch["path"].to_pylist(), batch["size"].to_pylist(), batch["blake3"].to_numpy(False).tolist())
-        for path, size, digest in zip(*values, strict=True):
-            uuid, slash, name = path[len(_FOLDER) :].partition("/")
-            if not slash or "/" in name:
-                continue
-            array = (intern(name[: -len(layout.TYPE_SUFFIX)]), digest)
-            if uuid in sizes:
-                digests[uuid].append(array)
-                sizes[uuid] += size
-            else:
-                digests[uuid], sizes[uuid] = [array], size
-    for arrays in digests.values():
-        arrays.sort()
-    return {uuid: Arrays(arrays, sizes[uuid]) for uuid, arrays in digests.items()}
+    found = found.filter(pc.equal(pc.count_substring(found["path"], "/"), 2)).combine_chunks()
+    if found.num_rows == 0:
+        return {}
+    parts = pc.split_pattern(found["path"], "/").combine_chunks().flatten()  # data, uuid, type.data, and so on
+    thirds = np.arange(0, len(parts), 3)
+    uuids = parts.take(pa.array(thirds + 1)).dictionary_encode()
+    types = parts.take(pa.array(thirds + 2)).dictionary_encode()
+    names = [intern(name.removesuffix(layout.TYPE_SUFFIX)) for name in types.dictionary.to_pylist()]
+    rank = np.argsort(np.argsort(np.array(names, object)))[types.indices.to_numpy()]
+    whose = uuids.indices.to_numpy()
+    order = np.lexsort((rank, whose))
+    ends = np.cumsum(np.bincount(whose)).tolist()
+    starts = [0, *ends[:-1]]
+    sizes = np.add.reduceat(found["size"].to_numpy()[order], starts).tolist()
+    kinds = [names[code] for code in types.indices.to_numpy()[order].tolist()]
+    digests = found["blake3"].combine_chunks().take(pa.array(order)).to_numpy(False).tolist()
+    arrays = list(zip(kinds, digests, strict=True))
+    rows = zip(uuids.dictionary.to_pylist(), starts, ends, sizes, strict=True)
+    return {uuid: Arrays(arrays[start:end], size) for uuid, start, end, size in rows}
 
 
 def runs_of(
