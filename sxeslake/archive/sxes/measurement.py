@@ -16,7 +16,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from functools import lru_cache
 
 from blake3 import blake3
 
@@ -29,20 +28,32 @@ def position_content_id(
     arrays: Sequence[tuple[str, Digest]], saved_local: datetime | None, stage_mm: Sequence[float | None]
 ) -> str | None:
     """The identity of a measurement from its arrays, `("xes", <32 bytes>)` sorted by type, time and place."""
-    if not arrays:
-        return None
-    parts = [part for kind, digest in arrays for part in (_label(kind), digest)]
-    saved = "-" if saved_local is None else saved_local.isoformat()
-    place = " ".join(map(_written, stage_mm))
-    return blake3(b"%b%b\n%b" % (_DOMAIN, b"".join(parts), f"{saved} {place}".encode())).hexdigest()
+    described = b"".join(array_label(kind) + digest for kind, digest in arrays)
+    (found,) = position_content_ids([described], [saved_local], [[value] for value in stage_mm])
+    return found
 
 
-@lru_cache(maxsize=256)
-def _label(kind: str) -> bytes:
+def position_content_ids(
+    described: Sequence[bytes], saved_local: Sequence[datetime | None], stage_mm: Sequence[Sequence[float | None]]
+) -> list[str | None]:
+    """The identities of many measurements, from columns: `described` are the labels of arrays, each with its hash.
+
+    `stage_mm` are columns too: x, y, z.
+    """
+    written = {value: "-" if value is None else repr(value + 0.0) for axis in stage_mm for value in set(axis)}
+    # + 0.0: -0.0 is 0.0. The coordinates of a map's rows and columns come again and again.
+    places = zip(*([written[value] for value in axis] for axis in stage_mm), strict=True)
+    found: list[str | None] = []
+    for arrays, saved, place in zip(described, saved_local, places, strict=True):
+        if arrays:
+            when = "-" if saved is None else saved.isoformat()
+            ending = f"\n{when} {' '.join(place)}"
+            found.append(blake3(_DOMAIN + arrays + ending.encode()).hexdigest())
+        else:
+            found.append(None)
+    return found
+
+
+def array_label(kind: str) -> bytes:
+    """What stands before the hash of a data array."""
     return kind.encode("utf-8", "surrogatepass") + b"\0"
-
-
-@lru_cache(maxsize=4096)
-def _written(value_mm: float | None) -> str:
-    """A coordinate as text; those of a map's rows and columns come again and again."""
-    return "-" if value_mm is None else repr(value_mm + 0.0)  # + 0.0: -0.0 is 0.0

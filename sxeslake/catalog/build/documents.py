@@ -28,7 +28,7 @@ from sxeslake.archive.sxes.documents.fields import (
     unread_text,
 )
 from sxeslake.archive.sxes.documents.text import parse as parse_document
-from sxeslake.archive.sxes.documents.units import integer, is_odd_number, is_odd_time, local_time, number, text
+from sxeslake.archive.sxes.documents.units import is_odd_number, is_odd_time, local_time, number, text
 from sxeslake.archive.sxes.extensions.array_fields import ArrayFields, read_array
 from sxeslake.archive.sxes.extensions.map_fields import MapFields, read_map
 from sxeslake.batching import batches
@@ -251,13 +251,13 @@ class DocumentReader:
         documents: Iterable[Document],
         *,
         sxes: bool,
-        sizes: Iterable[tuple[str, int]] = (),
+        large: Sequence[tuple[str, int]] = (),
     ) -> Iterator[int]:
         """Read every JSON member; of a generic archive only whether it is readable. Bytes read, block by block.
 
-        `sizes` are those of all JSON members: `documents` holds none that are larger than the limit.
+        `large` are path and size of those that are larger than the limit, and so are not in `documents`.
         """
-        self._pass_over(contents, [(path, size) for path, size in sizes if size > self.limit], sxes=sxes)
+        self._pass_over(contents, large, sxes=sxes)
         for block in _blocks(documents, self.limit, sxes=sxes):
             self._read_block(contents, block, sxes=sxes)
             yield sum(len(data) for _, data in block)
@@ -426,18 +426,3 @@ def _utf8(data: bytes) -> str:
         return data.decode()
     except UnicodeDecodeError:
         return ""
-
-
-def extra_text(info: Info, name: str) -> str | None:
-    """An optional text of an `info.json`: `crystal` → `TAP`."""
-    return text(info.shared.extra.get(name))
-
-
-def extra_number(info: Info, name: str) -> float | None:
-    """An optional number of an `info.json`."""
-    return number(info.shared.extra.get(name))
-
-
-def extra_integer(info: Info, name: str) -> int | None:
-    """An optional whole number of an `info.json`."""
-    return integer(info.shared.extra.get(name))

@@ -25,7 +25,7 @@ from sxeslake.catalog.build.parts import (
     read_part,
     write_part,
 )
-from sxeslake.catalog.build.projection import json_sizes, projected
+from sxeslake.catalog.build.projection import bytes_of_documents, projected
 from sxeslake.catalog.build.rows import Same, hex_of, table_of, table_of_rows
 from sxeslake.catalog.model import (
     PLACES_PER_ENTRY,
@@ -239,7 +239,7 @@ def _load(source: CatalogSource, headers: Sequence[VersionHeader], limit: int) -
     room = _READ_AHEAD_BYTES
     for header in headers:
         members, documents = source.members(header), source.documents(header)
-        size = sum(size for _, size in json_sizes(members) if size <= limit)
+        size = bytes_of_documents(members, limit)
         if batches[-1] and size > room:
             batches.append([])
             room = _READ_AHEAD_BYTES
