@@ -33,6 +33,7 @@ from sxeslake.catalog.model import (
     Changes,
     Document,
     MakeProgress,
+    MemberRows,
     PackHeader,
     VersionHeader,
     no_progress,
@@ -235,18 +236,20 @@ def rows_of(
 
 def _load(source: CatalogSource, headers: Sequence[VersionHeader], limit: int) -> list[Batch]:
     """The versions with what was read of them: one batch, or more where their documents are long."""
-    batches: list[list[tuple[VersionHeader, pa.Table, Iterable[Document]]]] = [[]]
-    room = _READ_AHEAD_BYTES
-    for header in headers:
-        members, documents = source.members(header), source.documents(header)
-        size = bytes_of_documents(members, limit)
-        if batches[-1] and size > room:
-            batches.append([])
-            room = _READ_AHEAD_BYTES
-        small = members.num_rows <= _READ_AHEAD_ROWS and size <= room
-        batches[-1].append((header, members, list(documents) if small else documents))
-        room -= size
-    return list(batches)
+    versions = list(map(MemberRows, headers, source.members(headers)))
+    sized = [(version, bytes_of_documents(version.table, limit)) for version in versions]
+    loaded: list[Batch] = []
+    for run in batches(sized, lambda item: item[1], _READ_AHEAD_BYTES):
+        small = [version.table.num_rows <= _READ_AHEAD_ROWS and size <= _READ_AHEAD_BYTES for version, size in run]
+        together = [version for (version, _), is_small in zip(run, small, strict=True) if is_small]
+        read = map(list, source.documents(together))
+        loaded.append(
+            [
+                (*version, next(read) if is_small else next(iter(source.documents([version]))))
+                for (version, _), is_small in zip(run, small, strict=True)
+            ]
+        )
+    return loaded
 
 
 class _Writer:
