@@ -57,6 +57,8 @@ def main() -> NoReturn:
     plain = warnings.formatwarning
     warnings.formatwarning = lambda *words, **more: visible_lines(plain(*words, **more))
     keep_pandas_out()
+    # Threads of OpenBLAS spin when they have nothing to do: a tenth of a first sync, for matrices of two columns.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     _end_tidily()
     try:
         code = run(sys.argv[1:])
