@@ -65,7 +65,7 @@ class VersionHeader:
         return self.log_number * PLACES_PER_ENTRY + self.place
 
 
-class MemberRows(NamedTuple):
+class VersionMembers(NamedTuple):
     """A version with the rows of its manifest, as its source gave them."""
 
     header: VersionHeader
@@ -133,7 +133,7 @@ class CatalogSource(Protocol):
     def members(self, headers: Sequence[VersionHeader]) -> list[pa.Table]:
         """Of each version the rows: at least `path ordinal directory size modified_ns attributes crc32 blake3`."""
 
-    def documents(self, versions: Sequence[MemberRows]) -> Iterable[Iterable[Document]]:
+    def documents(self, versions: Sequence[VersionMembers]) -> Iterable[Iterable[Document]]:
         """Of each version every member whose name ends in `.json`, in any order; perhaps without those too large.
 
         Several versions are read together, and one alone as its documents are taken.

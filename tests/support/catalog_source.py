@@ -17,9 +17,9 @@ from sxeslake.catalog.model import (
     CatalogHead,
     Changes,
     Document,
-    MemberRows,
     PackHeader,
     VersionHeader,
+    VersionMembers,
 )
 
 Files = Mapping[str, bytes]
@@ -214,7 +214,7 @@ class MemorySource:
         self.reads += len(headers)
         return [member_table(self._files[header.archive_id]) for header in headers]
 
-    def documents(self, versions: Sequence[MemberRows]) -> Iterator[Iterable[Document]]:
+    def documents(self, versions: Sequence[VersionMembers]) -> Iterator[Iterable[Document]]:
         """JSON members."""
         return (documents_of(self._files[version.header.archive_id]) for version in versions)
 

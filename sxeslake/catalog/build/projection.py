@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -40,6 +40,16 @@ from sxeslake.catalog.schema.registry import Table
 from sxeslake.model import MIB
 
 Tables = dict[str, pa.Table]
+
+
+class TableRows(NamedTuple):
+    """Rows of one table, and whether more of it follow."""
+
+    name: str
+    rows: pa.Table
+    more: bool = False
+
+
 Read = tuple[VersionHeader, pa.Table, Contents]
 """A version, its members, and what its documents say."""
 
@@ -47,19 +57,19 @@ Read = tuple[VersionHeader, pa.Table, Contents]
 def project(header: VersionHeader, members: pa.Table, documents: Iterable[Document]) -> Tables:
     """Rows of one archive version by table name. Broken or absent metadata leaves columns null, never drops a row."""
     found: dict[str, list[pa.Table]] = {}
-    for name, rows in projected([(header, members, documents)], DocumentReader()):
+    for name, rows, _ in projected([(header, members, documents)], DocumentReader()):
         found.setdefault(name, []).append(rows)
     return {name: pa.concat_tables(rows) for name, rows in found.items()}
 
 
 def projected(
     archives: Sequence[tuple[VersionHeader, pa.Table, Iterable[Document]]], reader: DocumentReader
-) -> Iterator[tuple[str, pa.Table]]:
+) -> Iterator[TableRows]:
     """Rows of some versions, table by table: whoever writes each at once needs memory for one.
 
     Of small versions many at once, for a table of a few rows takes as long as one of thousands.
     """
-    yield "members", _member_table([(header, members) for header, members, _ in archives])
+    yield TableRows("members", _member_table([(header, members) for header, members, _ in archives]))
     read: list[Read] = []
     waiting = 0
     for header, members, documents in archives:
@@ -68,9 +78,9 @@ def projected(
         for size in reader.read(read[-1][2], documents, sxes=header.kind == "sxes", large=large):
             waiting += size
             if waiting >= _TEXT_BYTES:  # amid a very large archive
-                yield "documents", _document_table(read)
+                yield TableRows("documents", _document_table(read), more=True)
                 waiting = 0
-    yield "documents", _document_table(read)
+    yield TableRows("documents", _document_table(read))
     groups = {name: Gathered(tables.BY_NAME[name]) for name in _GROUP_TABLES}
     rows = Gathered(tables.ARCHIVES)
     files = member_files([members if header.kind == "sxes" else members.slice(0, 0) for header, members, _ in read])
@@ -83,8 +93,8 @@ def projected(
         contents.arrays.clear()
     if any(header.kind == "sxes" for header, _, _ in archives):
         for name in _GROUP_TABLES:
-            yield name, groups.pop(name).table()  # and the lists that it was made from go
-    yield "archives", rows.table()
+            yield TableRows(name, groups.pop(name).table())  # and the lists that it was made from go
+    yield TableRows("archives", rows.table())
 
 
 _TEXT_BYTES: Final = 8 * MIB
@@ -260,7 +270,6 @@ def _document_table(read: Sequence[Read]) -> pa.Table:
     """The documents that were read since the last time."""
     files = [contents.files for _, _, contents in read]
     paths = [path for each in files for path in each.paths]
-    owners = [owner for each in files for owner in each.owners]
     problems = [problem for each in files for problem in each.problems]
     digests = [
         chunk
@@ -270,8 +279,8 @@ def _document_table(read: Sequence[Read]) -> pa.Table:
     ]
     columns: dict[str, ColumnValues] = {
         "path": paths,
-        "owner": [owner.kind for owner in owners],
-        "owner_id": [owner.id for owner in owners],
+        "owner": [owner for each in files for owner in each.owners],
+        "owner_id": [owner_id for each in files for owner_id in each.owner_ids],
         "name": [path.rpartition("/")[2].rpartition(".")[0] for path in paths],
         "bytes_raw": [size for each in files for size in each.sizes],
         "blake3": hex_of(pa.chunked_array(digests, pa.binary(32))),

@@ -13,9 +13,9 @@ from sxeslake.catalog.model import (
     CatalogHead,
     Changes,
     Document,
-    MemberRows,
     PackHeader,
     VersionHeader,
+    VersionMembers,
 )
 from sxeslake.format import logentry
 from sxeslake.format.logentry import Entry
@@ -123,7 +123,7 @@ class VaultSource:
         """The rows of each version's manifest."""
         return self._rows.members(headers)
 
-    def documents(self, versions: Sequence[MemberRows]) -> Iterator[Iterable[Document]]:
+    def documents(self, versions: Sequence[VersionMembers]) -> Iterator[Iterable[Document]]:
         """Of each version every JSON member that is not too large, read from the JSON packs alone."""
         return self._rows.documents(versions)
 

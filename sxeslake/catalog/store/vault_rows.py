@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sxeslake.catalog.model import Document, MemberRows, PackHeader, VersionHeader
+from sxeslake.catalog.model import Document, PackHeader, VersionHeader, VersionMembers
 from sxeslake.format.manifest import Blob, Hint, Manifest, digest_column
 from sxeslake.model import DOCUMENT_BYTES, MIB
 from sxeslake.vault.blobs.contents import read_ahead
@@ -35,7 +35,7 @@ class VaultRows:
         """The rows of each version's manifest."""
         return self._vault.manifests.tables(list(map(_version, headers)))
 
-    def documents(self, versions: Sequence[MemberRows]) -> Iterator[Iterable[Document]]:
+    def documents(self, versions: Sequence[VersionMembers]) -> Iterator[Iterable[Document]]:
         """Of each version every JSON member that is not too large, read from the JSON packs alone."""
         for manifest_id, group in groupby(versions, lambda each: _version(each.header).archive.manifest):
             manifest, tables = self._vault.manifests.open(manifest_id), [each.table for each in group]

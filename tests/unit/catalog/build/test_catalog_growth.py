@@ -15,7 +15,7 @@ from support.small_lakes import group as small_group
 from support.small_lakes import zip_of
 
 from sxeslake.catalog.build import update as extend
-from sxeslake.catalog.model import CatalogHead, Changes, Document, MemberRows, VersionHeader
+from sxeslake.catalog.model import CatalogHead, Changes, Document, VersionHeader, VersionMembers
 from sxeslake.catalog.store import source as vault_source
 from sxeslake.catalog.store import vault_rows
 from sxeslake.catalog.store.cache import Cache
@@ -194,7 +194,7 @@ def test_documents_of_a_very_large_archive_are_written_as_they_are_read(
     caches: tuple[Cache, Cache], store: MemoryStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Lazy(MemorySource):
-        def documents(self, versions: Sequence[MemberRows]) -> Iterator[Iterable[Document]]:
+        def documents(self, versions: Sequence[VersionMembers]) -> Iterator[Iterable[Document]]:
             return map(iter, super().documents(versions))
 
     source = Lazy()
@@ -240,7 +240,7 @@ def test_versions_read_together_say_what_each_says_alone(tmp_path: Path) -> None
         assert len(headers) == 7
         tables = source.members(headers)
         assert tables == [table for header in headers for table in source.members([header])]
-        versions = list(map(MemberRows, headers, tables))
+        versions = list(map(VersionMembers, headers, tables))
         together = list(map(list, source.documents(versions)))
         alone = [list(documents) for version in versions for documents in source.documents([version])]
         assert list(map(sorted, together)) == list(map(sorted, alone))
