@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import chain, groupby, tee
 from typing import Final, cast
 
@@ -12,7 +13,7 @@ import pyarrow.compute as pc
 
 from sxeslake.catalog.model import Document, PackHeader, VersionHeader, VersionMembers
 from sxeslake.format.manifest import Blob, Hint, Manifest, digest_column
-from sxeslake.model import DOCUMENT_BYTES, MIB
+from sxeslake.model import DOCUMENT_BYTES, MIB, Digest
 from sxeslake.vault.blobs.contents import read_ahead
 from sxeslake.vault.log.state import Version
 from sxeslake.vault.vault import Vault
@@ -111,8 +112,13 @@ def _plain(table: pa.Table, packs: int) -> pa.ChunkedArray:
 def _blobs(packs: Sequence[str], table: pa.Table) -> Iterator[Blob]:
     """The blobs of members that are one each."""
     located = [table[name].to_pylist() for name in ("frame_offset", "frame_length", "blob_offset")]
-    hints = map(Hint, map(packs.__getitem__, table["pack"].to_pylist()), *located)
-    return map(Blob, table["blake3"].to_numpy().tolist(), table["size"].to_pylist(), hints)
+    hints = map(_hint, zip(map(packs.__getitem__, table["pack"].to_pylist()), *located, strict=True))
+    return map(_blob, zip(table["blake3"].to_numpy().tolist(), table["size"].to_pylist(), hints, strict=True))
+
+
+# A third of the time that their own constructors take, by the hundred thousand.
+_hint: Callable[[tuple[str, int, int, int]], Hint] = partial(tuple.__new__, Hint)
+_blob: Callable[[tuple[Digest, int, Hint]], Blob] = partial(tuple.__new__, Blob)
 
 
 def _version(header: VersionHeader) -> Version:
