@@ -390,7 +390,8 @@ def _blocks(documents: Iterable[Document], limit: int, *, sxes: bool) -> Iterato
     for document in documents:
         path, data = document
         size = len(data)
-        if size > limit or _is_no_document(path, sxes=sxes):
+        is_plain = path.startswith(_POSITIONS) and "._" not in path  # as nearly all
+        if size > limit or (not is_plain and _is_no_document(path, sxes=sxes)):
             continue
         if block and (size > room or len(block) == _BLOCK):
             yield block
@@ -403,8 +404,6 @@ def _blocks(documents: Iterable[Document], limit: int, *, sxes: bool) -> Iterato
 
 def _is_no_document(path: str, *, sxes: bool) -> bool:
     """Whether a member only has the suffix: a binary that an old bug saved as .json, or what macOS adds."""
-    if path.startswith(_POSITIONS) and "._" not in path:  # as nearly all
-        return False
     return is_apple_double(path) or (sxes and path.startswith(_BACKGROUNDS))
 
 

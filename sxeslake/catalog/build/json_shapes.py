@@ -20,6 +20,8 @@ from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 import msgspec
 
+from sxeslake.model import MIB
+
 _T = TypeVar("_T")
 _Parts = dict[str, msgspec.Raw]
 
@@ -29,6 +31,7 @@ _REFUSED: Final = (msgspec.DecodeError, RecursionError)
 _WORTH: Final = 64  # documents alike that a template takes: to make one costs as much as to read so many without
 _TRIED: Final = 4  # documents of a block of which templates are made
 _TEMPLATES: Final = 8
+_TAIL_CHARS: Final = 4 * MIB  # of tails that are remembered, each with what was read of it
 _NEW_TAILS: Final = 256  # of a block that are learned: where each document has its own, that would take twice the time
 
 _parts = msgspec.json.Decoder(_Parts).decode
@@ -84,6 +87,7 @@ class Shapes(Generic[_T]):
         self._branches = list(dict.fromkeys(leaf.path[0] for leaf in leaves if len(leaf.path) == 2))
         self._shared: dict[tuple[object, ...], _T] = {}
         self._templates: deque[_Template[_T]] = deque(maxlen=_TEMPLATES)
+        self._room = _TAIL_CHARS
 
     def match_all(self, texts: Sequence[str]) -> list[tuple[Any, ...] | None]:
         """What each text says, as `match`; quicker where many are alike."""
@@ -164,8 +168,11 @@ class Shapes(Generic[_T]):
         reading = self.match(text)
         holes = None if reading is None else self._holes(text)
         if reading is not None and holes is not None and [hole.leaf for hole in holes] == template.leaves:
-            if len(template.tails) >= _SHARED:
-                template.tails.clear()
+            self._room -= len(tail)
+            if self._room < 0:
+                for each in self._templates:
+                    each.tails.clear()
+                self._room = _TAIL_CHARS
             template.tails[tail] = reading[-1]
 
     def _learned(self, text: str) -> _Template[_T] | None:

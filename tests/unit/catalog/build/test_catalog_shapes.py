@@ -257,3 +257,11 @@ def test_a_leaf_that_stands_only_at_the_end_or_again_counts(ending: str) -> None
     usual, more = [start + '},"c":1}'] * 100, [start + ending] * 100
     for said in (usual + more, more):
         assert shapes.match_all(said) == [Shapes(LEAVES, lambda rest: rest).match(each) for each in said]
+
+
+def test_endings_are_forgotten_where_they_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sxeslake.catalog.build.json_shapes._TAIL_CHARS", 100)
+    shapes = Shapes(LEAVES, lambda rest: rest)
+    texts = [f'{{"n":{n},"c":{n % 90}}}' for n in range(1000)]
+    assert shapes.match_all(texts) == shapes.match_all(texts) == list(map(Shapes(LEAVES, dict).match, texts))
+    assert sum(len(tail) for template in shapes._templates for tail in template.tails) <= 100
