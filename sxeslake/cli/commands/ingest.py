@@ -52,7 +52,7 @@ _REMEMBERED_MEMBERS = 5000
     "--workers",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Processes on this machine that ingest at the same time.  [default: 1]",
+    help="Processes that ingest at the same time, each on a core of its own.  [default: one, on all cores]",
 )
 @click.option(
     "--dask", metavar="ADDRESS", help="Have the workers of a Dask cluster ingest; of its scheduler, tcp://HOST:8786."
@@ -190,7 +190,7 @@ def command(
         report = lake.ingest(
             paths,
             plan=plan,
-            workers=workers or 1,
+            workers=workers,
             executor=executor,
             sample=sample,
             jobs=jobs,
