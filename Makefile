@@ -14,7 +14,7 @@ help:
 	@echo "make test    all tests"
 	@echo "make lint    ruff, mypy, import contracts"
 	@echo "make docs    the documentation as HTML in build/docs; any warning is an error"
-	@echo "make bench   a map of 2,500 positions beside restic, borg, 7-Zip and DVC; a table in build/bench.md"
+	@echo "make bench   a map and small archives beside restic and borg; writes tests/bench/RESULTS.md"
 	@echo "make mutants break critical lines one at a time; the tests must notice each"
 	@echo "make clean   remove .venv and caches"
 
@@ -35,7 +35,7 @@ docs: $(VENV)/ready-docs
 	@echo "build/docs/index.html"
 
 bench: $(VENV)/ready-dev
-	$(BIN)/python tests/bench/run.py --peers --table build/bench.md --json build/bench.json
+	$(BIN)/python tests/bench/run.py --peers --repeat 5 --results --json build/bench.json
 
 mutants: $(VENV)/ready-test
 	$(BIN)/python tests/mutants/run.py

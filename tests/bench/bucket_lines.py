@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple, TypedDict
 
-from bench.measure import Cost, bytes_below, median, python, run
+from bench.measure import Cost, Runs, bytes_below
 from bench.peers import Restic
 from bench.proxy import Proxy, proxied
-from bench.setting import WORKLOAD, Setting
-from bench.table import OURS, Row, row
+from bench.setting import Setting
+from bench.table import OURS, Row, Target, row
 from support import seaweed
 
 DELAY_S = 0.030
@@ -79,7 +79,7 @@ def latency(setting: Setting) -> Iterator[Row]:
     for number, work in enumerate(works):
         for place in (_LOCAL, _NEAR, _FAR):
             visits = [turn.visits[place][number] for turn in rounds]
-            cost, last = median([visit.cost for visit in visits]), visits[-1]
+            cost, last = Runs([visit.cost for visit in visits]).median, visits[-1]
             of_local, of_near = (
                 statistics.median(turn.visits[base][number].cost.seconds / turn.visits[place][number].cost.seconds
                                   for turn in rounds)
@@ -88,9 +88,10 @@ def latency(setting: Setting) -> Iterator[Row]:
             is_far, is_local = place == _FAR, place == _LOCAL
             shares = f"{100 * of_local:.0f} % of local" + (f", {100 * of_near:.0f} % of S3" if is_far else "")
             yield Row(
-                work, OURS if is_far else f"{OURS}, {place}", cost.seconds, cost.cpu_s, cost.peak_bytes,
-                requests=None if is_local else last.requests, moved_bytes=None if is_local else last.moved,
-                to_reach="≥ 70 % of local" if is_far else "", met=of_local >= 0.7 if is_far else None,
+                work, OURS if is_far else f"{OURS}, {place}", cost.seconds, cpu_s=cost.cpu_s,
+                peak_bytes=cost.peak_bytes, requests=None if is_local else last.requests,
+                moved_bytes=None if is_local else last.moved,
+                targets=[Target("≥ 70 % of local", of_local >= 0.7)] if is_far else (),
                 note="" if is_local else f"{shares}; {last.said}",
             )  # fmt: skip
         moved = rounds[-1].visits[_FAR][number].moved
@@ -149,16 +150,14 @@ def one_position(setting: Setting) -> Iterator[Row]:
         if bucket is None:
             yield Row(work, note=_NO_SERVER)
             return
-        source = setting.folder / "source" / "tiny.plzip"
-        source.parent.mkdir(exist_ok=True)
-        if not source.exists():
-            run(python(WORKLOAD, "tiny", source, str(setting.positions)))
+        source = setting.tiny(setting.positions)
         url = bucket.url("one-position")
         setting.ours("init", url, environment=bucket.environment, cache="position")
         cost = setting.ours("ingest", source, "--lake", url, environment=bucket.environment, cache="position")
         yield row(
             f"ingest {setting.positions:,} positions with tiny arrays to S3", OURS, cost, source=bytes_below(source),
-            to_reach="≤ 600 MiB", met=cost.peak_bytes <= 600 * _MIB, note="all members; one array in 500 of full size",
+            targets=[Target("≤ 600 MiB", cost.peak_bytes <= 600 * _MIB)],
+            note="all members; one array in 500 of full size",
         )  # fmt: skip
         chosen = setting.child("full-position", source).output.strip()
         far: _Far = {"environment": bucket.environment, "cache": "position"}
@@ -188,8 +187,8 @@ def one_position(setting: Setting) -> Iterator[Row]:
             within = traffic.total - _OF_THE_HEAD <= requests and traffic.moved <= mib * _MIB
             yield row(
                 f"{what}: {name}", OURS, cost, requests=traffic.total, moved=traffic.moved,
-                to_reach=f"≤ {requests} requests + {_OF_THE_HEAD}, ≤ {mib} MiB" if requests else "",
-                met=within if requests else None, note=str(traffic),
+                targets=[Target(f"≤ {requests} requests + {_OF_THE_HEAD}, ≤ {mib} MiB", within)] if requests else (),
+                note=str(traffic),
             )  # fmt: skip
 
 
@@ -201,9 +200,7 @@ def small_archives(setting: Setting) -> Iterator[Row]:
         if bucket is None:
             yield Row(work, note=_NO_SERVER)
             return
-        folder = setting.folder / "sessions"
-        if not folder.exists():
-            run(python(WORKLOAD, "small", folder, str(count)))
+        folder = setting.sessions(count)
         url, size = bucket.url("sessions"), bytes_below(folder)
         setting.ours("init", url, environment=bucket.environment, cache="sessions")
         bucket.proxy.traffic.reset()
@@ -215,7 +212,7 @@ def small_archives(setting: Setting) -> Iterator[Row]:
         )["bytes_stored"]
         yield row(
             work, OURS, cost, stored=stored, source=size, requests=traffic.total,
-            moved=traffic.moved, to_reach="≤ 8 PUTs", met=puts <= 8, note=str(traffic),
+            moved=traffic.moved, targets=[Target("≤ 8 PUTs", puts <= 8)], note=str(traffic),
         )  # fmt: skip
         for peer in setting.peers:
             if isinstance(peer, Restic):

@@ -1,115 +1,203 @@
-"""Lines of the table on a local disk: ingest, ingest again, pull, the other container, a real archive, start-up."""
+"""Lines of the table on a local disk: a map in and out, threads on one core and two, a real archive, start-up."""
 
 from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
-from bench.measure import Cost, bytes_below, files_below, lake_bytes, python, run, side_by_side
-from bench.peers import Peer, SevenZip, seven_zip, stored_bytes
+from bench import beside, limit
+from bench.beside import Work
+from bench.measure import Cost, Runs, bytes_below, files_below, lake_bytes, python, run, side_by_side
+from bench.peers import SevenZip, seven_zip, stored_bytes
 from bench.setting import WORKLOAD, Setting
-from bench.table import OURS, Row, row
+from bench.table import OURS, Row, Target, at_most, of_peer, row
 
-_MAX_PEAK = 600 << 20  # whatever the archive's size
-_FULL_SIZE = 2500  # positions of the map that the times are asked for
+WAYS = ((1, 1), (2, 1), (1, 2), (2, 2))
+"""Threads and cores of `jobs`."""
+_SHARED_POSITIONS = "1..10"
+_MOST_OF_A_SHARED_PART = 0.1  # of its bytes, where every member of it is in the lake: names, places, documents
 
 
 def ingest(setting: Setting) -> Iterator[Row]:
-    """The map into an empty lake; peers into an empty repository. Then once more, unchanged."""
-    work, source = "ingest", setting.map
-    lake = setting.folder / "lake"
-
-    def ours() -> Cost:
-        setting.new_lake()
-        return setting.ours("ingest", source, "--lake", lake)
-
-    fast = [peer for peer in setting.peers if not peer.heavy]
-    costs = side_by_side(setting.rounds, {OURS: ours} | {peer.name: _storing(peer, setting) for peer in fast})
-    stored = lake_bytes(lake)
-    yield row(
-        work, OURS, costs[OURS], stored=stored, source=bytes_below(source),
-        to_reach="≤ 4 s, ≤ 600 MiB, ≤ 0.67" if setting.positions == _FULL_SIZE else "≤ 600 MiB, ≤ 0.67",
-        met=costs[OURS].peak_bytes <= _MAX_PEAK and stored <= 0.67 * bytes_below(source)
-        and (setting.positions != _FULL_SIZE or costs[OURS].seconds <= 4),
-    )  # fmt: skip
+    """The map into an empty lake, balanced and small; peers take the folder into an empty repository."""
+    work, small, source = "ingest", "ingest --preset small", setting.map
+    works: dict[str, Work] = {
+        OURS: lambda: setting.into_new_lake("lake", "ingest", source),
+        small: lambda: setting.into_new_lake("lake-small", "ingest", source, "--preset", "small"),
+    }
+    works |= {peer.name: beside.storing(setting, peer, "map", setting.tree) for peer in beside.quick(setting)}
+    runs = side_by_side(setting.rounds, works)
+    ours, size = runs[OURS], bytes_below(source)
+    share = at_most(_share(setting, "lake"), 0.66, " of the source")
+    timed = (of_peer(ours, runs, "restic", 0.67), at_most(ours.median.cpu_s, 6.2, " CPU s"))
+    yield _stored(setting, work, ours, "lake", (*setting.timed(*timed), share))
+    yield from beside.rows(setting, work, ours, runs, keeps="map", source=size, note="the folder")
     for peer in setting.peers:
-        cost = costs.get(peer.name) or setting.known.get(peer.name) or _storing(peer, setting)()
-        kept = source if peer.name in setting.known else _repository(setting, peer)
-        note = "one round; the source is its work" if peer.name in setting.known else "one round" if peer.heavy else ""
-        yield row(work, peer.name, cost, stored=stored_bytes(peer, kept), source=bytes_below(source), note=note)
-    yield from _again(setting, lake, fast)
+        if peer.heavy:
+            known = setting.known.get(peer.name)
+            cost = known or beside.storing(setting, peer, "map", setting.tree)()
+            kept = source if known else beside.repository(setting, peer, "map")
+            note = "one round; the source is its work" if known else "one round"
+            yield row(work, peer.name, cost, ratio=ours.median.seconds / cost.seconds,
+                      stored=stored_bytes(peer, kept), source=size, note=note)  # fmt: skip
+    yield _stored(setting, small, runs[small], "lake-small", (), note=beside.ratios(setting, runs[small], runs))
 
 
-def _again(setting: Setting, lake: Path, fast: list[Peer]) -> Iterator[Row]:
-    work, before = "ingest again unchanged", files_below(lake)
+def fast(setting: Setting) -> Iterator[Row]:
+    """The map into an empty lake by the quickest preset; peers take the packed file as it is."""
+    work, source = "ingest --preset fast", setting.map
+    works: dict[str, Work] = {
+        OURS: lambda: setting.into_new_lake("lake-fast", "ingest", source, "--preset", "fast"),
+    }
+    works |= {peer.name: beside.storing(setting, peer, "packed", source.parent) for peer in beside.quick(setting)}
+    runs = side_by_side(setting.rounds, works)
+    share = at_most(_share(setting, "lake-fast"), 0.75, " of the source")
+    timed = setting.timed(of_peer(runs[OURS], runs, "restic", 1.25))
+    found = _stored(setting, work, runs[OURS], "lake-fast", (*timed, share))
+    yield replace(found, targets=(*found.targets, _members_are_shared(setting, "lake-fast")))
+    yield from beside.rows(
+        setting, work, runs[OURS], runs, keeps="packed", source=bytes_below(source), note="the packed file"
+    )
 
-    def peer_again(peer: Peer) -> Callable[[], Cost]:
-        def work() -> Cost:
-            return peer.again(setting.tree, _repository(setting, peer)) or Cost(0, 0, 0)
 
-        return work
+def _members_are_shared(setting: Setting, lake: str) -> Target:
+    """Whether a part of the map, in the other container, adds next to nothing."""
+    part = setting.folder / "part.pl7z"
+    setting.in_lake(lake, "pull", "map", "--position", _SHARED_POSITIONS, "-o", part, "--force")
+    before = lake_bytes(setting.folder / lake)
+    setting.in_lake(lake, "ingest", part, "--preset", "fast")
+    added = lake_bytes(setting.folder / lake) - before
+    return Target("members deduplicated", added <= _MOST_OF_A_SHARED_PART * bytes_below(part))
 
-    kept = [peer for peer in fast if peer.name != "borg"]  # borg wants a new name for each: one round
-    costs = side_by_side(
+
+def again(setting: Setting) -> Iterator[Row]:
+    """The map once more, unchanged."""
+    work, lake = "ingest again unchanged", _full_lake(setting)
+    before = files_below(lake)
+    runs = side_by_side(
         setting.rounds,
-        {OURS: lambda: setting.ours("ingest", setting.map, "--lake", lake)}
-        | {peer.name: peer_again(peer) for peer in kept},
+        {OURS: lambda: setting.in_lake("lake", "ingest", setting.map)}
+        | beside.storing_again(setting, "map", setting.tree),
     )
     new = files_below(lake) - before
-    timed = setting.positions == _FULL_SIZE
     yield row(
-        work, OURS, costs[OURS], to_reach="≤ 0.5 s, no new object" if timed else "no new object",
-        met=new == 0 and (not timed or costs[OURS].seconds <= 0.5), note=f"{new} new objects",
+        work, OURS, runs[OURS].median,
+        limit=limit.of_recognition(setting.byte_rates, 1, source=bytes_below(setting.map)),
+        targets=(*setting.timed(at_most(runs[OURS].median.seconds, 0.25, " s")), Target("no new object", new == 0)),
+        note=f"{new} new objects",
     )  # fmt: skip
-    for peer in kept:
-        yield row(work, peer.name, costs[peer.name])
+    yield from beside.rows(setting, work, runs[OURS], runs, note="the folder")
     for peer in setting.peers:
-        if peer not in kept and (cost := peer.again(setting.tree, _repository(setting, peer))) is not None:
-            yield row(work, peer.name, cost, note="one round")
+        if peer.heavy:
+            place = beside.stored(setting, peer, "map", setting.tree)
+            if (cost := peer.again(setting.tree, place)) is not None:
+                yield row(work, peer.name, cost, ratio=runs[OURS].median.seconds / cost.seconds, note="one round")
 
 
 def pull(setting: Setting) -> Iterator[Row]:
-    """The map out of the lake, in both containers, at the default level; peers restore folders, 7-Zip packs them."""
-    lake = _full_lake(setting)
-    reach = 3.5 if setting.positions == _FULL_SIZE else None
-    for suffix in ("plzip", "pl7z"):
-        out = setting.folder / f"pulled.{suffix}"
-        works = {OURS: lambda out=out: setting.ours("pull", "map", "-o", out, "--force", "--lake", lake)}
-        fast = [peer for peer in setting.peers if not peer.heavy] if suffix == "plzip" else []
-        for peer in fast:
-            _stored(peer, setting)
-        costs = side_by_side(setting.rounds, works | {peer.name: _restoring(peer, setting) for peer in fast})
-        work = f"pull as .{suffix}"
+    """The map out of the lake, in both containers, at the default level, and as files; peers restore files."""
+    lake, size, raw = _full_lake(setting), bytes_below(setting.map), setting.raw_bytes
+    stored = lake_bytes(lake)
+    outs = {f"pull as .{suffix}": setting.folder / f"pulled.{suffix}" for suffix in ("plzip", "pl7z")}
+    folder = "pull to a folder"
+
+    def to_folder() -> Cost:
+        shutil.rmtree(setting.folder / "pulled", ignore_errors=True)
+        return setting.in_lake("lake", "pull", "map", "-o", f"{setting.folder / 'pulled'}/")
+
+    works: dict[str, Work] = {
+        work: partial(setting.in_lake, "lake", "pull", "map", "-o", out, "--force") for work, out in outs.items()
+    }
+    runs = side_by_side(setting.rounds, works | {folder: to_folder} | beside.restoring(setting))
+    rates = setting.rates("lake")
+    for work, out in outs.items():
+        cost = runs[work].median
+        timed = (of_peer(runs[work], runs, "restic", 0.6), at_most(cost.cpu_s, 4.0, " CPU s"))
         yield row(
-            work, OURS, costs[OURS], stored=bytes_below(out), source=bytes_below(setting.map),
-            to_reach="≤ 3.5 s, ≤ 600 MiB" if reach else "≤ 600 MiB",
-            met=costs[OURS].peak_bytes <= _MAX_PEAK and (reach is None or costs[OURS].seconds <= reach),
+            work, OURS, cost, stored=bytes_below(out), source=size, targets=setting.timed(*timed),
+            limit=limit.of_pull(rates, setting.cores, stored=stored, raw=raw, out=bytes_below(out)),
+            note=beside.ratios(setting, runs[work], runs),
         )  # fmt: skip
-        for peer in fast:
-            yield row(work, peer.name, costs[peer.name], note="to a folder")
-        wanted = "-tzip" if suffix == "plzip" else "-t7z -mx1"
+        wanted = "-tzip" if out.suffix == ".plzip" else "-t7z -mx1"
         for peer in setting.peers:
             if isinstance(peer, SevenZip) and peer.name.endswith(wanted):
-                cost = setting.known.get(peer.name) or _storing(peer, setting)()
-                yield row(work, peer.name, cost, note="from a folder; one round")
+                cost = setting.known.get(peer.name) or beside.storing(setting, peer, "map", setting.tree)()
+                ratio = runs[work].median.seconds / cost.seconds
+                yield row(work, peer.name, cost, ratio=ratio, note="from a folder; one round")
+    least = limit.of_unpacking(rates, setting.cores, stored=stored, raw=raw)
+    yield row(folder, OURS, runs[folder].median, limit=least)
+    yield from beside.rows(setting, folder, runs[folder], runs)
+
+
+def verify(setting: Setting) -> Iterator[Row]:
+    """Every stored byte read and proved."""
+    work, lake = "verify --data", _full_lake(setting)
+    runs = side_by_side(
+        setting.rounds, {OURS: lambda: setting.in_lake("lake", "verify", "--data")} | beside.verifying(setting)
+    )
+    least = limit.of_verification(
+        setting.rates("lake"), setting.cores, stored=bytes_below(lake / "packs"), raw=setting.raw_bytes
+    )
+    yield row(work, OURS, runs[OURS].median, limit=least)
+    verbs = {"restic": "check --read-data", "borg": "check --verify-data"}
+    for found in beside.rows(setting, work, runs[OURS], runs):
+        yield replace(found, by=f"{found.by} {verbs[found.by]}")
 
 
 def resave(setting: Setting) -> Iterator[Row]:
     """The map saved again in the other container: what it adds to the lake."""
     lake = _full_lake(setting)
-    other = setting.folder / "source" / "map saved again.pl7z"
+    other = setting.folder / "resaved" / "map saved again.pl7z"
     if not other.exists():
+        other.parent.mkdir()
         run(python(WORKLOAD, "resave", setting.map, other))
     before = lake_bytes(lake)
-    cost = setting.ours("ingest", other, "--lake", lake)
+    cost = setting.in_lake("lake", "ingest", other)
     more = lake_bytes(lake) - before
     share = 100 * more / before
     yield row(
-        "ingest the map saved as .pl7z", OURS, cost, stored=more, source=bytes_below(other), to_reach="≤ 0.5 % more",
-        met=share <= 0.5 if setting.positions >= _FULL_SIZE else None, note=f"{share:.2f} % more bytes in the lake",
+        "ingest the map saved as .pl7z", OURS, cost, stored=more, source=bytes_below(other),
+        targets=setting.timed(at_most(share, 0.5, " % more")), note=f"{share:.2f} % more bytes in the lake; one round",
     )  # fmt: skip
+
+
+def jobs(setting: Setting) -> Iterator[Row]:
+    """Threads: one and two, on one core and on two."""
+    if setting.cores < 2 or shutil.which("taskset") is None:
+        yield Row("--jobs on one core and two", note="needs two cores and taskset")
+        return
+    _full_lake(setting)
+    out = setting.folder / "jobs.plzip"
+    works: dict[str, Work] = {}
+    for threads, cores in WAYS:
+        words = ("--jobs", str(threads))
+        works[_with_jobs("ingest", threads, cores)] = partial(
+            setting.into_new_lake, "lake-jobs", "ingest", setting.map, *words, cores=cores
+        )
+        works[_with_jobs("pull", threads, cores)] = partial(
+            setting.in_lake, "lake", "pull", "map", "-o", out, "--force", *words, cores=cores
+        )
+    runs = side_by_side(setting.rounds, works)
+    rates, stored, raw = setting.rates("lake"), bytes_below(setting.folder / "lake-jobs" / "packs"), setting.raw_bytes
+    for verb in ("ingest", "pull"):
+        slowest = runs[_with_jobs(verb, 1, 1)]
+        for threads, cores in WAYS:
+            work = _with_jobs(verb, threads, cores)
+            least = (
+                limit.of_ingest(rates, cores, source=bytes_below(setting.map), raw=raw, stored=stored)
+                if verb == "ingest"
+                else limit.of_pull(rates, cores, stored=stored, raw=raw, out=bytes_below(out))
+            )
+            note = f"{slowest.ratio_to(runs[work]):.2f} × the speed of one thread on one core"
+            yield row(work, OURS, runs[work].median, limit=least, note=note)
+
+
+def _with_jobs(verb: str, threads: int, cores: int) -> str:
+    return f"{verb} --jobs {threads} on {'one core' if cores == 1 else 'two cores'}"
 
 
 def real(setting: Setting) -> Iterator[Row]:
@@ -120,73 +208,52 @@ def real(setting: Setting) -> Iterator[Row]:
     if not source.is_file():
         yield Row(work, note="not on this machine: SXESLAKE_SHARED names the folder that holds data/test.plzip")
         return
-    lake = setting.new_lake("real")
-    cost = setting.ours("ingest", source, "--lake", lake)
-    stored, size = lake_bytes(lake), bytes_below(source)
-    yield row(
-        work, OURS, cost, stored=stored, source=size, to_reach="≤ 0.66", met=stored <= 0.66 * size,
-    )  # fmt: skip
+    cost = setting.into_new_lake("real", "ingest", source)
+    stored, size = lake_bytes(setting.folder / "real"), bytes_below(source)
+    share = at_most(stored / size, 0.66, " of the source")
+    yield row(work, OURS, cost, stored=stored, source=size, targets=[share], note="one round")
     program = seven_zip()
     if program is not None:
-        tree = setting.folder / "real-tree"
+        tree, packed = setting.folder / "real-tree", setting.folder / "real-packed"
         shutil.rmtree(tree, ignore_errors=True)
         run(python(WORKLOAD, "unpack", source, tree))
         peer = SevenZip(program, "-t7z -mx9", heavy=True)
-        cost = peer.store(tree, setting.folder / "real-packed")
-        yield row(work, peer.name, cost, stored=stored_bytes(peer, setting.folder / "real-packed"), source=size)
+        theirs = peer.store(tree, packed)
+        ratio = cost.seconds / theirs.seconds
+        kept = stored_bytes(peer, packed)
+        yield row(work, peer.name, theirs, ratio=ratio, stored=kept, source=size, note="one round")
 
 
 def start(setting: Setting) -> Iterator[Row]:
-    """Start-up: help, and a list from a warm cache."""
-    lake = _full_lake(setting)
-    rounds = max(setting.rounds, 5)
-    listed = "positions-by-condition"
-    works = {
+    """Start-up: help, and a list and a question from a warm cache."""
+    _full_lake(setting)
+    question = ("query", "positions-by-condition", "--kv", "5", "--limit", "9")
+    works: dict[str, Work] = {
         "sxeslake --help": lambda: setting.ours("--help"),
-        "sxeslake ls, warm cache": lambda: setting.ours("ls", "--lake", lake),
-        "sxeslake query, warm cache": lambda: setting.ours(
-            "query", listed, "--kv", "5", "--limit", "9", "--lake", lake
-        ),
+        "sxeslake ls, warm": lambda: setting.in_lake("lake", "ls"),
+        "sxeslake query, warm": lambda: setting.in_lake("lake", *question),
     }
-    setting.ours("query", listed, "--kv", "5", "--limit", "9", "--lake", lake)
-    costs = side_by_side(rounds, works)
-    for (name, cost), limit in zip(costs.items(), (0.2, 0.5, None), strict=True):
-        reach = f"≤ {limit} s" if limit else ""
-        yield row(name, OURS, cost, to_reach=reach, met=cost.seconds <= limit if limit else None)
+    setting.in_lake("lake", *question)
+    runs = side_by_side(setting.rounds, works)
+    for (name, found), most in zip(runs.items(), (None, 0.15, 0.3), strict=True):
+        targets = [at_most(found.median.seconds, most, " s")] if most else []
+        yield row(name, OURS, found.median, targets=targets)
 
 
 def _full_lake(setting: Setting) -> Path:
     """The lake that `ingest` has filled, or one filled now."""
     lake = setting.folder / "lake"
     if not any((lake / "manifests").rglob("*.parquet")):
-        setting.new_lake()
-        setting.ours("ingest", setting.map, "--lake", lake)
+        setting.into_new_lake("lake", "ingest", setting.map)
     return lake
 
 
-def _repository(setting: Setting, peer: Peer) -> Path:
-    return setting.folder / "peers" / peer.name.replace(" ", "_")
+def _stored(setting: Setting, work: str, ours: Runs, lake: str, targets: tuple[Target, ...], *, note: str = "") -> Row:
+    """The row of an ingest of the map."""
+    stored, size = lake_bytes(setting.folder / lake), bytes_below(setting.map)
+    least = limit.of_ingest(setting.rates(lake), setting.cores, source=size, raw=setting.raw_bytes, stored=stored)
+    return row(work, OURS, ours.median, limit=least, stored=stored, source=size, targets=targets, note=note)
 
 
-def _storing(peer: Peer, setting: Setting) -> Callable[[], Cost]:
-    def work() -> Cost:
-        repository = _repository(setting, peer)
-        shutil.rmtree(repository, ignore_errors=True)
-        repository.parent.mkdir(exist_ok=True)
-        return peer.store(setting.tree, repository)
-
-    return work
-
-
-def _stored(peer: Peer, setting: Setting) -> None:
-    if not _repository(setting, peer).exists():
-        _storing(peer, setting)()
-
-
-def _restoring(peer: Peer, setting: Setting) -> Callable[[], Cost]:
-    def work() -> Cost:
-        out = setting.folder / "restored"
-        shutil.rmtree(out, ignore_errors=True)
-        return peer.restore(_repository(setting, peer), out)
-
-    return work
+def _share(setting: Setting, lake: str) -> float:
+    return lake_bytes(setting.folder / lake) / bytes_below(setting.map)

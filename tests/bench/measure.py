@@ -54,23 +54,49 @@ def run(
     return Cost(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * _KIB, texts[0])
 
 
-def median(costs: Sequence[Cost]) -> Cost:
-    """The medians of seconds and processor seconds, the highest peak, the last output."""
-    return Cost(
-        statistics.median(cost.seconds for cost in costs),
-        statistics.median(cost.cpu_s for cost in costs),
-        max(cost.peak_bytes for cost in costs),
-        costs[-1].output,
-    )
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """One work, once a round."""
+
+    costs: Sequence[Cost]
+
+    @property
+    def median(self) -> Cost:
+        """The medians of seconds and processor seconds, the highest peak, the last output."""
+        return Cost(
+            statistics.median(cost.seconds for cost in self.costs),
+            statistics.median(cost.cpu_s for cost in self.costs),
+            max(cost.peak_bytes for cost in self.costs),
+            self.costs[-1].output,
+        )
+
+    def ratio_to(self, other: Runs) -> float:
+        """Seconds to those of another work: the median of the rounds' own ratios, for a slow round slows both."""
+        pairs = zip(self.costs, other.costs, strict=True)
+        return statistics.median(mine.seconds / its.seconds for mine, its in pairs)
+
+    def beyond(self, other: Runs) -> Runs:
+        """What each round took longer than the same round of another work."""
+        pairs = zip(self.costs, other.costs, strict=True)
+        return Runs(
+            [
+                Cost(mine.seconds - its.seconds, mine.cpu_s - its.cpu_s, mine.peak_bytes, mine.output)
+                for mine, its in pairs
+            ]
+        )
 
 
-def side_by_side(rounds: int, works: Mapping[str, Callable[[], Cost]]) -> dict[str, Cost]:
-    """Each work once a round, in turn, so that a machine that slows down slows all of them; medians."""
+def side_by_side(rounds: int, works: Mapping[str, Callable[[], Cost]]) -> dict[str, Runs]:
+    """Each work once a round, in turn, so that a machine that slows down slows all of them.
+
+    What one has left for the disk is written before the next begins, which would otherwise wait for it.
+    """
     costs: dict[str, list[Cost]] = {name: [] for name in works}
     for _ in range(rounds):
         for name, work in works.items():
+            os.sync()
             costs[name].append(work())
-    return {name: median(found) for name, found in costs.items()}
+    return {name: Runs(found) for name, found in costs.items()}
 
 
 def bytes_below(folder: Path) -> int:
@@ -98,3 +124,16 @@ def python(script: Path, *words: str | Path) -> list[str | Path]:
 def sxeslake(*words: str | Path) -> list[str | Path]:
     """A command line of ours."""
     return [sys.executable, "-m", "sxeslake", *words]
+
+
+def on_cores(command: Sequence[str | Path], count: int | None) -> list[str | Path]:
+    """A command line that may use only the first `count` cores that we may use; all, for None."""
+    if count is None:
+        return [*command]
+    cores = sorted(os.sched_getaffinity(0))[:count]
+    return ["taskset", "--cpu-list", ",".join(map(str, cores)), *command]
+
+
+def usable_cores() -> int:
+    """How many cores a child may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

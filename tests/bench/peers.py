@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
@@ -10,6 +11,8 @@ from typing import Protocol
 from bench.measure import Cost, bytes_below, run
 
 NAMES = ("restic", "borg", "dvc", "7zz")
+QUICK = ("restic", "borg")
+"""Those that take part where no names are given: DVC and 7-Zip take minutes."""
 
 
 class Peer(Protocol):
@@ -48,11 +51,15 @@ class Restic:
         self._run("init", repository)
         return self._run("backup", repository, ".", cwd=source)
 
-    def again(self, source: Path, repository: Path) -> Cost | None:
+    def again(self, source: Path, repository: Path) -> Cost:
         return self._run("backup", repository, ".", cwd=source)
 
     def restore(self, repository: Path, out: Path) -> Cost:
         return self._run("restore", repository, "latest", "--target", str(out))
+
+    def verify(self, repository: Path) -> Cost:
+        """Read and prove every stored byte."""
+        return self._run("check", repository, "--read-data")
 
     def on_bucket(self, verb: str, url: str, environment: Mapping[str, str], *words: str, cwd: Path) -> Cost:
         """A verb on `s3:http://host/bucket/prefix`."""
@@ -83,18 +90,26 @@ class Borg:
         run(["borg", "init", "-e", "none", repository], environment=self._environment())
         return self._create(source, f"{repository}::first")
 
-    def again(self, source: Path, repository: Path) -> Cost | None:
-        return self._create(source, f"{repository}::again")
+    def again(self, source: Path, repository: Path) -> Cost:
+        return self._create(source, f"{repository}::again-{time.time_ns()}")
 
     def restore(self, repository: Path, out: Path) -> Cost:
         out.mkdir(parents=True)
         return run(["borg", "extract", f"{repository}::first"], cwd=out, environment=self._environment())
+
+    def verify(self, repository: Path) -> Cost:
+        """Read and prove every stored byte."""
+        return run(["borg", "check", "--verify-data", repository], environment=self._environment())
 
     def _create(self, source: Path, name: str) -> Cost:
         return run(["borg", "create", "-C", "zstd,3", name, "."], cwd=source, environment=self._environment())
 
     def _environment(self) -> dict[str, str]:
         return {"BORG_BASE_DIR": str(self._home / "borg"), "BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK": "yes"}
+
+
+Quick = Restic | Borg
+"""Those that take a turn in each round."""
 
 
 class SevenZip:

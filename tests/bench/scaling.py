@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import shutil
 import sys
 import tempfile
@@ -25,6 +24,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from bench import scaling_model as model
+from bench.document import filled
 from bench.measure import bytes_below, files_below, python, run, sxeslake
 from bench.scaling_model import Facility, Prediction, predict
 
@@ -268,17 +268,6 @@ def _seconds(value: float) -> str:
 def tables(known: Mapping[str, Figures]) -> dict[str, str]:
     """The tables of the document, by their markers."""
     return {"model": model.table(), "measured": works_table(known), "compared": compared_table(known)}
-
-
-def filled(text: str, made: Mapping[str, str]) -> str:
-    """The document with its tables between their markers."""
-    for name, table in made.items():
-        pattern = re.compile(rf"(<!-- {name} -->\n).*?(\n<!-- /{name} -->)", re.DOTALL)
-        place = pattern.search(text)
-        if place is None:
-            raise ValueError(f"{DOCUMENT} has no place for the table `{name}`")
-        text = text[: place.end(1)] + table + text[place.start(2) :]
-    return text
 
 
 def known_figures() -> dict[str, Figures]:

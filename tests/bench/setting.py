@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Mapping
@@ -9,11 +10,15 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from bench.measure import Cost, python, run, sxeslake
+from bench.limit import Rates
+from bench.measure import Cost, bytes_below, on_cores, python, run, sxeslake, usable_cores
 from bench.peers import Peer, SevenZip, seven_zip
+from bench.table import Target
 
 WORKLOAD = Path(__file__).with_name("workload.py")
 CHILDREN = Path(__file__).with_name("children.py")
+PARTS = Path(__file__).with_name("parts.py")
+FULL_SIZE = 2500  # positions of the map that times and processor seconds are asked for
 LARGEST_BY_SEVEN_ZIP = 20_000  # positions: beyond, it would pack for hours
 
 
@@ -27,6 +32,16 @@ class Setting:
     small_archives: int
     peers: tuple[Peer, ...] = ()
     known: dict[str, Cost] = field(default_factory=dict)  # what preparing has measured by the way
+    _frame_rates: dict[str, Rates] = field(default_factory=dict)
+
+    def timed(self, *targets: Target) -> tuple[Target, ...]:
+        """What is to be reached in the map of 2,500 positions alone."""
+        return targets if self.positions == FULL_SIZE else ()
+
+    @property
+    def cores(self) -> int:
+        """Cores that a work may use."""
+        return usable_cores()
 
     @property
     def own_map(self) -> Path:
@@ -60,22 +75,68 @@ class Setting:
         peer.archive(self.folder / "packed").rename(path)
         return path
 
+    @cached_property
+    def raw_bytes(self) -> int:
+        """All members of the map."""
+        return bytes_below(self.tree)
+
+    def tiny(self, positions: int) -> Path:
+        """As many positions, nearly all of them with tiny arrays: `tiny.plzip`."""
+        path = self.folder / f"tiny-{positions}" / "tiny.plzip"
+        if not path.exists():
+            path.parent.mkdir()
+            run(python(WORKLOAD, "tiny", path, str(positions)))
+        return path
+
+    def sessions(self, archives: int) -> Path:
+        """A folder of so many small archives."""
+        folder = self.folder / f"sessions-{archives}"
+        if not folder.exists():
+            run(python(WORKLOAD, "small", folder, str(archives)))
+        return folder
+
+    @cached_property
+    def byte_rates(self) -> Rates:
+        """What the parts of a work cost a byte, whatever the pipelines."""
+        rates: Rates = json.loads(run(python(PARTS, "bytes", self.map, self.folder)).output)
+        return rates
+
+    def rates(self, lake: str) -> Rates:
+        """The same, with encode and decode by the pipelines that a lake's frames have."""
+        if lake not in self._frame_rates:
+            found = run(python(PARTS, "frames", self.folder / lake))
+            self._frame_rates[lake] = {**self.byte_rates, **json.loads(found.output)}
+        return self._frame_rates[lake]
+
     def new_lake(self, name: str = "lake") -> Path:
         """An empty lake in a folder, with an empty cache."""
         lake = self.folder / name
-        for folder in (lake, self.cache(lake.name)):
+        for folder in (lake, self.cache(name)):
             shutil.rmtree(folder, ignore_errors=True)
-        self.ours("init", str(lake))
+        self.ours("init", str(lake), cache=name)
         return lake
 
     def cache(self, name: str) -> Path:
         """The cache of a lake by its name."""
         return self.folder / "cache" / name
 
-    def ours(self, *words: str | Path, environment: Mapping[str, str] | None = None, cache: str = "lake") -> Cost:
+    def in_lake(self, name: str, *words: str | Path, cores: int | None = None) -> Cost:
+        """Run sxeslake on a lake of this folder, with the cache of that lake; `cores`: on so many, else on all."""
+        return self.ours(*words, "--lake", self.folder / name, cache=name, cores=cores)
+
+    def into_new_lake(self, name: str, *words: str | Path, cores: int | None = None) -> Cost:
+        """The same in an empty lake, which takes the place of the one before."""
+        self.new_lake(name)
+        return self.in_lake(name, *words, cores=cores)
+
+    def ours(
+        self, *words: str | Path, environment: Mapping[str, str] | None = None, cache: str = "lake",
+        cores: int | None = None,
+    ) -> Cost:  # fmt: skip
         """Run sxeslake with a cache of its own."""
         own = {"SXESLAKE_CACHE": str(self.cache(cache)), "SXESLAKE_CONFIG": str(self.folder / "config")}
-        return run(sxeslake(*words), environment={**own, **(environment or {})}, cwd=self.folder)
+        command = on_cores(sxeslake(*words), cores)
+        return run(command, environment={**own, **(environment or {})}, cwd=self.folder)
 
     def child(self, *words: str | Path, environment: Mapping[str, str] | None = None, cache: str = "lake") -> Cost:
         """Run a verb of `children.py` with the same cache."""

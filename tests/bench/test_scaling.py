@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from bench import scaling, scaling_model
+from bench.document import filled
 from bench.scaling_model import FACILITIES, Facility, predict
 
 
@@ -14,7 +15,7 @@ def test_the_model_holds_for_a_thousand_archives(capsys: pytest.CaptureFixture[s
 
 def test_the_document_has_the_tables_that_the_script_makes() -> None:
     text = scaling.DOCUMENT.read_text(encoding="utf-8")
-    assert scaling.filled(text, scaling.tables(scaling.known_figures())) == text
+    assert filled(text, scaling.tables(scaling.known_figures())) == text
     assert "✗" not in text
 
 
@@ -29,7 +30,7 @@ def test_a_figure_that_is_off_is_noticed() -> None:
 
 def test_a_lost_marker_is_said() -> None:
     with pytest.raises(ValueError, match="no place for the table `model`"):
-        scaling.filled("no markers", {"model": "| |"})
+        filled("no markers", {"model": "| |"})
 
 
 def test_what_grows_and_what_does_not() -> None:
