@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import chain, islice, tee
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from sxeslake.batching import batches
 from sxeslake.format.manifest import Blob, ManifestRow
@@ -14,6 +14,8 @@ from sxeslake.model import Member
 from sxeslake.storage import Operation
 from sxeslake.vault.blobs.reader import BlobReader
 from sxeslake.vault.packs.kinds import WINDOW_BYTES
+
+_Plan = TypeVar("_Plan")
 
 _AHEAD = 2  # windows on their way while one is used: what one waits for a far bucket, the other moves bytes
 WINDOW_BLOBS = 4096
@@ -39,11 +41,15 @@ def contents(reader: BlobReader, rows: Iterable[ManifestRow]) -> Iterator[Conten
 
 def read_ahead(reader: BlobReader, blobs: Iterable[Blob]) -> Iterator[bytes]:
     """The bytes of blobs, in order; the next windows are read while one is used."""
-    plans = windows(blobs)
+    return fetched_ahead(windows(blobs), reader.fetch)
+
+
+def fetched_ahead(plans: Iterator[_Plan], read: Callable[[_Plan], list[bytes]]) -> Iterator[bytes]:
+    """What is read of each plan, in order; the next plans are read while what came is used."""
     operation = Operation()
 
-    def fetch(plan: list[Blob]) -> Future[list[bytes]]:
-        return ahead.submit(operation.run, reader.fetch, plan)
+    def fetch(plan: _Plan) -> Future[list[bytes]]:
+        return ahead.submit(operation.run, read, plan)
 
     with ThreadPoolExecutor(_AHEAD, thread_name_prefix="fetch") as ahead:
         coming = deque(fetch(plan) for plan in islice(plans, _AHEAD))
