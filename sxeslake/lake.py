@@ -408,7 +408,7 @@ class Lake:
         paths: PathLike | Iterable[PathLike] = (),
         *,
         plan: PathLike | None = None,
-        workers: int = 1,
+        workers: int | None = None,
         executor: Executor | None = None,
         sample: str | None = None,
         jobs: int | None = None,
@@ -437,16 +437,17 @@ class Lake:
             Files, folders that are searched, and unpacked groups.
         plan : path, optional
             In place of `paths`: a plan that `sxeslake.plan` has made; `tree`, `as_` and `links` are as planned.
-        workers : int
-            Processes on this machine that ingest at the same time. Each opens the lake and commits for itself; archives
-            that are likely to share content go to one. What a lost process had not finished goes to another.
+        workers : int, optional
+            Processes on this machine that ingest at the same time, each on a core of its own (on `jobs` cores); by
+            default one, on all cores. Each opens the lake and commits for itself; archives that are likely to share
+            content go to one. What a lost process had not finished goes to another.
         executor : concurrent.futures.Executor, optional
             In place of `workers`: a pool of processes or threads, or ``client.get_executor()`` of a Dask cluster.
             Workers find credentials in their own environment. A cluster with another version is refused.
         sample : str, optional
             The sample's name; by default it is made from the path. For one worker.
         jobs : int, optional
-            Threads; by default as many as there are cores.
+            Threads; by default as many as there are cores, of each of several workers one.
         tree : bool
             Store a folder as one archive, whatever it holds.
         as_ : {"auto", "vendor", "tree"}
@@ -516,7 +517,7 @@ class Lake:
             _words(passwords),
         )  # fmt: skip
         form: Literal["auto", "vendor", "tree"] = "tree" if tree else as_
-        if plan is not None or executor is not None or workers != 1:
+        if plan is not None or executor is not None or workers is not None:
             return self._ingest_by_many(paths, plan, form, options, workers, executor, progress, watcher)
         return engine.ingest(
             self._vault,
@@ -3216,7 +3217,7 @@ class Lake:
         plan: PathLike | None,
         form: Literal["auto", "vendor", "tree"],
         options: Options,
-        workers: int,
+        workers: int | None,
         executor: Executor | None,
         progress: Progress | None,
         watcher: Watcher | None,
@@ -3226,8 +3227,8 @@ class Lake:
         if plan is not None and paths != ():
             raise UsageError("give paths or a plan, not both.")
         if options.quick:
-            raise UsageError("a quick dry run reads no plan, and is for one worker.")
-        if workers < 1 or (workers > 1 and executor is not None):
+            raise UsageError("a quick dry run reads no plan and has no workers.")
+        if workers is not None and (workers < 1 or executor is not None):
             raise UsageError("give a number of workers from 1, or an executor.")
         hands = ParallelIngest(self._vault, options, TOOL, workers=workers, executor=executor)
         named, file = ([], Path(plan)) if plan is not None else (_paths(paths), None)

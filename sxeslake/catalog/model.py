@@ -65,6 +65,13 @@ class VersionHeader:
         return self.log_number * PLACES_PER_ENTRY + self.place
 
 
+class VersionMembers(NamedTuple):
+    """A version with the rows of its manifest, as its source gave them."""
+
+    header: VersionHeader
+    table: pa.Table
+
+
 @dataclass(frozen=True, slots=True)
 class AnnotationEvent:
     """One `key=value` that somebody said of a sample, an analysis or a position; value None removes the key."""
@@ -123,11 +130,14 @@ class CatalogSource(Protocol):
     def changes_since(self, number: int) -> Changes:
         """What was committed after `number`, in log order: at least one commit, or more, as many as fit in memory."""
 
-    def members(self, header: VersionHeader) -> pa.Table:
-        """Rows of the manifest: at least `path ordinal directory size modified_ns attributes crc32 blake3`."""
+    def members(self, headers: Sequence[VersionHeader]) -> list[pa.Table]:
+        """Of each version the rows: at least `path ordinal directory size modified_ns attributes crc32 blake3`."""
 
-    def documents(self, header: VersionHeader) -> Iterable[Document]:
-        """Every member whose name ends in `.json`, in any order; perhaps without those that are too large."""
+    def documents(self, versions: Sequence[VersionMembers]) -> Iterable[Iterable[Document]]:
+        """Of each version every member whose name ends in `.json`, in any order; perhaps without those too large.
+
+        Several versions are read together, and one alone as its documents are taken.
+        """
 
     def blobs(self, pack: PackHeader) -> pa.Table:
         """What a pack holds: `blake3` (binary), `bytes_raw`, `bytes_stored`, `codec`."""

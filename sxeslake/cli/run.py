@@ -52,8 +52,8 @@ def program() -> NoReturn:
     try:
         main()
     except SystemExit as leaving:
-        if threading.active_count() > 1 or not isinstance(leaving.code, int):
-            raise  # somebody is still at work: the interpreter waits for that
+        if threading.active_count() > 1 or sys.getprofile() is not None or not isinstance(leaving.code, int):
+            raise  # somebody is still at work, or counts: the interpreter waits for that
         atexit._run_exitfuncs()
         _end_now(leaving.code)
 

@@ -22,7 +22,7 @@ from sxeslake.ingest.options import Options
 from sxeslake.ingest.report import IngestReport
 from sxeslake.ingest.talk import Talk, Watcher
 from sxeslake.ingest.vendors import Form
-from sxeslake.machine.concurrency import usable_cpus
+from sxeslake.machine.processes import cores_of, held_to
 from sxeslake.model import Progress
 from sxeslake.vault.vault import Vault
 
@@ -32,10 +32,15 @@ _LOG = logging.getLogger(__name__)
 class ParallelIngest:
     """An ingest by several workers, or of a plan by one."""
 
-    def __init__(self, vault: Vault, options: Options, tool: str, *, workers: int, executor: Executor | None) -> None:
+    def __init__(
+        self, vault: Vault, options: Options, tool: str, *, workers: int | None, executor: Executor | None
+    ) -> None:
+        """Without `workers` and `executor`, this process does it on all cores; as one worker, on a worker's cores."""
         self._vault, self._options, self._tool = vault, options, tool
-        self._executor = executor
-        self._workers = futures.width(executor) if executor is not None else workers
+        self._executor, self._is_worker = executor, workers == 1
+        self._workers = futures.width(executor) if executor is not None else workers or 1
+        if executor is not None or workers is not None:
+            self._options = replace(options, jobs=options.jobs or 1)
         self._check()
 
     def run(
@@ -46,7 +51,7 @@ class ParallelIngest:
         archives, plan = self._source(paths, file, form)
         if self._is_alone:
             return self._alone(plan(), progress, watcher)
-        job = IngestJob(opener(), replace(self._options, jobs=self._options.jobs or self._threads()), self._tool)
+        job = IngestJob(opener(), self._options, self._tool)
         if self._executor is not None:
             run = partial(futures.run_shares, self._executor, job)
             return self._together(plan(), run, progress, watcher)
@@ -102,14 +107,11 @@ class ParallelIngest:
         """In this process, as without a plan."""
         changed = sorted(str(row.path) for row in plan.rows if row.has_changed())
         found = Found([row.candidate for row in plan.rows], plan.unrecognised, plan.passed_over)
-        with closing(Talk(found.archives, progress, watcher)) as talk:
+        cores = cores_of(0, self._options.jobs or 1) if self._is_worker else ()
+        with held_to(cores), closing(Talk(found.archives, progress, watcher)) as talk:
             report = Ingest(self._vault, self._options, self._tool, talk).run(found)
         report.changed = changed
         return report
-
-    def _threads(self) -> int:
-        """Of each worker: the processors of this machine are shared; of another's, each task has one."""
-        return 1 if self._executor is not None else max(1, usable_cpus() // self._workers)
 
     def _check(self) -> None:
         """UsageError, before anything is read, for what several workers cannot do."""

@@ -28,6 +28,7 @@ from sxeslake.closing import Finishing
 from sxeslake.clusters.run import Coordinator
 from sxeslake.clusters.work import IngestJob, Relay, WorkReport, WorkShare, ingest_share, opened
 from sxeslake.errors import SxeslakeError
+from sxeslake.machine.processes import cores_of, held_to
 
 _LOG = logging.getLogger(__name__)
 
@@ -53,7 +54,10 @@ class WorkerPool(Finishing):
         self._failed_starts = 0
         self._workers: list[_Worker] = []
         with _uninterrupted():
-            self._workers += [_Worker(self._context, job) for _ in range(count)]
+            self._workers += [self._started(number) for number in range(count)]
+
+    def _started(self, number: int) -> _Worker:
+        return _Worker(self._context, self._job, cores_of(number, self._job.options.jobs or 1))
 
     def run(self, shares: Sequence[WorkShare], coordinator: Coordinator) -> None:
         """Have all shares done; what a lost worker leaves goes to the next one that is free."""
@@ -120,19 +124,20 @@ class WorkerPool(Finishing):
                 waiting.appendleft(left)
         worker.end(0.0)
         with _uninterrupted():
-            self._workers[self._workers.index(worker)] = _Worker(self._context, self._job)
+            number = self._workers.index(worker)
+            self._workers[number] = self._started(number)
 
 
 class _Worker:
     """One process, seen from the parent."""
 
-    def __init__(self, context: _Context, job: IngestJob) -> None:
+    def __init__(self, context: _Context, job: IngestJob, cores: frozenset[int]) -> None:
         self.share: WorkShare | None = None
         self.is_alive, self.was_ready = True, False
         self.pipe, far_end = context.Pipe()
         level = logging.getLogger(_PACKAGE).getEffectiveLevel()
         self._process: BaseProcess = context.Process(
-            target=_main, args=(far_end, job, level, dict(os.environ)), name="sxeslake-worker", daemon=True
+            target=_main, args=(far_end, job, level, dict(os.environ), cores), name="sxeslake-worker", daemon=True
         )
         self._process.start()
         far_end.close()
@@ -210,7 +215,9 @@ def _uninterrupted() -> Iterator[None]:
 # --- in the process -----------------------------------------------------------------------------------------------
 
 
-def _main(pipe: Connection, job: IngestJob, log_level: int, environment: Mapping[str, str]) -> None:
+def _main(
+    pipe: Connection, job: IngestJob, log_level: int, environment: Mapping[str, str], cores: frozenset[int]
+) -> None:
     """Do shares until the pipe ends."""
     import_module(_LOADED)
     os.environ.clear()  # of the process forked from: it can be older than what the parent was told since
@@ -227,7 +234,7 @@ def _main(pipe: Connection, job: IngestJob, log_level: int, environment: Mapping
     log.propagate = False
     threading.Thread(target=told.listen, daemon=True).start()
     try:
-        with opened(job) as vault:
+        with held_to(cores), opened(job) as vault:
             told.say("ready")
             while (share := told.shares.get()) is not None:
                 report = ingest_share(vault, job, share, told)

@@ -16,6 +16,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -36,7 +37,7 @@ MAX_BLOBS = 65_536
 U32 = npt.NDArray[np.uint32]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Footer:
     """What a pack holds: digests (n × 32 bytes) and, for each blob, where it stands."""
 
@@ -46,6 +47,15 @@ class Footer:
     frame_lengths: U32
     frame_blobs: U32
     sizes: U32
+
+    @cached_property
+    def _first_blobs(self) -> npt.NDArray[np.int64]:
+        """The first blob of each frame, and one behind the last."""
+        return np.concatenate(([0], np.cumsum(self.frame_blobs, dtype=np.int64)))
+
+    def blobs_in(self, frame: int) -> slice:
+        """The blobs of one frame."""
+        return slice(int(self._first_blobs[frame]), int(self._first_blobs[frame + 1]))
 
     @property
     def raw_bytes(self) -> int:

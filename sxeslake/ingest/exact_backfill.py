@@ -13,7 +13,7 @@ from sxeslake.archive.base import WAS_ENCRYPTED
 from sxeslake.archive.container import open_container
 from sxeslake.errors import InputError
 from sxeslake.format.logentry import Entry, Moved
-from sxeslake.ingest import source as sources
+from sxeslake.ingest import sums
 from sxeslake.ingest.blobtable import BlobTable
 from sxeslake.ingest.exact import RecipeResult, RecipeSeeker, no_recipe
 from sxeslake.ingest.report import LAKE_ERRORS
@@ -126,7 +126,7 @@ class _Later:
         sha256 = self._version.archive.source.get("sha256")
         if not path.is_file():
             return f"its file is not at {path} any more"
-        if sha256 is None or sources.sha256_of(path) != sha256:
+        if sha256 is None or sums.sha256_of(path) != sha256:
             return f"{path} is another file by now"
         return None
 

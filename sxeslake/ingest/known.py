@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from sxeslake.ingest import naming
+from sxeslake.ingest import naming, sums
 from sxeslake.ingest import source as sources
 from sxeslake.ingest.copies import Met
 from sxeslake.ingest.discovery import Candidate
@@ -86,7 +86,7 @@ class KnownFiles:
         if self._progress is not None:
             self._progress.start(f"ingest {path.name}", before.size)
         try:
-            found = self._sums[path, before] = sources.sha256_of(path)
+            found = self._sums[path, before] = sums.sha256_of(path)
         finally:
             if self._progress is not None:
                 self._progress.finish()

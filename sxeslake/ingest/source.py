@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import socket
 from collections.abc import Mapping
@@ -11,9 +10,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
-from sxeslake.archive.ranged_file import open_regular
 from sxeslake.errors import InputError
-from sxeslake.model import MIB, ContainerKind, Source
+from sxeslake.ingest.sums import sha256_of
+from sxeslake.model import ContainerKind, Source
 
 _OPTIONAL = ("encoding", "interpreted_from")
 _MOST_NS = (1 << 63) - 1  # the log holds times within 64 bits: the years 1678 to 2262
@@ -30,13 +29,6 @@ def stamp(path: Path) -> Stamp:
     """The file as it is now."""
     found = path.stat()
     return Stamp(0 if path.is_dir() else found.st_size, found.st_mtime_ns)
-
-
-def sha256_of(path: Path) -> str:
-    """The SHA-256 of a file."""
-    with open_regular(path) as file:
-        most = min(4 * MIB, os.fstat(file.fileno()).st_size + 1)  # it is cleared first: not 4 MiB for a small file
-        return hashlib.file_digest(file, "sha256", _bufsize=most).hexdigest()
 
 
 def later(pool: ThreadPoolExecutor, path: Path) -> Future[str | None]:

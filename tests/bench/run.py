@@ -56,8 +56,6 @@ LINES: dict[str, Line] = {
     "catalogue": growth_lines.catalogue,
     "flat": growth_lines.flat,
 }
-_SM_MOST_MB = 330
-_MOVING = ("ingest", "pull", "verify")
 _SMALL = 250
 _MOST_MB = 330
 _MOVING = ("ingest", "pull", "verify")

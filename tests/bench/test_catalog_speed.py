@@ -20,7 +20,7 @@ from support.catalog_facility import write_facility
 from support.catalog_source import MemorySource, group, state
 
 from sxeslake.catalog.build.projection import project
-from sxeslake.catalog.model import CatalogHead
+from sxeslake.catalog.model import CatalogHead, VersionMembers
 from sxeslake.catalog.query import library
 from sxeslake.catalog.query.run import ask
 from sxeslake.catalog.store.cache import Cache
@@ -141,7 +141,8 @@ def test_projection_of_a_large_map() -> None:
     source = MemorySource()
     count = 20_000
     (header,) = source.commit({"map": group({f"p{m:06d}": state(m / 100, second=m) for m in range(count)})})
-    members, documents = source.members(header), source.documents(header)
+    (members,) = source.members([header])
+    (documents,) = source.documents([VersionMembers(header, members)])
     began = time.process_time()
     tables = project(header, members, documents)
     took = time.process_time() - began

@@ -87,12 +87,12 @@ def test_an_interrupted_pull_fetches_nothing_twice(
 ) -> None:
     fetch, windows = BlobReader.fetch, 0
 
-    def breaking(self: BlobReader, blobs: object) -> list[bytes]:
+    def breaking(self: BlobReader, blobs: object, **how: bool) -> list[bytes]:
         nonlocal windows
         windows += 1
         if windows > 1:
             raise KeyboardInterrupt
-        return fetch(self, blobs)  # type: ignore[arg-type]
+        return fetch(self, blobs, **how)  # type: ignore[arg-type]
 
     options = s3_server.options("reader")
     with open_lake(url, storage_options=options) as lake, monkeypatch.context() as patch:

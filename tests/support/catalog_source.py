@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,15 @@ from typing import Any
 import pyarrow as pa
 from blake3 import blake3
 
-from sxeslake.catalog.model import AnnotationEvent, CatalogHead, Changes, Document, PackHeader, VersionHeader
+from sxeslake.catalog.model import (
+    AnnotationEvent,
+    CatalogHead,
+    Changes,
+    Document,
+    PackHeader,
+    VersionHeader,
+    VersionMembers,
+)
 
 Files = Mapping[str, bytes]
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -201,14 +209,14 @@ class MemorySource:
             frozenset(self.dead_packs),
         )
 
-    def members(self, header: VersionHeader) -> pa.Table:
+    def members(self, headers: Sequence[VersionHeader]) -> list[pa.Table]:
         """Manifest rows."""
-        self.reads += 1
-        return member_table(self._files[header.archive_id])
+        self.reads += len(headers)
+        return [member_table(self._files[header.archive_id]) for header in headers]
 
-    def documents(self, header: VersionHeader) -> list[Document]:
+    def documents(self, versions: Sequence[VersionMembers]) -> Iterator[Iterable[Document]]:
         """JSON members."""
-        return documents_of(self._files[header.archive_id])
+        return (documents_of(self._files[version.header.archive_id]) for version in versions)
 
     def blobs(self, pack: PackHeader) -> pa.Table:
         """Two blobs."""

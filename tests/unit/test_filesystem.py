@@ -97,9 +97,9 @@ def test_ranges_of_many_files_are_fetched_together(fs: Any, monkeypatch: pytest.
     asked: list[int] = []
     fetch = BlobReader.fetch
 
-    def counting(self: BlobReader, blobs: Any) -> list[bytes]:
+    def counting(self: BlobReader, blobs: Any, **how: bool) -> list[bytes]:
         asked.append(len(blobs))
-        return fetch(self, blobs)
+        return fetch(self, blobs, **how)
 
     monkeypatch.setattr(BlobReader, "fetch", counting)
     assert fs.cat_ranges(paths, 3, [10, -4, None]) == [whole[0][3:10], whole[1][3:-4], whole[2][3:]]

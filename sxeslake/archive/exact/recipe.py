@@ -30,7 +30,8 @@ FORMAT: Final = 1
 MAGIC: Final = b"SXEXACT1"
 MAX_HEAD_BYTES: Final = MIB
 MAX_UNITS: Final = 1 << 27
-_LEVELS: Final = ((1 * MIB, 15), (16 * MIB, 12), (64 * MIB, 6))  # skeletons up to so many bytes: Zstandard's level
+# Skeletons up to so many bytes: the level of Zstandard. At 15, one of 6 kB is 0.8 % smaller, and takes 1.3 ms, not 0.4.
+_LEVELS: Final = ((16 * MIB, 12), (64 * MIB, 6))
 _HUGE_LEVEL: Final = 3
 _MAX_WINDOW_LOG: Final = 27  # 128 MiB: the directory of a zip repeats the local headers far behind it
 _SKELETON_PART: Final = 256 * KIB

@@ -25,6 +25,8 @@ Column = npt.NDArray[np.int64]
 X86: Final = (b"\x03\x03\x01\x03", b"\x04")  # the two ids of the filter for x86 programs
 LZMA_PROPERTIES_BYTES: Final = 5
 INFOZIP_HINT: Final = 1
+SEVENZIP_HINT: Final = 8
+_SEVENZIP_VERSION: Final = 63  # which 7-Zip states for every member, and other writers of today do not
 _INFOZIP_FIELD: Final = b"ux\x0b\0"  # owner and group, as Info-ZIP writes them
 _FIRST_HEADER_BYTES: Final = 4096
 _NAME_LENGTH: Final = 26  # where in a local header it stands; that of the extra field follows
@@ -37,7 +39,7 @@ class PackMethod(NamedTuple):
     name: Literal["store", "deflate", "lzma", "lzma2", "other"]
     properties: bytes = b""
     x86: bool = False
-    hint: int = 0  # zip: the level's class in bits 1 and 2, `INFOZIP_HINT` in bit 0
+    hint: int = 0  # zip: the class of the level in bits 1 and 2, and `INFOZIP_HINT`, `SEVENZIP_HINT`: what made it
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,7 @@ def _zip_layout(listing: Directory, path: Path) -> FileLayout:
     begin = header + _lengths(path, header)
     methods: dict[PackMethod, int] = {}
     kinds = listing.method[members].astype(np.int64) << 16 | listing.flags[members] & 6 | _maker(path)
+    kinds |= np.where(listing.made_by[members] == _SEVENZIP_VERSION, SEVENZIP_HINT, 0)
     codes, which = np.unique(kinds, return_inverse=True)
     places = np.array([methods.setdefault(_zip_method(int(code)), len(methods)) for code in codes], np.int64)
     return FileLayout(
@@ -127,7 +130,7 @@ def _lengths(path: Path, headers: Column) -> Column:
 
 
 def _zip_method(code: int) -> PackMethod:
-    method, flags = code >> 16, code & 7
+    method, flags = code >> 16, code & 15
     if method == zip_format.STORE:
         return PackMethod("store")
     return PackMethod("deflate", hint=flags) if method == zip_format.DEFLATE else PackMethod("other")

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from sxeslake.archive import deflate
 from sxeslake.archive.exact import encoders, programs
-from sxeslake.archive.exact.skeleton import INFOZIP_HINT, PackMethod
+from sxeslake.archive.exact.skeleton import INFOZIP_HINT, SEVENZIP_HINT, PackMethod
 from sxeslake.archive.exact.spec import MAX_DICTIONARY_BYTES, STORE, Spec
 from sxeslake.archive.ranged_file import RangedFile
 from sxeslake.disk.trouble import scratch_told
@@ -75,7 +75,7 @@ def of_these(specs: Sequence[Spec], samples: Sequence[Sample]) -> EncoderChoice 
 def choose(samples: Sequence[Sample], deadline: float) -> EncoderChoice:
     """The encoders that give the packed bytes of samples of one method, the best first; none where nothing does."""
     found: list[_TrialResult] = []
-    trials = (_in_programs, _in_process) if samples[0].method.name.startswith("lzma") else (_in_process, _in_programs)
+    trials = (_in_programs, _in_process) if _by_programs(samples[0].method) else (_in_process, _in_programs)
     for trial in trials:
         if found and monotonic() > deadline:
             break
@@ -87,6 +87,11 @@ def choose(samples: Sequence[Sample], deadline: float) -> EncoderChoice:
             break  # every sample is explained: the slower kind of encoders is not asked
     best = sorted((result for result in found if result.hits), key=lambda result: (-len(result.hits), -result.score))
     return EncoderChoice(tuple(result.spec for result in best), best[0].bytes_per_second if best else 0.0)
+
+
+def _by_programs(method: PackMethod) -> bool:
+    """Whether a program is the likeliest encoder: it takes 30 ms to try, as ten of this process do."""
+    return method.name.startswith("lzma") or bool(method.hint & SEVENZIP_HINT)
 
 
 class _TrialResult(NamedTuple):
@@ -305,8 +310,7 @@ def pick(sizes: Iterable[tuple[int, int]], wanted: int) -> list[int]:
 
 def candidates(method: PackMethod, size: int, first: Sequence[Spec]) -> list[Spec]:
     """Every encoder worth trying on units of a method that resist: `first`, then the others."""
-    programs_first = method.name.startswith("lzma")
     inside, outside = list(in_process(method, size)), list(in_programs(method, size))
-    known = [*outside, *inside] if programs_first else [*inside, *outside]
+    known = [*outside, *inside] if _by_programs(method) else [*inside, *outside]
     runnable = [spec for spec in known if programs.missing(spec) is None]
     return list(dict.fromkeys((*first, *runnable)))

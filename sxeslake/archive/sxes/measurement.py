@@ -28,12 +28,32 @@ def position_content_id(
     arrays: Sequence[tuple[str, Digest]], saved_local: datetime | None, stage_mm: Sequence[float | None]
 ) -> str | None:
     """The identity of a measurement from its arrays, `("xes", <32 bytes>)` sorted by type, time and place."""
-    if not arrays:
-        return None
-    parts = [_DOMAIN]
-    for kind, digest in arrays:
-        parts += (kind.encode("utf-8", "surrogatepass"), b"\0", digest)
-    saved = "-" if saved_local is None else saved_local.isoformat()
-    stage = " ".join("-" if value is None else repr(value + 0.0) for value in stage_mm)  # + 0.0: -0.0 is 0.0
-    parts.append(f"\n{saved} {stage}".encode())
-    return blake3(b"".join(parts)).hexdigest()
+    described = b"".join(array_label(kind) + digest for kind, digest in arrays)
+    (found,) = position_content_ids([described], [saved_local], [[value] for value in stage_mm])
+    return found
+
+
+def position_content_ids(
+    described: Sequence[bytes], saved_local: Sequence[datetime | None], stage_mm: Sequence[Sequence[float | None]]
+) -> list[str | None]:
+    """The identities of many measurements, from columns: `described` are the labels of arrays, each with its hash.
+
+    `stage_mm` are columns too: x, y, z.
+    """
+    written = {value: "-" if value is None else repr(value + 0.0) for axis in stage_mm for value in set(axis)}
+    # + 0.0: -0.0 is 0.0. The coordinates of a map's rows and columns come again and again.
+    places = zip(*([written[value] for value in axis] for axis in stage_mm), strict=True)
+    found: list[str | None] = []
+    for arrays, saved, place in zip(described, saved_local, places, strict=True):
+        if arrays:
+            when = "-" if saved is None else saved.isoformat()
+            ending = f"\n{when} {' '.join(place)}"
+            found.append(blake3(_DOMAIN + arrays + ending.encode()).hexdigest())
+        else:
+            found.append(None)
+    return found
+
+
+def array_label(kind: str) -> bytes:
+    """What stands before the hash of a data array."""
+    return kind.encode("utf-8", "surrogatepass") + b"\0"

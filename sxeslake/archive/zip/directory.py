@@ -163,6 +163,7 @@ class Directory(Sequence[Member]):
                 wide |= octets[at + (offset + byte)].astype(wide.dtype) << wide.dtype.type(8 * byte)
             return wide
 
+        self.made_by = column(4, 1)  # the version of the format that the writer knows
         self._system = column(5, 1)
         self.flags = column(8, 2)
         self.method = column(10, 2)

@@ -28,10 +28,9 @@ from sxeslake.archive.sxes.documents.fields import (
     unread_text,
 )
 from sxeslake.archive.sxes.documents.text import parse as parse_document
-from sxeslake.archive.sxes.documents.units import integer, is_odd_number, is_odd_time, local_time, number, text
+from sxeslake.archive.sxes.documents.units import is_odd_number, is_odd_time, local_time, number, text
 from sxeslake.archive.sxes.extensions.array_fields import ArrayFields, read_array
 from sxeslake.archive.sxes.extensions.map_fields import MapFields, read_map
-from sxeslake.batching import batches
 from sxeslake.catalog.build.json_shapes import Leaf, Shapes
 from sxeslake.catalog.model import Document
 from sxeslake.model import DOCUMENT_BYTES, MIB
@@ -82,7 +81,8 @@ class DocumentRows:
     """JSON members in the order they came, for the table `documents`."""
 
     paths: list[str] = field(default_factory=list)
-    owners: list[Owner] = field(default_factory=list)
+    owners: list[str | None] = field(default_factory=list)
+    owner_ids: list[str | None] = field(default_factory=list)
     problems: list[str | None] = field(default_factory=list)
     sizes: list[int] = field(default_factory=list)
     texts: list[pa.Array] = field(default_factory=list)
@@ -92,7 +92,8 @@ class DocumentRows:
         self,
         paths: Sequence[str],
         sizes: Sequence[int],
-        owners: Sequence[Owner],
+        owners: Sequence[str | None],
+        owner_ids: Sequence[str | None],
         texts: Sequence[bytes | str | None],
         problems: Sequence[str | None],
     ) -> None:
@@ -100,6 +101,7 @@ class DocumentRows:
         self.paths += paths
         self.sizes += sizes
         self.owners += owners
+        self.owner_ids += owner_ids
         self.problems += problems
         self.texts.append(pa.array(texts, pa.binary()).cast(pa.string()))
 
@@ -190,22 +192,24 @@ class _Odd(NamedTuple):
 
 
 def _number_or_odd(value: object) -> float | _Odd | None:
-    return _Odd(value) if is_odd_number(value) else number(value)
+    found = number(value)
+    return _Odd(value) if found is None and is_odd_number(value) else found
 
 
 def _time_or_odd(value: object) -> datetime | _Odd | None:
-    return _Odd(value) if is_odd_time(value) else local_time(value)
+    found = local_time(value)
+    return _Odd(value) if found is None and is_odd_time(value) else found
 
 
-def _state(contents: Contents, owner: Owner, reading: tuple[Any, ...]) -> PositionState:
-    """The state that was read; what could not be is empty there, and named."""
+def _state(contents: Contents, uuid: str | None, reading: tuple[Any, ...]) -> PositionState:
+    """The state that was read; what could not be is empty there, and named where it is a position's, of that UUID."""
     unread = reading[-1].unread
-    if any(isinstance(value, _Odd) for value in reading):
+    if _Odd in map(type, reading):
         named = zip(_LEAVES, reading, strict=False)
         odd = [unread_text(path, value.value, what) for (path, what), value in named if isinstance(value, _Odd)]
         unread, reading = (*odd, *unread), tuple(None if isinstance(value, _Odd) else value for value in reading)
-    if unread and owner.kind == "position":
-        contents.unread[owner.id or ""] = f"{layout.STATE}: {'; '.join(unread)}"
+    if unread and uuid is not None:
+        contents.unread[uuid] = f"{layout.STATE}: {'; '.join(unread)}"
     return PositionState._make(reading)
 
 
@@ -227,12 +231,7 @@ def _describing(data: bytes) -> DescribedArrays | None:
     return _described(value) if isinstance(value, dict) else None
 
 
-def _unused(value: object) -> None:
-    """A value that differs, and that nobody asks for."""
-
-
 _POSITIONS: Final = f"{layout.DATA}/"
-_ARRAYS: Final = f"/{layout.ARRAYS}"
 _DESCRIPTIONS: Final = 64  # those that are remembered
 _DESCRIBING_BYTES: Final = 64 * 1024
 _BACKGROUNDS: Final = f"{layout.BACKGROUNDS}/"
@@ -245,7 +244,7 @@ class DocumentReader:
         self.limit = limit
         stage = [Leaf(("stage", axis), _number_or_odd) for axis in "xyz"]
         self._states = Shapes([Leaf(("saveDate",), _time_or_odd), *stage], read_state)
-        self._infos = Shapes([Leaf(("uuid",), _unused), Leaf(("comment",), text)], _read_info)
+        self._infos = Shapes([Leaf(("uuid",), None), Leaf(("comment",), text)], _read_info)
         self._arrays: dict[bytes, DescribedArrays] = {}
 
     def read(
@@ -254,13 +253,13 @@ class DocumentReader:
         documents: Iterable[Document],
         *,
         sxes: bool,
-        sizes: Iterable[tuple[str, int]] = (),
+        large: Sequence[tuple[str, int]] = (),
     ) -> Iterator[int]:
         """Read every JSON member; of a generic archive only whether it is readable. Bytes read, block by block.
 
-        `sizes` are those of all JSON members: `documents` holds none that are larger than the limit.
+        `large` are path and size of those that are larger than the limit, and so are not in `documents`.
         """
-        self._pass_over(contents, [(path, size) for path, size in sizes if size > self.limit], sxes=sxes)
+        self._pass_over(contents, large, sxes=sxes)
         for block in _blocks(documents, self.limit, sxes=sxes):
             self._read_block(contents, block, sxes=sxes)
             yield sum(len(data) for _, data in block)
@@ -281,51 +280,56 @@ class DocumentReader:
                 contents.metadata_problem = f"{path}: {problem}"
         owners = [owner_of(path) if sxes else _NOBODY for path, _ in large]
         contents.files.add(
-            [path for path, _ in large], [size for _, size in large], owners, [None] * len(large), problems
-        )
+            [path for path, _ in large], [size for _, size in large],
+            [owner.kind for owner in owners], [owner.id for owner in owners], [None] * len(large), problems,
+        )  # fmt: skip
         contents.documents += len(large)
         contents.unreadable += len(large)
 
     def _read_block(self, contents: Contents, block: Sequence[Document], *, sxes: bool) -> None:
         """Read members of positions in short where they are like others, and parse what is left."""
-        alike = self._read_alike(contents, block) if sxes else {}
+        owner_ids: list[str | None] = [None] * len(block)
+        if sxes:
+            self._read_alike(contents, block, owner_ids)
+        owners: list[str | None] = ["position"] * len(block)
         texts: list[bytes | str | None] = [data for _, data in block]
-        owners: list[Owner] = []
-        problems: list[str | None] = []
-        for place, (path, data) in enumerate(block):
-            owner, problem = alike.get(place), None
-            if owner is None:
-                owner = owner_of(path) if sxes else _NOBODY
-                texts[place], problem = self._read_other(contents, path, data, owner)
-            owners.append(owner)
-            problems.append(problem)
-        contents.files.add([path for path, _ in block], [len(data) for _, data in block], owners, texts, problems)
+        problems: list[str | None] = [None] * len(block)
+        for place in [place for place, uuid in enumerate(owner_ids) if uuid is None]:
+            path, data = block[place]
+            owner = owner_of(path) if sxes else _NOBODY
+            owners[place], owner_ids[place] = owner
+            texts[place], problems[place] = self._read_other(contents, path, data, owner)
+        contents.files.add(
+            [path for path, _ in block], [len(data) for _, data in block], owners, owner_ids, texts, problems
+        )
         contents.documents += len(block)
         contents.unreadable += len(block) - problems.count(None)
 
-    def _read_alike(self, contents: Contents, block: Sequence[Document]) -> dict[int, Owner]:
-        """Read what is like documents that were read before; these by their places in the block."""
-        states, infos = _match(self._states, block, layout.STATE), _match(self._infos, block, layout.INFO)
-        contents.states.update((owner.id or "", _state(contents, owner, reading)) for _, owner, reading in states)
-        contents.infos.update((owner.id or "", Info._make(reading[1:])) for _, owner, reading in infos)
-        arrays = self._match_arrays(block)
-        contents.arrays.update((owner.id or "", described) for _, owner, described in arrays)
-        return {place: owner for place, owner, _ in (*states, *infos, *arrays)}
+    def _read_alike(self, contents: Contents, block: Sequence[Document], found: list[str | None]) -> None:
+        """Read what is like documents that were read before; `found` takes their positions, by place in the block."""
+        named = _of_positions(block)
+        for place, uuid, reading in _match(self._states, block, named[layout.STATE]):
+            contents.states[uuid] = _state(contents, uuid, reading)
+            found[place] = uuid
+        for place, uuid, reading in _match(self._infos, block, named[layout.INFO]):
+            contents.infos[uuid] = Info._make(reading)
+            found[place] = uuid
+        for place, uuid in named[layout.ARRAYS]:
+            described = self._described(block[place][1])
+            if described is not None:
+                contents.arrays[uuid] = described
+                found[place] = uuid
 
-    def _match_arrays(self, block: Sequence[Document]) -> list[tuple[int, Owner, DescribedArrays]]:
-        """Place, owner and meaning of each `data/<uuid>/arrays.json`; equal bytes, a map's, are parsed once."""
-        found = []
-        for place, (path, data) in enumerate(block):
-            if path.endswith(_ARRAYS) and path.startswith(_POSITIONS) and path.count("/") == 2:
-                described = self._arrays.get(data)
-                if described is None:
-                    described = _describing(data)
-                if described is not None:
-                    if len(self._arrays) >= _DESCRIPTIONS:
-                        self._arrays.clear()
-                    self._arrays[data] = described
-                    found.append((place, Owner("position", path[len(_POSITIONS) : -len(_ARRAYS)]), described))
-        return found
+    def _described(self, data: bytes) -> DescribedArrays | None:
+        """What an `arrays.json` says; equal bytes, a map's, are parsed once."""
+        described = self._arrays.get(data)
+        if described is None:
+            described = _describing(data)
+        if described is not None:
+            if len(self._arrays) >= _DESCRIPTIONS:
+                self._arrays.clear()
+            self._arrays[data] = described
+        return described
 
     def _read_other(self, contents: Contents, path: str, data: bytes, owner: Owner) -> tuple[str | None, str | None]:
         """Parse a member; its text and its problem."""
@@ -369,10 +373,10 @@ class DocumentReader:
         """Keep an object that is of a position, an image or a map."""
         if name == layout.STATE:
             states = {"image": contents.image_states, "map": contents.map_states}.get(owner.kind or "", contents.states)
-            states[uuid] = _state(contents, owner, self._states.plain(value))
+            states[uuid] = _state(contents, uuid if owner.kind == "position" else None, self._states.plain(value))
         elif name == layout.INFO and owner.kind != "map":
             infos = contents.image_infos if owner.kind == "image" else contents.infos
-            infos[uuid] = Info._make(self._infos.plain(value)[1:])
+            infos[uuid] = Info._make(self._infos.plain(value))
         elif name == layout.MAP and owner.kind == "map":
             contents.maps[uuid] = read_map(value)
         elif name == layout.ARRAYS and owner.kind == "position":
@@ -380,9 +384,22 @@ class DocumentReader:
 
 
 def _blocks(documents: Iterable[Document], limit: int, *, sxes: bool) -> Iterator[list[Document]]:
-    """The documents by the thousand, or fewer long ones."""
-    read = (each for each in documents if len(each[1]) <= limit and not _is_no_document(each[0], sxes=sxes))
-    return batches(read, lambda document: len(document[1]), _BLOCK_BYTES, _BLOCK)
+    """The documents by the thousand, or fewer long ones: as `batching.batches`, in half the time."""
+    block: list[Document] = []
+    room = _BLOCK_BYTES
+    for document in documents:
+        path, data = document
+        size = len(data)
+        is_plain = path.startswith(_POSITIONS) and "._" not in path  # as nearly all
+        if size > limit or (not is_plain and _is_no_document(path, sxes=sxes)):
+            continue
+        if block and (size > room or len(block) == _BLOCK):
+            yield block
+            block, room = [], _BLOCK_BYTES
+        block.append(document)
+        room -= size
+    if block:
+        yield block
 
 
 def _is_no_document(path: str, *, sxes: bool) -> bool:
@@ -393,17 +410,28 @@ def _is_no_document(path: str, *, sxes: bool) -> bool:
 _READ_NAMES: Final = frozenset({layout.STATE, layout.INFO, layout.ARRAYS})
 
 
-def _match(shapes: Shapes[Any], block: Sequence[Document], name: str) -> list[tuple[int, Owner, tuple[Any, ...]]]:
-    """Place, owner and reading of each `data/<uuid>/state.json` in a block that can be read in short."""
-    start, ending = len(_POSITIONS), f"/{name}"
-    end = -len(ending)
-    found = []
-    for place, (path, data) in enumerate(block):
-        if path.endswith(ending) and path.startswith(_POSITIONS) and path.count("/") == 2 and len(data) <= _ALIKE_BYTES:
-            reading = shapes.match(_utf8(data))
-            if reading is not None:
-                found.append((place, Owner("position", path[start:end]), reading))
-    return found
+_Placed = list[tuple[int, str]]
+"""Documents of a block by their places, with the UUIDs of the positions that they describe."""
+
+
+def _of_positions(block: Sequence[Document]) -> dict[str, _Placed]:
+    """By name, each `data/<uuid>/state.json`, `info.json` and `arrays.json` of a block."""
+    named: dict[str, _Placed] = {name: [] for name in _READ_NAMES}
+    start = len(_POSITIONS)
+    for place, (path, _) in enumerate(block):
+        if path.startswith(_POSITIONS):
+            uuid, slash, name = path[start:].partition("/")
+            if slash and name in named:
+                named[name].append((place, uuid))
+    return named
+
+
+def _match(shapes: Shapes[Any], block: Sequence[Document], placed: _Placed) -> Iterator[tuple[int, str, Any]]:
+    """Place, UUID and reading of each document that can be read in short."""
+    texts = [_utf8(data) if len(data) <= _ALIKE_BYTES else "" for place, _ in placed for data in [block[place][1]]]
+    for (place, uuid), reading in zip(placed, shapes.match_all(texts), strict=True):
+        if reading is not None:
+            yield place, uuid, reading
 
 
 def _utf8(data: bytes) -> str:
@@ -412,18 +440,3 @@ def _utf8(data: bytes) -> str:
         return data.decode()
     except UnicodeDecodeError:
         return ""
-
-
-def extra_text(info: Info, name: str) -> str | None:
-    """An optional text of an `info.json`: `crystal` → `TAP`."""
-    return text(info.shared.extra.get(name))
-
-
-def extra_number(info: Info, name: str) -> float | None:
-    """An optional number of an `info.json`."""
-    return number(info.shared.extra.get(name))
-
-
-def extra_integer(info: Info, name: str) -> int | None:
-    """An optional whole number of an `info.json`."""
-    return integer(info.shared.extra.get(name))

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any, Final, NamedTuple
-
-import pyarrow as pa
-import pyarrow.compute as pc
+from typing import Any, Final
 
 from sxeslake.archive.sxes import layout
 from sxeslake.archive.sxes.documents.fields import AnalysisFields, StateFields, read_state
@@ -15,25 +12,12 @@ from sxeslake.archive.sxes.documents.units import um_from_mm
 from sxeslake.archive.sxes.extensions.array_fields import ArrayFields, size_problem
 from sxeslake.archive.sxes.extensions.map_fields import ChannelFields, MapFields, MapFrame, member_problem
 from sxeslake.catalog.build.documents import Contents, DescribedArrays
+from sxeslake.catalog.build.member_files import File
 from sxeslake.catalog.build.shared_files import Rows
 
 _STATE: Final = ("accelerating_voltage_kv", "probe_current_na")
 _PLACE: Final = ("stage_x_mm", "stage_y_mm", "stage_z_mm")
 _KINDS: Final = {"stage": "map", "beam": "map", "line": "line", "free": "points"}
-
-
-class MapFile(NamedTuple):
-    """A file beside `map.json`."""
-
-    size: int
-    blake3: str
-
-
-def map_files(members: pa.Table) -> dict[str, MapFile]:
-    """Path → size and hash of all that stands in `maps/`."""
-    wanted = pc.and_(pc.starts_with(members["path"], f"{layout.MAPS}/"), pc.invert(members["directory"]))
-    found = members.select(["path", "size", "blake3"]).filter(wanted)
-    return {row["path"]: MapFile(row["size"], row["blake3"].hex()) for row in found.to_pylist()}
 
 
 def maps_by_analysis(contents: Contents) -> dict[str, list[MapFields]]:
@@ -112,8 +96,9 @@ def _state_columns(contents: Contents, uuid: str, fields: MapFields) -> dict[str
     return found | {name: getattr(state, name) for name in _PLACE} | {"acquired_local": state.saved_local}
 
 
-def channel_rows(contents: Contents, files: Mapping[str, MapFile]) -> Rows:
-    """One row per channel of every map."""
+def channel_rows(contents: Contents, files: Sequence[File]) -> Rows:
+    """One row per channel of every map; `files` are all that stand in `maps/`."""
+    by_path = {file.path: file for file in files}
     rows: Rows = []
     for uuid, fields in contents.maps.items():
         of_map = _state_columns(contents, uuid, fields)
@@ -129,7 +114,7 @@ def channel_rows(contents: Contents, files: Mapping[str, MapFile]) -> Rows:
                 **_beam(read_state(contents.conditions.get(channel.condition_id or "")), of_map),
                 "channel_version": channel.version,
                 "is_current": id(channel) in current,
-                **_values(uuid, channel, files),
+                **_values(uuid, channel, by_path),
             })  # fmt: skip
     return rows
 
@@ -146,7 +131,7 @@ def _beam(condition: StateFields, of_map: Mapping[str, Any]) -> dict[str, Any]:
     return {name: of_map.get(name) if value is None else value for name, value in own.items()}
 
 
-def _values(uuid: str, channel: ChannelFields, files: Mapping[str, MapFile]) -> dict[str, Any]:
+def _values(uuid: str, channel: ChannelFields, files: Mapping[str, File]) -> dict[str, Any]:
     """The member with the values, and why they cannot be read."""
     problem = member_problem(channel.member)
     if problem is not None:

@@ -2,41 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
 from operator import attrgetter
-from sys import intern
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
-from sxeslake.archive.sxes import layout
 from sxeslake.archive.sxes.documents.fields import (
     AnalysisFields,
     ConditionFields,
     ProjectFields,
     read_condition,
+    read_info,
     read_state,
 )
-from sxeslake.archive.sxes.measurement import position_content_id
-from sxeslake.catalog.build.documents import Contents, Info, PositionState, extra_integer, extra_number, extra_text
-from sxeslake.model import Digest
+from sxeslake.archive.sxes.documents.units import integer, number, text
+from sxeslake.archive.sxes.measurement import position_content_ids
+from sxeslake.catalog.build.documents import Contents, PositionState, SharedInfo
+from sxeslake.catalog.build.member_files import Arrays
 
+_T = TypeVar("_T")
 _NO_STATE: Final = PositionState(None, None, None, None, read_state(None))
-_FOLDER: Final = f"{layout.DATA}/"
-_ROWS_AT_ONCE: Final = 32_768
 
 Columns = dict[str, Sequence[Any]]
-
-
-class Arrays(NamedTuple):
-    """The data arrays of one position, sorted by type, and their bytes in all."""
-
-    digests: Sequence[tuple[str, Digest]] = ()
-    bytes_raw: int = 0
 
 
 _NO_ARRAYS: Final = Arrays()
@@ -50,6 +40,14 @@ class ListedRun(NamedTuple):
     project: ProjectFields | None
 
 
+class Uses(NamedTuple):
+    """How often positions name each shared file."""
+
+    conditions: Counter[str]
+    raw_conditions: Counter[str]
+    backgrounds: Counter[str]
+
+
 @dataclass(frozen=True, slots=True)
 class PositionRows:
     """How many rows, their columns, and where in them each analysis begins and ends."""
@@ -57,30 +55,6 @@ class PositionRows:
     count: int
     columns: Mapping[str, Sequence[Any]]
     slices: Sequence[tuple[int, int]]
-
-
-def arrays_of(members: pa.Table) -> dict[str, Arrays]:
-    """Position UUID → its data arrays, from `data/<uuid>/<type>.data` in the member table."""
-    paths = members["path"]
-    wanted = pc.and_(pc.starts_with(paths, _FOLDER), pc.ends_with(paths, layout.TYPE_SUFFIX))
-    found = members.select(["path", "size", "blake3"]).filter(wanted)
-    digests: dict[str, list[tuple[str, Digest]]] = {}
-    sizes: dict[str, int] = {}
-    for batch in found.to_batches(max_chunksize=_ROWS_AT_ONCE):
-        values = (batch["path"].to_pylist(), batch["size"].to_pylist(), batch["blake3"].to_numpy(False).tolist())
-        for path, size, digest in zip(*values, strict=True):
-            uuid, slash, name = path[len(_FOLDER) :].partition("/")
-            if not slash or "/" in name:
-                continue
-            array = (intern(name[: -len(layout.TYPE_SUFFIX)]), digest)
-            if uuid in sizes:
-                digests[uuid].append(array)
-                sizes[uuid] += size
-            else:
-                digests[uuid], sizes[uuid] = [array], size
-    for arrays in digests.values():
-        arrays.sort()
-    return {uuid: Arrays(arrays, sizes[uuid]) for uuid, arrays in digests.items()}
 
 
 def runs_of(
@@ -94,6 +68,21 @@ def runs_of(
     ]
 
 
+def uses_of(contents: Contents, runs: Sequence[ListedRun]) -> Uses:
+    """How often positions name each condition, raw condition and background."""
+    shared = [info.shared.fields for run in runs for uuid in run.uuids if (info := contents.infos.get(uuid))]
+    distinct = {id(fields): fields for fields in shared}
+    uses = Uses(Counter(), Counter(), Counter())
+    for key, times in Counter(map(id, shared)).items():
+        fields = distinct[key]
+        for counter, name in zip(
+            uses, (fields.condition_id, fields.raw_condition_id, fields.background_id), strict=True
+        ):
+            if name:
+                counter[name] += times
+    return uses
+
+
 def position_rows(
     contents: Contents,
     arrays: Mapping[str, Arrays],
@@ -104,15 +93,14 @@ def position_rows(
     uuids = [uuid for run in runs for uuid in run.uuids]
     infos = list(map(contents.infos.get, uuids))
     states = [contents.states.get(uuid, _NO_STATE) for uuid in uuids]
+    of_states = _state_columns(states)
     columns: Columns = {
         "position_uuid": uuids,
         **_listing_columns(runs),
         **_said_columns("comment", runs, [info and info.comment for info in infos]),
-        **_said_columns("operator", runs, [info and info.shared.fields.operator for info in infos]),
-        **_info_columns(infos),
-        **_state_columns(states),
-        **_condition_columns(runs, infos, conditions),
-        **_array_columns([arrays.get(uuid, _NO_ARRAYS) for uuid in uuids], states),
+        **_info_columns(runs, [info and info.shared for info in infos], conditions),
+        **of_states,
+        **_array_columns([arrays.get(uuid, _NO_ARRAYS) for uuid in uuids], of_states),
         "problem": [
             contents.unread.get(uuid) if info and state is not _NO_STATE else _problem(uuid, contents)
             for uuid, info, state in zip(uuids, infos, states, strict=True)
@@ -165,27 +153,52 @@ def resolved_above(
     return None, None
 
 
-def _info_columns(infos: Sequence[Info | None]) -> Columns:
-    shared = [info and info.shared.fields for info in infos]
-    columns: Columns = {
-        name: [fields and getattr(fields, name) for fields in shared]
-        for name in ("condition_id", "raw_condition_id", "background_id")
-    }
-    if any(info and info.shared.extra for info in infos):
-        columns |= _extra_columns(infos)
+def _info_columns(
+    runs: Sequence[ListedRun], shared: Sequence[SharedInfo | None], conditions: Mapping[str, ConditionFields]
+) -> Columns:
+    """What many positions say together, and what their conditions say."""
+
+    def read(info: SharedInfo | None) -> tuple[Any, ...]:
+        condition = conditions.get(info.fields.condition_id or "", _UNKNOWN) if info else _UNKNOWN
+        fields = info.fields if info else _NO_INFO
+        return *(getattr(fields, name) for name in _INFO), *(getattr(condition, name) for name in _CONDITION)
+
+    columns = _spread(shared, (*_INFO, *_CONDITION), read)
+    instruments: list[str | None] = []
+    for run, (start, end) in zip(runs, _slices(runs), strict=True):
+        own = run.analysis.instrument if run.analysis else None
+        instruments += [own or of_condition for of_condition in columns["instrument"][start:end]]
+    columns |= _said_columns("operator", runs, columns["operator"]) | {"instrument": instruments}
+    if any(info and info.extra for info in shared):
+        columns |= _spread(shared, _EXTRA, lambda info: _read_extra(info.extra if info else {}))
     return columns
 
 
-def _extra_columns(infos: Sequence[Info | None]) -> dict[str, Sequence[Any]]:
-    columns: dict[str, Sequence[Any]] = {
-        name: [extra_text(info, name) if info else None for info in infos]
-        for name in ("technique", "element", "line", "crystal")
-    }
-    corrected = [info.shared.extra.get("backgroundCorrected") if info else None for info in infos]
-    columns["background_corrected"] = [value if isinstance(value, bool) else None for value in corrected]
-    columns["order"] = [extra_integer(info, "order") if info else None for info in infos]
-    columns["exposure_s"] = [extra_number(info, "exposure") if info else None for info in infos]
-    return columns
+_NO_INFO: Final = read_info(None)
+_INFO: Final = ("condition_id", "raw_condition_id", "background_id", "operator")
+_CONDITION: Final = ("grating", "spectrometer", "ccd_name", "accumulation", "gain", "instrument")
+_UNKNOWN: Final = read_condition(None)
+_EXTRA: Final = ("technique", "element", "line", "crystal", "background_corrected", "order", "exposure_s")
+
+
+def _read_extra(extra: Mapping[str, object]) -> tuple[Any, ...]:
+    """The optional fields of an `info.json` that other techniques add."""
+    corrected = extra.get("backgroundCorrected")
+    return (
+        *(text(extra.get(name)) for name in ("technique", "element", "line", "crystal")),
+        corrected if isinstance(corrected, bool) else None,
+        integer(extra.get("order")),
+        number(extra.get("exposure")),
+    )
+
+
+def _spread(shared: Sequence[_T], names: Sequence[str], read: Callable[[_T], Sequence[Any]]) -> Columns:
+    """Columns of what many positions share: each object is read once, and its values stand in all rows that have it."""
+    distinct = {id(each): each for each in shared}
+    places = dict(zip(distinct, range(len(distinct)), strict=True))
+    rows = [places[id(each)] for each in shared]
+    columns = _transposed(list(map(read, distinct.values())), len(names))
+    return {name: [values[row] for row in rows] for name, values in zip(names, columns, strict=True)}
 
 
 _SHARED_STATE: Final = (
@@ -196,13 +209,10 @@ _SHARED_STATE: Final = (
 
 
 def _state_columns(states: Sequence[PositionState]) -> Columns:
-    shared = _transposed(list(map(_SHARED_OF, states)), len(_SHARED_STATE))
+    shared = _spread([state.shared for state in states], _SHARED_STATE, attrgetter(*_SHARED_STATE))
     own = _transposed([state[:4] for state in states], 4)
-    names = (*_SHARED_STATE, "acquired_local", "stage_x_mm", "stage_y_mm", "stage_z_mm")
-    return dict(zip(names, (*shared, *own), strict=True))
-
-
-_SHARED_OF: Final = attrgetter(*(f"shared.{name}" for name in _SHARED_STATE))
+    names = ("acquired_local", "stage_x_mm", "stage_y_mm", "stage_z_mm")
+    return shared | dict(zip(names, own, strict=True))
 
 
 def _transposed(rows: Sequence[Sequence[Any]], width: int) -> list[Sequence[Any]]:
@@ -210,30 +220,13 @@ def _transposed(rows: Sequence[Sequence[Any]], width: int) -> list[Sequence[Any]
     return list(zip(*rows, strict=True)) if rows else [()] * width
 
 
-_CONDITION: Final = ("grating", "spectrometer", "ccd_name", "accumulation", "gain")
-_UNKNOWN: Final = read_condition(None)
-
-
-def _condition_columns(
-    runs: Sequence[ListedRun], infos: Sequence[Info | None], conditions: Mapping[str, ConditionFields]
-) -> Columns:
-    found = [conditions.get(info.shared.fields.condition_id or "", _UNKNOWN) if info else _UNKNOWN for info in infos]
-    columns: Columns = {name: [getattr(fields, name) for fields in found] for name in _CONDITION}
-    instruments: list[str | None] = []
-    for run, (start, end) in zip(runs, _slices(runs), strict=True):
-        own = run.analysis.instrument if run.analysis else None
-        instruments += [own or fields.instrument for fields in found[start:end]]
-    return columns | {"instrument": instruments}
-
-
-def _array_columns(here: Sequence[Arrays], states: Sequence[PositionState]) -> Columns:
+def _array_columns(here: Sequence[Arrays], own: Columns) -> Columns:
+    """What the data arrays are, and the identity that they give a measurement at its time and place."""
+    stage_mm = [own[f"stage_{axis}_mm"] for axis in "xyz"]
     return {
-        "types": [[kind for kind, _ in arrays.digests] for arrays in here],
+        "types": [arrays.types for arrays in here],
         "bytes_raw": [arrays.bytes_raw for arrays in here],
-        "content_id": [
-            position_content_id(arrays.digests, state.saved_local, state[1:4])
-            for arrays, state in zip(here, states, strict=True)
-        ],
+        "content_id": position_content_ids([arrays.described for arrays in here], own["acquired_local"], stage_mm),
     }
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from sxeslake.archive.sxes import layout
 from sxeslake.archive.sxes.documents.fields import (
     AnalysisFields,
     ProjectFields,
@@ -21,8 +21,9 @@ from sxeslake.archive.sxes.documents.fields import (
 from sxeslake.archive.sxes.extensions.map_fields import MapFields
 from sxeslake.catalog.build.analyses import analysis_row
 from sxeslake.catalog.build.documents import Contents, DocumentReader, DocumentRows
-from sxeslake.catalog.build.maps import array_columns, channel_rows, kind_of, map_files, map_rows, maps_by_analysis
-from sxeslake.catalog.build.positions import PositionRows, arrays_of, latest, position_rows, runs_of
+from sxeslake.catalog.build.maps import array_columns, channel_rows, kind_of, map_rows, maps_by_analysis
+from sxeslake.catalog.build.member_files import MemberFiles, member_files
+from sxeslake.catalog.build.positions import PositionRows, latest, position_rows, runs_of, uses_of
 from sxeslake.catalog.build.rows import ColumnValues, Gathered, Same, hex_of, table_of
 from sxeslake.catalog.build.shared_files import (
     background_rows,
@@ -39,6 +40,16 @@ from sxeslake.catalog.schema.registry import Table
 from sxeslake.model import MIB
 
 Tables = dict[str, pa.Table]
+
+
+class TableRows(NamedTuple):
+    """Rows of one table, and whether more of it follow."""
+
+    name: str
+    rows: pa.Table
+    more: bool = False
+
+
 Read = tuple[VersionHeader, pa.Table, Contents]
 """A version, its members, and what its documents say."""
 
@@ -46,34 +57,35 @@ Read = tuple[VersionHeader, pa.Table, Contents]
 def project(header: VersionHeader, members: pa.Table, documents: Iterable[Document]) -> Tables:
     """Rows of one archive version by table name. Broken or absent metadata leaves columns null, never drops a row."""
     found: dict[str, list[pa.Table]] = {}
-    for name, rows in projected([(header, members, documents)], DocumentReader()):
+    for name, rows, _ in projected([(header, members, documents)], DocumentReader()):
         found.setdefault(name, []).append(rows)
     return {name: pa.concat_tables(rows) for name, rows in found.items()}
 
 
 def projected(
     archives: Sequence[tuple[VersionHeader, pa.Table, Iterable[Document]]], reader: DocumentReader
-) -> Iterator[tuple[str, pa.Table]]:
+) -> Iterator[TableRows]:
     """Rows of some versions, table by table: whoever writes each at once needs memory for one.
 
     Of small versions many at once, for a table of a few rows takes as long as one of thousands.
     """
-    yield "members", _member_table([(header, members) for header, members, _ in archives])
+    yield TableRows("members", _member_table([(header, members) for header, members, _ in archives]))
     read: list[Read] = []
     waiting = 0
     for header, members, documents in archives:
         read.append((header, members, Contents()))
-        sizes = json_sizes(members)
-        for size in reader.read(read[-1][2], documents, sxes=header.kind == "sxes", sizes=sizes):
+        large = _larger_documents(members, reader.limit)
+        for size in reader.read(read[-1][2], documents, sxes=header.kind == "sxes", large=large):
             waiting += size
             if waiting >= _TEXT_BYTES:  # amid a very large archive
-                yield "documents", _document_table(read)
+                yield TableRows("documents", _document_table(read), more=True)
                 waiting = 0
-    yield "documents", _document_table(read)
+    yield TableRows("documents", _document_table(read))
     groups = {name: Gathered(tables.BY_NAME[name]) for name in _GROUP_TABLES}
     rows = Gathered(tables.ARCHIVES)
-    for header, members, contents in read:
-        summary = _add_group(groups, header, members, contents) if header.kind == "sxes" else {}
+    files = member_files([members if header.kind == "sxes" else members.slice(0, 0) for header, members, _ in read])
+    for (header, members, contents), own in zip(read, files, strict=True):
+        summary = _add_group(groups, header, own, contents) if header.kind == "sxes" else {}
         rows.add_rows([_archive_row(header, members, contents, summary)], {})
         contents.infos.clear()
         contents.states.clear()
@@ -81,8 +93,8 @@ def projected(
         contents.arrays.clear()
     if any(header.kind == "sxes" for header, _, _ in archives):
         for name in _GROUP_TABLES:
-            yield name, groups.pop(name).table()  # and the lists that it was made from go
-    yield "archives", rows.table()
+            yield TableRows(name, groups.pop(name).table())  # and the lists that it was made from go
+    yield TableRows("archives", rows.table())
 
 
 _TEXT_BYTES: Final = 8 * MIB
@@ -97,23 +109,20 @@ def _owner(header: VersionHeader) -> dict[str, Same]:
 
 
 def _add_group(
-    groups: Mapping[str, Gathered], header: VersionHeader, members: pa.Table, contents: Contents
+    groups: Mapping[str, Gathered], header: VersionHeader, files: MemberFiles, contents: Contents
 ) -> dict[str, Any]:
     """Add the rows of an sxes group; what the archive's own row says of it."""
     metadata, owner = contents.metadata, _owner(header)
     projects, analyses = read_projects(metadata), read_analyses(metadata)
     by_analysis = _project_of_analysis(projects)
-    arrays = arrays_of(members)
+    arrays, pictures = files.arrays, files.below(layout.IMAGES)
     runs = runs_of(analyses, by_analysis, contents.infos.keys() | contents.states.keys() | arrays.keys())
-    ids = [info.shared.fields for run in runs for uuid in run.uuids if (info := contents.infos.get(uuid))]
-    used = Counter(info.condition_id for info in ids if info.condition_id)
-    raw_used = Counter(info.raw_condition_id for info in ids if info.raw_condition_id)
-    background_used = Counter(info.background_id for info in ids if info.background_id)
-    conditions, condition_fields = condition_rows(contents, used)
+    uses = uses_of(contents, runs)
+    conditions, condition_fields = condition_rows(contents, uses.conditions)
     positions = position_rows(contents, arrays, condition_fields, runs)
     there = contents.infos.keys() | contents.states.keys() | arrays.keys() if contents.maps else ()
-    del arrays  # by the hundred thousand
-    images = image_rows(contents, analyses, members)
+    arrays.clear()  # by the hundred thousand
+    images = image_rows(contents, analyses, pictures)
     version = {"archive_format_version": version_of(metadata)}
     stated = owner | {name: Same(value) for name, value in version.items()}
     groups["projects"].add_rows(project_rows(projects, originals(metadata, "projects")), owner)
@@ -124,11 +133,10 @@ def _add_group(
     groups["positions"].add(positions.count, {**positions.columns, **stated})
     groups["images"].add_rows(images, owner)
     groups["conditions"].add_rows(conditions, owner)
-    groups["raw_conditions"].add_rows(raw_condition_rows(contents, raw_used), owner)
-    groups["backgrounds"].add_rows(background_rows(members, background_used), owner)
+    groups["raw_conditions"].add_rows(raw_condition_rows(contents, uses.raw_conditions), owner)
+    groups["backgrounds"].add_rows(background_rows(files.below(layout.BACKGROUNDS), uses.backgrounds), owner)
     groups["maps"].add_rows(map_rows(contents, analyses, there), owner)
-    if contents.maps:
-        groups["map_channels"].add_rows(channel_rows(contents, map_files(members)), owner)
+    groups["map_channels"].add_rows(channel_rows(contents, files.below(layout.MAPS)), owner)
     described, columns = array_columns(contents)
     groups["arrays"].add(described, {**columns, **owner})
     return version | _summary(projects, analyses, positions, len(images), contents)
@@ -262,13 +270,17 @@ def _document_table(read: Sequence[Read]) -> pa.Table:
     """The documents that were read since the last time."""
     files = [contents.files for _, _, contents in read]
     paths = [path for each in files for path in each.paths]
-    owners = [owner for each in files for owner in each.owners]
     problems = [problem for each in files for problem in each.problems]
-    digests = [_digests(members, contents.files.paths) for _, members, contents in read]
+    digests = [
+        chunk
+        for _, members, contents in read
+        if contents.files.paths
+        for chunk in _digests(members, contents.files.paths).chunks
+    ]
     columns: dict[str, ColumnValues] = {
         "path": paths,
-        "owner": [owner.kind for owner in owners],
-        "owner_id": [owner.id for owner in owners],
+        "owner": [owner for each in files for owner in each.owners],
+        "owner_id": [owner_id for each in files for owner_id in each.owner_ids],
         "name": [path.rpartition("/")[2].rpartition(".")[0] for path in paths],
         "bytes_raw": [size for each in files for size in each.sizes],
         "blake3": hex_of(pa.chunked_array(digests, pa.binary(32))),
@@ -282,16 +294,33 @@ def _document_table(read: Sequence[Read]) -> pa.Table:
     return _owned(DOCUMENTS, columns, counts)
 
 
-def json_sizes(members: pa.Table) -> list[tuple[str, int]]:
-    """Path and size of every JSON member."""
-    files = members.select(["path", "size"]).filter(
-        pc.and_(pc.ends_with(members["path"], ".json"), pc.invert(members["directory"]))
-    )
+def bytes_of_documents(members: pa.Table, limit: int) -> int:
+    """Bytes of all JSON members that are not larger than a limit."""
+    sizes = members["size"]
+    wanted = pc.and_(_is_json(members), pc.less_equal(sizes, limit))
+    return int(pc.sum(sizes.filter(wanted)).as_py() or 0)
+
+
+def _larger_documents(members: pa.Table, limit: int) -> list[tuple[str, int]]:
+    """Path and size of every JSON member that is larger than a limit."""
+    large = pc.greater(members["size"], limit)
+    if not pc.any(large).as_py():
+        return []
+    files = members.select(["path", "size"]).filter(pc.and_(_is_json(members), large))
     return list(zip(files["path"].to_pylist(), files["size"].to_pylist(), strict=True))
 
 
-def _digests(members: pa.Table, paths: Sequence[str]) -> pa.Array:
-    """The BLAKE3 of some members."""
+def _is_json(members: pa.Table) -> pa.ChunkedArray:
+    return pc.and_(pc.ends_with(members["path"], ".json"), pc.invert(members["directory"]))
+
+
+def _digests(members: pa.Table, paths: Sequence[str]) -> pa.ChunkedArray:
+    """The BLAKE3 of some members, which nearly always are a run of those with their suffix."""
     files = members.select(["path", "blake3"]).filter(pc.ends_with(members["path"], ".json", ignore_case=True))
-    places = pc.index_in(pa.array(paths, pa.string()), value_set=files["path"])
-    return files["blake3"].combine_chunks().take(places)
+    wanted = pa.array(paths, pa.string())
+    first = pc.index(files["path"], wanted[0]).as_py() if len(wanted) else 0
+    run = files.slice(max(first, 0), len(wanted))
+    if run["path"].equals(pa.chunked_array([wanted])):
+        return run["blake3"]
+    places = pc.index_in(wanted, value_set=files["path"])
+    return files["blake3"].take(places)

@@ -7,9 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
+from sxeslake.archive.sxes import layout
 from sxeslake.archive.sxes.documents.fields import (
     AnalysisFields,
     ConditionFields,
@@ -20,6 +18,7 @@ from sxeslake.archive.sxes.documents.fields import (
 )
 from sxeslake.archive.sxes.documents.units import integer
 from sxeslake.catalog.build.documents import Contents
+from sxeslake.catalog.build.member_files import File
 
 Rows = list[dict[str, Any]]
 _LISTS = frozenset({"analysisUuids", "analyses"})
@@ -99,28 +98,30 @@ def _file(contents: Contents, folder: str, file_id: str, found: Mapping[str, obj
     return {"problem": problem, "json": contents.texts.get(path)}
 
 
-def background_rows(members: pa.Table, used: Counter[str]) -> Rows:
-    """One row per background that is there or named."""
-    files = members.filter(
-        pc.and_(pc.starts_with(members["path"], "backgrounds/"), pc.invert(members["directory"]))
-    ).select(["path", "size", "blake3"])
-    rows: Rows = []
-    for item in files.to_pylist():
-        background_id = item["path"].removeprefix("backgrounds/").removesuffix(".json")
-        rows.append({
+def background_rows(files: Sequence[File], used: Counter[str]) -> Rows:
+    """One row per background that is there, `files`, or named."""
+    rows: Rows = [
+        {
             "background_id": background_id,
-            "path": item["path"],
-            "bytes_raw": item["size"],
-            "blake3": item["blake3"].hex(),
+            "path": file.path,
+            "bytes_raw": file.size,
+            "blake3": file.blake3,
             "positions": used[background_id],
-        })  # fmt: skip
+        }
+        for file in files
+        for background_id in [file.path.removeprefix(f"{layout.BACKGROUNDS}/").removesuffix(".json")]
+    ]
     found = {row["background_id"] for row in rows}
     return rows + [{"background_id": each, "positions": used[each]} for each in sorted(used.keys() - found)]
 
 
-def image_rows(contents: Contents, analyses: Sequence[AnalysisFields], members: pa.Table) -> Rows:
-    """One row per image that is listed or there."""
-    pictures = _pictures(members)
+def image_rows(contents: Contents, analyses: Sequence[AnalysisFields], files: Sequence[File]) -> Rows:
+    """One row per image that is listed or there; `files` are their pictures, `images/<uuid>/image.png`."""
+    pictures = {
+        file.path.split("/")[1]: {"path": file.path, "bytes_raw": file.size, "blake3": file.blake3}
+        for file in files
+        if file.path.count("/") == 2
+    }
     listed = [(uuid, analysis.uuid, n) for analysis in analyses for n, uuid in enumerate(analysis.image_uuids, 1)]
     known = {uuid for uuid, _, _ in listed}
     found = contents.image_infos.keys() | contents.image_states.keys() | pictures.keys()
@@ -130,21 +131,6 @@ def image_rows(contents: Contents, analyses: Sequence[AnalysisFields], members: 
         | pictures.get(uuid, {})
         for uuid, analysis_uuid, number in listed
     ]  # fmt: skip
-
-
-def _pictures(members: pa.Table) -> dict[str, dict[str, Any]]:
-    """Image UUID → its picture, `images/<uuid>/image.png`."""
-    wanted = pc.match_like(members["path"], "images/%/image.%")
-    found = members.filter(pc.and_(wanted, pc.invert(members["directory"]))).select(["path", "size", "blake3"])
-    return {
-        item["path"].split("/")[1]: {
-            "path": item["path"],
-            "bytes_raw": item["size"],
-            "blake3": item["blake3"].hex(),
-        }
-        for item in found.to_pylist()
-        if item["path"].count("/") == 2
-    }
 
 
 _IMAGE_STATE = (

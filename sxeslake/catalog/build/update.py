@@ -6,6 +6,7 @@ import gc
 import logging
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent import futures
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, replace
@@ -25,22 +26,25 @@ from sxeslake.catalog.build.parts import (
     read_part,
     write_part,
 )
-from sxeslake.catalog.build.projection import json_sizes, projected
+from sxeslake.catalog.build.projection import bytes_of_documents, projected
 from sxeslake.catalog.build.rows import Same, hex_of, table_of, table_of_rows
 from sxeslake.catalog.model import (
     PLACES_PER_ENTRY,
+    CatalogHead,
     CatalogSource,
     Changes,
     Document,
     MakeProgress,
     PackHeader,
     VersionHeader,
+    VersionMembers,
     no_progress,
 )
 from sxeslake.catalog.schema.lake_tables import ANNOTATIONS, BLOBS, PACKS
 from sxeslake.catalog.schema.tables import BY_NAME
 from sxeslake.catalog.store.cache import Cache, Fetch
 from sxeslake.catalog.store.snapshot import Snapshot, TablePart
+from sxeslake.closing import Finishing
 from sxeslake.model import DOCUMENT_BYTES, MIB
 
 _LOG = logging.getLogger(__name__)
@@ -83,9 +87,9 @@ def grown(
     Whoever goes on from any of them, after an interruption perhaps, makes nothing twice: each is that of a commit,
     with some whole versions of the next ones.
     """
-    growth = _Growth(source, cache, start, progress, document_bytes)
     head = source.head()
-    with _collector_paused():
+    with _collector_paused(), _Writer(cache) as writer:
+        growth = _Growth(source, cache, start, head, writer, progress, document_bytes)
         while growth.snapshot.head.number < head.number:
             yield from growth.add(source.changes_since(growth.snapshot.head.number))
         yield growth.written()
@@ -107,11 +111,12 @@ class _Growth:
     """A snapshot, and the rows that wait to become parts of it."""
 
     def __init__(
-        self, source: CatalogSource, cache: Cache, start: Snapshot, progress: MakeProgress, document_bytes: int
-    ) -> None:
+        self, source: CatalogSource, cache: Cache, start: Snapshot, head: CatalogHead, writer: _Writer,
+        progress: MakeProgress, document_bytes: int,
+    ) -> None:  # fmt: skip
         self.snapshot = start
-        self._source, self._cache, self._progress = source, cache, progress
-        self._writer, self._reader = _Writer(cache), DocumentReader(document_bytes)
+        self._source, self._cache, self._head, self._progress = source, cache, head, progress
+        self._writer, self._reader = writer, DocumentReader(document_bytes)
         self._known: set[object] | None = None
         self._changes = Changes(start.head)
 
@@ -123,9 +128,14 @@ class _Growth:
             self._known = _column(self._cache, self.snapshot, "archives", "archive_id")
         wanted = {each.archive_id: each for each in versions if each.archive_id not in (self._known or ())}
         new = [each for number, each in wanted.items() if number not in changes.hidden]
+        at_head = changes.head.number >= self._head.number
+        left = len(new)
         for archives in self._shown(new, _loaded(self._source, new, self._reader.limit)):
-            for name, rows in projected(archives, self._reader):
+            left -= len(archives)
+            for name, rows, more in projected(archives, self._reader):
                 self._writer.add(name, rows)
+                if not more and (self._writer.is_full or (at_head and not left)):  # all is written soon in any case
+                    self._writer.begin(name)
             if self._writer.is_full:
                 yield self.written()
         _add_events(self._source, self._writer, changes)
@@ -223,47 +233,52 @@ def rows_of(
     source: CatalogSource, cache: Cache, headers: Sequence[VersionHeader], document_bytes: int = DOCUMENT_BYTES
 ) -> list[TablePart]:
     """Parts with the rows of some versions, made again from their members and documents."""
-    writer, reader = _Writer(cache), DocumentReader(document_bytes)
+    reader = DocumentReader(document_bytes)
     parts: list[TablePart] = []
-    for batch in _batches(headers):
-        for archives in _load(source, batch, document_bytes):
-            for name, rows in projected(archives, reader):
-                writer.add(name, rows)
-        parts += writer.finish()
+    with _Writer(cache) as writer:
+        for batch in _batches(headers):
+            for archives in _load(source, batch, document_bytes):
+                for name, rows, _ in projected(archives, reader):
+                    writer.add(name, rows)
+            parts += writer.finish()
     return parts
 
 
 def _load(source: CatalogSource, headers: Sequence[VersionHeader], limit: int) -> list[Batch]:
     """The versions with what was read of them: one batch, or more where their documents are long."""
-    batches: list[list[tuple[VersionHeader, pa.Table, Iterable[Document]]]] = [[]]
-    room = _READ_AHEAD_BYTES
-    for header in headers:
-        members, documents = source.members(header), source.documents(header)
-        size = sum(size for _, size in json_sizes(members) if size <= limit)
-        if batches[-1] and size > room:
-            batches.append([])
-            room = _READ_AHEAD_BYTES
-        small = members.num_rows <= _READ_AHEAD_ROWS and size <= room
-        batches[-1].append((header, members, list(documents) if small else documents))
-        room -= size
-    return list(batches)
+    versions = list(map(VersionMembers, headers, source.members(headers)))
+    sized = [(version, bytes_of_documents(version.table, limit)) for version in versions]
+    loaded: list[Batch] = []
+    for run in batches(sized, lambda item: item[1], _READ_AHEAD_BYTES):
+        small = [version.table.num_rows <= _READ_AHEAD_ROWS and size <= _READ_AHEAD_BYTES for version, size in run]
+        together = [version for (version, _), is_small in zip(run, small, strict=True) if is_small]
+        read = map(list, source.documents(together))
+        loaded.append(
+            [
+                (*version, next(read) if is_small else next(iter(source.documents([version]))))
+                for (version, _), is_small in zip(run, small, strict=True)
+            ]
+        )
+    return loaded
 
 
-class _Writer:
-    """Gathers rows of all tables and writes parts of a good size."""
+class _Writer(Finishing):
+    """Gathers rows of all tables and writes parts of a good size, in threads: Parquet is made outside Python's lock."""
 
     def __init__(self, cache: Cache) -> None:
         self._cache = cache
         self._waiting: dict[str, list[pa.Table]] = {}
         self._bytes = 0
-        self._parts: list[TablePart] = []
+        self._encoders = ThreadPoolExecutor(_ENCODERS, "sxeslake-catalog")
+        self._parts: list[Future[TablePart]] = []
+        self._began = False  # with a part of a version
         self._written_at = time.monotonic()
 
     @property
     def is_full(self) -> bool:
         """Whether it is time to write."""
         late = self._bytes > 0 and time.monotonic() - self._written_at >= FLUSH_S
-        return late or self._bytes >= FLUSH_BYTES or bool(self._parts)
+        return late or self._bytes >= FLUSH_BYTES or self._began
 
     def add(self, name: str, rows: pa.Table) -> None:
         """Take rows of one table."""
@@ -275,27 +290,41 @@ class _Writer:
         if len(waiting) >= _TOGETHER:
             self._waiting[name] = [pa.concat_tables(waiting).combine_chunks()]
         if self._bytes >= 2 * FLUSH_BYTES:  # amid a very large archive
+            self._began = True
             self._write()
+
+    def begin(self, name: str) -> None:
+        """Begin to write what waits of one table."""
+        rows = self._waiting.pop(name, [])
+        if not rows:
+            return
+        whole = pa.concat_tables(rows)
+        count = _part_rows(whole)
+        for start in range(0, whole.num_rows, count):
+            part = whole.slice(start, count)
+            self._parts.append(self._encoders.submit(write_part, self._cache, BY_NAME[name], part))
 
     def finish(self) -> list[TablePart]:
         """Write what waits; all parts since the last time."""
         self._write()
-        parts, self._parts = self._parts, []
+        parts, self._parts, self._began = [future.result() for future in self._parts], [], False
         return parts
 
+    def abort(self) -> None:
+        """Stop the threads."""
+        self._encoders.shutdown(cancel_futures=True)
+
+    def close(self) -> None:
+        """Stop the threads; everything is written."""
+        self._encoders.shutdown()
+
     def _write(self) -> None:
-        slices = [
-            (BY_NAME[name], whole.slice(start, _part_rows(whole)))
-            for name, rows in self._waiting.items()
-            for whole in [pa.concat_tables(rows)]
-            for start in range(0, whole.num_rows, _part_rows(whole))
-        ]
-        self._waiting, self._bytes = {}, 0
-        self._written_at = time.monotonic()
-        with ThreadPoolExecutor(_ENCODERS, "sxeslake-catalog") as pool:  # Parquet is written outside Python's lock
-            self._parts += pool.map(lambda item: write_part(self._cache, *item), slices)
-        _LOG.debug("%d parts written", len(slices))
-        del slices
+        """Write what waits."""
+        for name in list(self._waiting):
+            self.begin(name)
+        futures.wait(self._parts)
+        self._bytes, self._written_at = 0, time.monotonic()
+        _LOG.debug("%d parts written", len(self._parts))
         pa.default_memory_pool().release_unused()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, cast
@@ -15,6 +15,7 @@ from sxeslake.catalog.model import (
     Document,
     PackHeader,
     VersionHeader,
+    VersionMembers,
 )
 from sxeslake.format import logentry
 from sxeslake.format.logentry import Entry
@@ -118,13 +119,13 @@ class VaultSource:
         )
         return _archive_id(*rows[0]) if rows else None
 
-    def members(self, header: VersionHeader) -> pa.Table:
-        """The rows of the manifest."""
-        return self._rows.members(header)
+    def members(self, headers: Sequence[VersionHeader]) -> list[pa.Table]:
+        """The rows of each version's manifest."""
+        return self._rows.members(headers)
 
-    def documents(self, header: VersionHeader) -> Iterator[Document]:
-        """Every JSON member that is not too large, read from the JSON packs alone."""
-        return self._rows.documents(header)
+    def documents(self, versions: Sequence[VersionMembers]) -> Iterator[Iterable[Document]]:
+        """Of each version every JSON member that is not too large, read from the JSON packs alone."""
+        return self._rows.documents(versions)
 
     def blobs(self, pack: PackHeader) -> pa.Table:
         """What a pack holds."""

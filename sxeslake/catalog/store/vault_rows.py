@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator, Sequence
-from itertools import tee
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+from itertools import chain, groupby, pairwise, tee
 from typing import Final, cast
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sxeslake.catalog.model import Document, PackHeader, VersionHeader
-from sxeslake.format.manifest import Blob, Hint, Manifest, digest_column
+from sxeslake.catalog.model import Document, PackHeader, VersionHeader, VersionMembers
+from sxeslake.format.manifest import Manifest, digest_column
 from sxeslake.model import DOCUMENT_BYTES, MIB
-from sxeslake.vault.blobs.contents import read_ahead
+from sxeslake.vault.blobs.contents import fetched_ahead, read_ahead
+from sxeslake.vault.blobs.reader import FrameBlobs
 from sxeslake.vault.log.state import Version
 from sxeslake.vault.vault import Vault
 
-_TABLES_KEPT: Final = 4  # as many as are read ahead
-_ROWS_AT_ONCE: Final = 8192
+_ROWS_AT_ONCE: Final = 4096
 _BYTES_AT_ONCE: Final = 16 * MIB
 
 
-_LOCATED: Final = ["path", "size", "blake3", "pack", "frame_offset", "frame_length", "blob_offset"]
+_WHOSE: Final = "whose"  # of rows of several versions: the number of each
+_LOCATED: Final = {"path", "size", "blake3", "pack", "frame_offset", "frame_length", "blob_offset", _WHOSE}
 
 
 class VaultRows:
@@ -31,48 +32,58 @@ class VaultRows:
 
     def __init__(self, vault: Vault, document_bytes: int = DOCUMENT_BYTES) -> None:
         self._vault, self._document_bytes = vault, document_bytes
-        self._tables: dict[int, pa.Table] = {}  # just read, for the documents that are asked for next
-        self._lock = threading.Lock()
 
-    def members(self, header: VersionHeader) -> pa.Table:
-        """The rows of the manifest."""
-        table = self._vault.manifests.table(_version(header))
-        with self._lock:
-            self._tables[header.archive_id] = table
-            while len(self._tables) > _TABLES_KEPT:
-                del self._tables[next(iter(self._tables))]
-        return table
+    def members(self, headers: Sequence[VersionHeader]) -> list[pa.Table]:
+        """The rows of each version's manifest."""
+        return self._vault.manifests.tables(list(map(_version, headers)))
 
-    def documents(self, header: VersionHeader) -> Iterator[Document]:
-        """Every JSON member that is not too large, read from the JSON packs alone."""
-        with self._lock:
-            table = self._tables.pop(header.archive_id, None)
-        if table is None:
-            table = self._vault.manifests.table(_version(header))
-        manifest = self._vault.manifests.open(_version(header).archive.manifest)
-        table = table.filter(pc.and_(pc.ends_with(table["path"], ".json"), pc.invert(table["directory"])))
-        table = table.filter(pc.less_equal(table["size"], self._document_bytes))
+    def documents(self, versions: Sequence[VersionMembers]) -> Iterator[Iterable[Document]]:
+        """Of each version every JSON member that is not too large, read from the JSON packs alone."""
+        for manifest_id, group in groupby(versions, lambda each: _version(each.header).archive.manifest):
+            manifest, tables = self._vault.manifests.open(manifest_id), [each.table for each in group]
+            if len(tables) == 1:
+                yield self._documents(manifest, *self._located(manifest, tables[0]))
+                continue
+            counts = [table.num_rows for table in tables]
+            whose = pa.array(np.repeat(np.arange(len(tables)), counts))
+            together = pa.concat_tables(tables).combine_chunks().append_column(_WHOSE, whose)
+            plain, others = self._located(manifest, together)
+            found: list[list[Document]] = [[] for _ in tables]
+            places = chain(plain[_WHOSE].to_pylist(), others[_WHOSE].to_pylist())
+            for place, document in zip(places, self._documents(manifest, plain, others), strict=True):
+                found[place].append(document)
+            yield from found
+
+    def _located(self, manifest: Manifest, table: pa.Table) -> tuple[pa.Table, pa.Table]:
+        """The rows of documents that are to be read: of those that are one blob each, and of the others."""
+        wanted = pc.and_(pc.ends_with(table["path"], ".json"), pc.invert(table["directory"]))
+        wanted = pc.and_(wanted, pc.less_equal(table["size"], self._document_bytes))
         plain = _plain(table, len(manifest.packs))
-        others, table = table.filter(pc.invert(plain)), table.select(_LOCATED).filter(plain)
-        yield from self._one_blob_each(manifest, table)
+        others = pc.and_(wanted, pc.invert(plain))
+        located = [name for name in table.column_names if name in _LOCATED]
+        return table.select(located).filter(pc.and_(wanted, plain)), table.filter(others)
+
+    def _documents(self, manifest: Manifest, plain: pa.Table, others: pa.Table) -> Iterator[Document]:
+        yield from self._one_blob_each(manifest, plain)
         planned, rows = tee(manifest.rows(others))
         stream = read_ahead(self._vault.blobs, (blob for row in planned for blob in row.blobs))
         for row in rows:
             yield row.member.path, b"".join(next(stream) for _ in row.blobs)
 
     def _one_blob_each(self, manifest: Manifest, table: pa.Table) -> Iterator[Document]:
-        """Members that are one blob, as nearly all are: their rows need not be made into objects."""
+        """Members that are one blob, as nearly all are: neither their rows nor their blobs are made into objects."""
         if table.num_rows == 0:
             return
-        if table.num_rows <= _ROWS_AT_ONCE and pc.sum(table["size"]).as_py() <= _BYTES_AT_ONCE:
-            yield from zip(
-                table["path"].to_pylist(), self._vault.blobs.fetch(list(_blobs(manifest.packs, table))), strict=True
-            )
+        windows = list(_windows(table))
+        if len(windows) == 1:
+            yield from zip(table["path"].to_pylist(), self._fetch(manifest, table), strict=True)
             return
-        parts = [table.slice(start, _ROWS_AT_ONCE) for start in range(0, table.num_rows, _ROWS_AT_ONCE)]
-        paths = (path for part in parts for path in part["path"].to_pylist())
-        blobs = (blob for part in parts for blob in _blobs(manifest.packs, part))
-        yield from zip(paths, read_ahead(self._vault.blobs, blobs), strict=True)
+        paths = (path for part in windows for path in part["path"].to_pylist())
+        fetched = fetched_ahead(self._vault.blobs, iter(windows), partial(self._fetch, manifest))
+        yield from zip(paths, fetched, strict=True)
+
+    def _fetch(self, manifest: Manifest, table: pa.Table, *, one_thread: bool = False) -> list[bytes]:
+        return self._vault.blobs.fetch_columns(list(_by_frame(manifest.packs, table)), one_thread=one_thread)
 
     def blobs(self, pack: PackHeader) -> pa.Table:
         """What a pack holds, from its footer; a blob's share of its frame is what it takes."""
@@ -100,11 +111,31 @@ def _plain(table: pa.Table, packs: int) -> pa.ChunkedArray:
     return pc.and_(plain, pc.less(table["pack"], packs)).fill_null(False)
 
 
-def _blobs(packs: Sequence[str], table: pa.Table) -> Iterator[Blob]:
-    """The blobs of members that are one each."""
-    located = [table[name].to_pylist() for name in ("frame_offset", "frame_length", "blob_offset")]
-    hints = map(Hint, map(packs.__getitem__, table["pack"].to_pylist()), *located)
-    return map(Blob, table["blake3"].to_numpy().tolist(), table["size"].to_pylist(), hints)
+def _windows(table: pa.Table) -> Iterator[pa.Table]:
+    """The rows in parts that are read at once."""
+    windows = np.cumsum(table["size"].to_numpy()) // _BYTES_AT_ONCE
+    rows = np.arange(table.num_rows) // _ROWS_AT_ONCE
+    firsts = np.flatnonzero(np.diff(windows, prepend=0) + np.diff(rows, prepend=0)).tolist()
+    for start, end in pairwise(dict.fromkeys([0, *firsts, table.num_rows])):
+        yield table.slice(start, end - start)
+
+
+def _by_frame(packs: Sequence[str], table: pa.Table) -> Iterator[FrameBlobs]:
+    """The blobs of members that are one each, frame by frame."""
+    frames = np.stack([table[name].to_numpy() for name in ("pack", "frame_offset", "frame_length")])
+    order = np.lexsort(frames)
+    changes = np.any(np.diff(frames[:, order]), axis=0)
+    firsts = np.append(0, np.flatnonzero(changes) + 1)
+    keys = frames[:, order[firsts]].T.tolist()
+    places = pa.array(order)
+    columns = [
+        order.tolist(),
+        table["blake3"].take(places).to_numpy().tolist(),
+        table["blob_offset"].take(places).to_pylist(),
+        table["size"].take(places).to_pylist(),
+    ]
+    for (pack, offset, length), (start, end) in zip(keys, pairwise([*firsts.tolist(), len(order)]), strict=True):
+        yield FrameBlobs((packs[pack], offset, length), *(column[start:end] for column in columns))
 
 
 def _version(header: VersionHeader) -> Version:

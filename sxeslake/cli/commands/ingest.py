@@ -19,6 +19,7 @@ from sxeslake.cli.passwords import password_file_option, read_passwords
 from sxeslake.cli.recording import RecordedCommand, tell
 from sxeslake.cli.words import count, duration, percent, shown, size
 from sxeslake.errors import SxeslakeError
+from sxeslake.ingest import sums
 from sxeslake.machine.processes import keep_little
 from sxeslake.model import Limits, Preset
 
@@ -51,7 +52,7 @@ _REMEMBERED_MEMBERS = 5000
     "--workers",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Processes on this machine that ingest at the same time.  [default: 1]",
+    help="Processes that ingest at the same time, each on a core of its own.  [default: one, on all cores]",
 )
 @click.option(
     "--dask", metavar="ADDRESS", help="Have the workers of a Dask cluster ingest; of its scheduler, tcp://HOST:8786."
@@ -169,6 +170,7 @@ def command(
     if quick and not dry_run:
         raise click.UsageError("--quick estimates what an ingest would take; use it with --dry-run.")
     _check_words(paths, plan, workers, dask, dry_run=dry_run, collects=collects)
+    sums.begin(paths)
     from sxeslake.settings import document_bytes  # noqa: PLC0415  (start-up time of --help)
 
     limits = Limits(
@@ -188,7 +190,7 @@ def command(
         report = lake.ingest(
             paths,
             plan=plan,
-            workers=workers or 1,
+            workers=workers,
             executor=executor,
             sample=sample,
             jobs=jobs,

@@ -24,6 +24,7 @@ from sxeslake.format.identity import content_ids_by_folders
 from sxeslake.format.layout import columns_of, compare
 from sxeslake.ingest import discovery as finding
 from sxeslake.ingest import source as sources
+from sxeslake.ingest import sums
 from sxeslake.ingest.absorb import Absorbed, Absorber
 from sxeslake.ingest.audit.originals import KeptOriginals
 from sxeslake.ingest.blobtable import BlobTable
@@ -180,7 +181,7 @@ class _Auditor:
 
     def _file(self, path: Path, blank: AuditRow, *, is_archive: bool) -> AuditRow:
         if not path.is_dir():
-            blank = replace(blank, sha256=sources.sha256_of(path))
+            blank = replace(blank, sha256=sums.sha256_of(path))
             same = self._preferred(path, "v.bytes = ? AND v.sha256 = ?", blank.size, blank.sha256)
             if same:
                 return self._best([self._of_same_bytes(blank, version) for version in same])

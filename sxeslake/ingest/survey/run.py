@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Literal
 
-from sxeslake.ingest import source as sources
+from sxeslake.ingest import sums
 from sxeslake.ingest.discovery import Candidate
 from sxeslake.ingest.report import ArchiveReport, Estimate, IngestReport
 from sxeslake.ingest.talk import size_of
@@ -147,7 +147,7 @@ def _without_copies(sized: Sequence[tuple[Candidate, int]]) -> tuple[list[tuple[
     for candidate, size in sized:
         if of_size[size] > 1 and candidate.path.is_file():
             try:
-                sha256 = sources.sha256_of(candidate.path)
+                sha256 = sums.sha256_of(candidate.path)
             except OSError:
                 sha256 = str(candidate.path)  # the run says what is wrong with it
             if sha256 in seen:

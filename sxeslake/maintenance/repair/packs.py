@@ -17,7 +17,6 @@ from sxeslake.maintenance.gc.digests import U64, among, keys_of
 from sxeslake.maintenance.gc.rewrite import rewrite
 from sxeslake.maintenance.repair.offers import BlobSpool
 from sxeslake.maintenance.verify.findings import Findings, PackFinding
-from sxeslake.maintenance.verify.packs import blobs_in
 from sxeslake.model import Digest
 from sxeslake.vault.blobs.proving import check_frame
 from sxeslake.vault.packs.frames import FrameMaker
@@ -45,7 +44,7 @@ class Remains:
     def _look_again(self, vault: Vault, number: int) -> None:
         """Read a bad frame once more: what was wrong on its way here is not wrong in the bucket."""
         key, start = keys.pack_key(self.record.id), int(self.footer.frame_offsets[number])
-        blobs = blobs_in(self.footer, number)
+        blobs = self.footer.blobs_in(number)
         try:
             body = vault.store.get_range(key, start, start + int(self.footer.frame_lengths[number]))
         except (DamagedLakeError, ObjectNotFoundError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -88,6 +89,7 @@ class PackVerifier:
     ) -> None:  # fmt: skip
         self._vault, self._extent, self._report, self._findings = vault, extent, report, findings
         self._problem, self._advance, self._elsewhere = problem, advance, elsewhere
+        self._decoding = threading.Semaphore(vault.threads)  # more threads only wait for each other
 
     # --- footers -------------------------------------------------------------------------------------------------
 
@@ -214,13 +216,15 @@ class PackVerifier:
             bad, read, raw = [], 0, 0
             if first and self._vault.store.get_range(key, 0, pack.HEADER_BYTES) != pack.header(footer.pack_id):
                 bad.append(_Bad(-1, "the pack's header is not its own", []))
-            for number, body in zip(run, self._bodies(key, footer, run), strict=True):
-                blobs = blobs_in(footer, number)
-                wrong = check_frame(body, footer, blobs, key)
-                read += len(body)
-                raw += int(footer.sizes[blobs].sum(dtype=np.uint64))
-                if wrong is not None:
-                    bad.append(_Bad(number, *wrong))
+            bodies = self._bodies(key, footer, run)
+            with self._decoding:
+                for number, body in zip(run, bodies, strict=True):
+                    blobs = footer.blobs_in(number)
+                    wrong = check_frame(body, footer, blobs, key)
+                    read += len(body)
+                    raw += int(footer.sizes[blobs].sum(dtype=np.uint64))
+                    if wrong is not None:
+                        bad.append(_Bad(number, *wrong))
             return _Done(finding, bad, read, raw, last)
 
         return job
@@ -249,11 +253,6 @@ def read_packs(vault: Vault, extent: Extent, packs: Sequence[PackAdded]) -> list
             found.append(PackRead(done.finding.record.id, bad, read, raw))
             bad, read, raw = [], 0, 0
     return found
-
-
-def blobs_in(footer: Footer, number: int) -> slice:
-    first = int(footer.frame_blobs[:number].sum())
-    return slice(first, first + int(footer.frame_blobs[number]))
 
 
 def _runs(footer: Footer, chosen: Sequence[int]) -> Iterator[list[int]]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from itertools import chain, islice, tee
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from sxeslake.batching import batches
 from sxeslake.format.manifest import Blob, ManifestRow
@@ -15,6 +15,8 @@ from sxeslake.model import Member
 from sxeslake.storage import Operation
 from sxeslake.vault.blobs.reader import BlobReader
 from sxeslake.vault.packs.kinds import WINDOW_BYTES
+
+_Plan = TypeVar("_Plan")
 
 _AHEAD = 2  # windows on their way while one is used: what one waits for a far bucket, the other moves bytes
 # One more for so many threads: decoding is a fourth of a pull. A window is decoded by the thread that fetches it, for
@@ -43,13 +45,17 @@ def contents(reader: BlobReader, rows: Iterable[ManifestRow]) -> Iterator[Conten
 
 def read_ahead(reader: BlobReader, blobs: Iterable[Blob]) -> Iterator[bytes]:
     """The bytes of blobs, in order; the next windows are read while one is used."""
-    plans = windows(blobs)
+    return fetched_ahead(reader, windows(blobs), reader.fetch)
+
+
+def fetched_ahead(reader: BlobReader, plans: Iterator[_Plan], read: Callable[..., list[bytes]]) -> Iterator[bytes]:
+    """What `read(plan, one_thread=…)` gives of each plan, in order; the next are read while what came is used."""
     operation = Operation()
     count = _AHEAD + reader.threads // _THREADS_A_WINDOW
     first = list(islice(plans, count))
-    read = partial(reader.fetch, one_thread=len(first) > 1)
+    read = partial(read, one_thread=len(first) > 1)
 
-    def fetch(plan: list[Blob]) -> Future[list[bytes]]:
+    def fetch(plan: _Plan) -> Future[list[bytes]]:
         return ahead.submit(operation.run, read, plan)
 
     with ThreadPoolExecutor(count, thread_name_prefix="fetch") as ahead:

@@ -6,11 +6,12 @@ import ctypes
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
-from sxeslake.machine.processes import keep_little
+from sxeslake.machine.processes import cores_of, held_to, keep_little
 
 
 class _Library:
@@ -67,3 +68,27 @@ def test_workers_find_all_loaded() -> None:
         "assert 'pandas' not in sys.modules and 'duckdb' not in sys.modules and 'sxeslake.cli' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system binds no process to cores")
+def test_workers_have_cores_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {2, 3, 6, 7, 9})
+    assert [cores_of(worker, 1) for worker in range(6)] == [{2}, {3}, {6}, {7}, {9}, set()]
+    assert [cores_of(worker, 2) for worker in range(3)] == [{2, 3}, {6, 7}, set()]
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system binds no process to cores")
+def test_a_thread_is_held_to_cores_for_a_while() -> None:
+    before = os.sched_getaffinity(0)
+    core = min(before)
+    found: list[set[int]] = []
+    with held_to({core}):
+        assert os.sched_getaffinity(0) == {core}
+        thread = threading.Thread(target=lambda: found.append(os.sched_getaffinity(0)))
+        thread.start()
+        thread.join()
+    assert found == [{core}]
+    assert os.sched_getaffinity(0) == before
+    for cores in ((), {4096}):
+        with held_to(cores):
+            assert os.sched_getaffinity(0) == before

@@ -182,7 +182,7 @@ def test_a_failure_leaves_no_part_behind(lake: Lake, store: FaultyStore, out: Pa
 def test_an_interruption_leaves_no_part_behind(
     lake: Lake, out: Path, monkeypatch: pytest.MonkeyPatch, error: type[BaseException]
 ) -> None:
-    def interrupted(*given: object) -> None:
+    def interrupted(*given: object, **how: bool) -> None:
         raise error
 
     monkeypatch.setattr(vault_of(lake).blobs, "fetch", interrupted)

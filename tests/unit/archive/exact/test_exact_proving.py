@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import io
 import random
+import re
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -81,6 +82,39 @@ def test_a_zip_from_python_is_made_again(tmp_path: Path, level: int) -> None:
     assert rebuilt(path, recipe) == path.read_bytes()
     assert len(recipe) == found.size < 0.05 * path.stat().st_size
     assert found.residue_bytes == 0
+
+
+def stating(path: Path, version: int) -> Path:
+    """The same zip, whose directory states another version of the format for what made it."""
+    data = path.read_bytes()
+    for place in re.finditer(rb"PK\x01\x02", data):
+        data = data[: place.end()] + bytes([version]) + data[place.end() + 1 :]
+    path.write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize("version", [20, 63])
+def test_what_a_zip_states_of_its_writer_only_says_where_to_begin(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: int
+) -> None:
+    path = stating(python_zip(tmp_path / "python.zip", 6), version)
+    tried: list[str] = []
+
+    def told(name: str) -> Callable[[Sequence[trial.Sample]], object]:
+        whole = getattr(trial, name)
+
+        def trials(samples: Sequence[trial.Sample]) -> object:
+            tried.append(name)
+            return whole(samples)
+
+        return trials
+
+    for name in ("_in_process", "_in_programs"):
+        monkeypatch.setattr(trial, name, told(name))
+    found, recipe = proved(path)
+    assert rebuilt(path, recipe) == path.read_bytes()
+    assert {spec.partition(":")[0] for spec in found.encoders} <= {"zlib", "store"}
+    assert tried[0] == ("_in_programs" if version == 63 else "_in_process")
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ def tables(files: dict[str, bytes], limit: int = 64 * MIB, **changed: Any) -> di
     """Rows by table, with a reader of that limit."""
     found: dict[str, list[dict[str, Any]]] = {}
     archives = [(header(**changed), member_table(files, []), documents_of(files))]
-    for name, made in projected(archives, DocumentReader(limit)):
+    for name, made, _ in projected(archives, DocumentReader(limit)):
         found.setdefault(name, []).extend(made.to_pylist())
     return found
 

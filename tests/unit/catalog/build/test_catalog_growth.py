@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,11 +10,12 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from support.catalog_source import MemorySource, group, state
+from support.internals import vault_of
 from support.small_lakes import group as small_group
 from support.small_lakes import zip_of
 
 from sxeslake.catalog.build import update as extend
-from sxeslake.catalog.model import CatalogHead, Changes, Document, VersionHeader
+from sxeslake.catalog.model import CatalogHead, Changes, Document, VersionHeader, VersionMembers
 from sxeslake.catalog.store import source as vault_source
 from sxeslake.catalog.store import vault_rows
 from sxeslake.catalog.store.cache import Cache
@@ -42,10 +43,10 @@ class Slow(MemorySource):
             annotations=[each for each in whole.annotations if each.log_number <= last],
         )
 
-    def members(self, header: VersionHeader) -> pa.Table:
+    def members(self, headers: Sequence[VersionHeader]) -> list[pa.Table]:
         if self.stop_after is not None and self.reads >= self.stop_after:
             raise KeyboardInterrupt
-        return super().members(header)
+        return super().members(headers)
 
 
 @pytest.fixture
@@ -193,8 +194,8 @@ def test_documents_of_a_very_large_archive_are_written_as_they_are_read(
     caches: tuple[Cache, Cache], store: MemoryStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Lazy(MemorySource):
-        def documents(self, header: VersionHeader) -> Iterator[Document]:  # type: ignore[override]
-            yield from super().documents(header)
+        def documents(self, versions: Sequence[VersionMembers]) -> Iterator[Iterable[Document]]:
+            return map(iter, super().documents(versions))
 
     source = Lazy()
     source.commit({"large": group({f"p{number}": state(number) for number in range(60)})})
@@ -221,3 +222,27 @@ def test_a_vault_is_read_some_commits_at_a_time(tmp_path: Path, monkeypatch: pyt
         assert lake.rebuild_catalog().equal
         assert lake.query("find-text", {"text": "s"}).rows() == whole
         assert lake.sql("SELECT count(*) AS n FROM documents WHERE NOT readable").rows() == [{"n": 4}]
+
+
+def test_versions_read_together_say_what_each_says_alone(tmp_path: Path) -> None:
+    """Of two commits, one of them with a version between those that are wanted."""
+    long = b'{"text": "' + b"long " * 1_000_000 + b'"}'  # several blobs
+    with init(str(tmp_path / "lake")) as lake:
+        for commit in range(2):
+            folder = tmp_path / str(commit)
+            folder.mkdir()
+            for number in range(4):
+                files = small_group(10 * commit + number) | {"empty.json": b""}
+                zip_of(folder / f"s{commit}{number}.plzip", files | ({"long.json": long} if number == 2 else {}))
+            lake.ingest(folder)
+        source = vault_source.VaultSource(vault_of(lake))
+        headers = [each for each in source.changes_since(0).versions if each.sample != "s11"]
+        assert len(headers) == 7
+        tables = source.members(headers)
+        assert tables == [table for header in headers for table in source.members([header])]
+        versions = list(map(VersionMembers, headers, tables))
+        together = list(map(list, source.documents(versions)))
+        alone = [list(documents) for version in versions for documents in source.documents([version])]
+        assert list(map(sorted, together)) == list(map(sorted, alone))
+        assert {len(documents) for documents in together} == {len(alone[0]), len(alone[0]) + 1}
+        assert sum(dict(documents).get("long.json") == long for documents in together) == 2

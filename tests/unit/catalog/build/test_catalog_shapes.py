@@ -15,7 +15,7 @@ from sxeslake.archive.sxes.documents.units import local_time, number, text
 from sxeslake.catalog.build.documents import Contents, DocumentReader
 from sxeslake.catalog.build.json_shapes import Leaf, Shapes
 
-ENOUGH = 20
+ENOUGH = 80
 """So many documents of a kind, and it is learned."""
 
 
@@ -193,3 +193,75 @@ def test_what_is_shared_is_told_apart_by_all_that_is_written() -> None:
     ]
     for said in texts * 2:
         assert repr(shapes.match(said)) == repr(shapes.plain(json.loads(said)))
+
+
+LEAVES = [Leaf(("b", "x"), number), Leaf(("t",), local_time), Leaf(("n",), None), Leaf(("b", "y"), text)]
+TOKENS = st.sampled_from(
+    ["1.5", "-0", "-0.0", "1e99", "1e999", "01", "1.", "9" * 30, "NaN", "null", "true", "[1]", '"1.5"', '""', '"é"',
+     '"\\u0041"', '"\\""', '"2018/04/12 14:00:07"', '"2018/13/12 14:00:07"', "{}", '{"x":3}', '"a\tb"', "", ",", '"']
+)  # fmt: skip
+
+
+def written(order: list[str], said: dict[str, str], gap: str) -> str:
+    """An object of some names in some order."""
+    return "{" + f",{gap}".join(f'"{name}":{gap}{said.get(name, "7")}' for name in order) + "}"
+
+
+NAMES = st.lists(st.sampled_from(["t", "n", "b", "other", "c"]), max_size=6)
+INNER = st.lists(st.sampled_from(["x", "y", "tilt"]), max_size=4)
+
+
+@given(st.data())
+@settings(deadline=None, max_examples=120)
+def test_many_at_once_say_what_each_says_alone(data: st.DataObject) -> None:
+    """Also where names stand twice, a leaf is missing or no scalar, and where texts are cut or longer."""
+    texts = []
+    for order, inner, gap in data.draw(st.lists(st.tuples(NAMES, INNER, st.sampled_from(["", " "])), max_size=3)):
+        for n in range(70):
+            time = f'"2018/04/12 14:00:{n % 60:02d}"'
+            said = {"t": time, "n": str(n), "c": str(n // 30), "b": written(inner, {"x": str(n / 7)}, gap)}
+            texts.append(written(order, said, gap))
+        for _ in range(data.draw(st.integers(0, 4))):
+            changed = {name: data.draw(TOKENS) for name in data.draw(st.sets(st.sampled_from("tnbc"), max_size=2))}
+            odd = written(data.draw(st.permutations(order)), said | changed, gap)
+            at = data.draw(st.integers(0, len(odd)))
+            texts.insert(data.draw(st.integers(0, len(texts))), odd[:at] + data.draw(TOKENS) + odd[at:])
+    together, one_by_one = (Shapes(LEAVES, lambda rest: rest) for _ in range(2))
+    half = len(texts) // 2
+    found = [*together.match_all(texts[:half]), *together.match_all(texts[half:])]
+    assert list(map(repr, found)) == [repr(one_by_one.match(each)) for each in texts]
+
+
+def test_a_template_takes_what_is_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    shapes = Shapes(LEAVES, lambda rest: rest)
+    texts = [f'{{"n":{n},"t":"2018/04/12 14:00:00","b":{{"x":{n},"z":5}},"c":{n % 3}}}' for n in range(500)]
+    apart: list[str] = []
+    match = Shapes.match
+
+    def counted(self: Shapes[Any], said: str) -> tuple[Any, ...] | None:
+        apart.append(said)
+        return match(self, said)
+
+    monkeypatch.setattr(Shapes, "match", counted)
+    found = shapes.match_all(texts)
+    assert found[7] == (7.0, local_time("2018/04/12 14:00:00"), None, {"c": 1, "b": {"z": 5}})
+    assert len(apart) <= 4  # the one of which the template is made, and one for each of three endings
+    assert shapes.match_all(texts) == found
+    assert len(apart) <= 4
+
+
+@pytest.mark.parametrize("ending", ['},"b":{"x":2}}', '},"t":""}', ',"y":"k"}}', ',"x":3}}'])
+def test_a_leaf_that_stands_only_at_the_end_or_again_counts(ending: str) -> None:
+    shapes = Shapes(LEAVES, lambda rest: rest)
+    start = '{"t":"2018/04/12 14:00:00","b":{"x":1'
+    usual, more = [start + '},"c":1}'] * 100, [start + ending] * 100
+    for said in (usual + more, more):
+        assert shapes.match_all(said) == [Shapes(LEAVES, lambda rest: rest).match(each) for each in said]
+
+
+def test_endings_are_forgotten_where_they_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sxeslake.catalog.build.json_shapes._TAIL_CHARS", 100)
+    shapes = Shapes(LEAVES, lambda rest: rest)
+    texts = [f'{{"n":{n},"c":{n % 90}}}' for n in range(1000)]
+    assert shapes.match_all(texts) == shapes.match_all(texts) == list(map(Shapes(LEAVES, dict).match, texts))
+    assert sum(len(tail) for template in shapes._templates for tail in template.tails) <= 100

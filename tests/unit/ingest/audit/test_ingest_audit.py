@@ -14,7 +14,7 @@ from support.internals import vault_of
 from support.small_lakes import counts, flip, group, new_lake, objects, only, own_store, zip_of
 
 from sxeslake.errors import InputError, UnreachableError
-from sxeslake.ingest import source as sources
+from sxeslake.ingest import sums
 from sxeslake.lake import Lake
 from sxeslake.storage import Store
 from sxeslake.vault.vault import Vault
@@ -144,7 +144,7 @@ def test_a_copy_is_stored_only_if_a_pull_gives_it_back(lake: Lake, tmp_path: Pat
     if status == "damaged":
         assert "the file cannot be read" in (row.reason or "")
     elif status != "absent":
-        assert (row.archive, row.archive_sha256) == ("a@1", sources.sha256_of(tmp_path / "a.plzip"))
+        assert (row.archive, row.archive_sha256) == ("a@1", sums.sha256_of(tmp_path / "a.plzip"))
 
 
 def test_another_container_has_the_same_content(lake: Lake, tmp_path: Path) -> None:
@@ -280,7 +280,7 @@ def test_what_was_deleted_from_the_disk_is_not_missed(lake: Lake, tmp_path: Path
 def test_a_file_that_cannot_be_read_is_a_row(lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bad, good = (zip_of(tmp_path / name, {"x": name.encode()}) for name in ("bad.zip", "good.zip"))
     lake.ingest([bad, good])
-    whole = sources.sha256_of
+    whole = sums.sha256_of
     for error in (OSError(5, "Input/output error"), ZeroDivisionError("odd"), InputError("is not a regular file")):
 
         def broken(path: Path, error: Exception = error) -> str:
@@ -288,7 +288,7 @@ def test_a_file_that_cannot_be_read_is_a_row(lake: Lake, tmp_path: Path, monkeyp
                 raise error
             return whole(path)
 
-        monkeypatch.setattr(sources, "sha256_of", broken)
+        monkeypatch.setattr(sums, "sha256_of", broken)
         rows = lake.audit(tmp_path)
         assert [row.status for row in rows] == ["unreadable", "stored"]
         assert str(error.args[-1]) in (rows[0].reason or "")
@@ -299,14 +299,14 @@ def test_a_file_that_changes_meanwhile_is_not_stored(
 ) -> None:
     path = zip_of(tmp_path / "a.zip", {"x": b"1"})
     lake.ingest(path)
-    whole = sources.sha256_of
+    whole = sums.sha256_of
 
     def grows(path: Path) -> str:
         found = whole(path)
         path.write_bytes(path.read_bytes() + b"more")
         return found
 
-    monkeypatch.setattr(sources, "sha256_of", grows)
+    monkeypatch.setattr(sums, "sha256_of", grows)
     assert status_of(lake, path) == "unreadable"
 
 

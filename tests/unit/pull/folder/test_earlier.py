@@ -173,9 +173,9 @@ def test_what_comes_meanwhile_stays(lake: Lake, folder: Path, monkeypatch: pytes
     lake.pull("a@1", f"{folder}/")
     fetch = vault_of(lake).blobs.fetch
 
-    def fetching(blobs: list[object]) -> list[bytes]:
+    def fetching(blobs: list[object], **how: bool) -> list[bytes]:
         fill(folder, mine=b"mine")
-        return fetch(blobs)  # type: ignore[arg-type]
+        return fetch(blobs, **how)  # type: ignore[arg-type]
 
     monkeypatch.setattr(vault_of(lake).blobs, "fetch", fetching)
     with pytest.raises(InputError, match="mine"):

@@ -243,9 +243,9 @@ def test_a_forced_pull_takes_what_the_folder_has(lake: Lake, folder: Path, store
     asked: list[int] = []
     fetch = vault_of(lake).blobs.fetch
 
-    def counting(blobs: list[object]) -> list[bytes]:
+    def counting(blobs: list[object], **how: bool) -> list[bytes]:
         asked.append(len(blobs))
-        return fetch(blobs)  # type: ignore[arg-type]
+        return fetch(blobs, **how)  # type: ignore[arg-type]
 
     vault_of(lake).blobs.fetch = counting  # type: ignore[method-assign, assignment]
     lake.pull("a@2", f"{folder}/", force=True)

@@ -154,6 +154,23 @@ def test_the_cache_is_bounded(vault: Vault, monkeypatch: pytest.MonkeyPatch) -> 
     assert vault.blobs._cached_bytes <= 2000
 
 
+def _same_frame(blob: Blob, other: Blob) -> bool:
+    assert blob.hint is not None
+    assert other.hint is not None
+    return blob.hint[:3] == other.hint[:3]
+
+
+def test_one_thread_gives_the_same_and_keeps_only_frames_of_which_some_is_left(vault: Vault) -> None:
+    wanted = blobs(vault)
+    whole = vault.blobs.fetch(wanted)
+    vault.blobs._drop(set(vault.blobs._cache))
+    shared = next(at for at, blob in enumerate(wanted) if sum(_same_frame(blob, other) for other in wanted) > 1)
+    assert vault.blobs.fetch([wanted[shared]], one_thread=True) == [whole[shared]]
+    kept = len(vault.blobs._cache)
+    assert vault.blobs.fetch(wanted, one_thread=True) == whole
+    assert (kept, len(vault.blobs._cache), vault.blobs._cached_bytes) == (1, 0, 0)
+
+
 def test_one_row_is_read_without_the_others(vault: Vault) -> None:
     version = vault.state.versions()[0]
     path = rows(vault)[2].member.path
@@ -307,9 +324,9 @@ def test_every_copy_is_asked_once_before_a_blob_is_given_up(
     asked: list[Hint | None] = []
     read = vault.blobs._read
 
-    def watched(places: Sequence[Blob], spread: blob_floor.Spread) -> list[bytes | None]:
+    def watched(places: Sequence[Blob], *, one_thread: bool = False) -> list[bytes | None]:
         asked.extend(place.hint for place in places)
-        return read(places, spread)
+        return read(places, one_thread=one_thread)
 
     monkeypatch.setattr(vault.blobs, "_read", watched)
     places = {blob.hint for blob in both if blob.digest == both[0].digest}
