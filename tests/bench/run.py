@@ -42,6 +42,7 @@ BY_DEFAULT: dict[str, Line] = {
     "verify": local_lines.verify,
     "small": small_lines.small_archives,
     "unchanged": small_lines.unchanged,
+    "workers": small_lines.workers,
     "resave": local_lines.resave,
     "start": local_lines.start,
     "first-sync": growth_lines.first_sync,

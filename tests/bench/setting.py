@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 from bench.limit import Rates
 from bench.measure import Cost, bytes_below, on_cores, python, run, sxeslake, usable_cores
@@ -33,6 +34,11 @@ class Setting:
     peers: tuple[Peer, ...] = ()
     known: dict[str, Cost] = field(default_factory=dict)  # what preparing has measured by the way
     _frame_rates: dict[str, Rates] = field(default_factory=dict)
+
+    @property
+    def worker_archives(self) -> int:
+        """Archives that several workers share."""
+        return 200 if self.positions == FULL_SIZE else self.small_archives
 
     def timed(self, *targets: Target) -> tuple[Target, ...]:
         """What is to be reached in the map of 2,500 positions alone."""
@@ -88,11 +94,11 @@ class Setting:
             run(python(WORKLOAD, "tiny", path, str(positions)))
         return path
 
-    def sessions(self, archives: int) -> Path:
-        """A folder of so many small archives."""
-        folder = self.folder / f"sessions-{archives}"
+    def sessions(self, archives: int, kind: Literal["small", "usual"] = "small") -> Path:
+        """A folder of so many archives of four or 14 positions."""
+        folder = self.folder / f"{kind}-{archives}"
         if not folder.exists():
-            run(python(WORKLOAD, "small", folder, str(archives)))
+            run(python(WORKLOAD, kind, folder, str(archives)))
         return folder
 
     @cached_property

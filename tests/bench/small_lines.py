@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import partial
 
 from bench import beside, limit
 from bench.measure import bytes_below, files_below, lake_bytes, side_by_side
@@ -13,6 +14,7 @@ from bench.table import OURS, Row, Target, at_most, of_peer, row
 _LAKE = "lake-sessions"
 _UNCHANGED_TIMES = 4  # as many archives are seen again as are stored
 _MOST_MS = 10
+_FASTER = 1.6
 
 
 def small_archives(setting: Setting) -> Iterator[Row]:
@@ -37,6 +39,29 @@ def small_archives(setting: Setting) -> Iterator[Row]:
     yield from beside.rows(
         setting, work, runs[OURS], runs, keeps="sessions", source=size, note="the archives as they are"
     )
+
+
+def workers(setting: Setting) -> Iterator[Row]:
+    """Archives by worker processes with a core each, and by one process on all cores.
+
+    Processor seconds and memory are those of many processes, which nobody adds up.
+    """
+    count = setting.worker_archives
+    folder = setting.sessions(count, "usual")
+    ways = {f"--workers {number}": ("--workers", str(number)) for number in (1, 2)} | {"one process": ()}
+    runs = side_by_side(
+        setting.rounds,
+        {way: partial(setting.into_new_lake, "lake-workers", "ingest", folder, *words) for way, words in ways.items()},
+    )
+    one = runs["--workers 1"]
+    for way, found in runs.items():
+        speed = one.ratio_to(found)
+        target = Target(f"≥ {_FASTER} × the speed of one worker: {speed:.2f}", speed >= _FASTER)
+        yield Row(
+            f"ingest {count:,} archives, {way}", OURS, found.median.seconds, source_bytes=bytes_below(folder),
+            targets=setting.timed(target) if way == "--workers 2" and setting.cores > 1 else (),
+            note=f"{speed:.2f} × the speed of one worker",
+        )  # fmt: skip
 
 
 def unchanged(setting: Setting) -> Iterator[Row]:

@@ -66,6 +66,12 @@ def test_a_map_in_and_out(setting: Setting) -> None:
     assert all(row.ratio for row in of_peers)
 
 
+def test_workers_are_measured_beside_one_process(setting: Setting) -> None:
+    rows = list(LINES["workers"](setting))
+    assert [row.work.rpartition(", ")[2] for row in rows] == ["--workers 1", "--workers 2", "one process"]
+    assert all(row.seconds and "the speed of one worker" in row.note for row in rows)
+
+
 def test_small_archives(setting: Setting) -> None:
     stored, unchanged = ours([row for name in ("small", "unchanged") for row in LINES[name](setting)])
     assert stored.work == "ingest 2 small archives"

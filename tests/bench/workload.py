@@ -4,6 +4,7 @@ python workload.py map OUT.plzip POSITIONS       a map with the noise of real sp
 python workload.py tiny OUT.plzip POSITIONS      as many members, all but every 500th position with tiny arrays
 python workload.py resave IN OUT.pl7z            the same members in the other container
 python workload.py small FOLDER ARCHIVES         small archives, of four positions each; every tenth saved twice
+python workload.py usual FOLDER ARCHIVES         the same of 14 positions, as the real archive has
 python workload.py unpack IN FOLDER
 """
 
@@ -65,11 +66,11 @@ def resave(source: Path, out: Path) -> None:
         write_archive(out, ((member, archive.read(number)) for number, member in enumerate(archive.members)))
 
 
-def small(folder: Path, archives: int) -> None:
-    """Sessions of a facility: four positions each, every tenth one a second time under another name."""
+def sessions(folder: Path, archives: int, positions: int) -> None:
+    """Sessions of a facility, every tenth one a second time under another name."""
     for number in range(archives):
         seed = SEED + number - (number % 10 == 9)
-        write_archive(folder / f"session-{number:04d}.plzip", map_members(plan(4, seed)))
+        write_archive(folder / f"session-{number:04d}.plzip", map_members(plan(positions, seed)))
 
 
 def unpack(source: Path, folder: Path) -> None:
@@ -88,7 +89,8 @@ _VERBS: dict[str, Callable[[str, str], object]] = {
     "map": lambda out, positions: write_archive(Path(out), map_members(plan(int(positions)))),
     "tiny": lambda out, positions: write_archive(Path(out), tiny_members(int(positions))),
     "resave": lambda source, out: resave(Path(source), Path(out)),
-    "small": lambda folder, archives: small(Path(folder), int(archives)),
+    "small": lambda folder, archives: sessions(Path(folder), int(archives), 4),
+    "usual": lambda folder, archives: sessions(Path(folder), int(archives), 14),
     "unpack": lambda source, folder: unpack(Path(source), Path(folder)),
 }
 
