@@ -28,7 +28,7 @@ from sxeslake.closing import Finishing
 from sxeslake.clusters.run import Coordinator
 from sxeslake.clusters.work import IngestJob, Relay, WorkReport, WorkShare, ingest_share, opened
 from sxeslake.errors import SxeslakeError
-from sxeslake.machine.processes import cores_of, held_to
+from sxeslake.machine.processes import cores_of, held_to, is_own
 
 _LOG = logging.getLogger(__name__)
 
@@ -186,8 +186,11 @@ class _Worker:
 
 
 def _context() -> _Context:
-    """How processes are started: where processes can be forked, from one that has loaded everything."""
-    if "forkserver" not in multiprocessing.get_all_start_methods():
+    """How processes are started: where that can be, and concerns only us, from one that has loaded everything.
+
+    A program has one process to fork from, which its own pools use, too: what we set there would surprise them.
+    """
+    if not is_own() or "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([_LOADED])

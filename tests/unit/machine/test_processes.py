@@ -59,6 +59,31 @@ def test_a_light_start_keeps_pandas_out_and_threads_few(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", program], env=environment, cwd=tmp_path, check=True)
 
 
+def test_the_workers_of_a_program_leave_its_own_pools_alone(tmp_path: Path) -> None:
+    """On Linux, Python 3.14 forks all pools of a program from one process."""
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import multiprocessing, sys\n"
+        "from concurrent.futures import ProcessPoolExecutor\n"
+        "import sxeslake\n"
+        "from sxeslake.archive import synthetic_facility\n"
+        "def imports_pandas():\n"
+        "    import os, pandas\n"
+        "    return os.environ.get('OPENBLAS_NUM_THREADS')\n"
+        "if __name__ == '__main__':\n"
+        "    synthetic_facility('drive', nx=2, ny=2)\n"
+        "    with sxeslake.init('lake') as lake:\n"
+        "        assert not lake.ingest('drive', workers=2).failed\n"
+        "    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context('forkserver')) as pool:\n"
+        "        assert pool.submit(imports_pandas).result() is None\n"
+    )
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("OPENBLAS")}
+    done = subprocess.run(
+        [sys.executable, str(program)], env=environment, cwd=tmp_path, check=False, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+
+
 def test_workers_find_all_loaded() -> None:
     """What ingesting loads late is in the list of what the process that workers are forked from loads."""
     program = (
