@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 
 from sxeslake.archive.encodings import CONFIDENT, detect
@@ -103,7 +104,18 @@ class DocumentRows:
         self.owners += owners
         self.owner_ids += owner_ids
         self.problems += problems
-        self.texts.append(pa.array(texts, pa.binary()).cast(pa.string()))
+        self.texts.append(_column_of(texts))
+
+
+def _column_of(texts: Sequence[bytes | str | None]) -> pa.Array:
+    """Texts as a column; they are joined, for Arrow makes the same of a list in three times the time."""
+    raw = [text_.encode() if isinstance(text_, str) else text_ for text_ in texts]
+    known = [each for each in raw if each is not None]
+    if len(known) < len(raw):
+        return pa.array(raw, pa.binary()).cast(pa.string())
+    ends = np.cumsum([0, *map(len, known)], dtype=np.int32)
+    buffers = [None, pa.py_buffer(ends), pa.py_buffer(b"".join(known))]
+    return pa.Array.from_buffers(pa.binary(), len(known), buffers).cast(pa.string())
 
 
 @dataclass(slots=True)
