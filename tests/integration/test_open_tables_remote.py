@@ -17,6 +17,8 @@ import duckdb
 import polars
 import pyarrow as pa
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 from deltalake import DeltaTable
 from support.google_xml import xml_uploads
 from support.store_servers import StoreServer
@@ -288,9 +290,22 @@ def test_google_s_own_kinds_of_credentials(tmp_path: Path, monkeypatch: pytest.M
     file.write_text(
         json.dumps({"type": "authorized_user", "client_id": "c", "client_secret": "s", "refresh_token": "r"})
     )
-    assert object_store_place("gs://b/t", {"key_file": "key.json"}) == ObjectStorePlace(
-        "gs://b/t", {"google_service_account": "key.json"}
+    key = tmp_path / "key.json"
+    pem = rsa.generate_private_key(65537, 2048).private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
+    key.write_text(
+        json.dumps({
+            "type": "service_account", "client_email": "a@b.test", "token_uri": "https://oauth2.googleapis.com/token",
+            "private_key_id": "1", "private_key": pem.decode(),
+        })
+    )  # fmt: skip
+    for name in ("key_file", "token"):
+        assert object_store_place("gs://b/t", {name: str(key)}) == ObjectStorePlace(
+            "gs://b/t", {"google_service_account": str(key)}
+        )
+    with pytest.raises(UsageError, match="no key of a service account"):
+        object_store_place("gs://b/t", {"key_file": str(file)})
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(file))
     assert object_store_place("gs://b/t", {}).options == {"google_application_credentials": str(file)}
     monkeypatch.delenv("GOOGLE_APPLICATION_CREDENTIALS")

@@ -43,7 +43,7 @@ _ELSEWHERE: Final = "Publish into a folder with --to, and copy that folder."
 
 def object_store_options(settings: GcsSettings) -> dict[str, str]:
     """In the words of the Rust crate `object_store`; UsageError where it has none."""
-    if settings.token or settings.how not in (None, "anon"):
+    if settings.token or settings.how == "cloud":
         raise UsageError("token=… cannot be used to publish tables.", hint=_HINT)
     if settings.user_project:
         raise UsageError("user_project cannot be used to publish tables.")
@@ -51,14 +51,10 @@ def object_store_options(settings: GcsSettings) -> dict[str, str]:
     if settings.endpoint != GOOGLE:
         plain = str(settings.endpoint.startswith("http://")).lower()
         found = {"google_base_url": settings.endpoint, "allow_http": plain}
-    if settings.is_anonymous:
-        return {**found, **_UNSIGNED}
-    if settings.key_file:
-        return found | {"google_service_account": settings.key_file}
-    return found | _default(settings)
+    return {**found, **(_UNSIGNED if settings.is_anonymous else _signed(settings))}
 
 
-def _default(settings: GcsSettings) -> dict[str, str]:
+def _signed(settings: GcsSettings) -> dict[str, str]:
     """The crate finds a machine's identity and the file of `gcloud` by itself, unless that is in another place."""
     try:
         credentials = settings.credentials()
@@ -67,6 +63,8 @@ def _default(settings: GcsSettings) -> dict[str, str]:
     if not isinstance(credentials, _KNOWN):
         kind = type(credentials).__module__.rpartition(".")[2]
         raise UsageError(f"credentials of the kind {kind} cannot be used to publish tables.", hint=_HINT)
+    if settings.key_file:
+        return {"google_service_account": settings.key_file}
     if file := os.environ.get(environment_vars.CREDENTIALS):
         return {"google_application_credentials": file}
     folder = os.environ.get(environment_vars.CLOUD_SDK_CONFIG_DIR)
