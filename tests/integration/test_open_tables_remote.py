@@ -290,6 +290,9 @@ def test_google_s_own_kinds_of_credentials(tmp_path: Path, monkeypatch: pytest.M
     file.write_text(
         json.dumps({"type": "authorized_user", "client_id": "c", "client_secret": "s", "refresh_token": "r"})
     )
+    at_google = {
+        "google_base_url": "https://storage.googleapis.com", "google_skip_signature": "false", "allow_http": "false",
+    }  # fmt: skip
     key = tmp_path / "key.json"
     pem = rsa.generate_private_key(65537, 2048).private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
@@ -302,17 +305,19 @@ def test_google_s_own_kinds_of_credentials(tmp_path: Path, monkeypatch: pytest.M
     )  # fmt: skip
     for name in ("key_file", "token"):
         assert object_store_place("gs://b/t", {name: str(key)}) == ObjectStorePlace(
-            "gs://b/t", {"google_service_account": str(key)}
+            "gs://b/t", at_google | {"google_service_account": str(key)}
         )
     with pytest.raises(UsageError, match="no key of a service account"):
         object_store_place("gs://b/t", {"key_file": str(file)})
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(file))
-    assert object_store_place("gs://b/t", {}).options == {"google_application_credentials": str(file)}
+    assert object_store_place("gs://b/t", {}).options == {
+        **at_google, "google_application_credentials": str(file),
+    }  # fmt: skip
     monkeypatch.delenv("GOOGLE_APPLICATION_CREDENTIALS")
     file.rename(tmp_path / "application_default_credentials.json")
     monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path))
-    (found,) = object_store_place("gs://b/t", {}).options.items()
-    assert found == ("google_application_credentials", str(tmp_path / "application_default_credentials.json"))
+    found = object_store_place("gs://b/t", {}).options["google_application_credentials"]
+    assert found == str(tmp_path / "application_default_credentials.json")
 
 
 def test_google_s_credentials_that_deltalake_does_not_know(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -47,11 +47,13 @@ def object_store_options(settings: GcsSettings) -> dict[str, str]:
         raise UsageError("token=… cannot be used to publish tables.", hint=_HINT)
     if settings.user_project:
         raise UsageError("user_project cannot be used to publish tables.")
-    found = dict[str, str]()
-    if settings.endpoint != GOOGLE:
-        plain = str(settings.endpoint.startswith("http://")).lower()
-        found = {"google_base_url": settings.endpoint, "allow_http": plain}
-    return {**found, **(_UNSIGNED if settings.is_anonymous else _signed(settings))}
+    return {
+        # Said, variables of these names do not count; our own client knows none of them.
+        "google_base_url": settings.endpoint,
+        "google_skip_signature": "false",
+        "allow_http": str(settings.endpoint.startswith("http://")).lower(),
+        **(_UNSIGNED if settings.is_anonymous else _signed(settings)),
+    }
 
 
 def _signed(settings: GcsSettings) -> dict[str, str]:
