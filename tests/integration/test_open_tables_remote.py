@@ -187,11 +187,13 @@ def test_azure_takes_every_kind_of_credentials(kind: str, azure: Bucket) -> None
     options = {
         "key": azure.options,
         "token": {"account_name": account, "endpoint_url": endpoint, "sas_token": f"?{token}"},
-        "connection string": {"connection_string": azure.environment["AZURE_STORAGE_CONNECTION_STRING"]},
+        "connection string": {
+            "connection_string": azure.environment["AZURE_STORAGE_CONNECTION_STRING"], "account_name": "other",
+        },
         "connection string with a token": {
             "connection_string": f"BlobEndpoint={endpoint};SharedAccessSignature={token}"
         },
-    }[kind]
+    }[kind]  # fmt: skip
     place = object_store_place(azure.tables(f"credentials/{secrets.token_hex(6)}"), options)
     log = DeltaLog(place, "table", "a table", pa.schema([("a", pa.int64())]), "1" * 32)
     assert log.commit(None, [AddedFile("a.parquet", 1, 1)], [], 1)

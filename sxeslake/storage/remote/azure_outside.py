@@ -30,7 +30,7 @@ def object_store_options(settings: AzureSettings) -> dict[str, str]:
         "azure_storage_endpoint": account.endpoint,
         "azure_storage_account_name": account.name,
         "allow_http": str(account.endpoint.startswith("http://")).lower(),
-        # Said, variables of these names do not count; our own client knows none of them.
+        # Stated, so that environment variables of these names, which our own client ignores, do not apply.
         "azure_storage_use_emulator": "false",
         "azure_skip_signature": "false",
         **_credentials(settings, account),
@@ -38,8 +38,10 @@ def object_store_options(settings: AzureSettings) -> dict[str, str]:
 
 
 def _account(settings: AzureSettings) -> _Account:
+    name = settings.account
     try:
         if settings.connection_string and not (settings.key or settings.token):
+            name = None  # the string's own
             client = BlobServiceClient.from_connection_string(settings.connection_string)
         else:
             client = BlobServiceClient(settings.endpoint or "")
@@ -48,7 +50,7 @@ def _account(settings: AzureSettings) -> _Account:
     url = urlsplit(client.url)
     return _Account(
         f"{url.scheme}://{url.netloc}{url.path}".rstrip("/"),
-        settings.account or client.account_name or "",
+        name or client.account_name or "",
         settings.key or getattr(client.credential, "account_key", None),
         settings.token or url.query or None,
     )

@@ -48,7 +48,7 @@ def object_store_options(settings: GcsSettings) -> dict[str, str]:
     if settings.user_project:
         raise UsageError("user_project cannot be used to publish tables.")
     return {
-        # Said, variables of these names do not count; our own client knows none of them.
+        # Stated, so that environment variables of these names, which our own client ignores, do not apply.
         "google_base_url": settings.endpoint,
         "google_skip_signature": "false",
         "allow_http": str(settings.endpoint.startswith("http://")).lower(),
