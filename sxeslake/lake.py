@@ -2953,7 +2953,7 @@ class Lake:
         Parameters
         ----------
         to : str, optional
-            The folder or S3 prefix for them; by default `tables/` in the lake.
+            The folder or prefix of a bucket (S3, Azure, Google) for them; by default `tables/` in the lake.
         storage_options : mapping, optional
             Settings of the storage of `to`.
         keep_hours : int
@@ -2970,7 +2970,9 @@ class Lake:
         MissingExtraError
             If the package deltalake is not installed.
         UsageError
-            If the place is neither a folder nor S3.
+            If the place is on an SFTP server or another that deltalake does not reach.
+        StorageError
+            If a server there does not keep two publishers apart.
         ConflictError
             If another Delta table is there.
         DamagedLakeError

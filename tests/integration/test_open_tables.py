@@ -276,9 +276,10 @@ def test_another_table_is_never_touched(lake: Lake, tmp_path: Path) -> None:
     assert DeltaTable(tmp_path / "open" / "archives").to_pyarrow_table().to_pylist() == [{"a": 1}]
 
 
-def test_where_tables_cannot_be(lake: Lake, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="folder or an S3 bucket"):
-        lake.publish_tables("memory://tables")
+def test_an_sftp_server_cannot_have_tables(lake: Lake) -> None:
+    with pytest.raises(UsageError, match="SFTP server: deltalake has no client") as caught:
+        lake.publish_tables("sftp://me@nas/tables")
+    assert "copy that folder" in str(caught.value.hint)
 
 
 def test_the_package_is_named_where_it_is_missing(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:

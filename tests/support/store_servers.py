@@ -100,7 +100,7 @@ def fake_gcs(folder: Path, binary: Path) -> Iterator[StoreServer]:
     endpoint = f"http://127.0.0.1:{port}"
     line = [
         str(binary), "-scheme", "http", "-backend", "memory", "-host", "127.0.0.1", "-port", str(port),
-        "-external-url", endpoint,
+        "-external-url", endpoint, "-public-host", f"127.0.0.1:{port}",
     ]  # fmt: skip
     with _running(line, folder, lambda: _answers(f"{endpoint}/storage/v1/b?project=p")) as (process, log):
         yield _google(endpoint, port, process, log)

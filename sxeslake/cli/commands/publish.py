@@ -18,7 +18,7 @@ def command() -> None:
 
 
 @command.command("tables", cls=LakeCommand, params=[other_storage_option("to", "URL")], example=_TABLES)
-@click.option("--to", metavar="URL", help="The folder or S3 prefix for the tables.  [default: tables/ in the lake]")
+@click.option("--to", metavar="URL", help="The folder or prefix for the tables.  [default: tables/ in the lake]")
 @click.option(
     "--keep",
     type=click.IntRange(min=0),

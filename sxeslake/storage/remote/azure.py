@@ -50,7 +50,7 @@ OPTIONS = (
 )  # fmt: skip
 _ACCOUNT_HOST = re.compile(r"(?P<container>[^@/]+)@(?P<host>(?P<account>[^./@]+)\.(?:dfs|blob)\.[^/]+)")
 _LARGEST_PUT = 5000 * 1024 * 1024  # bytes of one Put Blob; more would be blocks
-_SET = (
+SIGN_IN = (
     "Set AZURE_STORAGE_CONNECTION_STRING, or AZURE_STORAGE_ACCOUNT_NAME with AZURE_STORAGE_ACCOUNT_KEY or "
     "AZURE_STORAGE_SAS_TOKEN, or sign in with `az login`."
 )
@@ -82,6 +82,8 @@ class AzureSettings:
     """Where the container is and how to sign in: options, else the variables `AZURE_STORAGE_*`, else `az login`."""
 
     def __init__(self, address: Address, options: Mapping[str, str]) -> None:
+        for name in ("azure", "msal"):  # what they warn of, our errors say; whoever collects their logs still gets them
+            logging.getLogger(name).addHandler(logging.NullHandler())
         said = GivenOptions("Azure", address, options, OPTIONS)
         first, _, self.root = address.path.partition("/")
         named = _ACCOUNT_HOST.fullmatch(first)
@@ -100,7 +102,7 @@ class AzureSettings:
         if endpoint is None and (host or account):
             endpoint = f"https://{host or f'{account}.blob.core.windows.net'}"
         if endpoint is None and self.connection_string is None:
-            raise UsageError("the address names no storage account", where=address.public, hint=_SET)
+            raise UsageError("the address names no storage account", where=address.public, hint=SIGN_IN)
         self.endpoint = endpoint
 
     @property
@@ -125,13 +127,13 @@ class AzureSettings:
             try:
                 whole = ContainerClient.from_connection_string(self.connection_string, self.container, **words)
             except ValueError:  # its words may quote the key
-                raise UsageError("the connection string cannot be read", hint=_SET) from None
+                raise UsageError("the connection string cannot be read", hint=SIGN_IN) from None
             return whole, None
         credential, to_close = self._credential()
         try:
             client = ContainerClient(self.endpoint or "", self.container, credential, **words)
         except ValueError:  # as above
-            raise UsageError("the account's address or key has no valid form", hint=_SET) from None
+            raise UsageError("the account's address or key has no valid form", hint=SIGN_IN) from None
         return client, to_close
 
     def _credential(self) -> tuple[Any, Any]:
@@ -170,8 +172,6 @@ class AzureClient:
     reads_tails = False  # the service knows no ranges from the end
 
     def __init__(self, settings: AzureSettings) -> None:
-        for name in ("azure", "msal"):  # what they warn of, our errors say; whoever collects their logs still gets them
-            logging.getLogger(name).addHandler(logging.NullHandler())
         self._settings = settings
         self._client, self._credential = settings.container_client()
         self.host = urlsplit(self._client.url).hostname or "Azure"
@@ -261,7 +261,7 @@ class AzureClient:
         if isinstance(error, _TakenError):
             return Verdict("taken")
         if isinstance(error, azure.ClientAuthenticationError):
-            return Verdict("no credentials", "found no credentials that Azure takes", _SET)
+            return Verdict("no credentials", "found no credentials that Azure takes", SIGN_IN)
         if _is_untrusted(error):
             return Verdict("untrusted")
         if isinstance(error, azure.ServiceResponseTimeoutError | TimeoutError | asyncio.TimeoutError):
@@ -281,14 +281,14 @@ class AzureClient:
         said = code or scrubbed(str(error.reason or status), self._secrets)
         kind = _KINDS.get(code)
         if kind == "no credentials":
-            return Verdict(kind, f"the server does not take these credentials ({said})", _SET)
+            return Verdict(kind, f"the server does not take these credentials ({said})", SIGN_IN)
         if kind is not None:
             return Verdict(kind, said)
         by_status: Mapping[int, Kind] = {
             401: "no credentials", 403: "denied", 404: "missing", 409: "undecided", 416: "short", 429: "busy",
         }  # fmt: skip
         if status in by_status:
-            return Verdict(by_status[status], said, _SET if status == 401 else None)
+            return Verdict(by_status[status], said, SIGN_IN if status == 401 else None)
         return Verdict("busy" if status >= 500 and status != 501 else "refused", said)
 
     async def _any_reply(self, path: str) -> Mapping[str, str]:
