@@ -36,8 +36,8 @@ CATALOGUE_POSITION_BYTES = 61  # … and a position: 100,000 of them in `support
 
 # --- measured: processor seconds here, on one core (`SCALING.md` names the machine) -----------------------------------
 FOLD_S = 1.4e-4  # an archive that a new client folds from the log
-SYNC_S = 3.8e-3  # an archive that the catalogue takes in,
-SYNC_MEMBER_S = 4.5e-5  # and a member
+SYNC_S = 1.3e-3  # an archive that the catalogue takes in,
+SYNC_MEMBER_S = 8e-6  # and a member
 SYNC_REQUESTS = 5  # a commit, beside 9: 5,011, 324, 209 and 29 requests for 1,000, 63, 40 and 4 commits
 GC_S = 2.7e-4  # an archive, and
 GC_BLOB_S = 4.0e-6  # a blob, of the plan of a collection
