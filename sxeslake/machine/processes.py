@@ -54,11 +54,15 @@ def keep_little() -> None:
 
 
 def cores_of(worker: int, each: int) -> frozenset[int]:
-    """The cores of one of several workers that have `each` cores of their own; none where there are not so many."""
+    """The cores of one of several workers that have `each` cores of their own; none where there are not so many.
+
+    Which core is the first depends on the process, so that two commands at a time do not share the same few.
+    """
     if not hasattr(os, "sched_getaffinity"):
         return frozenset()
     allowed = sorted(os.sched_getaffinity(0))
-    mine = allowed[worker * each : (worker + 1) * each]
+    turn = os.getpid() % len(allowed)
+    mine = (allowed[turn:] + allowed[:turn])[worker * each : (worker + 1) * each]
     return frozenset(mine if len(mine) == each else ())
 
 

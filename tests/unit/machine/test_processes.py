@@ -98,6 +98,9 @@ def test_workers_find_all_loaded() -> None:
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system binds no process to cores")
 def test_workers_have_cores_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {2, 3, 6, 7, 9})
+    monkeypatch.setattr(os, "getpid", lambda: 4711)
+    assert [cores_of(worker, 1) for worker in range(6)] == [{3}, {6}, {7}, {9}, {2}, set()]
+    monkeypatch.setattr(os, "getpid", lambda: 4710)
     assert [cores_of(worker, 1) for worker in range(6)] == [{2}, {3}, {6}, {7}, {9}, set()]
     assert [cores_of(worker, 2) for worker in range(3)] == [{2, 3}, {6, 7}, set()]
 
