@@ -53,7 +53,7 @@ def program() -> NoReturn:
         main()
     except SystemExit as leaving:
         if threading.active_count() > 1 or sys.getprofile() is not None or not isinstance(leaving.code, int):
-            raise  # somebody is still at work, or counts: the interpreter waits for that
+            raise  # a thread is at work, or a profiler: the interpreter waits for these
         atexit._run_exitfuncs()
         _end_now(leaving.code)
 

@@ -41,7 +41,7 @@ class DigestedFile(Closing):
         self._syncing = ThreadPoolExecutor(1, thread_name_prefix="sync")
 
     def write(self, data: bytes) -> int:
-        """Write all of it where the last write or seek ended; nobody may change it afterwards."""
+        """Write all of `data` at the current place. It is hashed later: the caller must not change it."""
         self._file.write(data)
         self._is_appended = self._is_appended and self._at == self._end
         if self._is_appended:

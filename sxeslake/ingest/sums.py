@@ -27,7 +27,7 @@ _begun: dict[_Facts, Future[str]] = {}
 
 
 def begin(paths: Sequence[str | Path]) -> None:
-    """Begin with the first of some paths, if it is a file; what is wrong with it is said by whoever reads it."""
+    """Begin with the first path, if it is a file. Errors are left to the ingest, which opens it again."""
     with suppress(OSError, ValueError):  # a name with a NUL
         path = Path(next(iter(paths), ""))
         found = path.stat()

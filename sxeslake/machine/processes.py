@@ -25,7 +25,7 @@ _own = threading.Event()
 
 
 def is_own() -> bool:
-    """Whether this process is ours alone: what is set for it, or for all that it starts, concerns nobody else."""
+    """Whether this process is a command or a worker of sxeslake, not a program that imports it."""
     return _own.is_set()
 
 
@@ -54,7 +54,7 @@ def keep_little() -> None:
 
 
 def cores_of(worker: int, each: int) -> frozenset[int]:
-    """The cores of one of several workers that have `each` cores of their own; none where there are not so many.
+    """The cores of a worker when every worker has `each` cores; none where there are too few cores.
 
     Which core is the first depends on the process, so that two commands at a time do not share the same few.
     """

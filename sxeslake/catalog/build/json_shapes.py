@@ -28,7 +28,7 @@ _Parts = dict[str, msgspec.Raw]
 _SHARED: Final = 4096  # each some hundred bytes
 _NULL: Final = msgspec.Raw(b"null")
 _REFUSED: Final = (msgspec.DecodeError, RecursionError)
-_WORTH: Final = 64  # documents alike that a template takes: to make one costs as much as to read so many without
+_WORTH: Final = 64  # fewest documents for a template: making one costs as much as reading these without it
 _TRIED: Final = 4  # documents of a block of which templates are made
 _TEMPLATES: Final = 8
 _TAIL_CHARS: Final = 4 * MIB  # of tails that are remembered, each with what was read of it
@@ -50,7 +50,7 @@ _is_scalar = re.compile(_SCALAR).fullmatch
 class Leaf:
     """A value that differs from document to document, `("saveDate",)` or `("stage", "x")`, and how it is read.
 
-    One that nobody asks for, `read=None`, is no part of what is read.
+    With `read=None` the value is left out of the result.
     """
 
     path: tuple[str] | tuple[str, str]

@@ -8,19 +8,18 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import chain, islice
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from blake3 import blake3
 
 from sxeslake import codecs
+from sxeslake.batching import batches
 from sxeslake.errors import DamagedLakeError, ObjectNotFoundError
 from sxeslake.format import frame, keys
 from sxeslake.format.manifest import Blob, Hint
 from sxeslake.model import MIB, Digest
 from sxeslake.storage import CancelledRequestError, Store
 from sxeslake.vault.blobs.cache import FrameCache, FrameKey
-
-Item = TypeVar("Item")
 
 _LOG = logging.getLogger(__name__)
 
@@ -33,7 +32,7 @@ Spread = Callable[..., Iterable[Any]]
 
 MAX_FRAME_BYTES = 80 * MIB  # stored; a frame decodes to at most 64 MiB, and a manifest can claim anything
 _CACHE_BYTES = 96 * MIB  # the small files of 100,000 positions, of whose frames a pull takes a little here and there
-_TASK_BYTES = MIB  # hashed by one task
+_TASK_BYTES = MIB  # decoded or hashed by one task: of thousands of tiny blobs, a task each would take longest
 
 
 class _DecodedFrames(NamedTuple):
@@ -161,7 +160,9 @@ class BlobReader:
         frames, fetched, held = self._frames(needed, spread, by_cache=by_cache)
         found: list[bytes | None] = [None] * sum(len(group.places) for group in groups)
         wrong: set[FrameKey | None] = set()
-        proved = chain.from_iterable(spread(lambda share: _proved(share, frames), _shares(groups, _size_of)))
+        proved = chain.from_iterable(
+            spread(lambda share: _proved(share, frames), batches(groups, _size_of, _TASK_BYTES))
+        )
         for group, read in zip(groups, proved, strict=True):
             for place, data in zip(group.places, read, strict=True):
                 found[place] = data
@@ -249,7 +250,7 @@ class BlobReader:
             _LOG.debug("%d frames: %d from the disk cache, %d to fetch", len(wanted), len(held), len(fetch))
         came = dict(zip(fetch, self._bodies(fetch), strict=True))
         bodies = [(key, held[key] if key in held else came[key]) for key in wanted]
-        shares = spread(_decoded_share, _shares(bodies, lambda pair: pair[0][2]))
+        shares = spread(_decoded_share, batches(bodies, lambda pair: pair[0][2], _TASK_BYTES))
         for (key, _), raw in zip(bodies, chain.from_iterable(shares), strict=True):
             frames[key] = raw
             if raw is not None:
@@ -315,20 +316,6 @@ def _by_frame(blobs: Iterable[Blob]) -> list[FrameBlobs]:
         starts.append(start)
         sizes.append(size)
     return [FrameBlobs(key, *columns) for key, columns in found.items()]
-
-
-def _shares(items: Iterable[Item], size_of: Callable[[Item], int]) -> Iterator[list[Item]]:
-    """Items that are worth a task of their own: thousands of tiny ones are one."""
-    share: list[Item] = []
-    size = 0
-    for item in items:
-        share.append(item)
-        size += size_of(item)
-        if size >= _TASK_BYTES:
-            yield share
-            share, size = [], 0
-    if share:
-        yield share
 
 
 def _size_of(group: FrameBlobs) -> int:
