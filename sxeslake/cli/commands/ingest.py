@@ -170,7 +170,8 @@ def command(
     if quick and not dry_run:
         raise click.UsageError("--quick estimates what an ingest would take; use it with --dry-run.")
     _check_words(paths, plan, workers, dask, dry_run=dry_run, collects=collects)
-    sums.begin(paths)
+    if workers is None and dask is None:  # other processes hash for themselves
+        sums.begin(paths)
     from sxeslake.settings import document_bytes  # noqa: PLC0415  (start-up time of --help)
 
     limits = Limits(

@@ -50,6 +50,9 @@ OPTIONS = (
 )  # fmt: skip
 _ACCOUNT_HOST = re.compile(r"(?P<container>[^@/]+)@(?P<host>(?P<account>[^./@]+)\.(?:dfs|blob)\.[^/]+)")
 _LARGEST_PUT = 5000 * 1024 * 1024  # bytes of one Put Blob; more would be blocks
+for _name in ("azure", "msal"):  # what they warn of, our errors say; whoever collects their logs still gets them
+    logging.getLogger(_name).addHandler(logging.NullHandler())
+
 SIGN_IN = (
     "Set AZURE_STORAGE_CONNECTION_STRING, or AZURE_STORAGE_ACCOUNT_NAME with AZURE_STORAGE_ACCOUNT_KEY or "
     "AZURE_STORAGE_SAS_TOKEN, or sign in with `az login`."
@@ -82,8 +85,6 @@ class AzureSettings:
     """Where the container is and how to sign in: options, else the variables `AZURE_STORAGE_*`, else `az login`."""
 
     def __init__(self, address: Address, options: Mapping[str, str]) -> None:
-        for name in ("azure", "msal"):  # what they warn of, our errors say; whoever collects their logs still gets them
-            logging.getLogger(name).addHandler(logging.NullHandler())
         said = GivenOptions("Azure", address, options, OPTIONS)
         first, _, self.root = address.path.partition("/")
         named = _ACCOUNT_HOST.fullmatch(first)
